@@ -1,0 +1,42 @@
+# Start with `make lab` or `make test`. Both make .venv from pyproject.toml first; that is the only place they install
+# into (and Debian's pythonX.Y-venv, where it is missing and you are root).
+#   PYTHON=python3.12  the interpreter for a new .venv; without it the first that is new enough
+#   LAB_ARGS=...       more options for JupyterLab, such as --no-browser on a server
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Written last: a .venv without it was interrupted, and is made anew. When pyproject.toml is newer, .venv is updated.
+READY := $(VENV)/.ready
+
+.PHONY: help lab test check bench mutants clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+lab: $(READY)  ## open JupyterLab on the first notebook
+	$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/01-first-dataflow.ipynb \
+		$$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(LAB_ARGS)
+
+test: check  ## everything: the checks, all tests, all notebooks
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## style, types, layers, public names; before every commit
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/check_house.py
+
+bench: $(READY)  ## figures, beside hand-written threads and queues
+	$(BIN)/python -m benchmarks
+
+mutants: $(READY)  ## plant bugs, one at a time; the tests must notice
+	$(BIN)/python -m tests.mutants
+
+clean:  ## remove .venv and everything else made here
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml tools/make_venv.sh
+	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) lab,test
+	@touch $@

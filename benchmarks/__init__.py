@@ -1,0 +1,1 @@
+"""Figures of the runtime, measured beside hand-written threads and queues: `python -m benchmarks`."""

@@ -1,0 +1,36 @@
+"""From a task to one lane of another task's queue, as a value; and the bundle of them that one edge of the graph is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from runtime.communication.lane import Lane, Waiter
+from runtime.communication.queue_descriptor import QueueDescriptor
+
+Strategy = Literal["round_robin", "hash", "broadcast"]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One producer's way into one queue: lane `lane` (counted without the hand's) of the queue described."""
+
+    queue: QueueDescriptor
+    lane: int
+
+    def open(self, writer: Waiter) -> Lane:
+        """The lane, to be filled by `writer` alone from now on. Raises `QueueUnreachable`."""
+        lane: Lane = self.queue.get_queue().lanes[self.lane + 1]
+        lane.writer = writer
+        return lane
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one task sends along one edge: a connection to each instance of the target, and who gets which packet."""
+
+    target: str
+    strategy: Strategy
+    connections: tuple[Connection, ...]
+    key: Callable[[Any], Any] | None = None

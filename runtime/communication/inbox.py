@@ -1,0 +1,193 @@
+"""A task's input queue: one lane per producer, and one for the hand. Knows lanes and who waits; nothing of tasks.
+
+The hand is whoever puts packets in from outside, from any thread: it is one more producer, and it never waits inside
+the lane protocol. It has no room of its own but what the producers' shares leave over; it *borrows* a free place from a
+producer's lane, and the reader gives it back when the hand's packet is taken. So the sum of all lanes' capacities never
+changes, and a queue never holds more than its capacity (or one per lane, where that is more).
+
+Borrowing is exact without stopping the writer: the hand lowers the lane's capacity first and looks at its length then.
+A writer that had looked at the room before may still append up to `stride` packets; those are left to it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter, parked_lock, ring
+from runtime.errors import QueueFull, TaskEnded
+from runtime.facts import Ending
+
+HAND = "hand"
+"""The producer name of what is put in from outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSpec:
+    """Who fills a lane, and which input of the operator it belongs to."""
+
+    producer: str
+    input: int = 0
+
+
+def shares(capacity: int, producers: int) -> tuple[int, int]:
+    """Divide a queue's capacity: what each producer's lane may hold, and what is left over for the hand."""
+    if producers == 0:
+        return 0, capacity
+    share = max(1, capacity // producers)
+    left_over = max(0, capacity - producers * share)
+    return share, 1 if share == 1 and left_over == 0 else left_over
+
+
+class Inbox:
+    """All that waits for one task. `len` is the number of packets; an empty inbox is false, so compare with None.
+
+    One thread reads: `next_lane`, `wait`, `drop`, `retire`. Any thread may call `inject`, `end_hand`, `len`.
+    """
+
+    __slots__ = ("_alarm", "_borrowed", "_hand_room", "_hand_waits", "_open", "asleep", "capacity", "gate", "hand", "lanes")
+
+    def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
+        self.gate: Waiter = NoWaiter()  # the reader's, from the moment it is there
+        self.capacity = capacity
+        self.asleep = False
+        self._alarm = parked_lock()
+        share, left_over = shares(capacity, len(lanes))
+        self.hand = Lane(self, HAND, left_over)
+        self.lanes = [self.hand, *(Lane(self, spec.producer, share, spec.input) for spec in lanes)]
+        self._open = list(self.lanes)  # in the order in which they are looked at; without the retired ones
+        # Guards the hand's lane (its items and signal as seen by writers), and all that is borrowed.
+        self._hand_room = threading.Condition(threading.Lock())
+        self._borrowed: list[Lane] = []
+        self._hand_waits = 0  # how many threads wait for room for the hand
+
+    def __len__(self) -> int:
+        return sum([len(lane.items) for lane in self.lanes])
+
+    # ── the reader ──
+
+    def next_lane(self) -> Lane | None:
+        """A lane with a packet or a stop signal, each lane in turn; None if there is none."""
+        lanes = self._open
+        for position, lane in enumerate(lanes, 1):
+            if lane.items or lane.signal is not None:
+                if position < len(lanes):
+                    self._open = lanes[position:] + lanes[:position]
+                return lane
+        return None
+
+    def ready(self) -> bool:
+        """Whether there is anything to take."""
+        return any([lane.items or lane.signal is not None for lane in self._open])
+
+    def wait(self) -> Lane:
+        """Wait until there is something to take, and say in which lane. Raises Cancelled."""
+        while (lane := self.next_lane()) is None:
+            self.asleep = True
+            for each in self._open:
+                each.writer.look_up = True  # a writer in the middle of a batch rings after its next packet
+            if not self.ready():
+                self.gate.park(self._alarm, self.ready, "idle")
+            self.asleep = False
+        return lane
+
+    def wake(self) -> None:
+        """Writer: wake the reader, who was asleep."""
+        self.asleep = False
+        ring(self._alarm)
+
+    def drop(self, lane: Lane, count: int) -> None:
+        """Delete packets from the front of `lane`; of the hand's lane, give back the room."""
+        lane.drop(count)
+        if lane is self.hand:
+            with self._hand_room:
+                self._give_back()
+        if self._hand_waits:
+            self._notify_hand()
+
+    def let_in(self) -> None:
+        """Wake every writer that is held back and has room. (Low water is for a reader at work.)"""
+        for lane in self._open:
+            if lane.held_back and lane.has_room():
+                lane.give_room()
+
+    def retire(self, lane: Lane) -> None:
+        """Look at `lane` no more: its stop signal has been taken."""
+        self._open = [each for each in self._open if each is not lane]
+        if self._hand_waits:
+            self._notify_hand()
+
+    # ── the hand ──
+
+    def inject(self, item: Any, timeout_s: float | None = 0) -> None:
+        """Put `item` in by hand. Accepted before the end, or refused; both under one lock.
+
+        Waits at most `timeout_s` for room (None: without limit). Raises `TaskEnded` once the hand's lane is closed or
+        the task is cancelled, `QueueFull` if there is no room.
+        """
+        with self._hand_room:
+            self._hand_waits += 1  # before room is looked for: the reader deletes first and reads this then
+            try:
+                if not self._hand_room.wait_for(self._admits, timeout_s):
+                    raise QueueFull(
+                        f"{len(self)} of {self.capacity} places are taken, and the rest is promised to producers at "
+                        "work; wait for room with timeout=, or raise the capacity"
+                    )
+            finally:
+                self._hand_waits -= 1
+            self.hand.items.append(item)
+        if self.asleep:
+            self.wake()
+
+    def _admits(self) -> bool:
+        """Whether a packet of the hand can be put in now. Under the lock. Raises TaskEnded."""
+        if self.hand.signal is not None or self.gate.cancelled:
+            raise TaskEnded("the task has ended or is ending; nothing can be put in any more")
+        return self._find_room()
+
+    def end_hand(self, how: Ending) -> bool:
+        """Close the hand's lane; what it holds is still worked. False if it was closed already."""
+        with self._hand_room:
+            if self.hand.signal is not None:
+                return False
+            self.hand.signal = StopSignal(HAND, how)
+            self._hand_room.notify_all()
+        if self.asleep:
+            self.wake()
+        return True
+
+    def refuse_hand(self) -> None:
+        """Wake whoever waits to put something in, because the task is cancelled."""
+        self._notify_hand()
+
+    def _notify_hand(self) -> None:
+        with self._hand_room:
+            self._hand_room.notify_all()
+
+    def _find_room(self) -> bool:
+        """Whether the hand's lane has a place, borrowed if need be. Under the lock."""
+        if self.hand.has_room():
+            return True
+        for lane in sorted(self.lanes[1:], key=lambda lane: len(lane.items) - lane.capacity):
+            lane.capacity -= 1
+            promised = 0 if lane.signal is not None else lane.stride
+            if len(lane.items) + promised <= lane.capacity:
+                self._borrowed.append(lane)
+                self.hand.capacity += 1
+                return True
+            self._return_to(lane)
+        return False
+
+    def _give_back(self) -> None:
+        """Return the places that the hand's packets no longer need. Under the lock."""
+        while self._borrowed and self.hand.has_room():
+            self.hand.capacity -= 1
+            self._return_to(self._borrowed.pop())
+
+    @staticmethod
+    def _return_to(lane: Lane) -> None:
+        lane.capacity += 1
+        if lane.held_back and lane.has_room():
+            lane.give_room()

@@ -1,0 +1,150 @@
+"""A lane: the part of a task's input queue that one producer fills. Knows nothing of operators, tasks or routing.
+
+One thread writes a lane and one reads it. CPython with the GIL makes append, len, a slice and `del` of a slice each one
+step that no other thread can cut in two, and all threads see all writes in one order. Hence, without any lock:
+
+* *The bound is exact.* Only the writer makes a lane longer: the room it saw can only have grown when it appends. The
+  hand may borrow room (inbox.py); it leaves the writer `stride` places that need no second look.
+* *The end comes last.* `signal` is set after the last append and never unset: a reader that sees it before it looks at
+  `items` knows that nothing will follow. It needs no room, so ending never waits, and is in nobody's count.
+* *What is not worked has not left.* A batch is a copy of the front, deleted when worked, so an error, a pause or a
+  cancel leaves the rest in front, in order, in depth and in sight.
+* *The reader is woken by the append.* The reader sets `inbox.asleep` and every writer's `look_up`, looks at all lanes
+  and parks. A writer appends, then reads either of the two and rings. Whichever is second in the one order of writes
+  sees the other. `wake` clears `asleep` before it rings; whoever clears the flag rings afterwards, always.
+* *The writer is woken by the delete.* The mirror: `held_back = True`, look for room, park; delete, read `held_back`,
+  ring. A ring too many finds the lock open: the next park returns at once and looks again.
+"""
+
+from __future__ import annotations
+
+from _thread import LockType, allocate_lock
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runtime.errors import Cancelled
+from runtime.facts import Ending
+
+if TYPE_CHECKING:
+    from runtime.communication.inbox import Inbox
+
+
+@dataclass(frozen=True, slots=True)
+class StopSignal:
+    """What a producer says once, behind its last packet: that it has ended, and how."""
+
+    producer: str
+    how: Ending
+
+
+class Waiter(Protocol):
+    """How a task waits, and how others ask for its attention. A task's gate is one."""
+
+    cancelled: bool
+    look_up: bool
+
+    def park(self, lock: LockType, ready: Callable[[], bool], why: str) -> None:
+        """Wait until somebody rings `lock`; `ready` says whether there is a reason to. Raises Cancelled."""
+
+
+class NoWaiter:
+    """Stands for a writer who has not come yet, or who only ever uses `put`. Never waits."""
+
+    cancelled = False
+    look_up = False
+
+    def park(self, lock: LockType, ready: Callable[[], bool], why: str) -> None:
+        """Nobody is there to wait: a lane without a writer is never put to."""
+        raise AssertionError("a lane was filled before its writer had opened it")
+
+
+def parked_lock() -> LockType:
+    """A lock to wait on: taken, until somebody rings."""
+    lock = allocate_lock()
+    lock.acquire()
+    return lock
+
+
+def ring(lock: LockType) -> None:
+    """Wake the one who waits on `lock`, now or when it comes to wait."""
+    try:
+        lock.release()
+    except RuntimeError:  # open already: somebody was quicker, and the sleeper has not parked since
+        pass
+
+
+class Lane:
+    """At most `capacity` packets of one producer, in order, then its stop signal."""
+
+    __slots__ = (
+        "_room",
+        "capacity",
+        "held_back",
+        "inbox",
+        "input",
+        "items",
+        "low",
+        "producer",
+        "refused",
+        "signal",
+        "stride",
+        "taken",
+        "writer",
+    )
+
+    def __init__(self, inbox: Inbox, producer: str, capacity: int, input_index: int = 0) -> None:
+        self.inbox, self.producer, self.capacity, self.input = inbox, producer, capacity, input_index
+        self.items: list[Any] = []
+        self.signal: StopSignal | None = None
+        self.writer: Waiter = NoWaiter()
+        self.held_back = False
+        self.low = capacity // 4  # how short the lane must be before a reader at work lets its writer in
+        self.stride = max(1, capacity // 4)  # how many packets the writer may append without looking at the room again
+        self.taken = 0  # packets that have left, by the reader
+        self.refused = 0  # packets made but not accepted because of a cancel, by the writer
+        self._room = parked_lock()
+
+    def put(self, item: Any) -> None:
+        """Append `item`, waiting while the lane is full, and wake the reader. Raises Cancelled."""
+        if len(self.items) >= self.capacity:
+            self.wait_room()
+        self.items.append(item)
+        if self.inbox.asleep:
+            self.inbox.wake()
+
+    def end(self, signal: StopSignal) -> None:
+        """Say that nothing follows. Called once, by the writer."""
+        self.signal = signal
+        if self.inbox.asleep:
+            self.inbox.wake()
+
+    def has_room(self) -> bool:
+        """Whether one more packet would be accepted."""
+        return len(self.items) < self.capacity
+
+    def wait_room(self) -> None:
+        """Wait until a packet would be accepted. Raises Cancelled; the packet in hand then counts as refused."""
+        try:
+            while not self.has_room():
+                self.held_back = True
+                self.inbox.gate.look_up = True  # a reader in a slow batch deletes what it has worked, and sees us
+                if not self.has_room():
+                    self.writer.park(self._room, self.has_room, "held back")
+        except Cancelled:
+            self.refused += 1
+            raise
+        finally:
+            self.held_back = False
+
+    def drop(self, count: int) -> None:
+        """Reader: delete `count` packets from the front, and let the writer in once the lane is short enough."""
+        del self.items[:count]
+        self.taken += count
+        if self.held_back and len(self.items) <= self.low:
+            self.give_room()
+
+    def give_room(self) -> None:
+        """Wake the writer that is held back."""
+        self.held_back = False
+        ring(self._room)

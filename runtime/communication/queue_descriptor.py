@@ -1,0 +1,76 @@
+"""Where a task's input queue is, as a value that can be pickled. Knows how to find a queue, not who uses it.
+
+A descriptor is made when the graph is compiled, travels to whoever produces or consumes, and becomes the queue itself
+only there, by `get_queue()`. Another kind of queue is another class with the same three members.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from runtime.communication.inbox import Inbox, LaneSpec
+from runtime.errors import QueueUnreachable
+
+
+@runtime_checkable
+class QueueDescriptor(Protocol):
+    """A picklable reference to the input queue of one task."""
+
+    @property
+    def task(self) -> str:
+        """The name of the task that reads the queue."""
+
+    @property
+    def capacity(self) -> int:
+        """How many packets may wait."""
+
+    @property
+    def lanes(self) -> tuple[LaneSpec, ...]:
+        """Who fills the queue, in the order of the lanes; the hand's comes before them and is not named here."""
+
+    def get_queue(self) -> Any:
+        """The queue itself, the same one at every call. Raises `QueueUnreachable` where it does not exist."""
+
+
+_queues: dict[int, Inbox] = {}  # what the local descriptors of this process stand for, until they are released
+_queues_lock = threading.Lock()  # guards _queues
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalQueueDescriptor:
+    """A queue in the memory of the process that made it, by `LocalQueueDescriptor.make`."""
+
+    task: str
+    capacity: int
+    lanes: tuple[LaneSpec, ...]
+    process: int
+    number: int
+
+    @classmethod
+    def make(cls, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
+        """Make a queue here, and what refers to it. It exists until `release`."""
+        descriptor = cls(task, capacity, lanes, os.getpid(), next(_numbers))
+        with _queues_lock:
+            _queues[descriptor.number] = Inbox(capacity, lanes)
+        return descriptor
+
+    def get_queue(self) -> Inbox:
+        """The queue itself, the same one at every call. Raises `QueueUnreachable` in another process and when released."""
+        with _queues_lock:
+            queue = _queues.get(self.number) if self.process == os.getpid() else None
+        if queue is None:
+            raise QueueUnreachable(
+                f"the queue of {self.task!r} was made in process {self.process} and is not in this one, {os.getpid()}: "
+                "its job is over, or the task runs elsewhere and needs a backend whose queues reach it"
+            )
+        return queue
+
+    def release(self) -> None:
+        """Forget the queue; those who hold it may still use it."""
+        with _queues_lock:
+            _queues.pop(self.number, None)

@@ -1,0 +1,117 @@
+"""What a task makes, into the lanes of those who consume it: round robin, by hash of a key, broadcast. Knows no operator.
+
+An edge without a key carries bare payloads, a keyed one `(key, payload)`. There are two ways in: `send`, which looks for
+room and wakes the reader itself, and for a single unkeyed lane the *window*: some room is counted once, and the results
+of as many packets are appended with nothing but `list.append`. The reader is still woken by the append: one that goes
+to sleep sets the writer's `look_up`, which the operator reads behind each packet, and `wake_readers` follows at once. If
+there is nothing to wake it for yet, the rest of the window goes through `put`, which rings by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import cycle
+from typing import Any
+
+from runtime.communication.connection import Output
+from runtime.communication.lane import Lane, StopSignal, Waiter
+from runtime.communication.partition import Partition, unstable_key
+from runtime.errors import NO_PACKET
+
+Send = Callable[[Any], object]
+
+
+class Router:
+    """The outgoing side of one task. Used by that task's thread alone."""
+
+    def __init__(self, outputs: Sequence[Output], writer: Waiter) -> None:
+        edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
+        self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]
+        self.failed_on: Any = NO_PACKET  # what the key function that raised was given
+        sends = [self._edge(output, lanes) for output, lanes in zip(outputs, edges, strict=True)]
+        self.send: Send = sends[0] if len(sends) == 1 else _to_all(sends)
+        self._only = self.lanes[0] if len(self.lanes) == 1 and outputs[0].key is None else None
+
+    def window(self, count: int) -> tuple[Send, int]:
+        """How to send the results of up to `count` packets that make one result at most, and of how many at once.
+
+        What is returned may be used for that many results and no more, with nothing else sent meanwhile.
+        """
+        lane = self._only
+        if lane is None:
+            return self.send, count
+        room = lane.capacity - len(lane.items)
+        if room <= 0:
+            return lane.put, 1
+        return self._append(lane), min(count, room, lane.stride)
+
+    def window_again(self, send: Send) -> Send:
+        """How to go on within the window, after `look_up` has been cleared and `wake_readers` called."""
+        return send if self._only is None else self._append(self._only)
+
+    def wake_readers(self) -> None:
+        """Ring for everyone who sleeps while something waits in its lane."""
+        for lane in self.lanes:
+            if lane.inbox.asleep and lane.items:
+                lane.inbox.wake()
+
+    @staticmethod
+    def _append(lane: Lane) -> Send:
+        # A reader that falls asleep behind this look sets look_up, which is read behind the next packet.
+        return lane.put if lane.inbox.asleep else lane.items.append
+
+    def end(self, signal: StopSignal) -> None:
+        """Send the stop signal down every lane, behind the last packet."""
+        for lane in self.lanes:
+            lane.end(signal)
+
+    @property
+    def emitted(self) -> int:
+        """How many packets have been put on edges so far."""
+        return sum([lane.taken + len(lane.items) for lane in self.lanes])
+
+    @property
+    def refused(self) -> int:
+        """How many packets were made but not accepted, because of a cancel."""
+        return sum([lane.refused for lane in self.lanes])
+
+    def _edge(self, output: Output, lanes: list[Lane]) -> Send:
+        if output.key is not None:
+            return self._by_key(output.key, lanes)
+        if len(lanes) == 1:
+            return lanes[0].put
+        return _to_all([lane.put for lane in lanes]) if output.strategy == "broadcast" else _in_turn(lanes)
+
+    def _by_key(self, key_of: Callable[[Any], Any], lanes: list[Lane]) -> Send:
+        lane_of = Partition(lanes)
+
+        def send(value: Any) -> None:
+            try:
+                key = key_of(value)
+                try:
+                    lane = lane_of[key]
+                except TypeError as error:  # unhashable
+                    raise unstable_key(key) from error
+            except BaseException:
+                self.failed_on = value
+                raise
+            lane.put((key, value))
+
+        return send
+
+
+def _in_turn(lanes: list[Lane]) -> Send:
+    next_lane = cycle(lanes).__next__
+
+    def send(value: Any) -> None:
+        next_lane().put(value)
+
+    return send
+
+
+def _to_all(sends: list[Send]) -> Send:
+    def send(value: Any) -> None:
+        for each in sends:
+            each(value)
+
+    return send

@@ -1,0 +1,5 @@
+"""What user code is told about where it runs."""
+
+from runtime.context.runtime_context import BaseRuntimeContext, Reporter, TaskContext, TaskWiring
+
+__all__ = ["BaseRuntimeContext", "Reporter", "TaskContext", "TaskWiring"]

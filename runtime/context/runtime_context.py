@@ -1,0 +1,111 @@
+"""What the runtime tells user code about where it runs. Knows facts and callbacks, not the parts behind them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from runtime.communication.connection import Output
+from runtime.communication.queue_descriptor import QueueDescriptor
+from runtime.graph.execution_graph import OperatorNode
+
+
+class Reporter(Protocol):
+    """To whom a task reports: the dispatcher, or what carries its reports there. Any thread may call."""
+
+    def request_stop(self, task: str) -> None:
+        """`task` asks for the job to be stopped with drain."""
+
+    def enough(self, task: str) -> None:
+        """`task` needs no more packets."""
+
+    def warned(self, task: str, message: str) -> None:
+        """`task` has logged a warning."""
+
+
+class BaseRuntimeContext:
+    """What tasks and services have in common: a name and a logger."""
+
+    def __init__(self, name: str, job: str) -> None:
+        self.name = name
+        self.job = job
+        self._logger: logging.Logger | None = None
+        self._warned: Callable[[str, str], None] | None = None
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The stdlib logger of this task, a child of `runtime`. No handler is installed; warnings also become events."""
+        if self._logger is None:
+            # Not from getLogger: that would keep one logger for every task of every job for ever.
+            logger = logging.Logger(f"runtime.{self.job}.{self.name}")
+            logger.parent = logging.getLogger("runtime")
+            logger.addFilter(self._watch)
+            self._logger = logger
+        return self._logger
+
+    def _watch(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING and self._warned is not None:
+            self._warned(self.name, record.getMessage())
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWiring:
+    """How a task is joined to the others: by value, so that it can travel to another process."""
+
+    node: OperatorNode
+    index: int
+    queue: QueueDescriptor
+    outputs: tuple[Output, ...]
+    keyed: bool
+
+
+class TaskContext(BaseRuntimeContext):
+    """What a function sees of its task as `self.ctx`, and what the task itself is made from (`wiring`).
+
+    * `name`, `index`, `parallelism`: `count#2`, 2, 4.
+    * `key`: of the packet in work on a keyed input, else None.
+    * `stopping`: an event that is set when the source should end; for sources that wait for something themselves.
+    """
+
+    def __init__(self, name: str, job: str, wiring: TaskWiring) -> None:
+        super().__init__(name, job)
+        self.wiring = wiring
+        self.index = wiring.index
+        self.parallelism = wiring.node.parallelism
+        self.key: Any = None
+        self.stopping = threading.Event()
+        self.states: defaultdict[Any, dict[Any, Any]] = defaultdict(dict)
+        self._send: Callable[[Any], object] | None = None
+        self._reporter: Reporter | None = None
+
+    def bind(self, send: Callable[[Any], object], reporter: Reporter) -> None:
+        """Task: give the context its living parts, where the task runs."""
+        self._send, self._reporter, self._warned = send, reporter, reporter.warned
+
+    @property
+    def state(self) -> MutableMapping[Any, Any]:
+        """A mapping to remember things in: one per key on a keyed input, else one per task. Empty at the start of a run."""
+        return self.states[self.key]
+
+    def send_packet(self, value: Any) -> None:
+        """Send `value` to the task's consumers at once, before what the running call will return.
+
+        Waits while a queue is full. Raises `Cancelled` when the job is cancelled; let it pass.
+        """
+        assert self._send is not None, "send_packet before open()"
+        self._send(value)
+
+    def request_stop(self) -> None:
+        """Ask the job to stop with drain: sources end, what is under way is still processed. Returns at once."""
+        assert self._reporter is not None, "request_stop before open()"
+        self._reporter.request_stop(self.name)
+
+    def enough(self) -> None:
+        """Say that this task needs no more packets: a source that only such tasks consume ends."""
+        assert self._reporter is not None, "enough before open()"
+        self._reporter.enough(self.name)

@@ -1,0 +1,254 @@
+"""Dispatcher: makes the tasks of one run, starts and ends them, and knows how the run stands. Knows handles, no threads.
+
+Tasks report to it from wherever they run. One lock guards what those reports add up to; nothing that waits or calls user
+code happens under it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Literal, Protocol
+
+from runtime.communication.lane import StopSignal
+from runtime.errors import NO_PACKET, TaskFailed, preview_message
+from runtime.facts import Ending, Event, JobState, Outcome, Snapshot, frozen_tasks
+from runtime.factory import Backend, TaskFactory, TaskHandle
+from runtime.graph import ExecutionGraph
+from runtime.graph.validation import END_KINDS, START_KINDS
+from runtime.preview import preview
+from runtime.task.base_task import TaskReport
+
+MAX_EVENTS: Final = 10_000
+_GIVE_UP_S: Final = 5.0  # how long a start that failed waits for what it had started
+_INTERRUPTIBLE_S: Final = 0.5  # Windows delivers Ctrl-C only between two waits; elsewhere a wait ends at once
+
+
+class JobListener(Protocol):
+    """Who wants to know how a run ended: the JobManager."""
+
+    def job_ended(self, outcome: Outcome) -> None:
+        """The run has ended. Called once, on the thread of the last task or of who closed the session."""
+
+
+class Dispatcher:
+    """One run of one graph. `tasks` and `services` are the handles by name, in graph order."""
+
+    def __init__(self, graph: ExecutionGraph, backend: Backend, listener: JobListener) -> None:
+        self.graph, self.backend = graph, backend
+        self.tasks: dict[str, TaskHandle] = {}
+        self.services: dict[str, TaskHandle] = {}
+        self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self.outcome: Outcome | None = None
+        self._listener = listener
+        self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
+        # Guards all below, and who is the one to complete the run.
+        self._lock = threading.Lock()
+        self._running = {node.name for node in graph.nodes}
+        self._order: list[str] = []
+        self._endings: set[Ending] = set()
+        self._failure: TaskReport | None = None
+        self._errors = 0
+        self._draining = False
+        self._satisfied: set[str] = set()
+        self._on_end: list[Callable[[], None]] = []
+        self._done = threading.Event()
+        self._began_s = 0.0
+
+    # ── life ──
+
+    def submit(self) -> None:
+        """Make every service and task. Raises `GraphInvalid`; then nothing has been taken."""
+        factory = TaskFactory(self.graph, self.backend, self)
+        for node in self.graph.nodes:
+            self.tasks[node.name] = factory.create_task(node)
+
+    def start(self) -> None:
+        """Start services, then tasks, consumers before their producers."""
+        self._began_s = self.backend.clock()
+        self._note("start", None, f"started, {len(self.tasks)} tasks")
+        layers = self.graph.layers
+        try:
+            for handle in sorted(self.tasks.values(), key=lambda handle: -layers[self._operator_of[handle.name].name]):
+                handle.start()
+        except BaseException:  # no more threads, or an interrupt: half a graph would wait for the other half for ever
+            self.cleanup(_GIVE_UP_S)
+            raise
+        if not self.tasks:
+            self._complete(())
+
+    def stop(self) -> None:
+        """Stop with drain: sources and inputs end, what is under way is still processed. Returns at once, any thread."""
+        with self._lock:
+            if self._draining or self.outcome is not None:
+                return
+            self._draining = True
+        self._note("command", None, "stop: sources end, what is under way is processed")
+        for name, handle in self.tasks.items():
+            if self._operator_of[name].kind in START_KINDS:
+                handle.end_input("stopped")
+
+    def cancel(self, why: str = "cancel: what is queued is dropped") -> None:
+        """Wake and end every task behind the packet in work. Returns at once, any thread, any number of times."""
+        if self.outcome is None:
+            self._note("command", None, why)
+        for handle in self.tasks.values():
+            handle.cancel()
+
+    def wait(self, timeout_s: float | None = None) -> Outcome:
+        """Wait for the end of the run. Raises `TimeoutError`, and `TaskFailed` if a task did."""
+        self.wait_done(timeout_s)
+        outcome = self.outcome
+        if outcome is None:
+            running = ", ".join(sorted(self._running))
+            raise TimeoutError(f"the job still runs after {timeout_s} s ({running}); it goes on")
+        self.backend.wait([handle for name, handle in self.tasks.items() if name not in outcome.abandoned], None)
+        if (failure := self._failure) is not None and failure.error is not None:
+            raise TaskFailed(failure.task, failure.packet, failure.error, outcome) from failure.error
+        return outcome
+
+    def wait_done(self, timeout_s: float | None = None) -> bool:
+        """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: not within the time."""
+        if timeout_s is not None:
+            return self._done.wait(timeout_s)
+        while not self._done.wait(_INTERRUPTIBLE_S):
+            pass
+        return True
+
+    def cleanup(self, timeout_s: float) -> tuple[str, ...]:
+        """Cancel what still runs, wait, release everything. Returns the tasks that were abandoned, stuck in user code."""
+        if self.outcome is None:
+            self.cancel("close: what is queued is dropped")
+            self.backend.wait(self.tasks.values(), timeout_s)
+            with self._lock:
+                stuck = tuple(name for name in self.tasks if name in self._running)
+            self._complete(stuck)
+        assert self.outcome is not None
+        self.backend.wait([handle for name, handle in self.tasks.items() if name not in self.outcome.abandoned], timeout_s)
+        self.backend.close()
+        return self.outcome.abandoned
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when the run has ended, on whichever thread ends it; at once if it has."""
+        with self._lock:
+            if self.outcome is None:
+                self._on_end.append(callback)
+                return
+        callback()
+
+    # ── facts ──
+
+    @property
+    def state(self) -> JobState:
+        """What the run as a whole is doing."""
+        if self.outcome is not None:
+            return self.outcome.state
+        return "draining" if self._draining else "running"
+
+    def snapshot(self) -> Snapshot:
+        """Every task as it stands now."""
+        return Snapshot(self.state, frozen_tasks(handle.facts() for handle in self.tasks.values()), tuple(self._order))
+
+    def settle(self, timeout_s: float | None) -> bool:
+        """Wait until every task stands still. False: not within `timeout_s`."""
+        if self.outcome is not None:
+            return True
+        return self.backend.settle(self.tasks.values(), timeout_s)
+
+    # ── what tasks report ──
+
+    def request_stop(self, task: str) -> None:
+        """A task asks for a stop with drain."""
+        self._note("command", task, "asked the job to stop")
+        self.stop()
+
+    def enough(self, task: str) -> None:
+        """A task needs nothing more: sources that only such tasks consume come to their end."""
+        with self._lock:
+            self._satisfied.add(self._operator_of[task].name)
+            needed = self._needed()
+        for name, handle in self.tasks.items():
+            operator = self._operator_of[name]
+            if operator.kind in START_KINDS and operator.name not in needed:
+                handle.end_input("completed")
+
+    def warned(self, task: str, message: str) -> None:
+        """A task has logged a warning."""
+        self._note("warning", task, message)
+
+    def signal_arrived(self, task: str, count: str, signal: StopSignal) -> None:
+        """A task has received a producer's stop signal."""
+        self._note("stop signal", task, f"received {signal.how} from {signal.producer}: {count}")
+
+    def task_ended(self, report: TaskReport) -> None:
+        """A task has ended; the last one completes the run, the first that failed cancels it."""
+        with self._lock:
+            if self.outcome is not None:  # it was abandoned, and comes to its end long after
+                return
+            self._running.discard(report.task)
+            self._order.append(report.task)
+            self._endings.add(report.ending)
+            self._errors += report.error is not None
+            first_failure = report.error is not None and self._failure is None
+            if first_failure:
+                self._failure = report
+            last = not self._running
+        if report.error is None:
+            self._note("end", report.task, report.ending)
+        else:
+            place = "" if report.packet is NO_PACKET else f" on {preview(report.packet)}"
+            text = f"failed{place}: {type(report.error).__name__}: {preview_message(report.error)}"
+            self._note("error", report.task, text)
+        if last:
+            self._complete(())
+        elif first_failure:
+            self.cancel(f"{report.task} failed: the job is cancelled")
+
+    # ── inside ──
+
+    def _needed(self) -> set[str]:
+        """The operators of which some way leads to an end without passing one that has enough. Under the lock."""
+        needed: set[str] = set()
+        for operator in sorted(self.graph.operators, key=lambda operator: -self.graph.layers[operator.name]):
+            if operator.name in self._satisfied:
+                continue
+            consumers = self.graph.outputs(operator.name)
+            if operator.kind in END_KINDS or any(edge.target in needed for edge in consumers):
+                needed.add(operator.name)
+        return needed
+
+    def _complete(self, abandoned: tuple[str, ...]) -> None:
+        """Give the run its outcome, once, and wake everybody who waits for it."""
+        outcome = self._outcome(abandoned)
+        with self._lock:
+            if self.outcome is not None:
+                return
+            self.outcome = outcome
+            callbacks, self._on_end = self._on_end, []
+        self._note("end", None, outcome.state)
+        self._listener.job_ended(outcome)
+        self._done.set()
+        for callback in callbacks:
+            callback()
+
+    def _outcome(self, abandoned: tuple[str, ...]) -> Outcome:
+        packets_in = packets_out = dropped = 0
+        for name, handle in self.tasks.items():
+            facts = handle.facts()
+            if facts.kind == "source":
+                packets_in += facts.processed
+            if facts.kind in END_KINDS:
+                packets_out += facts.processed
+            packets_in += handle.injected
+            dropped += handle.left_over()
+        state: Ending = "completed"
+        endings: tuple[Literal["failed", "cancelled", "stopped"], ...] = ("failed", "cancelled", "stopped")
+        for ending in endings:
+            if ending in self._endings or (ending == "cancelled" and abandoned):
+                state = ending
+                break
+        return Outcome(state, packets_in, packets_out, dropped, self._errors, tuple(self._order), abandoned)
+
+    def _note(self, kind: Any, task: str | None, text: str) -> None:
+        self.events.append(Event(kind, task, text, self.backend.clock() - self._began_s))

@@ -1,0 +1,368 @@
+"""Environment and Stream: how a user writes a graph down. Builds records; runs nothing, knows no platform's parts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from runtime.errors import DuplicateName, GraphFrozen, GraphInvalid
+from runtime.factory import require_platform
+from runtime.graph.execution_graph import Edge, ExecutionGraph, OperatorNode, Strategy
+from runtime.graph.validation import validate_operator
+from runtime.operators import NO_INITIAL, Function, SourceFunction
+from runtime.preview import preview
+
+T = TypeVar("T")
+U = TypeVar("U")
+K = TypeVar("K")
+A = TypeVar("A")
+
+
+class Environment:
+    """Holds a graph while it is being written. `Session` has one; on its own it serves programs without a notebook.
+
+    `capacity` and `on_error` are what operators have that say nothing else.
+    """
+
+    def __init__(
+        self, name: str = "job", *, platform: str = "local", capacity: int = 1024, on_error: Literal["fail"] = "fail"
+    ) -> None:
+        require_platform(platform)
+        validate_operator(OperatorNode("default", "map", capacity=capacity, on_error=on_error))
+        self.name, self.platform, self.capacity, self.on_error = name, platform, capacity, on_error
+        self.frozen = False
+        self.collected: list[Collected[Any]] = []
+        self._operators: dict[str, OperatorNode] = {}
+        self._edges: list[Edge] = []
+
+    def source(
+        self,
+        items: Iterable[T] | Callable[[], Iterable[T]] | SourceFunction[T],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        on_error: Literal["fail"] | None = None,
+    ) -> Stream[T]:
+        """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
+
+        A bare iterator can be run once and by one instance. With parallelism n, the instances share an iterable among
+        them, and each calls the callable for itself. Raises `GraphInvalid`.
+        """
+        if isinstance(items, type) and issubclass(items, SourceFunction):
+            raise GraphInvalid(f"{items.__name__} is a class; give the source an object of it: {items.__name__}(…)")
+        if not isinstance(items, SourceFunction | Iterable) and not callable(items):
+            raise GraphInvalid(f"{preview(items)} is no source; give an iterable, a callable that returns one, or a SourceFunction")
+        if isinstance(items, Iterator) and parallelism != 1:
+            raise GraphInvalid(f"an iterator can be run by one instance only, not {parallelism}; give a callable that returns one")
+        node = self.add("source", items, [], name=name, parallelism=parallelism, on_error=on_error)
+        return Stream(self, (_End(node.name),))
+
+    def input(self, name: str, *, capacity: int | None = None) -> Stream[Any]:
+        """A stream of what is put in by hand, until it is ended or the job is stopped."""
+        return Stream(self, (_End(self.add("input", None, [], name=name, capacity=capacity).name),))
+
+    def add(
+        self,
+        kind: str,
+        function: Any,
+        ends: Sequence[_End],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> OperatorNode:
+        """Add an operator of any registered kind, fed by `ends`. Raises `GraphFrozen`, `GraphInvalid`."""
+        if self.frozen:
+            raise GraphFrozen(f"{self.name!r} has been started, so its graph cannot change; call reset() first")
+        if name is not None and name in self._operators:
+            raise DuplicateName(f"there is an operator {name!r} already ({self._operators[name].kind}); choose another name=")
+        if isinstance(function, type) and issubclass(function, Function):
+            raise GraphInvalid(f"{function.__name__} is a class; give {kind} an object of it: {function.__name__}(…)")
+        if kind not in ("source", "input", "take") and not isinstance(function, Function) and not callable(function):
+            raise GraphInvalid(f"{kind} needs a function, not {preview(function)}")
+        node = OperatorNode(
+            name=self._free_name(kind) if name is None else name,
+            kind=kind,
+            parallelism=parallelism,
+            capacity=self.capacity if capacity is None else capacity,
+            on_error=self.on_error if on_error is None else on_error,
+            function=function,
+            options=dict(options or {}),
+        )
+        validate_operator(node)
+        self._operators[node.name] = node
+        self._edges += [Edge(end.operator, node.name, end.strategy, end.key) for end in ends]
+        return node
+
+    def graph(self) -> ExecutionGraph:
+        """What has been written so far, neither validated nor compiled."""
+        return ExecutionGraph(self.name, tuple(self._operators.values()), tuple(self._edges))
+
+    def _free_name(self, kind: str) -> str:
+        number, name = 1, kind
+        while name in self._operators:
+            number += 1
+            name = f"{kind}-{number}"
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """An operator's output, and how it is to be divided among the next one's instances."""
+
+    operator: str
+    strategy: Strategy = "round_robin"
+    key: Callable[[Any], Any] | None = None
+
+
+class Stream(Generic[T]):
+    """What an operator sends, not yet consumed. Each method adds one operator or sets how packets are divided.
+
+    A function is a plain callable, shared by parallel instances, or an object of `Function`, copied for each.
+    `capacity` limits the queue of each instance of the new operator. Methods raise `GraphInvalid` and `GraphFrozen`.
+    """
+
+    def __init__(self, environment: Environment, ends: tuple[_End, ...]) -> None:
+        self._environment, self._ends = environment, ends
+
+    def map(
+        self,
+        function: Callable[[T], U] | Function[T, U],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: Literal["fail"] | None = None,
+    ) -> Stream[U]:
+        """One packet for each: what `function` returns."""
+        return self._then("map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+
+    def filter(
+        self,
+        function: Callable[[T], object] | Function[T, object],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: Literal["fail"] | None = None,
+    ) -> Stream[T]:
+        """The packets for which `function` returns something true."""
+        return self._then("filter", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+
+    def flat_map(
+        self,
+        function: Callable[[T], Iterable[U]] | Function[T, Iterable[U]],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: Literal["fail"] | None = None,
+    ) -> Stream[U]:
+        """All that `function` returns or yields for each packet, each result sent as soon as it is made."""
+        return self._then("flat_map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+
+    def reduce(
+        self,
+        function: Callable[[A, T], A],
+        *,
+        initial: A = NO_INITIAL,  # type: ignore[assignment]
+        emit: Literal["each", "end"] = "each",
+        name: str | None = None,
+        capacity: int | None = None,
+        on_error: Literal["fail"] | None = None,
+    ) -> Stream[A]:
+        """Fold all packets, one instance; send the folded value behind each packet, or once at the end of the input.
+
+        Without `initial` the first packet is the first value. `initial` is copied. After `key_by`: see `KeyedStream`.
+        """
+        options = _reduce_options(initial, emit, keyed=False)
+        return self._then("reduce", function, name=name, capacity=capacity, on_error=on_error, options=options)
+
+    def take(self, count: int, *, name: str | None = None, capacity: int | None = None) -> Stream[T]:
+        """The first `count` packets. A source whose packets nobody else needs then ends by itself."""
+        if type(count) is not int or count < 0:
+            raise GraphInvalid(f"take needs a whole number of at least 0, not {preview(count)}")
+        return self._then("take", None, name=name, capacity=capacity, options={"count": count})
+
+    def sink(
+        self,
+        function: Callable[[T], object] | Function[T, object],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: Literal["fail"] | None = None,
+    ) -> None:
+        """Call `function` for each packet; the stream ends here."""
+        self._add("sink", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+
+    def collect(self, limit: int | None = None, *, name: str | None = None, capacity: int | None = None) -> Collected[T]:
+        """Gather the packets where the session lives, in order per producer; with `limit`, keep the first so many."""
+        if limit is not None and (type(limit) is not int or limit < 0):
+            raise GraphInvalid(f"limit of collect must be None or a whole number of at least 0, not {preview(limit)}")
+        collected: Collected[T] = Collected(limit)
+        self._add("collect", collected.gather, name=name, capacity=capacity)
+        self._environment.collected.append(collected)
+        return collected
+
+    def key_by(self, function: Callable[[T], K]) -> KeyedStream[K, T]:
+        """Equal keys go to the same instance of whoever consumes this; the key is there as `ctx.key`.
+
+        `function` runs in the producer. Its keys need a stable digest: numbers, text, bytes, None, dates, UUIDs, enum
+        members, tuples of these.
+        """
+        if not callable(function):
+            raise GraphInvalid(f"key_by needs a function, not {preview(function)}")
+        return KeyedStream(self._environment, tuple(_End(end.operator, "hash", function) for end in self._ends))
+
+    def round_robin(self) -> Stream[T]:
+        """Each instance of whoever consumes this gets a packet in turn (what happens if nothing else is said)."""
+        return Stream(self._environment, tuple(_End(end.operator, "round_robin") for end in self._ends))
+
+    def broadcast(self) -> Stream[T]:
+        """Each instance of whoever consumes this gets every packet: the same object, so do not change it."""
+        return Stream(self._environment, tuple(_End(end.operator, "broadcast") for end in self._ends))
+
+    def union(self, *others: Stream[T]) -> Stream[T]:
+        """The packets of all these streams, as they come; order is kept per producer."""
+        for other in others:
+            if not isinstance(other, Stream):
+                raise GraphInvalid(f"union takes streams, not {preview(other)}")
+            if other._environment is not self._environment:
+                raise GraphInvalid(f"union of streams of {self._environment.name!r} and of {other._environment.name!r}")
+        ends = self._ends + tuple(end for other in others for end in other._ends)
+        return type(self)(self._environment, ends)
+
+    @property
+    def name(self) -> str:
+        """The name of the operator whose stream this is; several of them joined by `+` after union."""
+        return "+".join(end.operator for end in self._ends)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def _then(self, kind: str, function: Any, **settings: Any) -> Stream[Any]:
+        return Stream(self._environment, (_End(self._add(kind, function, **settings).name),))
+
+    def _add(self, kind: str, function: Any, **settings: Any) -> OperatorNode:
+        return self._environment.add(kind, function, self._ends, **settings)
+
+
+class KeyedStream(Stream[T], Generic[K, T]):
+    """A stream whose packets have keys: state is per key, and equal keys meet in one instance."""
+
+    @overload  # type: ignore[override]
+    def reduce(
+        self,
+        function: Callable[[A, T], A],
+        *,
+        initial: A,
+        emit: Literal["each", "end"] = ...,
+        name: str | None = ...,
+        parallelism: int = ...,
+        capacity: int | None = ...,
+        on_error: Literal["fail"] | None = ...,
+    ) -> Stream[tuple[K, A]]: ...
+
+    @overload
+    def reduce(
+        self,
+        function: Callable[[T, T], T],
+        *,
+        emit: Literal["each", "end"] = ...,
+        name: str | None = ...,
+        parallelism: int = ...,
+        capacity: int | None = ...,
+        on_error: Literal["fail"] | None = ...,
+    ) -> Stream[tuple[K, T]]: ...
+
+    def reduce(
+        self,
+        function: Callable[[Any, T], Any],
+        *,
+        initial: Any = NO_INITIAL,
+        emit: Literal["each", "end"] = "each",
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: Literal["fail"] | None = None,
+    ) -> Stream[Any]:
+        """Fold the packets of each key; send `(key, value)` behind each packet, or once per key at the end of the input.
+
+        Without `initial` a key starts with its first packet. `initial` is copied per key.
+        """
+        options = _reduce_options(initial, emit, keyed=True)
+        settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        return self._then("reduce", function, **settings, options=options)
+
+
+class Collected(Sequence[T]):
+    """What a `collect()` has gathered so far: a list to look at, that grows while the job runs.
+
+    `total` counts all packets, also those beyond the limit, which are not kept.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._values: list[T] = []
+        self._limit = limit
+        self._beyond = 0
+
+    @property
+    def gather(self) -> Callable[[T], object]:
+        """What the sink calls with each packet."""
+        return self._values.append if self._limit is None else self._gather_up_to_limit
+
+    @property
+    def total(self) -> int:
+        """How many packets have come."""
+        return len(self._values) + self._beyond
+
+    def clear(self) -> None:
+        """Start anew, for another run."""
+        self._values.clear()
+        self._beyond = 0
+
+    def _gather_up_to_limit(self, value: T) -> None:
+        if len(self._values) < (self._limit or 0):
+            self._values.append(value)
+        else:
+            self._beyond += 1
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return self._values[index]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Collected):
+            return self._values == other._values
+        return self._values == other if isinstance(other, list) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return preview(self._values)
+
+
+def _reduce_options(initial: Any, emit: str, *, keyed: bool) -> dict[str, Any]:
+    if emit not in ("each", "end"):
+        raise GraphInvalid(f"emit of reduce is {emit!r}; it can be 'each' or 'end'")
+    try:
+        copy.deepcopy(initial)
+    except Exception as error:  # the border to user code
+        raise GraphInvalid(f"initial of reduce cannot be copied ({error}), and each key needs its own") from error
+    return {"initial": initial, "emit": emit, "keyed": keyed}

@@ -1,0 +1,150 @@
+"""Every error that the runtime raises, in one place. It knows nothing of the parts that raise them.
+
+    DataflowError
+    ├── GraphInvalid               refused before anything runs (also a ValueError)
+    │   ├── UnknownName            no such task, operator, input or platform (also a LookupError)
+    │   ├── DuplicateName          a name is taken
+    │   ├── UnconsumedStream       a stream that nobody consumes
+    │   ├── CyclicGraph            the graph feeds itself
+    │   ├── AsyncFunction          an `async def` where a plain function is needed
+    │   ├── NotCopyable            a Function that parallel instances cannot each have a copy of
+    │   └── SourceSpent            an iterator that has been run already
+    ├── CommandRefused             the session's state does not allow this command (also a RuntimeError)
+    │   ├── GraphFrozen            the graph cannot change any more
+    │   ├── NotStarted
+    │   ├── AlreadyStarted
+    │   ├── TaskEnded              nothing can be given to this task any more
+    │   └── InputOpen              a `with` block ended while an input was still open
+    ├── QueueFull                  the lane of the hand has no room
+    ├── QueueUnreachable           the queue lives in another process, or has been released
+    ├── UnstableKey                a key without a digest that is the same in every process (also a TypeError)
+    └── TaskFailed                 user code raised; the original is the `__cause__`
+
+`Cancelled` stands apart: it is a BaseException, so that user code does not swallow it by accident.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from runtime.facts import Outcome
+from runtime.preview import preview
+
+
+class DataflowError(Exception):
+    """The root of what the runtime raises on purpose."""
+
+
+class GraphInvalid(DataflowError, ValueError):
+    """The graph, or an argument that describes it, was refused before anything ran."""
+
+
+class UnknownName(GraphInvalid, LookupError):
+    """A name that nothing in this graph has."""
+
+    def __init__(self, what: str, name: object, known: Iterable[str]) -> None:
+        names = sorted(known)
+        listed = ", ".join(map(repr, names)) or "none"
+        near = difflib.get_close_matches(str(name), names, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        super().__init__(f"no {what} {name!r}; there is {listed}{hint}")
+
+
+class DuplicateName(GraphInvalid):
+    """Two operators of one graph have the same name."""
+
+
+class UnconsumedStream(GraphInvalid):
+    """A stream has no consumer, so its packets would have nowhere to go."""
+
+
+class CyclicGraph(GraphInvalid):
+    """Operators feed each other in a circle; feedback loops are not supported."""
+
+
+class AsyncFunction(GraphInvalid):
+    """An `async def` was given; a task calls its function on a thread and would never await it."""
+
+
+class NotCopyable(GraphInvalid):
+    """A Function cannot be copied for each of its parallel instances."""
+
+
+class SourceSpent(GraphInvalid):
+    """An iterator was given as a source and has been run already."""
+
+
+class CommandRefused(DataflowError, RuntimeError):
+    """The command does not fit the state that the session is in."""
+
+
+class GraphFrozen(CommandRefused):
+    """The graph was changed after start; `session.reset()` makes it changeable again."""
+
+
+class NotStarted(CommandRefused):
+    """The session has not been started."""
+
+
+class AlreadyStarted(CommandRefused):
+    """The session is running; it starts again only after it has ended."""
+
+
+class TaskEnded(CommandRefused):
+    """The task has ended, or has begun to end: it takes nothing from the hand any more."""
+
+
+class InputOpen(CommandRefused):
+    """A `with` block was left while an input was open: nobody could have fed it any more."""
+
+
+class QueueFull(DataflowError):
+    """The queue has no room for a packet from the hand."""
+
+
+class QueueUnreachable(DataflowError):
+    """A queue descriptor was used where its queue does not exist."""
+
+
+class UnstableKey(DataflowError, TypeError):
+    """A key has no digest that is the same in every process and every run."""
+
+
+class TaskFailed(DataflowError):
+    """User code raised, and the policy of its operator is to fail the job. The original is the `__cause__`.
+
+    `task` is the name of the task, `packet` what it was working on (`NO_PACKET` outside of packets: in `open`, `finish`
+    and sources), `outcome` how the whole job ended.
+    """
+
+    def __init__(self, task: str, packet: Any, error: BaseException, outcome: Outcome | None = None) -> None:
+        self.task, self.packet, self.outcome = task, packet, outcome
+        place = "" if packet is NO_PACKET else f" on packet {preview(packet)}"
+        super().__init__(f"task {task!r} failed{place}: {type(error).__name__}: {preview_message(error)}")
+
+
+class Cancelled(BaseException):
+    """Ends a task's thread wherever it waits, after `cancel()` or `close()`. Let it pass."""
+
+
+class _NoPacket:
+    """What a failure outside of any packet names as its packet."""
+
+    def __repr__(self) -> str:
+        return "NO_PACKET"
+
+    def __reduce__(self) -> str:
+        return "NO_PACKET"
+
+
+NO_PACKET = _NoPacket()
+
+
+def preview_message(error: BaseException) -> str:
+    """The arguments of an exception, bounded; its own `__str__` is user code and is not called."""
+    arguments = error.args
+    if len(arguments) == 1 and type(arguments[0]) is str:
+        return arguments[0][:500]
+    return ", ".join(map(preview, arguments))

@@ -1,0 +1,107 @@
+"""What a platform has to offer to run a job, and the registry that finds it by name. Knows no platform itself.
+
+A backend is one object per job, made when the graph is compiled. Everything that differs between threads and another
+platform is behind it and behind the descriptors, connections and handles that it makes; there is no `if remote`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from runtime.communication.inbox import LaneSpec
+from runtime.communication.queue_descriptor import QueueDescriptor
+from runtime.context import TaskContext
+from runtime.errors import GraphInvalid, UnknownName
+from runtime.facts import Ending, TaskFacts
+from runtime.operators import Operator
+from runtime.task.base_task import TaskReporter
+
+
+class TaskHandle(Protocol):
+    """A task from the outside, wherever it runs. All calls return at once but `inject` and `join`; all are by value."""
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+
+    @property
+    def injected(self) -> int:
+        """How many packets the hand has put in."""
+
+    @property
+    def hand_closed(self) -> bool:
+        """Whether the hand can put in nothing more."""
+
+    def start(self) -> None:
+        """Let it run."""
+
+    def cancel(self) -> None:
+        """End it behind the packet in work, wherever it waits."""
+
+    def end_input(self, how: Ending) -> None:
+        """Ask a source or an input to end."""
+
+    def inject(self, item: Any, timeout_s: float | None = 0) -> None:
+        """Put an item into the hand's lane. Raises `TaskEnded`, `QueueFull`."""
+
+    def facts(self) -> TaskFacts:
+        """Where it stands now."""
+
+    def left_over(self) -> int:
+        """After the end of all tasks: how many packets of its queue, or made by it, were never worked."""
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing of it runs any more. False: not within `timeout_s`."""
+
+
+class Backend(Protocol):
+    """One job's way to run on a platform."""
+
+    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> QueueDescriptor:
+        """Describe the input queue of a task to be; called while the graph is compiled."""
+
+    def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
+        """Make a task, not started yet."""
+
+    def clock(self) -> float:
+        """Seconds since some moment, never going back."""
+
+    def settle(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> bool:
+        """Wait until all tasks stand still at one moment. False: not within `timeout_s`."""
+
+    def wait(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> tuple[str, ...]:
+        """Wait until nothing of the tasks runs any more; the names of those of which something still does."""
+
+    def close(self) -> None:
+        """Release the queues and whatever else the job has taken."""
+
+
+_backends: dict[str, Callable[[], Backend] | str] = {"local": "runtime.factory.local_backend:LocalBackend"}
+
+
+def register_backend(platform: str, backend: Callable[[], Backend] | str) -> None:
+    """Offer `backend` as `platform`: what makes one, or where it is, as `"package.module:Name"`, imported at first use.
+
+    Raises `GraphInvalid` if the name is taken by another backend.
+    """
+    if _backends.setdefault(platform, backend) != backend:
+        raise GraphInvalid(f"platform {platform!r} is registered already; give yours another name")
+
+
+def require_platform(platform: str) -> None:
+    """Raise `UnknownName` if no backend has this name."""
+    if platform not in _backends:
+        raise UnknownName("platform", platform, _backends)
+
+
+def create_backend(platform: str) -> Backend:
+    """A new backend of this name. Raises `UnknownName`."""
+    require_platform(platform)
+    backend = _backends[platform]
+    if isinstance(backend, str):
+        module, _, name = backend.partition(":")
+        backend = _backends[platform] = getattr(importlib.import_module(module), name)
+    made: Backend = backend()
+    return made

@@ -1,0 +1,58 @@
+"""The platform `local`: every task on a thread of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from time import monotonic, perf_counter
+from typing import cast
+
+from runtime.communication.inbox import LaneSpec
+from runtime.communication.queue_descriptor import LocalQueueDescriptor
+from runtime.context import TaskContext
+from runtime.factory.backend import TaskHandle
+from runtime.operators import Operator
+from runtime.task.base_task import TaskReporter
+from runtime.task.gate import Watch
+from runtime.task.local_task import LocalTask
+
+
+class LocalBackend:
+    """One job on threads."""
+
+    def __init__(self) -> None:
+        self._queues: list[LocalQueueDescriptor] = []
+        self._watch = Watch()
+
+    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
+        """Make a queue in memory."""
+        descriptor = LocalQueueDescriptor.make(task, capacity, lanes)
+        self._queues.append(descriptor)
+        return descriptor
+
+    def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> LocalTask:
+        """Make a task with a thread of its own."""
+        return LocalTask(ctx, operator, reporter, self._watch)
+
+    def clock(self) -> float:
+        """Seconds of the process's steady clock."""
+        return perf_counter()
+
+    def settle(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> bool:
+        """Wait until all threads wait at one moment."""
+        return self._watch.wait_still([cast(LocalTask, handle).gate for handle in handles], timeout_s)
+
+    def wait(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> tuple[str, ...]:
+        """Join the threads; the names of those that still run after `timeout_s` in all."""
+        deadline = None if timeout_s is None else monotonic() + timeout_s
+        still_running = []
+        for handle in handles:
+            left_s = None if deadline is None else max(0.0, deadline - monotonic())
+            if not handle.join(left_s):
+                still_running.append(handle.name)
+        return tuple(still_running)
+
+    def close(self) -> None:
+        """Release the queues."""
+        for descriptor in self._queues:
+            descriptor.release()
+        self._queues.clear()

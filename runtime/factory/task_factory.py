@@ -1,0 +1,52 @@
+"""From a compiled graph to tasks: the wiring of each, and the task that a backend makes of it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from runtime.communication.connection import Connection, Output
+from runtime.communication.inbox import LaneSpec
+from runtime.communication.queue_descriptor import QueueDescriptor
+from runtime.context import TaskContext, TaskWiring
+from runtime.factory.backend import Backend, TaskHandle
+from runtime.factory.operator_factory import create_operator
+from runtime.graph import Edge, ExecutionGraph, TaskNode
+from runtime.task.base_task import TaskReporter
+
+
+def lanes_of(graph: ExecutionGraph, operator: str) -> tuple[LaneSpec, ...]:
+    """Who fills the queue of each of the operator's tasks: edge by edge, and of each edge producer by producer."""
+    edges = graph.inputs(operator)
+    return tuple(LaneSpec(producer, edge.input) for edge in edges for producer in graph.tasks(edge.source))
+
+
+class TaskFactory:
+    """Makes the tasks of one job."""
+
+    def __init__(self, graph: ExecutionGraph, backend: Backend, reporter: TaskReporter) -> None:
+        self._graph, self._backend, self._reporter = graph, backend, reporter
+        self._queues: dict[str, list[QueueDescriptor]] = {}
+        for node in graph.nodes:
+            self._queues.setdefault(node.operator, []).append(cast(QueueDescriptor, node.queue))
+
+    def create_task(self, node: TaskNode) -> TaskHandle:
+        """The task of `node`, joined to its consumers, not started. Raises `NotCopyable`."""
+        operator = self._graph.by_name[node.operator]
+        wiring = TaskWiring(
+            node=operator,
+            index=node.index,
+            queue=cast(QueueDescriptor, node.queue),
+            outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),
+            keyed=any(edge.strategy == "hash" for edge in self._graph.inputs(node.operator)),
+        )
+        ctx = TaskContext(node.name, self._graph.name, wiring)
+        return self._backend.task(ctx, create_operator(operator, node.index), self._reporter)
+
+    def _output(self, edge: Edge, producer: int) -> Output:
+        before = 0  # lanes of the edges that come before this one in the target's queues
+        for other in self._graph.inputs(edge.target):
+            if other is edge:
+                break
+            before += self._graph.by_name[other.source].parallelism
+        connections = tuple(Connection(queue, before + producer) for queue in self._queues[edge.target])
+        return Output(edge.target, edge.strategy, connections, edge.key)

@@ -1,0 +1,137 @@
+"""Frozen facts about a job: what was counted, where things stand, what happened. Pure records, no behaviour.
+
+They cross every border (thread, process, notebook) by value. Numbers of a running job are each true at the moment they
+were read, but not all at the same moment; once the job stands still, they fit together exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+Ending = Literal["completed", "stopped", "failed", "cancelled"]
+"""How a producer, a task or a job ended: by itself, by `stop()`, by an error, by `cancel()`."""
+
+TaskState = Literal["new", "idle", "running", "held back", "ended"]
+"""What a task is doing: not started, waiting for packets, working, waiting for room downstream, gone."""
+
+JobState = Literal["new", "running", "draining", "completed", "stopped", "failed", "cancelled"]
+
+
+class LaneFacts(NamedTuple):
+    """The part of a queue that one producer fills. `producer` is a task's name, or `hand`."""
+
+    producer: str
+    depth: int
+    ended: Ending | None
+
+
+class TaskFacts(NamedTuple):
+    """One task at one moment.
+
+    `depth` counts the packets that wait, at full speed possibly with the batch just being worked; `capacity` is their
+    limit. `processed` counts packets taken from the queue (of a source: made), `emitted` those put on outgoing edges
+    (one that is broadcast to three tasks counts three times). `lane_depths` is in the order of `producers`,
+    `ended_producers` in that of their stop signals.
+    """
+
+    name: str
+    operator: str
+    kind: str
+    state: TaskState
+    depth: int
+    capacity: int
+    processed: int
+    emitted: int
+    errors: int
+    producers: tuple[str, ...]
+    lane_depths: tuple[int, ...]
+    ended_producers: tuple[tuple[str, Ending], ...]
+    ending: Ending | None
+
+    @property
+    def lanes(self) -> tuple[LaneFacts, ...]:
+        """The queue by producer; the hand's lane first."""
+        ended = dict(self.ended_producers)
+        pairs = zip(self.producers, self.lane_depths, strict=True)
+        return tuple(LaneFacts(producer, depth, ended.get(producer)) for producer, depth in pairs)
+
+    def __repr__(self) -> str:
+        queue = f", queue {self.depth} of {self.capacity}" if self.producers else ""
+        errors = f", {self.errors} errors" if self.errors else ""
+        return f"{self.name}: {self.ending or self.state}{queue}, {self.processed:,} in, {self.emitted:,} out{errors}"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`. `order`: who ended, in that order."""
+
+    state: JobState
+    tasks: Mapping[str, TaskFacts]
+    order: tuple[str, ...] = ()
+
+    def __getitem__(self, task: str) -> TaskFacts:
+        return self.tasks[task]
+
+    def __iter__(self) -> Iterator[TaskFacts]:
+        return iter(self.tasks.values())
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    @property
+    def queued(self) -> int:
+        """How many packets wait in all queues."""
+        return sum(task.depth for task in self.tasks.values())
+
+    def __repr__(self) -> str:
+        ended = sum(task.ending is not None for task in self.tasks.values())
+        return f"Snapshot({self.state}: {len(self.tasks)} tasks, {ended} ended, {self.queued:,} packets queued)"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended.
+
+    `packets_in` counts what the sources made and the hand put in, `packets_out` what the sinks processed, `dropped`
+    what `cancel()` or a failure left unprocessed, `errors` what user code raised. `abandoned` names the tasks that were
+    stuck in user code when the session was closed; what they do from then on counts nowhere.
+    """
+
+    state: Ending
+    packets_in: int
+    packets_out: int
+    dropped: int = 0
+    errors: int = 0
+    order: tuple[str, ...] = ()
+    abandoned: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        parts = [f"{self.packets_in:,} in", f"{self.packets_out:,} out"]
+        parts += [f"{self.dropped:,} dropped"] if self.dropped else []
+        parts += [f"{self.errors} error{'s' if self.errors > 1 else ''}"] if self.errors else []
+        parts += [f"abandoned {', '.join(self.abandoned)}"] if self.abandoned else []
+        return f"Outcome({self.state}: {', '.join(parts)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened once: a start, an arriving stop signal, an end, an error, a warning.
+
+    `at_s` is seconds since the job was started, by the backend's clock; it is left out of the text, which is stable.
+    """
+
+    kind: Literal["start", "stop signal", "end", "error", "warning", "command"]
+    task: str | None
+    text: str
+    at_s: float = field(default=0.0, compare=False)
+
+    def __repr__(self) -> str:
+        return f"{self.task or 'job'}: {self.text}"
+
+
+def frozen_tasks(facts: Iterator[TaskFacts]) -> Mapping[str, TaskFacts]:
+    """The facts by name, in the given order, unchangeable."""
+    return MappingProxyType({each.name: each for each in facts})

@@ -1,0 +1,133 @@
+"""The compiled graph: frozen records of operators, tasks and edges. Knows nothing of how they will be run.
+
+An operator is a step that the user named; its tasks are the instances that run. Edges are between operators; which task
+fills which lane of which queue follows from them and is written into each task's queue descriptor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import networkx
+
+Strategy = Literal["round_robin", "hash", "broadcast"]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorNode:
+    """One step of the user's graph. `kind` chooses the operator's class, `options` are what that class wants to know."""
+
+    name: str
+    kind: str
+    parallelism: int = 1
+    capacity: int = 1024
+    on_error: str = "fail"
+    function: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From every task of `source` to every task of `target`. `key` is set when the strategy is `hash`."""
+
+    source: str
+    target: str
+    strategy: Strategy = "round_robin"
+    key: Callable[[Any], Any] | None = None
+    input: int = 0
+
+
+class Queue(Protocol):
+    """What the graph knows of a queue descriptor."""
+
+    @property
+    def capacity(self) -> int:
+        """How many packets may wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNode:
+    """One instance of an operator, and the descriptor of its input queue. `name` is `count#2`, plain `count` if single."""
+
+    name: str
+    operator: str
+    index: int
+    queue: Queue
+
+
+@dataclass(frozen=True)
+class ExecutionGraph:
+    """What a job consists of: operators and edges in the order in which they were made, tasks in graph order."""
+
+    name: str
+    operators: tuple[OperatorNode, ...]
+    edges: tuple[Edge, ...]
+    nodes: tuple[TaskNode, ...] = ()
+    service_nodes: tuple[TaskNode, ...] = ()
+
+    @cached_property
+    def by_name(self) -> Mapping[str, OperatorNode]:
+        """The operators by name."""
+        return {operator.name: operator for operator in self.operators}
+
+    def inputs(self, operator: str) -> tuple[Edge, ...]:
+        """The edges that lead to `operator`, in graph order."""
+        return self._ends[0].get(operator, ())
+
+    def outputs(self, operator: str) -> tuple[Edge, ...]:
+        """The edges that start at `operator`, in graph order."""
+        return self._ends[1].get(operator, ())
+
+    @cached_property
+    def _ends(self) -> tuple[dict[str, tuple[Edge, ...]], dict[str, tuple[Edge, ...]]]:
+        inputs: dict[str, list[Edge]] = {}
+        outputs: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            inputs.setdefault(edge.target, []).append(edge)
+            outputs.setdefault(edge.source, []).append(edge)
+        return {name: tuple(edges) for name, edges in inputs.items()}, {n: tuple(e) for n, e in outputs.items()}
+
+    def tasks(self, operator: str) -> tuple[str, ...]:
+        """The names of the operator's tasks: `count#0`, `count#1` …, or plain `count` if there is one."""
+        parallelism = self.by_name[operator].parallelism
+        return (operator,) if parallelism == 1 else tuple(f"{operator}#{index}" for index in range(parallelism))
+
+    @cached_property
+    def layers(self) -> Mapping[str, int]:
+        """How many edges the longest way from a source to each operator has. The graph must have no cycle."""
+        layers: dict[str, int] = {}
+        waiting = {operator.name: len(self.inputs(operator.name)) for operator in self.operators}
+        ready = [name for name, missing in waiting.items() if not missing]
+        for name in ready:  # grows while it is read
+            layers[name] = max((layers[edge.source] + 1 for edge in self.inputs(name)), default=0)
+            for edge in self.outputs(name):
+                waiting[edge.target] -= 1
+                if not waiting[edge.target]:
+                    ready.append(edge.target)
+        return layers
+
+    def to_networkx(self) -> networkx.MultiDiGraph[str]:
+        """The operators as a networkx graph, with kind, parallelism, tasks and layer; edges with strategy and input."""
+        import networkx as nx
+
+        graph = nx.MultiDiGraph(name=self.name)
+        for operator in self.operators:
+            graph.add_node(
+                operator.name,
+                kind=operator.kind,
+                parallelism=operator.parallelism,
+                capacity=operator.capacity,
+                tasks=self.tasks(operator.name),
+                layer=self.layers[operator.name],
+            )
+        for edge in self.edges:
+            graph.add_edge(edge.source, edge.target, strategy=edge.strategy, input=edge.input)
+        return graph
+
+    def __repr__(self) -> str:
+        tasks = sum(operator.parallelism for operator in self.operators)
+        return f"ExecutionGraph({self.name!r}: {len(self.operators)} operators, {len(self.edges)} edges, {tasks} tasks)"

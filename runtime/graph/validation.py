@@ -1,0 +1,84 @@
+"""What is refused before anything runs, each by name and with the likely fix. Knows the graph's records only."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from typing import Any
+
+from runtime.errors import AsyncFunction, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
+from runtime.graph.execution_graph import ExecutionGraph, OperatorNode
+
+END_KINDS = frozenset({"sink", "collect"})
+START_KINDS = frozenset({"source", "input"})
+ON_ERROR = ("fail",)
+_LONELY = {"take": "it counts to n once", "collect": "the list is one", "input": "there is one hand"}
+
+
+def validate(graph: ExecutionGraph) -> None:
+    """Raise a `GraphInvalid` that names the first thing in `graph` that cannot work."""
+    names = Counter(operator.name for operator in graph.operators)
+    for operator in graph.operators:
+        if names[operator.name] > 1:
+            raise DuplicateName(f"{names[operator.name]} operators are called {operator.name!r}; give one another name=")
+        validate_operator(operator)
+    for edge in graph.edges:
+        for end in (edge.source, edge.target):
+            if end not in names:
+                raise UnknownName("operator", end, names)
+    _validate_shape(graph)
+    if circle := sorted(set(names) - set(graph.layers)):
+        raise CyclicGraph(
+            f"{', '.join(map(repr, circle))} feed each other, or are fed by operators that do; feedback loops are not "
+            "supported: put the second round into a session of its own"
+        )
+
+
+def validate_operator(operator: OperatorNode) -> None:
+    """Raise if the operator's own numbers or functions cannot work."""
+    name = operator.name
+    if not isinstance(name, str) or not name or "#" in name:
+        raise GraphInvalid(f"{name!r} cannot be the name of an operator; use a text without '#', which numbers tasks")
+    for what, number in (("parallelism", operator.parallelism), ("capacity", operator.capacity)):
+        if type(number) is not int or number < 1:
+            raise GraphInvalid(f"{what} of {name!r} is {number!r}; it must be a whole number of at least 1")
+    if operator.kind in _LONELY and operator.parallelism > 1:
+        raise GraphInvalid(
+            f"{operator.kind} {name!r} cannot have parallelism {operator.parallelism}: {_LONELY[operator.kind]}; use 1"
+        )
+    if operator.on_error not in ON_ERROR:
+        raise GraphInvalid(f"on_error of {name!r} is {operator.on_error!r}; it can be {' or '.join(map(repr, ON_ERROR))}")
+    refuse_async(operator.function, name)
+
+
+def refuse_async(function: Any, operator: str) -> None:
+    """Raise `AsyncFunction` if calling `function`, or its `process` or `run`, would make a coroutine."""
+    candidates = (function, *(getattr(function, name, None) for name in ("process", "run", "__call__")))
+    for candidate in candidates:
+        if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
+            raise AsyncFunction(
+                f"the function of {operator!r} is an `async def`; tasks call functions on threads and await nothing: "
+                "make it a plain `def` (asyncio.run inside it works), and use parallelism= for waiting side by side"
+            )
+
+
+def _validate_shape(graph: ExecutionGraph) -> None:
+    for operator in graph.operators:
+        inputs, outputs = graph.inputs(operator.name), graph.outputs(operator.name)
+        if operator.kind in START_KINDS:
+            if inputs:
+                raise GraphInvalid(f"{operator.name!r} is a {operator.kind} and cannot be fed by {inputs[0].source!r}")
+        elif not inputs:
+            raise GraphInvalid(f"nothing feeds {operator.name!r}; connect a source to it")
+        if operator.kind in END_KINDS:
+            if outputs:
+                raise GraphInvalid(f"{operator.name!r} is a {operator.kind} and cannot feed {outputs[0].target!r}")
+        elif not outputs:
+            raise UnconsumedStream(
+                f"nobody consumes the stream of {operator.name!r}; end it with .collect() or .sink(function)"
+            )
+        if len({edge.strategy == "hash" for edge in inputs}) > 1:
+            unkeyed = next(edge.source for edge in inputs if edge.strategy != "hash")
+            raise GraphInvalid(
+                f"some inputs of {operator.name!r} are keyed and that from {unkeyed!r} is not; call key_by after union"
+            )

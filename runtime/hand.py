@@ -1,0 +1,69 @@
+"""The hand: puts packets into a running graph as one more producer, with a cursor and a lane of its own at each task."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from itertools import cycle
+from typing import Any
+
+from runtime.communication.partition import Partition
+from runtime.errors import CommandRefused, GraphInvalid, TaskEnded, UnknownName
+from runtime.facts import Ending
+from runtime.factory import TaskHandle
+from runtime.graph import Edge, ExecutionGraph
+
+
+class Hand:
+    """The hand of one run. Any thread may use it."""
+
+    def __init__(self, graph: ExecutionGraph, tasks: Mapping[str, TaskHandle]) -> None:
+        self._graph, self._tasks = graph, tasks
+        self._operator_of = {node.name: node.operator for node in graph.nodes}
+        self._names = {operator.name: graph.tasks(operator.name) for operator in graph.operators}
+        self._cursors = {name: cycle(names) for name, names in self._names.items()}
+        self._turn = threading.Lock()  # guards the cursors
+
+    def inject(self, target: str, value: Any, timeout_s: float | None = 0) -> None:
+        """Put `value` into an operator's or a task's queue, as if it had arrived on its input.
+
+        Of an operator, the task is chosen as its first edge would. Raises `UnknownName`, `TaskEnded`, `QueueFull`, what
+        the key function raises, and `CommandRefused` if a key belongs to another task than the one named.
+        """
+        operator = target if target in self._names else self._operator_of.get(target)
+        if operator is None:
+            raise UnknownName("operator or task", target, {**self._names, **self._operator_of})
+        if self._graph.by_name[operator].kind == "source":
+            consumers = ", ".join(repr(edge.target) for edge in self._graph.outputs(operator))
+            raise GraphInvalid(f"{target!r} is a source and has no queue; inject into {consumers}, or use session.input()")
+        edge = next(iter(self._graph.inputs(operator)), None)
+        item, names = self._route(operator, edge, value)
+        if target not in self._names:
+            if edge is not None and edge.key is not None and names != (target,):
+                raise CommandRefused(f"the key of this packet belongs to {names[0]!r}, not to {target!r}")
+            names = (target,)
+        for name in names:
+            self._put(name, item, timeout_s)
+
+    def end(self, name: str, how: Ending = "completed") -> None:
+        """End an input: what it holds is still sent, then its stop signal. Raises `UnknownName`."""
+        inputs = [operator.name for operator in self._graph.operators if operator.kind == "input"]
+        if name not in inputs:
+            raise UnknownName("input", name, inputs)
+        self._tasks[name].end_input(how)
+
+    def _put(self, task: str, item: Any, timeout_s: float | None) -> None:
+        try:
+            self._tasks[task].inject(item, timeout_s)
+        except TaskEnded as error:
+            raise TaskEnded(f"{task!r}: {error}") from None
+
+    def _route(self, operator: str, edge: Edge | None, value: Any) -> tuple[Any, tuple[str, ...]]:
+        names = self._names[operator]
+        if edge is not None and edge.key is not None:
+            key = edge.key(value)
+            return (key, value), (Partition(names)[key],)
+        if edge is not None and edge.strategy == "broadcast":
+            return value, names
+        with self._turn:
+            return value, (next(self._cursors[operator]),)

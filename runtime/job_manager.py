@@ -1,0 +1,61 @@
+"""JobManager: from a written graph to a compiled one, and what became of its run. Runs nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from runtime.environment import Environment
+from runtime.errors import SourceSpent
+from runtime.facts import Outcome
+from runtime.factory import Backend, create_backend, lanes_of
+from runtime.graph import ExecutionGraph, TaskNode, validate
+
+
+class JobManager:
+    """Compiles an environment's graph for each run, and hears from the dispatcher how the run ended."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.outcome: Outcome | None = None
+        self._spent: list[Iterator[Any]] = []
+
+    def compile(self, backend: Backend) -> ExecutionGraph:
+        """The graph validated, its tasks named, each with the descriptor of its queue. Raises `GraphInvalid`."""
+        written = self.environment.graph()
+        validate(written)
+        nodes = [
+            TaskNode(task, operator.name, index, backend.queue(task, operator.capacity, lanes_of(written, operator.name)))
+            for operator in written.operators
+            for index, task in enumerate(written.tasks(operator.name))
+        ]
+        return replace(written, nodes=tuple(nodes))
+
+    def submit(self) -> tuple[ExecutionGraph, Backend]:
+        """Compile for a new run on the environment's platform. Raises `GraphInvalid`; the graph can then be mended."""
+        for node in self.environment.graph().operators:
+            if any(node.function is spent for spent in self._spent):
+                raise SourceSpent(
+                    f"the iterator of {node.name!r} has been run already and cannot start again; give the source a "
+                    "list, or a callable that makes a new iterator for each run"
+                )
+        backend = create_backend(self.environment.platform)
+        try:
+            return self.compile(backend), backend
+        except BaseException:
+            backend.close()
+            raise
+
+    def job_starts(self) -> None:
+        """Dispatcher's owner: the tasks are made. From now on the graph cannot change."""
+        operators = self.environment.graph().operators
+        self._spent += [node.function for node in operators if isinstance(node.function, Iterator)]
+        for collected in self.environment.collected:
+            collected.clear()
+        self.outcome = None
+        self.environment.frozen = True
+
+    def job_ended(self, outcome: Outcome) -> None:
+        """Dispatcher: the run has ended."""
+        self.outcome = outcome

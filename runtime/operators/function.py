@@ -1,0 +1,76 @@
+"""What a user writes: plain callables, or objects of `Function` with a life of their own. Knows nothing of tasks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, Protocol, TypeVar
+
+In = TypeVar("In", contravariant=True)
+Out = TypeVar("Out", covariant=True)
+T = TypeVar("T", covariant=True)
+
+
+class Context(Protocol):
+    """The part of a `TaskContext` that every function may rely on."""
+
+    name: str
+    index: int
+    parallelism: int
+    key: Any
+
+    def send_packet(self, value: Any) -> None:
+        """Send `value` to the task's consumers at once, before what the running call will return."""
+
+    def enough(self) -> None:
+        """Say that this task needs no more packets."""
+
+
+class Function(ABC, Generic[In, Out]):
+    """A function with set-up, tear-down and state. Each parallel instance works with a deep copy of its own.
+
+    The runtime calls, always on the task's own thread: `open` once, before the first packet; `process` for each packet;
+    `finish` once, when all producers have ended well; `close` once at the end, whatever happened. `self.ctx` is there
+    from `open` on. Open files, connections and locks in `open`: what is made in `__init__` has to be copyable.
+    """
+
+    ctx: Any  # a TaskContext; typed loosely, so that a test may give another
+
+    def open(self, ctx: Any) -> None:
+        """Prepare for packets."""
+
+    @abstractmethod
+    def process(self, value: In, /) -> Out:
+        """Work on one packet; the operator decides what the returned value means."""
+
+    def finish(self) -> Iterable[Any] | None:
+        """Return or yield what is still to be sent at the end of the input."""
+        return None
+
+    def close(self) -> None:
+        """Release what `open` has taken. Called once, after success, failure and cancel alike."""
+
+
+class SourceFunction(ABC, Generic[T]):
+    """A source with set-up and tear-down: `run` yields the packets. Each parallel instance works with a deep copy.
+
+    `open` and `close` are as in `Function`. `run` is asked for the next packet only when there is room for it; a source
+    that waits for something itself should also watch `self.ctx.stopping`.
+    """
+
+    ctx: Any
+
+    def open(self, ctx: Any) -> None:
+        """Prepare for `run`."""
+
+    @abstractmethod
+    def run(self) -> Iterator[T]:
+        """Yield the packets, in order."""
+
+    def close(self) -> None:
+        """Release what `open` has taken. Called once, after success, failure and cancel alike."""
+
+
+def callable_of(function: Any) -> Callable[..., Any]:
+    """What to call for each packet: the method `process` of a Function, else the function itself."""
+    return function.process if isinstance(function, Function) else function

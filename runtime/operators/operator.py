@@ -1,0 +1,67 @@
+"""What every operator is: a loop over packets. Knows neither queues nor threads nor where its results go.
+
+`receive_packets` takes packets from an iterator, works them one by one and hands each result to `emit` as soon as it is
+made. Behind every packet it reads `attention.look_up` and returns if somebody wants the task to look up; the task calls
+it again with the same iterator to go on. That one read is all that control, wake-up and cancel cost per packet.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, Protocol
+
+from runtime.operators.function import Context, Function, SourceFunction, callable_of
+
+Emit = Callable[[Any], object]
+
+
+class Attention(Protocol):
+    """Tells a loop that somebody waits for it to return."""
+
+    look_up: bool
+
+
+class _Undisturbed:
+    look_up = False
+
+
+class Operator(ABC):
+    """One instance of an operator. Its methods are called by one thread: `open`, packets, `finish`, `close`."""
+
+    at_most_one: ClassVar[bool] = False
+    """Whether a packet makes one result at the most."""
+    wants_keys: ClassVar[bool] = False
+    """Whether `receive_packets` takes `(key, value)` pairs if the input is keyed."""
+
+    def __init__(self, function: Any = None) -> None:
+        self.function = function
+        self.call = callable_of(function)
+
+    @property
+    def has_context(self) -> bool:
+        """Whether the user's function can reach the task's context, and so send packets by itself."""
+        return isinstance(self.function, Function | SourceFunction)
+
+    def open(self, ctx: Context) -> None:
+        """Give the user's function its context, and let it prepare."""
+        if isinstance(self.function, Function | SourceFunction):
+            self.function.ctx = ctx
+            self.function.open(ctx)
+
+    @abstractmethod
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Work packets until there are no more, or `attention.look_up` is set; always behind a whole packet."""
+
+    def receive_packet(self, value: Any, emit: Emit) -> None:
+        """Work one packet."""
+        self.receive_packets(iter((value,)), emit, _Undisturbed)
+
+    def finish(self) -> Iterable[Any]:
+        """What is still to be sent when all inputs have ended well."""
+        return (self.function.finish() or ()) if isinstance(self.function, Function) else ()
+
+    def close(self) -> None:
+        """Let the user's function release what it has taken."""
+        if isinstance(self.function, Function | SourceFunction):
+            self.function.close()

@@ -1,0 +1,101 @@
+"""Operators that remember: reduce and take."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, Final, Literal
+
+from runtime.operators.function import Context
+from runtime.operators.operator import Attention, Emit, Operator
+
+
+class _NoInitial:
+    """Stands for an `initial` that was not given; the first packet takes its place."""
+
+    def __repr__(self) -> str:
+        return "NO_INITIAL"
+
+    def __reduce__(self) -> str:
+        return "NO_INITIAL"
+
+
+NO_INITIAL: Final = _NoInitial()
+
+
+class Reduce(Operator):
+    """Folds packets, per key on a keyed input. Sends `(key, value)`, on an unkeyed input the bare value.
+
+    `emit` says when: behind each packet, or once per key (in the order in which the keys came) at the end of the input.
+    `initial` is copied for each key; without it a key starts with its first packet.
+    """
+
+    at_most_one = True
+    wants_keys = True
+
+    def __init__(
+        self, function: Any, *, initial: Any = NO_INITIAL, emit: Literal["each", "end"] = "each", keyed: bool = False
+    ) -> None:
+        super().__init__(function)
+        self.accumulators: dict[Any, Any] = {}
+        self._initial, self._each, self._keyed = initial, emit == "each", keyed
+        self._new = _copier(initial)
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Fold each packet into what its key has so far."""
+        call, accumulators, new, each, keyed = self.call, self.accumulators, self._new, self._each, self._keyed
+        first_is_initial = self._initial is NO_INITIAL
+        pairs = values if keyed else ((None, value) for value in values)
+        for key, value in pairs:
+            if key in accumulators:
+                result = call(accumulators[key], value)
+            else:
+                result = value if first_is_initial else call(new(), value)
+            accumulators[key] = result
+            if each:
+                emit((key, result) if keyed else result)
+            if attention.look_up:
+                return
+
+    def finish(self) -> Iterable[Any]:
+        """The folded values, if they were not sent all along, and what the function itself has left."""
+        if self._each:
+            return super().finish()
+        folded: Iterable[Any] = self.accumulators.items() if self._keyed else self.accumulators.values()
+        return chain(folded, super().finish())
+
+
+class Take(Operator):
+    """The first `count` packets; those behind them are dropped. Says `enough` once, behind the last that it takes."""
+
+    at_most_one = True
+
+    def __init__(self, *, count: int) -> None:
+        super().__init__()
+        self.missing = count
+        self._enough: Callable[[], None] = lambda: None
+
+    def open(self, ctx: Context) -> None:
+        """Learn whom to tell that nothing more is needed; a `take(0)` tells at once."""
+        self._enough = ctx.enough
+        if not self.missing:
+            self._enough()
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Send packets on while some are missing."""
+        for value in values:
+            if self.missing:
+                emit(value)
+                self.missing -= 1
+                if not self.missing:
+                    self._enough()
+            if attention.look_up:
+                return
+
+
+def _copier(initial: Any) -> Callable[[], Any]:
+    """Makes fresh copies of `initial`; a value that is its own copy is not copied again and again."""
+    if copy.deepcopy(initial) is initial:
+        return lambda: initial
+    return lambda: copy.deepcopy(initial)

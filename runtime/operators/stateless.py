@@ -1,0 +1,77 @@
+"""Operators that keep nothing from one packet to the next: map, filter, flat_map, sink, and the input of the hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from runtime.operators.operator import Attention, Emit, Operator
+
+
+class Map(Operator):
+    """One result for each packet: what the function returns, None included."""
+
+    at_most_one = True
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Send the function's result for each packet."""
+        call = self.call
+        for value in values:
+            emit(call(value))
+            if attention.look_up:
+                return
+
+
+class Filter(Operator):
+    """The packets for which the function returns something true, unchanged."""
+
+    at_most_one = True
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Send each packet on, or not."""
+        call = self.call
+        for value in values:
+            if call(value):
+                emit(value)
+            if attention.look_up:
+                return
+
+
+class FlatMap(Operator):
+    """Any number of results for each packet: what the function returns or yields, each sent as soon as it is made."""
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Send all results of each packet."""
+        call = self.call
+        for value in values:
+            for result in call(value):
+                emit(result)
+            if attention.look_up:
+                return
+
+
+class Sink(Operator):
+    """The end of a stream: the function is called for each packet and what it returns is ignored."""
+
+    at_most_one = True
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Give each packet to the function."""
+        call = self.call
+        for value in values:
+            call(value)
+            if attention.look_up:
+                return
+
+
+class Input(Operator):
+    """What the hand puts in, sent on unchanged."""
+
+    at_most_one = True
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Send each packet on."""
+        for value in values:
+            emit(value)
+            if attention.look_up:
+                return

@@ -1,0 +1,312 @@
+"""Session: the graph, its runs and the user's hand on them, as one object. Knows how to ask; what happens is elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterable
+from importlib import metadata
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeVar
+
+from runtime.dispatcher import Dispatcher
+from runtime.environment import Environment, Stream
+from runtime.errors import AlreadyStarted, InputOpen, NotStarted, TaskEnded
+from runtime.facts import Event, JobState, Outcome, Snapshot
+from runtime.graph import ExecutionGraph, validate
+from runtime.hand import Hand
+from runtime.job_manager import JobManager
+from runtime.operators import SourceFunction
+
+T = TypeVar("T")
+
+CLOSE_S: Final = 5.0
+"""How long `close()` and leaving a `with` block wait for user code before a task is abandoned."""
+
+_numbers = itertools.count(1)
+_named: weakref.WeakValueDictionary[str, Session] = weakref.WeakValueDictionary()
+_named_lock = threading.Lock()  # guards _named
+
+
+class Session:
+    """A dataflow graph that a person can write, run, look into and stop.
+
+    Build with `source`, `input` and the methods of `Stream`; then `run()`, or `start()` and `wait()`. Every command may
+    be given from any thread. Use it as a context manager, or `close()` it: afterwards nothing of it runs any more.
+
+    * `name`: in an interactive kernel, a new session closes the older one of the same name. Without a name it is alone.
+    * `platform`: where tasks run; `"local"` is threads of this process.
+    * `capacity`: how many packets may wait in front of each task; an operator may have its own.
+    * `on_error`: what an exception in user code does; `"fail"` cancels the job.
+
+    Raises `GraphInvalid`.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        platform: str = "local",
+        capacity: int = 1024,
+        on_error: Literal["fail"] = "fail",
+    ) -> None:
+        self.name = f"session-{next(_numbers)}" if name is None else name
+        self._environment = Environment(self.name, platform=platform, capacity=capacity, on_error=on_error)
+        self._manager = JobManager(self._environment)
+        self._lock = threading.Lock()  # guards which run there is, and that commands which change it come one by one
+        self._dispatcher: Dispatcher | None = None
+        self._hand: Hand | None = None
+        self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
+        if name is not None and _in_kernel():
+            with _named_lock:
+                older, _named[name] = _named.get(name), self
+            if older is not None:
+                older.close()
+
+    # ── the graph ──
+
+    def source(
+        self,
+        items: Iterable[T] | Callable[[], Iterable[T]] | SourceFunction[T],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        on_error: Literal["fail"] | None = None,
+    ) -> Stream[T]:
+        """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
+
+        A bare iterator can be run once and by one instance. With parallelism n, the instances share an iterable among
+        them, and each calls the callable for itself. Raises `GraphInvalid`, `GraphFrozen`.
+        """
+        return self._environment.source(items, name=name, parallelism=parallelism, on_error=on_error)
+
+    def input(self, name: str, *, capacity: int | None = None) -> Stream[Any]:
+        """A stream of what `send` puts in, until `end(name)` or `stop()`. Raises `GraphInvalid`, `GraphFrozen`."""
+        return self._environment.input(name, capacity=capacity)
+
+    @property
+    def graph(self) -> ExecutionGraph:
+        """The graph as it is written so far; of a run, the one that runs."""
+        dispatcher = self._dispatcher
+        return self._environment.graph() if dispatcher is None else dispatcher.graph
+
+    # ── life ──
+
+    def start(self) -> None:
+        """Run the graph, without waiting. After an end it runs again: callables and iterables anew, with empty state.
+
+        Raises `AlreadyStarted`, and `GraphInvalid` before anything runs.
+        """
+        with self._lock:
+            if self._dispatcher is not None:
+                if self._dispatcher.outcome is None:
+                    raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() first")
+                self._dispatcher.cleanup(CLOSE_S)
+            graph, backend = self._manager.submit()
+            dispatcher = Dispatcher(graph, backend, self._manager)
+            try:
+                dispatcher.submit()
+            except BaseException:
+                backend.close()
+                raise
+            self._manager.job_starts()
+            self._hand = Hand(graph, dispatcher.tasks)
+            self._dispatcher, self._ended_new = dispatcher, None
+            dispatcher.start()
+
+    def run(self, timeout: float | None = None) -> Outcome:
+        """`start()` and `wait()`."""
+        self.start()
+        return self.wait(timeout)
+
+    def wait(self, timeout: float | None = None) -> Outcome:
+        """Wait for the end, at most `timeout` seconds, and say how it ended.
+
+        Raises `TaskFailed` from the user's exception if the job failed, `TimeoutError` if it still runs (it goes on),
+        `NotStarted`. An interrupt ends the wait, not the job.
+        """
+        if self._ended_new is not None:
+            return self._ended_new
+        return self._run().wait(timeout)
+
+    async def wait_async(self, timeout: float | None = None) -> Outcome:
+        """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free."""
+        if self._ended_new is not None:
+            return self._ended_new
+        dispatcher = self._run()
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+
+        def tell() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(ended.set)
+
+        dispatcher.on_end(tell)
+        async with asyncio.timeout(timeout):
+            await ended.wait()
+        return dispatcher.wait(timeout)
+
+    def stop(self) -> None:
+        """Stop with drain: sources and inputs end, what is under way is still processed. Returns at once."""
+        if (dispatcher := self._dispatcher) is not None:
+            dispatcher.stop()
+        elif self._ended_new is None:
+            self._ended_new = Outcome("stopped", 0, 0)
+
+    def cancel(self) -> None:
+        """End now: every task lets go behind the packet in work, what is queued is dropped and counted. Returns at once."""
+        if (dispatcher := self._dispatcher) is not None:
+            dispatcher.cancel()
+        elif self._ended_new is None:
+            self._ended_new = Outcome("cancelled", 0, 0)
+
+    def close(self, timeout: float = CLOSE_S) -> None:
+        """Cancel what runs, wait at most `timeout` seconds, release everything. Idempotent.
+
+        A task that is stuck in user code for longer is abandoned: its thread is a daemon, what it still makes is
+        discarded, and a `RuntimeWarning` and the outcome name it.
+        """
+        if (dispatcher := self._dispatcher) is None:
+            self.cancel()
+            return
+        already = dispatcher.outcome is not None
+        abandoned = dispatcher.cleanup(timeout)
+        if abandoned and not already:
+            names = ", ".join(map(repr, abandoned))
+            warnings.warn(
+                f"session {self.name!r} was closed while {names} was still in user code after {timeout} s; the thread "
+                "is abandoned and what it still makes is discarded",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def reset(self) -> None:
+        """Make the graph changeable again after an end. Raises `AlreadyStarted` while it runs."""
+        with self._lock:
+            if self._dispatcher is not None:
+                if self._dispatcher.outcome is None:
+                    raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() before reset()")
+                self._dispatcher.cleanup(CLOSE_S)
+            self._dispatcher = self._hand = self._ended_new = None
+            self._environment.frozen = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Wait for the end and close; with an exception, or with an open input that nobody could feed, cancel and close."""
+        try:
+            dispatcher = self._dispatcher
+            if kind is None and dispatcher is not None and dispatcher.outcome is None:
+                if still_open := self._hand_inputs():
+                    names = ", ".join(f"end({name!r})" for name in still_open)
+                    raise InputOpen(f"the block ended while an input was open, so the job would never end; call {names} first")
+                dispatcher.wait()
+        finally:
+            self.close()
+
+    def _hand_inputs(self) -> list[str]:
+        dispatcher = self._run()
+        inputs = [operator.name for operator in dispatcher.graph.operators if operator.kind == "input"]
+        return [name for name in inputs if not dispatcher.tasks[name].hand_closed]
+
+    # ── the hand ──
+
+    def send(self, name: str, value: Any, *, timeout: float | None = CLOSE_S) -> None:
+        """Put `value` into the input `name`, waiting at most `timeout` seconds (None: without limit) while it is full.
+
+        Raises `UnknownName`, `QueueFull`, `TaskEnded`, `NotStarted`.
+        """
+        self.inject(name, value, timeout=timeout)
+
+    def inject(self, target: str, value: Any, *, timeout: float | None = 0) -> None:
+        """Put `value` into the queue of an operator or task, as if it had arrived on its input.
+
+        It is accepted before the task begins to end, or refused. Raises `UnknownName`, `QueueFull` if there is no room
+        within `timeout` seconds, `TaskEnded`, `NotStarted`, and what a key function raises.
+        """
+        self._run()
+        if self._hand is None:
+            raise TaskEnded(f"session {self.name!r} has been reset")
+        self._hand.inject(target, value, timeout)
+
+    def end(self, name: str) -> None:
+        """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""
+        self._run()
+        assert self._hand is not None
+        self._hand.end(name)
+
+    # ── facts ──
+
+    @property
+    def state(self) -> JobState:
+        """`new`, `running`, `draining` after `stop()`, then how it ended."""
+        if self._dispatcher is not None:
+            return self._dispatcher.state
+        return "new" if self._ended_new is None else self._ended_new.state
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the last run ended; None while there is none."""
+        return self._ended_new if self._dispatcher is None else self._dispatcher.outcome
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What happened in this run: starts, stop signals, ends, errors, warnings. The last 10,000."""
+        return () if self._dispatcher is None else tuple(self._dispatcher.events)
+
+    def snapshot(self) -> Snapshot:
+        """Every task as it stands now: depth, capacity, state, counts, stop progress. Costs the tasks nothing."""
+        return Snapshot(self.state, {}) if self._dispatcher is None else self._dispatcher.snapshot()
+
+    def settle(self, timeout: float | None = None) -> None:
+        """Wait until nothing will change until something from outside does: every task is idle, held back or ended.
+
+        Raises `TimeoutError`, `NotStarted`.
+        """
+        if self._ended_new is None and not self._run().settle(timeout):
+            raise TimeoutError(f"the job has not settled within {timeout} s")
+
+    def validate(self) -> None:
+        """Raise the `GraphInvalid` that `start()` would raise for the graph as it is now."""
+        validate(self._environment.graph())
+
+    def _run(self) -> Dispatcher:
+        if self._dispatcher is None:
+            raise NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
+        return self._dispatcher
+
+    # ── looks ──
+
+    def __repr__(self) -> str:
+        graph = self.graph
+        tasks = sum(operator.parallelism for operator in graph.operators)
+        return f"Session({self.name!r}, {self.state}: {len(graph.operators)} operators, {tasks} tasks)"
+
+    def __str__(self) -> str:
+        from runtime.text import as_text
+
+        return as_text(self.graph, self.snapshot())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": repr(self)}
+        for entry in metadata.entry_points(group=DISPLAY_HOOK):
+            bundle |= entry.load()(self)
+        return bundle
+
+
+DISPLAY_HOOK: Final = "runtime.display"
+"""The entry point group in which another package offers a picture: a function from a session to a mime bundle."""
+
+
+def _in_kernel() -> bool:
+    """Whether this is an interactive kernel, where a cell is run again and again."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

@@ -1,0 +1,246 @@
+"""BaseTask: the kernel that works packets, and the life of a task around it. Knows no thread and no process.
+
+A life has three phases: open the user's function, work until every producer has ended, finish and close; then one stop
+signal to every consumer and one report. Whatever happens, the last phase is reached, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Final, Protocol
+
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import StopSignal
+from runtime.communication.router import Router, Send
+from runtime.context import Reporter, TaskContext
+from runtime.errors import NO_PACKET, Cancelled, TaskEnded
+from runtime.facts import Ending, TaskFacts
+from runtime.operators import Operator, Source
+from runtime.task.feed import Feed, LaneFeed, SourceFeed
+from runtime.task.gate import Gate, Watch
+
+LARGEST: Final = 1024  # packets in a batch
+QUICK_S: Final = 0.001  # a batch that took less lets the next one grow
+SLOW_S: Final = 0.004  # one that took more makes it shrink, down to single packets
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """What a task says once, as the last thing it does. `packet` is what it failed on."""
+
+    task: str
+    ending: Ending
+    error: BaseException | None = None
+    packet: Any = NO_PACKET
+
+
+class TaskReporter(Reporter, Protocol):
+    """To whom a task reports its own life. Any thread may call."""
+
+    def signal_arrived(self, task: str, count: str, signal: StopSignal) -> None:
+        """`task` has received `signal`; `count` is how many it has by now, "1 of 2"."""
+
+    def task_ended(self, report: TaskReport) -> None:
+        """A task has ended. Called once for each task."""
+
+
+class BaseTask:
+    """One running instance of an operator: a feed, an operator, a router, and a gate between two packets."""
+
+    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, watch: Watch) -> None:
+        self.name = ctx.name
+        self.ctx, self.operator, self.reporter = ctx, operator, reporter
+        self.gate = Gate(watch)
+        self.processed = 0  # packets, added per batch
+        self.errors = 0
+        self.ending: Ending | None = None
+        self._size = 1  # of the next batch
+        self._router = Router(ctx.wiring.outputs, self.gate)
+        self._uses_window = operator.at_most_one and not operator.has_context
+        self._inbox: Inbox | None = None
+        self._feed: Feed
+        if isinstance(operator, Source):
+            self._feed = SourceFeed(operator, ctx)
+        else:
+            self._inbox = ctx.wiring.queue.get_queue()
+            self._inbox.gate = self.gate
+            self._feed = LaneFeed(self._inbox, ctx, operator, self._signal_arrived)
+        self.gate.before_wait = self._feed.settle
+        self._producers = tuple(lane.producer for lane in self._inbox.lanes) if self._inbox is not None else ()
+        ctx.bind(self._router.send, reporter)
+
+    # ── the task's own thread ──
+
+    def _worker_loop(self) -> None:
+        ending: Ending = "cancelled"
+        error: BaseException | None = None
+        packet: Any = NO_PACKET
+        try:
+            self.operator.open(self.ctx)
+            self._work()
+            ending = self._finish()
+        except Cancelled:
+            pass
+        except BaseException as failure:  # the border to user code; SystemExit too must not end the thread unheard
+            ending, error = "failed", failure
+            packet = self._failed_on()
+        try:
+            self.operator.close()
+        except Cancelled:
+            ending = "cancelled" if error is None else ending
+        except BaseException as failure:  # the border to user code
+            if error is None:
+                ending, error = "failed", failure
+            else:
+                self.reporter.warned(self.name, f"close() raised {type(failure).__name__} as well")
+        self._end(TaskReport(self.name, ending, error, packet))
+
+    def _work(self) -> None:
+        gate, feed = self.gate, self._feed
+        gate.say("running")
+        while feed.ending is None:
+            feed.wait()
+            count = gate.enter(self._size)
+            passes, began = gate.passes, perf_counter()
+            done = self.process(count)
+            if passes == gate.passes:  # else it was not user code that took the time
+                self._adapt(done, perf_counter() - began)
+
+    def process(self, n: int) -> int:
+        """The kernel: work up to `n` packets from one lane, or take one stop signal. Returns how many packets.
+
+        Raises what user code raises, with everything before the packet at fault worked and everything behind it still
+        in its lane; raises `Cancelled` behind the packet in work.
+        """
+        gate, feed, receive = self.gate, self._feed, self.operator.receive_packets
+        emit: Send
+        emit, count = self._router.window(n) if self._uses_window else (self._router.send, n)
+        values = feed.take(count)
+        if values is None:
+            return 0
+        done = 0
+        try:
+            receive(values, emit, gate)
+            while gate.look_up:
+                self._look_up()
+                if feed.wants_out:
+                    break
+                if self._uses_window:
+                    emit = self._router.window_again(emit)
+                receive(values, emit, gate)
+            else:
+                feed.ran_out()
+        except BaseException:
+            self._packet = feed.failed_on()
+            raise
+        finally:
+            done = feed.close_batch()
+            self.processed += done
+        return done
+
+    def run_once(self) -> int:
+        """Work one packet, or take one stop signal."""
+        return self.process(1)
+
+    def _look_up(self) -> None:
+        """Behind a packet, because somebody asked: let go if cancelled, ring who sleeps, let in who is held back."""
+        self.gate.look_up = False
+        if self.gate.cancelled:
+            raise Cancelled
+        self._router.wake_readers()
+        self._feed.settle()
+
+    def _adapt(self, done: int, took_s: float) -> None:
+        if took_s > SLOW_S:
+            self._size = max(1, int(done * QUICK_S / took_s))
+        elif took_s < QUICK_S:
+            self._size = min(self._size * 2, LARGEST)
+
+    def _finish(self) -> Ending:
+        """Send what the function has left, if the input ended well. Returns how the task ends."""
+        ending = self._feed.ending
+        if ending not in ("completed", "stopped"):
+            return "cancelled"
+        self.gate.enter(1)
+        for result in self.operator.finish():
+            self._router.send(result)
+        return ending
+
+    def _end(self, report: TaskReport) -> None:
+        """The last phase: nobody waits any more for this task, and everybody is told, once."""
+        if self._inbox is not None:
+            self._inbox.end_hand("cancelled")
+        if report.error is not None:
+            self.errors += 1
+        self.ending = report.ending
+        self._router.end(StopSignal(self.name, report.ending))
+        self.gate.say("ended")
+        self.reporter.task_ended(report)
+
+    def _failed_on(self) -> Any:
+        packet, self._packet = self._packet, NO_PACKET
+        return packet if packet is not NO_PACKET else self._router.failed_on
+
+    _packet: Any = NO_PACKET  # what process() was working on when it raised
+
+    def _signal_arrived(self, count: str, signal: StopSignal) -> None:
+        self.reporter.signal_arrived(self.name, count, signal)
+
+    # ── any thread ──
+
+    def cancel(self) -> None:
+        """End the task behind the packet in work, wherever it waits. Returns at once."""
+        self.gate.cancel()
+        self.ctx.stopping.set()
+        if self._inbox is not None:
+            self._inbox.refuse_hand()
+
+    def end_input(self, how: Ending) -> None:
+        """Ask a source or an input to end. Returns at once; what is queued is still worked."""
+        self._feed.end(how)
+        self.gate.look_up = True
+
+    def inject(self, value: Any, timeout_s: float | None = 0) -> None:
+        """Put `value` in by hand. Raises `TaskEnded`, `QueueFull`."""
+        if self._inbox is None:
+            raise TaskEnded(f"{self.name!r} is a source and has no queue; inject into one of its consumers")
+        self._inbox.inject(value, timeout_s)
+
+    def left_over(self) -> int:
+        """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
+        queued = len(self._inbox) if self._inbox is not None else 0
+        return queued + self._router.refused
+
+    @property
+    def injected(self) -> int:
+        """How many packets the hand has put in."""
+        hand = self._inbox.hand if self._inbox is not None else None
+        return hand.taken + len(hand.items) if hand is not None else 0
+
+    @property
+    def hand_closed(self) -> bool:
+        """Whether the hand can put in nothing more."""
+        return self._inbox is None or self._inbox.hand.signal is not None
+
+    def facts(self) -> TaskFacts:
+        """Where the task stands now."""
+        inbox, node = self._inbox, self.ctx.wiring.node
+        depths = tuple([len(lane.items) for lane in inbox.lanes]) if inbox is not None else ()
+        return TaskFacts(
+            self.name,
+            node.name,
+            node.kind,
+            self.gate.doing,
+            sum(depths),
+            node.capacity,
+            self.processed,
+            self._router.emitted,
+            self.errors,
+            self._producers,
+            depths,
+            self._feed.ended,
+            self.ending,
+        )
+
+

@@ -1,0 +1,196 @@
+"""What a task works from: the lanes of its inbox, or a source's iterator. Knows how to take a batch, not how to work it.
+
+A batch from a lane is a copy of its front. What has been worked is deleted behind the batch, or before the task waits in
+the middle of it; the rest has never left. How far a batch has come is read from its iterator (`length_hint` of a list's
+iterator is exact), so nothing is counted per packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from operator import length_hint
+from typing import Any, Protocol
+
+from runtime.communication.inbox import HAND, Inbox
+from runtime.communication.lane import Lane, StopSignal
+from runtime.context import TaskContext
+from runtime.errors import NO_PACKET
+from runtime.facts import Ending
+from runtime.operators import Operator, Source
+from runtime.task.stop_barrier import StopBarrier
+
+
+class Feed(Protocol):
+    """Where a task's packets come from. Used by the task's thread alone, but for `end`."""
+
+    ending: Ending | None
+    """How the input ended; None while there may be more."""
+    ended: tuple[tuple[str, Ending], ...]
+    """Which producers have ended so far, and how, in the order in which their stop signals arrived."""
+    wants_out: bool
+    """Whether the batch is to be left behind the packet in work."""
+
+    def wait(self) -> None:
+        """Return when there is something to take. Raises Cancelled."""
+
+    def take(self, count: int) -> Iterator[Any] | None:
+        """Up to `count` packets, or None: there was a stop signal, or the end."""
+
+    def ran_out(self) -> None:
+        """Hear that the operator has come to the end of what `take` returned."""
+
+    def settle(self) -> None:
+        """Make depths exact: delete what has been worked, let in who has room."""
+
+    def close_batch(self) -> int:
+        """Forget the batch, and say how many of its packets have been worked or begun."""
+
+    def failed_on(self) -> Any:
+        """The packet in work, for an error; NO_PACKET where there is none."""
+
+    def end(self, how: Ending) -> None:
+        """Ask the input to end from outside; any thread."""
+
+
+class LaneFeed:
+    """Packets from an inbox, lane by lane in turn, until every producer's stop signal has arrived."""
+
+    def __init__(self, inbox: Inbox, ctx: TaskContext, operator: Operator, arrived: Callable[[str, StopSignal], None]):
+        self.inbox = inbox
+        self.barrier = StopBarrier(len(inbox.lanes) - 1)
+        self.ending: Ending | None = None
+        self.ended: tuple[tuple[str, Ending], ...] = ()
+        self.wants_out = False
+        self._ctx, self._arrived = ctx, arrived
+        self._lane = inbox.hand
+        self._batch: list[Any] = []
+        self._rest: Iterator[Any] = iter(())
+        self._here = 0  # how many packets of the batch are still in the lane
+        self._unpack = _unpacker(ctx, operator)
+
+    def wait(self) -> None:
+        """Return when there is a packet or a stop signal."""
+        self._lane = self.inbox.wait()
+
+    def take(self, count: int) -> Iterator[Any] | None:
+        """Copy the front of the lane; a single packet leaves at once: what is in work does not wait."""
+        lane = self._lane
+        batch = lane.items[:count]
+        if not batch:
+            if lane.signal is not None:
+                self._stop_arrived(lane, lane.signal)
+            return None
+        self._batch, self._here = batch, len(batch)
+        self._rest = iter(batch)
+        if len(batch) == 1:
+            self.inbox.drop(lane, 1)
+            self._here = 0
+        return self._rest if self._unpack is None else self._unpack(self._rest)
+
+    def ran_out(self) -> None:
+        """The batch has been worked; nothing follows from that."""
+
+    def settle(self) -> None:
+        """Delete what has been worked, and what is in work, and wake every writer that has room."""
+        left = length_hint(self._rest)
+        if left < self._here:
+            self.inbox.drop(self._lane, self._here - left)
+            self._here = left
+        self.inbox.let_in()
+
+    def close_batch(self) -> int:
+        """Delete what has been worked; the rest stays in the lane."""
+        left = length_hint(self._rest)
+        if left < self._here:
+            self.inbox.drop(self._lane, self._here - left)
+        done = len(self._batch) - left
+        self._batch, self._rest, self._here = [], iter(()), 0
+        return done
+
+    def failed_on(self) -> Any:
+        """The payload that was taken last."""
+        worked = len(self._batch) - length_hint(self._rest)
+        if not worked:
+            return NO_PACKET
+        packet = self._batch[worked - 1]
+        return packet[1] if self._ctx.wiring.keyed else packet
+
+    def end(self, how: Ending) -> None:
+        """Close the hand's lane; of an input, that is the end."""
+        self.inbox.end_hand(how)
+
+    def _stop_arrived(self, lane: Lane, signal: StopSignal) -> None:
+        self.inbox.retire(lane)
+        if lane.producer == HAND:  # it closes last: behind all producers, or as an input's only one
+            self.ending = signal.how if not self.barrier.producers else self.barrier.ending
+            return
+        complete = self.barrier.arrive(signal)
+        self.ended = (*self.ended, (signal.producer, signal.how))
+        self._arrived(f"{len(self.ended)} of {self.barrier.producers}", signal)
+        if complete and self.inbox.end_hand("completed") and not self.inbox.hand.items:
+            self.inbox.retire(self.inbox.hand)
+            self.ending = self.barrier.ending
+
+
+class SourceFeed:
+    """Items from a source's iterator, until it is spent or somebody asks it to end."""
+
+    def __init__(self, source: Source, ctx: TaskContext) -> None:
+        self.ending: Ending | None = None
+        self.ended: tuple[tuple[str, Ending], ...] = ()
+        self.wants_out = False
+        self._source, self._ctx = source, ctx
+        self._end_as: Ending = "completed"
+        self._began = self._wanted = 0
+
+    def wait(self) -> None:
+        """There is always a next item, or the end."""
+
+    def take(self, count: int) -> Iterator[Any] | None:
+        """The next items, drawn one by one as they are sent."""
+        if self.wants_out:
+            self.ending = self._end_as
+            return None
+        self._began, self._wanted = self._source.drawn, count
+        return islice(self._source.iterator, count)
+
+    def ran_out(self) -> None:
+        """Fewer items than wanted: the iterator is spent."""
+        if self._source.drawn - self._began < self._wanted:
+            self.ending = "completed"
+
+    def settle(self) -> None:
+        """A source has no queue."""
+
+    def close_batch(self) -> int:
+        """Say how many items were drawn."""
+        return self._source.drawn - self._began
+
+    def failed_on(self) -> Any:
+        """A source fails between packets."""
+        return NO_PACKET
+
+    def end(self, how: Ending) -> None:
+        """End behind the item that is being made; a source that waits by itself is told by `ctx.stopping`."""
+        self._end_as = how
+        self.wants_out = True
+        self._ctx.stopping.set()
+
+
+def _unpacker(ctx: TaskContext, operator: Operator) -> Callable[[Iterator[Any]], Iterator[Any]] | None:
+    """What makes the values that the operator wants from the items on its lanes; None if they are the same."""
+    if not ctx.wiring.keyed or (operator.wants_keys and not operator.has_context):
+        return None
+
+    def values(pairs: Iterator[Any]) -> Iterator[Any]:
+        for pair in pairs:
+            ctx.key = pair[0]
+            yield pair[1]
+
+    def with_key(pairs: Iterator[Any]) -> Iterator[Any]:
+        for pair in pairs:
+            ctx.key = pair[0]
+            yield pair
+
+    return with_key if operator.wants_keys else values
