@@ -1,5 +1,7 @@
 """A dataflow runtime that a person can open up: tasks, queues, packets and stop signals, on threads."""
 
+from runtime.context import TaskContext
+from runtime.dispatcher import Dispatcher
 from runtime.environment import Collected, Environment, KeyedStream, Stream
 from runtime.errors import (
     NO_PACKET,
@@ -24,8 +26,6 @@ from runtime.errors import (
     UnknownName,
     UnstableKey,
 )
-from runtime.context import TaskContext
-from runtime.dispatcher import Dispatcher
 from runtime.facts import Event, LaneFacts, Outcome, Snapshot, TaskFacts
 from runtime.graph import ExecutionGraph
 from runtime.job_manager import JobManager

@@ -1,7 +1,7 @@
-"""Dispatcher: makes the tasks of one run, starts and ends them, and knows how the run stands. Knows handles, no threads.
+"""Dispatcher: makes the tasks of one run, starts and ends them, knows how the run stands. Knows handles, no threads.
 
-Tasks report to it from wherever they run. One lock guards what those reports add up to; nothing that waits or calls user
-code happens under it.
+Tasks report to it from wherever they run. One lock guards what those reports add up to; nothing that waits or calls
+user code happens under it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, Protocol
 
 from runtime.communication.lane import StopSignal
 from runtime.errors import NO_PACKET, TaskFailed, preview_message
-from runtime.facts import Ending, Event, JobState, Outcome, Snapshot, frozen_tasks
 from runtime.factory import Backend, TaskFactory, TaskHandle
+from runtime.facts import Ending, Event, JobState, Outcome, Snapshot, frozen_tasks
 from runtime.graph import ExecutionGraph
 from runtime.graph.validation import END_KINDS, START_KINDS
 from runtime.preview import preview
@@ -79,7 +79,7 @@ class Dispatcher:
             self._complete(())
 
     def stop(self) -> None:
-        """Stop with drain: sources and inputs end, what is under way is still processed. Returns at once, any thread."""
+        """Stop with drain: sources and inputs end, what is under way is still processed. Returns at once."""
         with self._lock:
             if self._draining or self.outcome is not None:
                 return
@@ -90,7 +90,7 @@ class Dispatcher:
                 handle.end_input("stopped")
 
     def cancel(self, why: str = "cancel: what is queued is dropped") -> None:
-        """Wake and end every task behind the packet in work. Returns at once, any thread, any number of times."""
+        """Wake and end every task behind the packet in work. Returns at once."""
         if self.outcome is None:
             self._note("command", None, why)
         for handle in self.tasks.values():
@@ -109,7 +109,7 @@ class Dispatcher:
         return outcome
 
     def wait_done(self, timeout_s: float | None = None) -> bool:
-        """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: not within the time."""
+        """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: it has none yet."""
         if timeout_s is not None:
             return self._done.wait(timeout_s)
         while not self._done.wait(_INTERRUPTIBLE_S):
@@ -117,7 +117,7 @@ class Dispatcher:
         return True
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
-        """Cancel what still runs, wait, release everything. Returns the tasks that were abandoned, stuck in user code."""
+        """Cancel what still runs, wait, release all. Returns the tasks that were abandoned, stuck in user code."""
         if self.outcome is None:
             self.cancel("close: what is queued is dropped")
             self.backend.wait(self.tasks.values(), timeout_s)
@@ -125,7 +125,9 @@ class Dispatcher:
                 stuck = tuple(name for name in self.tasks if name in self._running)
             self._complete(stuck)
         assert self.outcome is not None
-        self.backend.wait([handle for name, handle in self.tasks.items() if name not in self.outcome.abandoned], timeout_s)
+        self.backend.wait(
+            [handle for name, handle in self.tasks.items() if name not in self.outcome.abandoned], timeout_s
+        )
         self.backend.close()
         return self.outcome.abandoned
 
@@ -234,7 +236,7 @@ class Dispatcher:
 
     def _outcome(self, abandoned: tuple[str, ...]) -> Outcome:
         packets_in = packets_out = dropped = 0
-        for name, handle in self.tasks.items():
+        for handle in self.tasks.values():
             facts = handle.facts()
             if facts.kind == "source":
                 packets_in += facts.processed

@@ -53,9 +53,13 @@ class Environment:
         if isinstance(items, type) and issubclass(items, SourceFunction):
             raise GraphInvalid(f"{items.__name__} is a class; give the source an object of it: {items.__name__}(…)")
         if not isinstance(items, SourceFunction | Iterable) and not callable(items):
-            raise GraphInvalid(f"{preview(items)} is no source; give an iterable, a callable that returns one, or a SourceFunction")
+            raise GraphInvalid(
+                f"{preview(items)} is no source; give an iterable, a callable that returns one, or a SourceFunction"
+            )
         if isinstance(items, Iterator) and parallelism != 1:
-            raise GraphInvalid(f"an iterator can be run by one instance only, not {parallelism}; give a callable that returns one")
+            raise GraphInvalid(
+                f"an iterator can be run by one instance only, not {parallelism}; give a callable that returns one"
+            )
         node = self.add("source", items, [], name=name, parallelism=parallelism, on_error=on_error)
         return Stream(self, (_End(node.name),))
 
@@ -79,7 +83,9 @@ class Environment:
         if self.frozen:
             raise GraphFrozen(f"{self.name!r} has been started, so its graph cannot change; call reset() first")
         if name is not None and name in self._operators:
-            raise DuplicateName(f"there is an operator {name!r} already ({self._operators[name].kind}); choose another name=")
+            raise DuplicateName(
+                f"there is an operator {name!r} already ({self._operators[name].kind}); choose another name="
+            )
         if isinstance(function, type) and issubclass(function, Function):
             raise GraphInvalid(f"{function.__name__} is a class; give {kind} an object of it: {function.__name__}(…)")
         if kind not in ("source", "input", "take") and not isinstance(function, Function) and not callable(function):
@@ -163,7 +169,9 @@ class Stream(Generic[T]):
         on_error: Literal["fail"] | None = None,
     ) -> Stream[U]:
         """All that `function` returns or yields for each packet, each result sent as soon as it is made."""
-        return self._then("flat_map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+        return self._then(
+            "flat_map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error
+        )
 
     def reduce(
         self,
@@ -200,7 +208,9 @@ class Stream(Generic[T]):
         """Call `function` for each packet; the stream ends here."""
         self._add("sink", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
 
-    def collect(self, limit: int | None = None, *, name: str | None = None, capacity: int | None = None) -> Collected[T]:
+    def collect(
+        self, limit: int | None = None, *, name: str | None = None, capacity: int | None = None
+    ) -> Collected[T]:
         """Gather the packets where the session lives, in order per producer; with `limit`, keep the first so many."""
         if limit is not None and (type(limit) is not int or limit < 0):
             raise GraphInvalid(f"limit of collect must be None or a whole number of at least 0, not {preview(limit)}")
@@ -291,7 +301,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         capacity: int | None = None,
         on_error: Literal["fail"] | None = None,
     ) -> Stream[Any]:
-        """Fold the packets of each key; send `(key, value)` behind each packet, or once per key at the end of the input.
+        """Fold the packets of each key; send `(key, value)` behind each packet, or once per key at the end of input.
 
         Without `initial` a key starts with its first packet. `initial` is copied per key.
         """

@@ -66,7 +66,10 @@ class TaskFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`. `order`: who ended, in that order."""
+    """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`.
+
+    `order` names the tasks that have ended, in the order in which they did.
+    """
 
     state: JobState
     tasks: Mapping[str, TaskFacts]

@@ -1,4 +1,4 @@
-"""The hand: puts packets into a running graph as one more producer, with a cursor and a lane of its own at each task."""
+"""The hand: one more producer, that puts packets into a running graph through a lane of its own at each task."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused, GraphInvalid, TaskEnded, UnknownName
-from runtime.facts import Ending
 from runtime.factory import TaskHandle
+from runtime.facts import Ending
 from runtime.graph import Edge, ExecutionGraph
 
 
@@ -35,7 +35,9 @@ class Hand:
             raise UnknownName("operator or task", target, {**self._names, **self._operator_of})
         if self._graph.by_name[operator].kind == "source":
             consumers = ", ".join(repr(edge.target) for edge in self._graph.outputs(operator))
-            raise GraphInvalid(f"{target!r} is a source and has no queue; inject into {consumers}, or use session.input()")
+            raise GraphInvalid(
+                f"{target!r} is a source and has no queue; inject into {consumers}, or use session.input()"
+            )
         edge = next(iter(self._graph.inputs(operator)), None)
         item, names = self._route(operator, edge, value)
         if target not in self._names:

@@ -8,8 +8,8 @@ from typing import Any
 
 from runtime.environment import Environment
 from runtime.errors import SourceSpent
-from runtime.facts import Outcome
 from runtime.factory import Backend, create_backend, lanes_of
+from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, TaskNode, validate
 
 
@@ -26,7 +26,9 @@ class JobManager:
         written = self.environment.graph()
         validate(written)
         nodes = [
-            TaskNode(task, operator.name, index, backend.queue(task, operator.capacity, lanes_of(written, operator.name)))
+            TaskNode(
+                task, operator.name, index, backend.queue(task, operator.capacity, lanes_of(written, operator.name))
+            )
             for operator in written.operators
             for index, task in enumerate(written.tasks(operator.name))
         ]

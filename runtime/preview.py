@@ -9,15 +9,26 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 MAX_TEXT, MAX_ITEMS, MAX_DEPTH = 60, 6, 3
 _MAX_INT_BITS = 256
 
-_PLAIN = {bool, float, complex, type(None), type(...), datetime.date, datetime.time, datetime.datetime, datetime.timedelta}
-_BRACKETS = {list: "[]", tuple: "()", set: "{}", frozenset: "{}", deque: "[]"}
+_PLAIN = {
+    bool,
+    float,
+    complex,
+    type(None),
+    type(...),
+    datetime.date,
+    datetime.time,
+    datetime.datetime,
+    datetime.timedelta,
+}
+_BRACKETS: Final[dict[type, str]] = {list: "[]", tuple: "()", set: "{}", frozenset: "{}", deque: "[]"}
 
 
 def preview(value: Any, depth: int = MAX_DEPTH) -> str:
@@ -45,37 +56,35 @@ def _cut(text: str | bytes | bytearray) -> str:
 
 
 def _sequence(values: Any, brackets: str, depth: int) -> str:
-    shown = _joined((lambda value=value: preview(value, depth - 1) for value in values), len(values))
+    shown = _joined((preview(value, depth - 1) for value in values), len(values))
     comma = "," if brackets == "()" and len(values) == 1 else ""
     return f"{brackets[0]}{shown}{comma}{brackets[1]}"
 
 
 def _mapping(values: dict[Any, Any], depth: int) -> str:
-    items = ((lambda k=k, v=v: f"{preview(k, depth - 1)}: {preview(v, depth - 1)}") for k, v in values.items())
+    items = (f"{preview(key, depth - 1)}: {preview(value, depth - 1)}" for key, value in values.items())
     return "{" + _joined(items, len(values)) + "}"
 
 
 def _fields(value: Any, kind: type, depth: int) -> str:
     name = kind.__name__
+    pairs: list[tuple[str, Any]] = []
     if issubclass(kind, tuple) and isinstance(names := kind.__dict__.get("_fields"), tuple):
         pairs = list(zip(names, tuple.__iter__(value), strict=False))
     elif "__dataclass_fields__" in kind.__dict__:
-        pairs = []
         for field in dataclasses.fields(kind):
-            try:
+            with suppress(AttributeError):  # never set
                 pairs.append((field.name, object.__getattribute__(value, field.name)))
-            except AttributeError:  # never set
-                continue
     else:
         return f"<{name}>"
-    shown = _joined((lambda n=n, v=v: f"{n}={preview(v, depth - 1)}" for n, v in pairs), len(pairs))
+    shown = _joined((f"{field}={preview(each, depth - 1)}" for field, each in pairs), len(pairs))
     return f"{name}({shown})"
 
 
-def _joined(makers: Iterable[Callable[[], str]], total: int) -> str:
+def _joined(texts: Iterable[str], total: int) -> str:
     try:
-        parts = [make() for make in islice(makers, MAX_ITEMS)]
+        shown = list(islice(texts, MAX_ITEMS))
     except RuntimeError:  # another thread changes the container just now
-        parts = []
-    more = total - len(parts)
-    return ", ".join(parts) + (f"{', ' if parts else ''}… {more:,} more" if more > 0 else "")
+        shown = []
+    more = total - len(shown)
+    return ", ".join(shown) + (f"{', ' if shown else ''}… {more:,} more" if more > 0 else "")

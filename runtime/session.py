@@ -1,4 +1,4 @@
-"""Session: the graph, its runs and the user's hand on them, as one object. Knows how to ask; what happens is elsewhere."""
+"""Session: the graph, its runs and the user's hand on them, as one object. It asks; what happens is elsewhere."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from runtime.graph import ExecutionGraph, validate
 from runtime.hand import Hand
 from runtime.job_manager import JobManager
 from runtime.operators import SourceFunction
+from runtime.text import as_text
 
 T = TypeVar("T")
 
@@ -158,7 +159,7 @@ class Session:
             self._ended_new = Outcome("stopped", 0, 0)
 
     def cancel(self) -> None:
-        """End now: every task lets go behind the packet in work, what is queued is dropped and counted. Returns at once."""
+        """End now, behind the packet in work of each task; what is queued is dropped and counted. Returns at once."""
         if (dispatcher := self._dispatcher) is not None:
             dispatcher.cancel()
         elif self._ended_new is None:
@@ -200,13 +201,15 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Wait for the end and close; with an exception, or with an open input that nobody could feed, cancel and close."""
+        """Wait for the end and close; with an exception, or an open input that nobody could end, cancel and close."""
         try:
             dispatcher = self._dispatcher
             if kind is None and dispatcher is not None and dispatcher.outcome is None:
                 if still_open := self._hand_inputs():
                     names = ", ".join(f"end({name!r})" for name in still_open)
-                    raise InputOpen(f"the block ended while an input was open, so the job would never end; call {names} first")
+                    raise InputOpen(
+                        f"the block ended while an input was open, and nobody could end it; call {names} first"
+                    )
                 dispatcher.wait()
         finally:
             self.close()
@@ -290,8 +293,6 @@ class Session:
         return f"Session({self.name!r}, {self.state}: {len(graph.operators)} operators, {tasks} tasks)"
 
     def __str__(self) -> str:
-        from runtime.text import as_text
-
         return as_text(self.graph, self.snapshot())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""How packets get from task to task: lanes, queues and their descriptors, connections, routing."""

@@ -5,8 +5,8 @@ the lane protocol. It has no room of its own but what the producers' shares leav
 producer's lane, and the reader gives it back when the hand's packet is taken. So the sum of all lanes' capacities never
 changes, and a queue never holds more than its capacity (or one per lane, where that is more).
 
-Borrowing is exact without stopping the writer: the hand lowers the lane's capacity first and looks at its length then.
-A writer that had looked at the room before may still append up to `stride` packets; those are left to it.
+Borrowing is exact without stopping the writer: the hand lowers the lane's capacity first and looks at its length and at
+the writer's claim then. A writer that had looked at the room before may still append that many, and one `put` besides.
 """
 
 from __future__ import annotations
@@ -47,7 +47,18 @@ class Inbox:
     One thread reads: `next_lane`, `wait`, `drop`, `retire`. Any thread may call `inject`, `end_hand`, `len`.
     """
 
-    __slots__ = ("_alarm", "_borrowed", "_hand_room", "_hand_waits", "_open", "asleep", "capacity", "gate", "hand", "lanes")
+    __slots__ = (
+        "_alarm",
+        "_borrowed",
+        "_hand_room",
+        "_hand_waits",
+        "_open",
+        "asleep",
+        "capacity",
+        "gate",
+        "hand",
+        "lanes",
+    )
 
     def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
         self.gate: Waiter = NoWaiter()  # the reader's, from the moment it is there
@@ -80,7 +91,7 @@ class Inbox:
 
     def ready(self) -> bool:
         """Whether there is anything to take."""
-        return any([lane.items or lane.signal is not None for lane in self._open])
+        return any([lane.items or lane.signal is not None for lane in self._open])  # noqa: C419  half the time
 
     def wait(self) -> Lane:
         """Wait until there is something to take, and say in which lane. Raises Cancelled."""
@@ -172,7 +183,7 @@ class Inbox:
             return True
         for lane in sorted(self.lanes[1:], key=lambda lane: len(lane.items) - lane.capacity):
             lane.capacity -= 1
-            promised = 0 if lane.signal is not None else lane.stride
+            promised = 0 if lane.signal is not None else lane.claim + 1
             if len(lane.items) + promised <= lane.capacity:
                 self._borrowed.append(lane)
                 self.hand.capacity += 1

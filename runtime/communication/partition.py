@@ -1,9 +1,9 @@
 """Which instance a key belongs to: a digest that is the same in every process and every run. Knows only keys.
 
-Never `hash()` of text: Python salts it per process. Numbers are the exception that is needed: Python promises that equal
-numbers of any type (`1`, `1.0`, `True`, `Decimal(1)`) have one hash, and does not salt it. Everything else is written
-out as bytes, equal values to equal bytes, and those are digested (CRC-32, then mixed by Fibonacci hashing, Knuth, TAOCP
-vol. 3, 6.4, because the low bits of a CRC of similar keys are similar).
+Never `hash()` of text: Python salts it per process. Numbers are the exception that is needed: Python promises that
+equal numbers of any type (`1`, `1.0`, `True`, `Decimal(1)`) have one hash, and does not salt it. Everything else is
+written out as bytes, equal values to equal bytes, and those are digested (CRC-32, then mixed by Fibonacci hashing,
+Knuth, TAOCP vol. 3, 6.4, because the low bits of a CRC of similar keys are similar).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def unstable_key(key: Any) -> UnstableKey:
 
 
 def _number(key: Any) -> bytes:
-    if key != key:
+    if key != key:  # noqa: PLR0124  that is what NaN is
         raise UnstableKey("NaN equals nothing, not even itself, so it cannot be a key; map it to None or to a text")
     return b"n%d" % hash(key)
 

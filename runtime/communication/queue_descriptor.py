@@ -60,7 +60,7 @@ class LocalQueueDescriptor:
         return descriptor
 
     def get_queue(self) -> Inbox:
-        """The queue itself, the same one at every call. Raises `QueueUnreachable` in another process and when released."""
+        """The queue itself, the same one at every call. Raises `QueueUnreachable` elsewhere and when released."""
         with _queues_lock:
             queue = _queues.get(self.number) if self.process == os.getpid() else None
         if queue is None:

@@ -1,10 +1,10 @@
-"""What a task makes, into the lanes of those who consume it: round robin, by hash of a key, broadcast. Knows no operator.
+"""What a task makes, into the lanes of those who consume it: round robin, by hash of a key, broadcast.
 
-An edge without a key carries bare payloads, a keyed one `(key, payload)`. There are two ways in: `send`, which looks for
-room and wakes the reader itself, and for a single unkeyed lane the *window*: some room is counted once, and the results
-of as many packets are appended with nothing but `list.append`. The reader is still woken by the append: one that goes
-to sleep sets the writer's `look_up`, which the operator reads behind each packet, and `wake_readers` follows at once. If
-there is nothing to wake it for yet, the rest of the window goes through `put`, which rings by itself.
+Knows no operator. An edge without a key carries bare payloads, a keyed one `(key, payload)`. There are two ways in:
+`send`, which looks for room and wakes the reader itself, and for a single unkeyed lane the *window*: some room is
+claimed once, and the results of as many packets are appended with nothing but `list.append`. The reader is still woken
+by the append: one that goes to sleep sets the writer's `look_up`, which the operator reads behind each packet, and
+`wake_readers` follows at once. If there is nothing to wake it for yet, the rest of the window goes through `put`.
 """
 
 from __future__ import annotations
@@ -35,19 +35,23 @@ class Router:
     def window(self, count: int) -> tuple[Send, int]:
         """How to send the results of up to `count` packets that make one result at most, and of how many at once.
 
-        What is returned may be used for that many results and no more, with nothing else sent meanwhile.
+        What is returned may be used for that many results and no more, with nothing else sent meanwhile, and until
+        `close_window`.
         """
         lane = self._only
         if lane is None:
             return self.send, count
-        room = lane.capacity - len(lane.items)
-        if room <= 0:
-            return lane.put, 1
-        return self._append(lane), min(count, room, lane.stride)
+        count = lane.claim_room(count)
+        return (self._append(lane), count) if count else (lane.put, 1)
 
     def window_again(self, send: Send) -> Send:
         """How to go on within the window, after `look_up` has been cleared and `wake_readers` called."""
         return send if self._only is None else self._append(self._only)
+
+    def close_window(self) -> None:
+        """Give back what the window claimed and did not use."""
+        if self._only is not None:
+            self._only.claim = 0
 
     def wake_readers(self) -> None:
         """Ring for everyone who sleeps while something waits in its lane."""

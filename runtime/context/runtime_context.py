@@ -38,7 +38,7 @@ class BaseRuntimeContext:
 
     @property
     def logger(self) -> logging.Logger:
-        """The stdlib logger of this task, a child of `runtime`. No handler is installed; warnings also become events."""
+        """The stdlib logger of this task, below `runtime`. No handler is installed; warnings also become events."""
         if self._logger is None:
             # Not from getLogger: that would keep one logger for every task of every job for ever.
             logger = logging.Logger(f"runtime.{self.job}.{self.name}")
@@ -89,7 +89,7 @@ class TaskContext(BaseRuntimeContext):
 
     @property
     def state(self) -> MutableMapping[Any, Any]:
-        """A mapping to remember things in: one per key on a keyed input, else one per task. Empty at the start of a run."""
+        """A mapping to remember things in: one per key on a keyed input, else one per task. Empty when a run starts."""
         return self.states[self.key]
 
     def send_packet(self, value: Any) -> None:

@@ -8,7 +8,19 @@ from typing import Any, Final
 
 from runtime.errors import GraphInvalid, NotCopyable, UnknownName
 from runtime.graph import OperatorNode
-from runtime.operators import Filter, FlatMap, Function, Input, Map, Operator, Reduce, Sink, Source, SourceFunction, Take
+from runtime.operators import (
+    Filter,
+    FlatMap,
+    Function,
+    Input,
+    Map,
+    Operator,
+    Reduce,
+    Sink,
+    Source,
+    SourceFunction,
+    Take,
+)
 
 Make = Callable[[OperatorNode, Any, int], Operator]
 
@@ -53,5 +65,6 @@ def _own_function(node: OperatorNode) -> Any:
     except Exception as error:  # the border to user code
         raise NotCopyable(
             f"{node.name!r} has parallelism {node.parallelism}, so each instance gets a copy of its "
-            f"{type(function).__name__}, and that cannot be copied ({error}); open files, locks and connections in open()"
+            f"{type(function).__name__}, and that cannot be copied ({error}); "
+            "open files, locks and connections in open()"
         ) from error

@@ -19,7 +19,7 @@ Strategy = Literal["round_robin", "hash", "broadcast"]
 
 @dataclass(frozen=True, slots=True)
 class OperatorNode:
-    """One step of the user's graph. `kind` chooses the operator's class, `options` are what that class wants to know."""
+    """One step of the user's graph. `kind` chooses the operator's class, `options` are what that class asks for."""
 
     name: str
     kind: str
@@ -51,7 +51,7 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TaskNode:
-    """One instance of an operator, and the descriptor of its input queue. `name` is `count#2`, plain `count` if single."""
+    """One instance of an operator, and the descriptor of its queue. `name` is `count#2`, plain `count` if single."""
 
     name: str
     operator: str
@@ -112,9 +112,9 @@ class ExecutionGraph:
 
     def to_networkx(self) -> networkx.MultiDiGraph[str]:
         """The operators as a networkx graph, with kind, parallelism, tasks and layer; edges with strategy and input."""
-        import networkx as nx
+        import networkx as nx  # noqa: PLC0415  only for those who ask for it
 
-        graph = nx.MultiDiGraph(name=self.name)
+        graph: networkx.MultiDiGraph[str] = nx.MultiDiGraph(name=self.name)
         for operator in self.operators:
             graph.add_node(
                 operator.name,

@@ -20,7 +20,9 @@ def validate(graph: ExecutionGraph) -> None:
     names = Counter(operator.name for operator in graph.operators)
     for operator in graph.operators:
         if names[operator.name] > 1:
-            raise DuplicateName(f"{names[operator.name]} operators are called {operator.name!r}; give one another name=")
+            raise DuplicateName(
+                f"{names[operator.name]} operators are called {operator.name!r}; give one another name="
+            )
         validate_operator(operator)
     for edge in graph.edges:
         for end in (edge.source, edge.target):
@@ -37,7 +39,7 @@ def validate(graph: ExecutionGraph) -> None:
 def validate_operator(operator: OperatorNode) -> None:
     """Raise if the operator's own numbers or functions cannot work."""
     name = operator.name
-    if not isinstance(name, str) or not name or "#" in name:
+    if type(name) is not str or not name or "#" in name:
         raise GraphInvalid(f"{name!r} cannot be the name of an operator; use a text without '#', which numbers tasks")
     for what, number in (("parallelism", operator.parallelism), ("capacity", operator.capacity)):
         if type(number) is not int or number < 1:
@@ -47,7 +49,9 @@ def validate_operator(operator: OperatorNode) -> None:
             f"{operator.kind} {name!r} cannot have parallelism {operator.parallelism}: {_LONELY[operator.kind]}; use 1"
         )
     if operator.on_error not in ON_ERROR:
-        raise GraphInvalid(f"on_error of {name!r} is {operator.on_error!r}; it can be {' or '.join(map(repr, ON_ERROR))}")
+        raise GraphInvalid(
+            f"on_error of {name!r} is {operator.on_error!r}; it can be {' or '.join(map(repr, ON_ERROR))}"
+        )
     refuse_async(operator.function, name)
 
 

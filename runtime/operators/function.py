@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-In = TypeVar("In", contravariant=True)
-Out = TypeVar("Out", covariant=True)
-T = TypeVar("T", covariant=True)
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Context(Protocol):
@@ -26,7 +26,7 @@ class Context(Protocol):
         """Say that this task needs no more packets."""
 
 
-class Function(ABC, Generic[In, Out]):
+class Function(ABC, Generic[In_contra, Out_co]):
     """A function with set-up, tear-down and state. Each parallel instance works with a deep copy of its own.
 
     The runtime calls, always on the task's own thread: `open` once, before the first packet; `process` for each packet;
@@ -40,7 +40,7 @@ class Function(ABC, Generic[In, Out]):
         """Prepare for packets."""
 
     @abstractmethod
-    def process(self, value: In, /) -> Out:
+    def process(self, value: In_contra, /) -> Out_co:
         """Work on one packet; the operator decides what the returned value means."""
 
     def finish(self) -> Iterable[Any] | None:
@@ -51,7 +51,7 @@ class Function(ABC, Generic[In, Out]):
         """Release what `open` has taken. Called once, after success, failure and cancel alike."""
 
 
-class SourceFunction(ABC, Generic[T]):
+class SourceFunction(ABC, Generic[T_co]):
     """A source with set-up and tear-down: `run` yields the packets. Each parallel instance works with a deep copy.
 
     `open` and `close` are as in `Function`. `run` is asked for the next packet only when there is room for it; a source
@@ -64,7 +64,7 @@ class SourceFunction(ABC, Generic[T]):
         """Prepare for `run`."""
 
     @abstractmethod
-    def run(self) -> Iterator[T]:
+    def run(self) -> Iterator[T_co]:
         """Yield the packets, in order."""
 
     def close(self) -> None:

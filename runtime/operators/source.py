@@ -32,7 +32,9 @@ class Source(Operator):
         if isinstance(function, SourceFunction):
             self.iterator = iter(function.run())
         elif isinstance(function, Iterable):
-            self.iterator = islice(function, self._index, None, self._parallelism) if self._parallelism > 1 else iter(function)
+            self.iterator = (
+                islice(function, self._index, None, self._parallelism) if self._parallelism > 1 else iter(function)
+            )
         else:
             self.iterator = iter(function())
 

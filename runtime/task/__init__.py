@@ -1,0 +1,1 @@
+"""Tasks: the kernel, its feeds and gate, and where it runs."""

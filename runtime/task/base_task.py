@@ -82,14 +82,14 @@ class BaseTask:
             ending = self._finish()
         except Cancelled:
             pass
-        except BaseException as failure:  # the border to user code; SystemExit too must not end the thread unheard
+        except BaseException as failure:  # noqa: BLE001  the border to user code: SystemExit too must be heard
             ending, error = "failed", failure
             packet = self._failed_on()
         try:
             self.operator.close()
         except Cancelled:
             ending = "cancelled" if error is None else ending
-        except BaseException as failure:  # the border to user code
+        except BaseException as failure:  # noqa: BLE001  the border to user code
             if error is None:
                 ending, error = "failed", failure
             else:
@@ -99,13 +99,15 @@ class BaseTask:
     def _work(self) -> None:
         gate, feed = self.gate, self._feed
         gate.say("running")
+        began_s = perf_counter()
         while feed.ending is None:
+            passes = gate.passes
             feed.wait()
-            count = gate.enter(self._size)
-            passes, began = gate.passes, perf_counter()
-            done = self.process(count)
+            done = self.process(gate.enter(self._size))
+            now_s = perf_counter()
             if passes == gate.passes:  # else it was not user code that took the time
-                self._adapt(done, perf_counter() - began)
+                self._adapt(done, now_s - began_s)
+            began_s = now_s
 
     def process(self, n: int) -> int:
         """The kernel: work up to `n` packets from one lane, or take one stop signal. Returns how many packets.
@@ -137,6 +139,8 @@ class BaseTask:
         finally:
             done = feed.close_batch()
             self.processed += done
+            if self._uses_window:
+                self._router.close_window()
         return done
 
     def run_once(self) -> int:
@@ -154,7 +158,7 @@ class BaseTask:
     def _adapt(self, done: int, took_s: float) -> None:
         if took_s > SLOW_S:
             self._size = max(1, int(done * QUICK_S / took_s))
-        elif took_s < QUICK_S:
+        elif took_s < QUICK_S and done == self._size:
             self._size = min(self._size * 2, LARGEST)
 
     def _finish(self) -> Ending:
@@ -242,5 +246,3 @@ class BaseTask:
             self._feed.ended,
             self.ending,
         )
-
-

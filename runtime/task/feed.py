@@ -1,8 +1,8 @@
-"""What a task works from: the lanes of its inbox, or a source's iterator. Knows how to take a batch, not how to work it.
+"""What a task works from: the lanes of its inbox, or a source's iterator. Knows how to take a batch, not to work it.
 
-A batch from a lane is a copy of its front. What has been worked is deleted behind the batch, or before the task waits in
-the middle of it; the rest has never left. How far a batch has come is read from its iterator (`length_hint` of a list's
-iterator is exact), so nothing is counted per packet.
+A batch from a lane is a copy of its front. What has been worked is deleted behind the batch, or before the task waits
+in the middle of it; the rest has never left. How far a batch has come is read from its iterator (`length_hint` of a
+list's iterator is exact), so nothing is counted per packet.
 """
 
 from __future__ import annotations

@@ -102,7 +102,10 @@ class Gate:
         return self.doing == "ended" or (self.doing in _WAITING and not self.cancelled and not self._ready())
 
     def cancel(self) -> None:
-        """Wake the task wherever it waits; it ends behind the packet in work at the latest. Any thread, any number of times."""
+        """Wake the task wherever it waits; it ends behind the packet in work at the latest.
+
+        Any thread, any number of times.
+        """
         self.cancelled = True
         self.look_up = True
         lock = self._parked_on
