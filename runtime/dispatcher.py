@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol
 
 from runtime.communication.lane import StopSignal
-from runtime.errors import NO_PACKET, TaskFailed, preview_message
+from runtime.errors import NO_PACKET, CommandRefused, TaskFailed, preview_message
 from runtime.factory import Backend, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot, frozen_tasks
 from runtime.graph import ExecutionGraph
@@ -81,10 +81,9 @@ class Dispatcher:
     def stop(self) -> None:
         """Stop with drain: sources and inputs end, what is under way is still processed. Returns at once."""
         with self._lock:
-            if self._draining or self.outcome is not None:
-                return
-            self._draining = True
-        self._note("command", None, "stop: sources end, what is under way is processed")
+            first, self._draining = not self._draining and self.outcome is None, True
+        if first:
+            self._note("command", None, "stop: sources end, what is under way is processed")
         for name, handle in self.tasks.items():
             if self._operator_of[name].kind in START_KINDS:
                 handle.end_input("stopped")
@@ -97,7 +96,7 @@ class Dispatcher:
             handle.cancel()
 
     def wait(self, timeout_s: float | None = None) -> Outcome:
-        """Wait for the end of the run. Raises `TimeoutError`, and `TaskFailed` if a task did."""
+        """Wait for the end of the run. Raises `TimeoutError`, `TaskFailed` if a task did, `CommandRefused` in a task."""
         self.wait_done(timeout_s)
         outcome = self.outcome
         if outcome is None:
@@ -110,6 +109,7 @@ class Dispatcher:
 
     def wait_done(self, timeout_s: float | None = None) -> bool:
         """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: it has none yet."""
+        self._refuse_own_tasks("wait")
         if timeout_s is not None:
             return self._done.wait(timeout_s)
         while not self._done.wait(_INTERRUPTIBLE_S):
@@ -156,6 +156,7 @@ class Dispatcher:
         """Wait until every task stands still. False: not within `timeout_s`."""
         if self.outcome is not None:
             return True
+        self._refuse_own_tasks("settle")
         return self.backend.settle(self.tasks.values(), timeout_s)
 
     # ── what tasks report ──
@@ -208,6 +209,14 @@ class Dispatcher:
             self.cancel(f"{report.task} failed: the job is cancelled")
 
     # ── inside ──
+
+    def _refuse_own_tasks(self, command: str) -> None:
+        for handle in self.tasks.values():
+            if handle.is_current():
+                raise CommandRefused(
+                    f"{command}() was called by task {handle.name!r} of this job, which would wait for itself; "
+                    "call it outside, or ask for the end with ctx.request_stop()"
+                )
 
     def _needed(self) -> set[str]:
         """The operators of which some way leads to an end without passing one that has enough. Under the lock."""

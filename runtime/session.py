@@ -7,7 +7,6 @@ import itertools
 import sys
 import threading
 import warnings
-import weakref
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from types import TracebackType
@@ -29,7 +28,7 @@ CLOSE_S: Final = 5.0
 """How long `close()` and leaving a `with` block wait for user code before a task is abandoned."""
 
 _numbers = itertools.count(1)
-_named: weakref.WeakValueDictionary[str, Session] = weakref.WeakValueDictionary()
+_named: dict[str, Session] = {}  # in an interactive kernel, until they are closed
 _named_lock = threading.Lock()  # guards _named
 
 
@@ -171,6 +170,9 @@ class Session:
         A task that is stuck in user code for longer is abandoned: its thread is a daemon, what it still makes is
         discarded, and a `RuntimeWarning` and the outcome name it.
         """
+        with _named_lock:
+            if _named.get(self.name) is self:
+                del _named[self.name]
         if (dispatcher := self._dispatcher) is None:
             self.cancel()
             return

@@ -148,9 +148,13 @@ class Inbox:
                     )
             finally:
                 self._hand_waits -= 1
-            self.hand.items.append(item)
-        if self.asleep:
-            self.wake()
+            try:
+                self.hand.items.append(item)
+                if self.asleep:
+                    self.wake()
+            except BaseException:  # an interrupt of the main thread may fall between any two of these steps
+                self.wake()
+                raise
 
     def _admits(self) -> bool:
         """Whether a packet of the hand can be put in now. Under the lock. Raises TaskEnded."""
@@ -163,10 +167,11 @@ class Inbox:
         with self._hand_room:
             if self.hand.signal is not None:
                 return False
-            self.hand.signal = StopSignal(HAND, how)
-            self._hand_room.notify_all()
-        if self.asleep:
-            self.wake()
+            try:
+                self.hand.signal = StopSignal(HAND, how)
+                self._hand_room.notify_all()
+            finally:
+                self.wake()
         return True
 
     def refuse_hand(self) -> None:

@@ -52,6 +52,9 @@ class TaskHandle(Protocol):
     def left_over(self) -> int:
         """After the end of all tasks: how many packets of its queue, or made by it, were never worked."""
 
+    def is_current(self) -> bool:
+        """Whether the caller is this very task."""
+
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing of it runs any more. False: not within `timeout_s`."""
 

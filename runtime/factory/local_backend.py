@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from time import monotonic, perf_counter
 from typing import cast
@@ -20,6 +22,13 @@ class LocalBackend:
     """One job on threads."""
 
     def __init__(self) -> None:
+        if not getattr(sys, "_is_gil_enabled", lambda: True)():
+            warnings.warn(
+                "this Python runs without the GIL, on which the queues of the local platform rely and where alone they "
+                "have been tested; start it with PYTHON_GIL=1",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         self._queues: list[LocalQueueDescriptor] = []
         self._watch = Watch()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from types import FunctionType, MethodType
 from typing import Any, Generic, Protocol, TypeVar
 
 In_contra = TypeVar("In_contra", contravariant=True)
@@ -72,5 +73,11 @@ class SourceFunction(ABC, Generic[T_co]):
 
 
 def callable_of(function: Any) -> Callable[..., Any]:
-    """What to call for each packet: the method `process` of a Function, else the function itself."""
-    return function.process if isinstance(function, Function) else function
+    """What to call for each packet: the method `process` of a Function, else the function itself.
+
+    Of an object that is callable by its class's `__call__`, the bound method: CPython calls that twice as fast.
+    """
+    if isinstance(function, Function):
+        return function.process
+    call = getattr(type(function), "__call__", None)  # noqa: B004  which one, not whether
+    return MethodType(call, function) if isinstance(call, FunctionType) else function

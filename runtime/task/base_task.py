@@ -105,9 +105,10 @@ class BaseTask:
             feed.wait()
             done = self.process(gate.enter(self._size))
             now_s = perf_counter()
-            if passes == gate.passes:  # else it was not user code that took the time
-                self._adapt(done, now_s - began_s)
-            began_s = now_s
+            took_s, began_s = now_s - began_s, now_s
+            # A batch that has waited says nothing about user code; most others are quick, and as large as may be.
+            if passes == gate.passes and (took_s > SLOW_S or (took_s < QUICK_S and done == self._size < LARGEST)):
+                self._size = self._size * 2 if took_s < QUICK_S else max(1, int(done * QUICK_S / took_s))
 
     def process(self, n: int) -> int:
         """The kernel: work up to `n` packets from one lane, or take one stop signal. Returns how many packets.
@@ -154,12 +155,6 @@ class BaseTask:
             raise Cancelled
         self._router.wake_readers()
         self._feed.settle()
-
-    def _adapt(self, done: int, took_s: float) -> None:
-        if took_s > SLOW_S:
-            self._size = max(1, int(done * QUICK_S / took_s))
-        elif took_s < QUICK_S and done == self._size:
-            self._size = min(self._size * 2, LARGEST)
 
     def _finish(self) -> Ending:
         """Send what the function has left, if the input ended well. Returns how the task ends."""

@@ -21,8 +21,12 @@ class LocalTask(BaseTask):
         """Start the thread."""
         self._thread.start()
 
+    def is_current(self) -> bool:
+        """Whether the caller runs on this task's thread."""
+        return threading.current_thread() is self._thread
+
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait for the end of the thread. False: it still runs."""
-        if self._thread.ident is not None:
+        if self._thread.ident is not None and not self.is_current():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()

@@ -1,0 +1,207 @@
+"""What tests of dataflows want: a guard against what stays behind, waits that cannot hang, a watch over queues.
+
+It uses sessions as anybody does, and looks at threads, descriptors and the registry of queues. Nothing imports it but
+tests, so it costs a running job nothing.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar
+
+from runtime.communication import queue_descriptor
+from runtime.communication.inbox import HAND
+from runtime.facts import Snapshot
+from runtime.session import Session
+
+__all__ = ["PATIENCE_S", "Hold", "LeakFound", "Moment", "QueueWatch", "check_bounded", "leak_guard"]
+
+T = TypeVar("T")
+
+PATIENCE_S: Final = 20.0
+"""How long a test waits for something that happens at once unless it is broken."""
+
+GRACE_S: Final = 2.0
+"""How long `leak_guard` gives threads that are about to end."""
+
+_SAMPLE_S: Final = 0.000_2
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+
+
+class LeakFound(AssertionError):
+    """Something was left behind: a thread, a file descriptor or a queue. The message names it."""
+
+
+@contextmanager
+def leak_guard(grace_s: float = GRACE_S) -> Generator[None]:
+    """Let the block leave nothing behind: no thread, no file descriptor (where /proc is), no queue of a job.
+
+    Threads that are just ending are waited for, `grace_s` seconds in all. An exception of the block passes unchanged,
+    and what it left is then not looked at. Raises `LeakFound`.
+    """
+    before = _Holdings.now()
+    yield
+    deadline = monotonic() + grace_s
+    for thread in threading.enumerate():
+        if thread not in before.threads and thread is not threading.current_thread():
+            if not isinstance(thread, threading._DummyThread):  # a foreign one: it cannot be joined, only counted
+                thread.join(max(0.0, deadline - monotonic()))
+    left = before.missing_in(_Holdings.now())
+    if left:
+        gc.collect()  # what only a cycle of garbage holds is not a leak
+        left = before.missing_in(_Holdings.now())
+    if left:
+        raise LeakFound("left behind: " + "; ".join(left))
+
+
+@dataclass(frozen=True)
+class _Holdings:
+    """What the process holds at one moment."""
+
+    threads: frozenset[threading.Thread]
+    raw_threads: int  # those that were not started by `threading`
+    descriptors: Mapping[str, str]
+    queues: Mapping[int, str]
+
+    @classmethod
+    def now(cls) -> _Holdings:
+        threads = frozenset(threading.enumerate())
+        known = {thread.ident for thread in threads}
+        queues = {number: queue.gate for number, queue in list(queue_descriptor._queues.items())}
+        return cls(
+            threads,
+            sum(ident not in known for ident in sys._current_frames()),
+            _open_descriptors(),
+            {number: f"queue {number}" for number in queues},
+        )
+
+    def missing_in(self, later: _Holdings) -> list[str]:
+        """What `later` has beyond these, in words."""
+        left = [f"thread {thread.name!r}" for thread in later.threads - self.threads]
+        if later.raw_threads > self.raw_threads:
+            left.append(f"{later.raw_threads - self.raw_threads} raw threads")
+        for number, target in later.descriptors.items():
+            if self.descriptors.get(number) != target:
+                left.append(f"descriptor {number} ({target})")
+        left += [text for number, text in later.queues.items() if number not in self.queues]
+        return left
+
+
+def _open_descriptors() -> dict[str, str]:
+    if not _DESCRIPTORS.is_dir():
+        return {}
+    found = {}
+    for number in os.listdir(_DESCRIPTORS):
+        try:
+            found[number] = os.readlink(_DESCRIPTORS / number)
+        except OSError:  # the one that the listing itself had open
+            continue
+    return found
+
+
+class Moment:
+    """An event that a test waits for, bounded: `wait` raises `AssertionError` instead of hanging the test.
+
+    Raised in user code, the error fails the job, and with it the test.
+    """
+
+    def __init__(self, name: str = "the moment") -> None:
+        self.name = name
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """Let it come. Any thread, any number of times."""
+        self._event.set()
+
+    @property
+    def has_come(self) -> bool:
+        """Whether it was set."""
+        return self._event.is_set()
+
+    def wait(self, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until it is set. Raises `AssertionError` after `timeout_s`."""
+        if not self._event.wait(timeout_s):
+            raise AssertionError(f"{self.name} has not come within {timeout_s} s")
+
+
+class Hold(Generic[T]):
+    """A function for `map` that returns what it gets, and at the first value for which `when` is true waits for `release`.
+
+    `reached` comes when it has begun to hold. To be shared by parallel instances: the others pass meanwhile.
+    """
+
+    def __init__(self, when: Callable[[T], object] = lambda _: True) -> None:
+        self.reached = Moment("the packet to hold")
+        self.released = Moment("the release")
+        self._when = when
+
+    def __call__(self, value: T) -> T:
+        if not self.reached.has_come and self._when(value):
+            self.reached.set()
+            self.released.wait()
+        return value
+
+    def release(self) -> None:
+        """Let the held packet, and every other, pass."""
+        self.released.set()
+
+
+def check_bounded(snapshot: Snapshot) -> None:
+    """Raise `AssertionError` if a queue holds more packets than its capacity, or than one per lane if that is more.
+
+    The lane of the hand counts as a lane only while something is in it.
+    """
+    for task in snapshot:
+        lanes = sum(lane.producer != HAND or lane.depth > 0 for lane in task.lanes)
+        limit = max(task.capacity, lanes)
+        if task.depth > limit:
+            raise AssertionError(f"{task.name} holds {task.depth} packets, and {limit} is the limit: {task.lanes}")
+
+
+class QueueWatch:
+    """Looks at all queues of a session from a thread of its own, again and again, while the `with` block runs.
+
+    `deepest` is the greatest depth seen per task, `samples` how often it looked. Raises at the end of the block what
+    `check_bounded` found.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.deepest: dict[str, int] = {}
+        self.samples = 0
+        self._session = session
+        self._failure: AssertionError | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="queue-watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        if kind is None and self._failure is not None:
+            raise self._failure
+
+    def _look(self) -> None:
+        while not self._over.wait(_SAMPLE_S):
+            snapshot = self._session.snapshot()
+            self.samples += 1
+            for task in snapshot:
+                self.deepest[task.name] = max(task.depth, self.deepest.get(task.name, 0))
+            try:
+                check_bounded(snapshot)
+            except AssertionError as failure:
+                self._failure = failure
+                return
