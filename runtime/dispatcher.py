@@ -96,7 +96,7 @@ class Dispatcher:
             handle.cancel()
 
     def wait(self, timeout_s: float | None = None) -> Outcome:
-        """Wait for the end of the run. Raises `TimeoutError`, `TaskFailed` if a task did, `CommandRefused` in a task."""
+        """Wait for the end of the run. Raises `TimeoutError`, `CommandRefused` in a task, `TaskFailed` if one did."""
         self.wait_done(timeout_s)
         outcome = self.outcome
         if outcome is None:

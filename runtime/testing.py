@@ -76,12 +76,15 @@ class _Holdings:
     def now(cls) -> _Holdings:
         threads = frozenset(threading.enumerate())
         known = {thread.ident for thread in threads}
-        queues = {number: queue.gate for number, queue in list(queue_descriptor._queues.items())}
+        queues = {
+            number: f"queue {number} (fed by {', '.join(lane.producer for lane in queue.lanes)})"
+            for number, queue in list(queue_descriptor._queues.items())
+        }
         return cls(
             threads,
             sum(ident not in known for ident in sys._current_frames()),
             _open_descriptors(),
-            {number: f"queue {number}" for number in queues},
+            queues,
         )
 
     def missing_in(self, later: _Holdings) -> list[str]:

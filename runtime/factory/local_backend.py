@@ -14,7 +14,7 @@ from runtime.context import TaskContext
 from runtime.factory.backend import TaskHandle
 from runtime.operators import Operator
 from runtime.task.base_task import TaskReporter
-from runtime.task.gate import Watch
+from runtime.task.gate import Gate, Watch
 from runtime.task.local_task import LocalTask
 
 
@@ -40,7 +40,7 @@ class LocalBackend:
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> LocalTask:
         """Make a task with a thread of its own."""
-        return LocalTask(ctx, operator, reporter, self._watch)
+        return LocalTask(ctx, operator, reporter, Gate(self._watch))
 
     def clock(self) -> float:
         """Seconds of the process's steady clock."""

@@ -18,7 +18,7 @@ from runtime.errors import NO_PACKET, Cancelled, TaskEnded
 from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
-from runtime.task.gate import Gate, Watch
+from runtime.task.gate import Gate
 
 LARGEST: Final = 1024  # packets in a batch
 QUICK_S: Final = 0.001  # a batch that took less lets the next one grow
@@ -48,10 +48,10 @@ class TaskReporter(Reporter, Protocol):
 class BaseTask:
     """One running instance of an operator: a feed, an operator, a router, and a gate between two packets."""
 
-    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, watch: Watch) -> None:
+    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
         self.name = ctx.name
         self.ctx, self.operator, self.reporter = ctx, operator, reporter
-        self.gate = Gate(watch)
+        self.gate = gate
         self.processed = 0  # packets, added per batch
         self.errors = 0
         self.ending: Ending | None = None

@@ -7,14 +7,14 @@ import threading
 from runtime.context import TaskContext
 from runtime.operators import Operator
 from runtime.task.base_task import BaseTask, TaskReporter
-from runtime.task.gate import Watch
+from runtime.task.gate import Gate
 
 
 class LocalTask(BaseTask):
     """A BaseTask whose loop runs on a daemon thread of its own."""
 
-    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, watch: Watch) -> None:
-        super().__init__(ctx, operator, reporter, watch)
+    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
+        super().__init__(ctx, operator, reporter, gate)
         self._thread = threading.Thread(target=self._worker_loop, name=f"{ctx.job}/{ctx.name}", daemon=True)
 
     def start(self) -> None:
