@@ -142,9 +142,12 @@ class _NoPacket:
 NO_PACKET = _NoPacket()
 
 
+_ARGUMENTS: Any = BaseException.__dict__["args"]
+
+
 def preview_message(error: BaseException) -> str:
-    """The arguments of an exception, bounded; its own `__str__` is user code and is not called."""
-    arguments = error.args
+    """The arguments of an exception, bounded; its own `__str__` or `args` may be user code and are not called."""
+    arguments = _ARGUMENTS.__get__(error)
     if len(arguments) == 1 and type(arguments[0]) is str:
         return arguments[0][:500]
     return ", ".join(map(preview, arguments))

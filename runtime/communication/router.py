@@ -16,7 +16,7 @@ from typing import Any
 from runtime.communication.connection import Output
 from runtime.communication.lane import Lane, StopSignal, Waiter
 from runtime.communication.partition import Partition, unstable_key
-from runtime.errors import NO_PACKET
+from runtime.errors import NO_PACKET, UnstableKey
 
 Send = Callable[[Any], object]
 
@@ -94,6 +94,8 @@ class Router:
                 key = key_of(value)
                 try:
                     lane = lane_of[key]
+                except UnstableKey:
+                    raise
                 except TypeError as error:  # unhashable
                     raise unstable_key(key) from error
             except BaseException:

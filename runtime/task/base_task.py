@@ -80,21 +80,24 @@ class BaseTask:
             self.operator.open(self.ctx)
             self._work()
             ending = self._finish()
-        except Cancelled:
-            pass
         except BaseException as failure:  # noqa: BLE001  the border to user code: SystemExit too must be heard
-            ending, error = "failed", failure
-            packet = self._failed_on()
+            if not self._let_go(failure):
+                ending, error = "failed", failure
+                packet = self._failed_on()
         try:
             self.operator.close()
-        except Cancelled:
-            ending = "cancelled" if error is None else ending
         except BaseException as failure:  # noqa: BLE001  the border to user code
-            if error is None:
+            if self._let_go(failure):
+                ending = "cancelled" if error is None else ending
+            elif error is None:
                 ending, error = "failed", failure
             else:
                 self.reporter.warned(self.name, f"close() raised {type(failure).__name__} as well")
         self._end(TaskReport(self.name, ending, error, packet))
+
+    def _let_go(self, failure: BaseException) -> bool:
+        """Whether this is the end that cancel asked for, and not a `Cancelled` that user code has made up."""
+        return isinstance(failure, Cancelled) and self.gate.cancelled
 
     def _work(self) -> None:
         gate, feed = self.gate, self._feed
