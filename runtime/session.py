@@ -181,8 +181,8 @@ class Session:
         if abandoned and not already:
             names = ", ".join(map(repr, abandoned))
             warnings.warn(
-                f"session {self.name!r} was closed while {names} was still in user code after {timeout} s; the thread "
-                "is abandoned and what it still makes is discarded",
+                f"session {self.name!r} was closed while {names} was still in user code after {timeout} s; it is "
+                "abandoned and what it still makes is discarded",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -21,9 +21,7 @@ class Connection:
 
     def open(self, writer: Waiter) -> Lane:
         """The lane, to be filled by `writer` alone from now on. Raises `QueueUnreachable`."""
-        lane: Lane = self.queue.get_queue().lanes[self.lane + 1]
-        lane.writer = writer
-        return lane
+        return self.queue.open_lane(self.lane, writer)
 
 
 @dataclass(frozen=True, slots=True)

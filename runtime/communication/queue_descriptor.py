@@ -10,13 +10,13 @@ import itertools
 import os
 import threading
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
+from runtime.communication.lane import Lane, Waiter
 from runtime.errors import QueueUnreachable
 
 
-@runtime_checkable
 class QueueDescriptor(Protocol):
     """A picklable reference to the input queue of one task."""
 
@@ -32,8 +32,14 @@ class QueueDescriptor(Protocol):
     def lanes(self) -> tuple[LaneSpec, ...]:
         """Who fills the queue, in the order of the lanes; the hand's comes before them and is not named here."""
 
-    def get_queue(self) -> Any:
-        """The queue itself, the same one at every call. Raises `QueueUnreachable` where it does not exist."""
+    def get_queue(self) -> Inbox:
+        """Reader: the queue itself, the same one at every call. Raises `QueueUnreachable` where it does not exist."""
+
+    def open_lane(self, number: int, writer: Waiter) -> Lane:
+        """Writer: lane `number`, counted without the hand's, or here a lane whose packets get there.
+
+        From now on it is filled by `writer` alone. Raises `QueueUnreachable`.
+        """
 
 
 _queues: dict[int, Inbox] = {}  # what the local descriptors of this process stand for, until they are released
@@ -69,6 +75,12 @@ class LocalQueueDescriptor:
                 "its job is over, or the task runs elsewhere and needs a backend whose queues reach it"
             )
         return queue
+
+    def open_lane(self, number: int, writer: Waiter) -> Lane:
+        """Lane `number` of the queue, to be filled by `writer` alone from now on. Raises `QueueUnreachable`."""
+        lane = self.get_queue().lanes[number + 1]
+        lane.writer = writer
+        return lane
 
     def release(self) -> None:
         """Forget the queue; those who hold it may still use it."""

@@ -55,7 +55,10 @@ class BaseRuntimeContext:
 
 @dataclass(frozen=True, slots=True)
 class TaskWiring:
-    """How a task is joined to the others: by value, so that it can travel to another process."""
+    """How a task is joined to the others: by value, so that it can travel to another process.
+
+    `node` is without its function: the operator has one of its own.
+    """
 
     node: OperatorNode
     index: int
@@ -82,6 +85,10 @@ class TaskContext(BaseRuntimeContext):
         self.states: defaultdict[Any, dict[Any, Any]] = defaultdict(dict)
         self._send: Callable[[Any], object] | None = None
         self._reporter: Reporter | None = None
+
+    def __reduce__(self) -> tuple[type[TaskContext], tuple[str, str, TaskWiring]]:
+        """By value: what a task is made from, without what lives where it runs."""
+        return TaskContext, (self.name, self.job, self.wiring)
 
     def bind(self, send: Callable[[Any], object], reporter: Reporter) -> None:
         """Task: give the context its living parts, where the task runs."""

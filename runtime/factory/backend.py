@@ -20,7 +20,11 @@ from runtime.task.base_task import TaskReporter
 
 
 class TaskHandle(Protocol):
-    """A task from the outside, wherever it runs. All calls return at once but `inject` and `join`; all are by value."""
+    """A task from the outside, wherever it runs. Everything goes by value.
+
+    All calls but `inject`, `join` and `left_over` return at once. None raises because the task has died: facts are then
+    those that were known last.
+    """
 
     @property
     def name(self) -> str:
@@ -50,13 +54,16 @@ class TaskHandle(Protocol):
         """Where it stands now."""
 
     def left_over(self) -> int:
-        """After the end of all tasks: how many packets of its queue, or made by it, were never worked."""
+        """After the end of all tasks: how many packets of its queue, or made by it, were never worked.
+
+        Asked in graph order, producers first: what they had under way has arrived when it is their consumers' turn.
+        """
 
     def is_current(self) -> bool:
-        """Whether the caller is this very task."""
+        """Whether the caller is this very task, or delivers its reports: it cannot wait for it."""
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait until nothing of it runs any more. False: not within `timeout_s`."""
+        """Wait until nothing of it runs any more and its report has been delivered. False: not within `timeout_s`."""
 
 
 class Backend(Protocol):

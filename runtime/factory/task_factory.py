@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from runtime.communication.connection import Connection, Output
@@ -33,7 +34,7 @@ class TaskFactory:
         """The task of `node`, joined to its consumers, not started. Raises `NotCopyable`."""
         operator = self._graph.by_name[node.operator]
         wiring = TaskWiring(
-            node=operator,
+            node=replace(operator, function=None),
             index=node.index,
             queue=cast(QueueDescriptor, node.queue),
             outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),

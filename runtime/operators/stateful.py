@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any, Final, Literal
 
@@ -74,13 +75,13 @@ class Take(Operator):
     def __init__(self, *, count: int) -> None:
         super().__init__()
         self.missing = count
-        self._enough: Callable[[], None] = lambda: None
+        self._enough: Callable[[], None] | None = None
 
     def open(self, ctx: Context) -> None:
         """Learn whom to tell that nothing more is needed; a `take(0)` tells at once."""
         self._enough = ctx.enough
         if not self.missing:
-            self._enough()
+            ctx.enough()
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send packets on while some are missing."""
@@ -88,7 +89,7 @@ class Take(Operator):
             if self.missing:
                 emit(value)
                 self.missing -= 1
-                if not self.missing:
+                if not self.missing and self._enough is not None:
                     self._enough()
             if attention.look_up:
                 return
@@ -97,5 +98,9 @@ class Take(Operator):
 def _copier(initial: Any) -> Callable[[], Any]:
     """Makes fresh copies of `initial`; a value that is its own copy is not copied again and again."""
     if copy.deepcopy(initial) is initial:
-        return lambda: initial
-    return lambda: copy.deepcopy(initial)
+        return partial(_itself, initial)
+    return partial(copy.deepcopy, initial)
+
+
+def _itself(initial: Any) -> Any:
+    return initial

@@ -170,15 +170,18 @@ class BaseTask:
         return ending
 
     def _end(self, report: TaskReport) -> None:
-        """The last phase: nobody waits any more for this task, and everybody is told, once."""
+        """The last phase: nobody waits any more for this task, and everybody is told, once.
+
+        The report goes first: a consumer cannot have ended, and reported so, before its producer.
+        """
         if self._inbox is not None:
             self._inbox.end_hand("cancelled")
         if report.error is not None:
             self.errors += 1
         self.ending = report.ending
+        self.reporter.task_ended(report)
         self._router.end(StopSignal(self.name, report.ending))
         self.gate.say("ended")
-        self.reporter.task_ended(report)
 
     def _failed_on(self) -> Any:
         packet, self._packet = self._packet, NO_PACKET
