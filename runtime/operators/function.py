@@ -55,8 +55,8 @@ class Function(ABC, Generic[In_contra, Out_co]):
 class SourceFunction(ABC, Generic[T_co]):
     """A source with set-up and tear-down: `run` yields the packets. Each parallel instance works with a deep copy.
 
-    `open` and `close` are as in `Function`. `run` is asked for the next packet only when there is room for it; a source
-    that waits for something itself should also watch `self.ctx.stopping`.
+    `open` and `close` are as in `Function`. `run` is asked for the next packet only when the one before has found room;
+    a source that waits for something itself should also watch `self.ctx.stopping`.
     """
 
     ctx: Any

@@ -56,6 +56,7 @@ class BaseTask:
         self.errors = 0
         self.ending: Ending | None = None
         self._size = 1  # of the next batch
+        self._packet: Any = NO_PACKET  # what process() was working on when it raised
         self._router = Router(ctx.wiring.outputs, self.gate)
         self._uses_window = operator.at_most_one and not operator.has_context
         self._inbox: Inbox | None = None
@@ -122,11 +123,11 @@ class BaseTask:
         gate, feed, receive = self.gate, self._feed, self.operator.receive_packets
         emit: Send
         emit, count = self._router.window(n) if self._uses_window else (self._router.send, n)
-        values = feed.take(count)
-        if values is None:
-            return 0
         done = 0
         try:
+            values = feed.take(count)
+            if values is None:
+                return 0
             receive(values, emit, gate)
             while gate.look_up:
                 self._look_up()
@@ -186,8 +187,6 @@ class BaseTask:
     def _failed_on(self) -> Any:
         packet, self._packet = self._packet, NO_PACKET
         return packet if packet is not NO_PACKET else self._router.failed_on
-
-    _packet: Any = NO_PACKET  # what process() was working on when it raised
 
     def _signal_arrived(self, count: str, signal: StopSignal) -> None:
         self.reporter.signal_arrived(self.name, count, signal)

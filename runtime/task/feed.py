@@ -165,7 +165,8 @@ class SourceFeed:
 
     def close_batch(self) -> int:
         """Say how many items were drawn."""
-        return self._source.drawn - self._began
+        began, self._began = self._began, self._source.drawn
+        return self._began - began
 
     def failed_on(self) -> Any:
         """A source fails between packets."""
