@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Protocol
 from runtime.communication.lane import StopSignal
 from runtime.errors import NO_PACKET, CommandRefused, TaskFailed, preview_message
 from runtime.factory import Backend, TaskFactory, TaskHandle
-from runtime.facts import Ending, Event, JobState, Outcome, Snapshot, frozen_tasks
+from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
 from runtime.graph.validation import END_KINDS, START_KINDS
 from runtime.preview import preview
@@ -150,7 +150,7 @@ class Dispatcher:
 
     def snapshot(self) -> Snapshot:
         """Every task as it stands now."""
-        return Snapshot(self.state, frozen_tasks(handle.facts() for handle in self.tasks.values()), tuple(self._order))
+        return Snapshot(self.state, self.backend.observe(tuple(self.tasks.values())), tuple(self._order))
 
     def settle(self, timeout_s: float | None) -> bool:
         """Wait until every task stands still. False: not within `timeout_s`."""

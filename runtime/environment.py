@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from runtime.errors import DuplicateName, GraphFrozen, GraphInvalid
 from runtime.factory import require_platform
 from runtime.graph.execution_graph import Edge, ExecutionGraph, OperatorNode, Strategy
-from runtime.graph.validation import validate_operator
+from runtime.graph.validation import refuse_async, validate_operator
 from runtime.operators import NO_INITIAL, Function, SourceFunction
 from runtime.preview import preview
 
@@ -227,6 +227,7 @@ class Stream(Generic[T]):
         """
         if not callable(function):
             raise GraphInvalid(f"key_by needs a function, not {preview(function)}")
+        refuse_async(function, f"{self.name}.key_by")
         return KeyedStream(self._environment, tuple(_End(end.operator, "hash", function) for end in self._ends))
 
     def round_robin(self) -> Stream[T]:

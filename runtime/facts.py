@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 Ending = Literal["completed", "stopped", "failed", "cancelled"]
@@ -64,6 +63,31 @@ class TaskFacts(NamedTuple):
         return f"{self.name}: {self.ending or self.state}{queue}, {self.processed:,} in, {self.emitted:,} out{errors}"
 
 
+class TaskTable(Mapping[str, TaskFacts]):
+    """The facts of some tasks by name, in graph order, and single columns of them, which may be cheaper to read."""
+
+    def depths(self) -> dict[str, int]:
+        """How many packets wait for each task."""
+        return {name: facts.depth for name, facts in self.items()}
+
+    def states(self) -> dict[str, TaskState]:
+        """What each task is doing."""
+        return {name: facts.state for name, facts in self.items()}
+
+
+class NoTasks(TaskTable):
+    """What there is to see before a start."""
+
+    def __getitem__(self, name: str) -> TaskFacts:
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`.
@@ -72,7 +96,7 @@ class Snapshot:
     """
 
     state: JobState
-    tasks: Mapping[str, TaskFacts]
+    tasks: TaskTable
     order: tuple[str, ...] = ()
 
     def __getitem__(self, task: str) -> TaskFacts:
@@ -85,9 +109,19 @@ class Snapshot:
         return len(self.tasks)
 
     @property
+    def depths(self) -> dict[str, int]:
+        """How many packets wait for each task: cheap enough for a sampler."""
+        return self.tasks.depths()
+
+    @property
+    def states(self) -> dict[str, TaskState]:
+        """What each task is doing: cheap enough for a sampler."""
+        return self.tasks.states()
+
+    @property
     def queued(self) -> int:
         """How many packets wait in all queues."""
-        return sum(task.depth for task in self.tasks.values())
+        return sum(self.tasks.depths().values())
 
     def __repr__(self) -> str:
         ended = sum(task.ending is not None for task in self.tasks.values())
@@ -133,8 +167,3 @@ class Event:
 
     def __repr__(self) -> str:
         return f"{self.task or 'job'}: {self.text}"
-
-
-def frozen_tasks(facts: Iterator[TaskFacts]) -> Mapping[str, TaskFacts]:
-    """The facts by name, in the given order, unchangeable."""
-    return MappingProxyType({each.name: each for each in facts})

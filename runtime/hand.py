@@ -22,6 +22,7 @@ class Hand:
         self._operator_of = {node.name: node.operator for node in graph.nodes}
         self._names = {operator.name: graph.tasks(operator.name) for operator in graph.operators}
         self._cursors = {name: cycle(names) for name, names in self._names.items()}
+        self._inputs = [operator.name for operator in graph.operators if operator.kind == "input"]
         self._turn = threading.Lock()  # guards the cursors
 
     def inject(self, target: str, value: Any, timeout_s: float | None = 0) -> None:
@@ -47,12 +48,23 @@ class Hand:
         for name in names:
             self._put(name, item, timeout_s)
 
+    def send(self, name: str, value: Any, timeout_s: float | None) -> None:
+        """Put `value` into an input. Raises `UnknownName`, `TaskEnded`, `QueueFull`."""
+        self._require_input(name)
+        self._put(name, value, timeout_s)
+
     def end(self, name: str, how: Ending = "completed") -> None:
         """End an input: what it holds is still sent, then its stop signal. Raises `UnknownName`."""
-        inputs = [operator.name for operator in self._graph.operators if operator.kind == "input"]
-        if name not in inputs:
-            raise UnknownName("input", name, inputs)
+        self._require_input(name)
         self._tasks[name].end_input(how)
+
+    def open_inputs(self) -> list[str]:
+        """The inputs that have not been ended."""
+        return [name for name in self._inputs if not self._tasks[name].hand_closed]
+
+    def _require_input(self, name: str) -> None:
+        if name not in self._inputs:
+            raise UnknownName("input", name, self._inputs)
 
     def _put(self, task: str, item: Any, timeout_s: float | None) -> None:
         try:
@@ -64,7 +76,7 @@ class Hand:
         names = self._names[operator]
         if edge is not None and edge.key is not None:
             key = edge.key(value)
-            return (key, value), (Partition(names)[key],)
+            return (key, value), (Partition(names).find(key),)
         if edge is not None and edge.strategy == "broadcast":
             return value, names
         with self._turn:

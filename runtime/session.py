@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment, Stream
-from runtime.errors import AlreadyStarted, InputOpen, NotStarted, TaskEnded
-from runtime.facts import Event, JobState, Outcome, Snapshot
+from runtime.errors import AlreadyStarted, InputOpen, NotStarted
+from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
 from runtime.hand import Hand
 from runtime.job_manager import JobManager
@@ -207,7 +207,7 @@ class Session:
         try:
             dispatcher = self._dispatcher
             if kind is None and dispatcher is not None and dispatcher.outcome is None:
-                if still_open := self._hand_inputs():
+                if self._hand is not None and (still_open := self._hand.open_inputs()):
                     names = ", ".join(f"end({name!r})" for name in still_open)
                     raise InputOpen(
                         f"the block ended while an input was open, and nobody could end it; call {names} first"
@@ -216,11 +216,6 @@ class Session:
         finally:
             self.close()
 
-    def _hand_inputs(self) -> list[str]:
-        dispatcher = self._run()
-        inputs = [operator.name for operator in dispatcher.graph.operators if operator.kind == "input"]
-        return [name for name in inputs if not dispatcher.tasks[name].hand_closed]
-
     # ── the hand ──
 
     def send(self, name: str, value: Any, *, timeout: float | None = CLOSE_S) -> None:
@@ -228,7 +223,7 @@ class Session:
 
         Raises `UnknownName`, `QueueFull`, `TaskEnded`, `NotStarted`.
         """
-        self.inject(name, value, timeout=timeout)
+        self._running_hand().send(name, value, timeout)
 
     def inject(self, target: str, value: Any, *, timeout: float | None = 0) -> None:
         """Put `value` into the queue of an operator or task, as if it had arrived on its input.
@@ -236,16 +231,17 @@ class Session:
         It is accepted before the task begins to end, or refused. Raises `UnknownName`, `QueueFull` if there is no room
         within `timeout` seconds, `TaskEnded`, `NotStarted`, and what a key function raises.
         """
-        self._run()
-        if self._hand is None:
-            raise TaskEnded(f"session {self.name!r} has been reset")
-        self._hand.inject(target, value, timeout)
+        self._running_hand().inject(target, value, timeout)
 
     def end(self, name: str) -> None:
         """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""
-        self._run()
-        assert self._hand is not None
-        self._hand.end(name)
+        self._running_hand().end(name)
+
+    def _running_hand(self) -> Hand:
+        hand = self._hand
+        if hand is None:
+            raise self._not_started()
+        return hand
 
     # ── facts ──
 
@@ -268,7 +264,7 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """Every task as it stands now: depth, capacity, state, counts, stop progress. Costs the tasks nothing."""
-        return Snapshot(self.state, {}) if self._dispatcher is None else self._dispatcher.snapshot()
+        return Snapshot(self.state, NoTasks()) if self._dispatcher is None else self._dispatcher.snapshot()
 
     def settle(self, timeout: float | None = None) -> None:
         """Wait until nothing will change until something from outside does: every task is idle, held back or ended.
@@ -283,9 +279,13 @@ class Session:
         validate(self._environment.graph())
 
     def _run(self) -> Dispatcher:
-        if self._dispatcher is None:
-            raise NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
-        return self._dispatcher
+        dispatcher = self._dispatcher
+        if dispatcher is None:
+            raise self._not_started()
+        return dispatcher
+
+    def _not_started(self) -> NotStarted:
+        return NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
 
     # ── looks ──
 

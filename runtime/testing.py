@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Final, Generic, Self, TypeVar
 
 from runtime.communication import queue_descriptor
 from runtime.communication.inbox import HAND
-from runtime.facts import Snapshot
+from runtime.facts import TaskFacts
 from runtime.session import Session
 
 __all__ = ["PATIENCE_S", "Hold", "LeakFound", "Moment", "QueueWatch", "check_bounded", "leak_guard"]
@@ -52,9 +52,9 @@ def leak_guard(grace_s: float = GRACE_S) -> Generator[None]:
     yield
     deadline = monotonic() + grace_s
     for thread in threading.enumerate():
-        if thread not in before.threads and thread is not threading.current_thread():
-            if not isinstance(thread, threading._DummyThread):  # a foreign one: it cannot be joined, only counted
-                thread.join(max(0.0, deadline - monotonic()))
+        # A dummy stands for a thread that `threading` has not started: it cannot be joined, only counted.
+        if thread not in before.threads and not isinstance(thread, threading._DummyThread):
+            thread.join(max(0.0, deadline - monotonic()))
     left = before.missing_in(_Holdings.now())
     if left:
         gc.collect()  # what only a cycle of garbage holds is not a leak
@@ -137,7 +137,7 @@ class Moment:
 
 
 class Hold(Generic[T]):
-    """A function for `map` that returns what it gets, and at the first value for which `when` is true waits for `release`.
+    """A function for `map` that returns what it gets; at the first value for which `when` is true it waits for `release`.
 
     `reached` comes when it has begun to hold. To be shared by parallel instances: the others pass meanwhile.
     """
@@ -158,12 +158,12 @@ class Hold(Generic[T]):
         self.released.set()
 
 
-def check_bounded(snapshot: Snapshot) -> None:
+def check_bounded(tasks: Iterable[TaskFacts]) -> None:
     """Raise `AssertionError` if a queue holds more packets than its capacity, or than one per lane if that is more.
 
-    The lane of the hand counts as a lane only while something is in it.
+    `tasks` is a snapshot, or some of its tasks. The lane of the hand counts as a lane only while something is in it.
     """
-    for task in snapshot:
+    for task in tasks:
         lanes = sum(lane.producer != HAND or lane.depth > 0 for lane in task.lanes)
         limit = max(task.capacity, lanes)
         if task.depth > limit:

@@ -44,7 +44,7 @@ def shares(capacity: int, producers: int) -> tuple[int, int]:
 class Inbox:
     """All that waits for one task. `len` is the number of packets; an empty inbox is false, so compare with None.
 
-    One thread reads: `next_lane`, `wait`, `drop`, `retire`. Any thread may call `inject`, `end_hand`, `len`.
+    One thread reads: `wait`, `gather`, `drop`, `retire`. Any thread may call `inject`, `end_hand`, `len`.
     """
 
     __slots__ = (
@@ -79,30 +79,48 @@ class Inbox:
 
     # ── the reader ──
 
-    def next_lane(self) -> Lane | None:
-        """A lane with a packet or a stop signal, each lane in turn; None if there is none."""
+    def gather(self, count: int) -> tuple[list[Any], list[tuple[Lane, int]]]:
+        """Copy up to `count` packets from the fronts of the lanes, and say how many of each, in the order of the copy.
+
+        Lanes have their turn: the next call begins behind the last lane that this one came to.
+        """
         lanes = self._open
+        batch: list[Any] = []
+        parts: list[tuple[Lane, int]] = []
         for position, lane in enumerate(lanes, 1):
-            if lane.items or lane.signal is not None:
-                if position < len(lanes):
-                    self._open = lanes[position:] + lanes[:position]
+            if lane.items:
+                part = lane.items[: count - len(batch)]
+                parts.append((lane, len(part)))
+                batch = batch + part if batch else part
+                if len(batch) == count:
+                    if position < len(lanes):
+                        self._open = lanes[position:] + lanes[:position]
+                    break
+        return batch, parts
+
+    def ended_lane(self) -> Lane | None:
+        """A lane of which nothing is left but its stop signal."""
+        for lane in self._open:
+            if lane.signal is not None and not lane.items:
                 return lane
         return None
 
     def ready(self) -> bool:
         """Whether there is anything to take."""
-        return any([lane.items or lane.signal is not None for lane in self._open])  # noqa: C419  half the time
+        for lane in self._open:  # noqa: SIM110  any() over a generator takes three times as long
+            if lane.items or lane.signal is not None:
+                return True
+        return False
 
-    def wait(self) -> Lane:
-        """Wait until there is something to take, and say in which lane. Raises Cancelled."""
-        while (lane := self.next_lane()) is None:
+    def wait(self) -> None:
+        """Return when there is something to take. Raises Cancelled."""
+        while not self.ready():
             self.asleep = True
-            for each in self._open:
-                each.writer.look_up = True  # a writer in the middle of a batch rings after its next packet
+            for lane in self._open:
+                lane.writer.look_up = True  # a writer in the middle of a batch rings after its next packet
             if not self.ready():
                 self.gate.park(self._alarm, self.ready, "idle")
             self.asleep = False
-        return lane
 
     def wake(self) -> None:
         """Writer: wake the reader, who was asleep."""

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from enum import Enum
 from numbers import Number
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from zlib import crc32
 
 from runtime.errors import UnstableKey
@@ -34,21 +34,28 @@ def stable_digest(key: Any) -> int:
     return (crc32(_as_bytes(key)) * _FIBONACCI & 0xFFFF_FFFF_FFFF_FFFF) >> 32
 
 
-class Partition(dict[Any, T]):
-    """Which of `targets` a key belongs to, remembered: `partition[key]`. Bounded, however many keys there are.
+class Partition(Generic[T]):
+    """Which of `targets` a key belongs to.
 
-    A dict looks a key up as Python compares keys, and equal keys have equal digests, so remembering changes nothing.
+    What was found is remembered in `known`, where a caller in a hurry may look first. A dict compares keys as Python
+    does, and equal keys have equal digests, so remembering changes nothing. It is bounded, however many keys there are.
     """
 
-    def __init__(self, targets: Sequence[T]) -> None:
-        super().__init__()
+    def __init__(self, targets: Sequence[T], known: dict[Any, T] | None = None) -> None:
         self._targets = targets
+        self._known = {} if known is None else known
 
-    def __missing__(self, key: Any) -> T:
-        target = self._targets[stable_digest(key) % len(self._targets)]
-        if len(self) >= _MAX_REMEMBERED:
-            self.clear()
-        self[key] = target
+    def find(self, key: Any) -> T:
+        """The target of `key`. Raises `UnstableKey`."""
+        try:
+            target = self._known.get(key)
+        except TypeError as error:
+            raise unstable_key(key) from error
+        if target is None:
+            target = self._targets[stable_digest(key) % len(self._targets)]
+            if len(self._known) >= _MAX_REMEMBERED:
+                self._known.clear()
+            self._known[key] = target
         return target
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from runtime.communication.connection import Output
 from runtime.communication.lane import Lane, StopSignal, Waiter
-from runtime.communication.partition import Partition, unstable_key
-from runtime.errors import NO_PACKET, UnstableKey
+from runtime.communication.partition import Partition
+from runtime.errors import NO_PACKET
 
 Send = Callable[[Any], object]
 
@@ -84,24 +84,32 @@ class Router:
             return self._by_key(output.key, lanes)
         if len(lanes) == 1:
             return lanes[0].put
-        return _to_all([lane.put for lane in lanes]) if output.strategy == "broadcast" else _in_turn(lanes)
+        return _broadcast(lanes) if output.strategy == "broadcast" else _in_turn(lanes)
+
+    # In the three below, `Lane.put` is written out: the call would cost as much as all the rest.
 
     def _by_key(self, key_of: Callable[[Any], Any], lanes: list[Lane]) -> Send:
-        lane_of = Partition(lanes)
+        lane_of: dict[Any, Lane] = {}
+        partition = Partition(lanes, lane_of)
 
         def send(value: Any) -> None:
             try:
                 key = key_of(value)
-                try:
-                    lane = lane_of[key]
-                except UnstableKey:
-                    raise
-                except TypeError as error:  # unhashable
-                    raise unstable_key(key) from error
             except BaseException:
                 self.failed_on = value
                 raise
-            lane.put((key, value))
+            try:
+                lane = lane_of[key]
+            except BaseException:  # noqa: BLE001  not seen yet, or its class will not have it as a key
+                self.failed_on = value
+                lane = partition.find(key)
+                self.failed_on = NO_PACKET
+            items, inbox = lane.items, lane.inbox
+            if len(items) >= lane.capacity:
+                lane.wait_room()
+            items.append((key, value))
+            if inbox.asleep:
+                inbox.wake()
 
         return send
 
@@ -110,7 +118,26 @@ def _in_turn(lanes: list[Lane]) -> Send:
     next_lane = cycle(lanes).__next__
 
     def send(value: Any) -> None:
-        next_lane().put(value)
+        lane = next_lane()
+        items, inbox = lane.items, lane.inbox
+        if len(items) >= lane.capacity:
+            lane.wait_room()
+        items.append(value)
+        if inbox.asleep:
+            inbox.wake()
+
+    return send
+
+
+def _broadcast(lanes: list[Lane]) -> Send:
+    def send(value: Any) -> None:
+        for lane in lanes:
+            items, inbox = lane.items, lane.inbox
+            if len(items) >= lane.capacity:
+                lane.wait_room()
+            items.append(value)
+            if inbox.asleep:
+                inbox.wake()
 
     return send
 

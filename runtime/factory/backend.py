@@ -7,14 +7,14 @@ platform is behind it and behind the descriptors, connections and handles that i
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.context import TaskContext
 from runtime.errors import GraphInvalid, UnknownName
-from runtime.facts import Ending, TaskFacts
+from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.task.base_task import TaskReporter
 
@@ -74,6 +74,9 @@ class Backend(Protocol):
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task, not started yet."""
+
+    def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
+        """The facts of all these tasks by name, read at once. Cheap enough for thirty times a second."""
 
     def clock(self) -> float:
         """Seconds since some moment, never going back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from time import monotonic, perf_counter
 from typing import cast
 
@@ -12,10 +12,12 @@ from runtime.communication.inbox import LaneSpec
 from runtime.communication.queue_descriptor import LocalQueueDescriptor
 from runtime.context import TaskContext
 from runtime.factory.backend import TaskHandle
+from runtime.facts import TaskTable
 from runtime.operators import Operator
 from runtime.task.base_task import TaskReporter
 from runtime.task.gate import Gate, Watch
 from runtime.task.local_task import LocalTask
+from runtime.task.observer import Observer
 
 
 class LocalBackend:
@@ -31,6 +33,7 @@ class LocalBackend:
             )
         self._queues: list[LocalQueueDescriptor] = []
         self._watch = Watch()
+        self._observer: Observer | None = None
 
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
         """Make a queue in memory."""
@@ -41,6 +44,12 @@ class LocalBackend:
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> LocalTask:
         """Make a task with a thread of its own."""
         return LocalTask(ctx, operator, reporter, Gate(self._watch))
+
+    def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
+        """Read the numbers where the tasks keep them."""
+        if self._observer is None or len(self._observer.tasks) != len(handles):
+            self._observer = Observer([cast(LocalTask, handle) for handle in handles])
+        return self._observer.observe()
 
     def clock(self) -> float:
         """Seconds of the process's steady clock."""

@@ -6,12 +6,13 @@ signal to every consumer and one report. Whatever happens, the last phase is rea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final, Protocol
 
 from runtime.communication.inbox import Inbox
-from runtime.communication.lane import StopSignal
+from runtime.communication.lane import Lane, StopSignal
 from runtime.communication.router import Router, Send
 from runtime.context import Reporter, TaskContext
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded
@@ -19,6 +20,7 @@ from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
+from runtime.task.observer import Observer
 
 LARGEST: Final = 1024  # packets in a batch
 QUICK_S: Final = 0.001  # a batch that took less lets the next one grow
@@ -48,6 +50,24 @@ class TaskReporter(Reporter, Protocol):
 class BaseTask:
     """One running instance of an operator: a feed, an operator, a router, and a gate between two packets."""
 
+    __slots__ = (
+        "_feed",
+        "_inbox",
+        "_packet",
+        "_router",
+        "_size",
+        "_uses_window",
+        "ctx",
+        "ended_producers",
+        "ending",
+        "errors",
+        "gate",
+        "name",
+        "operator",
+        "processed",
+        "reporter",
+    )
+
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
         self.name = ctx.name
         self.ctx, self.operator, self.reporter = ctx, operator, reporter
@@ -55,6 +75,8 @@ class BaseTask:
         self.processed = 0  # packets, added per batch
         self.errors = 0
         self.ending: Ending | None = None
+        # Which producers have ended so far, and how, in the order in which their stop signals arrived.
+        self.ended_producers: tuple[tuple[str, Ending], ...] = ()
         self._size = 1  # of the next batch
         self._packet: Any = NO_PACKET  # what process() was working on when it raised
         self._router = Router(ctx.wiring.outputs, self.gate)
@@ -68,7 +90,6 @@ class BaseTask:
             self._inbox.gate = self.gate
             self._feed = LaneFeed(self._inbox, ctx, operator, self._signal_arrived)
         self.gate.before_wait = self._feed.settle
-        self._producers = tuple(lane.producer for lane in self._inbox.lanes) if self._inbox is not None else ()
         ctx.bind(self._router.send, reporter)
 
     # ── the task's own thread ──
@@ -189,6 +210,7 @@ class BaseTask:
         return packet if packet is not NO_PACKET else self._router.failed_on
 
     def _signal_arrived(self, count: str, signal: StopSignal) -> None:
+        self.ended_producers = (*self.ended_producers, (signal.producer, signal.how))
         self.reporter.signal_arrived(self.name, count, signal)
 
     # ── any thread ──
@@ -227,22 +249,16 @@ class BaseTask:
         """Whether the hand can put in nothing more."""
         return self._inbox is None or self._inbox.hand.signal is not None
 
+    @property
+    def lanes_in(self) -> Sequence[Lane]:
+        """The lanes of its queue, the hand's first; none for a source."""
+        return self._inbox.lanes if self._inbox is not None else ()
+
+    @property
+    def lanes_out(self) -> Sequence[Lane]:
+        """The lanes that it fills."""
+        return self._router.lanes
+
     def facts(self) -> TaskFacts:
         """Where the task stands now."""
-        inbox, node = self._inbox, self.ctx.wiring.node
-        depths = tuple([len(lane.items) for lane in inbox.lanes]) if inbox is not None else ()
-        return TaskFacts(
-            self.name,
-            node.name,
-            node.kind,
-            self.gate.doing,
-            sum(depths),
-            node.capacity,
-            self.processed,
-            self._router.emitted,
-            self.errors,
-            self._producers,
-            depths,
-            self._feed.ended,
-            self.ending,
-        )
+        return Observer([self]).observe()[self.name]

@@ -1,7 +1,7 @@
 """What a task works from: the lanes of its inbox, or a source's iterator. Knows how to take a batch, not to work it.
 
-A batch from a lane is a copy of its front. What has been worked is deleted behind the batch, or before the task waits
-in the middle of it; the rest has never left. How far a batch has come is read from its iterator (`length_hint` of a
+A batch is a copy of the fronts of lanes. What has been worked is deleted behind the batch, or before the task waits in
+the middle of it; the rest has never left. How far a batch has come is read from its iterator (`length_hint` of a
 list's iterator is exact), so nothing is counted per packet.
 """
 
@@ -26,8 +26,6 @@ class Feed(Protocol):
 
     ending: Ending | None
     """How the input ended; None while there may be more."""
-    ended: tuple[tuple[str, Ending], ...]
-    """Which producers have ended so far, and how, in the order in which their stop signals arrived."""
     wants_out: bool
     """Whether the batch is to be left behind the packet in work."""
 
@@ -54,38 +52,34 @@ class Feed(Protocol):
 
 
 class LaneFeed:
-    """Packets from an inbox, lane by lane in turn, until every producer's stop signal has arrived."""
+    """Packets from an inbox, its lanes in turn, until every producer's stop signal has arrived."""
 
     def __init__(self, inbox: Inbox, ctx: TaskContext, operator: Operator, arrived: Callable[[str, StopSignal], None]):
         self.inbox = inbox
         self.barrier = StopBarrier(len(inbox.lanes) - 1)
         self.ending: Ending | None = None
-        self.ended: tuple[tuple[str, Ending], ...] = ()
         self.wants_out = False
         self._ctx, self._arrived = ctx, arrived
-        self._lane = inbox.hand
         self._batch: list[Any] = []
+        self._parts: list[tuple[Lane, int]] = []  # how many of the batch are still in which lane, in order
         self._rest: Iterator[Any] = iter(())
-        self._here = 0  # how many packets of the batch are still in the lane
+        self._here = 0  # the sum of these
         self._unpack = _unpacker(ctx, operator)
 
     def wait(self) -> None:
         """Return when there is a packet or a stop signal."""
-        self._lane = self.inbox.wait()
+        self.inbox.wait()
 
     def take(self, count: int) -> Iterator[Any] | None:
-        """Copy the front of the lane; a single packet leaves at once: what is in work does not wait."""
-        lane = self._lane
-        batch = lane.items[:count]
+        """Copy the fronts of lanes; a single packet leaves at once: what is in work does not wait."""
+        batch, self._parts = self.inbox.gather(count)
         if not batch:
-            if lane.signal is not None:
-                self._stop_arrived(lane, lane.signal)
+            self._take_signal()
             return None
         self._batch, self._here = batch, len(batch)
         self._rest = iter(batch)
         if len(batch) == 1:
-            self.inbox.drop(lane, 1)
-            self._here = 0
+            self._drop(1)
         return self._rest if self._unpack is None else self._unpack(self._rest)
 
     def ran_out(self) -> None:
@@ -93,20 +87,33 @@ class LaneFeed:
 
     def settle(self) -> None:
         """Delete what has been worked, and what is in work, and wake every writer that has room."""
-        left = length_hint(self._rest)
-        if left < self._here:
-            self.inbox.drop(self._lane, self._here - left)
-            self._here = left
+        worked = self._here - length_hint(self._rest)
+        if worked > 0:
+            self._drop(worked)
         self.inbox.let_in()
 
     def close_batch(self) -> int:
-        """Delete what has been worked; the rest stays in the lane."""
+        """Delete what has been worked; the rest stays in its lanes."""
         left = length_hint(self._rest)
         if left < self._here:
-            self.inbox.drop(self._lane, self._here - left)
+            self._drop(self._here - left)
         done = len(self._batch) - left
         self._batch, self._rest, self._here = [], iter(()), 0
         return done
+
+    def _drop(self, count: int) -> None:
+        """Delete the first `count` packets of the batch that are still in their lanes."""
+        self._here -= count
+        parts = self._parts
+        while count:
+            lane, length = parts[0]
+            if length > count:
+                parts[0] = (lane, length - count)
+                self.inbox.drop(lane, count)
+                return
+            del parts[0]
+            self.inbox.drop(lane, length)
+            count -= length
 
     def failed_on(self) -> Any:
         """The payload that was taken last."""
@@ -120,14 +127,17 @@ class LaneFeed:
         """Close the hand's lane; of an input, that is the end."""
         self.inbox.end_hand(how)
 
-    def _stop_arrived(self, lane: Lane, signal: StopSignal) -> None:
+    def _take_signal(self) -> None:
+        lane = self.inbox.ended_lane()
+        if lane is None or lane.signal is None:
+            return
+        signal = lane.signal
         self.inbox.retire(lane)
         if lane.producer == HAND:  # it closes last: behind all producers, or as an input's only one
             self.ending = signal.how if not self.barrier.producers else self.barrier.ending
             return
         complete = self.barrier.arrive(signal)
-        self.ended = (*self.ended, (signal.producer, signal.how))
-        self._arrived(f"{len(self.ended)} of {self.barrier.producers}", signal)
+        self._arrived(f"{len(self.barrier.ended)} of {self.barrier.producers}", signal)
         if complete and self.inbox.end_hand("completed") and not self.inbox.hand.items:
             self.inbox.retire(self.inbox.hand)
             self.ending = self.barrier.ending
@@ -138,7 +148,6 @@ class SourceFeed:
 
     def __init__(self, source: Source, ctx: TaskContext) -> None:
         self.ending: Ending | None = None
-        self.ended: tuple[tuple[str, Ending], ...] = ()
         self.wants_out = False
         self._source, self._ctx = source, ctx
         self._end_as: Ending = "completed"
@@ -185,9 +194,8 @@ def _unpacker(ctx: TaskContext, operator: Operator) -> Callable[[Iterator[Any]],
         return None
 
     def values(pairs: Iterator[Any]) -> Iterator[Any]:
-        for pair in pairs:
-            ctx.key = pair[0]
-            yield pair[1]
+        for ctx.key, value in pairs:
+            yield value
 
     def with_key(pairs: Iterator[Any]) -> Iterator[Any]:
         for pair in pairs:

@@ -13,6 +13,8 @@ from runtime.task.gate import Gate
 class LocalTask(BaseTask):
     """A BaseTask whose loop runs on a daemon thread of its own."""
 
+    __slots__ = ("_thread",)
+
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
         super().__init__(ctx, operator, reporter, gate)
         self._thread = threading.Thread(target=self._worker_loop, name=f"{ctx.job}/{ctx.name}", daemon=True)

@@ -1,0 +1,67 @@
+"""Measure the figures of the runtime and print them: `python -m benchmarks --only hop throughput --rounds 5`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks.flow import broadcast, hop, keyed, throughput
+from benchmarks.harness import FULL, QUICK, FigureOf, measure
+from benchmarks.machine import Neighbours
+from benchmarks.memory import memory
+from benchmarks.report import as_json, rows_of, table, write_json
+from benchmarks.size import many, sampler, snapshot
+from benchmarks.waiting import end, prompt, sleep
+
+FIGURES: Final[dict[str, FigureOf]] = {
+    "throughput": throughput,
+    "keyed": keyed,
+    "broadcast": broadcast,
+    "hop": hop,
+    "prompt": prompt,
+    "sleep": sleep,
+    "memory": memory,
+    "end": end,
+    "many": many,
+    "snapshot": snapshot,
+    "sampler": sampler,
+}
+ROUNDS: Final = 7
+JSON_PATH: Final = Path("build/benchmarks.json")  # git-ignored
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=FIGURES, metavar="FIGURE", help=f"of {', '.join(FIGURES)}")
+    parser.add_argument("--rounds", type=int, help=f"how often each case is measured (default {ROUNDS})")
+    parser.add_argument("--json", type=Path, default=JSON_PATH, metavar="PATH", help=f"default {JSON_PATH}")
+    parser.add_argument("--quick", action="store_true", help="see that everything runs; the figures mean nothing")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a figure is below its target")
+    chosen = parser.parse_args(given)
+    if chosen.rounds is None:
+        chosen.rounds = 1 if chosen.quick else ROUNDS
+    if chosen.rounds < 1:
+        parser.error(f"--rounds must be at least 1, not {chosen.rounds}")
+    return chosen
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Measure, write the JSON, print the table. 1 only with `--strict`, if a target is missed."""
+    chosen = arguments(given)
+    scale = QUICK if chosen.quick else FULL
+    figures = [figure_of(scale) for name, figure_of in FIGURES.items() if chosen.only is None or name in chosen.only]
+    neighbours = Neighbours()
+    found = measure(figures, chosen.rounds)
+    result = as_json(figures, found, quick=chosen.quick, rounds=chosen.rounds, machine=neighbours.facts())
+    write_json(chosen.json, result)
+    print(table(result))
+    print(f"every value: {chosen.json}")
+    return 1 if chosen.strict and any(row["met"] is False for _, row in rows_of(result)) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

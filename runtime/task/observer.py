@@ -1,0 +1,94 @@
+"""Looking at all tasks of a job at once, so cheaply that it can be done many times a second.
+
+A sample is a few columns of numbers, each read by one C-level `map` over all tasks or lanes. `TaskFacts` are made of
+them only for the tasks that somebody asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime.facts import TaskFacts, TaskState, TaskTable
+
+if TYPE_CHECKING:
+    from runtime.task.base_task import BaseTask
+
+_STANDING: Final = attrgetter("gate.doing", "processed", "errors", "ending", "ended_producers")
+_FIRST: Final = itemgetter(0)
+_TAKEN: Final = attrgetter("taken")
+
+
+class Observer:
+    """Knows where the numbers of these tasks are."""
+
+    def __init__(self, tasks: Sequence[BaseTask]) -> None:
+        self.tasks = tasks
+        self.place = {task.name: place for place, task in enumerate(tasks)}
+        incoming = [task.lanes_in for task in tasks]
+        self.queues = list(pairwise(accumulate(map(len, incoming), initial=0)))
+        # The lanes that a task fills are others' incoming ones; of a single task, they come behind its own.
+        self._lanes = [lane for lanes in incoming for lane in lanes]
+        known = set(map(id, self._lanes))
+        self._lanes += [lane for task in tasks for lane in task.lanes_out if id(lane) not in known]
+        self._items = [lane.items for lane in self._lanes]
+        place_of = {id(lane): place for place, lane in enumerate(self._lanes)}
+        self.filled = [[place_of[id(lane)] for lane in task.lanes_out] for task in tasks]
+        self.producers = [tuple(lane.producer for lane in lanes) for lanes in incoming]
+
+    def observe(self) -> Sample:
+        """Read everything now. Tasks do not notice."""
+        return Sample(
+            self,
+            list(map(_STANDING, self.tasks)),
+            list(map(len, self._items)),
+            list(map(_TAKEN, self._lanes)),
+        )
+
+
+class Sample(TaskTable):
+    """What an observer read: the facts of each task by name, in graph order."""
+
+    def __init__(self, observer: Observer, standing: list[Any], waiting: list[int], taken: list[int]) -> None:
+        self._observer, self._standing, self._waiting, self._taken = observer, standing, waiting, taken
+
+    def __getitem__(self, name: str) -> TaskFacts:
+        place = self._observer.place[name]
+        node = self._observer.tasks[place].ctx.wiring.node
+        doing, processed, errors, ending, ended_producers = self._standing[place]
+        first, behind = self._observer.queues[place]
+        depths = tuple(self._waiting[first:behind])
+        emitted = sum([self._taken[lane] + self._waiting[lane] for lane in self._observer.filled[place]])
+        return TaskFacts(
+            name,
+            node.name,
+            node.kind,
+            doing,
+            sum(depths),
+            node.capacity,
+            processed,
+            emitted,
+            errors,
+            self._observer.producers[place],
+            depths,
+            ended_producers,
+            ending,
+        )
+
+    def depths(self) -> dict[str, int]:
+        """How many packets wait for each task."""
+        waiting = self._waiting
+        queues = self._observer.queues
+        return dict(zip(self._observer.place, [sum(waiting[first:behind]) for first, behind in queues], strict=True))
+
+    def states(self) -> dict[str, TaskState]:
+        """What each task is doing."""
+        return dict(zip(self._observer.place, map(_FIRST, self._standing), strict=True))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._observer.place)
+
+    def __len__(self) -> int:
+        return len(self._standing)

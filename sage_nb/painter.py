@@ -1,0 +1,198 @@
+"""Painting a picture with matplotlib, on a figure of its own or on anybody's axes, and as SVG. Never pyplot.
+
+Colours are Okabe and Ito's, which colour-blind readers can tell apart; each comes with a glyph and a word. The picture
+brings its own light panel, so it reads the same on a dark page.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from itertools import pairwise
+from typing import Any, Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
+from matplotlib.path import Path
+from matplotlib.style import context
+
+from sage_nb.layout import Box, Point, swing
+from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, ROUND_KINDS, Operator, Picture, Way
+
+_INK: Final = "#1f2328"
+_FAINT: Final = "#59636e"
+_BORDER: Final = "#8c959f"
+_PANEL: Final = "#f6f8fa"
+_PANEL_BORDER: Final = "#d1d9e0"
+_BOX: Final = "#ffffff"
+
+_MARGIN_PX: Final = 20.0
+_HEAD_PX: Final = 52.0
+_ARROW_PX: Final = 8.0
+_STACK_PX: Final = 4.0  # by how much the box behind shows where there are parallel instances
+_PX_PER_INCH: Final = 96.0  # a browser's
+_POINTS_PER_INCH: Final = 72.0
+
+# The text of an SVG stays text, to be read aloud, searched and copied; its font is the reader's. Everything else that a
+# matplotlibrc or a style could change is matplotlib's default.
+_SETTINGS: Final[dict[str, Any]] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sage_nb",
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Helvetica", "Arial"],
+}
+
+
+def paint(picture: Picture, ax: Axes | None = None) -> Axes:
+    """Paint `picture` on `ax`, its text scaled to their size at this moment; without, on a new figure that fits."""
+    return _Painter(picture, ax).paint()
+
+
+def svg_of(picture: Picture) -> str:
+    """`picture` as SVG, without an XML declaration, so that it can stand in a page."""
+    drawing = io.StringIO()
+    metadata = {"Title": picture.title, "Date": None, "Creator": None, "Format": None, "Type": None}
+    with context(["default", _SETTINGS]), warnings.catch_warnings():
+        # Whether matplotlib's own font has a glyph does not matter: the reader's font is used.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure = paint(picture).get_figure(root=True)
+        assert figure is not None
+        figure.savefig(drawing, format="svg", metadata=metadata)
+    svg = drawing.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+class _Painter:
+    """One picture on one pair of axes, whose data coordinates are px with y growing downwards."""
+
+    def __init__(self, picture: Picture, ax: Axes | None) -> None:
+        self.picture = picture
+        self.width, self.height = picture.width + 2 * _MARGIN_PX, picture.height + _HEAD_PX + _MARGIN_PX
+        self.ax = self._own_axes() if ax is None else ax
+        self.ax.set(xlim=(0, self.width), ylim=(self.height, 0), aspect="equal")
+        self.ax.set_axis_off()
+        figure = self.ax.get_figure(root=True)
+        assert figure is not None
+        place = self.ax.get_window_extent()
+        scale = min(place.width / self.width, place.height / self.height)
+        self.points_per_px = scale * _POINTS_PER_INCH / figure.dpi
+
+    def _own_axes(self) -> Axes:
+        figure = Figure(figsize=(self.width / _PX_PER_INCH, self.height / _PX_PER_INCH), dpi=_PX_PER_INCH)
+        figure.patch.set_visible(False)
+        return figure.add_axes((0, 0, 1, 1))
+
+    def paint(self) -> Axes:
+        """Panel, headline, edges, then operators and labels on top."""
+        picture = self.picture
+        panel = Box(self.width / 2, self.height / 2, self.width - 1, self.height - 1)
+        self._rectangle(panel, 8, face=_PANEL, edge=_PANEL_BORDER, line_px=1, zorder=0)
+        self._text((_MARGIN_PX, 22), picture.name, NAME_PX, weight="bold", ha="left", zorder=0.5)
+        self._text((_MARGIN_PX, 39), picture.subtitle, DETAIL_PX, colour=_FAINT, ha="left", zorder=0.5)
+        for way in picture.ways:
+            self._way(way)
+        for operator in picture.operators:
+            self._operator(operator)
+        return self.ax
+
+    def _operator(self, operator: Operator) -> None:
+        box = _moved(operator.box)
+        status = operator.status
+        edge, line_px, style = _BORDER, 1.2, "-"
+        if status is not None:
+            edge, line_px, style = status.colour, 3 if status.broken else 2, "--" if status.broken else "-"
+        radius = min(box.height / 2, 20.0) if operator.kind in ROUND_KINDS else 5.0
+        if operator.parallelism > 1:
+            behind = Box(box.x + _STACK_PX, box.y - _STACK_PX, box.width, box.height)
+            self._rectangle(behind, radius, face=_BOX, edge=edge, line_px=line_px, zorder=2, style=style)
+        self._rectangle(box, radius, face=_BOX, edge=edge, line_px=line_px, zorder=3, style=style)
+        baseline = box.y - LINE_PX * len(operator.lines) / 2 + 12.5
+        self._text((box.x, baseline), operator.name, NAME_PX, weight="bold")
+        for number, line in enumerate(operator.lines[1:], 1):
+            colour = _FAINT if number == 1 else _INK
+            self._text((box.x, baseline + number * LINE_PX), line, DETAIL_PX, colour=colour)
+
+    def _way(self, way: Way) -> None:
+        points = [_shifted(point) for point in way.points]
+        tip = points[-1]
+        points[-1] = (tip[0] - _ARROW_PX, tip[1])
+        vertices, codes = [points[0]], [Path.MOVETO]
+        for number, (start, end) in enumerate(pairwise(points)):
+            if number % 2:  # past a column
+                vertices.append(end)
+                codes.append(Path.LINETO)
+            else:
+                vertices += [*swing(start, end), end]
+                codes += [Path.CURVE4] * 3
+        line = PathPatch(
+            Path(vertices, codes),
+            facecolor="none",
+            edgecolor=_FAINT,
+            linewidth=self._points(1.3),
+            zorder=1,
+            clip_on=False,
+        )
+        half = _ARROW_PX / 2
+        corners = [tip, (tip[0] - _ARROW_PX, tip[1] - half), (tip[0] - _ARROW_PX, tip[1] + half)]
+        head = Polygon(corners, facecolor=_FAINT, edgecolor="none", zorder=1, clip_on=False)
+        for patch in (line, head):
+            self.ax.add_patch(patch)
+        x, y = _shifted(way.label_at)
+        # A hole in the line, for the label.
+        self._rectangle(Box(x, y, way.label_width + 4, 14), 3, face=_PANEL, edge="none", line_px=0, zorder=1.5)
+        self._text((x, y + 4), way.label, DETAIL_PX, colour=_FAINT, zorder=1.6)
+
+    def _rectangle(
+        self, box: Box, radius: float, *, face: str, edge: str, line_px: float, zorder: float, style: str = "-"
+    ) -> None:
+        corner = (box.x - box.width / 2, box.y - box.height / 2)
+        patch = FancyBboxPatch(
+            corner,
+            box.width,
+            box.height,
+            boxstyle=f"round,pad=0,rounding_size={radius}",
+            facecolor=face,
+            edgecolor=edge,
+            linewidth=self._points(line_px),
+            linestyle=style,
+            zorder=zorder,
+            clip_on=False,
+        )
+        self.ax.add_patch(patch)
+
+    def _text(
+        self,
+        at: Point,
+        text: str,
+        size_px: float,
+        *,
+        colour: str = _INK,
+        weight: str = "normal",
+        ha: str = "center",
+        zorder: float = 4,
+    ) -> None:
+        # On the baseline, so that the place does not depend on a font's measures. `parse_math`: "$" is a dollar.
+        self.ax.text(
+            *at,
+            text,
+            fontsize=self._points(size_px),
+            color=colour,
+            fontweight=weight,
+            horizontalalignment=ha,
+            verticalalignment="baseline",
+            parse_math=False,
+            zorder=zorder,
+        )
+
+    def _points(self, px: float) -> float:
+        return px * self.points_per_px
+
+
+def _shifted(point: Point) -> Point:
+    return point[0] + _MARGIN_PX, point[1] + _HEAD_PX
+
+
+def _moved(box: Box) -> Box:
+    x, y = _shifted((box.x, box.y))
+    return Box(x, y, box.width, box.height)

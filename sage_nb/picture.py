@@ -1,0 +1,230 @@
+"""What a picture of a graph says: boxes with text, labelled ways, a headline. Plain records; knows no drawing library.
+
+Of a run, only final facts are shown: how it ended and what was counted, once all of it has ended. No times, no rates,
+no ids, nothing that could differ from one look to the next.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from runtime import ExecutionGraph, Outcome, Session, Snapshot, TaskFacts
+from runtime.graph import OperatorNode
+from sage_nb.layout import Box, EdgeKey, Point, arrange
+
+MAX_NAME: Final = 24  # columns of text; a longer name is cut
+NAME_PX: Final = 13.0
+DETAIL_PX: Final = 11.0
+LINE_PX: Final = 17.0
+_PADDING_PX: Final = 14.0
+_MAX_ALT: Final = 1200  # characters
+
+ROUND_KINDS: Final = frozenset({"source", "input", "sink", "collect"})
+"""Where packets enter and leave: drawn with round ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How something ended: colour, glyph and word, always together, so that none of them is needed alone."""
+
+    word: str
+    glyph: str
+    colour: str
+    broken: bool = False
+
+    @property
+    def text(self) -> str:
+        """Glyph and word."""
+        return f"{self.glyph} {self.word}"
+
+
+STATUS: Final = {
+    status.word: status
+    for status in (
+        # The worst first: it speaks for an operator whose tasks ended in different ways.
+        Status("failed", "✕", "#D55E00", broken=True),
+        Status("abandoned", "▲", "#D55E00", broken=True),
+        Status("cancelled", "⊘", "#999999"),
+        Status("stopped", "✓", "#009E73"),
+        Status("completed", "✓", "#009E73"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A box and what it says."""
+
+    name: str
+    kind: str
+    parallelism: int
+    box: Box
+    status: Status | None
+    counts: str
+
+    @property
+    def detail(self) -> str:
+        """The line under the name."""
+        return f"{self.kind} × {self.parallelism}" if self.parallelism > 1 else self.kind
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All the text in the box, from top to bottom."""
+        if self.status is None:
+            return self.name, self.detail
+        return self.name, self.detail, self.status.text, self.counts
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """An edge and the strategy that divides its packets."""
+
+    points: tuple[Point, ...]
+    label: str
+    label_at: Point
+    label_width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that is to be painted, in px, and `alt`, the same in words."""
+
+    name: str
+    headline: str
+    status: Status | None
+    width: float
+    height: float
+    operators: tuple[Operator, ...]
+    ways: tuple[Way, ...]
+    alt: str
+
+    @property
+    def title(self) -> str:
+        """What the picture is of."""
+        return f"Dataflow graph {self.name}"
+
+    @property
+    def subtitle(self) -> str:
+        """How the run ended, if it did, and how large it is or what it counted."""
+        return f"{self.status.text} · {self.headline}" if self.status is not None else self.headline
+
+
+def picture_of(what: Session | ExecutionGraph) -> Picture:
+    """The picture of a session's graph, with its facts if it has run and ended, or of a graph alone."""
+    if isinstance(what, ExecutionGraph):
+        return _picture(what, None, None)
+    if not isinstance(what, Session):
+        raise TypeError(f"a Session or an ExecutionGraph can be drawn, not {type(what).__name__}")
+    outcome = what.outcome
+    return _picture(what.graph, outcome, what.snapshot() if outcome is not None else None)
+
+
+def text_width(text: str, size_px: float) -> float:
+    """How wide `text` may become in any common sans-serif: the reader's font is not known here."""
+    return round(size_px * sum(map(_ems, text)), 1)
+
+
+def printable(text: str, limit: int = MAX_NAME) -> str:
+    """`text` on one line, without characters that are not shown or turn the line around, cut to `limit` columns."""
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    columns, end = 0, 0
+    for end, character in enumerate(shown, 1):
+        columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if columns > limit:
+            return shown[: end - 1] + "…"
+    return shown[:end]
+
+
+def _picture(graph: ExecutionGraph, outcome: Outcome | None, snapshot: Snapshot | None) -> Picture:
+    drawn = graph.to_networkx()
+    labels: dict[EdgeKey, str] = {
+        edge: str(drawn.edges[edge]["strategy"]).replace("_", " ") for edge in drawn.edges(keys=True)
+    }
+    label_widths = {edge: text_width(label, DETAIL_PX) for edge, label in labels.items()}
+    boxless = {node.name: _operator(graph, node, outcome, snapshot) for node in graph.operators}
+    layout = arrange(
+        drawn,
+        widths={name: _width(operator) for name, operator in boxless.items()},
+        height=max((len(operator.lines) for operator in boxless.values()), default=0) * LINE_PX + _PADDING_PX,
+        label_widths=label_widths,
+    )
+    tasks = sum(node.parallelism for node in graph.operators)
+    size = f"{_number(len(boxless), 'operator')}, {_number(tasks, 'task')}"
+    picture = Picture(
+        name=printable(graph.name, 2 * MAX_NAME),
+        headline=size if outcome is None else _counted(outcome),
+        status=None if outcome is None else STATUS[outcome.state],
+        width=layout.width,
+        height=layout.height,
+        operators=tuple(replace(operator, box=layout.boxes[name]) for name, operator in boxless.items()),
+        ways=tuple(Way(layout.ways[e], label, layout.labels[e], label_widths[e]) for e, label in labels.items()),
+        alt="",
+    )
+    head = max(text_width(picture.name, NAME_PX), text_width(picture.subtitle, DETAIL_PX))
+    alt = f"{picture.title}: {picture.subtitle}. {' '.join(_sentences(graph, picture))}"
+    alt = alt if len(alt) <= _MAX_ALT else f"{alt[:_MAX_ALT]}…"
+    return replace(picture, width=max(picture.width, head), alt=alt)
+
+
+def _width(operator: Operator) -> float:
+    name, *details = operator.lines
+    widest = max([text_width(name, NAME_PX), *(text_width(detail, DETAIL_PX) for detail in details)])
+    return widest + 2 * _PADDING_PX
+
+
+def _sentences(graph: ExecutionGraph, picture: Picture) -> Iterable[str]:
+    for node, operator in zip(graph.operators, picture.operators, strict=True):
+        status = f", {operator.status.word}" if operator.status else ""
+        counts = f", {operator.counts}" if operator.counts else ""
+        targets = [
+            f"{printable(edge.target)} by {edge.strategy.replace('_', ' ')}" for edge in graph.outputs(node.name)
+        ]
+        sends = f", to {' and '.join(targets)}" if targets else ""
+        yield f"{operator.name} ({operator.detail}{status}{counts}){sends}."
+
+
+def _operator(
+    graph: ExecutionGraph, node: OperatorNode, outcome: Outcome | None, snapshot: Snapshot | None
+) -> Operator:
+    """What the operator's box says: of a run, how its tasks ended and what they counted together. Not yet placed."""
+    status, counts = None, ""
+    if outcome is not None and snapshot is not None and snapshot.tasks:
+        tasks = [snapshot.tasks[task] for task in graph.tasks(node.name)]
+        words = {"abandoned" if task.name in outcome.abandoned else task.ending for task in tasks}
+        status = next(status for word, status in STATUS.items() if word in words)
+        counts = _counts_of(node.kind, tasks)
+    return Operator(printable(node.name), node.kind, node.parallelism, Box(0, 0, 0, 0), status, counts)
+
+
+def _counts_of(kind: str, tasks: list[TaskFacts]) -> str:
+    processed, emitted = sum(task.processed for task in tasks), sum(task.emitted for task in tasks)
+    errors = sum(task.errors for task in tasks)
+    # What goes into a source is what it made: said only where something else came out.
+    parts = [f"{processed:,} in"] if kind != "source" or processed != emitted else []
+    parts += [f"{emitted:,} out"] if kind not in ("sink", "collect") else []
+    parts += [_number(errors, "error")] if errors else []
+    return " · ".join(parts)
+
+
+def _counted(outcome: Outcome) -> str:
+    parts = [f"{outcome.packets_in:,} in", f"{outcome.packets_out:,} out"]
+    parts += [f"{outcome.dropped:,} dropped"] if outcome.dropped else []
+    parts += [_number(outcome.errors, "error")] if outcome.errors else []
+    return " · ".join(parts)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _ems(character: str) -> float:
+    if character in "iljtf.,:;|!'()[] ":
+        return 0.4
+    if character in "mwMW@%":
+        return 1.15 if character.isupper() else 1.0
+    if ord(character) > 0x2E7F:
+        return 1.1
+    return 0.75 if character.isupper() or ord(character) > 0x24F else 0.64

@@ -1,0 +1,49 @@
+"""What every test gets: the leak guard around it, and sessions on each platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import runtime
+from runtime.testing import leak_guard
+from tests.platforms import PLATFORMS, MakeSession, Platform
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "concurrent: one user function waits for another; skipped where turns are taken")
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_behind() -> Iterator[None]:
+    with leak_guard():
+        yield
+
+
+@pytest.fixture(params=PLATFORMS, ids=lambda platform: platform.name)
+def platform(request: pytest.FixtureRequest) -> Platform:
+    platform: Platform = request.param
+    if not platform.concurrent and request.node.get_closest_marker("concurrent") is not None:
+        pytest.skip("user functions take turns on this platform")
+    return platform
+
+
+@pytest.fixture
+def make_session(platform: Platform) -> Iterator[MakeSession]:
+    sessions: list[runtime.Session] = []
+
+    def make(name: str | None = None, **settings: Any) -> runtime.Session:
+        session = runtime.Session(name, **{**platform.options, **settings})
+        sessions.append(session)
+        return session
+
+    yield make
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture
+def session(make_session: MakeSession) -> runtime.Session:
+    return make_session("test")

@@ -1,0 +1,307 @@
+"""Plants bugs, one at a time, and lets the tests find them: `make mutants`, or `python -m tests.mutants WORD` for some.
+
+Each bug goes into a copy of the tree in a temporary folder, never into the working tree, and the tests that guard
+against it run there. Exit status 1 if a bug survives, if the copy without a bug is not green, if a text to be replaced
+is not found exactly once, or if a harmless change (a thread switch without its bug) turns a test red.
+
+Where CPython happens to hide a race (it changes threads at calls and at the ends of loops only), a bug comes with
+`SWITCH` in its window, and that switch alone is tried as well.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+TREE: Final = Path(__file__).resolve().parent.parent
+COPIED: Final = ("runtime", "tests", "pyproject.toml")
+PATIENCE_S: Final = 2.0  # after which a round of a stress test counts as hung
+TIME_LIMIT_S: Final = 100.0  # for all tests of one bug
+SWITCH: Final = "__import__('time').sleep(0)"
+
+SHORT = "stress/test_lanes.py::test_short_runs_lose_double_reorder_and_overfill_nothing"
+STRATEGIES = "stress/test_lanes.py::test_every_strategy_is_exact_and_ordered_between_parallel_instances"
+SLEEPER = "stress/test_wake_up.py::test_a_consumer_that_keeps_falling_asleep_is_woken_by_a_filter_that_drops_most"
+SLEEPERS = "stress/test_wake_up.py::test_a_consumer_that_keeps_falling_asleep_is_woken_by_every_kind_of_edge"
+INJECT_END = (
+    "stress/test_hand.py::test_what_the_hand_puts_in_against_the_end_is_worked_or_refused_and_the_barrier_waits_for_all"
+)
+BORROW = "stress/test_room.py::test_borrowed_room_never_makes_a_queue_longer_while_producers_run"
+UNUSED_ROOM = "stress/test_room.py::test_an_empty_queue_has_room_for_the_hand_when_nobody_moves"
+RETURNED = "stress/test_room.py::test_what_the_hand_has_borrowed_comes_back"
+BRIM = "stress/test_room.py::test_queues_fill_to_the_brim_behind_a_consumer_that_is_stuck"
+CANCEL_PUT = "stress/test_ending.py::test_cancel_against_put_loses_count_of_nothing"
+CANCEL_IDLE = "stress/test_ending.py::test_cancel_against_idle_tasks_wakes_them_all"
+CANCEL_HAND = "stress/test_ending.py::test_cancel_against_a_waiting_hand_refuses_it"
+CANCEL_FINISH = "stress/test_ending.py::test_cancel_against_finish_counts_what_finish_still_made"
+CLOSE = "stress/test_ending.py::test_close_at_any_moment_leaves_no_thread"
+FAILURE = "stress/test_failure.py::test_a_failure_against_everything_ends_the_job_once_and_is_counted"
+SETTLE = "stress/test_settle.py::test_settle_returns_when_all_that_runs_has_come_to_rest"
+FALSY_KEY = "promises/test_02_order_and_keys.py::test_a_falsy_key_is_a_key"
+SAME_INSTANCE = "promises/test_02_order_and_keys.py::test_a_key_meets_the_same_instance_in_every_run_of_every_process"
+
+
+@dataclass(frozen=True)
+class Change:
+    """In a file of `runtime/`, what stands there (exactly once), and what is to stand there instead."""
+
+    file: str
+    text: str
+    instead: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A bug, and the tests that are to turn red; of a harmless change, those that are to stay green."""
+
+    bug: str
+    changes: tuple[Change, ...]
+    tests: tuple[str, ...]
+    harmless: bool = False
+
+
+LANE, INBOX, ROUTER = "communication/lane.py", "communication/inbox.py", "communication/router.py"
+PARTITION, GATE, FEED = "communication/partition.py", "task/gate.py", "task/feed.py"
+BARRIER, BASE, LOCAL = "task/stop_barrier.py", "task/base_task.py", "task/local_task.py"
+DISPATCHER = "dispatcher.py"
+
+PUT_RINGS = "self.items.append(item)\n        if self.inbox.asleep:\n            self.inbox.wake()"
+RING_FIRST = f"if self.inbox.asleep:\n            self.inbox.wake()\n        {SWITCH}\n        self.items.append(item)"
+PUT = "self.wait_room()\n        self.items.append(item)"
+PUT_AFTER_A_SWITCH = f"self.wait_room()\n        {SWITCH}\n        self.items.append(item)"
+KEYED = "items.append((key, value))\n            if "
+IN_TURN = "items.append(value)\n        if "
+CAST = "items.append(value)\n            if "
+AGAIN = "return send if self._only is None else self._append(self._only)"
+HELD_BACK = "self.held_back = True\n"
+HELD_BACK_AFTER_A_SWITCH = f"{SWITCH}\n                {HELD_BACK}"
+LOOK_AND_PARK = "if not self.has_room():\n                    self.writer.park("
+ARRIVE = "self.ended.append(signal)\n        return len(self.ended) == self.producers"
+WORK = "            self._work()\n"
+EARLY_STOP = "            self._router.end(StopSignal(self.name, 'completed'))\n"
+PARK = "if not self.cancelled:\n            lock.acquire()"
+LOOK_TWICE = "all(gate.stands_still() for gate in gates)\n        and all("
+
+
+def one(bug: str, file: str, text: str, instead: str, *tests: str, harmless: bool = False) -> Mutant:
+    """A bug in one place."""
+    return Mutant(bug, (Change(file, text, instead),), tests, harmless)
+
+
+MUTANTS: Final = (
+    # ── packets and keys ──
+    one("falsy key is no key", ROUTER, "key = key_of(value)", "key = key_of(value) or value", FALSY_KEY, STRATEGIES),
+    one("salted key", PARTITION, "crc32(_as_bytes(key))", "hash(key)", SAME_INSTANCE),
+    one("rest of a batch dropped before a wait", FEED, "self._drop(worked)", "self._drop(self._here)", SHORT),
+    one(
+        "rest of a batch dropped at an end", FEED, "self._drop(self._here - left)", "self._drop(self._here)", CANCEL_PUT
+    ),
+    one("refused packet not counted", LANE, "self.refused += 1", "pass", CANCEL_PUT, CANCEL_FINISH),
+    # ── the bound ──
+    one("unbounded lane", LANE, "if len(self.items) >= self.capacity:", "if False:", SHORT),
+    Mutant(
+        "room for one too many",
+        (
+            Change(LANE, "if len(self.items) >= self.capacity:", "if len(self.items) > self.capacity:"),
+            Change(LANE, "return len(self.items) < self.capacity", "return len(self.items) <= self.capacity"),
+        ),
+        (SHORT,),
+    ),
+    one("window claims one too many", LANE, "min(count, room, ", "min(count, room + 1, ", SHORT),
+    one("hand borrows what a writer has claimed", INBOX, "else lane.claim + 1", "else 1", BORROW),
+    Mutant(
+        "hand borrows from a put under way (with a switch)",
+        (Change(LANE, PUT, PUT_AFTER_A_SWITCH), Change(INBOX, "else lane.claim + 1", "else lane.claim")),
+        (BORROW,),
+    ),
+    one("capacity not looked at again behind a claim", LANE, "if capacity == self.capacity:", "if True:", BORROW),
+    one("claim never given back", ROUTER, "self._only.claim = 0", "pass", UNUSED_ROOM),
+    one("borrowed room never given back", INBOX, "                self._give_back()", "                pass", RETURNED),
+    # ── wake-ups ──
+    one("lost wake-up: put does not ring", LANE, PUT_RINGS, PUT_RINGS.replace("self.inbox.asleep", "False"), SLEEPERS),
+    one("lost wake-up: a keyed edge does not ring", ROUTER, KEYED, f"{KEYED}False and ", f"{SLEEPERS}[hash]"),
+    one("lost wake-up: round robin does not ring", ROUTER, IN_TURN, f"{IN_TURN}False and ", f"{SLEEPERS}[round_robin]"),
+    one("lost wake-up: a broadcast does not ring", ROUTER, CAST, f"{CAST}False and ", f"{SLEEPERS}[broadcast]"),
+    one("ring before the append (with a switch)", LANE, PUT_RINGS, RING_FIRST, SLEEPERS),
+    one("(that switch alone, before the append)", LANE, PUT, PUT_AFTER_A_SWITCH, SLEEPERS, BORROW, harmless=True),
+    one(
+        "stop signal does not ring",
+        LANE,
+        "self.signal = signal\n        if self.inbox.asleep:",
+        "self.signal = signal\n        if False:",
+        SHORT,
+    ),
+    one(
+        "asleep cleared behind the ring",
+        INBOX,
+        "self.asleep = False\n        ring(self._alarm)",
+        "ring(self._alarm)\n        self.asleep = False",
+        SHORT,
+        SLEEPERS,
+    ),
+    one("no second look before sleep", INBOX, "if not self.ready():", "if True:", SHORT, SLEEPERS),
+    one("sleeper does not ask writers to look up", INBOX, "lane.writer.look_up = True", "pass", SLEEPER),
+    one("look_up cleared without a ring", BASE, "self._router.wake_readers()", "pass", SLEEPER),
+    one("window goes on without falling back to put", ROUTER, AGAIN, "return send", SLEEPER),
+    one("window opened silently before a sleeper", ROUTER, "lane.put if lane.inbox.asleep else ", "", SLEEPER),
+    one("give_room omitted", LANE, "        ring(self._room)", "        pass", SHORT),
+    one("reader waits without letting writers in", FEED, "self.inbox.let_in()", "pass", BRIM),
+    Mutant(
+        "no second look for room (with a switch)",
+        (
+            Change(LANE, HELD_BACK, HELD_BACK_AFTER_A_SWITCH),
+            Change(LANE, LOOK_AND_PARK, LOOK_AND_PARK.replace("if not self.has_room()", "if True")),
+        ),
+        (SHORT, SLEEPERS),
+    ),
+    one(
+        "(that switch alone, before held_back)",
+        LANE,
+        HELD_BACK,
+        HELD_BACK_AFTER_A_SWITCH,
+        SHORT,
+        SLEEPERS,
+        harmless=True,
+    ),
+    # ── the end ──
+    one("first stop wins", BARRIER, ARRIVE, ARRIVE.replace("len(self.ended) == self.producers", "True"), SHORT),
+    one("stop before the last packet: not looked for", INBOX, " and not lane.items:", ":", SHORT, INJECT_END),
+    one("stop before the last packet: sent too early", BASE, WORK, WORK + EARLY_STOP, INJECT_END),
+    one("barrier forgets the hand", FEED, " and not self.inbox.hand.items:", ":", INJECT_END),
+    one("hand accepted behind the end", INBOX, "self.hand.signal is not None or self.gate", "self.gate", INJECT_END),
+    one("task not joined", LOCAL, "self._thread.join(timeout_s)", "return True", CLOSE),
+    # ── cancel ──
+    one("cancel does not ring", GATE, "            ring(lock)", "            pass", CANCEL_PUT, CANCEL_IDLE),
+    one("no look at cancelled before parking", GATE, PARK, PARK.replace("not self.cancelled", "True"), CANCEL_IDLE),
+    one("cancel does not wake a waiting hand", BASE, "self._inbox.refuse_hand()", "pass", CANCEL_HAND),
+    # ── failure ──
+    one("swallowed error", BASE, "packet = self._failed_on()", 'ending, error = "completed", None', FAILURE),
+    one("failure does not cancel the others", DISPATCHER, "elif first_failure:", "elif False:", FAILURE),
+    # ── settle ──
+    one("settle looks once only", GATE, LOOK_TWICE, LOOK_TWICE[LOOK_TWICE.index("and ") + 4 :], SETTLE),
+)
+
+
+class Stale(Exception):
+    """A text to be replaced is not where it was: the mutant has to be written anew."""
+
+
+def plant(mutant: Mutant, tree: Path) -> str:
+    """Make the mutant's changes in the copy; say where. Raises `Stale`."""
+    places = []
+    for change in mutant.changes:
+        path = tree / "runtime" / change.file
+        source = path.read_text()
+        if (found := source.count(change.text)) != 1:
+            raise Stale(f"{mutant.bug!r}: found {found} times in runtime/{change.file}: {change.text!r}")
+        places.append(f"{change.file}:{source[: source.index(change.text)].count(chr(10)) + 1}")
+        mutated = source.replace(change.text, change.instead)
+        compile(mutated, path, "exec")
+        path.write_text(mutated)
+    return " ".join(places)
+
+
+def copy_tree(tree: Path, into: Path) -> None:
+    """Copy what the tests need."""
+    for name in COPIED:
+        if (tree / name).is_dir():
+            shutil.copytree(tree / name, into / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(tree / name, into / name)
+
+
+def run(tree: Path, tests: Iterable[str], time_limit_s: float = TIME_LIMIT_S) -> tuple[bool, str]:
+    """Run tests of the copy until the first is red: whether all were green, else which was not. Raises `Stale`."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tree),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "STRESS_TREE": str(tree),
+        "STRESS_PATIENCE_S": str(PATIENCE_S),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *(f"tests/{test}" for test in tests),
+    ]
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=time_limit_s
+        )
+    except subprocess.TimeoutExpired:
+        return False, f"(not over in {time_limit_s:.0f} s)"
+    if done.returncode == 0:
+        return True, ""
+    red = re.search(r"^(?:FAILED|ERROR) \S*?::(\S+)", done.stdout, re.MULTILINE)
+    if done.returncode != 1 or red is None:
+        raise Stale(f"pytest ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return False, red[1]
+
+
+def try_mutant(mutant: Mutant, frozen: Path) -> bool:
+    """Plant one bug in a copy, run its tests, print a line. Whether it went as it should."""
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        copy_tree(frozen, Path(folder))
+        where = plant(mutant, Path(folder))
+        green, red = run(Path(folder), mutant.tests)
+    well = green is mutant.harmless
+    told = red or ("nothing, as it should be" if mutant.harmless else "nothing")
+    verdict = "ok" if well else "SURVIVED" if green else "NOT GREEN"
+    print(f"{verdict:9} {mutant.bug:50} {where:48} {time.monotonic() - began_s:4.0f} s  {told}", flush=True)
+    return well
+
+
+def stale(mutants: Iterable[Mutant], frozen: Path) -> list[str]:
+    """What is wrong with the texts of the mutants, before anybody waits for a test."""
+    problems = []
+    for mutant in mutants:
+        with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+            copy_tree(frozen, Path(folder))
+            try:
+                plant(mutant, Path(folder))
+            except (Stale, SyntaxError) as error:
+                problems.append(f"STALE     {error}")
+    return problems
+
+
+def main(words: list[str]) -> int:
+    """Try the mutants whose names contain one of `words`, all without any; 1 if something was not as it should be."""
+    mutants = [mutant for mutant in MUTANTS if not words or any(word in mutant.bug for word in words)]
+    if not mutants:
+        print(f"no bug has a name with {' or '.join(map(repr, words))}")
+        return 1
+    began_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        frozen = Path(folder)  # what all copies are made of, whatever happens to the working tree meanwhile
+        copy_tree(TREE, frozen)
+        if problems := stale(mutants, frozen):
+            print("\n".join(problems))
+            return 1
+        green, red = run(frozen, sorted({test for mutant in mutants for test in mutant.tests}), 3 * TIME_LIMIT_S)
+        if not green:
+            print(f"NOT GREEN without any bug: {red}")
+            return 1
+        print(f"ok        without any bug, all tests named below are green ({time.monotonic() - began_s:.0f} s)")
+        print(f"{'':9} {'bug':50} {'where in runtime/':48} {'time':>6}  caught by", flush=True)
+        failed = [mutant.bug for mutant in mutants if not try_mutant(mutant, frozen)]
+    print(f"{len(mutants) - len(failed)} of {len(mutants)} as they should be, {time.monotonic() - began_s:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

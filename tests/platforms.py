@@ -1,0 +1,38 @@
+"""The platforms on which the promises are held, and what a test needs to be the same on all of them.
+
+Another platform joins as one more entry in `PLATFORMS`; the tests stay as they are. What user functions of a test share
+with the test is made by the platform: `moment()` to wait for, `log()` to write down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import runtime
+from runtime.testing import Moment
+
+
+class MakeSession(Protocol):
+    """Makes a session on the platform under test, and closes it behind the test."""
+
+    def __call__(self, name: str | None = None, **settings: Any) -> runtime.Session: ...
+
+
+@dataclass(frozen=True)
+class Platform:
+    """How to make a session there, and what its user functions can share with a test.
+
+    `concurrent`: whether two user functions can be at work at once. Where turns are handed out one by one they cannot,
+    and a test in which one packet waits for another (marked `concurrent`) makes no sense.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    concurrent: bool = True
+    moment: Callable[[], Moment] = Moment
+    log: Callable[[], list[Any]] = list
+
+
+PLATFORMS: Final = (Platform("local", {"platform": "local"}),)

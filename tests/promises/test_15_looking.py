@@ -1,0 +1,176 @@
+"""What applies of promise 15: looking disturbs nothing, and once the job stands still every number is exact."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+import runtime
+from runtime.testing import PATIENCE_S, Hold, check_bounded
+from tests.platforms import MakeSession
+from tests.promises.test_01_exact import every_capacity
+
+
+@every_capacity
+def test_looking_from_many_threads_changes_nothing(make_session: MakeSession, capacity: int) -> None:
+    session = make_session(capacity=capacity)
+    source = session.source(range(3000), parallelism=2)
+    worked = source.map(lambda value: value, parallelism=3).filter(lambda value: value % 2)
+    result = worked.key_by(lambda value: value).map(lambda value: value, parallelism=2).collect()
+    over = threading.Event()
+    looks: list[int] = []
+    broken: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            while not over.wait(0.0002):
+                check_bounded(session.snapshot())
+                looks.append(len(session.events) + len(repr(session)) + len(str(session)) + len(result))
+        except BaseException as error:  # noqa: BLE001  told to the test below
+            broken.append(error)
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    session.start()
+    for thread in threads:
+        thread.start()
+    session.wait(PATIENCE_S)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert not broken
+    assert sorted(result) == list(range(1, 3000, 2))
+
+
+@every_capacity
+@pytest.mark.parametrize("instances", [1, 3])
+def test_every_count_is_exact_once_the_job_stands_still(
+    make_session: MakeSession, capacity: int, instances: int
+) -> None:
+    session = make_session(capacity=capacity)
+    stream = session.input("in").map(lambda value: value, name="m", parallelism=instances)
+    stream.filter(lambda value: value % 3 == 0, name="f").flat_map(lambda value: [value] * 4, name="x").collect(
+        name="c"
+    )
+    session.start()
+    for number in range(30):
+        session.send("in", number)
+    session.settle(PATIENCE_S)
+    snapshot = session.snapshot()
+    m = [snapshot[name] for name in session.graph.tasks("m")]
+    assert (snapshot["in"].processed, snapshot["in"].emitted) == (30, 30)
+    assert (sum(task.processed for task in m), sum(task.emitted for task in m)) == (30, 30)
+    assert (snapshot["f"].processed, snapshot["f"].emitted) == (30, 10)
+    assert (snapshot["x"].processed, snapshot["x"].emitted) == (10, 40)
+    assert (snapshot["c"].processed, snapshot["c"].emitted) == (40, 0)
+    assert snapshot.queued == 0
+    assert {task.state for task in snapshot} == {"idle"}
+    assert session.snapshot() == snapshot
+    session.end("in")
+    session.wait(PATIENCE_S)
+    assert [task.processed for task in session.snapshot()] == [task.processed for task in snapshot]
+
+
+def test_a_broadcast_packet_counts_once_for_each_that_gets_it(make_session: MakeSession) -> None:
+    session = make_session()
+    source = session.source(range(10), name="s")
+    source.broadcast().map(abs, name="m", parallelism=3).collect()
+    source.collect()
+    session.run(PATIENCE_S)
+    assert session.snapshot()["s"].emitted == 10 * 3 + 10
+
+
+@pytest.mark.concurrent
+def test_depth_is_the_queues_own_length_by_producer(make_session: MakeSession) -> None:
+    session = make_session(capacity=10)
+    hold = Hold[int]()
+    left, right = session.input("left"), session.input("right")
+    left.union(right).map(hold, name="work").collect()
+    session.start()
+    session.inject("work", 0)
+    hold.reached.wait()
+    for number in range(3):
+        session.send("left", number)
+    session.send("right", 1)
+    session.inject("work", 2)
+    with pytest.raises(TimeoutError, match="has not settled within 0"):
+        session.settle(0.05)  # `work` is in user code, so this lasts; meanwhile the inputs have emptied their queues
+    facts = session.snapshot()["work"]
+    assert facts.state == "running"
+    assert {lane.producer: lane.depth for lane in facts.lanes} == {"hand": 1, "left": 3, "right": 1}
+    assert facts.depth == 5
+    hold.release()
+    session.stop()
+    assert session.wait(PATIENCE_S).packets_out == 6
+
+
+def test_facts_cannot_be_changed_and_do_not_change(make_session: MakeSession) -> None:
+    session = make_session()
+    session.input("in").collect()
+    session.start()
+    session.settle(PATIENCE_S)
+    before = session.snapshot()
+    session.send("in", 1)
+    session.settle(PATIENCE_S)
+    assert before["in"].processed == 0
+    assert session.snapshot()["in"].processed == 1
+    tasks: Any = before.tasks
+    with pytest.raises(TypeError):
+        tasks["in"] = None
+    facts: Any = before["in"]
+    with pytest.raises(AttributeError):
+        facts.depth = 3
+    changing: Any = before
+    with pytest.raises(FrozenInstanceError):
+        changing.state = "new"
+    session.stop()
+    session.wait(PATIENCE_S)
+
+
+def test_settle_waits_until_all_that_is_under_way_has_arrived(make_session: MakeSession) -> None:
+    session = make_session(capacity=2)
+    stream = session.input("in")
+    for _ in range(6):
+        stream = stream.map(lambda value: value, parallelism=2)
+    result = stream.collect()
+    session.start()
+    for number in range(50):
+        session.send("in", number)
+        session.settle(PATIENCE_S)
+        assert len(result) == number + 1
+    session.stop()
+    session.wait(PATIENCE_S)
+
+
+def test_settle_may_be_called_by_many_at_once(make_session: MakeSession) -> None:
+    session = make_session()
+    result = session.input("in").map(abs).collect()
+    session.start()
+    for number in range(20):
+        session.send("in", number)
+    threads = [threading.Thread(target=session.settle, args=(PATIENCE_S,)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+    assert len(result) == 20
+    session.stop()
+    assert session.wait(PATIENCE_S) == session.outcome
+    session.settle(PATIENCE_S)
+
+
+def test_a_settle_is_over_when_the_job_ends(make_session: MakeSession) -> None:
+    session = make_session()
+    hold = Hold[int]()
+    session.source([1]).map(hold).collect()
+    session.start()
+    hold.reached.wait()
+    waiting = threading.Thread(target=session.settle, args=(PATIENCE_S,))
+    waiting.start()
+    hold.release()
+    waiting.join(PATIENCE_S)
+    assert not waiting.is_alive()
+    assert isinstance(session.wait(PATIENCE_S), runtime.Outcome)

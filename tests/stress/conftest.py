@@ -1,0 +1,31 @@
+"""Makes threads change all the time while a stress test runs. Knows no test."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import runtime
+
+EAGER_S = 1e-5
+
+
+@pytest.fixture(autouse=True)
+def _threads_change_all_the_time() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(EAGER_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_copy_is_what_runs() -> None:
+    """Under tests/mutants.py: the runtime under test is the one with the bug in it, not the working tree's."""
+    if (tree := os.environ.get("STRESS_TREE")) is not None:
+        assert Path(runtime.__file__).is_relative_to(tree), f"{runtime.__file__} is not in {tree}"

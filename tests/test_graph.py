@@ -1,0 +1,178 @@
+"""The graph as it is written and compiled: names, records, pictures in text, descriptors; nothing runs here."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+import runtime
+from runtime.communication.inbox import LaneSpec, shares
+from runtime.communication.queue_descriptor import LocalQueueDescriptor
+from runtime.factory import create_backend, register_backend
+from runtime.factory.local_backend import LocalBackend
+from runtime.testing import PATIENCE_S
+from tests.platforms import MakeSession
+
+
+def build(session: runtime.Session) -> None:
+    lines = session.source(["to be", "or not"], name="lines")
+    words = lines.flat_map(str.split, name="split", parallelism=2)
+    words.key_by(str.upper).reduce(lambda n, _: n + 1, initial=0, name="count", parallelism=3).collect(name="result")
+    lines.union(words).broadcast().map(str, name="copy", parallelism=2).collect()
+
+
+def test_names_are_the_same_in_every_session(make_session: MakeSession) -> None:
+    texts = set()
+    for _ in range(3):
+        session = make_session("words")
+        for stream in (session.source([1]), session.source([2]).map(abs), session.input("in").map(abs)):
+            stream.collect()
+        build(session)
+        texts.add(str(session))
+        assert [operator.name for operator in session.graph.operators][:8] == [
+            *("source", "source-2", "map", "in", "map-2", "collect", "collect-2", "collect-3")
+        ]
+    assert len(texts) == 1
+
+
+def test_the_graph_is_shown_as_text(make_session: MakeSession) -> None:
+    session = make_session("words")
+    build(session)
+    assert str(session).splitlines() == [
+        "words: new",
+        "  lines    source → split (round robin), copy (broadcast)",
+        "  split    flat_map × 2 → count (hash), copy (broadcast)",
+        "  count    reduce × 3 → result (round robin)",
+        "  result   collect",
+        "  copy     map × 2 → collect (round robin)",
+        "  collect  collect",
+    ]
+    assert repr(session.graph) == "ExecutionGraph('words': 6 operators, 6 edges, 10 tasks)"
+
+
+def test_the_text_of_a_run_shows_where_its_tasks_stand(make_session: MakeSession) -> None:
+    session = make_session("words")
+    session.source([1, 2], name="s").map(abs, name="m", parallelism=2).collect(name="c")
+    session.run(PATIENCE_S)
+    assert str(session).splitlines() == [
+        "words: completed",
+        "  s  source → m (round robin)",
+        "    s: completed, 2 in, 2 out",
+        "  m  map × 2 → c (round robin)",
+        "    m#0: completed, queue 0 of 1024, 1 in, 1 out",
+        "    m#1: completed, queue 0 of 1024, 1 in, 1 out",
+        "  c  collect",
+        "    c: completed, queue 0 of 1024, 2 in, 0 out",
+    ]
+
+
+def test_an_empty_session_is_text_and_runs(make_session: MakeSession) -> None:
+    session = make_session("empty")
+    assert str(session) == "empty: new"
+    assert repr(session.run(PATIENCE_S)) == "Outcome(completed: 0 in, 0 out)"
+    assert session.wait().state == "completed"
+
+
+def test_the_graph_as_a_networkx_graph(make_session: MakeSession) -> None:
+    session = make_session("words")
+    build(session)
+    graph = session.graph.to_networkx()
+    assert graph.nodes["count"] == {
+        "kind": "reduce",
+        "parallelism": 3,
+        "capacity": 1024,
+        "tasks": ("count#0", "count#1", "count#2"),
+        "layer": 2,
+    }
+    assert sorted((a, b, each["strategy"]) for a, b, each in graph.edges(data=True)) == [
+        ("copy", "collect", "round_robin"),
+        ("count", "result", "round_robin"),
+        ("lines", "copy", "broadcast"),
+        ("lines", "split", "round_robin"),
+        ("split", "copy", "broadcast"),
+        ("split", "count", "hash"),
+    ]
+
+
+def test_layers_are_the_longest_way_from_a_source(make_session: MakeSession) -> None:
+    session = make_session()
+    build(session)
+    assert session.graph.layers == {"lines": 0, "split": 1, "count": 2, "result": 3, "copy": 2, "collect": 3}
+
+
+def test_the_engine_imports_nothing_but_the_standard_library() -> None:
+    script = (
+        "import sys, runtime, runtime.testing; s = runtime.Session(); s.source([1]).map(abs).collect(); s.run(20); s.close();"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    names = set(eval(run.stdout))
+    assert names & {"networkx", "matplotlib", "IPython", "ray", "anywidget", "numpy", "sage_nb"} == set()
+
+
+def test_a_descriptor_travels_as_a_value_and_finds_its_queue_only_at_home() -> None:
+    descriptor = LocalQueueDescriptor.make("count#2", 7, (LaneSpec("words"),))
+    copy = pickle.loads(pickle.dumps(descriptor))
+    assert copy == descriptor
+    assert copy.get_queue() is descriptor.get_queue()
+    script = f"import pickle; pickle.loads({pickle.dumps(descriptor)!r}).get_queue()"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert "QueueUnreachable: the queue of 'count#2' was made in process" in run.stderr
+    descriptor.release()
+    descriptor.release()
+    with pytest.raises(runtime.QueueUnreachable, match="'count#2'.*its job is over"):
+        copy.get_queue()
+
+
+@pytest.mark.parametrize("capacity", range(1, 9))
+@pytest.mark.parametrize("producers", range(1, 6))
+def test_the_shares_of_a_queue_never_exceed_it(capacity: int, producers: int) -> None:
+    share, left_over = shares(capacity, producers)
+    assert share >= 1
+    assert producers * share <= max(capacity, producers)
+    assert producers * share + left_over <= max(capacity, producers + 1)
+
+
+class Counting(LocalBackend):
+    """Threads, and a count of the queues that were asked for."""
+
+    made = 0
+
+    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
+        Counting.made += 1
+        return super().queue(task, capacity, lanes)
+
+
+def test_another_platform_is_a_backend_and_one_registration(make_session: MakeSession) -> None:
+    register_backend("counting", Counting)
+    assert isinstance(create_backend("counting"), Counting)
+    Counting.made = 0
+    session = make_session(platform="counting")
+    result = session.source(range(5)).map(abs, parallelism=2).collect()
+    session.run(PATIENCE_S)
+    assert sorted(result) == [0, 1, 2, 3, 4]
+    assert Counting.made == 4
+
+
+class TestCollected:
+    def test_it_is_a_list_to_look_at(self, make_session: MakeSession) -> None:
+        session = make_session()
+        result = session.source(range(5)).collect()
+        session.run(PATIENCE_S)
+        assert result == [0, 1, 2, 3, 4]
+        assert (result[1], result[-1], result[1:3], len(result), 3 in result) == (1, 4, [1, 2], 5, True)
+        assert (list(reversed(result)), result.total, repr(result)) == ([4, 3, 2, 1, 0], 5, "[0, 1, 2, 3, 4]")
+        assert result != [0, 1]
+        assert result == result[:]
+
+    @pytest.mark.parametrize(("limit", "kept"), [(0, []), (3, [0, 1, 2]), (10, [0, 1, 2, 3, 4])])
+    def test_with_a_limit_it_keeps_the_first_and_counts_all(
+        self, make_session: MakeSession, limit: int, kept: list[int]
+    ) -> None:
+        session = make_session()
+        result = session.source(range(5)).collect(limit=limit)
+        session.run(PATIENCE_S)
+        assert (list(result), result.total) == (kept, 5)

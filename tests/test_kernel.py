@@ -1,0 +1,166 @@
+"""In a real kernel: a cell run twice replaces its session, and an interrupt of `wait()` leaves the job running."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+from runtime.testing import PATIENCE_S
+
+START_S = 60
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a cell printed, the text of its value, and the name of the error that ended it."""
+
+    printed: str
+    value: str | None
+    error: str | None
+
+
+class Kernel:
+    """One IPython kernel on the loopback interface, used as a notebook uses it."""
+
+    def __init__(self) -> None:
+        self._manager = KernelManager(kernel_name="python3", ip="127.0.0.1")
+        self._manager.start_kernel()
+        self._pid = int(getattr(self._manager.provisioner, "pid"))  # noqa: B009  a local kernel's provisioner has one
+        self._client: BlockingKernelClient = self._manager.client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=START_S)
+
+    def run(self, cell: str, *, interrupt_at: str | None = None) -> Reply:
+        """Run a cell to its end; send the kernel an interrupt once the cell has printed `interrupt_at`."""
+        printed: list[str] = []
+        value: list[str] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            content = message["content"]
+            if message["msg_type"] == "stream":
+                printed.append(content["text"])
+                if interrupt_at is not None and interrupt_at in content["text"]:
+                    os.kill(self._pid, signal.SIGINT)  # what the interrupt button does, without a thread to do it
+            elif message["msg_type"] == "execute_result":
+                value.append(content["data"]["text/plain"])
+
+        reply = self._client.execute_interactive(cell, timeout=PATIENCE_S, output_hook=hear, allow_stdin=False)
+        error = reply["content"].get("ename")
+        return Reply("".join(printed), value[0] if value else None, error)
+
+    def value(self, expression: str) -> str | None:
+        """The repr of an expression's value."""
+        reply = self.run(expression)
+        assert reply.error is None, reply
+        return reply.value
+
+    def close(self) -> None:
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(now=True)
+        self._manager.cleanup_resources()
+        self._client.context.term()
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    kernel = Kernel()
+    try:
+        yield kernel
+    finally:
+        kernel.close()
+
+
+@pytest.fixture(autouse=True)
+def clean(kernel: Kernel) -> Iterator[None]:
+    yield
+    kernel.run("for each in list(globals().values()):\n    if type(each).__name__ == 'Session':\n        each.close()")
+
+
+CELL = """
+import itertools, threading, runtime
+session = runtime.Session("words", capacity=4)
+numbers = session.source(itertools.count, name="numbers").map(lambda value: value, parallelism=3)
+numbers.sink(lambda value: None)
+session.start()
+sessions = globals().setdefault("sessions", []) + [session]
+print(session.state)
+"""
+THREADS = "[thread.name for thread in threading.enumerate() if thread.name.startswith('words/')]"
+
+
+def test_a_cell_that_is_run_again_replaces_its_session_and_no_thread_stays(kernel: Kernel) -> None:
+    kernel.run("import os, threading\ndef held(): return len(os.listdir('/proc/self/fd')), threading.active_count()")
+    assert kernel.run(CELL) == Reply("running\n", None, None)
+    held = kernel.value("held()")
+    for again in range(3):
+        assert kernel.run(CELL) == Reply("running\n", None, None)
+        assert kernel.value("[each.state for each in sessions]") == repr(["cancelled"] * (again + 1) + ["running"])
+        assert kernel.value(f"len({THREADS})") == "5"
+        assert kernel.value("held()") == held
+    kernel.run("session.close()")
+    assert kernel.value(THREADS) == "[]"
+
+
+def test_sessions_of_other_names_and_without_names_are_left_alone(kernel: Kernel) -> None:
+    cell = """
+import runtime
+made = []
+for name in ("a", "b", None, None):
+    made.append(runtime.Session(name))
+    made[-1].input("in").collect()
+    made[-1].start()
+"""
+    kernel.run(cell)
+    assert kernel.value("[each.state for each in made]") == repr(["running"] * 4)
+    kernel.run("new = runtime.Session('b')")
+    assert kernel.value("[each.state for each in made]") == repr(["running", "cancelled", "running", "running"])
+    kernel.run("for each in made: each.close()")
+
+
+@pytest.mark.parametrize("wait", ["session.wait()", "session.wait(60)", "session.settle()", "session.run()"])
+def test_an_interrupt_during_wait_leaves_the_session_running_and_usable(kernel: Kernel, wait: str) -> None:
+    kernel.run(
+        "import runtime\n"
+        "session = runtime.Session('waited')\n"
+        "busy = __import__('threading').Event()\n"
+        "result = session.input('in').map(lambda value: busy.wait(60) and value).collect()"
+    )
+    if "run" not in wait:
+        kernel.run("session.start(); session.send('in', 1)")
+    reply = kernel.run(f"print('waiting', flush=True)\n{wait}", interrupt_at="waiting")
+    assert reply.error == "KeyboardInterrupt"
+    if kernel.value("session.state") == "'new'":  # the interrupt came before `run()` had started anything
+        kernel.run("session.start()")
+    if "run" in wait:
+        kernel.run("session.send('in', 1)")
+    assert kernel.value("session.state") == "'running'"
+    kernel.run("busy.set(); session.send('in', 2)")
+    assert kernel.run("session.settle(20)").error is None
+    assert kernel.value("list(result)") == "[1, 2]"
+    assert kernel.run("session.stop()").error is None
+    assert kernel.value("session.wait(20)") == "Outcome(stopped: 2 in, 2 out)"
+
+
+def test_a_cell_may_await_the_end_while_the_kernel_stays_free(kernel: Kernel) -> None:
+    kernel.run("import asyncio, runtime\nsession = runtime.Session('awaited')\nresult = session.input('in').collect()")
+    cell = """
+session.start()
+waiting = asyncio.ensure_future(session.wait_async(20))
+await asyncio.sleep(0)
+session.send("in", 1)
+session.end("in")
+await waiting
+"""
+    assert kernel.value(cell) == "Outcome(completed: 1 in, 1 out)"
+
+
+def test_a_session_is_text_where_nobody_offers_a_picture(kernel: Kernel) -> None:
+    kernel.run("import runtime\nsession = runtime.Session('shown')\nsession.source([1]).collect()")
+    assert kernel.value("session") == "Session('shown', new: 2 operators, 2 tasks)"
