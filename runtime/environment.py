@@ -30,6 +30,8 @@ class Environment:
         self, name: str = "job", *, platform: str = "local", capacity: int = 1024, on_error: Literal["fail"] = "fail"
     ) -> None:
         require_platform(platform)
+        if type(name) is not str or not name.isprintable():
+            raise GraphInvalid(f"{preview(name)} cannot be the name of a session; use printable text")
         validate_operator(OperatorNode("default", "map", capacity=capacity, on_error=on_error))
         self.name, self.platform, self.capacity, self.on_error = name, platform, capacity, on_error
         self.frozen = False

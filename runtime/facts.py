@@ -57,10 +57,20 @@ class TaskFacts(NamedTuple):
         pairs = zip(self.producers, self.lane_depths, strict=True)
         return tuple(LaneFacts(producer, depth, ended.get(producer)) for producer, depth in pairs)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The producers whose stop signal has not arrived, without the hand."""
+        ended = {producer for producer, _ in self.ended_producers}
+        return tuple(producer for producer in self.producers[1:] if producer not in ended)
+
     def __repr__(self) -> str:
-        queue = f", queue {self.depth} of {self.capacity}" if self.producers else ""
-        errors = f", {self.errors} errors" if self.errors else ""
-        return f"{self.name}: {self.ending or self.state}{queue}, {self.processed:,} in, {self.emitted:,} out{errors}"
+        parts = [str(self.ending or self.state)]
+        parts += [f"queue {self.depth:,} of {self.capacity:,}"] if self.producers else []
+        parts += [f"{self.processed:,} in", f"{self.emitted:,} out"]
+        parts += [f"{self.errors:,} error{'s' if self.errors > 1 else ''}"] if self.errors else []
+        if self.ended_producers and self.ending is None:
+            parts.append(f"{len(self.ended_producers)} of {len(self.producers) - 1} producers ended")
+        return f"{self.name}: {', '.join(parts)}"
 
 
 class TaskTable(Mapping[str, TaskFacts]):

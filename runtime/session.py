@@ -300,7 +300,10 @@ class Session:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": repr(self)}
         for entry in metadata.entry_points(group=DISPLAY_HOOK):
-            bundle |= entry.load()(self)
+            try:
+                bundle |= entry.load()(self)
+            except Exception as error:  # noqa: BLE001  the border to whoever draws: the text is there in any case
+                warnings.warn(f"{entry.value} could not draw {self.name!r}: {error!r}", RuntimeWarning, stacklevel=2)
         return bundle
 
 

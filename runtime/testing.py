@@ -137,7 +137,7 @@ class Moment:
 
 
 class Hold(Generic[T]):
-    """A function for `map` that returns what it gets; at the first value for which `when` is true it waits for `release`.
+    """A function for `map` that returns what it gets; at the first for which `when` is true it waits for `release`.
 
     `reached` comes when it has begun to hold. To be shared by parallel instances: the others pass meanwhile.
     """

@@ -23,18 +23,8 @@ def forbidden(*arguments: object, **named: object) -> NoReturn:
 
 
 SPECIAL = [
-    *(
-        "__repr__",
-        "__str__",
-        "__format__",
-        "__len__",
-        "__iter__",
-        "__getattr__",
-        "__getattribute__",
-        "__eq__",
-        "__hash__",
-    ),
-    *("__bool__", "__dir__", "__getitem__", "__contains__", "__call__", "__index__"),
+    *("__repr__", "__str__", "__format__", "__len__", "__iter__", "__getattr__", "__getattribute__", "__eq__"),
+    *("__hash__", "__bool__", "__dir__", "__getitem__", "__contains__", "__call__", "__index__"),
     *("_repr_html_", "_repr_mimebundle_", "_ipython_display_"),
 ]
 HOSTILE_METHODS: dict[str, Any] = dict.fromkeys(SPECIAL, forbidden)
@@ -101,7 +91,12 @@ HostileField.x = property(forbidden)  # type: ignore[assignment]
 class HostileData:
     x: Any = field(default_factory=Hostile)
 
-    __repr__ = __eq__ = __getattribute__ = forbidden  # type: ignore[assignment]
+    __repr__ = __eq__ = __getattribute__ = forbidden
+
+
+@dataclass
+class Honest:
+    x: Any = field(default_factory=lambda: object.__new__(Hostile))
 
 
 class FalseData:
@@ -141,7 +136,7 @@ PAYLOADS: dict[str, Any] = {
     "hostile zone of a time": datetime.time(1, tzinfo=HostileZone()),
     "hostile field": hostile_field,
     "hostile data": HostileData(),
-    "hostile in data": field(default=object.__new__(Hostile)),
+    "hostile in data": Honest(),
     "hostile in tuple": Point(object.__new__(Hostile), 2),
     "hostile in list": [object.__new__(Hostile)] * 3,
     "hostile as value": {1: object.__new__(Hostile)},

@@ -1,7 +1,7 @@
-"""Plans run on threads and compared with what is expected of them. `python -m tests.random_graphs "Plan(…)"` replays one.
+"""Plans run on threads and compared with what is expected. `python -m tests.random_graphs "Plan(…)"` replays one.
 
-Packets are signed by the task that made them and numbered, so that every consumer can check order per producer; and each
-function now and then looks at the depth of all queues.
+Packets are signed by the task that made them and numbered, so that every consumer can check order per producer; and
+each function now and then looks at the depth of all queues.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ def test_layers_are_the_longest_way_from_a_source(make_session: MakeSession) -> 
 
 def test_the_engine_imports_nothing_but_the_standard_library() -> None:
     script = (
-        "import sys, runtime, runtime.testing; s = runtime.Session(); s.source([1]).map(abs).collect(); s.run(20); s.close();"
+        "import sys, runtime, runtime.testing; session = runtime.Session(); session.source([1]).map(abs).collect();"
+        "session.run(20); session.close();"
         "print(sorted({name.partition('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
@@ -123,7 +124,7 @@ def test_a_descriptor_travels_as_a_value_and_finds_its_queue_only_at_home() -> N
     assert "QueueUnreachable: the queue of 'count#2' was made in process" in run.stderr
     descriptor.release()
     descriptor.release()
-    with pytest.raises(runtime.QueueUnreachable, match="'count#2'.*its job is over"):
+    with pytest.raises(runtime.QueueUnreachable, match=r"'count#2'.*its job is over"):
         copy.get_queue()
 
 

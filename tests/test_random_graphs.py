@@ -1,7 +1,7 @@
-"""Random graphs, drawn whole by Hypothesis, on threads: exact, in order and bounded, whatever the shape and the trouble.
+"""Random graphs, drawn whole by Hypothesis, on threads: exact, in order and bounded, whatever shape and trouble.
 
-2,000 graphs in the normal run, always the same ones. `SAGE_NB_EXAMPLES=50000` draws as many new ones, from a seed that a
-failure prints and that `SAGE_NB_SEED=` brings back. A failure also prints the line that replays its one graph.
+2,000 graphs in the normal run, always the same ones. `SAGE_NB_EXAMPLES=50000` draws as many new ones, from a seed
+that a failure prints and that `SAGE_NB_SEED=` brings back. A failure also prints the line that replays its one graph.
 """
 
 from __future__ import annotations

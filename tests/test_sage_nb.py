@@ -233,7 +233,15 @@ def test_drawing_leaves_the_users_settings_of_matplotlib_alone(session: runtime.
 # ── names stay text ──
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("name", [name for name in HOSTILE if not name.isprintable()], ids=ascii)
+def test_a_name_that_cannot_be_printed_is_refused(make_session: Callable[[str], runtime.Session], name: str) -> None:
+    with pytest.raises(runtime.GraphInvalid, match="printable"):
+        make_session(name)
+    with pytest.raises(runtime.GraphInvalid, match="printable"):
+        make_session("plain").source([1], name=name)
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name.isprintable()], ids=ascii)
 def test_a_hostile_name_stays_text(make_session: Callable[[str], runtime.Session], name: str) -> None:
     session = make_session(name)
     session.source([1], name=name).collect(name="result")

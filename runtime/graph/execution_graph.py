@@ -122,7 +122,7 @@ class ExecutionGraph:
                 parallelism=operator.parallelism,
                 capacity=operator.capacity,
                 tasks=self.tasks(operator.name),
-                layer=self.layers[operator.name],
+                layer=self.layers.get(operator.name, 0),
             )
         for edge in self.edges:
             graph.add_edge(edge.source, edge.target, strategy=edge.strategy, input=edge.input)

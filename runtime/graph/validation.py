@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime.errors import AsyncFunction, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
 from runtime.graph.execution_graph import ExecutionGraph, OperatorNode
+from runtime.preview import preview
 
 END_KINDS = frozenset({"sink", "collect"})
 START_KINDS = frozenset({"source", "input"})
@@ -39,8 +40,10 @@ def validate(graph: ExecutionGraph) -> None:
 def validate_operator(operator: OperatorNode) -> None:
     """Raise if the operator's own numbers or functions cannot work."""
     name = operator.name
-    if type(name) is not str or not name or "#" in name:
-        raise GraphInvalid(f"{name!r} cannot be the name of an operator; use a text without '#', which numbers tasks")
+    if type(name) is not str or not name or "#" in name or not name.isprintable():
+        raise GraphInvalid(
+            f"{preview(name)} cannot be the name of an operator; use printable text without '#', which numbers tasks"
+        )
     for what, number in (("parallelism", operator.parallelism), ("capacity", operator.capacity)):
         if type(number) is not int or number < 1:
             raise GraphInvalid(f"{what} of {name!r} is {number!r}; it must be a whole number of at least 1")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.facts import TaskFacts, TaskState, TaskTable
@@ -16,8 +16,8 @@ from runtime.facts import TaskFacts, TaskState, TaskTable
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
-_STANDING: Final = attrgetter("gate.doing", "processed", "errors", "ending", "ended_producers")
-_FIRST: Final = itemgetter(0)
+_DOING: Final = attrgetter("gate.doing")
+_REST: Final = tuple(map(attrgetter, ("processed", "errors", "ending", "ended_producers")))
 _TAKEN: Final = attrgetter("taken")
 
 
@@ -42,7 +42,8 @@ class Observer:
         """Read everything now. Tasks do not notice."""
         return Sample(
             self,
-            list(map(_STANDING, self.tasks)),
+            list(map(_DOING, self.tasks)),
+            [list(map(column, self.tasks)) for column in _REST],
             list(map(len, self._items)),
             list(map(_TAKEN, self._lanes)),
         )
@@ -51,13 +52,15 @@ class Observer:
 class Sample(TaskTable):
     """What an observer read: the facts of each task by name, in graph order."""
 
-    def __init__(self, observer: Observer, standing: list[Any], waiting: list[int], taken: list[int]) -> None:
-        self._observer, self._standing, self._waiting, self._taken = observer, standing, waiting, taken
+    def __init__(
+        self, observer: Observer, doing: list[TaskState], rest: list[list[Any]], waiting: list[int], taken: list[int]
+    ) -> None:
+        self._observer, self._doing, self._rest, self._waiting, self._taken = observer, doing, rest, waiting, taken
 
     def __getitem__(self, name: str) -> TaskFacts:
         place = self._observer.place[name]
         node = self._observer.tasks[place].ctx.wiring.node
-        doing, processed, errors, ending, ended_producers = self._standing[place]
+        processed, errors, ending, ended_producers = (column[place] for column in self._rest)
         first, behind = self._observer.queues[place]
         depths = tuple(self._waiting[first:behind])
         emitted = sum([self._taken[lane] + self._waiting[lane] for lane in self._observer.filled[place]])
@@ -65,7 +68,7 @@ class Sample(TaskTable):
             name,
             node.name,
             node.kind,
-            doing,
+            self._doing[place],
             sum(depths),
             node.capacity,
             processed,
@@ -85,10 +88,10 @@ class Sample(TaskTable):
 
     def states(self) -> dict[str, TaskState]:
         """What each task is doing."""
-        return dict(zip(self._observer.place, map(_FIRST, self._standing), strict=True))
+        return dict(zip(self._observer.place, self._doing, strict=True))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._observer.place)
 
     def __len__(self) -> int:
-        return len(self._standing)
+        return len(self._doing)
