@@ -89,7 +89,11 @@ ARRIVE = "self.ended.append(signal)\n        return len(self.ended) == self.prod
 WORK = "            self._work()\n"
 EARLY_STOP = "            self._router.end(StopSignal(self.name, 'completed'))\n"
 PARK = "if not self.cancelled:\n            lock.acquire()"
-LOOK_TWICE = "all(gate.stands_still() for gate in gates)\n        and all("
+LOOK = "all(gate.stands_still() for gate in gates)"
+LOOK_TWICE = f"{LOOK}\n        and {LOOK}"
+WAKES = "            lock.acquire()\n"
+WAKES_SLOWLY = f"{WAKES}            {SWITCH.replace('(0)', '(0.0005)')}\n"
+SLOW_LOOK = LOOK.replace("(gate", f"({SWITCH.replace('(0)', '(0.0001)')} is None and gate")
 
 
 def one(bug: str, file: str, text: str, instead: str, *tests: str, harmless: bool = False) -> Mutant:
@@ -101,7 +105,7 @@ MUTANTS: Final = (
     # ── packets and keys ──
     one("falsy key is no key", ROUTER, "key = key_of(value)", "key = key_of(value) or value", FALSY_KEY, STRATEGIES),
     one("salted key", PARTITION, "crc32(_as_bytes(key))", "hash(key)", SAME_INSTANCE),
-    one("rest of a batch dropped before a wait", FEED, "self._drop(worked)", "self._drop(self._here)", SHORT),
+    one("rest of a batch dropped before a wait", FEED, "self._drop(worked)", "self._drop(self._here)", CANCEL_PUT),
     one(
         "rest of a batch dropped at an end", FEED, "self._drop(self._here - left)", "self._drop(self._here)", CANCEL_PUT
     ),
@@ -187,7 +191,18 @@ MUTANTS: Final = (
     one("swallowed error", BASE, "packet = self._failed_on()", 'ending, error = "completed", None', FAILURE),
     one("failure does not cancel the others", DISPATCHER, "elif first_failure:", "elif False:", FAILURE),
     # ── settle ──
-    one("settle looks once only", GATE, LOOK_TWICE, LOOK_TWICE[LOOK_TWICE.index("and ") + 4 :], SETTLE),
+    one("settle looks once only", GATE, LOOK_TWICE, LOOK, SETTLE),
+    Mutant(
+        "settle looks once only (slow to look and to wake)",
+        (Change(GATE, WAKES, WAKES_SLOWLY), Change(GATE, LOOK_TWICE, SLOW_LOOK)),
+        (SETTLE,),
+    ),
+    Mutant(
+        "(slow to look and to wake, alone)",
+        (Change(GATE, WAKES, WAKES_SLOWLY), Change(GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}")),
+        (SETTLE,),
+        harmless=True,
+    ),
 )
 
 

@@ -31,7 +31,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self._manager = KernelManager(kernel_name="python3", ip="127.0.0.1")
-        self._manager.start_kernel()
+        self._manager.start_kernel(extra_arguments=["--HistoryManager.enabled=False"])  # no file that comes and goes
         self._pid = int(getattr(self._manager.provisioner, "pid"))  # noqa: B009  a local kernel's provisioner has one
         self._client: BlockingKernelClient = self._manager.client()
         self._client.start_channels()

@@ -20,24 +20,45 @@ def assert_settled(session: Session) -> None:
     assert list(session.snapshot()) == first, "something moved"
 
 
+def settle(session: Session, rng: Random) -> None:
+    """Wait until told that all stands still, or ask again and again, each time at another moment."""
+    if rng.random() < 0.5:
+        session.settle(PATIENCE_S)
+        return
+    for _ in range(100_000):
+        try:
+            session.settle(0)
+        except TimeoutError:
+            spin(rng, 100)
+        else:
+            return
+    session.settle(0)
+
+
 def settle_against_running(rng: Random) -> None:
     counts = [rng.randrange(30) for _ in range(rng.randint(1, 3))]
     got: list[Packet] = []
+    busy = rng.choice((1, 1, 4000))
     session = Session(capacity=rng.choice((1, 1, 2, 4, 32)))
     streams = [session.source(partial(numbers, i, n, rng.choice((0, 1, 4)))) for i, n in enumerate(counts)]
     stream: Any = streams[0].union(*streams[1:], session.input("in"))  # the input keeps the job alive
-    for _ in range(rng.randint(1, 3)):
+    for _ in range(rng.choice((0, 0, 1, 2, 3))):
         stream = stream.map(lambda packet: packet, parallelism=rng.choice((1, 1, 2)))
-    stream.sink(got.append)
+
+    def take(packet: Packet) -> None:
+        got.append(packet)
+        spin(rng, busy)  # so that somebody looks while the last packet is in work, and a producer is held back
+
+    stream.sink(take)
     with one_round(session):
         session.start()
-        session.settle(PATIENCE_S)
+        settle(session, rng)
         assert_settled(session)
         assert len(got) == sum(counts)
         for sent in range(1, rng.randint(1, 3)):
             spin(rng)
             session.send("in", (-1, sent), timeout=PATIENCE_S)
-            session.settle(PATIENCE_S)
+            settle(session, rng)
             assert_settled(session)
             assert len(got) == sum(counts) + sent
         session.stop()
