@@ -91,8 +91,6 @@ EARLY_STOP = "            self._router.end(StopSignal(self.name, 'completed'))\n
 PARK = "if not self.cancelled:\n            lock.acquire()"
 LOOK = "all(gate.stands_still() for gate in gates)"
 LOOK_TWICE = f"{LOOK}\n        and {LOOK}"
-WAKES = "            lock.acquire()\n"
-WAKES_SLOWLY = f"{WAKES}            {SWITCH.replace('(0)', '(0.0005)')}\n"
 SLOW_LOOK = LOOK.replace("(gate", f"({SWITCH.replace('(0)', '(0.0001)')} is None and gate")
 
 
@@ -191,18 +189,8 @@ MUTANTS: Final = (
     one("swallowed error", BASE, "packet = self._failed_on()", 'ending, error = "completed", None', FAILURE),
     one("failure does not cancel the others", DISPATCHER, "elif first_failure:", "elif False:", FAILURE),
     # ── settle ──
-    one("settle looks once only", GATE, LOOK_TWICE, LOOK, SETTLE),
-    Mutant(
-        "settle looks once only (slow to look and to wake)",
-        (Change(GATE, WAKES, WAKES_SLOWLY), Change(GATE, LOOK_TWICE, SLOW_LOOK)),
-        (SETTLE,),
-    ),
-    Mutant(
-        "(slow to look and to wake, alone)",
-        (Change(GATE, WAKES, WAKES_SLOWLY), Change(GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}")),
-        (SETTLE,),
-        harmless=True,
-    ),
+    one("settle looks once only (and slowly)", GATE, LOOK_TWICE, SLOW_LOOK, SETTLE),
+    one("(slow looks alone)", GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),
 )
 
 

@@ -62,10 +62,10 @@ def test_the_text_of_a_run_shows_where_its_tasks_stand(make_session: MakeSession
         "  s  source → m (round robin)",
         "    s: completed, 2 in, 2 out",
         "  m  map × 2 → c (round robin)",
-        "    m#0: completed, queue 0 of 1024, 1 in, 1 out",
-        "    m#1: completed, queue 0 of 1024, 1 in, 1 out",
+        "    m#0: completed, queue 0 of 1,024, 1 in, 1 out",
+        "    m#1: completed, queue 0 of 1,024, 1 in, 1 out",
         "  c  collect",
-        "    c: completed, queue 0 of 1024, 2 in, 0 out",
+        "    c: completed, queue 0 of 1,024, 2 in, 0 out",
     ]
 
 
@@ -156,6 +156,22 @@ def test_another_platform_is_a_backend_and_one_registration(make_session: MakeSe
     session.run(PATIENCE_S)
     assert sorted(result) == [0, 1, 2, 3, 4]
     assert Counting.made == 4
+
+
+def test_a_program_without_a_session_uses_the_parts() -> None:
+    environment = runtime.Environment("parts", capacity=3)
+    result = environment.source(range(50)).map(abs, parallelism=2).collect()
+    manager = runtime.JobManager(environment)
+    graph, backend = manager.submit()
+    dispatcher = runtime.Dispatcher(graph, backend, manager)
+    dispatcher.submit()
+    assert [node.name for node in graph.nodes] == list(dispatcher.tasks) == ["source", "map#0", "map#1", "collect"]
+    dispatcher.start()
+    outcome = dispatcher.wait(PATIENCE_S)
+    dispatcher.cleanup(PATIENCE_S)
+    assert sorted(result) == list(range(50))
+    assert manager.outcome is outcome
+    assert repr(outcome) == "Outcome(completed: 50 in, 50 out)"
 
 
 class TestCollected:

@@ -137,7 +137,7 @@ def test_an_interrupt_during_wait_leaves_the_session_running_and_usable(kernel: 
     reply = kernel.run(f"print('waiting', flush=True)\n{wait}", interrupt_at="waiting")
     assert reply.error == "KeyboardInterrupt"
     if "run" in wait:
-        if kernel.value("session.state") != "'running'":  # the interrupt came before `run()` had started all, or anything
+        if kernel.value("session.state") != "'running'":  # it came before `run()` had started everything
             assert kernel.value("session.state") in ("'new'", "'cancelled'")
             kernel.run("session.start()")
         kernel.run("session.send('in', 1)")

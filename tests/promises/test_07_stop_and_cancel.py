@@ -352,6 +352,24 @@ def test_a_stop_before_the_start_ends_the_session_empty(make_session: MakeSessio
     assert session.wait(PATIENCE_S).packets_out == 2
 
 
+@pytest.mark.parametrize("command", ["wait", "settle", "close"])
+def test_a_task_that_would_wait_for_itself_is_refused_by_name(
+    make_session: MakeSession, platform: Platform, command: str
+) -> None:
+    session = make_session()
+    refused = platform.log()
+
+    def ask(value: int) -> int:
+        with pytest.raises(runtime.CommandRefused, match=rf"{command}\(\) was called by task 'it' of this job"):
+            getattr(session, command)()
+        refused.append(value)
+        return value
+
+    session.source([1, 2]).map(ask, name="it").collect()
+    assert session.run(PATIENCE_S).packets_out == 2
+    assert refused == [1, 2]
+
+
 def test_what_an_input_holds_is_still_worked_after_its_end(make_session: MakeSession) -> None:
     session = make_session()
     hold = Hold[int]()

@@ -89,13 +89,22 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
         runtime.DuplicateName,
         ("operator 'numbers' already", "another name="),
     ),
-    "name empty": (lambda s: numbers(s).map(abs, name=""), runtime.GraphInvalid, ("''", "use a text without '#'")),
+    "name empty": (
+        lambda s: numbers(s).map(abs, name=""),
+        runtime.GraphInvalid,
+        ("''", "use printable text without '#'"),
+    ),
     "name like a task's": (
         lambda s: numbers(s).map(abs, name="m#1"),
         runtime.GraphInvalid,
-        ("'m#1'", "use a text without '#'"),
+        ("'m#1'", "use printable text without '#'"),
     ),
-    "name no text": (lambda s: numbers(s).map(abs, name=3), runtime.GraphInvalid, ("3", "use a text")),  # type: ignore[arg-type]
+    "name unprintable": (
+        lambda s: numbers(s).map(abs, name="a\nb"),
+        runtime.GraphInvalid,
+        (r"'a\\nb'", "use printable text"),
+    ),
+    "name no text": (lambda s: numbers(s).map(abs, name=3), runtime.GraphInvalid, ("3", "use printable text")),  # type: ignore[arg-type]
     "capacity 0": (
         lambda s: numbers(s).map(abs, name="m", capacity=0),
         runtime.GraphInvalid,

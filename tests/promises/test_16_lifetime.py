@@ -333,3 +333,17 @@ class TestRunningAgain:
                 session.run(PATIENCE_S)
                 assert sorted(result) == list(range(10))
             session.close()
+
+
+def test_a_start_that_finds_no_thread_leaves_nothing_and_can_be_repeated(make_session: MakeSession) -> None:
+    session = make_session()
+    result = session.source(range(10)).map(abs, parallelism=3).collect()
+    before = threading.stack_size(1 << 45)  # more than there is: no thread can start
+    try:
+        with leak_guard(), pytest.raises(RuntimeError, match="can't start new thread"):
+            session.start()
+    finally:
+        threading.stack_size(before)
+    assert session.outcome == runtime.Outcome("cancelled", 0, 0)  # none was abandoned: none has been in user code
+    assert session.run(PATIENCE_S).packets_out == 10
+    assert sorted(result) == list(range(10))

@@ -18,7 +18,7 @@ KEYS = (0, "", None, (), "key", 1)
 
 
 def short_run(rng: Random) -> None:
-    counts = [rng.randrange(60) for _ in range(rng.randint(1, 4))]
+    counts = [rng.randrange(45) for _ in range(rng.randint(1, 4))]
     capacity = rng.randint(1, 8)
     share, bound = max(1, capacity // len(counts)), max(capacity, len(counts))
     longest, most = [0], [0]

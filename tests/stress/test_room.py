@@ -18,7 +18,7 @@ from tests.stress.test_hand import hand
 
 
 def borrow_against_put(rng: Random) -> None:
-    counts = [rng.randrange(5, 40) for _ in range(rng.randint(1, 3))]
+    counts = [rng.randrange(5, 30) for _ in range(rng.randint(1, 3))]
     capacity = rng.choice((1, 2, 3, 5, 8, 12, 16, 24, 40))
     bound = max(capacity, len(counts) + 1)
     hands: list[list[Packet]] = [[] for _ in range(rng.randint(1, 2))]
@@ -51,7 +51,7 @@ def borrow_against_put(rng: Random) -> None:
             assert len(first) <= bound + 1  # and one in work
         for number, accepted in enumerate(hands, 1):
             inject = partial(session.inject, "look", timeout=rng.choice((0, PATIENCE_S)))
-            helpers.enter_context(Helper(partial(hand, inject, number, accepted, 20)))
+            helpers.enter_context(Helper(partial(hand, inject, number, accepted, 15)))
         spin(rng)
         full.set()
         session.wait(PATIENCE_S)
