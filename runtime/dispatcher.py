@@ -6,18 +6,19 @@ user code happens under it.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Final, Literal, Protocol
 
 from runtime.communication.lane import StopSignal
-from runtime.errors import NO_PACKET, CommandRefused, TaskFailed, preview_message
+from runtime.errors import CommandRefused, TaskFailed, failure_text
 from runtime.factory import Backend, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
 from runtime.graph.validation import END_KINDS, START_KINDS
-from runtime.preview import preview
 from runtime.task.base_task import TaskReport
 
 MAX_EVENTS: Final = 10_000
@@ -110,19 +111,20 @@ class Dispatcher:
     def wait_done(self, timeout_s: float | None = None) -> bool:
         """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: it has none yet."""
         self._refuse_own_tasks("wait")
-        if timeout_s is not None:
-            return self._done.wait(timeout_s)
-        while not self._done.wait(_INTERRUPTIBLE_S):
-            pass
+        deadline = math.inf if timeout_s is None else monotonic() + timeout_s
+        while not self._done.wait(max(0.0, min(_INTERRUPTIBLE_S, deadline - monotonic()))):
+            if monotonic() >= deadline:
+                return False
         return True
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
         """Cancel what still runs, wait, release all. Returns the tasks that were abandoned, stuck in user code."""
+        self._refuse_own_tasks("close")
         if self.outcome is None:
             self.cancel("close: what is queued is dropped")
-            self.backend.wait(self.tasks.values(), timeout_s)
+            stuck = self.backend.wait(self.tasks.values(), timeout_s)
             with self._lock:
-                stuck = tuple(name for name in self.tasks if name in self._running)
+                stuck = tuple(name for name in stuck if name in self._running)
             self._complete(stuck)
         assert self.outcome is not None
         self.backend.wait(
@@ -200,9 +202,7 @@ class Dispatcher:
         if report.error is None:
             self._note("end", report.task, report.ending)
         else:
-            place = "" if report.packet is NO_PACKET else f" on {preview(report.packet)}"
-            text = f"failed{place}: {type(report.error).__name__}: {preview_message(report.error)}"
-            self._note("error", report.task, text)
+            self._note("error", report.task, failure_text(report.packet, report.error))
         if last:
             self._complete(())
         elif first_failure:
@@ -256,7 +256,7 @@ class Dispatcher:
         state: Ending = "completed"
         endings: tuple[Literal["failed", "cancelled", "stopped"], ...] = ("failed", "cancelled", "stopped")
         for ending in endings:
-            if ending in self._endings or (ending == "cancelled" and abandoned):
+            if ending in self._endings or (ending == "cancelled" and self._running):
                 state = ending
                 break
         return Outcome(state, packets_in, packets_out, dropped, self._errors, tuple(self._order), abandoned)

@@ -30,7 +30,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from runtime.facts import Outcome
-from runtime.preview import preview
+from runtime.preview import preview, type_name
 
 
 class DataflowError(Exception):
@@ -121,8 +121,7 @@ class TaskFailed(DataflowError):
 
     def __init__(self, task: str, packet: Any, error: BaseException, outcome: Outcome | None = None) -> None:
         self.task, self.packet, self.outcome = task, packet, outcome
-        place = "" if packet is NO_PACKET else f" on packet {preview(packet)}"
-        super().__init__(f"task {task!r} failed{place}: {type(error).__name__}: {preview_message(error)}")
+        super().__init__(f"task {task!r} {failure_text(packet, error)}")
 
 
 class Cancelled(BaseException):
@@ -142,12 +141,19 @@ class _NoPacket:
 NO_PACKET = _NoPacket()
 
 
+def failure_text(packet: Any, error: BaseException) -> str:
+    """That something failed, on what, and why; bounded, and made without running code of packet or error."""
+    place = "" if packet is NO_PACKET else f" on packet {preview(packet)}"
+    return f"failed{place}: {type_name(type(error))}: {_message(error)}"
+
+
 _ARGUMENTS: Any = BaseException.__dict__["args"]
+_MAX_MESSAGE = 500
 
 
-def preview_message(error: BaseException) -> str:
-    """The arguments of an exception, bounded; its own `__str__` or `args` may be user code and are not called."""
+def _message(error: BaseException) -> str:
+    """The arguments of an exception; its own `__str__` or `args` may be user code and are not called."""
     arguments = _ARGUMENTS.__get__(error)
     if len(arguments) == 1 and type(arguments[0]) is str:
-        return arguments[0][:500]
-    return ", ".join(map(preview, arguments))
+        return str(arguments[0][:_MAX_MESSAGE])
+    return ", ".join(map(preview, arguments[:_MAX_MESSAGE]))[:_MAX_MESSAGE]

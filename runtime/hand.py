@@ -9,7 +9,7 @@ from typing import Any
 
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused, GraphInvalid, TaskEnded, UnknownName
-from runtime.factory import TaskHandle
+from runtime.factory import Backend, TaskHandle
 from runtime.facts import Ending
 from runtime.graph import Edge, ExecutionGraph
 
@@ -17,8 +17,8 @@ from runtime.graph import Edge, ExecutionGraph
 class Hand:
     """The hand of one run. Any thread may use it."""
 
-    def __init__(self, graph: ExecutionGraph, tasks: Mapping[str, TaskHandle]) -> None:
-        self._graph, self._tasks = graph, tasks
+    def __init__(self, graph: ExecutionGraph, backend: Backend, tasks: Mapping[str, TaskHandle]) -> None:
+        self._graph, self._backend, self._tasks = graph, backend, tasks
         self._operator_of = {node.name: node.operator for node in graph.nodes}
         self._names = {operator.name: graph.tasks(operator.name) for operator in graph.operators}
         self._cursors = {name: cycle(names) for name, names in self._names.items()}
@@ -45,13 +45,12 @@ class Hand:
             if edge is not None and edge.key is not None and names != (target,):
                 raise CommandRefused(f"the key of this packet belongs to {names[0]!r}, not to {target!r}")
             names = (target,)
-        for name in names:
-            self._put(name, item, timeout_s)
+        self._put(names, item, timeout_s)
 
     def send(self, name: str, value: Any, timeout_s: float | None) -> None:
         """Put `value` into an input. Raises `UnknownName`, `TaskEnded`, `QueueFull`."""
         self._require_input(name)
-        self._put(name, value, timeout_s)
+        self._put((name,), value, timeout_s)
 
     def end(self, name: str, how: Ending = "completed") -> None:
         """End an input: what it holds is still sent, then its stop signal. Raises `UnknownName`."""
@@ -66,11 +65,11 @@ class Hand:
         if name not in self._inputs:
             raise UnknownName("input", name, self._inputs)
 
-    def _put(self, task: str, item: Any, timeout_s: float | None) -> None:
+    def _put(self, tasks: tuple[str, ...], item: Any, timeout_s: float | None) -> None:
         try:
-            self._tasks[task].inject(item, timeout_s)
+            self._backend.inject([self._tasks[task] for task in tasks], item, timeout_s)
         except TaskEnded as error:
-            raise TaskEnded(f"{task!r}: {error}") from None
+            raise TaskEnded(f"{', '.join(map(repr, tasks))}: {error}") from None
 
     def _route(self, operator: str, edge: Edge | None, value: Any) -> tuple[Any, tuple[str, ...]]:
         names = self._names[operator]

@@ -1,52 +1,64 @@
 """A bounded text for any value, made without running a line of the value's own code. Knows nothing of the runtime.
 
 Payloads belong to the user: a `__repr__` may raise, hang or return 50 MB. So only values of exactly the built-in types
-are shown by content; of dataclasses and named tuples the fields are; anything else is shown by its type's name.
+are shown by content; of dataclasses and named tuples the fields are, read where they are stored; anything else is shown
+by its type's name. Types are asked through `type`'s own descriptors, since a metaclass may answer for itself.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
+import zoneinfo
 from collections import deque
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final
 
 MAX_TEXT, MAX_ITEMS, MAX_DEPTH = 60, 6, 3
-_MAX_INT_BITS = 256
+_MAX_INT_BITS: Final = 256
 
-_PLAIN = {
-    bool,
-    float,
-    complex,
-    type(None),
-    type(...),
-    datetime.date,
-    datetime.time,
-    datetime.datetime,
-    datetime.timedelta,
-}
-_BRACKETS: Final[dict[type, str]] = {list: "[]", tuple: "()", set: "{}", frozenset: "{}", deque: "[]"}
+# By identity: looking a type up in a set would ask its metaclass for a hash.
+_PLAIN: Final = frozenset(map(id, (bool, float, complex, type(None), type(...), datetime.date, datetime.timedelta)))
+_TIMES: Final = frozenset(map(id, (datetime.datetime, datetime.time)))
+_ZONES: Final = frozenset(map(id, (type(None), datetime.timezone, zoneinfo.ZoneInfo)))
+_TEXTS: Final = frozenset(map(id, (str, bytes, bytearray)))
+_BRACKETS: Final = {id(list): "[]", id(tuple): "()", id(set): "{}", id(frozenset): "{}", id(deque): "[]"}
+
+_NAME: Any = type.__dict__["__name__"]
+_MRO: Any = type.__dict__["__mro__"]
+_DICT: Any = type.__dict__["__dict__"]
 
 
 def preview(value: Any, depth: int = MAX_DEPTH) -> str:
     """A text of bounded length that tells what `value` is. Never raises, never calls code of `value`'s class."""
     kind = type(value)
-    if kind in _PLAIN:
+    if id(kind) in _PLAIN:
         return repr(value)
+    if id(kind) in _TIMES:
+        return _time(value)
     if kind is int:
         return repr(value) if value.bit_length() <= _MAX_INT_BITS else f"<int of {value.bit_length()} bits>"
-    if kind is str or kind is bytes or kind is bytearray:
+    if id(kind) in _TEXTS:
         return _cut(value)
     if depth == 0:
-        return f"<{kind.__name__}>"
-    if kind in _BRACKETS:
-        return _sequence(value, _BRACKETS[kind], depth)
+        return f"<{type_name(kind)}>"
+    if id(kind) in _BRACKETS:
+        return _sequence(value, _BRACKETS[id(kind)], depth)
     if kind is dict:
         return _mapping(value, depth)
     return _fields(value, kind, depth)
+
+
+def type_name(kind: type) -> str:
+    """The name that a class was defined with, bounded."""
+    name: str = _NAME.__get__(kind)
+    return name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}…"
+
+
+def _time(value: Any) -> str:
+    zone = type(value.tzinfo)
+    return repr(value) if id(zone) in _ZONES else f"{value.replace(tzinfo=None)!r} in <{type_name(zone)}>"
 
 
 def _cut(text: str | bytes | bytearray) -> str:
@@ -67,18 +79,36 @@ def _mapping(values: dict[Any, Any], depth: int) -> str:
 
 
 def _fields(value: Any, kind: type, depth: int) -> str:
-    name = kind.__name__
-    pairs: list[tuple[str, Any]] = []
-    if issubclass(kind, tuple) and isinstance(names := kind.__dict__.get("_fields"), tuple):
+    own = _DICT.__get__(kind)
+    names = own.get("_fields") if tuple in _MRO.__get__(kind) else None
+    if type(names) is tuple and all(type(name) is str for name in names):
         pairs = list(zip(names, tuple.__iter__(value), strict=False))
-    elif "__dataclass_fields__" in kind.__dict__:
-        for field in dataclasses.fields(kind):
-            with suppress(AttributeError):  # never set
-                pairs.append((field.name, object.__getattribute__(value, field.name)))
+    elif type(fields := own.get("__dataclass_fields__")) is dict and all(type(name) is str for name in fields):
+        pairs = list(_stored(value, kind, fields))
     else:
-        return f"<{name}>"
-    shown = _joined((f"{field}={preview(each, depth - 1)}" for field, each in pairs), len(pairs))
-    return f"{name}({shown})"
+        return f"<{type_name(kind)}>"
+    shown = _joined((f"{_cut_name(name)}={preview(each, depth - 1)}" for name, each in pairs), len(pairs))
+    return f"{type_name(kind)}({shown})"
+
+
+def _stored(value: Any, kind: type, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Those of `names` that the object itself holds, in its dict or in a slot."""
+    classes = [_DICT.__get__(each) for each in _MRO.__get__(kind)]
+    holder = next((own["__dict__"] for own in classes if "__dict__" in own), None)
+    stored = holder.__get__(value) if type(holder) is GetSetDescriptorType else {}
+    for name in names:
+        slot = next((own[name] for own in classes if name in own), None)
+        if name in stored:
+            yield name, stored[name]
+        elif type(slot) is MemberDescriptorType:
+            try:
+                yield name, slot.__get__(value)
+            except AttributeError:  # never set
+                continue
+
+
+def _cut_name(name: str) -> str:
+    return name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}…"
 
 
 def _joined(texts: Iterable[str], total: int) -> str:

@@ -114,7 +114,7 @@ class Session:
                 backend.close()
                 raise
             self._manager.job_starts()
-            self._hand = Hand(graph, dispatcher.tasks)
+            self._hand = Hand(graph, backend, dispatcher.tasks)
             self._dispatcher, self._ended_new = dispatcher, None
             dispatcher.start()
 

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter, parked_lock, ring
@@ -151,11 +153,11 @@ class Inbox:
     # ── the hand ──
 
     def inject(self, item: Any, timeout_s: float | None = 0) -> None:
-        """Put `item` in by hand. Accepted before the end, or refused; both under one lock.
+        """Put `item` in by hand: `inject_everywhere` with one inbox."""
+        inject_everywhere([self], item, timeout_s)
 
-        Waits at most `timeout_s` for room (None: without limit). Raises `TaskEnded` once the hand's lane is closed or
-        the task is cancelled, `QueueFull` if there is no room.
-        """
+    def _wait_for_room(self, timeout_s: float | None) -> None:
+        """Hand: wait until there seems to be room. Raises `TaskEnded`, `QueueFull`."""
         with self._hand_room:
             self._hand_waits += 1  # before room is looked for: the reader deletes first and reads this then
             try:
@@ -164,15 +166,19 @@ class Inbox:
                         f"{len(self)} of {self.capacity} places are taken, and the rest is promised to producers at "
                         "work; wait for room with timeout=, or raise the capacity"
                     )
+                self._give_back()
             finally:
                 self._hand_waits -= 1
-            try:
-                self.hand.items.append(item)
-                if self.asleep:
-                    self.wake()
-            except BaseException:  # an interrupt of the main thread may fall between any two of these steps
+
+    def _accept(self, item: Any) -> None:
+        """Take an item of the hand for which there is room. Under the lock."""
+        try:
+            self.hand.items.append(item)
+            if self.asleep:
                 self.wake()
-                raise
+        except BaseException:  # an interrupt of the main thread may fall between any two of these steps
+            self.wake()
+            raise
 
     def _admits(self) -> bool:
         """Whether a packet of the hand can be put in now. Under the lock. Raises TaskEnded."""
@@ -225,3 +231,26 @@ class Inbox:
         lane.capacity += 1
         if lane.held_back and lane.has_room():
             lane.give_room()
+
+
+def inject_everywhere(inboxes: Sequence[Inbox], item: Any, timeout_s: float | None) -> None:
+    """Put `item` by hand into all of `inboxes`, or into none. Accepted before their ends, or refused.
+
+    Waits at most `timeout_s` for room (None: without limit). Raises `TaskEnded` once one of the hand's lanes is closed
+    or its task cancelled, `QueueFull` if one has no room. Locks are taken in the given order, which has to be the same
+    for all who call.
+    """
+    deadline = None if timeout_s is None else monotonic() + timeout_s
+    while True:
+        with ExitStack() as locks:
+            for inbox in inboxes:
+                locks.enter_context(inbox._hand_room)
+            full = next((inbox for inbox in inboxes if not inbox._admits()), None)
+            for inbox in inboxes:
+                if full is None:
+                    inbox._accept(item)
+                else:
+                    inbox._give_back()
+        if full is None:
+            return
+        full._wait_for_room(None if deadline is None else max(0.0, deadline - monotonic()))

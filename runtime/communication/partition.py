@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 from zlib import crc32
 
 from runtime.errors import UnstableKey
-from runtime.preview import preview
+from runtime.preview import preview, type_name
 
 T = TypeVar("T")
 
@@ -70,13 +70,17 @@ def _as_bytes(key: Any) -> bytes:
 def unstable_key(key: Any) -> UnstableKey:
     """The refusal of a key, with the fix."""
     return UnstableKey(
-        f"key {preview(key)} of type {type(key).__name__} has no digest that is the same in every process; let the key "
-        "function return a number, str, bytes, date, UUID, enum member, or a tuple of these"
+        f"key {preview(key)} of type {type_name(type(key))} has no digest that is the same in every process; let the "
+        "key function return a number, str, bytes, date, UUID, enum member, or a tuple of these"
     )
 
 
 def _number(key: Any) -> bytes:
-    if key != key:  # noqa: PLR0124  that is what NaN is
+    try:
+        is_nan = bool(key != key)  # noqa: PLR0124  that is what NaN is
+    except ArithmeticError:  # a signalling one
+        is_nan = True
+    if is_nan:
         raise UnstableKey("NaN equals nothing, not even itself, so it cannot be a key; map it to None or to a text")
     return b"n%d" % hash(key)
 

@@ -22,7 +22,7 @@ from runtime.task.base_task import TaskReporter
 class TaskHandle(Protocol):
     """A task from the outside, wherever it runs. Everything goes by value.
 
-    All calls but `inject`, `join` and `left_over` return at once. None raises because the task has died: facts are then
+    All calls but `join` and `left_over` return at once. None raises because the task has died: facts are then
     those that were known last.
     """
 
@@ -46,9 +46,6 @@ class TaskHandle(Protocol):
 
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end."""
-
-    def inject(self, item: Any, timeout_s: float | None = 0) -> None:
-        """Put an item into the hand's lane. Raises `TaskEnded`, `QueueFull`."""
 
     def facts(self) -> TaskFacts:
         """Where it stands now."""
@@ -74,6 +71,9 @@ class Backend(Protocol):
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task, not started yet."""
+
+    def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
+        """Put an item into the hand's lanes of all these tasks, or of none. Raises `TaskEnded`, `QueueFull`."""
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """The facts of all these tasks by name, read at once. Cheap enough for thirty times a second."""

@@ -6,9 +6,9 @@ import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from time import monotonic, perf_counter
-from typing import cast
+from typing import Any, cast
 
-from runtime.communication.inbox import LaneSpec
+from runtime.communication.inbox import LaneSpec, inject_everywhere
 from runtime.communication.queue_descriptor import LocalQueueDescriptor
 from runtime.context import TaskContext
 from runtime.factory.backend import TaskHandle
@@ -44,6 +44,10 @@ class LocalBackend:
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> LocalTask:
         """Make a task with a thread of its own."""
         return LocalTask(ctx, operator, reporter, Gate(self._watch))
+
+    def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
+        """Put an item into all these queues by hand, or into none."""
+        inject_everywhere([cast(LocalTask, handle).inbox for handle in handles], item, timeout_s)
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """Read the numbers where the tasks keep them."""

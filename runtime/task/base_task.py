@@ -227,11 +227,12 @@ class BaseTask:
         self._feed.end(how)
         self.gate.look_up = True
 
-    def inject(self, value: Any, timeout_s: float | None = 0) -> None:
-        """Put `value` in by hand. Raises `TaskEnded`, `QueueFull`."""
+    @property
+    def inbox(self) -> Inbox:
+        """Its input queue. Raises `TaskEnded` if it is a source and has none."""
         if self._inbox is None:
             raise TaskEnded(f"{self.name!r} is a source and has no queue; inject into one of its consumers")
-        self._inbox.inject(value, timeout_s)
+        return self._inbox
 
     def left_over(self) -> int:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
