@@ -80,7 +80,7 @@ def _mapping(values: dict[Any, Any], depth: int) -> str:
 
 def _fields(value: Any, kind: type, depth: int) -> str:
     own = _DICT.__get__(kind)
-    names = own.get("_fields") if tuple in _MRO.__get__(kind) else None
+    names = own.get("_fields") if any(each is tuple for each in _MRO.__get__(kind)) else None
     if type(names) is tuple and all(type(name) is str for name in names):
         pairs = list(zip(names, tuple.__iter__(value), strict=False))
     elif type(fields := own.get("__dataclass_fields__")) is dict and all(type(name) is str for name in fields):
