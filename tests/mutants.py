@@ -81,6 +81,8 @@ PUT_AFTER_A_SWITCH = f"self.wait_room()\n        {SWITCH}\n        self.items.ap
 KEYED = "items.append((key, value))\n            if "
 IN_TURN = "items.append(value)\n        if "
 CAST = "items.append(value)\n            if "
+READS = "capacity = self.capacity\n"
+READS_EARLY = f"{READS}            {SWITCH}\n"
 AGAIN = "return send if self._only is None else self._append(self._only)"
 HELD_BACK = "self.held_back = True\n"
 HELD_BACK_AFTER_A_SWITCH = f"{SWITCH}\n                {HELD_BACK}"
@@ -88,6 +90,8 @@ LOOK_AND_PARK = "if not self.has_room():\n                    self.writer.park("
 ARRIVE = "self.ended.append(signal)\n        return len(self.ended) == self.producers"
 WORK = "            self._work()\n"
 EARLY_STOP = "            self._router.end(StopSignal(self.name, 'completed'))\n"
+SAYS_WHERE = "self._parked_on = lock  #"
+SAYS_WHERE_LATE = f"{SWITCH}\n        {SAYS_WHERE}"
 PARK = "if not self.cancelled:\n            lock.acquire()"
 LOOK = "all(gate.stands_still() for gate in gates)"
 LOOK_TWICE = f"{LOOK}\n        and {LOOK}"
@@ -125,7 +129,12 @@ MUTANTS: Final = (
         (Change(LANE, PUT, PUT_AFTER_A_SWITCH), Change(INBOX, "else lane.claim + 1", "else lane.claim")),
         (BORROW,),
     ),
-    one("capacity not looked at again behind a claim", LANE, "if capacity == self.capacity:", "if True:", BORROW),
+    Mutant(
+        "capacity not looked at again behind a claim (switch)",
+        (Change(LANE, READS, READS_EARLY), Change(LANE, "if capacity == self.capacity:", "if True:")),
+        (BORROW,),
+    ),
+    one("(that switch alone, before a claim)", LANE, READS, READS_EARLY, BORROW, harmless=True),
     one("claim never given back", ROUTER, "self._only.claim = 0", "pass", UNUSED_ROOM),
     one("borrowed room never given back", INBOX, "                self._give_back()", "                pass", RETURNED),
     # ── wake-ups ──
@@ -183,7 +192,14 @@ MUTANTS: Final = (
     one("task not joined", LOCAL, "self._thread.join(timeout_s)", "return True", CLOSE),
     # ── cancel ──
     one("cancel does not ring", GATE, "            ring(lock)", "            pass", CANCEL_PUT, CANCEL_IDLE),
-    one("no look at cancelled before parking", GATE, PARK, PARK.replace("not self.cancelled", "True"), CANCEL_IDLE),
+    Mutant(
+        "no look at cancelled before parking (with a switch)",
+        (Change(GATE, SAYS_WHERE, SAYS_WHERE_LATE), Change(GATE, PARK, PARK.replace("not self.cancelled", "True"))),
+        (CANCEL_PUT, CANCEL_IDLE),
+    ),
+    one(
+        "(that switch alone, before parking)", GATE, SAYS_WHERE, SAYS_WHERE_LATE, CANCEL_PUT, CANCEL_IDLE, harmless=True
+    ),
     one("cancel does not wake a waiting hand", BASE, "self._inbox.refuse_hand()", "pass", CANCEL_HAND),
     # ── failure ──
     one("swallowed error", BASE, "packet = self._failed_on()", 'ending, error = "completed", None', FAILURE),
@@ -265,7 +281,7 @@ def try_mutant(mutant: Mutant, frozen: Path) -> bool:
     well = green is mutant.harmless
     told = red or ("nothing, as it should be" if mutant.harmless else "nothing")
     verdict = "ok" if well else "SURVIVED" if green else "NOT GREEN"
-    print(f"{verdict:9} {mutant.bug:50} {where:48} {time.monotonic() - began_s:4.0f} s  {told}", flush=True)
+    print(f"{verdict:9} {mutant.bug:52} {where:48} {time.monotonic() - began_s:4.0f} s  {told}", flush=True)
     return well
 
 
@@ -300,7 +316,7 @@ def main(words: list[str]) -> int:
             print(f"NOT GREEN without any bug: {red}")
             return 1
         print(f"ok        without any bug, all tests named below are green ({time.monotonic() - began_s:.0f} s)")
-        print(f"{'':9} {'bug':50} {'where in runtime/':48} {'time':>6}  caught by", flush=True)
+        print(f"{'':9} {'bug':52} {'where in runtime/':48} {'time':>6}  caught by", flush=True)
         failed = [mutant.bug for mutant in mutants if not try_mutant(mutant, frozen)]
     print(f"{len(mutants) - len(failed)} of {len(mutants)} as they should be, {time.monotonic() - began_s:.0f} s")
     return 1 if failed else 0

@@ -53,12 +53,12 @@ class Inbox:
         "_alarm",
         "_borrowed",
         "_hand_room",
-        "_hand_waits",
         "_open",
         "asleep",
         "capacity",
         "gate",
         "hand",
+        "hand_waits",
         "lanes",
     )
 
@@ -74,7 +74,7 @@ class Inbox:
         # Guards the hand's lane (its items and signal as seen by writers), and all that is borrowed.
         self._hand_room = threading.Condition(threading.Lock())
         self._borrowed: list[Lane] = []
-        self._hand_waits = 0  # how many threads wait for room for the hand
+        self.hand_waits = 0  # how many threads wait for room for the hand
 
     def __len__(self) -> int:
         return sum([len(lane.items) for lane in self.lanes])
@@ -135,8 +135,8 @@ class Inbox:
         if lane is self.hand:
             with self._hand_room:
                 self._give_back()
-        if self._hand_waits:
-            self._notify_hand()
+        if self.hand_waits:
+            self.notify_hand()
 
     def let_in(self) -> None:
         """Wake every writer that is held back and has room. (Low water is for a reader at work.)"""
@@ -147,8 +147,8 @@ class Inbox:
     def retire(self, lane: Lane) -> None:
         """Look at `lane` no more: its stop signal has been taken."""
         self._open = [each for each in self._open if each is not lane]
-        if self._hand_waits:
-            self._notify_hand()
+        if self.hand_waits:
+            self.notify_hand()
 
     # ── the hand ──
 
@@ -159,7 +159,7 @@ class Inbox:
     def _wait_for_room(self, timeout_s: float | None) -> None:
         """Hand: wait until there seems to be room. Raises `TaskEnded`, `QueueFull`."""
         with self._hand_room:
-            self._hand_waits += 1  # before room is looked for: the reader deletes first and reads this then
+            self.hand_waits += 1  # before room is looked for: the reader deletes first and reads this then
             try:
                 if not self._hand_room.wait_for(self._admits, timeout_s):
                     raise QueueFull(
@@ -168,7 +168,7 @@ class Inbox:
                     )
                 self._give_back()
             finally:
-                self._hand_waits -= 1
+                self.hand_waits -= 1
 
     def _accept(self, item: Any) -> None:
         """Take an item of the hand for which there is room. Under the lock."""
@@ -198,11 +198,8 @@ class Inbox:
                 self.wake()
         return True
 
-    def refuse_hand(self) -> None:
-        """Wake whoever waits to put something in, because the task is cancelled."""
-        self._notify_hand()
-
-    def _notify_hand(self) -> None:
+    def notify_hand(self) -> None:
+        """Wake whoever waits to put something in: there may be room, or the task is cancelled."""
         with self._hand_room:
             self._hand_room.notify_all()
 

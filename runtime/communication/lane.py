@@ -101,9 +101,8 @@ class Lane:
         self.writer: Waiter = NoWaiter()
         self.held_back = False
         self.low = capacity // 4  # how short the lane must be before a reader at work lets its writer in
-        self.widest = (
-            capacity - capacity // 4
-        )  # the most that a writer claims at once; the hand must find some room too
+        # The most that a writer claims at once: the hand must find some room, too.
+        self.widest = max(1, capacity - max(1, capacity // 8))
         self.claim = 0  # how many packets the writer may yet append without looking at the room again
         self.taken = 0  # packets that have left, by the reader
         self.refused = 0  # packets made but not accepted because of a cancel, by the writer

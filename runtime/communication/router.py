@@ -28,8 +28,12 @@ class Router:
         edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
         self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
-        sends = [self._edge(output, lanes) for output, lanes in zip(outputs, edges, strict=True)]
-        self.send: Send = sends[0] if len(sends) == 1 else _to_all(sends)
+        self.send: Send
+        if len(edges) != 1 and all(_to_every_lane(output, lanes) for output, lanes in zip(outputs, edges, strict=True)):
+            self.send = _broadcast(self.lanes)
+        else:
+            sends = [self._edge(output, lanes) for output, lanes in zip(outputs, edges, strict=True)]
+            self.send = sends[0] if len(sends) == 1 else _to_all(sends)
         self._only = self.lanes[0] if len(self.lanes) == 1 and outputs[0].key is None else None
 
     def window(self, count: int) -> tuple[Send, int]:
@@ -50,8 +54,11 @@ class Router:
 
     def close_window(self) -> None:
         """Give back what the window claimed and did not use."""
-        if self._only is not None:
-            self._only.claim = 0
+        lane = self._only
+        if lane is not None:
+            lane.claim = 0
+            if lane.inbox.hand_waits:
+                lane.inbox.notify_hand()
 
     def wake_readers(self) -> None:
         """Ring for everyone who sleeps while something waits in its lane."""
@@ -112,6 +119,10 @@ class Router:
                 inbox.wake()
 
         return send
+
+
+def _to_every_lane(output: Output, lanes: list[Lane]) -> bool:
+    return output.key is None and (len(lanes) == 1 or output.strategy == "broadcast")
 
 
 def _in_turn(lanes: list[Lane]) -> Send:

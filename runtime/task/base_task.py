@@ -220,7 +220,7 @@ class BaseTask:
         self.gate.cancel()
         self.ctx.stopping.set()
         if self._inbox is not None:
-            self._inbox.refuse_hand()
+            self._inbox.notify_hand()
 
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end. Returns at once; what is queued is still worked."""

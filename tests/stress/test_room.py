@@ -18,7 +18,7 @@ from tests.stress.test_hand import hand
 
 
 def borrow_against_put(rng: Random) -> None:
-    counts = [rng.randrange(5, 30) for _ in range(rng.randint(1, 3))]
+    counts = [rng.randrange(5, 40) for _ in range(rng.randint(1, 3))]
     capacity = rng.choice((1, 2, 3, 5, 8, 12, 16, 24, 40))
     bound = max(capacity, len(counts) + 1)
     hands: list[list[Packet]] = [[] for _ in range(rng.randint(1, 2))]
@@ -36,7 +36,8 @@ def borrow_against_put(rng: Random) -> None:
         return packet
 
     session = Session(capacity=capacity)
-    streams: list[Any] = [session.source(partial(numbers, i + 1, n)) for i, n in enumerate(counts)]
+    pause = rng.choice((0, 2))  # in the middle of a window
+    streams: list[Any] = [session.source(partial(numbers, i + 1, n, pause)) for i, n in enumerate(counts)]
     if rng.random() < 0.3:  # not in windows, but one by one
         streams = [stream.flat_map(lambda packet: (packet,)) for stream in streams]
     streams[0].union(*streams[1:]).map(look, name="look").sink(got.append)
