@@ -173,7 +173,9 @@ class Session:
         with _named_lock:
             if _named.get(self.name) is self:
                 del _named[self.name]
-        if (dispatcher := self._dispatcher) is None:
+        with self._lock:  # a start that is under way comes to its end first
+            dispatcher = self._dispatcher
+        if dispatcher is None:
             self.cancel()
             return
         already = dispatcher.outcome is not None
