@@ -37,6 +37,7 @@ INJECT_END = (
 )
 BORROW = "stress/test_room.py::test_borrowed_room_never_makes_a_queue_longer_while_producers_run"
 UNUSED_ROOM = "stress/test_room.py::test_an_empty_queue_has_room_for_the_hand_when_nobody_moves"
+WAITING_HAND = "stress/test_room.py::test_a_waiting_hand_gets_the_room_that_a_producer_claimed_and_did_not_use"
 RETURNED = "stress/test_room.py::test_what_the_hand_has_borrowed_comes_back"
 BRIM = "stress/test_room.py::test_queues_fill_to_the_brim_behind_a_consumer_that_is_stuck"
 CANCEL_PUT = "stress/test_ending.py::test_cancel_against_put_loses_count_of_nothing"
@@ -135,8 +136,11 @@ MUTANTS: Final = (
         (BORROW,),
     ),
     one("(that switch alone, before a claim)", LANE, READS, READS_EARLY, BORROW, harmless=True),
-    one("claim never given back", ROUTER, "self._only.claim = 0", "pass", UNUSED_ROOM),
-    one("borrowed room never given back", INBOX, "                self._give_back()", "                pass", RETURNED),
+    one("claim never given back", ROUTER, "lane.claim = 0", "pass", UNUSED_ROOM),
+    one(
+        "claim given back behind a waiting hand's back", ROUTER, "if lane.inbox.hand_waits:", "if False:", WAITING_HAND
+    ),
+    one("borrowed room never given back", INBOX, "if lane is self.hand:", "if False:", RETURNED),
     # ── wake-ups ──
     one("lost wake-up: put does not ring", LANE, PUT_RINGS, PUT_RINGS.replace("self.inbox.asleep", "False"), SLEEPERS),
     one("lost wake-up: a keyed edge does not ring", ROUTER, KEYED, f"{KEYED}False and ", f"{SLEEPERS}[hash]"),
@@ -200,7 +204,7 @@ MUTANTS: Final = (
     one(
         "(that switch alone, before parking)", GATE, SAYS_WHERE, SAYS_WHERE_LATE, CANCEL_PUT, CANCEL_IDLE, harmless=True
     ),
-    one("cancel does not wake a waiting hand", BASE, "self._inbox.refuse_hand()", "pass", CANCEL_HAND),
+    one("cancel does not wake a waiting hand", BASE, "self._inbox.notify_hand()", "pass", CANCEL_HAND),
     # ── failure ──
     one("swallowed error", BASE, "packet = self._failed_on()", 'ending, error = "completed", None', FAILURE),
     one("failure does not cancel the others", DISPATCHER, "elif first_failure:", "elif False:", FAILURE),

@@ -139,15 +139,18 @@ def test_an_error_outside_of_packets_fails_the_job_and_names_no_packet(
     assert caught.value.packet is runtime.NO_PACKET
 
 
-@every_error
+@pytest.mark.parametrize(
+    "error",
+    [
+        error for error in ERRORS if not isinstance(error, StopIteration)
+    ],  # with which an iterator says that it has ended
+    ids=lambda error: type(error).__name__,
+)
 @pytest.mark.parametrize("after", [0, 1, 50])
 @pytest.mark.parametrize("form", ["callable", "iterator", "function"])
 def test_an_error_of_a_source_fails_the_job(
     make_session: MakeSession, error: BaseException, after: int, form: str
 ) -> None:
-    if isinstance(error, StopIteration):
-        pytest.skip("this is how an iterator says that it has ended")
-
     class Numbers:
         def __init__(self) -> None:
             self.left = after
