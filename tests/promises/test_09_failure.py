@@ -143,7 +143,7 @@ def test_an_error_outside_of_packets_fails_the_job_and_names_no_packet(
     "error",
     [
         error for error in ERRORS if not isinstance(error, StopIteration)
-    ],  # with which an iterator says that it has ended
+    ],  # which says that an iterator has ended
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("after", [0, 1, 50])
