@@ -85,6 +85,8 @@ CAST = "items.append(value)\n            if "
 READS = "capacity = self.capacity\n"
 READS_EARLY = f"{READS}            {SWITCH}\n"
 AGAIN = "return send if self._only is None else self._append(self._only)"
+ASLEEP = "self.asleep = True\n"
+ASLEEP_LATE = f"{SWITCH}\n            {ASLEEP}"
 HELD_BACK = "self.held_back = True\n"
 HELD_BACK_AFTER_A_SWITCH = f"{SWITCH}\n                {HELD_BACK}"
 LOOK_AND_PARK = "if not self.has_room():\n                    self.writer.park("
@@ -163,7 +165,12 @@ MUTANTS: Final = (
         SHORT,
         SLEEPERS,
     ),
-    one("no second look before sleep", INBOX, "if not self.ready():", "if True:", SHORT, SLEEPERS),
+    Mutant(
+        "no second look before sleep (with a switch)",
+        (Change(INBOX, ASLEEP, ASLEEP_LATE), Change(INBOX, "if not self.ready():", "if True:")),
+        (SHORT, SLEEPERS),
+    ),
+    one("(that switch alone, before sleep)", INBOX, ASLEEP, ASLEEP_LATE, SHORT, SLEEPERS, harmless=True),
     one("sleeper does not ask writers to look up", INBOX, "lane.writer.look_up = True", "pass", SLEEPER),
     one("look_up cleared without a ring", BASE, "self._router.wake_readers()", "pass", SLEEPER),
     one("window goes on without falling back to put", ROUTER, AGAIN, "return send", SLEEPER),
