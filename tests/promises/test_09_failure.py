@@ -141,9 +141,7 @@ def test_an_error_outside_of_packets_fails_the_job_and_names_no_packet(
 
 @pytest.mark.parametrize(
     "error",
-    [
-        error for error in ERRORS if not isinstance(error, StopIteration)
-    ],  # which says that an iterator has ended
+    [error for error in ERRORS if not isinstance(error, StopIteration)],  # which says that an iterator has ended
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("after", [0, 1, 50])
