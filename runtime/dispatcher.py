@@ -156,10 +156,10 @@ class Dispatcher:
 
     def settle(self, timeout_s: float | None) -> bool:
         """Wait until every task stands still. False: not within `timeout_s`."""
-        if self.outcome is not None:
-            return True
         self._refuse_own_tasks("settle")
-        return self.backend.settle(self.tasks.values(), timeout_s)
+        with self._lock:  # after the end, those that are about to stand still; some may be stuck, or never have begun
+            names = list(self.tasks) if self.outcome is None else list(self._order)
+        return self.backend.settle([self.tasks[name] for name in names], timeout_s)
 
     # ── what tasks report ──
 

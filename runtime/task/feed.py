@@ -72,9 +72,10 @@ class LaneFeed:
 
     def take(self, count: int) -> Iterator[Any] | None:
         """Copy the fronts of lanes; a single packet leaves at once: what is in work does not wait."""
+        if self._take_signal():  # before any packet: a lane that never runs dry must not hide the end of another
+            return None
         batch, self._parts = self.inbox.gather(count)
         if not batch:
-            self._take_signal()
             return None
         self._batch, self._here = batch, len(batch)
         self._rest = iter(batch)
@@ -127,20 +128,21 @@ class LaneFeed:
         """Close the hand's lane; of an input, that is the end."""
         self.inbox.end_hand(how)
 
-    def _take_signal(self) -> None:
+    def _take_signal(self) -> bool:
         lane = self.inbox.ended_lane()
         if lane is None or lane.signal is None:
-            return
+            return False
         signal = lane.signal
         self.inbox.retire(lane)
         if lane.producer == HAND:  # it closes last: behind all producers, or as an input's only one
             self.ending = signal.how if not self.barrier.producers else self.barrier.ending
-            return
+            return True
         complete = self.barrier.arrive(signal)
         self._arrived(f"{len(self.barrier.ended)} of {self.barrier.producers}", signal)
         if complete and self.inbox.end_hand("completed") and not self.inbox.hand.items:
             self.inbox.retire(self.inbox.hand)
             self.ending = self.barrier.ending
+        return True
 
 
 class SourceFeed:
