@@ -13,9 +13,10 @@ from __future__ import annotations
 import threading
 from _thread import LockType
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import Final
 
-from runtime.communication.lane import ring
+from runtime.communication.lane import parked_lock, ring
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
 
@@ -76,20 +77,28 @@ class Gate:
             raise Cancelled
         return want
 
-    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState) -> None:
-        """Task: wait until somebody rings `lock`. Raises Cancelled."""
+    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
+        """Task: wait until somebody rings `lock`, or for `timeout_s` (-1: without limit). Raises Cancelled."""
         before = self.doing
         self.before_wait()
         self._ready = ready
         self._parked_on = lock  # said before `cancelled` is read; cancel() does the two the other way round
         self.say(why)
         if not self.cancelled:
-            lock.acquire()
+            lock.acquire(True, timeout_s)
         self.passes += 1
         self._parked_on = None
         self.doing = before
         if self.cancelled:
             raise Cancelled
+
+    def sleep(self, seconds: float) -> None:
+        """Task: wait for `seconds`; time alone ends it, or cancel. Raises Cancelled."""
+        self.park(parked_lock(), _never, "backing off", seconds)
+
+    def clock(self) -> float:
+        """Seconds since some moment, of the time that `sleep` counts in."""
+        return monotonic()
 
     def say(self, doing: TaskState) -> None:
         """Task: tell what it is doing now."""
