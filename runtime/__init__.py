@@ -1,6 +1,6 @@
-"""A dataflow runtime that a person can open up: tasks, queues, packets and stop signals, on threads."""
+"""A dataflow runtime that a person can open up: tasks, services, queues, packets and stop signals, on threads."""
 
-from runtime.context import TaskContext
+from runtime.context import ServiceContext, TaskContext
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Collected, Environment, KeyedStream, Stream
 from runtime.errors import (
@@ -15,21 +15,28 @@ from runtime.errors import (
     GraphFrozen,
     GraphInvalid,
     InputOpen,
+    LostReply,
     NotCopyable,
     NotStarted,
     QueueFull,
     QueueUnreachable,
+    ServiceFailed,
+    ServiceLoop,
+    ServiceStopped,
+    ServiceTimeout,
     SourceSpent,
     TaskEnded,
     TaskFailed,
     UnconsumedStream,
     UnknownName,
     UnstableKey,
+    WrongArguments,
 )
-from runtime.facts import Event, LaneFacts, Outcome, Snapshot, TaskFacts
+from runtime.facts import Event, LaneFacts, Outcome, ServiceFacts, Snapshot, TaskFacts
 from runtime.graph import ExecutionGraph
 from runtime.job_manager import JobManager
 from runtime.operators import Function, SourceFunction
+from runtime.service.invocation import Invocation
 from runtime.session import Session
 
 __all__ = [
@@ -50,14 +57,22 @@ __all__ = [
     "GraphFrozen",
     "GraphInvalid",
     "InputOpen",
+    "Invocation",
     "JobManager",
     "KeyedStream",
     "LaneFacts",
+    "LostReply",
     "NotCopyable",
     "NotStarted",
     "Outcome",
     "QueueFull",
     "QueueUnreachable",
+    "ServiceContext",
+    "ServiceFacts",
+    "ServiceFailed",
+    "ServiceLoop",
+    "ServiceStopped",
+    "ServiceTimeout",
     "Session",
     "Snapshot",
     "SourceFunction",
@@ -70,4 +85,5 @@ __all__ = [
     "UnconsumedStream",
     "UnknownName",
     "UnstableKey",
+    "WrongArguments",
 ]

@@ -9,17 +9,18 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any, Final, Literal, Protocol
 
 from runtime.communication.lane import StopSignal
 from runtime.errors import CommandRefused, TaskFailed, failure_text
-from runtime.factory import Backend, TaskFactory, TaskHandle
+from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
 from runtime.graph.validation import END_KINDS, START_KINDS
-from runtime.task.base_task import TaskReport
+from runtime.service.invocation import Interceptor
+from runtime.task.report import TaskReport
 
 MAX_EVENTS: Final = 10_000
 _GIVE_UP_S: Final = 5.0  # how long a start that failed waits for what it had started
@@ -39,14 +40,16 @@ class Dispatcher:
     def __init__(self, graph: ExecutionGraph, backend: Backend, listener: JobListener) -> None:
         self.graph, self.backend = graph, backend
         self.tasks: dict[str, TaskHandle] = {}
-        self.services: dict[str, TaskHandle] = {}
+        self.services: dict[str, ServiceHandle] = {}
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self.outcome: Outcome | None = None
         self._listener = listener
         self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
         # Guards all below, and who is the one to complete the run.
         self._lock = threading.Lock()
-        self._running = {node.name for node in graph.nodes}
+        self._running = {node.name for node in graph.nodes} | {node.name for node in graph.service_nodes}
+        self._tasks_left = len(graph.nodes)
+        self._cancelled = False
         self._order: list[str] = []
         self._endings: set[Ending] = set()
         self._failure: TaskReport | None = None
@@ -61,6 +64,9 @@ class Dispatcher:
 
     def submit(self) -> None:
         """Make every service and task. Raises `GraphInvalid`; then nothing has been taken."""
+        services = ServiceTaskFactory(self.graph, self.backend, self)
+        for service in self.graph.service_nodes:
+            self.services[service.name] = services.create_service_task(service)
         factory = TaskFactory(self.graph, self.backend, self)
         for node in self.graph.nodes:
             self.tasks[node.name] = factory.create_task(node)
@@ -68,33 +74,47 @@ class Dispatcher:
     def start(self) -> None:
         """Start services, then tasks, consumers before their producers."""
         self._began_s = self.backend.clock()
-        self._note("start", None, f"started, {len(self.tasks)} tasks")
+        served = f", {len(self.services)} services" if self.services else ""
+        self._note("start", None, f"started, {len(self.tasks)} tasks{served}")
         layers = self.graph.layers
         try:
+            for service in self.services.values():
+                service.start()
             for handle in sorted(self.tasks.values(), key=lambda handle: -layers[self._operator_of[handle.name].name]):
                 handle.start()
+            self.backend.begin()
         except BaseException:  # no more threads, or an interrupt: half a graph would wait for the other half for ever
             self.cleanup(_GIVE_UP_S)
             raise
-        if not self.tasks:
+        if not self._running:
             self._complete(())
 
     def stop(self) -> None:
         """Stop with drain: sources and inputs end, what is under way is still processed. Returns at once."""
         with self._lock:
             first, self._draining = not self._draining and self.outcome is None, True
+            only_services = not self._tasks_left
         if first:
             self._note("command", None, "stop: sources end, what is under way is processed")
         for name, handle in self.tasks.items():
             if self._operator_of[name].kind in START_KINDS:
                 handle.end_input("stopped")
+        if only_services:
+            self._end_services()
 
     def cancel(self, why: str = "cancel: what is queued is dropped") -> None:
         """Wake and end every task behind the packet in work. Returns at once."""
         if self.outcome is None:
             self._note("command", None, why)
+        with self._lock:
+            self._cancelled = True
+            only_services = not self._tasks_left
         for handle in self.tasks.values():
             handle.cancel()
+        if self.services:
+            self.backend.refuse_calls()
+        if only_services:
+            self._end_services()
 
     def wait(self, timeout_s: float | None = None) -> Outcome:
         """Wait for the end of the run. Raises `TimeoutError`, `CommandRefused` in a task, `TaskFailed` if one did."""
@@ -103,7 +123,7 @@ class Dispatcher:
         if outcome is None:
             running = ", ".join(sorted(self._running))
             raise TimeoutError(f"the job still runs after {timeout_s} s ({running}); it goes on")
-        self.backend.wait([handle for name, handle in self.tasks.items() if name not in outcome.abandoned], None)
+        self.backend.wait([handle for handle in self._handles() if handle.name not in outcome.abandoned], None)
         if (failure := self._failure) is not None and failure.error is not None:
             raise TaskFailed(failure.task, failure.packet, failure.error, outcome) from failure.error
         return outcome
@@ -122,13 +142,13 @@ class Dispatcher:
         self._refuse_own_tasks("close")
         if self.outcome is None:
             self.cancel("close: what is queued is dropped")
-            stuck = self.backend.wait(self.tasks.values(), timeout_s)
+            stuck = self._wait_for_all(timeout_s)
             with self._lock:
                 stuck = tuple(name for name in stuck if name in self._running)
             self._complete(stuck)
         assert self.outcome is not None
         self.backend.wait(
-            [handle for name, handle in self.tasks.items() if name not in self.outcome.abandoned], timeout_s
+            [handle for handle in self._handles() if handle.name not in self.outcome.abandoned], timeout_s
         )
         self.backend.close()
         return self.outcome.abandoned
@@ -141,6 +161,11 @@ class Dispatcher:
                 return
         callback()
 
+    def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
+        """From now on, every request goes through these, the first one outermost."""
+        for service in self.services.values():
+            service.intercept(interceptors)
+
     # ── facts ──
 
     @property
@@ -152,14 +177,20 @@ class Dispatcher:
 
     def snapshot(self) -> Snapshot:
         """Every task as it stands now."""
-        return Snapshot(self.state, self.backend.observe(tuple(self.tasks.values())), tuple(self._order))
+        return Snapshot(
+            self.state,
+            self.backend.observe(tuple(self.tasks.values())),
+            tuple(self._order),
+            {name: service.facts() for name, service in self.services.items()},
+        )
 
     def settle(self, timeout_s: float | None) -> bool:
         """Wait until every task stands still. False: not within `timeout_s`."""
         self._refuse_own_tasks("settle")
         with self._lock:  # after the end, those that are about to stand still; some may be stuck, or never have begun
-            names = list(self.tasks) if self.outcome is None else list(self._order)
-        return self.backend.settle([self.tasks[name] for name in names], timeout_s)
+            names = [*self.tasks, *self.services] if self.outcome is None else list(self._order)
+        handles = {handle.name: handle for handle in self._handles()}
+        return self.backend.settle([handles[name] for name in names], timeout_s)
 
     # ── what tasks report ──
 
@@ -182,12 +213,16 @@ class Dispatcher:
         """A task has logged a warning."""
         self._note("warning", task, message)
 
+    def late_reply(self, service: str, text: str) -> None:
+        """A service's reply came after its call had ended, and was dropped."""
+        self._note("late reply", service, text)
+
     def signal_arrived(self, task: str, count: str, signal: StopSignal) -> None:
         """A task has received a producer's stop signal."""
         self._note("stop signal", task, f"received {signal.how} from {signal.producer}: {count}")
 
     def task_ended(self, report: TaskReport) -> None:
-        """A task has ended; the last one completes the run, the first that failed cancels it."""
+        """A task or service has ended; the last one completes the run, the first that failed cancels it."""
         with self._lock:
             if self.outcome is not None:  # it was abandoned, and comes to its end long after
                 return
@@ -199,22 +234,26 @@ class Dispatcher:
             if first_failure:
                 self._failure = report
             last = not self._running
+            last_task = report.task in self.tasks and not self._one_task_less()
         if report.error is None:
             self._note("end", report.task, report.ending)
         else:
             self._note("error", report.task, failure_text(report.packet, report.error))
         if last:
             self._complete(())
-        elif first_failure:
+            return
+        if first_failure:
             self.cancel(f"{report.task} failed: the job is cancelled")
+        if last_task:
+            self._end_services()
 
     # ── inside ──
 
     def _refuse_own_tasks(self, command: str) -> None:
-        for handle in self.tasks.values():
+        for handle in self._handles():
             if handle.is_current():
                 raise CommandRefused(
-                    f"{command}() was called by task {handle.name!r} of this job, which would wait for itself; "
+                    f"{command}() was called by {handle.name!r} of this job, which would wait for itself; "
                     "call it outside, or ask for the end with ctx.request_stop()"
                 )
 
@@ -228,6 +267,34 @@ class Dispatcher:
             if operator.kind in END_KINDS or any(edge.target in needed for edge in consumers):
                 needed.add(operator.name)
         return needed
+
+    def _handles(self) -> Iterable[Handle]:
+        yield from self.tasks.values()
+        yield from self.services.values()
+
+    def _one_task_less(self) -> int:
+        """Under the lock: how many tasks have not ended yet."""
+        self._tasks_left -= 1
+        return self._tasks_left
+
+    def _end_services(self) -> None:
+        """No task is left: let services end behind their last request, or, of a job that is cancelled, at once."""
+        with self._lock:
+            cancelled = self._cancelled or not self._endings <= {"completed", "stopped"}
+            how: Ending = "stopped" if self._draining else "completed"
+        if not cancelled:
+            self.backend.drain_services(how)
+            return
+        for service in self.services.values():
+            service.cancel()
+
+    def _wait_for_all(self, timeout_s: float) -> tuple[str, ...]:
+        """Wait for tasks, then for services, which are let go without the tasks that are stuck."""
+        began_s = monotonic()
+        stuck = self.backend.wait(self.tasks.values(), timeout_s)
+        for service in self.services.values():
+            service.cancel()
+        return stuck + self.backend.wait(self.services.values(), max(0.0, timeout_s - (monotonic() - began_s)))
 
     def _complete(self, abandoned: tuple[str, ...]) -> None:
         """Give the run its outcome, once, and wake everybody who waits for it."""

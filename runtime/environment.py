@@ -9,8 +9,8 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 from runtime.errors import DuplicateName, GraphFrozen, GraphInvalid
 from runtime.factory import require_platform
-from runtime.graph.execution_graph import Edge, ExecutionGraph, OperatorNode, Strategy
-from runtime.graph.validation import refuse_async, validate_operator
+from runtime.graph.execution_graph import Edge, ExecutionGraph, OperatorNode, ServiceNode, Strategy
+from runtime.graph.validation import refuse_async, validate_operator, validate_service
 from runtime.operators import NO_INITIAL, Function, SourceFunction
 from runtime.preview import preview
 
@@ -38,6 +38,7 @@ class Environment:
         self.collected: list[Collected[Any]] = []
         self._operators: dict[str, OperatorNode] = {}
         self._edges: list[Edge] = []
+        self._services: dict[str, ServiceNode] = {}
 
     def source(
         self,
@@ -69,6 +70,19 @@ class Environment:
         """A stream of what is put in by hand, until it is ended or the job is stopped."""
         return Stream(self, (_End(self.add("input", None, [], name=name, capacity=capacity).name),))
 
+    def service(self, name: str, make: Callable[[], Any], *, concurrency: int = 1, capacity: int | None = None) -> None:
+        """A service `name`: the object that `make` (a class, or any function without arguments) returns in each run.
+
+        Its public methods can be called from functions, other services and outside; they run on `concurrency` threads
+        of its own, so with more than one it must be thread-safe. If it has `setup()` and `close()`, they are called
+        before the first request and behind the last. Raises `GraphInvalid`, `GraphFrozen`.
+        """
+        self._refuse_frozen()
+        node = ServiceNode(name, make, concurrency, self.capacity if capacity is None else capacity)
+        validate_service(node)
+        self._refuse_taken(name)
+        self._services[name] = node
+
     def add(
         self,
         kind: str,
@@ -82,12 +96,9 @@ class Environment:
         options: Mapping[str, Any] | None = None,
     ) -> OperatorNode:
         """Add an operator of any registered kind, fed by `ends`. Raises `GraphFrozen`, `GraphInvalid`."""
-        if self.frozen:
-            raise GraphFrozen(f"{self.name!r} has been started, so its graph cannot change; call reset() first")
-        if name is not None and name in self._operators:
-            raise DuplicateName(
-                f"there is an operator {name!r} already ({self._operators[name].kind}); choose another name="
-            )
+        self._refuse_frozen()
+        if name is not None:
+            self._refuse_taken(name)
         if isinstance(function, type) and issubclass(function, Function):
             raise GraphInvalid(f"{function.__name__} is a class; give {kind} an object of it: {function.__name__}(…)")
         if kind not in ("source", "input", "take") and not isinstance(function, Function) and not callable(function):
@@ -108,11 +119,24 @@ class Environment:
 
     def graph(self) -> ExecutionGraph:
         """What has been written so far, neither validated nor compiled."""
-        return ExecutionGraph(self.name, tuple(self._operators.values()), tuple(self._edges))
+        services = tuple(self._services.values())
+        return ExecutionGraph(self.name, tuple(self._operators.values()), tuple(self._edges), service_nodes=services)
+
+    def _refuse_frozen(self) -> None:
+        if self.frozen:
+            raise GraphFrozen(f"{self.name!r} has been started, so its graph cannot change; call reset() first")
+
+    def _refuse_taken(self, name: str) -> None:
+        if name in self._services:
+            raise DuplicateName(f"there is a service {name!r} already; choose another name")
+        if name in self._operators:
+            raise DuplicateName(
+                f"there is an operator {name!r} already ({self._operators[name].kind}); choose another name="
+            )
 
     def _free_name(self, kind: str) -> str:
         number, name = 1, kind
-        while name in self._operators:
+        while name in self._operators or name in self._services:
             number += 1
             name = f"{kind}-{number}"
         return name

@@ -2,7 +2,7 @@
 
     DataflowError
     ├── GraphInvalid               refused before anything runs (also a ValueError)
-    │   ├── UnknownName            no such task, operator, input or platform (also a LookupError)
+    │   ├── UnknownName            no such task, operator, input, service, method or platform (also a LookupError)
     │   ├── DuplicateName          a name is taken
     │   ├── UnconsumedStream       a stream that nobody consumes
     │   ├── CyclicGraph            the graph feeds itself
@@ -14,7 +14,12 @@
     │   ├── NotStarted
     │   ├── AlreadyStarted
     │   ├── TaskEnded              nothing can be given to this task any more
-    │   └── InputOpen              a `with` block ended while an input was still open
+    │   ├── InputOpen              a `with` block ended while an input was still open
+    │   └── ServiceStopped         the service has stopped, or stopped while the call waited
+    ├── ServiceTimeout             a call has not been answered in time (also a TimeoutError)
+    ├── ServiceLoop                a call would wait for itself
+    ├── WrongArguments             a service's method does not take these arguments (also a TypeError)
+    ├── ServiceFailed              a service raised something that is no `Exception`; it is the `__cause__`
     ├── QueueFull                  the lane of the hand has no room
     ├── QueueUnreachable           the queue lives in another process, or has been released
     ├── UnstableKey                a key without a digest that is the same in every process (also a TypeError)
@@ -98,6 +103,30 @@ class TaskEnded(CommandRefused):
 
 class InputOpen(CommandRefused):
     """A `with` block was left while an input was open: nobody could have fed it any more."""
+
+
+class ServiceStopped(CommandRefused):
+    """The service has stopped with its job, before the call or while it waited. The call was not answered."""
+
+
+class ServiceTimeout(DataflowError, TimeoutError):
+    """A call was not answered in time. A request that had not begun will not be executed."""
+
+
+class ServiceLoop(DataflowError):
+    """A service was called by somebody who is waited for by that very service."""
+
+
+class WrongArguments(DataflowError, TypeError):
+    """A service's method cannot be called with these arguments; it has not been called."""
+
+
+class ServiceFailed(DataflowError):
+    """A service raised SystemExit or the like, which must not end its caller. The original is the `__cause__`."""
+
+
+class LostReply(Exception):
+    """Raised by an interceptor to let a reply vanish: the call then ends by its timeout. See `runtime.testing`."""
 
 
 class QueueFull(DataflowError):

@@ -74,6 +74,47 @@ class TaskFacts(NamedTuple):
         return f"{self.name}: {', '.join(parts)}"
 
 
+class ServiceFacts(NamedTuple):
+    """One service at one moment.
+
+    `depth` counts the requests that wait, `working` those being executed by the service's `concurrency` threads. Each
+    of the `received` calls ends as one of `results`, `errors`, `timeouts` or `stopped` (with the job, or given up by
+    its caller), or is still open. `late` replies came after the end of their call, `lost` ones vanished in an
+    interceptor.
+    """
+
+    name: str
+    state: TaskState
+    depth: int
+    capacity: int
+    concurrency: int
+    working: int
+    received: int
+    results: int
+    errors: int
+    timeouts: int
+    stopped: int
+    late: int
+    lost: int
+    ending: Ending | None
+
+    @property
+    def open(self) -> int:
+        """How many calls have not ended."""
+        return self.received - self.results - self.errors - self.timeouts - self.stopped
+
+    def __repr__(self) -> str:
+        parts = [
+            str(self.ending or self.state),
+            f"queue {self.depth:,} of {self.capacity:,}",
+            f"{self.received:,} calls",
+        ]
+        for what in ("errors", "timeouts", "stopped", "late", "lost"):
+            number = getattr(self, what)
+            parts += [f"{number:,} {what}"] if number else []
+        return f"{self.name}: {', '.join(parts)}"
+
+
 class TaskTable(Mapping[str, TaskFacts]):
     """The facts of some tasks by name, in graph order, and single columns of them, which may be cheaper to read."""
 
@@ -103,12 +144,13 @@ class NoTasks(TaskTable):
 class Snapshot:
     """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`.
 
-    `order` names the tasks that have ended, in the order in which they did.
+    `order` names the tasks and services that have ended, in the order in which they did.
     """
 
     state: JobState
     tasks: TaskTable
     order: tuple[str, ...] = ()
+    services: Mapping[str, ServiceFacts] = field(default_factory=dict)
 
     def __getitem__(self, task: str) -> TaskFacts:
         return self.tasks[task]
@@ -171,7 +213,7 @@ class Event:
     `at_s` is seconds since the job was started, by the backend's clock; it is left out of the text, which is stable.
     """
 
-    kind: Literal["start", "stop signal", "end", "error", "warning", "command"]
+    kind: Literal["start", "stop signal", "end", "error", "warning", "command", "late reply"]
     task: str | None
     text: str
     at_s: float = field(default=0.0, compare=False)

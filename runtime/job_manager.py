@@ -22,7 +22,7 @@ class JobManager:
         self._spent: list[Iterator[Any]] = []
 
     def compile(self, backend: Backend) -> ExecutionGraph:
-        """The graph validated, its tasks named, each with the descriptor of its queue. Raises `GraphInvalid`."""
+        """The graph validated, its tasks named, everything with its queue's descriptor. Raises `GraphInvalid`."""
         written = self.environment.graph()
         validate(written)
         nodes = [
@@ -32,7 +32,11 @@ class JobManager:
             for operator in written.operators
             for index, task in enumerate(written.tasks(operator.name))
         ]
-        return replace(written, nodes=tuple(nodes))
+        services = [
+            replace(service, queue=backend.request_queue(service.name, service.capacity))
+            for service in written.service_nodes
+        ]
+        return replace(written, nodes=tuple(nodes), service_nodes=tuple(services))
 
     def submit(self) -> tuple[ExecutionGraph, Backend]:
         """Compile for a new run on the environment's platform. Raises `GraphInvalid`; the graph can then be mended."""

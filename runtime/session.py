@@ -7,19 +7,24 @@ import itertools
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
+from runtime.calling import Service, Services
+from runtime.communication.calls import HAND_CALLER, stopped
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment, Stream
-from runtime.errors import AlreadyStarted, InputOpen, NotStarted
+from runtime.errors import AlreadyStarted, InputOpen, NotStarted, QueueUnreachable
+from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
 from runtime.hand import Hand
 from runtime.job_manager import JobManager
 from runtime.operators import SourceFunction
+from runtime.proxy import DEFAULT_METHOD, ProxyManager
+from runtime.service.invocation import Interceptor
 from runtime.text import as_text
 
 T = TypeVar("T")
@@ -60,6 +65,8 @@ class Session:
         self._lock = threading.Lock()  # guards which run there is, and that commands which change it come one by one
         self._dispatcher: Dispatcher | None = None
         self._hand: Hand | None = None
+        self._proxies: ProxyManager | None = None
+        self._interceptors: tuple[Interceptor, ...] = ()
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
         if name is not None and _in_kernel():
             with _named_lock:
@@ -88,6 +95,20 @@ class Session:
         """A stream of what `send` puts in, until `end(name)` or `stop()`. Raises `GraphInvalid`, `GraphFrozen`."""
         return self._environment.input(name, capacity=capacity)
 
+    def service(
+        self, name: str, make: Callable[[], Any], *, concurrency: int = 1, capacity: int | None = None
+    ) -> Service:
+        """A service `name`: the object that `make` (a class, or any function without arguments) returns in each run.
+
+        Its public methods are called by `ctx.call_service(name, …)` from functions and other services and by
+        `session.call(name, …)` from outside, `process` if nothing else is said. They run on `concurrency` threads of
+        its own, so with more than one it must be thread-safe. If the object has `setup()` and `close()`, they are
+        called before the first request and behind the last; if it has no `ctx` it gets one, to call other services.
+        Raises `GraphInvalid`, `GraphFrozen`.
+        """
+        self._environment.service(name, make, concurrency=concurrency, capacity=capacity)
+        return self.services[name]
+
     @property
     def graph(self) -> ExecutionGraph:
         """The graph as it is written so far; of a run, the one that runs."""
@@ -115,6 +136,8 @@ class Session:
                 raise
             self._manager.job_starts()
             self._hand = Hand(graph, backend, dispatcher.tasks)
+            self._proxies = ProxyManager(HAND_CALLER, service_queues(graph))
+            dispatcher.intercept(self._interceptors)
             self._dispatcher, self._ended_new = dispatcher, None
             dispatcher.start()
 
@@ -196,7 +219,7 @@ class Session:
                 if self._dispatcher.outcome is None:
                     raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() before reset()")
                 self._dispatcher.cleanup(CLOSE_S)
-            self._dispatcher = self._hand = self._ended_new = None
+            self._dispatcher = self._hand = self._proxies = self._ended_new = None
             self._environment.frozen = False
 
     def __enter__(self) -> Self:
@@ -214,6 +237,8 @@ class Session:
                     raise InputOpen(
                         f"the block ended while an input was open, and nobody could end it; call {names} first"
                     )
+                if not dispatcher.tasks:  # services alone serve until they are stopped
+                    dispatcher.stop()
                 dispatcher.wait()
         finally:
             self.close()
@@ -238,6 +263,51 @@ class Session:
     def end(self, name: str) -> None:
         """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""
         self._running_hand().end(name)
+
+    def call(
+        self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any
+    ) -> Any:
+        """Call a method of a service from outside, and wait for what it returns, at most `timeout` seconds (None: 10).
+
+        Raises what the method raises, `ServiceTimeout`, `ServiceStopped`, `UnknownName`, `WrongArguments`,
+        `NotStarted`. An interrupt gives up the call, not the job.
+        """
+        return self._call(service, method, args, kwargs, timeout)
+
+    @property
+    def services(self) -> Services:
+        """The services by name: `session.services["clock"].now()`."""
+        return Services(tuple(node.name for node in self.graph.service_nodes), self._call)
+
+    def intercept(self, interceptor: Interceptor) -> Callable[[], None]:
+        """Let every request of every service go through `interceptor`, on the service's thread. Returns what ends it.
+
+        `interceptor(invocation)` returns the reply, mostly that of `invocation.proceed()`; it may look, measure, change
+        arguments and reply, raise, or wait. The first one is the outermost. May be called at any time.
+        """
+        with self._lock:
+            self._set_interceptors((*self._interceptors, interceptor))
+
+        def remove() -> None:
+            with self._lock:
+                self._set_interceptors(tuple(each for each in self._interceptors if each is not interceptor))
+
+        return remove
+
+    def _set_interceptors(self, interceptors: tuple[Interceptor, ...]) -> None:
+        self._interceptors = interceptors
+        if self._dispatcher is not None:
+            self._dispatcher.intercept(interceptors)
+
+    def _call(
+        self, service: str, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], timeout: float | None = None
+    ) -> Any:
+        if self._proxies is None:
+            raise self._not_started()
+        try:
+            return self._proxies.call_sync(service, (method, args, kwargs), timeout)
+        except QueueUnreachable:
+            raise stopped(service) from None
 
     def _running_hand(self) -> Hand:
         hand = self._hand

@@ -77,7 +77,7 @@ class _Holdings:
         threads = frozenset(threading.enumerate())
         known = {thread.ident for thread in threads}
         queues = {
-            number: f"queue {number} (fed by {', '.join(lane.producer for lane in queue.lanes)})"
+            number: f"queue {number} of {len(queue)} ({type(queue).__name__})"
             for number, queue in list(queue_descriptor._queues.items())
         }
         return cls(

@@ -10,7 +10,7 @@ import itertools
 import os
 import threading
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, Waiter
@@ -42,9 +42,35 @@ class QueueDescriptor(Protocol):
         """
 
 
-_queues: dict[int, Inbox] = {}  # what the local descriptors of this process stand for, until they are released
+_queues: dict[int, Any] = {}  # what the local descriptors of this process stand for, until they are released
 _queues_lock = threading.Lock()  # guards _queues
 _numbers = itertools.count(1)
+
+
+def keep_queue(queue: Any) -> int:
+    """Keep a queue of this process until `release_queue`; the number finds it again."""
+    with _queues_lock:
+        number = next(_numbers)
+        _queues[number] = queue
+        return number
+
+
+def kept_queue(number: int, process: int, owner: str) -> Any:
+    """The queue of this number. Raises `QueueUnreachable` in another process and when it has been released."""
+    with _queues_lock:
+        queue = _queues.get(number) if process == os.getpid() else None
+    if queue is None:
+        raise QueueUnreachable(
+            f"the queue of {owner!r} was made in process {process} and is not in this one, {os.getpid()}: "
+            "its job is over, or the task runs elsewhere and needs a backend whose queues reach it"
+        )
+    return queue
+
+
+def release_queue(number: int) -> None:
+    """Forget a queue; those who hold it may still use it."""
+    with _queues_lock:
+        _queues.pop(number, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +86,11 @@ class LocalQueueDescriptor:
     @classmethod
     def make(cls, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
         """Make a queue here, and what refers to it. It exists until `release`."""
-        descriptor = cls(task, capacity, lanes, os.getpid(), next(_numbers))
-        with _queues_lock:
-            _queues[descriptor.number] = Inbox(capacity, lanes)
-        return descriptor
+        return cls(task, capacity, lanes, os.getpid(), keep_queue(Inbox(capacity, lanes)))
 
     def get_queue(self) -> Inbox:
         """The queue itself, the same one at every call. Raises `QueueUnreachable` elsewhere and when released."""
-        with _queues_lock:
-            queue = _queues.get(self.number) if self.process == os.getpid() else None
-        if queue is None:
-            raise QueueUnreachable(
-                f"the queue of {self.task!r} was made in process {self.process} and is not in this one, {os.getpid()}: "
-                "its job is over, or the task runs elsewhere and needs a backend whose queues reach it"
-            )
+        queue: Inbox = kept_queue(self.number, self.process, self.task)
         return queue
 
     def open_lane(self, number: int, writer: Waiter) -> Lane:
@@ -84,5 +101,4 @@ class LocalQueueDescriptor:
 
     def release(self) -> None:
         """Forget the queue; those who hold it may still use it."""
-        with _queues_lock:
-            _queues.pop(self.number, None)
+        release_queue(self.number)

@@ -1,5 +1,12 @@
 """What user code is told about where it runs."""
 
-from runtime.context.runtime_context import BaseRuntimeContext, Reporter, TaskContext, TaskWiring
+from runtime.context.runtime_context import (
+    BaseRuntimeContext,
+    Reporter,
+    ServiceContext,
+    ServiceWiring,
+    TaskContext,
+    TaskWiring,
+)
 
-__all__ = ["BaseRuntimeContext", "Reporter", "TaskContext", "TaskWiring"]
+__all__ = ["BaseRuntimeContext", "Reporter", "ServiceContext", "ServiceWiring", "TaskContext", "TaskWiring"]

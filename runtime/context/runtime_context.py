@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from runtime.communication.connection import Output
 from runtime.communication.queue_descriptor import QueueDescriptor
+from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.graph.execution_graph import OperatorNode
+from runtime.proxy import DEFAULT_METHOD, ProxyManager
 
 
 class Reporter(Protocol):
@@ -28,13 +31,35 @@ class Reporter(Protocol):
 
 
 class BaseRuntimeContext:
-    """What tasks and services have in common: a name and a logger."""
+    """What tasks and services have in common: a name, a logger, and a way to call services."""
 
-    def __init__(self, name: str, job: str) -> None:
+    def __init__(self, name: str, job: str, services: Mapping[str, RequestQueueDescriptor]) -> None:
         self.name = name
         self.job = job
+        self._proxies = ProxyManager(name, services)
         self._logger: logging.Logger | None = None
         self._warned: Callable[[str, str], None] | None = None
+
+    def call_service(
+        self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any
+    ) -> Any:
+        """Call a method of a service and wait for what it returns, at most `timeout` seconds (None: 10).
+
+        Raises what the method raises; `ServiceTimeout` (a request that has not begun is then never executed),
+        `ServiceStopped`, `ServiceLoop` if the service waits for this very call, `UnknownName`, `WrongArguments`, and
+        `Cancelled` when the job is cancelled; let that one pass.
+        """
+        return self._proxies.call_sync(service, (method, args, kwargs), timeout)
+
+    def call_service_async(
+        self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any
+    ) -> Future[Any]:
+        """Call a method of a service without waiting; the future's `result()` ends as `call_service` does.
+
+        Waits only while the service's request queue is full. Cancelling the future before the request has begun takes
+        it back.
+        """
+        return self._proxies.call_async(service, (method, args, kwargs), timeout)
 
     @property
     def logger(self) -> logging.Logger:
@@ -65,6 +90,32 @@ class TaskWiring:
     queue: QueueDescriptor
     outputs: tuple[Output, ...]
     keyed: bool
+    services: Mapping[str, RequestQueueDescriptor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceWiring:
+    """How a service is joined to those who call it, and to those it may call: by value."""
+
+    queue: RequestQueueDescriptor
+    concurrency: int
+    services: Mapping[str, RequestQueueDescriptor] = field(default_factory=dict)
+
+
+class ServiceContext(BaseRuntimeContext):
+    """What a service's object sees as `self.ctx`, unless it has a `ctx` of its own."""
+
+    def __init__(self, name: str, job: str, wiring: ServiceWiring) -> None:
+        super().__init__(name, job, wiring.services)
+        self.wiring = wiring
+
+    def __reduce__(self) -> tuple[type[ServiceContext], tuple[str, str, ServiceWiring]]:
+        """By value: what a service is made from, without what lives where it runs."""
+        return ServiceContext, (self.name, self.job, self.wiring)
+
+    def bind(self, reporter: Reporter) -> None:
+        """Service: give the context its living part, where the service runs."""
+        self._warned = reporter.warned
 
 
 class TaskContext(BaseRuntimeContext):
@@ -76,7 +127,7 @@ class TaskContext(BaseRuntimeContext):
     """
 
     def __init__(self, name: str, job: str, wiring: TaskWiring) -> None:
-        super().__init__(name, job)
+        super().__init__(name, job, wiring.services)
         self.wiring = wiring
         self.index = wiring.index
         self.parallelism = wiring.node.parallelism

@@ -1,11 +1,23 @@
-"""Making what runs: backends, operators, tasks."""
+"""Making what runs: backends, operators, tasks, services."""
 
-from runtime.factory.backend import Backend, TaskHandle, create_backend, register_backend, require_platform
+from runtime.factory.backend import (
+    Backend,
+    Handle,
+    ServiceHandle,
+    TaskHandle,
+    create_backend,
+    register_backend,
+    require_platform,
+)
 from runtime.factory.operator_factory import create_operator, register_operator
+from runtime.factory.service_task_factory import ServiceTaskFactory, service_queues
 from runtime.factory.task_factory import TaskFactory, lanes_of
 
 __all__ = [
     "Backend",
+    "Handle",
+    "ServiceHandle",
+    "ServiceTaskFactory",
     "TaskFactory",
     "TaskHandle",
     "create_backend",
@@ -14,4 +26,5 @@ __all__ = [
     "register_backend",
     "register_operator",
     "require_platform",
+    "service_queues",
 ]

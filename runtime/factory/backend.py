@@ -12,10 +12,13 @@ from typing import Any, Protocol
 
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.queue_descriptor import QueueDescriptor
-from runtime.context import TaskContext
+from runtime.communication.request_queue import RequestQueueDescriptor
+from runtime.context import ServiceContext, TaskContext
 from runtime.errors import GraphInvalid, UnknownName
-from runtime.facts import Ending, TaskFacts, TaskTable
+from runtime.facts import Ending, ServiceFacts, TaskFacts, TaskTable
 from runtime.operators import Operator
+from runtime.service.base_service_task import ServiceReporter
+from runtime.service.invocation import Interceptor
 from runtime.task.base_task import TaskReporter
 
 
@@ -63,14 +66,58 @@ class TaskHandle(Protocol):
         """Wait until nothing of it runs any more and its report has been delivered. False: not within `timeout_s`."""
 
 
+class ServiceHandle(Protocol):
+    """A service from the outside, wherever it runs. Everything goes by value; all calls but `join` return at once."""
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+
+    def start(self) -> None:
+        """Let it run."""
+
+    def cancel(self) -> None:
+        """End it behind the requests in work."""
+
+    def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
+        """From the next request on, go through these."""
+
+    def facts(self) -> ServiceFacts:
+        """Where it stands now."""
+
+    def is_current(self) -> bool:
+        """Whether the caller is this very service: it cannot wait for it."""
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing of it runs any more and its report has been delivered. False: not within `timeout_s`."""
+
+
+Handle = TaskHandle | ServiceHandle
+
+
 class Backend(Protocol):
     """One job's way to run on a platform."""
 
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> QueueDescriptor:
         """Describe the input queue of a task to be; called while the graph is compiled."""
 
+    def request_queue(self, service: str, capacity: int) -> RequestQueueDescriptor:
+        """Describe the request queue of a service to be; called while the graph is compiled."""
+
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task, not started yet."""
+
+    def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
+        """Make a service, not started yet."""
+
+    def begin(self) -> None:
+        """All services and tasks have been started."""
+
+    def drain_services(self, how: Ending) -> None:
+        """All tasks have ended: send every service its stop signal, behind the last request that can come."""
+
+    def refuse_calls(self) -> None:
+        """Accept no call to any service any more; those that are open end with `ServiceStopped`."""
 
     def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
         """Put an item into the hand's lanes of all these tasks, or of none. Raises `TaskEnded`, `QueueFull`."""
@@ -81,11 +128,11 @@ class Backend(Protocol):
     def clock(self) -> float:
         """Seconds since some moment, never going back."""
 
-    def settle(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> bool:
-        """Wait until all tasks stand still at one moment. False: not within `timeout_s`."""
+    def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
+        """Wait until all tasks and services stand still at one moment. False: not within `timeout_s`."""
 
-    def wait(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> tuple[str, ...]:
-        """Wait until nothing of the tasks runs any more; the names of those of which something still does."""
+    def wait(self, handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
+        """Wait until nothing of them runs any more; the names of those of which something still does."""
 
     def close(self) -> None:
         """Release the queues and whatever else the job has taken."""

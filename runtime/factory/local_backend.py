@@ -1,23 +1,31 @@
-"""The platform `local`: every task on a thread of this process."""
+"""The platform `local`: every task on a thread of this process, every service on as many as it wants."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic, perf_counter
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, inject_everywhere
+from runtime.communication.lane import StopSignal
 from runtime.communication.queue_descriptor import LocalQueueDescriptor
-from runtime.context import TaskContext
-from runtime.factory.backend import TaskHandle
-from runtime.facts import TaskTable
+from runtime.communication.request_queue import LocalRequestQueueDescriptor
+from runtime.context import ServiceContext, TaskContext
+from runtime.factory.backend import Handle, TaskHandle
+from runtime.facts import Ending, TaskTable
 from runtime.operators import Operator
+from runtime.service.base_service_task import ServiceReporter
+from runtime.service.deadlines import DeadlineWatch
+from runtime.service.local_service_task import LocalServiceTask
 from runtime.task.base_task import TaskReporter
 from runtime.task.gate import Gate, Watch
 from runtime.task.local_task import LocalTask
 from runtime.task.observer import Observer
+
+_SOON_S: Final = 5.0  # a thread that runs no user code ends at once
 
 
 class LocalBackend:
@@ -31,8 +39,10 @@ class LocalBackend:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self._queues: list[LocalQueueDescriptor] = []
+        self._queues: list[LocalQueueDescriptor | LocalRequestQueueDescriptor] = []
         self._watch = Watch()
+        self._ledger = Ledger(monotonic)
+        self._deadlines: DeadlineWatch | None = None
         self._observer: Observer | None = None
 
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
@@ -41,9 +51,34 @@ class LocalBackend:
         self._queues.append(descriptor)
         return descriptor
 
+    def request_queue(self, service: str, capacity: int) -> LocalRequestQueueDescriptor:
+        """Make a request queue in memory."""
+        descriptor = LocalRequestQueueDescriptor.make(service, capacity, self._ledger)
+        self._queues.append(descriptor)
+        return descriptor
+
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> LocalTask:
         """Make a task with a thread of its own."""
         return LocalTask(ctx, operator, reporter, Gate(self._watch))
+
+    def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> LocalServiceTask:
+        """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
+        if self._deadlines is None:
+            self._deadlines = DeadlineWatch(self._ledger, Gate(self._watch), f"{ctx.job}/deadlines")
+        return LocalServiceTask(ctx, make, reporter, [Gate(self._watch) for _ in range(ctx.wiring.concurrency)])
+
+    def begin(self) -> None:
+        """Watch deadlines from now on."""
+        if self._deadlines is not None:
+            self._deadlines.start()
+
+    def drain_services(self, how: Ending) -> None:
+        """End all request queues as soon as no request is left and none can follow."""
+        self._ledger.drain(StopSignal("job", how))
+
+    def refuse_calls(self) -> None:
+        """End all open calls."""
+        self._ledger.refuse(self._ledger.queues)
 
     def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
         """Put an item into all these queues by hand, or into none."""
@@ -59,11 +94,14 @@ class LocalBackend:
         """Seconds of the process's steady clock."""
         return perf_counter()
 
-    def settle(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> bool:
+    def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
         """Wait until all threads wait at one moment."""
-        return self._watch.wait_still([cast(LocalTask, handle).gate for handle in handles], timeout_s)
+        gates: list[Gate] = []
+        for handle in handles:
+            gates += handle.gates if isinstance(handle, LocalServiceTask) else [cast(LocalTask, handle).gate]
+        return self._watch.wait_still(gates, timeout_s)
 
-    def wait(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> tuple[str, ...]:
+    def wait(self, handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
         """Join the threads; the names of those that still run after `timeout_s` in all."""
         deadline = None if timeout_s is None else monotonic() + timeout_s
         still_running = []
@@ -74,7 +112,9 @@ class LocalBackend:
         return tuple(still_running)
 
     def close(self) -> None:
-        """Release the queues."""
+        """Release the queues, end the watch."""
+        if self._deadlines is not None:
+            self._deadlines.close(_SOON_S)
         for descriptor in self._queues:
             descriptor.release()
         self._queues.clear()

@@ -11,6 +11,7 @@ from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.context import TaskContext, TaskWiring
 from runtime.factory.backend import Backend, TaskHandle
 from runtime.factory.operator_factory import create_operator
+from runtime.factory.service_task_factory import service_queues
 from runtime.graph import Edge, ExecutionGraph, TaskNode
 from runtime.task.base_task import TaskReporter
 
@@ -27,6 +28,7 @@ class TaskFactory:
     def __init__(self, graph: ExecutionGraph, backend: Backend, reporter: TaskReporter) -> None:
         self._graph, self._backend, self._reporter = graph, backend, reporter
         self._queues: dict[str, list[QueueDescriptor]] = {}
+        self._services = service_queues(graph)
         for node in graph.nodes:
             self._queues.setdefault(node.operator, []).append(cast(QueueDescriptor, node.queue))
 
@@ -39,6 +41,7 @@ class TaskFactory:
             queue=cast(QueueDescriptor, node.queue),
             outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),
             keyed=any(edge.strategy == "hash" for edge in self._graph.inputs(node.operator)),
+            services=self._services,
         )
         ctx = TaskContext(node.name, self._graph.name, wiring)
         return self._backend.task(ctx, create_operator(operator, node.index), self._reporter)

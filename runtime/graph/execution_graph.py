@@ -59,6 +59,17 @@ class TaskNode:
     queue: Queue
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceNode:
+    """A service: what makes its object, how many requests are worked side by side, how many may wait, and where."""
+
+    name: str
+    make: Callable[[], Any]
+    concurrency: int = 1
+    capacity: int = 1024
+    queue: Queue | None = None
+
+
 @dataclass(frozen=True)
 class ExecutionGraph:
     """What a job consists of: operators and edges in the order in which they were made, tasks in graph order."""
@@ -67,7 +78,7 @@ class ExecutionGraph:
     operators: tuple[OperatorNode, ...]
     edges: tuple[Edge, ...]
     nodes: tuple[TaskNode, ...] = ()
-    service_nodes: tuple[TaskNode, ...] = ()
+    service_nodes: tuple[ServiceNode, ...] = ()
 
     @cached_property
     def by_name(self) -> Mapping[str, OperatorNode]:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from runtime.errors import AsyncFunction, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
-from runtime.graph.execution_graph import ExecutionGraph, OperatorNode
+from runtime.graph.execution_graph import ExecutionGraph, OperatorNode, ServiceNode
 from runtime.preview import preview
 
 END_KINDS = frozenset({"sink", "collect"})
@@ -25,6 +25,10 @@ def validate(graph: ExecutionGraph) -> None:
                 f"{names[operator.name]} operators are called {operator.name!r}; give one another name="
             )
         validate_operator(operator)
+    for service in graph.service_nodes:
+        if service.name in names:
+            raise DuplicateName(f"an operator and a service are called {service.name!r}; give one another name")
+        validate_service(service)
     for edge in graph.edges:
         for end in (edge.source, edge.target):
             if end not in names:
@@ -40,13 +44,8 @@ def validate(graph: ExecutionGraph) -> None:
 def validate_operator(operator: OperatorNode) -> None:
     """Raise if the operator's own numbers or functions cannot work."""
     name = operator.name
-    if type(name) is not str or not name or "#" in name or not name.isprintable():
-        raise GraphInvalid(
-            f"{preview(name)} cannot be the name of an operator; use printable text without '#', which numbers tasks"
-        )
-    for what, number in (("parallelism", operator.parallelism), ("capacity", operator.capacity)):
-        if type(number) is not int or number < 1:
-            raise GraphInvalid(f"{what} of {name!r} is {number!r}; it must be a whole number of at least 1")
+    _validate_name(name, "an operator")
+    _validate_numbers(name, parallelism=operator.parallelism, capacity=operator.capacity)
     if operator.kind in _LONELY and operator.parallelism > 1:
         raise GraphInvalid(
             f"{operator.kind} {name!r} cannot have parallelism {operator.parallelism}: {_LONELY[operator.kind]}; use 1"
@@ -56,6 +55,43 @@ def validate_operator(operator: OperatorNode) -> None:
             f"on_error of {name!r} is {operator.on_error!r}; it can be {' or '.join(map(repr, ON_ERROR))}"
         )
     refuse_async(operator.function, name)
+
+
+def validate_service(service: ServiceNode) -> None:
+    """Raise if the service's own numbers or methods cannot work."""
+    _validate_name(service.name, "a service")
+    _validate_numbers(service.name, concurrency=service.concurrency, capacity=service.capacity)
+    if not callable(service.make):
+        raise GraphInvalid(
+            f"service {service.name!r} needs a class, or a function without arguments that makes its object, not "
+            f"{preview(service.make)}; of an object that is there already: lambda: it"
+        )
+    refuse_async_methods(service.make, service.name)
+
+
+def refuse_async_methods(service: Any, name: str) -> None:
+    """Raise `AsyncFunction` if a public method of a service, or of its class, would make a coroutine."""
+    for method in dir(service):
+        if not method.startswith("_"):
+            candidate = inspect.getattr_static(service, method, None)
+            if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
+                raise AsyncFunction(
+                    f"method {method!r} of service {name!r} is an `async def`; services answer on threads and await "
+                    "nothing: make it a plain `def`, and use concurrency= for waiting side by side"
+                )
+
+
+def _validate_name(name: Any, of: str) -> None:
+    if type(name) is not str or not name or "#" in name or not name.isprintable():
+        raise GraphInvalid(
+            f"{preview(name)} cannot be the name of {of}; use printable text without '#', which numbers tasks"
+        )
+
+
+def _validate_numbers(name: str, **numbers: Any) -> None:
+    for what, number in numbers.items():
+        if type(number) is not int or number < 1:
+            raise GraphInvalid(f"{what} of {name!r} is {number!r}; it must be a whole number of at least 1")
 
 
 def refuse_async(function: Any, operator: str) -> None:

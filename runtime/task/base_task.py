@@ -7,10 +7,10 @@ signal to every consumer and one report. Whatever happens, the last phase is rea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final, Protocol
 
+from runtime.communication.calls import here
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane, StopSignal
 from runtime.communication.router import Router, Send
@@ -21,20 +21,11 @@ from runtime.operators import Operator, Source
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
 from runtime.task.observer import Observer
+from runtime.task.report import TaskReport
 
 LARGEST: Final = 1024  # packets in a batch
 QUICK_S: Final = 0.001  # a batch that took less lets the next one grow
 SLOW_S: Final = 0.004  # one that took more makes it shrink, down to single packets
-
-
-@dataclass(frozen=True, slots=True)
-class TaskReport:
-    """What a task says once, as the last thing it does. `packet` is what it failed on."""
-
-    task: str
-    ending: Ending
-    error: BaseException | None = None
-    packet: Any = NO_PACKET
 
 
 class TaskReporter(Reporter, Protocol):
@@ -98,7 +89,9 @@ class BaseTask:
         ending: Ending = "cancelled"
         error: BaseException | None = None
         packet: Any = NO_PACKET
+        here.waiter = self.gate
         try:
+            self.gate.begin()
             self.operator.open(self.ctx)
             self._work()
             ending = self._finish()

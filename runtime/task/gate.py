@@ -92,6 +92,12 @@ class Gate:
         if self.cancelled:
             raise Cancelled
 
+    def begin(self) -> None:
+        """Task: on its thread, before anything else."""
+
+    def nudge(self) -> None:
+        """Any thread: something has changed that this task may wait for, and no lane or bell of its job told."""
+
     def sleep(self, seconds: float) -> None:
         """Task: wait for `seconds`; time alone ends it, or cancel. Raises Cancelled."""
         self.park(parked_lock(), _never, "backing off", seconds)

@@ -1,0 +1,58 @@
+"""Calling services by hand: the services of a session by name, their methods as attributes. Knows no queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from runtime.errors import UnknownName
+from runtime.proxy import DEFAULT_METHOD
+
+Call = Callable[[str, str, tuple[Any, ...], Mapping[str, Any]], Any]
+"""Calls by hand: service, method, arguments, named arguments."""
+
+
+class Service:
+    """One service, called by hand: `service(5)` calls `process`, `service.now()` any other public method."""
+
+    def __init__(self, name: str, call: Call) -> None:
+        self._name, self._call = name, call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the method `process`."""
+        return self._call(self._name, DEFAULT_METHOD, args, kwargs)
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        """What calls `method`. Whether there is such a method, the service itself says when it is called."""
+        if method.startswith("_"):  # what Python and notebooks ask every object for
+            raise AttributeError(f"{method!r} of service {self._name!r} is private")
+        return partial(self._ask, method)
+
+    def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return self._call(self._name, method, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"Service({self._name!r})"
+
+
+class Services(Mapping[str, Service]):
+    """The services of a session by name. Raises `UnknownName` for others."""
+
+    def __init__(self, names: tuple[str, ...], call: Call) -> None:
+        self._services = {name: Service(name, call) for name in names}
+
+    def __getitem__(self, name: str) -> Service:
+        try:
+            return self._services[name]
+        except KeyError:
+            raise UnknownName("service", name, self._services) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._services)
+
+    def __len__(self) -> int:
+        return len(self._services)
+
+    def __repr__(self) -> str:
+        return f"Services({', '.join(self._services)})"

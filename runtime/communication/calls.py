@@ -1,0 +1,200 @@
+"""Calls: a request on its way to a service, who waits for it, and how it ends. Knows queues and threads' bells only.
+
+One lock per job, in its `Ledger`, guards every call and every request queue. So a call has exactly one ending whoever
+comes first (reply, timeout, caller gone, service stopped), a request that timed out before it began is never begun,
+and that nobody has anything left to do is seen in one look. A call costs two changes of threads; a lock costs nothing
+beside them.
+"""
+
+from __future__ import annotations
+
+import threading
+from _thread import LockType
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
+from runtime.errors import ServiceStopped, ServiceTimeout
+from runtime.facts import TaskState
+
+if TYPE_CHECKING:
+    from runtime.communication.request_queue import RequestQueue
+
+HAND_CALLER = "hand"
+"""The caller name of what is called from outside the job."""
+
+
+class Request(NamedTuple):
+    """What a service is asked, by value. `callers` are those who wait for the answer, the first one outermost.
+
+    `number` counts the calls that this caller has made, so the same call has the same number in every run.
+    """
+
+    service: str
+    method: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    callers: tuple[str, ...]
+    number: int
+
+
+class Here(threading.local):
+    """What the current thread is: how it waits, and for whom it works. Set by tasks and services on their threads."""
+
+    waiter: CallWaiter | None = None
+    callers: tuple[str, ...] = ()
+    job: Ledger | None = None  # whose services `callers` are
+
+
+here = Here()
+
+
+class CallWaiter(Waiter, Protocol):
+    """A waiter that can be told from outside that what it waits for may have come."""
+
+    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
+        """As `Waiter.park`, for `timeout_s` at most."""
+
+    def nudge(self) -> None:
+        """Something has changed that no lane or bell of the job told."""
+
+
+Stage = Literal["held back", "waiting", "running", "done"]
+
+
+class Call:
+    """One request and its ending. All but `request` is guarded by the ledger's lock until `stage` is `done`."""
+
+    __slots__ = ("bell", "deadline_s", "error", "future", "made_s", "queue", "request", "stage", "value", "waiter")
+
+    def __init__(self, request: Request, queue: RequestQueue, made_s: float, timeout_s: float) -> None:
+        self.request, self.queue = request, queue
+        self.made_s, self.deadline_s = made_s, made_s + timeout_s
+        self.stage: Stage = "held back"
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.future: Future[Any] | None = None
+        self.waiter = here.waiter
+        self.bell = parked_lock()  # rung when it is done, and when it has found room
+
+    def is_done(self) -> bool:
+        """Whether it has its ending."""
+        return self.stage == "done"
+
+    def is_accepted(self) -> bool:
+        """Whether it has found room in the queue, or has its ending."""
+        return self.stage != "held back"
+
+    def wake(self) -> None:
+        """Ring for the one who waits."""
+        ring(self.bell)
+        if self.waiter is not None:
+            self.waiter.nudge()
+
+    def tell(self) -> None:
+        """Behind its ending, outside the lock: tell whoever waits. A future's callbacks are user code."""
+        future = self.future
+        if future is not None and not future.cancelled():
+            if self.error is None:
+                future.set_result(self.value)
+            else:
+                future.set_exception(self.error)
+        self.wake()
+
+
+class Ledger:
+    """All open calls of one job. `lock` guards them, the job's request queues, and everything in here."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.lock = threading.Lock()
+        self.futures = threading.Condition()  # guards the states of all futures; taken inside `lock`, never around it
+        self.clock = clock
+        self.open: dict[int, Call] = {}
+        self.queues: list[RequestQueue] = []
+        self.next_look_s = float("inf")  # when the deadlines are looked at next
+        self.look_sooner: Callable[[], None] = _nothing
+        self.signal: StopSignal | None = None  # set: end the queues as soon as nothing is left to do
+
+    def enter(self, call: Call) -> None:
+        """Under the lock: an open call, whose deadline is watched from now on."""
+        self.open[id(call)] = call
+        if call.deadline_s < self.next_look_s:
+            self.next_look_s = call.deadline_s
+            self.look_sooner()
+
+    def close(self, call: Call, value: Any, error: BaseException | None) -> None:
+        """Under the lock: give an open call its ending. `tell` follows outside the lock."""
+        del self.open[id(call)]
+        call.value, call.error, call.stage = value, error, "done"
+
+    def abandon(self, call: Call) -> None:
+        """Its caller waits no more: a request that has not begun will not begin."""
+        with self.lock:
+            if call.stage != "done":
+                call.queue.withdraw(call)
+                self.close(call, None, stopped(call.request.service))
+                call.queue.counts.stopped += 1
+
+    def expire(self) -> list[Call]:
+        """End every call whose time is over, and say which; sets `next_look_s`."""
+        with self.lock:
+            now_s = self.clock()
+            over = [call for call in self.open.values() if call.deadline_s <= now_s and not call.queue.is_held(call)]
+            for call in over:
+                began = call.stage == "running"
+                call.queue.withdraw(call)
+                self.close(call, None, _timed_out(call, began=began))
+                call.queue.counts.timeouts += 1
+            deadlines = [call.deadline_s for call in self.open.values() if not call.queue.is_held(call)]
+            self.next_look_s = min(deadlines, default=float("inf"))
+        return over
+
+    def drain(self, signal: StopSignal) -> None:
+        """Send `signal` down every request queue, behind the last request: as soon as no request can follow."""
+        with self.lock:
+            self.signal = signal
+            self.end_if_idle()
+
+    def end_if_idle(self) -> None:
+        """Under the lock: end all queues if that is wanted and nobody who could call again is at work."""
+        if self.signal is not None and not any(queue.busy for queue in self.queues):
+            for queue in self.queues:
+                queue.end(self.signal)
+
+    def refuse(self, queues: Sequence[RequestQueue]) -> None:
+        """Accept no call for `queues` any more, and end those that are open: their callers hear `ServiceStopped`.
+
+        What is being executed comes to its end, and its reply is dropped.
+        """
+        with self.lock:
+            calls = [call for call in self.open.values() if call.queue in queues]
+            for queue in queues:
+                queue.refusing = True
+            for call in calls:
+                call.queue.withdraw(call)
+                self.close(call, None, stopped(call.request.service))
+                call.queue.counts.stopped += 1
+        for call in calls:
+            call.tell()
+
+
+def stopped(service: str) -> ServiceStopped:
+    """The ending of a call whose service does not serve any more."""
+    return ServiceStopped(f"service {service!r} has stopped with its job, or is stopping; start the session again")
+
+
+def _timed_out(call: Call, *, began: bool) -> ServiceTimeout:
+    request = call.request
+    if began:
+        place = "it is still being executed, and its reply will be dropped"
+    else:
+        place = "it had not begun, and will not be executed"
+    return ServiceTimeout(
+        f"{request.service}.{request.method} has not answered {request.callers[-1]!r} within "
+        f"{call.deadline_s - call.made_s:g} s; {place}"
+    )
+
+
+def _nothing() -> None:
+    """Nobody looks at deadlines yet."""

@@ -1,0 +1,217 @@
+"""A service's request queue: bounded, in order, filled by any thread and read by the service's own. Passive.
+
+Callers who find it full are held back, first come first served; whoever takes a request lets the next one in. All
+methods but `take_bell` are called under the ledger's lock.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import LockType
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.communication.calls import Call, Ledger, stopped
+from runtime.communication.lane import StopSignal, ring
+from runtime.communication.queue_descriptor import keep_queue, kept_queue, release_queue
+
+
+@dataclass(slots=True)
+class Counts:
+    """How calls of one service have ended. Each call is in exactly one of the first four, or still open.
+
+    `late`: replies to calls that had ended before. `lost`: replies that an interceptor made vanish.
+    """
+
+    results: int = 0
+    errors: int = 0
+    timeouts: int = 0
+    stopped: int = 0
+    late: int = 0
+    lost: int = 0
+
+
+class RequestQueue:
+    """The requests that wait for one service. `len` is their number."""
+
+    def __init__(self, service: str, capacity: int, ledger: Ledger) -> None:
+        self.service, self.capacity, self.ledger = service, capacity, ledger
+        self.counts = Counts()
+        self.received = 0
+        self.running = 0  # requests being executed, also those whose caller has gone
+        self.refusing = False
+        self.signal: StopSignal | None = None
+        self.waiting: deque[Call] = deque()
+        self._held_back: deque[Call] = deque()
+        self._idle: list[LockType] = []  # bells of the service's threads that sleep
+        self._held_since_s: float | None = ledger.clock()  # a service that is not set up yet is held
+        ledger.queues.append(self)
+
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is to be done here, or being done."""
+        return bool(self.running or self.waiting or self._held_back)
+
+    # ── callers ──
+
+    def put(self, call: Call) -> None:
+        """Accept a call, or hold it back until there is room. Raises `ServiceStopped`."""
+        if self.refusing:
+            raise stopped(self.service)
+        self.received += 1
+        self.ledger.enter(call)
+        if self._held_back or len(self.waiting) >= self.capacity:
+            self._held_back.append(call)
+        else:
+            self._accept(call)
+
+    def withdraw(self, call: Call) -> None:
+        """Take back a call that has not begun."""
+        if call.stage == "waiting":
+            self.waiting.remove(call)
+            self._let_in()
+        elif call.stage == "held back":
+            self._held_back.remove(call)
+        self.ledger.end_if_idle()
+
+    def _accept(self, call: Call) -> None:
+        call.stage = "waiting"
+        self.waiting.append(call)
+        if self._idle and self._held_since_s is None:
+            ring(self._idle.pop())
+
+    def _let_in(self) -> None:
+        if self._held_back and len(self.waiting) < self.capacity:
+            call = self._held_back.popleft()
+            self._accept(call)
+            if call.future is not None:
+                call.wake()
+
+    # ── the service's threads ──
+
+    def ready(self) -> bool:
+        """Whether a thread of the service has something to do."""
+        return self.signal is not None or (bool(self.waiting) and self._held_since_s is None)
+
+    def sleep(self, bell: LockType) -> bool:
+        """Note a thread that is about to sleep. False: it should not."""
+        if self.ready():
+            return False
+        if bell not in self._idle:
+            self._idle.append(bell)
+        return True
+
+    def take(self) -> Call | None:
+        """Begin the first request that somebody still wants, or say that there is none."""
+        while self.waiting and self._held_since_s is None:
+            call = self.waiting.popleft()
+            self._let_in()
+            if call.future is not None and not call.future.set_running_or_notify_cancel():
+                self.ledger.close(call, None, None)
+                self.counts.stopped += 1
+                self.ledger.end_if_idle()
+                continue
+            call.stage = "running"
+            self.running += 1
+            return call
+        return None
+
+    def finish(self, call: Call, value: object, error: BaseException | None) -> bool:
+        """A request has been executed. False: its call had ended before."""
+        self.running -= 1
+        in_time = call.stage != "done"
+        if not in_time:
+            self.counts.late += 1
+        else:
+            self.ledger.close(call, value, error)
+            if error is None:
+                self.counts.results += 1
+            else:
+                self.counts.errors += 1
+        self.ledger.end_if_idle()
+        return in_time
+
+    def lose(self) -> None:
+        """A request has been executed, and its reply vanished: the call stays open until its time is over."""
+        self.running -= 1
+        self.counts.lost += 1
+        self.ledger.end_if_idle()
+
+    # ── held: not set up yet, or paused by hand ──
+
+    def hold(self) -> None:
+        """Let nothing begin; the time of calls that have not begun stands still."""
+        if self._held_since_s is None:
+            self._held_since_s = self.ledger.clock()
+
+    def release(self) -> None:
+        """Serve again, or for the first time."""
+        if (since_s := self._held_since_s) is None:
+            return
+        now_s, self._held_since_s = self.ledger.clock(), None
+        for call in (*self.waiting, *self._held_back):
+            lost_s = now_s - max(since_s, call.made_s)
+            call.made_s += lost_s
+            call.deadline_s += lost_s
+        self.ledger.next_look_s = 0.0
+        self.ledger.look_sooner()
+        self._ring_all()
+
+    def is_held(self, call: Call) -> bool:
+        """Whether the time of `call` stands still."""
+        return self._held_since_s is not None and call.stage != "running"
+
+    def end(self, signal: StopSignal) -> None:
+        """Say that nothing follows, and let the service's threads go."""
+        if self.signal is None:
+            self.refusing = True
+            self.signal = signal
+            self._ring_all()
+
+    def _ring_all(self) -> None:
+        for bell in self._idle:
+            ring(bell)
+        self._idle.clear()
+
+
+class RequestQueueDescriptor(Protocol):
+    """A picklable reference to the request queue of one service."""
+
+    @property
+    def service(self) -> str:
+        """The name of the service that reads the queue."""
+
+    @property
+    def capacity(self) -> int:
+        """How many requests may wait."""
+
+    def get_queue(self) -> RequestQueue:
+        """The queue itself, or here what calls get there by. Raises `QueueUnreachable` where there is no way."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRequestQueueDescriptor:
+    """A request queue in the memory of the process that made it, by `LocalRequestQueueDescriptor.make`."""
+
+    service: str
+    capacity: int
+    process: int
+    number: int
+
+    @classmethod
+    def make(cls, service: str, capacity: int, ledger: Ledger) -> LocalRequestQueueDescriptor:
+        """Make a queue here, and what refers to it. It exists until `release`."""
+        return cls(service, capacity, os.getpid(), keep_queue(RequestQueue(service, capacity, ledger)))
+
+    def get_queue(self) -> RequestQueue:
+        """The queue itself, the same one at every call. Raises `QueueUnreachable` elsewhere and when released."""
+        queue: RequestQueue = kept_queue(self.number, self.process, self.service)
+        return queue
+
+    def release(self) -> None:
+        """Forget the queue; those who hold it may still use it."""
+        release_queue(self.number)

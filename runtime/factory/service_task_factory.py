@@ -1,0 +1,30 @@
+"""From a compiled graph to services: the wiring of each, and the service that a backend makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from runtime.communication.request_queue import RequestQueueDescriptor
+from runtime.context import ServiceContext, ServiceWiring
+from runtime.factory.backend import Backend, ServiceHandle
+from runtime.graph import ExecutionGraph, ServiceNode
+from runtime.service.base_service_task import ServiceReporter
+
+
+def service_queues(graph: ExecutionGraph) -> Mapping[str, RequestQueueDescriptor]:
+    """Where the requests to each service of a compiled graph go."""
+    return {node.name: cast(RequestQueueDescriptor, node.queue) for node in graph.service_nodes}
+
+
+class ServiceTaskFactory:
+    """Makes the services of one job."""
+
+    def __init__(self, graph: ExecutionGraph, backend: Backend, reporter: ServiceReporter) -> None:
+        self._graph, self._backend, self._reporter = graph, backend, reporter
+        self._queues = service_queues(graph)
+
+    def create_service_task(self, node: ServiceNode) -> ServiceHandle:
+        """The service of `node`, not started."""
+        wiring = ServiceWiring(self._queues[node.name], node.concurrency, self._queues)
+        return self._backend.service(ServiceContext(node.name, self._graph.name, wiring), node.make, self._reporter)

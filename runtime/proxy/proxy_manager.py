@@ -1,0 +1,53 @@
+"""ProxyManager: one caller's way to all services, with their queues once found, and the one default timeout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+from runtime.communication.request_queue import RequestQueue, RequestQueueDescriptor
+from runtime.errors import GraphInvalid, UnknownName
+from runtime.preview import preview
+from runtime.service.service_caller import Ask, ServiceManager
+
+DEFAULT_TIMEOUT_S: Final = 10.0
+"""How long a call may take, if it does not say."""
+
+DEFAULT_METHOD: Final = "process"
+"""The method that is called, if a call does not say."""
+
+
+class ProxyManager:
+    """Calls services in the name of `caller`. Any thread may use it."""
+
+    def __init__(self, caller: str, services: Mapping[str, RequestQueueDescriptor]) -> None:
+        self._services = services
+        self._manager = ServiceManager(caller)
+        self._queues: dict[str, RequestQueue] = {}
+
+    def call_sync(self, service: str, ask: Ask, timeout_s: float | None = None) -> Any:
+        """Call and wait. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`, and as `call_async`."""
+        return self._manager.call(self._find(service), ask, _limit(timeout_s))
+
+    def call_async(self, service: str, ask: Ask, timeout_s: float | None = None) -> Future[Any]:
+        """Call, and return the future of the answer. Raises `UnknownName`, `ServiceLoop`, `ServiceStopped`."""
+        return self._manager.call_async(self._find(service), ask, _limit(timeout_s))
+
+    def _find(self, service: str) -> RequestQueue:
+        queue = self._queues.get(service)
+        if queue is None:
+            descriptor = self._services.get(service)
+            if descriptor is None:
+                raise UnknownName("service", service, self._services)
+            queue = self._queues[service] = descriptor.get_queue()
+        return queue
+
+
+def _limit(timeout_s: float | None) -> float:
+    if timeout_s is None:
+        return DEFAULT_TIMEOUT_S
+    if type(timeout_s) not in (int, float) or math.isnan(timeout_s) or timeout_s < 0:
+        raise GraphInvalid(f"timeout of a call is {preview(timeout_s)}; it must be a number of seconds, at least 0")
+    return timeout_s

@@ -1,0 +1,1 @@
+"""Services: their life, the calls to them, and where they run."""

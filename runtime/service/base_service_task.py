@@ -1,0 +1,195 @@
+"""BaseServiceTask: a service's life around the user's object. Knows request queues and gates, no threads.
+
+`concurrency` loops run side by side. The first makes the object and sets it up before anything is served; calls made
+meanwhile wait, and their time stands still. The last loop to leave closes the object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from runtime.communication.calls import Call, here
+from runtime.communication.lane import parked_lock
+from runtime.communication.request_queue import RequestQueue
+from runtime.context import Reporter, ServiceContext
+from runtime.errors import Cancelled, LostReply, ServiceFailed, failure_text
+from runtime.facts import Ending, ServiceFacts, TaskState
+from runtime.service.invocation import Interceptor, Invocation, Methods
+from runtime.task.gate import Gate
+from runtime.task.report import TaskReport
+
+
+class ServiceReporter(Reporter, Protocol):
+    """To whom a service reports its life. Any thread may call."""
+
+    def late_reply(self, service: str, text: str) -> None:
+        """A reply came after its call had ended, and was dropped."""
+
+    def task_ended(self, report: TaskReport) -> None:
+        """The service has ended. Called once."""
+
+
+class BaseServiceTask:
+    """One service: the user's object, its request queue, and a gate for each of its loops."""
+
+    def __init__(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter, gates: Sequence[Gate]):
+        self.name = ctx.name
+        self.ctx, self.reporter, self.gates = ctx, reporter, gates
+        self.queue: RequestQueue = ctx.wiring.queue.get_queue()
+        self.ending: Ending | None = None
+        self.interceptors: tuple[Interceptor, ...] = ()
+        self._make = make
+        self._methods: Methods | None = None
+        self._instance: Any = None
+        self._serving = len(gates)  # loops that have not left yet; with the next, under the ledger's lock
+        self._failure: BaseException | None = None
+        ctx.bind(reporter)
+
+    # ── the service's own threads ──
+
+    def _serve(self, number: int) -> None:
+        """One of the loops, from beginning to end. The last to leave ends the service."""
+        gate = self.gates[number]
+        here.waiter, here.job, here.callers = gate, self.queue.ledger, (self.name,)
+        ending: Ending = "cancelled"
+        error: BaseException | None = None
+        try:
+            gate.begin()
+            if number == 0:
+                self._set_up()
+            self._loop(gate)
+            if self.queue.signal is not None:
+                ending = self.queue.signal.how
+        except BaseException as failure:  # noqa: BLE001  the border to user code: SystemExit too must be heard
+            if not (isinstance(failure, Cancelled) and gate.cancelled):
+                ending, error = "failed", failure
+            self.queue.ledger.refuse([self.queue])
+            self.cancel()
+        with self.queue.ledger.lock:
+            self._serving -= 1
+            last = not self._serving
+            if error is not None:
+                self._failure = error
+        if last:
+            self._end(ending)
+        gate.say("ended")
+
+    def _end(self, ending: Ending) -> None:
+        """The last phase: close the object, and report, once."""
+        error = self._failure
+        try:
+            close = getattr(self._instance, "close", None)
+            if callable(close):
+                close()
+        except BaseException as failure:  # noqa: BLE001  the border to user code
+            error = failure if error is None else error
+        self.ending = ending if error is None else "failed"
+        self.reporter.task_ended(TaskReport(self.name, self.ending, error))
+
+    def _set_up(self) -> None:
+        instance = self._instance = self._make()
+        if getattr(instance, "ctx", None) is None:
+            with suppress(AttributeError):  # slots, or a property: it does without
+                instance.ctx = self.ctx
+        set_up = getattr(instance, "setup", None)
+        if callable(set_up):
+            set_up()
+        self._methods = Methods(self.name, instance)
+        with self.queue.ledger.lock:
+            self.queue.release()
+
+    def _loop(self, gate: Gate) -> None:
+        queue, lock, bell = self.queue, self.queue.ledger.lock, parked_lock()
+        gate.say("running")
+        while True:
+            if not queue.ready():
+                with lock:
+                    asleep = queue.sleep(bell)
+                if asleep:
+                    gate.park(bell, queue.ready, "idle")
+                    continue
+            gate.enter(1)
+            with lock:
+                call = queue.take()
+            if call is not None:
+                self._work(call, gate)
+            elif queue.signal is not None:
+                return
+
+    def _work(self, call: Call, gate: Gate) -> None:
+        """Execute one request, and give its call the ending."""
+        request, queue = call.request, self.queue
+        here.callers = (*request.callers, self.name)
+        value: Any = None
+        error: BaseException | None = None
+        lost = False
+        try:
+            value = self._execute(call, gate)
+        except LostReply:
+            lost = True
+        except BaseException as failure:  # noqa: BLE001  the border to user code: the caller hears it
+            error = failure
+        here.callers = (self.name,)
+        gone = isinstance(error, Cancelled) and gate.cancelled
+        if error is not None and not isinstance(error, Exception):
+            original, error = error, ServiceFailed(f"service {self.name!r} {failure_text(request.args, error)}")
+            error.__cause__ = original
+        with queue.ledger.lock:
+            if lost:
+                queue.lose()
+                in_time = False
+            else:
+                in_time = queue.finish(call, value, error)
+        if in_time:
+            call.tell()
+        elif not lost:
+            self.reporter.late_reply(self.name, f"{request.method} answered {request.callers[-1]} too late")
+        if gone:
+            raise Cancelled
+
+    def _execute(self, call: Call, gate: Gate) -> Any:
+        methods, request = self._methods, call.request
+        assert methods is not None, "a request was taken before the service was set up"
+        interceptors = self.interceptors
+        if not interceptors:
+            return methods.call(request, request.args, request.kwargs)
+        return Invocation(request, interceptors, methods.call, gate.sleep).proceed()
+
+    # ── any thread ──
+
+    def cancel(self) -> None:
+        """End behind the requests in work. Returns at once."""
+        for gate in self.gates:
+            gate.cancel()
+
+    def facts(self) -> ServiceFacts:
+        """Where the service stands now."""
+        queue, counts = self.queue, self.queue.counts
+        return ServiceFacts(
+            self.name,
+            self._state(),
+            len(queue),
+            queue.capacity,
+            len(self.gates),
+            queue.running,
+            queue.received,
+            counts.results,
+            counts.errors,
+            counts.timeouts,
+            counts.stopped,
+            counts.late,
+            counts.lost,
+            self.ending,
+        )
+
+    def _state(self) -> TaskState:
+        doing = {gate.doing for gate in self.gates}
+        for state in _STATES:
+            if state in doing:
+                return state
+        return "ended"
+
+
+_STATES: tuple[TaskState, ...] = ("running", "held back", "waiting", "backing off", "idle", "new", "ended")

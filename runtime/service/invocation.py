@@ -1,0 +1,128 @@
+"""One request as interceptors see it, and the methods of a service object that can be asked for by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from runtime.communication.calls import Request
+from runtime.errors import UnknownName, WrongArguments
+
+LIFE: Final = ("setup", "close")
+"""The methods that the runtime calls itself."""
+
+
+class Methods:
+    """The public methods of one service object, by name."""
+
+    def __init__(self, service: str, instance: Any) -> None:
+        self._service, self._instance = service, instance
+        self._known: dict[str, Callable[..., Any]] = {}
+
+    def find(self, name: str) -> Callable[..., Any]:
+        """The method. Raises `UnknownName` for what is private, no method, or the runtime's to call."""
+        method = self._known.get(name)
+        if method is None:
+            hidden = name.startswith("_") or name in LIFE
+            method = None if hidden else getattr(self._instance, name, None)
+            if not callable(method):
+                raise UnknownName(f"public method of service {self._service!r} called", name, self.names())
+            self._known[name] = method
+        return method
+
+    def names(self) -> list[str]:
+        """What can be called by name. No property is run to find out."""
+        return [
+            name
+            for name in dir(self._instance)
+            if not name.startswith("_")
+            and name not in LIFE
+            and (callable(found := inspect.getattr_static(self._instance, name)) or isinstance(found, classmethod))
+        ]
+
+    def call(self, request: Request, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call what is asked for. Raises `WrongArguments` if it does not take these, and what it raises itself."""
+        method = self.find(request.method)
+        try:
+            return method(*args, **kwargs)
+        except TypeError as error:
+            refusal = _refusal(f"{self._service}.{request.method}", method, args, kwargs)
+            if refusal is None:  # it took them, and raised by itself
+                raise
+            raise refusal from error
+
+
+def _refusal(
+    what: str, method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> WrongArguments | None:
+    try:
+        signature = inspect.signature(method)
+    except (TypeError, ValueError):  # written in C, without one
+        return None
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        unknown = [name for name in kwargs if name not in signature.parameters]
+        near = difflib.get_close_matches(unknown[0], signature.parameters, n=1) if unknown else []
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return WrongArguments(f"{what}{signature} cannot be called so: {error}{hint}")
+    return None
+
+
+class Invocation:
+    """A request about to be executed, on the service's thread. `args` and `kwargs` may be replaced before `proceed`.
+
+    * `service`, `method`, `callers` (who waits for the answer, the outermost first), `number` (of the caller's calls).
+    * `sleep(seconds)`: waits in the job's time, so that a seeded run repeats it; a cancel wakes it.
+    """
+
+    __slots__ = ("_execute", "_inside", "_interceptors", "_request", "args", "kwargs", "sleep")
+
+    def __init__(
+        self,
+        request: Request,
+        interceptors: Sequence[Interceptor],
+        execute: Callable[[Request, Sequence[Any], Mapping[str, Any]], Any],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._request, self._interceptors, self._execute, self.sleep = request, interceptors, execute, sleep
+        self._inside = 0  # how many interceptors are at work
+        self.args: tuple[Any, ...] = request.args
+        self.kwargs: dict[str, Any] = dict(request.kwargs)
+
+    @property
+    def service(self) -> str:
+        """Which service is asked."""
+        return self._request.service
+
+    @property
+    def method(self) -> str:
+        """Which of its methods."""
+        return self._request.method
+
+    @property
+    def callers(self) -> tuple[str, ...]:
+        """Who waits for the answer, the outermost first."""
+        return self._request.callers
+
+    @property
+    def number(self) -> int:
+        """How many calls its caller had made before: the same call has the same number in every run."""
+        return self._request.number
+
+    def proceed(self) -> Any:
+        """Execute the request, through the interceptors that follow. Raises what it raises. May be called again."""
+        place = self._inside
+        if place == len(self._interceptors):
+            return self._execute(self._request, self.args, self.kwargs)
+        self._inside += 1
+        try:
+            return self._interceptors[place](self)
+        finally:
+            self._inside = place
+
+
+Interceptor = Callable[[Invocation], Any]
+"""Called in place of the method; returns the reply, mostly `invocation.proceed()`."""
