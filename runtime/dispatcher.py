@@ -252,8 +252,9 @@ class Dispatcher:
     def _refuse_own_tasks(self, command: str) -> None:
         for handle in self._handles():
             if handle.is_current():
+                kind = "task" if handle.name in self.tasks else "service"
                 raise CommandRefused(
-                    f"{command}() was called by {handle.name!r} of this job, which would wait for itself; "
+                    f"{command}() was called by {kind} {handle.name!r} of this job, which would wait for itself; "
                     "call it outside, or ask for the end with ctx.request_stop()"
                 )
 

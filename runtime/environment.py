@@ -23,17 +23,25 @@ A = TypeVar("A")
 class Environment:
     """Holds a graph while it is being written. `Session` has one; on its own it serves programs without a notebook.
 
-    `capacity` and `on_error` are what operators have that say nothing else.
+    `capacity` and `on_error` are what operators have that say nothing else. With a `seed`, runs repeat: see `Session`.
     """
 
     def __init__(
-        self, name: str = "job", *, platform: str = "local", capacity: int = 1024, on_error: Literal["fail"] = "fail"
+        self,
+        name: str = "job",
+        *,
+        platform: str = "local",
+        capacity: int = 1024,
+        on_error: Literal["fail"] = "fail",
+        seed: int | None = None,
     ) -> None:
         require_platform(platform)
         if type(name) is not str or not name.isprintable():
             raise GraphInvalid(f"{preview(name)} cannot be the name of a session; use printable text")
         validate_operator(OperatorNode("default", "map", capacity=capacity, on_error=on_error))
-        self.name, self.platform, self.capacity, self.on_error = name, platform, capacity, on_error
+        if seed is not None and type(seed) is not int:
+            raise GraphInvalid(f"seed is {preview(seed)}; it must be a whole number, or None for threads that run free")
+        self.name, self.platform, self.capacity, self.on_error, self.seed = name, platform, capacity, on_error, seed
         self.frozen = False
         self.collected: list[Collected[Any]] = []
         self._operators: dict[str, OperatorNode] = {}

@@ -48,6 +48,8 @@ class JobManager:
                 )
         backend = create_backend(self.environment.platform)
         try:
+            if self.environment.seed is not None:
+                backend.use_seed(self.environment.seed)
             return self.compile(backend), backend
         except BaseException:
             backend.close()

@@ -47,6 +47,8 @@ class Session:
     * `platform`: where tasks run; `"local"` is threads of this process.
     * `capacity`: how many packets may wait in front of each task; an operator may have its own.
     * `on_error`: what an exception in user code does; `"fail"` cancels the job.
+    * `seed`: one thread runs at a time, for one packet, in an order that the seed decides, and time is virtual: the
+      same seed, the same run, as far as user code itself is the same each time. `turns` is what happened.
 
     Raises `GraphInvalid`.
     """
@@ -58,9 +60,10 @@ class Session:
         platform: str = "local",
         capacity: int = 1024,
         on_error: Literal["fail"] = "fail",
+        seed: int | None = None,
     ) -> None:
         self.name = f"session-{next(_numbers)}" if name is None else name
-        self._environment = Environment(self.name, platform=platform, capacity=capacity, on_error=on_error)
+        self._environment = Environment(self.name, platform=platform, capacity=capacity, on_error=on_error, seed=seed)
         self._manager = JobManager(self._environment)
         self._lock = threading.Lock()  # guards which run there is, and that commands which change it come one by one
         self._dispatcher: Dispatcher | None = None
@@ -333,6 +336,11 @@ class Session:
     def events(self) -> tuple[Event, ...]:
         """What happened in this run: starts, stop signals, ends, errors, warnings. The last 10,000."""
         return () if self._dispatcher is None else tuple(self._dispatcher.events)
+
+    @property
+    def turns(self) -> list[str]:
+        """With a seed: who had which turn and what for, in order, a line each. The last million."""
+        return [] if self._dispatcher is None else self._dispatcher.backend.turns
 
     def snapshot(self) -> Snapshot:
         """Every task as it stands now: depth, capacity, state, counts, stop progress. Costs the tasks nothing."""

@@ -13,7 +13,6 @@ import runtime
 from runtime.testing import leak_guard
 from tests.platforms import PLATFORMS, MakeSession, Platform
 
-
 # The same examples in every run: what one machine has seen green is green on the next. To look for others, run with
 # HYPOTHESIS_PROFILE=search.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -22,7 +21,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "concurrent: one user function waits for another; skipped where turns are taken")
+    config.addinivalue_line("markers", "concurrent: one user function waits for another; not run where turns are taken")
 
 
 @pytest.fixture(autouse=True)
@@ -31,12 +30,12 @@ def nothing_stays_behind() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=PLATFORMS, ids=lambda platform: platform.name)
-def platform(request: pytest.FixtureRequest) -> Platform:
-    platform: Platform = request.param
-    if not platform.concurrent and request.node.get_closest_marker("concurrent") is not None:
-        pytest.skip("user functions take turns on this platform")
-    return platform
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that asks for a session or a platform runs on each platform on which it makes sense."""
+    if "platform" in metafunc.fixturenames:
+        concurrent = metafunc.definition.get_closest_marker("concurrent") is not None
+        fitting = [platform for platform in PLATFORMS if platform.concurrent or not concurrent]
+        metafunc.parametrize("platform", fitting, ids=lambda platform: platform.name, scope="function")
 
 
 @pytest.fixture

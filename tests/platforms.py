@@ -35,4 +35,7 @@ class Platform:
     log: Callable[[], list[Any]] = list
 
 
-PLATFORMS: Final = (Platform("local", {"platform": "local"}),)
+PLATFORMS: Final = (
+    Platform("local", {"platform": "local"}),
+    Platform("seeded", {"platform": "local", "seed": 20_100}, concurrent=False),
+)

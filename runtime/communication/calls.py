@@ -103,13 +103,18 @@ class Call:
         self.wake()
 
 
+def _nothing() -> None:
+    """Nobody needs to be told."""
+
+
 class Ledger:
     """All open calls of one job. `lock` guards them, the job's request queues, and everything in here."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], nudge: Callable[[], None] = _nothing) -> None:
         self.lock = threading.Lock()
         self.futures = threading.Condition()  # guards the states of all futures; taken inside `lock`, never around it
         self.clock = clock
+        self.nudge = nudge  # called, outside the lock, when somebody who takes no turns has changed something
         self.open: dict[int, Call] = {}
         self.queues: list[RequestQueue] = []
         self.next_look_s = float("inf")  # when the deadlines are looked at next
@@ -155,6 +160,7 @@ class Ledger:
         with self.lock:
             self.signal = signal
             self.end_if_idle()
+        self.nudge()
 
     def end_if_idle(self) -> None:
         """Under the lock: end all queues if that is wanted and nobody who could call again is at work."""
@@ -177,6 +183,7 @@ class Ledger:
                 call.queue.counts.stopped += 1
         for call in calls:
             call.tell()
+        self.nudge()
 
 
 def stopped(service: str) -> ServiceStopped:
@@ -194,7 +201,3 @@ def _timed_out(call: Call, *, began: bool) -> ServiceTimeout:
         f"{request.service}.{request.method} has not answered {request.callers[-1]!r} within "
         f"{call.deadline_s - call.made_s:g} s; {place}"
     )
-
-
-def _nothing() -> None:
-    """Nobody looks at deadlines yet."""

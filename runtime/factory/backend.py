@@ -98,6 +98,16 @@ Handle = TaskHandle | ServiceHandle
 class Backend(Protocol):
     """One job's way to run on a platform."""
 
+    def use_seed(self, seed: int) -> None:
+        """Hand out turns one at a time in an order that `seed` decides; before anything is made.
+
+        Raises `GraphInvalid` if the platform cannot.
+        """
+
+    @property
+    def turns(self) -> list[str]:
+        """Under a seed, who had the turns so far and what for; else empty."""
+
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> QueueDescriptor:
         """Describe the input queue of a task to be; called while the graph is compiled."""
 

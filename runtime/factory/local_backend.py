@@ -19,11 +19,12 @@ from runtime.facts import Ending, TaskTable
 from runtime.operators import Operator
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
-from runtime.service.local_service_task import LocalServiceTask
+from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.task.base_task import TaskReporter
 from runtime.task.gate import Gate, Watch
 from runtime.task.local_task import LocalTask
 from runtime.task.observer import Observer
+from runtime.task.turns import Turns
 
 _SOON_S: Final = 5.0  # a thread that runs no user code ends at once
 
@@ -42,8 +43,19 @@ class LocalBackend:
         self._queues: list[LocalQueueDescriptor | LocalRequestQueueDescriptor] = []
         self._watch = Watch()
         self._ledger = Ledger(monotonic)
+        self._turns: Turns | None = None
         self._deadlines: DeadlineWatch | None = None
         self._observer: Observer | None = None
+
+    def use_seed(self, seed: int) -> None:
+        """Let one thread run at a time, in an order that the seed decides, in virtual time."""
+        turns = self._turns = Turns(seed)
+        self._ledger = Ledger(turns.clock, turns.nudge)
+
+    @property
+    def turns(self) -> list[str]:
+        """Who had the turns so far."""
+        return [] if self._turns is None else list(self._turns.trace)
 
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
         """Make a queue in memory."""
@@ -59,18 +71,21 @@ class LocalBackend:
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> LocalTask:
         """Make a task with a thread of its own."""
-        return LocalTask(ctx, operator, reporter, Gate(self._watch))
+        return LocalTask(ctx, operator, reporter, self._gate(ctx.name))
 
     def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> LocalServiceTask:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
         if self._deadlines is None:
-            self._deadlines = DeadlineWatch(self._ledger, Gate(self._watch), f"{ctx.job}/deadlines")
-        return LocalServiceTask(ctx, make, reporter, [Gate(self._watch) for _ in range(ctx.wiring.concurrency)])
+            self._deadlines = DeadlineWatch(self._ledger, self._gate("deadlines"), f"{ctx.job}/deadlines")
+        gates = [self._gate(name) for name in thread_names(ctx)]
+        return LocalServiceTask(ctx, make, reporter, gates)
 
     def begin(self) -> None:
-        """Watch deadlines from now on."""
+        """Watch deadlines from now on; under a seed, hand out the first turn."""
         if self._deadlines is not None:
             self._deadlines.start()
+        if self._turns is not None:
+            self._turns.begin()
 
     def drain_services(self, how: Ending) -> None:
         """End all request queues as soon as no request is left and none can follow."""
@@ -83,6 +98,8 @@ class LocalBackend:
     def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
         """Put an item into all these queues by hand, or into none."""
         inject_everywhere([cast(LocalTask, handle).inbox for handle in handles], item, timeout_s)
+        if self._turns is not None:
+            self._turns.nudge()
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """Read the numbers where the tasks keep them."""
@@ -91,8 +108,8 @@ class LocalBackend:
         return self._observer.observe()
 
     def clock(self) -> float:
-        """Seconds of the process's steady clock."""
-        return perf_counter()
+        """Seconds of the process's steady clock; under a seed, virtual ones."""
+        return perf_counter() if self._turns is None else self._turns.clock()
 
     def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
         """Wait until all threads wait at one moment."""
@@ -103,13 +120,12 @@ class LocalBackend:
 
     def wait(self, handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
         """Join the threads; the names of those that still run after `timeout_s` in all."""
-        deadline = None if timeout_s is None else monotonic() + timeout_s
-        still_running = []
-        for handle in handles:
-            left_s = None if deadline is None else max(0.0, deadline - monotonic())
-            if not handle.join(left_s):
-                still_running.append(handle.name)
-        return tuple(still_running)
+        handles = list(handles)
+        stuck = _join(handles, timeout_s)
+        if stuck and self._turns is not None:  # one is stuck in user code with the turn, the others wait for it
+            self._turns.free()
+            stuck = _join(handles, _SOON_S)
+        return stuck
 
     def close(self) -> None:
         """Release the queues, end the watch."""
@@ -118,3 +134,17 @@ class LocalBackend:
         for descriptor in self._queues:
             descriptor.release()
         self._queues.clear()
+
+    def _gate(self, name: str) -> Gate:
+        return Gate(self._watch) if self._turns is None else self._turns.gate(self._watch, name)
+
+
+def _join(handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
+    """Join them all within `timeout_s`; the names of those that still run."""
+    deadline = None if timeout_s is None else monotonic() + timeout_s
+    still_running = []
+    for handle in handles:
+        left_s = None if deadline is None else max(0.0, deadline - monotonic())
+        if not handle.join(left_s):
+            still_running.append(handle.name)
+    return tuple(still_running)

@@ -13,15 +13,20 @@ from runtime.service.invocation import Interceptor
 from runtime.task.gate import Gate
 
 
+def thread_names(ctx: ServiceContext) -> list[str]:
+    """A name for each of a service's loops: its own, numbered if there are several."""
+    several = ctx.wiring.concurrency > 1
+    return [f"{ctx.name}@{number}" if several else ctx.name for number in range(ctx.wiring.concurrency)]
+
+
 class LocalServiceTask(BaseServiceTask):
     """A BaseServiceTask with a daemon thread for each of its loops."""
 
     def __init__(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter, gates: Sequence[Gate]):
         super().__init__(ctx, make, reporter, gates)
-        names = [f"{ctx.job}/{ctx.name}{f'@{number}' if len(gates) > 1 else ''}" for number in range(len(gates))]
         self._threads = [
-            threading.Thread(target=self._serve, args=(number,), name=name, daemon=True)
-            for number, name in enumerate(names)
+            threading.Thread(target=self._serve, args=(number,), name=f"{ctx.job}/{name}", daemon=True)
+            for number, name in enumerate(thread_names(ctx))
         ]
 
     def start(self) -> None:

@@ -48,9 +48,12 @@ class CallFuture(Future[Any]):
         self._wait(timeout)
         return super().exception(0)
 
+    def _is_over(self) -> bool:
+        return self._state in _DONE  # `done()` without its lock, for whoever holds another
+
     def _wait(self, timeout: float | None) -> None:
         """Wait until it is done, on a task's thread through its gate."""
-        if self._state in _DONE:
+        if self._is_over():
             return
         bell, waiter = parked_lock(), here.waiter
 
@@ -62,7 +65,7 @@ class CallFuture(Future[Any]):
         self.add_done_callback(wake)
         timeout_s = -1 if timeout is None else max(0.0, timeout)
         if waiter is not None:
-            waiter.park(bell, self.done, "waiting", timeout_s)
+            waiter.park(bell, self._is_over, "waiting", timeout_s)
         else:
             bell.acquire(True, timeout_s)
 
@@ -82,6 +85,8 @@ class ServiceManager:
         call = self._make(queue, ask, timeout_s)
         with queue.ledger.lock:
             queue.put(call)
+        if call.waiter is None:
+            queue.ledger.nudge()
         _wait(call, call.is_done)
         if call.error is not None:
             try:
@@ -96,6 +101,8 @@ class ServiceManager:
         future = call.future = CallFuture(queue.ledger.futures)
         with queue.ledger.lock:
             queue.put(call)
+        if call.waiter is None:
+            queue.ledger.nudge()
         if not call.is_accepted():
             _wait(call, call.is_accepted)
         return future

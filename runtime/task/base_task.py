@@ -219,6 +219,7 @@ class BaseTask:
         """Ask a source or an input to end. Returns at once; what is queued is still worked."""
         self._feed.end(how)
         self.gate.look_up = True
+        self.gate.nudge()
 
     @property
     def inbox(self) -> Inbox:

@@ -1,0 +1,201 @@
+"""Turns: under a seed one thread runs at a time, the one that has the turn, in an order that the seed decides.
+
+A seeded gate is never open. Its thread gives the turn back when its packet is worked and whenever it must wait (empty
+queue, full lane, service reply, back-off): it chooses the next one itself and opens that one's lock. So a turn costs
+one change of threads, or none if the same one is chosen, and nothing polls. Who may be chosen is read from the state
+(lanes, replies, virtual time), never from which thread happens to be awake: that makes a run repeat. Time is virtual,
+and passes only when everybody waits for it.
+
+When nobody can take a turn the scheduler is dormant, until something from outside nudges it.
+"""
+
+from __future__ import annotations
+
+import random
+from _thread import LockType, allocate_lock
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from runtime.communication.lane import parked_lock
+from runtime.errors import Cancelled
+from runtime.facts import TaskState
+from runtime.task.gate import Gate, Watch
+
+MAX_TURNS: Final = 1_000_000
+"""How many turns are remembered."""
+
+# What a task has been given its turn for, by what it waited for.
+_FOR: Final = {
+    "new": "start",
+    "running": "go on",
+    "idle": "work",
+    "held back": "room",
+    "waiting": "reply",
+    "backing off": "next attempt",
+}
+
+
+class Turns:
+    """Hands out the turns of one job. `trace` is who had them, and what for, in order."""
+
+    def __init__(self, seed: int) -> None:
+        self.trace: deque[str] = deque(maxlen=MAX_TURNS)
+        self.now_s = 0.0
+        self._random = random.Random(seed).random
+        self._lock = allocate_lock()  # guards all below, the trace, the time, and which gates wait for what
+        self._gates: list[SeededGate] = []
+        self._holder: SeededGate | None = None
+        self._begun = self._freed = False
+
+    def gate(self, watch: Watch, name: str) -> SeededGate:
+        """Another gate, which waits for its first turn."""
+        gate = SeededGate(watch, self, name)
+        self._gates.append(gate)
+        return gate
+
+    def clock(self) -> float:
+        """Virtual seconds since the job began."""
+        return self.now_s
+
+    def begin(self) -> None:
+        """All threads have been started: hand out the first turn."""
+        with self._lock:
+            self._begun = True
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Any thread: something has changed; if nobody has the turn, somebody may be able to take it now."""
+        with self._lock:
+            chosen = None
+            if self._holder is None and self._begun:
+                chosen = self._holder = self._choose()
+        if chosen is not None:
+            chosen.turn.release()
+
+    def pass_on(self, giver: SeededGate) -> bool:
+        """The holder: let somebody else have the turn. True: it is the giver himself again."""
+        with self._lock:
+            if self._freed:
+                return True
+            giver.waits = giver.doing != "ended"
+            if not giver.waits:
+                self._gates.remove(giver)
+            chosen = self._holder = self._choose()
+        if chosen is not None and chosen is not giver:
+            chosen.turn.release()
+        return chosen is giver
+
+    def free(self) -> None:
+        """Whoever has the turn does not give it back: let all others run to their end, without turns from now on."""
+        with self._lock:
+            self._freed = True
+            waiting = [gate for gate in self._gates if gate.waits]
+            for gate in waiting:
+                gate.waits = False
+        for gate in waiting:
+            gate.turn.release()
+
+    def _choose(self) -> SeededGate | None:
+        """Whose turn it is; None: nobody's, until something from outside changes. Under the lock."""
+        if self._freed:
+            return None
+        waiting = [gate for gate in self._gates if gate.waits]
+        while True:
+            able = [gate for gate in waiting if gate.is_able(self.now_s)]
+            if able:
+                chosen = able[int(self._random() * len(able))]
+                chosen.waits = False
+                self.trace.append(chosen.label())
+                return chosen
+            times = [gate.due_s for gate in waiting if gate.due_s is not None]
+            if not times:
+                return None
+            self.now_s = min(times)
+            self.trace.append(f"time: {self.now_s:.6g} s")
+
+
+class SeededGate(Gate):
+    """A gate that is never open. A turn lasts from the moment it is given until the next wait or the next packet."""
+
+    __slots__ = ("_fresh", "_labels", "_name", "_turns", "due_s", "turn", "waits")
+
+    def __init__(self, watch: Watch, turns: Turns, name: str) -> None:
+        super().__init__(watch)
+        self._turns, self._name = turns, name
+        self._ready = _always
+        self._fresh = False  # the turn was given for a packet that has not been taken yet
+        self._labels: dict[TaskState, str] = {}
+        self.turn = parked_lock()
+        self.waits = True  # for a turn; guarded by the lock of the turns, as `due_s`
+        self.due_s: float | None = None
+
+    # ── its own thread ──
+
+    def begin(self) -> None:
+        """Wait for the first turn."""
+        self.turn.acquire()
+
+    def enter(self, want: int) -> int:
+        """Wait for a turn: one packet, whatever is wanted. Raises Cancelled."""
+        if not self._fresh:
+            self._ready = _always
+            self._give_back(None)
+        if self.cancelled:
+            raise Cancelled
+        self._fresh = False
+        return 1
+
+    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
+        """Wait for a turn that is given once `ready`, or once `timeout_s` have passed. Nobody needs to ring `lock`."""
+        before = self.doing
+        self.before_wait()
+        self._ready = ready
+        self.say(why)
+        self._give_back(None if timeout_s < 0 else self._turns.now_s + timeout_s)
+        self.passes += 1
+        self.doing = before
+        self._fresh = why == "idle"
+        if self.cancelled:
+            raise Cancelled
+
+    def clock(self) -> float:
+        """Virtual seconds."""
+        return self._turns.now_s
+
+    def say(self, doing: TaskState) -> None:
+        """Tell what the task is doing now; with its end the turn goes to somebody else."""
+        super().say(doing)
+        if doing == "ended":
+            self._turns.pass_on(self)
+
+    def _give_back(self, due_s: float | None) -> None:
+        self.due_s = due_s
+        if not self._turns.pass_on(self):
+            self.turn.acquire()
+
+    # ── any thread ──
+
+    def nudge(self) -> None:
+        """Something has changed that this task may wait for."""
+        self._turns.nudge()
+
+    def cancel(self) -> None:
+        """End the task when it has its next turn, which may come at once."""
+        super().cancel()
+        self._turns.nudge()
+
+    def is_able(self, now_s: float) -> bool:
+        """Whether it could use a turn now."""
+        return self.cancelled or self._ready() or (self.due_s is not None and self.due_s <= now_s)
+
+    def label(self) -> str:
+        """Its line in the trace, with what it has waited for."""
+        label = self._labels.get(self.doing)
+        if label is None:
+            label = self._labels[self.doing] = f"{self._name}: {_FOR[self.doing]}"
+        return label
+
+
+def _always() -> bool:
+    return True
