@@ -35,6 +35,7 @@ from runtime.errors import (
 from runtime.facts import Event, LaneFacts, Outcome, ServiceFacts, Snapshot, TaskFacts
 from runtime.graph import ExecutionGraph
 from runtime.job_manager import JobManager
+from runtime.metrics import prometheus
 from runtime.operators import Function, SourceFunction
 from runtime.service.invocation import Invocation
 from runtime.session import Session
@@ -86,4 +87,5 @@ __all__ = [
     "UnknownName",
     "UnstableKey",
     "WrongArguments",
+    "prometheus",
 ]

@@ -22,6 +22,7 @@ from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
 from runtime.hand import Hand
 from runtime.job_manager import JobManager
+from runtime.metrics import Metrics, metrics_of
 from runtime.operators import SourceFunction
 from runtime.proxy import DEFAULT_METHOD, ProxyManager
 from runtime.service.invocation import Interceptor
@@ -345,6 +346,10 @@ class Session:
     def snapshot(self) -> Snapshot:
         """Every task as it stands now: depth, capacity, state, counts, stop progress. Costs the tasks nothing."""
         return Snapshot(self.state, NoTasks()) if self._dispatcher is None else self._dispatcher.snapshot()
+
+    def metrics(self) -> Metrics:
+        """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`."""
+        return metrics_of(self.snapshot())
 
     def settle(self, timeout: float | None = None) -> None:
         """Wait until nothing will change until something from outside does: every task is idle, held back or ended.

@@ -1,4 +1,5 @@
-"""What tests of dataflows want: a guard against what stays behind, waits that cannot hang, a watch over queues.
+"""What tests of dataflows want: a guard against what stays behind, waits that cannot hang, a watch over queues, faults
+on purpose, and a search through the orders in which a graph may run.
 
 It uses sessions as anybody does, and looks at threads, descriptors and the registry of queues. Nothing imports it but
 tests, so it costs a running job nothing.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -16,16 +18,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 from runtime.communication import queue_descriptor
 from runtime.communication.inbox import HAND
+from runtime.errors import GraphInvalid, LostReply
 from runtime.facts import TaskFacts
+from runtime.service.invocation import Invocation
 from runtime.session import Session
 
-__all__ = ["PATIENCE_S", "Hold", "LeakFound", "Moment", "QueueWatch", "check_bounded", "leak_guard"]
+__all__ = [
+    "PATIENCE_S",
+    "FaultInjector",
+    "Finding",
+    "Hold",
+    "InjectedFault",
+    "LeakFound",
+    "Moment",
+    "QueueWatch",
+    "check_bounded",
+    "explore",
+    "leak_guard",
+]
 
 T = TypeVar("T")
+Built = TypeVar("Built")
 
 PATIENCE_S: Final = 20.0
 """How long a test waits for something that happens at once unless it is broken."""
@@ -208,3 +225,93 @@ class QueueWatch:
             except AssertionError as failure:
                 self._failure = failure
                 return
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A seed under which something went wrong, what it was, and the line that shows it again."""
+
+    seed: int
+    error: BaseException
+    replay: str
+    turns: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Finding(seed {self.seed}: {type(self.error).__name__}; replay: {self.replay})"
+
+
+def explore(
+    build: Callable[[Session], Built],
+    check: Callable[[Session, Built], object],
+    seeds: int | Iterable[int] = 1000,
+    *,
+    run: Callable[[Session], object] = lambda session: session.run(PATIENCE_S),
+    **settings: Any,
+) -> Finding | None:
+    """Run a graph under many seeds; return the first under which `run` or `check` raises, or None.
+
+    `build(session)` writes the graph into a new session and returns what `check(session, built)` needs: mostly what
+    `collect()` has returned. `seeds` is how many, from 0 on, or which. `run` is what is done with the session; a job
+    that fails is a finding unless `run` takes its error. `settings` are the session's. What `build` itself raises
+    passes: it would do so under every seed.
+    """
+    for seed in range(seeds) if isinstance(seeds, int) else seeds:
+        with Session(seed=seed, **settings) as session:
+            built = build(session)
+            try:
+                run(session)
+                check(session, built)
+            except Exception as error:  # noqa: BLE001  whatever it is, it is what was looked for
+                turns = tuple(session.turns)
+                session.cancel()
+                return Finding(seed, error, f"explore({_name(build)}, {_name(check)}, seeds=[{seed}])", turns)
+    return None
+
+
+def _name(function: Callable[..., object]) -> str:
+    return getattr(function, "__qualname__", type(function).__name__)
+
+
+class InjectedFault(Exception):
+    """The error that a `FaultInjector` raises in place of a service."""
+
+
+class FaultInjector:
+    """An interceptor that makes some calls slow, some fail, and lets some replies vanish: `session.intercept(faults)`.
+
+    `delays`, `errors` and `lost` are probabilities, each of its own. A delay, up to `delay_s` seconds of the job's
+    time, comes before the method; an error comes in its place; a lost reply after it. What happens to a call follows
+    from the seed, its caller and how many calls that caller had made, not from the order in which calls come: with the
+    same seed, the same calls meet the same fate on every run and platform. `counts` says how many did.
+    """
+
+    def __init__(
+        self, seed: int = 0, *, delays: float = 0.0, delay_s: float = 0.01, errors: float = 0.0, lost: float = 0.0
+    ) -> None:
+        for what, probability in (("delays", delays), ("errors", errors), ("lost", lost)):
+            if not 0 <= probability <= 1:
+                raise GraphInvalid(f"{what} is {probability!r}; it is a probability, from 0 to 1")
+        self.counts = {"delays": 0, "errors": 0, "lost": 0}
+        self._counting = threading.Lock()  # guards counts
+        self._seed, self._delay_s = seed, delay_s
+        self._delays, self._errors, self._lost = delays, errors, lost
+
+    def __call__(self, invocation: Invocation) -> Any:
+        fate = random.Random(f"{self._seed}/{invocation.service}/{invocation.callers}/{invocation.number}")
+        delay_s = fate.random() * self._delay_s if fate.random() < self._delays else 0.0
+        fails, loses = fate.random() < self._errors, fate.random() < self._lost
+        if delay_s:
+            self._count("delays")
+            invocation.sleep(delay_s)
+        if fails:
+            self._count("errors")
+            raise InjectedFault(f"call {invocation.number} of {invocation.callers[-1]!r} to {invocation.service!r}")
+        reply = invocation.proceed()
+        if loses:
+            self._count("lost")
+            raise LostReply
+        return reply
+
+    def _count(self, what: str) -> None:
+        with self._counting:
+            self.counts[what] += 1

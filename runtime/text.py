@@ -8,14 +8,20 @@ from runtime.graph import Edge, ExecutionGraph
 
 def as_text(graph: ExecutionGraph, snapshot: Snapshot) -> str:
     """One line per operator: name, kind, parallelism, where its packets go; of a run, where its tasks stand."""
-    width = max((len(operator.name) for operator in graph.operators), default=0)
+    width = max(map(len, (*graph.by_name, *(service.name for service in graph.service_nodes))), default=0)
     lines = [f"{graph.name}: {snapshot.state}"]
     for operator in graph.operators:
-        parallel = f" × {operator.parallelism}" if operator.parallelism > 1 else ""
         targets = ", ".join(map(_edge, graph.outputs(operator.name)))
-        lines.append(f"  {operator.name:{width}}  {operator.kind}{parallel}{' → ' if targets else ''}{targets}")
+        lines.append(f"  {operator.name:{width}}  {operator.kind}{_times(operator.parallelism)}{' → ' if targets else ''}{targets}")
         lines += [f"    {snapshot.tasks[task]!r}" for task in graph.tasks(operator.name) if task in snapshot.tasks]
+    for service in graph.service_nodes:
+        lines.append(f"  {service.name:{width}}  service{_times(service.concurrency)}")
+        lines += [f"    {snapshot.services[service.name]!r}"] if service.name in snapshot.services else []
     return "\n".join(lines)
+
+
+def _times(number: int) -> str:
+    return f" × {number}" if number > 1 else ""
 
 
 def _edge(edge: Edge) -> str:

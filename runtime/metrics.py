@@ -1,0 +1,95 @@
+"""A session's counters as a plain dict, and as Prometheus shows them. Knows frozen facts only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from runtime.errors import DataflowError
+from runtime.facts import Snapshot
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
+
+Metrics = dict[str, dict[str, int]]
+"""Name of the metric, then of the task or service, then its value."""
+
+_TASKS: Final = {
+    "task_processed": ("processed", "Packets taken from the queue; of a source: made"),
+    "task_emitted": ("emitted", "Packets put on outgoing edges"),
+    "task_errors": ("errors", "Exceptions of user code"),
+    "task_queue_depth": ("depth", "Packets that wait"),
+    "task_queue_capacity": ("capacity", "How many packets may wait"),
+}
+_SERVICES: Final = {
+    "service_calls": ("received", "Calls accepted"),
+    "service_results": ("results", "Calls that ended with a result"),
+    "service_errors": ("errors", "Calls that ended with an error"),
+    "service_timeouts": ("timeouts", "Calls that ended by their timeout"),
+    "service_stopped": ("stopped", "Calls that ended with the service, or were given up"),
+    "service_late_replies": ("late", "Replies that came after the end of their call"),
+    "service_lost_replies": ("lost", "Replies that vanished in an interceptor"),
+    "service_queue_depth": ("depth", "Requests that wait"),
+    "service_queue_capacity": ("capacity", "How many requests may wait"),
+}
+_GAUGES: Final = ("_depth", "_capacity")
+
+
+class Measured(Protocol):
+    """What can be exported: a session."""
+
+    @property
+    def name(self) -> str:
+        """The session's name."""
+
+    def metrics(self) -> Metrics:
+        """Its counters now."""
+
+
+def metrics_of(snapshot: Snapshot) -> Metrics:
+    """All counters and depths of a snapshot: metric, then task or service, then value."""
+    result = {metric: _column(snapshot.tasks, fact) for metric, (fact, _) in _TASKS.items()}
+    result |= {metric: _column(snapshot.services, fact) for metric, (fact, _) in _SERVICES.items()}
+    return result
+
+
+def _column(facts: Mapping[str, Any], fact: str) -> dict[str, int]:
+    return {name: getattr(of_one, fact) for name, of_one in facts.items()}
+
+
+def prometheus(*sessions: Measured) -> CollectorRegistry:
+    """A registry of `prometheus_client` that reads the counters of these sessions whenever it is scraped.
+
+    Hand it to `prometheus_client.start_http_server` or `generate_latest`. Counters are called
+    `sage_task_processed_total`, depths `sage_task_queue_depth`; labels are `session` and `task` or `service`. Needs
+    `pip install "sage-nb[metrics]"`.
+    """
+    try:
+        from prometheus_client import CollectorRegistry  # noqa: PLC0415  only for those who ask for it
+    except ImportError as error:
+        raise DataflowError('prometheus() needs prometheus_client: pip install "sage-nb[metrics]"') from error
+    registry = CollectorRegistry()
+    registry.register(_Collector(sessions))
+    return registry
+
+
+class _Collector:
+    """Makes Prometheus's metrics of the sessions' at each scrape."""
+
+    def __init__(self, sessions: tuple[Measured, ...]) -> None:
+        self._sessions = sessions
+
+    def collect(self) -> Iterator[Metric]:
+        """What is scraped."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
+
+        taken = [(session.name, session.metrics()) for session in self._sessions]
+        for label, metrics in (("task", _TASKS), ("service", _SERVICES)):
+            for metric, (_, text) in metrics.items():
+                kind = GaugeMetricFamily if metric.endswith(_GAUGES) else CounterMetricFamily
+                family = kind(f"sage_{metric}", text, labels=("session", label))
+                for session, values in taken:
+                    for name, value in values[metric].items():
+                        family.add_metric((session, name), value)
+                yield family
