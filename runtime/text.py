@@ -11,8 +11,9 @@ def as_text(graph: ExecutionGraph, snapshot: Snapshot) -> str:
     width = max(map(len, (*graph.by_name, *(service.name for service in graph.service_nodes))), default=0)
     lines = [f"{graph.name}: {snapshot.state}"]
     for operator in graph.operators:
+        kind = f"{operator.kind}{_times(operator.parallelism)}"
         targets = ", ".join(map(_edge, graph.outputs(operator.name)))
-        lines.append(f"  {operator.name:{width}}  {operator.kind}{_times(operator.parallelism)}{' → ' if targets else ''}{targets}")
+        lines.append(f"  {operator.name:{width}}  {kind}{' → ' if targets else ''}{targets}")
         lines += [f"    {snapshot.tasks[task]!r}" for task in graph.tasks(operator.name) if task in snapshot.tasks]
     for service in graph.service_nodes:
         lines.append(f"  {service.name:{width}}  service{_times(service.concurrency)}")
