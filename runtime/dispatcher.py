@@ -213,6 +213,10 @@ class Dispatcher:
         """A task has logged a warning."""
         self._note("warning", task, message)
 
+    def call_failed(self, service: str, text: str) -> None:
+        """A service's method has raised; its caller hears the error itself."""
+        self._note("error", service, text)
+
     def late_reply(self, service: str, text: str) -> None:
         """A service's reply came after its call had ended, and was dropped."""
         self._note("late reply", service, text)
@@ -305,6 +309,8 @@ class Dispatcher:
                 return
             self.outcome = outcome
             callbacks, self._on_end = self._on_end, []
+        for name in abandoned:
+            self._note("abandoned", name, "stuck in user code at the close: abandoned, what it still makes is discarded")
         self._note("end", None, outcome.state)
         self._listener.job_ended(outcome)
         self._done.set()

@@ -213,7 +213,7 @@ class Event:
     `at_s` is seconds since the job was started, by the backend's clock; it is left out of the text, which is stable.
     """
 
-    kind: Literal["start", "stop signal", "end", "error", "warning", "command", "late reply"]
+    kind: Literal["start", "stop signal", "end", "error", "warning", "command", "late reply", "abandoned"]
     task: str | None
     text: str
     at_s: float = field(default=0.0, compare=False)

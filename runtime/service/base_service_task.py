@@ -24,6 +24,9 @@ from runtime.task.report import TaskReport
 class ServiceReporter(Reporter, Protocol):
     """To whom a service reports its life. Any thread may call."""
 
+    def call_failed(self, service: str, text: str) -> None:
+        """A call has ended with an error; its caller hears the error itself."""
+
     def late_reply(self, service: str, text: str) -> None:
         """A reply came after its call had ended, and was dropped."""
 
@@ -144,6 +147,8 @@ class BaseServiceTask:
                 in_time = queue.finish(call, value, error)
         if in_time:
             call.tell()
+            if error is not None:
+                self.reporter.call_failed(self.name, f"{request.method} {failure_text(request.args, error)}")
         elif not lost:
             self.reporter.late_reply(self.name, f"{request.method} answered {request.callers[-1]} too late")
         if gone:
