@@ -310,7 +310,7 @@ class Dispatcher:
             self.outcome = outcome
             callbacks, self._on_end = self._on_end, []
         for name in abandoned:
-            self._note("abandoned", name, "stuck in user code at the close: abandoned, what it still makes is discarded")
+            self._note("abandoned", name, "was stuck in user code at the close; what it still makes is discarded")
         self._note("end", None, outcome.state)
         self._listener.job_ended(outcome)
         self._done.set()
