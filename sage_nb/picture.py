@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from runtime import ExecutionGraph, Outcome, Session, Snapshot, TaskFacts
-from runtime.graph import OperatorNode
-from sage_nb.layout import Box, EdgeKey, Point, arrange
+from runtime.graph import OperatorNode, ServiceNode
+from sage_nb.layout import ROW_GAP, Box, EdgeKey, Point, arrange
 
 MAX_NAME: Final = 24  # columns of text; a longer name is cut
 NAME_PX: Final = 13.0
@@ -151,15 +151,18 @@ def _picture(graph: ExecutionGraph, outcome: Outcome | None, snapshot: Snapshot 
         height=max((len(operator.lines) for operator in boxless.values()), default=0) * LINE_PX + _PADDING_PX,
         label_widths=label_widths,
     )
+    services = [_service(node, outcome, snapshot) for node in graph.service_nodes]
+    placed, width, height = _below(services, layout.width, layout.height)
     tasks = sum(node.parallelism for node in graph.operators)
     size = f"{_number(len(boxless), 'operator')}, {_number(tasks, 'task')}"
+    size += f", {_number(len(services), 'service')}" if services else ""
     picture = Picture(
         name=printable(graph.name, 2 * MAX_NAME),
         headline=size if outcome is None else _counted(outcome),
         status=None if outcome is None else STATUS[outcome.state],
-        width=layout.width,
-        height=layout.height,
-        operators=tuple(replace(operator, box=layout.boxes[name]) for name, operator in boxless.items()),
+        width=width,
+        height=height,
+        operators=(*(replace(operator, box=layout.boxes[name]) for name, operator in boxless.items()), *placed),
         ways=tuple(Way(layout.ways[e], label, layout.labels[e], label_widths[e]) for e, label in labels.items()),
         alt="",
     )
@@ -169,6 +172,31 @@ def _picture(graph: ExecutionGraph, outcome: Outcome | None, snapshot: Snapshot 
     return replace(picture, width=max(picture.width, head), alt=alt)
 
 
+def _below(services: list[Operator], width: float, height: float) -> tuple[list[Operator], float, float]:
+    """Services in a row below the graph: any task may call them, so no line leads there. And the picture's new size."""
+    placed: list[Operator] = []
+    left, top = 0.0, height + ROW_GAP if height else 0.0
+    for service in services:
+        wide, high = _width(service), len(service.lines) * LINE_PX + _PADDING_PX
+        placed.append(replace(service, box=Box(left + wide / 2, top + high / 2, wide, high)))
+        left += wide + ROW_GAP
+        height, width = max(height, top + high), max(width, left - ROW_GAP)
+    return placed, width, height
+
+
+def _service(node: ServiceNode, outcome: Outcome | None, snapshot: Snapshot | None) -> Operator:
+    """What a service's box says: of a run, how it ended and what became of its calls. Not yet placed."""
+    status, counts = None, ""
+    facts = snapshot.services.get(node.name) if snapshot is not None else None
+    if outcome is not None and facts is not None:
+        status = STATUS["abandoned" if node.name in outcome.abandoned else facts.ending or "cancelled"]
+        parts = [_number(facts.received, "call")]
+        parts += [_number(facts.errors, "error")] if facts.errors else []
+        parts += [_number(facts.timeouts, "timeout")] if facts.timeouts else []
+        counts = " · ".join(parts)
+    return Operator(printable(node.name), "service", node.concurrency, Box(0, 0, 0, 0), status, counts)
+
+
 def _width(operator: Operator) -> float:
     name, *details = operator.lines
     widest = max([text_width(name, NAME_PX), *(text_width(detail, DETAIL_PX) for detail in details)])
@@ -176,12 +204,11 @@ def _width(operator: Operator) -> float:
 
 
 def _sentences(graph: ExecutionGraph, picture: Picture) -> Iterable[str]:
-    for node, operator in zip(graph.operators, picture.operators, strict=True):
+    names = [*graph.by_name, *(service.name for service in graph.service_nodes)]
+    for name, operator in zip(names, picture.operators, strict=True):
         status = f", {operator.status.word}" if operator.status else ""
         counts = f", {operator.counts}" if operator.counts else ""
-        targets = [
-            f"{printable(edge.target)} by {edge.strategy.replace('_', ' ')}" for edge in graph.outputs(node.name)
-        ]
+        targets = [f"{printable(edge.target)} by {edge.strategy.replace('_', ' ')}" for edge in graph.outputs(name)]
         sends = f", to {' and '.join(targets)}" if targets else ""
         yield f"{operator.name} ({operator.detail}{status}{counts}){sends}."
 
