@@ -1,6 +1,7 @@
 """A dataflow runtime that a person can open up: tasks, queues, packets and stop signals, on threads."""
 
 from runtime.context import TaskContext
+from runtime.dead_letters import DeadLetter, DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Collected, Environment, KeyedStream, Stream
 from runtime.errors import (
@@ -30,6 +31,7 @@ from runtime.facts import Event, LaneFacts, Outcome, Snapshot, TaskFacts
 from runtime.graph import ExecutionGraph
 from runtime.job_manager import JobManager
 from runtime.operators import Function, SourceFunction
+from runtime.policy import Retry
 from runtime.session import Session
 
 __all__ = [
@@ -41,6 +43,8 @@ __all__ = [
     "CommandRefused",
     "CyclicGraph",
     "DataflowError",
+    "DeadLetter",
+    "DeadLetters",
     "Dispatcher",
     "DuplicateName",
     "Environment",
@@ -58,6 +62,7 @@ __all__ = [
     "Outcome",
     "QueueFull",
     "QueueUnreachable",
+    "Retry",
     "Session",
     "Snapshot",
     "SourceFunction",

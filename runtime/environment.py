@@ -12,6 +12,7 @@ from runtime.factory import require_platform
 from runtime.graph.execution_graph import Edge, ExecutionGraph, OperatorNode, Strategy
 from runtime.graph.validation import refuse_async, validate_operator
 from runtime.operators import NO_INITIAL, Function, SourceFunction
+from runtime.policy import OnError
 from runtime.preview import preview
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ class Environment:
     """
 
     def __init__(
-        self, name: str = "job", *, platform: str = "local", capacity: int = 1024, on_error: Literal["fail"] = "fail"
+        self, name: str = "job", *, platform: str = "local", capacity: int = 1024, on_error: OnError = "fail"
     ) -> None:
         require_platform(platform)
         if type(name) is not str or not name.isprintable():
@@ -45,7 +46,7 @@ class Environment:
         *,
         name: str | None = None,
         parallelism: int = 1,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[T]:
         """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
 
@@ -78,7 +79,7 @@ class Environment:
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: str | None = None,
+        on_error: OnError | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> OperatorNode:
         """Add an operator of any registered kind, fed by `ends`. Raises `GraphFrozen`, `GraphInvalid`."""
@@ -144,7 +145,7 @@ class Stream(Generic[T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[U]:
         """One packet for each: what `function` returns."""
         return self._then("map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
@@ -156,7 +157,7 @@ class Stream(Generic[T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[T]:
         """The packets for which `function` returns something true."""
         return self._then("filter", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
@@ -168,7 +169,7 @@ class Stream(Generic[T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[U]:
         """All that `function` returns or yields for each packet, each result sent as soon as it is made."""
         return self._then(
@@ -183,7 +184,7 @@ class Stream(Generic[T]):
         emit: Literal["each", "end"] = "each",
         name: str | None = None,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[A]:
         """Fold all packets, one instance; send the folded value behind each packet, or once at the end of the input.
 
@@ -205,7 +206,7 @@ class Stream(Generic[T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> None:
         """Call `function` for each packet; the stream ends here."""
         self._add("sink", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
@@ -278,7 +279,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         name: str | None = ...,
         parallelism: int = ...,
         capacity: int | None = ...,
-        on_error: Literal["fail"] | None = ...,
+        on_error: OnError | None = ...,
     ) -> Stream[tuple[K, A]]: ...
 
     @overload
@@ -290,7 +291,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         name: str | None = ...,
         parallelism: int = ...,
         capacity: int | None = ...,
-        on_error: Literal["fail"] | None = ...,
+        on_error: OnError | None = ...,
     ) -> Stream[tuple[K, T]]: ...
 
     def reduce(
@@ -302,7 +303,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[Any]:
         """Fold the packets of each key; send `(key, value)` behind each packet, or once per key at the end of input.
 

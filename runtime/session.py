@@ -10,8 +10,9 @@ import warnings
 from collections.abc import Callable, Iterable
 from importlib import metadata
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
+from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment, Stream
 from runtime.errors import AlreadyStarted, InputOpen, NotStarted
@@ -20,6 +21,7 @@ from runtime.graph import ExecutionGraph, validate
 from runtime.hand import Hand
 from runtime.job_manager import JobManager
 from runtime.operators import SourceFunction
+from runtime.policy import OnError
 from runtime.text import as_text
 
 T = TypeVar("T")
@@ -41,7 +43,8 @@ class Session:
     * `name`: in an interactive kernel, a new session closes the older one of the same name. Without a name it is alone.
     * `platform`: where tasks run; `"local"` is threads of this process.
     * `capacity`: how many packets may wait in front of each task; an operator may have its own.
-    * `on_error`: what an exception in user code does; `"fail"` cancels the job.
+    * `on_error`: what an exception in user code does; `"fail"` cancels the job, `"skip"` keeps the packet in
+      `dead_letters` and goes on, a `Retry` tries again first. An operator may have its own.
 
     Raises `GraphInvalid`.
     """
@@ -52,7 +55,7 @@ class Session:
         *,
         platform: str = "local",
         capacity: int = 1024,
-        on_error: Literal["fail"] = "fail",
+        on_error: OnError = "fail",
     ) -> None:
         self.name = f"session-{next(_numbers)}" if name is None else name
         self._environment = Environment(self.name, platform=platform, capacity=capacity, on_error=on_error)
@@ -75,7 +78,7 @@ class Session:
         *,
         name: str | None = None,
         parallelism: int = 1,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[T]:
         """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
 
@@ -261,8 +264,13 @@ class Session:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What happened in this run: starts, stop signals, ends, errors, warnings. The last 10,000."""
+        """What happened in this run: starts, stop signals, ends, errors, skips, warnings. The last 10,000."""
         return () if self._dispatcher is None else tuple(self._dispatcher.events)
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
+        return DeadLetters() if self._dispatcher is None else self._dispatcher.dead_letters
 
     def snapshot(self) -> Snapshot:
         """Every task as it stands now: depth, capacity, state, counts, stop progress. Costs the tasks nothing."""

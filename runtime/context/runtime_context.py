@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from runtime.communication.connection import Output
 from runtime.communication.queue_descriptor import QueueDescriptor
+from runtime.dead_letters import DeadLetter
 from runtime.graph.execution_graph import OperatorNode
 
 
@@ -25,6 +26,9 @@ class Reporter(Protocol):
 
     def warned(self, task: str, message: str) -> None:
         """`task` has logged a warning."""
+
+    def skipped(self, letter: DeadLetter) -> None:
+        """A task has skipped what its user code raised for."""
 
 
 class BaseRuntimeContext:
