@@ -14,7 +14,7 @@ from itertools import repeat
 from typing import Any, Final, Protocol
 
 from runtime.communication.lane import parked_lock, ring
-from runtime.communication.plan import Plan
+from runtime.communication.plan import Plan, Puts
 from runtime.communication.router import Router
 from runtime.context import Reporter, TaskContext
 from runtime.dead_letters import DeadLetter
@@ -98,7 +98,15 @@ class Guard(Operator):
             self.hold_back(result)
 
     def _carry_out(self, make: Callable[[], object], value: Any, repeats: int = 0) -> None:
-        """Send all that `make` makes, or nothing. Raises what user code raised, if the policy is to fail; Cancelled.
+        """Send all that `make` makes, or nothing. Raises what user code raised, if the policy is to fail; Cancelled."""
+        try:
+            puts = self._puts(make, value, repeats)
+        finally:
+            self._made.clear()
+        self._plan.send(puts)
+
+    def _puts(self, make: Callable[[], object], value: Any, repeats: int) -> Puts:
+        """Where what `make` makes has to go; nothing, if that was skipped.
 
         If all is made and it is a key function that fails, only that is repeated: what the operator remembers has
         moved on with the packet, which it must not see twice.
@@ -110,21 +118,17 @@ class Guard(Operator):
                 if not is_made:
                     make()
                     is_made = True
-                puts = self._plan.puts(self._made)
-            except BaseException as error:
-                if not is_made:
-                    self._made.clear()
+                return self._plan.puts(self._made)
+            except BaseException as error:  # the border to user code: SystemExit too must be heard
                 if self._must_pass(error, value):
                     raise
                 if attempt >= repeats:
                     if self._fails:
                         raise
                     self._skip(error, value)
-                    return
-            else:
+                    return []
+            if not is_made:
                 self._made.clear()
-                self._plan.send(puts)
-                return
             self._wait_for_repeat(attempt, value)
             attempt += 1
 
@@ -147,7 +151,6 @@ class Guard(Operator):
 
     def _skip(self, error: BaseException, value: Any) -> None:
         self._router.failed_on = NO_PACKET
-        self._made.clear()
         task = self._task
         task.errors += 1
         task.skipped += value is not NO_PACKET
