@@ -115,7 +115,9 @@ def numbers(session: runtime.Session) -> Numbers:
     return session.source(range(PACKETS))
 
 
-def passing(method: str, function: Callable[[Trouble], Any], makes: Callable[[int], list[Any]], **options: Any) -> Place:
+def passing(
+    method: str, function: Callable[[Trouble], Any], makes: Callable[[int], list[Any]], **options: Any
+) -> Place:
     """An operator whose own function raises."""
 
     def build(session: runtime.Session, trouble: Trouble, log: Log, on_error: Any) -> None:
@@ -124,7 +126,9 @@ def passing(method: str, function: Callable[[Trouble], Any], makes: Callable[[in
     return Place(build, makes)
 
 
-def keyed(make: Callable[[runtime.Session, Any], Numbers], key: Callable[[Trouble], Any], makes: Any) -> Place:
+def keyed(
+    make: Callable[[runtime.Session, Any], runtime.Stream[Any]], key: Callable[[Trouble], Any], makes: Any
+) -> Place:
     """An operator behind which a key function raises."""
 
     def build(session: runtime.Session, trouble: Trouble, log: Log, on_error: Any) -> None:
@@ -141,8 +145,8 @@ def sunk(session: runtime.Session, trouble: Trouble, log: Log, on_error: Any) ->
 
 
 def reduced_by_key(session: runtime.Session, trouble: Trouble, log: Log, on_error: Any) -> None:
-    pairs = numbers(session).key_by(parity).reduce(
-        lambda _, value: trouble(value), initial=0, name="it", on_error=on_error
+    pairs = (
+        numbers(session).key_by(parity).reduce(lambda _, value: trouble(value), initial=0, name="it", on_error=on_error)
     )
     pairs.sink(log.append)
 
@@ -179,9 +183,9 @@ PLACES = {
         lambda value: [value],
     ),
     "key behind keyed reduce": keyed(
-        lambda session, policy: numbers(session)
-        .key_by(parity)
-        .reduce(lambda _, v: v, initial=0, name="it", on_error=policy),  # type: ignore[arg-type, return-value]
+        lambda session, policy: (
+            numbers(session).key_by(parity).reduce(lambda _, v: v, initial=0, name="it", on_error=policy)
+        ),
         lambda trouble: lambda pair: trouble(pair[1]),
         lambda value: [(parity(value), value)],
     ),
@@ -301,7 +305,8 @@ def test_a_key_that_is_tried_again_does_not_show_its_packet_to_the_operator_twic
 def test_what_an_attempt_has_changed_is_not_taken_back(make_session: MakeSession) -> None:
     class Counts(runtime.Function[int, int]):
         def process(self, value: int, /) -> int:
-            self.ctx.state["calls"] = calls = self.ctx.state.get("calls", 0) + 1
+            calls: int = self.ctx.state.get("calls", 0) + 1
+            self.ctx.state["calls"] = calls
             if calls % 2:
                 raise ValueError("every other time")
             return calls
