@@ -250,6 +250,26 @@ def test_of_many_who_retry_a_letter_at_once_one_is_heard(make_session: MakeSessi
         session.close()
 
 
+def test_while_a_letter_is_being_retried_nobody_else_gets_it() -> None:
+    hold = Hold[runtime.DeadLetter]()
+
+    def reenter(letter: runtime.DeadLetter, timeout_s: float | None) -> None:
+        hold(letter)
+
+    letters = runtime.DeadLetters(reenter)
+    letters.add(runtime.DeadLetter("it", 1, ValueError("no good")))
+    thread = threading.Thread(target=letters.retry, args=(0,))
+    thread.start()
+    hold.reached.wait()
+    for command in (letters.retry, letters.discard):
+        with pytest.raises(runtime.CommandRefused, match="is just being retried"):
+            command(0)
+    assert (letters.retry_all(), letters.discard_all(), len(letters)) == (0, 0, 1)
+    hold.release()
+    join_all([thread])
+    assert (len(letters), letters.total) == (0, 1)
+
+
 @pytest.mark.concurrent
 def test_a_letter_stays_if_there_is_no_room_for_its_packet(make_session: MakeSession, platform: Platform) -> None:
     session = make_session(capacity=1)
