@@ -1,6 +1,7 @@
 """A dataflow runtime that a person can open up: tasks, services, queues, packets and stop signals, on threads."""
 
 from runtime.context import ServiceContext, TaskContext
+from runtime.dead_letters import DeadLetter, DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Collected, Environment, KeyedStream, Stream
 from runtime.errors import (
@@ -37,6 +38,7 @@ from runtime.graph import ExecutionGraph
 from runtime.job_manager import JobManager
 from runtime.metrics import prometheus
 from runtime.operators import Function, SourceFunction
+from runtime.policy import Retry
 from runtime.service.invocation import Invocation
 from runtime.session import Session
 
@@ -49,6 +51,8 @@ __all__ = [
     "CommandRefused",
     "CyclicGraph",
     "DataflowError",
+    "DeadLetter",
+    "DeadLetters",
     "Dispatcher",
     "DuplicateName",
     "Environment",
@@ -68,6 +72,7 @@ __all__ = [
     "Outcome",
     "QueueFull",
     "QueueUnreachable",
+    "Retry",
     "ServiceContext",
     "ServiceFacts",
     "ServiceFailed",

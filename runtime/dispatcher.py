@@ -10,11 +10,13 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from time import monotonic
 from typing import Any, Final, Literal, Protocol
 
 from runtime.communication.lane import StopSignal
-from runtime.errors import CommandRefused, TaskFailed, failure_text
+from runtime.dead_letters import DeadLetter, DeadLetters
+from runtime.errors import CommandRefused, TaskEnded, TaskFailed, failure_text
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
@@ -42,6 +44,7 @@ class Dispatcher:
         self.tasks: dict[str, TaskHandle] = {}
         self.services: dict[str, ServiceHandle] = {}
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self.dead_letters = DeadLetters(self._reenter)
         self.outcome: Outcome | None = None
         self._listener = listener
         self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
@@ -221,6 +224,15 @@ class Dispatcher:
         """A service's reply came after its call had ended, and was dropped."""
         self._note("late reply", service, text)
 
+    def skipped(self, letter: DeadLetter) -> None:
+        """A task has skipped something."""
+        with self._lock:
+            if self.outcome is not None:  # it was abandoned
+                return
+            self._errors += 1
+        self.dead_letters.add(replace(letter, at_s=self.backend.clock() - self._began_s))
+        self._note("skip", letter.task, f"{failure_text(letter.packet, letter.error)}: skipped")
+
     def signal_arrived(self, task: str, count: str, signal: StopSignal) -> None:
         """A task has received a producer's stop signal."""
         self._note("stop signal", task, f"received {signal.how} from {signal.producer}: {count}")
@@ -318,14 +330,15 @@ class Dispatcher:
             callback()
 
     def _outcome(self, abandoned: tuple[str, ...]) -> Outcome:
-        packets_in = packets_out = dropped = 0
+        packets_in = packets_out = dropped = skipped = 0
         for handle in self.tasks.values():
             facts = handle.facts()
             if facts.kind == "source":
                 packets_in += facts.processed
             if facts.kind in END_KINDS:
-                packets_out += facts.processed
+                packets_out += facts.processed - facts.skipped - handle.broken_off
             packets_in += handle.injected
+            skipped += facts.skipped
             dropped += handle.left_over()
         state: Ending = "completed"
         endings: tuple[Literal["failed", "cancelled", "stopped"], ...] = ("failed", "cancelled", "stopped")
@@ -333,7 +346,19 @@ class Dispatcher:
             if ending in self._endings or (ending == "cancelled" and self._running):
                 state = ending
                 break
-        return Outcome(state, packets_in, packets_out, dropped, self._errors, tuple(self._order), abandoned)
+        return Outcome(state, packets_in, packets_out, dropped, self._errors, tuple(self._order), abandoned, skipped)
+
+    def _reenter(self, letter: DeadLetter, timeout_s: float | None) -> None:
+        """Put a dead letter's packet at the tail of its task's queue, by hand."""
+        handle = self.tasks[letter.task]
+        if handle.facts().kind == "source":
+            raise CommandRefused(
+                f"{letter!r} is of a source, which has no queue; inject its packet into a consumer, and discard it"
+            )
+        try:
+            self.backend.inject([handle], letter.item, timeout_s)
+        except TaskEnded as error:
+            raise TaskEnded(f"{letter.task!r}: {error}") from None
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.append(Event(kind, task, text, self.backend.clock() - self._began_s))

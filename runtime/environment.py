@@ -12,6 +12,7 @@ from runtime.factory import require_platform
 from runtime.graph.execution_graph import Edge, ExecutionGraph, OperatorNode, ServiceNode, Strategy
 from runtime.graph.validation import refuse_async, validate_operator, validate_service
 from runtime.operators import NO_INITIAL, Function, SourceFunction
+from runtime.policy import OnError
 from runtime.preview import preview
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ class Environment:
         *,
         platform: str = "local",
         capacity: int = 1024,
-        on_error: Literal["fail"] = "fail",
+        on_error: OnError = "fail",
         seed: int | None = None,
     ) -> None:
         require_platform(platform)
@@ -54,7 +55,7 @@ class Environment:
         *,
         name: str | None = None,
         parallelism: int = 1,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[T]:
         """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
 
@@ -100,7 +101,7 @@ class Environment:
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: str | None = None,
+        on_error: OnError | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> OperatorNode:
         """Add an operator of any registered kind, fed by `ends`. Raises `GraphFrozen`, `GraphInvalid`."""
@@ -176,7 +177,7 @@ class Stream(Generic[T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[U]:
         """One packet for each: what `function` returns."""
         return self._then("map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
@@ -188,7 +189,7 @@ class Stream(Generic[T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[T]:
         """The packets for which `function` returns something true."""
         return self._then("filter", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
@@ -200,7 +201,7 @@ class Stream(Generic[T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[U]:
         """All that `function` returns or yields for each packet, each result sent as soon as it is made."""
         return self._then(
@@ -215,7 +216,7 @@ class Stream(Generic[T]):
         emit: Literal["each", "end"] = "each",
         name: str | None = None,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[A]:
         """Fold all packets, one instance; send the folded value behind each packet, or once at the end of the input.
 
@@ -237,7 +238,7 @@ class Stream(Generic[T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> None:
         """Call `function` for each packet; the stream ends here."""
         self._add("sink", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
@@ -310,7 +311,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         name: str | None = ...,
         parallelism: int = ...,
         capacity: int | None = ...,
-        on_error: Literal["fail"] | None = ...,
+        on_error: OnError | None = ...,
     ) -> Stream[tuple[K, A]]: ...
 
     @overload
@@ -322,7 +323,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         name: str | None = ...,
         parallelism: int = ...,
         capacity: int | None = ...,
-        on_error: Literal["fail"] | None = ...,
+        on_error: OnError | None = ...,
     ) -> Stream[tuple[K, T]]: ...
 
     def reduce(
@@ -334,7 +335,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[Any]:
         """Fold the packets of each key; send `(key, value)` behind each packet, or once per key at the end of input.
 

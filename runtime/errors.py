@@ -173,7 +173,12 @@ NO_PACKET = _NoPacket()
 def failure_text(packet: Any, error: BaseException) -> str:
     """That something failed, on what, and why; bounded, and made without running code of packet or error."""
     place = "" if packet is NO_PACKET else f" on packet {preview(packet)}"
-    return f"failed{place}: {type_name(type(error))}: {_message(error)}"
+    return f"failed{place}: {error_text(error)}"
+
+
+def error_text(error: BaseException) -> str:
+    """Type and message of an error; bounded, and made without running its code."""
+    return f"{type_name(type(error))}: {_message(error)}"
 
 
 _ARGUMENTS: Any = BaseException.__dict__["args"]

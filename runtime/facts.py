@@ -34,7 +34,8 @@ class TaskFacts(NamedTuple):
     `depth` counts the packets that wait, at full speed possibly with the batch just being worked; `capacity` is their
     limit. `processed` counts packets taken from the queue (of a source: made), `emitted` those put on outgoing edges
     (one that is broadcast to three tasks counts three times). `lane_depths` is in the order of `producers`,
-    `ended_producers` in that of their stop signals.
+    `ended_producers` in that of their stop signals. `errors` counts what user code raised and no retry has mended,
+    `skipped` the packets among them that were skipped (they are in `processed`, too), `retries` the repeated attempts.
     """
 
     name: str
@@ -50,6 +51,8 @@ class TaskFacts(NamedTuple):
     lane_depths: tuple[int, ...]
     ended_producers: tuple[tuple[str, Ending], ...]
     ending: Ending | None
+    skipped: int = 0
+    retries: int = 0
 
     @property
     def lanes(self) -> tuple[LaneFacts, ...]:
@@ -69,6 +72,8 @@ class TaskFacts(NamedTuple):
         parts += [f"queue {self.depth:,} of {self.capacity:,}"] if self.producers else []
         parts += [f"{self.processed:,} in", f"{self.emitted:,} out"]
         parts += [f"{self.errors:,} error{'s' if self.errors > 1 else ''}"] if self.errors else []
+        parts += [f"{self.skipped:,} skipped"] if self.skipped else []
+        parts += [f"{self.retries:,} {'retries' if self.retries > 1 else 'retry'}"] if self.retries else []
         if self.ended_producers and self.ending is None:
             parts.append(f"{len(self.ended_producers)} of {len(self.producers) - 1} producers ended")
         return f"{self.name}: {', '.join(parts)}"
@@ -186,8 +191,9 @@ class Outcome:
     """How a job ended.
 
     `packets_in` counts what the sources made and the hand put in, `packets_out` what the sinks processed, `dropped`
-    what `cancel()` or a failure left unprocessed, `errors` what user code raised. `abandoned` names the tasks that were
-    stuck in user code when the session was closed; what they do from then on counts nowhere.
+    what `cancel()` or a failure left unprocessed, `errors` what user code raised and no retry has mended, `skipped` the
+    packets that were skipped, wherever that was. `abandoned` names the tasks that were stuck in user code when the
+    session was closed; what they do from then on counts nowhere.
     """
 
     state: Ending
@@ -197,9 +203,11 @@ class Outcome:
     errors: int = 0
     order: tuple[str, ...] = ()
     abandoned: tuple[str, ...] = ()
+    skipped: int = 0
 
     def __repr__(self) -> str:
         parts = [f"{self.packets_in:,} in", f"{self.packets_out:,} out"]
+        parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts += [f"{self.dropped:,} dropped"] if self.dropped else []
         parts += [f"{self.errors} error{'s' if self.errors > 1 else ''}"] if self.errors else []
         parts += [f"abandoned {', '.join(self.abandoned)}"] if self.abandoned else []
@@ -208,12 +216,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened once: a start, an arriving stop signal, an end, an error, a warning.
+    """Something that happened once: a start, an arriving stop signal, an end, an error, a skip, a warning.
 
     `at_s` is seconds since the job was started, by the backend's clock; it is left out of the text, which is stable.
     """
 
-    kind: Literal["start", "stop signal", "end", "error", "warning", "command", "late reply", "abandoned"]
+    kind: Literal["start", "stop signal", "end", "error", "skip", "warning", "command", "late reply", "abandoned"]
     task: str | None
     text: str
     at_s: float = field(default=0.0, compare=False)

@@ -10,10 +10,11 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from runtime.calling import Service, Services
 from runtime.communication.calls import HAND_CALLER, stopped
+from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment, Stream
 from runtime.errors import AlreadyStarted, InputOpen, NotStarted, QueueUnreachable
@@ -24,6 +25,7 @@ from runtime.hand import Hand
 from runtime.job_manager import JobManager
 from runtime.metrics import Metrics, metrics_of
 from runtime.operators import SourceFunction
+from runtime.policy import OnError
 from runtime.proxy import DEFAULT_METHOD, ProxyManager
 from runtime.service.invocation import Interceptor
 from runtime.text import as_text
@@ -47,7 +49,8 @@ class Session:
     * `name`: in an interactive kernel, a new session closes the older one of the same name. Without a name it is alone.
     * `platform`: where tasks run; `"local"` is threads of this process.
     * `capacity`: how many packets may wait in front of each task; an operator may have its own.
-    * `on_error`: what an exception in user code does; `"fail"` cancels the job.
+    * `on_error`: what an exception in user code does; `"fail"` cancels the job, `"skip"` keeps the packet in
+      `dead_letters` and goes on, a `Retry` tries again first. An operator may have its own.
     * `seed`: one thread runs at a time, for one packet, in an order that the seed decides, and time is virtual: the
       same seed, the same run, as far as user code itself is the same each time. `turns` is what happened.
 
@@ -60,7 +63,7 @@ class Session:
         *,
         platform: str = "local",
         capacity: int = 1024,
-        on_error: Literal["fail"] = "fail",
+        on_error: OnError = "fail",
         seed: int | None = None,
     ) -> None:
         self.name = f"session-{next(_numbers)}" if name is None else name
@@ -86,7 +89,7 @@ class Session:
         *,
         name: str | None = None,
         parallelism: int = 1,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[T]:
         """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
 
@@ -335,13 +338,18 @@ class Session:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What happened in this run: starts, stop signals, ends, errors, warnings. The last 10,000."""
+        """What happened in this run: starts, stop signals, ends, errors, skips, warnings. The last 10,000."""
         return () if self._dispatcher is None else tuple(self._dispatcher.events)
 
     @property
     def turns(self) -> list[str]:
         """With a seed: who had which turn and what for, in order, a line each. The last million."""
         return [] if self._dispatcher is None else self._dispatcher.backend.turns
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
+        return DeadLetters() if self._dispatcher is None else self._dispatcher.dead_letters
 
     def snapshot(self) -> Snapshot:
         """Every task as it stands now: depth, capacity, state, counts, stop progress. Costs the tasks nothing."""

@@ -47,6 +47,25 @@ CANCEL_FINISH = "stress/test_ending.py::test_cancel_against_finish_counts_what_f
 CLOSE = "stress/test_ending.py::test_close_at_any_moment_leaves_no_thread"
 FAILURE = "stress/test_failure.py::test_a_failure_against_everything_ends_the_job_once_and_is_counted"
 SETTLE = "stress/test_settle.py::test_settle_returns_when_all_that_runs_has_come_to_rest"
+EVERYWHERE = (
+    "promises/test_09_policies.py::"
+    "test_an_error_is_followed_by_what_the_policy_says_at_every_place_and_position[local-1-{}-first-ValueError]"
+)
+RETRIED_RESULTS = EVERYWHERE.format("flat_map-retry that succeeds")
+SKIPPED_RESULTS = EVERYWHERE.format("flat_map-skip")
+SENT_BY_ITSELF = EVERYWHERE.format("function-skip")
+FAILED_KEY = EVERYWHERE.format("key behind map-retry then fail")
+LIFE = "promises/test_09_policies_of_life.py::"
+BACK_OFF = f"{LIFE}test_cancel_ends_a_back_off_at_once_and_counts_its_packet_as_dropped"
+MANY_RESULTS = f"{LIFE}test_cancel_counts_all_that_one_packet_made_and_nobody_took"
+ALWAYS_RAISES = f"{LIFE}test_a_source_that_always_raises_can_be_stopped_and_cancelled"
+WRAPPED = f"{LIFE}test_a_generator_is_finished_by_its_error_and_what_it_would_have_made_is_not_lost_silently"
+KEY_AGAIN = (
+    "promises/test_09_policies.py::test_a_key_that_is_tried_again_does_not_show_its_packet_to_the_operator_twice"
+)
+ONE_EDGE = "promises/test_09_policies.py::test_a_failing_key_behind_one_edge_leaves_nothing_on_any_other"
+BEING_RETRIED = "promises/test_09_dead_letters.py::test_while_a_letter_is_being_retried_nobody_else_gets_it"
+STAYS = "promises/test_09_dead_letters.py::test_a_letter_stays_if_there_is_no_room_for_its_packet"
 FALSY_KEY = "promises/test_02_order_and_keys.py::test_a_falsy_key_is_a_key"
 SAME_INSTANCE = "promises/test_02_order_and_keys.py::test_a_key_meets_the_same_instance_in_every_run_of_every_process"
 
@@ -74,6 +93,7 @@ LANE, INBOX, ROUTER = "communication/lane.py", "communication/inbox.py", "commun
 PARTITION, GATE, FEED = "communication/partition.py", "task/gate.py", "task/feed.py"
 BARRIER, BASE, LOCAL = "task/stop_barrier.py", "task/base_task.py", "task/local_task.py"
 DISPATCHER = "dispatcher.py"
+GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "dead_letters.py"
 
 PUT_RINGS = "self.items.append(item)\n        if self.inbox.asleep:\n            self.inbox.wake()"
 RING_FIRST = f"if self.inbox.asleep:\n            self.inbox.wake()\n        {SWITCH}\n        self.items.append(item)"
@@ -96,6 +116,9 @@ EARLY_STOP = "            self._router.end(StopSignal(self.name, 'completed'))\n
 SAYS_WHERE = "self._parked_on = lock  #"
 SAYS_WHERE_LATE = f"{SWITCH}\n        {SAYS_WHERE}"
 PARK = "if not self.cancelled:\n            lock.acquire()"
+MAKE = "if not is_made:\n                    make()"
+CLEAR_AND_WAIT = "if not is_made:\n                self._made.clear()\n            self._wait"
+LET_GO = "except Cancelled:\n            self._task.broken_off += value is not NO_PACKET"
 LOOK = "all(gate.stands_still() for gate in gates)"
 LOOK_TWICE = f"{LOOK}\n        and {LOOK}"
 SLOW_LOOK = LOOK.replace("(gate", f"({SWITCH.replace('(0)', '(0.0001)')} is None and gate")
@@ -215,6 +238,52 @@ MUTANTS: Final = (
     # ── failure ──
     one("swallowed error", BASE, "packet = self._failed_on()", 'ending, error = "completed", None', FAILURE),
     one("failure does not cancel the others", DISPATCHER, "elif first_failure:", "elif False:", FAILURE),
+    # ── policies ──
+    one("policy: retry doubles outputs", GUARD, CLEAR_AND_WAIT, "self._wait", RETRIED_RESULTS),
+    one(
+        "policy: skip leaves partial outputs", GUARD, "return []", "return self._plan.puts(self._made)", SKIPPED_RESULTS
+    ),
+    one(
+        "policy: send_packet does not wait",
+        GUARD,
+        "task.ctx.bind(guard.hold_back, task.reporter)",
+        "pass",
+        SENT_BY_ITSELF,
+    ),
+    one(
+        "policy: a failed packet's results come with close",
+        GUARD,
+        "finally:\n            self._made.clear()",
+        "finally:\n            pass",
+        FAILED_KEY,
+    ),
+    one("policy: a key's retry shows the packet twice", GUARD, MAKE, MAKE.replace("not is_made", "True"), KEY_AGAIN),
+    one(
+        "policy: turns used up by what is not sent",
+        PLAN,
+        "self._ways += [_way(",
+        "self._ways[:0] = [_way(",
+        ONE_EDGE,
+    ),
+    one(
+        "policy: cancel does not wake a back-off",
+        GATE,
+        "if lock is not None:",
+        "if lock is not None and self.doing != 'backing off':",
+        BACK_OFF,
+    ),
+    one("policy: packet in a back-off not counted", GUARD, LET_GO, "except Cancelled:", BACK_OFF),
+    one("policy: results not put not counted", PLAN, "missed.refused += 1", "pass", MANY_RESULTS),
+    one("policy: stop does not wake a source's back-off", GUARD, "ring(self.bell)", "pass", ALWAYS_RAISES),
+    one(
+        "policy: an ended generator swallows its error",
+        GUARD,
+        "if failure is not None:",
+        "if failure is not None and not feed.spent:",
+        WRAPPED,
+    ),
+    one("policy: a letter is retried twice", LETTERS, "self._leaving.add(found.number)", "pass", BEING_RETRIED),
+    one("policy: a letter that was not accepted is lost", LETTERS, "if accepted:", "if True:", STAYS),
     # ── settle ──
     one("settle looks once only (and slowly)", GATE, LOOK_TWICE, SLOW_LOOK, SETTLE),
     one("(slow looks alone)", GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),

@@ -27,6 +27,7 @@ class Router:
     def __init__(self, outputs: Sequence[Output], writer: Waiter) -> None:
         edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
         self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]
+        self.ways = list(zip(outputs, edges, strict=True))  # the edges, each with its lanes
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
         self.send: Send
         if len(edges) != 1 and all(_to_every_lane(output, lanes) for output, lanes in zip(outputs, edges, strict=True)):

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from runtime.communication.connection import Output
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
+from runtime.dead_letters import DeadLetter
 from runtime.graph.execution_graph import OperatorNode
 from runtime.proxy import DEFAULT_METHOD, ProxyManager
 
@@ -28,6 +29,9 @@ class Reporter(Protocol):
 
     def warned(self, task: str, message: str) -> None:
         """`task` has logged a warning."""
+
+    def skipped(self, letter: DeadLetter) -> None:
+        """A task has skipped what its user code raised for."""
 
 
 class BaseRuntimeContext:

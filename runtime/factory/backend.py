@@ -41,6 +41,10 @@ class TaskHandle(Protocol):
     def hand_closed(self) -> bool:
         """Whether the hand can put in nothing more."""
 
+    @property
+    def broken_off(self) -> int:
+        """How many packets a cancel has found between two attempts; they are `processed`, and `left_over`."""
+
     def start(self) -> None:
         """Let it run."""
 

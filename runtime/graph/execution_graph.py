@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from runtime.policy import OnError
+
 if TYPE_CHECKING:
     import networkx
 
@@ -25,7 +27,7 @@ class OperatorNode:
     kind: str
     parallelism: int = 1
     capacity: int = 1024
-    on_error: str = "fail"
+    on_error: OnError = "fail"
     function: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from runtime.errors import AsyncFunction, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
 from runtime.graph.execution_graph import ExecutionGraph, OperatorNode, ServiceNode
+from runtime.policy import is_policy
 from runtime.preview import preview
 
 END_KINDS = frozenset({"sink", "collect"})
 START_KINDS = frozenset({"source", "input"})
-ON_ERROR = ("fail",)
 _LONELY = {"take": "it counts to n once", "collect": "the list is one", "input": "there is one hand"}
 
 
@@ -50,10 +50,8 @@ def validate_operator(operator: OperatorNode) -> None:
         raise GraphInvalid(
             f"{operator.kind} {name!r} cannot have parallelism {operator.parallelism}: {_LONELY[operator.kind]}; use 1"
         )
-    if operator.on_error not in ON_ERROR:
-        raise GraphInvalid(
-            f"on_error of {name!r} is {operator.on_error!r}; it can be {' or '.join(map(repr, ON_ERROR))}"
-        )
+    if not is_policy(operator.on_error):
+        raise GraphInvalid(f"on_error of {name!r} is {preview(operator.on_error)}; it can be 'fail', 'skip' or a Retry")
     refuse_async(operator.function, name)
 
 

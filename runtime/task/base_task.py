@@ -20,6 +20,7 @@ from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
+from runtime.task.guard import guarded
 from runtime.task.observer import Observer
 from runtime.task.report import TaskReport
 
@@ -48,6 +49,7 @@ class BaseTask:
         "_router",
         "_size",
         "_uses_window",
+        "broken_off",
         "ctx",
         "ended_producers",
         "ending",
@@ -57,6 +59,8 @@ class BaseTask:
         "operator",
         "processed",
         "reporter",
+        "retries",
+        "skipped",
     )
 
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
@@ -64,7 +68,8 @@ class BaseTask:
         self.ctx, self.operator, self.reporter = ctx, operator, reporter
         self.gate = gate
         self.processed = 0  # packets, added per batch
-        self.errors = 0
+        self.errors = self.skipped = self.retries = 0
+        self.broken_off = 0  # packets that a cancel found between two attempts
         self.ending: Ending | None = None
         # Which producers have ended so far, and how, in the order in which their stop signals arrived.
         self.ended_producers: tuple[tuple[str, Ending], ...] = ()
@@ -80,8 +85,11 @@ class BaseTask:
             self._inbox = ctx.wiring.queue.get_queue()
             self._inbox.gate = self.gate
             self._feed = LaneFeed(self._inbox, ctx, operator, self._signal_arrived)
-        self.gate.before_wait = self._feed.settle
         ctx.bind(self._router.send, reporter)
+        if ctx.wiring.node.on_error != "fail":
+            self._uses_window = False
+            self.operator, self._feed = guarded(operator, self._feed, self, self._router)
+        self.gate.before_wait = self._feed.settle
 
     # ── the task's own thread ──
 
@@ -231,7 +239,7 @@ class BaseTask:
     def left_over(self) -> int:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
         queued = len(self._inbox) if self._inbox is not None else 0
-        return queued + self._router.refused
+        return queued + self._router.refused + self.broken_off
 
     @property
     def injected(self) -> int:

@@ -98,9 +98,9 @@ class Gate:
     def nudge(self) -> None:
         """Any thread: something has changed that this task may wait for, and no lane or bell of its job told."""
 
-    def sleep(self, seconds: float) -> None:
-        """Task: wait for `seconds`; time alone ends it, or cancel. Raises Cancelled."""
-        self.park(parked_lock(), _never, "backing off", seconds)
+    def sleep(self, seconds: float, bell: LockType | None = None) -> None:
+        """Task: wait for `seconds`; time alone ends it, or cancel, or who rings `bell`. Raises Cancelled."""
+        self.park(parked_lock() if bell is None else bell, _never, "backing off", seconds)
 
     def clock(self) -> float:
         """Seconds since some moment, of the time that `sleep` counts in."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
 _DOING: Final = attrgetter("gate.doing")
-_REST: Final = tuple(map(attrgetter, ("processed", "errors", "ending", "ended_producers")))
+_REST: Final = tuple(map(attrgetter, ("processed", "errors", "ending", "ended_producers", "skipped", "retries")))
 _TAKEN: Final = attrgetter("taken")
 
 
@@ -60,7 +60,7 @@ class Sample(TaskTable):
     def __getitem__(self, name: str) -> TaskFacts:
         place = self._observer.place[name]
         node = self._observer.tasks[place].ctx.wiring.node
-        processed, errors, ending, ended_producers = (column[place] for column in self._rest)
+        processed, errors, ending, ended_producers, skipped, retries = (column[place] for column in self._rest)
         first, behind = self._observer.queues[place]
         depths = tuple(self._waiting[first:behind])
         emitted = sum([self._taken[lane] + self._waiting[lane] for lane in self._observer.filled[place]])
@@ -78,6 +78,8 @@ class Sample(TaskTable):
             depths,
             ended_producers,
             ending,
+            skipped,
+            retries,
         )
 
     def depths(self) -> dict[str, int]:

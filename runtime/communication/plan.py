@@ -1,0 +1,64 @@
+"""Where the results of one packet go, before any of them has gone: so that all of them go, or none.
+
+For tasks whose policy is not `fail`; the others send each result as it is made. Only a key function can fail here, so
+keys are asked first: what is decided in turn has then not moved on for results that are never sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain, cycle
+from typing import Any
+
+from runtime.communication.connection import Output
+from runtime.communication.lane import Lane
+from runtime.communication.partition import Partition
+from runtime.communication.router import Router
+from runtime.errors import NO_PACKET, Cancelled
+
+Puts = list[tuple[Lane, Any]]
+_Way = Callable[[Any], Puts]  # what one result becomes on one edge
+
+
+class Plan:
+    """The outgoing side of one guarded task, beside its router. Used by that task's thread alone."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._ways = [self._by_key(output.key, lanes) for output, lanes in router.ways if output.key is not None]
+        self._ways += [_way(output, lanes) for output, lanes in router.ways if output.key is None]
+
+    def puts(self, results: Sequence[Any]) -> Puts:
+        """What has to be put where, in order for each lane. Raises what a key function raises, and `UnstableKey`."""
+        edges = [[way(result) for result in results] for way in self._ways]
+        return list(chain.from_iterable(chain.from_iterable(zip(*edges, strict=True))))
+
+    def send(self, puts: Puts) -> None:
+        """Put everything where it belongs, waiting for room. Raises Cancelled; the rest then counts as refused."""
+        rest = iter(puts)
+        for lane, item in rest:
+            try:
+                lane.put(item)
+            except Cancelled:  # the lane has counted this one
+                for missed, _ in rest:
+                    missed.refused += 1
+                raise
+
+    def _by_key(self, key_of: Callable[[Any], Any], lanes: list[Lane]) -> _Way:
+        find = Partition(lanes).find
+
+        def way(result: Any) -> Puts:
+            self._router.failed_on = result
+            key = key_of(result)
+            lane = find(key)
+            self._router.failed_on = NO_PACKET
+            return [(lane, (key, result))]
+
+        return way
+
+
+def _way(output: Output, lanes: list[Lane]) -> _Way:
+    if output.strategy == "broadcast":
+        return lambda result: [(lane, result) for lane in lanes]
+    turns = cycle(lanes)
+    return lambda result: [(next(turns), result)]

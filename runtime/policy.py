@@ -1,0 +1,60 @@
+"""What is to happen when user code raises: fail the job, skip the packet, or try again first. Knows no tasks."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+from typing import Literal, TypeGuard
+
+from runtime.errors import GraphInvalid
+from runtime.preview import preview
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try a packet again up to `n` times; if none of the attempts succeeds, do what `then` says.
+
+    The task waits `backoff` seconds before the first repeat, and twice as long before each further one; nothing
+    overtakes the packet, and a cancel ends the wait at once. What an attempt made is sent only if it succeeds; what it
+    changed elsewhere (state, files, services) is not taken back. There is no repeat for `open`, `finish` and `close`,
+    nor for a generator, which its own error has finished: there `then` applies at once.
+
+    Raises `GraphInvalid`.
+    """
+
+    n: int
+    backoff: float = 0.0
+    then: Literal["fail", "skip"] = "fail"
+
+    def __post_init__(self) -> None:
+        if type(self.n) is not int or self.n < 1:
+            raise GraphInvalid(f"n of Retry is {preview(self.n)}; it must be a whole number of at least 1")
+        if type(self.backoff) not in (int, float) or not 0 <= self.backoff < math.inf:
+            raise GraphInvalid(
+                f"backoff of Retry is {preview(self.backoff)}; it must be a number of seconds, 0 or more"
+            )
+        if self.then not in ("fail", "skip"):
+            raise GraphInvalid(f"then of Retry is {preview(self.then)}; it can be 'fail' or 'skip'")
+
+    def wait_s(self, repeat: int) -> float:
+        """How long to wait before repeat 0, 1, 2 …; never longer than a lock can be waited for."""
+        try:
+            return min(math.ldexp(self.backoff, repeat), threading.TIMEOUT_MAX)
+        except OverflowError:
+            return threading.TIMEOUT_MAX
+
+
+OnError = Literal["fail", "skip"] | Retry
+"""What an exception in an operator's user code does.
+
+`"fail"`: the job is cancelled and `wait()` raises. `"skip"`: the packet is counted and kept in `session.dead_letters`,
+the job goes on. `Retry`: try again first. Under `"skip"` and `Retry` the results of one packet are sent all or none,
+once it is done with (so one packet's results have to fit into memory); under `"fail"` each is sent as it is made. What
+user code has changed before it raised is not taken back: state is not rolled back.
+"""
+
+
+def is_policy(policy: object) -> TypeGuard[OnError]:
+    """Whether this can be an `on_error`."""
+    return isinstance(policy, Retry) or (type(policy) is str and policy in ("fail", "skip"))

@@ -1,0 +1,263 @@
+"""The guard: what stands between the kernel and an operator whose policy is `skip` or `Retry`.
+
+To the kernel it is an operator. It works one packet after the other, holds back what the packet makes until all of it
+is there and has a place to go, and only then sends: all or nothing. What user code raises is judged here. Operators
+whose policy is `fail` have no guard, so it costs them nothing.
+"""
+
+from __future__ import annotations
+
+from _thread import LockType
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
+from itertools import repeat
+from typing import Any, Final, Protocol
+
+from runtime.communication.lane import parked_lock, ring
+from runtime.communication.plan import Plan, Puts
+from runtime.communication.router import Router
+from runtime.context import Reporter, TaskContext
+from runtime.dead_letters import DeadLetter
+from runtime.errors import NO_PACKET, Cancelled
+from runtime.facts import Ending
+from runtime.operators import Operator, Source
+from runtime.operators.function import Context
+from runtime.operators.operator import Attention, Emit
+from runtime.policy import Retry
+from runtime.task.feed import Feed, SourceFeed
+from runtime.task.gate import Gate
+
+_NO_RETRY: Final = Retry(1)  # never asked: there are no repeats
+_NOTHING: Final = object()  # what is drawn where there is nothing
+
+
+class Guarded(Protocol):
+    """The task around a guard: what the guard needs of it, and where it counts. Written by the task's thread alone."""
+
+    ctx: TaskContext
+    gate: Gate
+    errors: int
+    skipped: int
+    retries: int
+    broken_off: int
+
+    @property
+    def reporter(self) -> Reporter:
+        """Whom to tell of what was skipped."""
+
+
+def guarded(operator: Operator, feed: Feed, task: Guarded, router: Router) -> tuple[Operator, Feed]:
+    """A guard for `operator`, and the feed that belongs to it. What the function sends by itself goes to the guard."""
+    guard: Guard
+    if isinstance(operator, Source):
+        feed = DrawFeed(operator, task.ctx)
+        guard = SourceGuard(operator, feed, task, router)
+    else:
+        guard = Guard(operator, task, router)
+    task.ctx.bind(guard.hold_back, task.reporter)
+    return guard, feed
+
+
+class Guard(Operator):
+    """Works packets of an operator by its policy. Neither state nor side effects of a failed attempt are taken back."""
+
+    def __init__(self, operator: Operator, task: Guarded, router: Router) -> None:
+        super().__init__()
+        self.inner = operator
+        self._task, self._router, self._plan = task, router, Plan(router)
+        policy = task.ctx.wiring.node.on_error
+        self._retry = policy if isinstance(policy, Retry) else _NO_RETRY
+        self._repeats = policy.n if isinstance(policy, Retry) else 0
+        self._fails = isinstance(policy, Retry) and policy.then == "fail"
+        self._made: list[Any] = []  # by the attempt under way; empty between two packets
+        self.hold_back: Emit = self._made.append
+
+    def open(self, ctx: Context) -> None:
+        """Open the operator; an error of that is never retried."""
+        self._carry_out(partial(self.inner.open, ctx), NO_PACKET)
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Work packet by packet; `emit` is not used: results go where the plan says."""
+        work, hold_back, repeats = self.inner.receive_packet, self.hold_back, self._repeats
+        for value in values:
+            self._carry_out(partial(work, value, hold_back), value, repeats)
+            if attention.look_up:
+                return
+
+    def finish(self) -> Iterable[Any]:
+        """Send what the operator has left, all or nothing; nothing is left for the kernel to send."""
+        self._carry_out(self._make_the_last, NO_PACKET)
+        return ()
+
+    def close(self) -> None:
+        """Close the operator."""
+        self._carry_out(self.inner.close, NO_PACKET)
+
+    def _make_the_last(self) -> None:
+        for result in self.inner.finish():
+            self.hold_back(result)
+
+    def _carry_out(self, make: Callable[[], object], value: Any, repeats: int = 0) -> None:
+        """Send all that `make` makes, or nothing. Raises what user code raised, if the policy is to fail; Cancelled."""
+        try:
+            puts = self._puts(make, value, repeats)
+        finally:
+            self._made.clear()
+        self._plan.send(puts)
+
+    def _puts(self, make: Callable[[], object], value: Any, repeats: int) -> Puts:
+        """Where what `make` makes has to go; nothing, if that was skipped.
+
+        If all is made and it is a key function that fails, only that is repeated: what the operator remembers has
+        moved on with the packet, which it must not see twice.
+        """
+        is_made = False
+        attempt = 0
+        while True:
+            try:
+                if not is_made:
+                    make()
+                    is_made = True
+                return self._plan.puts(self._made)
+            except BaseException as error:  # the border to user code: SystemExit too must be heard
+                if self._must_pass(error, value):
+                    raise
+                if attempt >= repeats:
+                    if self._fails:
+                        raise
+                    self._skip(error, value)
+                    return []
+            if not is_made:
+                self._made.clear()
+            self._wait_for_repeat(attempt, value)
+            attempt += 1
+
+    def _must_pass(self, error: BaseException, value: Any) -> bool:
+        """Whether this is the end that cancel asked for; the packet in work is dropped then."""
+        if isinstance(error, Cancelled) and self._task.gate.cancelled:
+            self._task.broken_off += value is not NO_PACKET
+            return True
+        return False
+
+    def _wait_for_repeat(self, attempt: int, value: Any, bell: LockType | None = None) -> None:
+        """Back off, with the packet in hand, so that nothing overtakes it. Raises Cancelled."""
+        self._router.failed_on = NO_PACKET
+        try:
+            self._task.gate.sleep(self._retry.wait_s(attempt), bell)
+        except Cancelled:
+            self._task.broken_off += value is not NO_PACKET
+            raise
+        self._task.retries += 1
+
+    def _skip(self, error: BaseException, value: Any) -> None:
+        self._router.failed_on = NO_PACKET
+        task = self._task
+        task.errors += 1
+        task.skipped += value is not NO_PACKET
+        task.reporter.skipped(self._letter(error, value))
+
+    def _letter(self, error: BaseException, value: Any) -> DeadLetter:
+        ctx = self._task.ctx
+        if value is NO_PACKET or not ctx.wiring.keyed:
+            return DeadLetter(ctx.name, value, error)
+        key, packet = value if self.inner.wants_keys else (ctx.key, value)
+        return DeadLetter(ctx.name, packet, error, key, keyed=True)
+
+
+class DrawFeed(SourceFeed):
+    """The feed of a guarded source: says how many items may be drawn, and leaves it to the guard to draw them.
+
+    For an iterator that raises may still have a next item, and none of Python's own loops over it would go on.
+    """
+
+    def __init__(self, source: Source, ctx: TaskContext) -> None:
+        super().__init__(source, ctx)
+        self.spent = False
+        self.item: Any = NO_PACKET  # drawn, and not yet sent
+        self.bell = parked_lock()  # rung when the source is asked to end
+
+    def take(self, count: int) -> Iterator[Any] | None:
+        """As many tokens as items may be drawn; None at the end."""
+        return None if super().take(count) is None else repeat(None, count)
+
+    def ran_out(self) -> None:
+        """The tokens are used up, or the iterator is spent."""
+        if self.spent:
+            self.ending = "completed"
+
+    def failed_on(self) -> Any:
+        """The item that was drawn, if it is that which cannot be sent."""
+        return self.item
+
+    def end(self, how: Ending) -> None:
+        """End behind the item that is being made; one that is waited for by a back-off is given up at once."""
+        super().end(how)
+        ring(self.bell)
+
+
+class SourceGuard(Guard):
+    """Draws the items of a source, and sends each, by its policy.
+
+    After an error of the iterator itself it is asked for its next item. A generator has none: its own error finishes
+    it. An iterator that says that it has ended right behind an error is taken to have been finished by that error.
+    """
+
+    def __init__(self, source: Source, feed: DrawFeed, task: Guarded, router: Router) -> None:
+        super().__init__(source, task, router)
+        self._source, self._feed = source, feed
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Draw and send one item for each of `values`."""
+        feed = self._feed
+        for _ in values:
+            if feed.spent:
+                return
+            item = self._draw()
+            if item is _NOTHING:  # but it may have sent something by itself
+                self._carry_out(_nothing_more, NO_PACKET)
+            else:
+                self._source.drawn += 1
+                self.hold_back(item)
+                feed.item = item
+                self._carry_out(_nothing_more, item, self._repeats)
+                feed.item = NO_PACKET
+            if attention.look_up:
+                return
+
+    def _draw(self) -> Any:
+        """The next item, or `_NOTHING`: an error was skipped, the iterator is spent, or the source is to end.
+
+        Raises what the iterator raised, if the policy is to fail; Cancelled.
+        """
+        iterator, feed = self._source.iterator, self._feed
+        failure: BaseException | None = None
+        attempt = 0
+        try:
+            while True:
+                try:
+                    return next(iterator)
+                except StopIteration:
+                    feed.spent = True
+                    break
+                except BaseException as error:
+                    self._made.clear()
+                    if self._must_pass(error, NO_PACKET):
+                        raise
+                    failure = error
+                if attempt >= self._repeats or isinstance(iterator, Generator):
+                    break
+                self._wait_for_repeat(attempt, NO_PACKET, feed.bell)
+                attempt += 1
+                if feed.wants_out:
+                    return _NOTHING
+            if failure is not None:
+                if self._fails:
+                    raise failure
+                self._skip(failure, NO_PACKET)
+            return _NOTHING
+        finally:
+            del failure  # its traceback holds this frame
+
+
+def _nothing_more() -> None:
+    """All results are there already."""
