@@ -1,8 +1,10 @@
 """A dataflow runtime that a person can open up: tasks, queues, packets and stop signals, on threads."""
 
+from runtime.collected import Collected
+from runtime.connected import ConnectedStreams
 from runtime.context import TaskContext
 from runtime.dispatcher import Dispatcher
-from runtime.environment import Collected, Environment, KeyedStream, Stream
+from runtime.environment import Environment, KeyedStream, Stream
 from runtime.errors import (
     NO_PACKET,
     AlreadyStarted,
@@ -39,6 +41,7 @@ __all__ = [
     "Cancelled",
     "Collected",
     "CommandRefused",
+    "ConnectedStreams",
     "CyclicGraph",
     "DataflowError",
     "Dispatcher",

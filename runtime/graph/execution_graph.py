@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import networkx
 
 Strategy = Literal["round_robin", "hash", "broadcast"]
+
+
+class CoFunctions(NamedTuple):
+    """The functions of an operator that has one for each of two inputs."""
+
+    first: Any
+    second: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,11 @@ class OperatorNode:
     on_error: str = "fail"
     function: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """What is in `function`: one thing, or two."""
+        return self.function if isinstance(self.function, CoFunctions) else (self.function,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,10 @@ class ExecutionGraph:
     def inputs(self, operator: str) -> tuple[Edge, ...]:
         """The edges that lead to `operator`, in graph order."""
         return self._ends[0].get(operator, ())
+
+    def input_numbers(self, operator: str) -> tuple[int, ...]:
+        """The operator's inputs: `(0, 1)` of two connected streams, otherwise `(0,)`. Several edges may share one."""
+        return tuple(sorted({0, *(edge.input for edge in self.inputs(operator))}))
 
     def outputs(self, operator: str) -> tuple[Edge, ...]:
         """The edges that start at `operator`, in graph order."""

@@ -55,7 +55,8 @@ def validate_operator(operator: OperatorNode) -> None:
         raise GraphInvalid(
             f"on_error of {name!r} is {operator.on_error!r}; it can be {' or '.join(map(repr, ON_ERROR))}"
         )
-    refuse_async(operator.function, name)
+    for function in operator.functions:
+        refuse_async(function, name)
 
 
 def refuse_async(function: Any, operator: str) -> None:
@@ -77,6 +78,8 @@ def _validate_shape(graph: ExecutionGraph) -> None:
                 raise GraphInvalid(f"{operator.name!r} is a {operator.kind} and cannot be fed by {inputs[0].source!r}")
         elif not inputs:
             raise GraphInvalid(f"nothing feeds {operator.name!r}; connect a source to it")
+        elif not any(edge.input == 0 for edge in inputs):
+            raise GraphInvalid(f"nothing feeds input 0 of {operator.name!r}; number its inputs 0 and 1")
         if operator.kind in END_KINDS:
             if outputs:
                 raise GraphInvalid(f"{operator.name!r} is a {operator.kind} and cannot feed {outputs[0].target!r}")

@@ -20,6 +20,7 @@ from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
+from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
 
 LARGEST: Final = 1024  # packets in a batch
@@ -88,7 +89,8 @@ class BaseTask:
         else:
             self._inbox = ctx.wiring.queue.get_queue()
             self._inbox.gate = self.gate
-            self._feed = LaneFeed(self._inbox, ctx, operator, self._signal_arrived)
+            lane_feed = JoinedFeed if operator.wants_input else LaneFeed
+            self._feed = lane_feed(self._inbox, ctx, operator, self._signal_arrived)
         self.gate.before_wait = self._feed.settle
         ctx.bind(self._router.send, reporter)
 
