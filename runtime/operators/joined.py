@@ -93,7 +93,9 @@ class Join(Operator):
 
     def __init__(self, function: Any, *, how: How = "inner") -> None:
         super().__init__(function)
-        self._rows: dict[Any, tuple[list[Any], list[Any]]] = {}  # left and right rows of each key
+        # Of each key one flat list: how many left rows there are, these, then the right rows. (Two lists in a tuple
+        # cost half as much again: most of what a join of many keys costs is the garbage collector's walk over them.)
+        self._rows: dict[Any, list[Any]] = {}
         self._sends_lonely = (how != "inner", how == "outer")  # left rows without a partner; right ones
         self._ended: int | None = None  # the input that was the first to end
         self._ctx: Context | None = None
@@ -101,7 +103,7 @@ class Join(Operator):
     @property
     def kept(self) -> int:
         """How many rows it keeps."""
-        return sum(len(lefts) + len(rights) for lefts, rights in self._rows.values())
+        return sum(len(entry) - 1 for entry in self._rows.values())
 
     def open(self, ctx: Context) -> None:
         """Learn where `merge` finds its key, should it be a Function."""
@@ -114,19 +116,21 @@ class Join(Operator):
             self._probe(self._ended, values, emit, attention)
             return
         merge, rows = self.call, self._rows
-        rows_of = rows.get
+        entry_of = rows.get
         for number, (key, row) in values:
-            sides = rows_of(key)
-            if sides is None:
-                rows[key] = ([], [row]) if number else ([row], [])
+            entry = entry_of(key)
+            if entry is None:
+                rows[key] = [0, row] if number else [1, row]
+            elif number:
+                for left in entry[1 : entry[0] + 1]:
+                    emit(merge(left, row))
+                entry.append(row)  # behind its pairs: a row that failed has not come
             else:
-                if number:
-                    for left in sides[0]:
-                        emit(merge(left, row))
-                else:
-                    for right in sides[1]:
-                        emit(merge(row, right))
-                sides[number].append(row)  # behind its pairs: a row that failed has not come
+                behind = entry[0] + 1
+                for right in entry[behind:]:
+                    emit(merge(row, right))
+                entry.insert(behind, row)  # moves as many right rows as have just been merged
+                entry[0] = behind
             if attention.look_up:
                 return
 
@@ -134,33 +138,40 @@ class Join(Operator):
         """Let go of what was kept for further rows of input `number`."""
         if self._ended is not None:  # nothing comes any more, and what is left is to be sent
             return
-        self._ended, other = number, 1 - number
+        self._ended = number
+        # Where rows of `number` may be sent without a partner, one stays to say that those of its key have had theirs.
+        stays, lonely_too = int(self._sends_lonely[number]), self._sends_lonely[1 - number]
         kept = {}
-        for key, sides in self._rows.items():
-            if sides[number]:
-                # Where rows of `number` may be sent without a partner, one stays to say that these have had theirs.
-                del sides[other][self._sends_lonely[number] :]
-                kept[key] = sides
-            elif self._sends_lonely[other]:
-                kept[key] = sides
+        for key, entry in self._rows.items():
+            behind = entry[0] + 1
+            if (len(entry) > behind) if number else (behind > 1):
+                if number:
+                    del entry[1 + stays : behind]
+                    entry[0] = min(stays, entry[0])
+                else:
+                    del entry[behind + stays :]
+                kept[key] = entry
+            elif lonely_too:
+                kept[key] = entry
         self._rows = kept
 
     def _probe(self, ended: int, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work rows of the one input that has not ended: all their partners are there."""
         merge, rows = self.call, self._rows
-        sends_lonely, needs_witness = self._sends_lonely[1 - ended], self._sends_lonely[ended]
+        needs_witness, lonely_too = self._sends_lonely[ended], self._sends_lonely[1 - ended]
         for number, (key, row) in values:
-            sides = rows.get(key)
-            if sides is None:
-                if sends_lonely:
-                    rows[key] = ([], [row]) if number else ([row], [])
-            elif partners := sides[ended]:
+            entry = rows.get(key)
+            if entry is not None:
+                behind = entry[0] + 1
+                partners = entry[1:behind] if number else entry[behind:]
                 for partner in partners:
                     emit(merge(partner, row) if number else merge(row, partner))
-                if needs_witness and not sides[number]:
-                    sides[number].append(row)
-            else:
-                sides[number].append(row)
+                alone = len(entry) == len(partners) + 1
+                if not partners or (needs_witness and alone):
+                    entry.insert(len(entry) if number else 1, row)
+                    entry[0] += not number
+            elif lonely_too:
+                rows[key] = [0, row] if number else [1, row]
             if attention.look_up:
                 return
 
@@ -171,14 +182,14 @@ class Join(Operator):
 
     def _lonely(self) -> Iterator[Any]:
         merge, (left_too, right_too) = self.call, self._sends_lonely
-        for key, (lefts, rights) in self._rows.items():
-            if lefts and rights:
+        for key, (lefts, *rows) in self._rows.items():
+            if lefts not in (0, len(rows)):
                 continue
             if self._ctx is not None:
                 self._ctx.key = key
-            if left_too:
-                for left in lefts:
-                    yield merge(left, None)
-            if right_too:
-                for right in rights:
-                    yield merge(None, right)
+            if lefts and left_too:
+                for row in rows:
+                    yield merge(row, None)
+            elif not lefts and right_too:
+                for row in rows:
+                    yield merge(None, row)
