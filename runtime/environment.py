@@ -6,7 +6,7 @@ import copy
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, NoReturn, TypeVar, Unpack, overload
+from typing import Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, overload
 
 from runtime.collected import Collected
 from runtime.connected import ConnectedStreams, Settings, join_options, not_keyed
@@ -247,7 +247,7 @@ class Stream(Generic[T]):
         """Each instance of whoever consumes this gets every packet: the same object, so do not change it."""
         return Stream(self._environment, tuple(_End(end.operator, "broadcast") for end in self._ends))
 
-    def union(self, *others: Stream[T]) -> Stream[T]:
+    def union(self, *others: Stream[T]) -> Self:
         """The packets of all these streams, as they come; order is kept per producer."""
         for other in others:
             self._require_neighbour(other, "union")
