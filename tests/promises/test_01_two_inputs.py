@@ -179,9 +179,9 @@ def lonely_rows(session: runtime.Session, how: How) -> runtime.Collected[Any]:
     left, right = session.input("left").key_by(key_of), session.input("right").key_by(key_of)
     result: runtime.Collected[Any] = left.join(right, pair, how, name="join").collect()
     session.start()
-    session.send("left", ("a", 1))
-    session.send("right", ("b", 2))
-    session.settle(PATIENCE_S)
+    for side, row in (("left", ("a", 1)), ("right", ("b", 2))):
+        session.send(side, row)
+        session.settle(PATIENCE_S)
     assert list(result) == []
     return result
 
