@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.facts import Snapshot
-from runtime.graph import Edge, ExecutionGraph
+from runtime.graph import ExecutionGraph
 
 
 def as_text(graph: ExecutionGraph, snapshot: Snapshot) -> str:
@@ -12,11 +12,7 @@ def as_text(graph: ExecutionGraph, snapshot: Snapshot) -> str:
     lines = [f"{graph.name}: {snapshot.state}"]
     for operator in graph.operators:
         parallel = f" × {operator.parallelism}" if operator.parallelism > 1 else ""
-        targets = ", ".join(map(_edge, graph.outputs(operator.name)))
+        targets = ", ".join(f"{edge.target} ({graph.label(edge)})" for edge in graph.outputs(operator.name))
         lines.append(f"  {operator.name:{width}}  {operator.kind}{parallel}{' → ' if targets else ''}{targets}")
         lines += [f"    {snapshot.tasks[task]!r}" for task in graph.tasks(operator.name) if task in snapshot.tasks]
     return "\n".join(lines)
-
-
-def _edge(edge: Edge) -> str:
-    return f"{edge.target} ({edge.strategy.replace('_', ' ')})"

@@ -94,6 +94,11 @@ class ExecutionGraph:
         """The operator's inputs: `(0, 1)` of two connected streams, otherwise `(0,)`. Several edges may share one."""
         return tuple(sorted({0, *(edge.input for edge in self.inputs(operator))}))
 
+    def label(self, edge: Edge) -> str:
+        """What is written on `edge`: how it divides packets, and on which input they arrive where there are several."""
+        strategy = edge.strategy.replace("_", " ")
+        return f"{strategy}, input {edge.input}" if len(self.input_numbers(edge.target)) > 1 else strategy
+
     def outputs(self, operator: str) -> tuple[Edge, ...]:
         """The edges that start at `operator`, in graph order."""
         return self._ends[1].get(operator, ())
@@ -127,7 +132,7 @@ class ExecutionGraph:
         return layers
 
     def to_networkx(self) -> networkx.MultiDiGraph[str]:
-        """The operators as a networkx graph, with kind, parallelism, tasks and layer; edges with strategy and input."""
+        """As networkx: operators with kind, parallelism, capacity, tasks and layer; edges with strategy, input and label."""
         import networkx as nx  # noqa: PLC0415  only for those who ask for it
 
         graph: networkx.MultiDiGraph[str] = nx.MultiDiGraph(name=self.name)
@@ -141,7 +146,7 @@ class ExecutionGraph:
                 layer=self.layers.get(operator.name, 0),
             )
         for edge in self.edges:
-            graph.add_edge(edge.source, edge.target, strategy=edge.strategy, input=edge.input)
+            graph.add_edge(edge.source, edge.target, strategy=edge.strategy, input=edge.input, label=self.label(edge))
         return graph
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections import Counter, defaultdict
-from typing import Any, Final
+from typing import Any, Final, assert_type
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import runtime
 from runtime.operators.joined import How
 from runtime.testing import PATIENCE_S
-from tests.platforms import MakeSession
+from sage_nb import to_svg
+from tests.platforms import MakeSession, Platform
 from tests.promises.test_01_exact import every_capacity
 from tests.promises.test_02_order_and_keys import FALSY, Numbered, WithInstance, rising
 
@@ -174,16 +175,27 @@ def test_a_falsy_key_is_joined_and_a_falsy_row_is_a_row(make_session: MakeSessio
     assert Counter(map(repr, result)) == Counter(repr((left, right)) for left in rows for right in rows)
 
 
-def lonely_rows(session: runtime.Session, how: How) -> runtime.Collected[Any]:
-    """A join of two inputs, with one row waiting for a partner on each side."""
-    left, right = session.input("left").key_by(key_of), session.input("right").key_by(key_of)
-    result: runtime.Collected[Any] = left.join(right, pair, how, name="join").collect()
+def lonely_rows(session: runtime.Session, how: How, merged: list[Any]) -> runtime.Collected[Any]:
+    """A join of two inputs, with one row waiting for a partner on each side; what is merged is also in `merged`."""
+
+    def merge(left: Row | None, right: Row | None) -> Any:
+        merged.append(pair(left, right))
+        return merged[-1]
+
+    left, right = (session.input(side).map(checked, name=f"check {side}").key_by(key_of) for side in ("left", "right"))
+    result: runtime.Collected[Any] = left.join(right, merge, how, name="join").collect()
     session.start()
     for side, row in (("left", ("a", 1)), ("right", ("b", 2))):
         session.send(side, row)
         session.settle(PATIENCE_S)
-    assert list(result) == []
+    assert list(result) == merged == []
     return result
+
+
+def checked(row: Row) -> Row:
+    if row[1] < 0:
+        raise ValueError(row)
+    return row
 
 
 LONELY: Final[dict[str, list[Any]]] = {
@@ -194,9 +206,11 @@ LONELY: Final[dict[str, list[Any]]] = {
 
 
 @every_how
-def test_lonely_rows_come_at_the_end_of_both_inputs_and_after_a_stop(make_session: MakeSession, how: How) -> None:
+def test_lonely_rows_come_at_the_end_of_both_inputs_and_after_a_stop(
+    make_session: MakeSession, platform: Platform, how: How
+) -> None:
     ended, stopped = make_session(), make_session()
-    results = [lonely_rows(ended, how), lonely_rows(stopped, how)]
+    results = [lonely_rows(session, how, platform.log()) for session in (ended, stopped)]
     ended.end("left")
     ended.settle(PATIENCE_S)
     assert list(results[0]) == []
@@ -208,40 +222,32 @@ def test_lonely_rows_come_at_the_end_of_both_inputs_and_after_a_stop(make_sessio
 
 @every_how
 @pytest.mark.parametrize("command", ["cancel", "close"])
-def test_a_lonely_row_does_not_come_after_a_cancel(make_session: MakeSession, how: How, command: str) -> None:
-    session = make_session()
-    result = lonely_rows(session, how)
+def test_a_lonely_row_does_not_come_after_a_cancel(
+    make_session: MakeSession, platform: Platform, how: How, command: str
+) -> None:
+    session, merged = make_session(), platform.log()
+    result = lonely_rows(session, how, merged)
     session.end("left")
     session.settle(PATIENCE_S)
     getattr(session, command)()
     assert session.wait(PATIENCE_S).state == "cancelled"
-    assert list(result) == []
+    assert list(result) == merged == []
 
 
 @every_how
 @pytest.mark.parametrize("failing", ["left", "right"])
 def test_a_lonely_row_does_not_come_after_a_producer_has_failed(
-    make_session: MakeSession, how: How, failing: str
+    make_session: MakeSession, platform: Platform, how: How, failing: str
 ) -> None:
     """It failed in what may have been the missing partner."""
-
-    def checked(row: Row) -> Row:
-        if row[1] < 0:
-            raise ValueError(row)
-        return row
-
-    session = make_session()
-    left, right = (session.input(side).map(checked, name=f"check {side}").key_by(key_of) for side in ("left", "right"))
-    result = left.join(right, pair, how).collect()
-    session.start()
-    session.send("left", ("a", 1))
-    session.send("right", ("b", 2))
+    session, merged = make_session(), platform.log()
+    result = lonely_rows(session, how, merged)
     session.end("right" if failing == "left" else "left")
     session.settle(PATIENCE_S)
-    session.send(failing, ("a", -1))
+    session.send(failing, ("c", -1))
     with pytest.raises(runtime.TaskFailed, match=f"check {failing}"):
         session.wait(PATIENCE_S)
-    assert list(result) == []
+    assert list(result) == merged == []
 
 
 @pytest.mark.parametrize("parallelism", [1, 2])
@@ -352,3 +358,18 @@ def test_a_failure_names_the_bare_packet_whoever_put_it_in(make_session: MakeSes
         with pytest.raises(runtime.TaskFailed) as caught:
             session.wait(PATIENCE_S)
         assert (caught.value.task, caught.value.packet) == ("work", 7)
+
+
+def test_types_pass_through_and_pictures_say_on_which_input_an_edge_arrives(session: runtime.Session) -> None:
+    words, numbers = session.source(["a", "be"], name="words"), session.source([1, 2], name="numbers")
+    both = words.connect(numbers).map(str.encode, float, name="both")
+    assert_type(both, runtime.Stream[bytes | float])
+    assert_type(words.connect(numbers).flat_map(str.split, range), runtime.Stream[str | int]).collect()
+    rows = words.key_by(len).join(numbers.key_by(abs), lambda word, number: (word, number), "left", name="rows")
+    both.collect()
+    rows.collect()
+    graph = session.graph
+    assert [graph.label(edge) for edge in graph.inputs("both")] == ["round robin, input 0", "round robin, input 1"]
+    assert "rows (hash, input 1)" in str(session)
+    assert to_svg(session).count("hash, input 0") == to_svg(session).count("hash, input 1") > 0
+    session.run(PATIENCE_S)
