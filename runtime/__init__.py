@@ -1,9 +1,11 @@
 """A dataflow runtime that a person can open up: tasks, services, queues, packets and stop signals, on threads."""
 
+from runtime.collected import Collected
+from runtime.connected import ConnectedStreams
 from runtime.context import ServiceContext, TaskContext
 from runtime.dead_letters import DeadLetter, DeadLetters
 from runtime.dispatcher import Dispatcher
-from runtime.environment import Collected, Environment, KeyedStream, Stream
+from runtime.environment import Environment, KeyedStream, Stream
 from runtime.errors import (
     NO_PACKET,
     AlreadyStarted,
@@ -49,6 +51,7 @@ __all__ = [
     "Cancelled",
     "Collected",
     "CommandRefused",
+    "ConnectedStreams",
     "CyclicGraph",
     "DataflowError",
     "DeadLetter",

@@ -355,8 +355,11 @@ class Dispatcher:
             raise CommandRefused(
                 f"{letter!r} is of a source, which has no queue; inject its packet into a consumer, and discard it"
             )
+        item = letter.item
+        if len(self.graph.input_numbers(self._operator_of[letter.task].name)) > 1:
+            item = (letter.input, item)
         try:
-            self.backend.inject([handle], letter.item, timeout_s)
+            self.backend.inject([handle], item, timeout_s)
         except TaskEnded as error:
             raise TaskEnded(f"{letter.task!r}: {error}") from None
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, overload
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, overload
 
+from runtime.collected import Collected
+from runtime.connected import ConnectedStreams, Settings, join_options, not_keyed
 from runtime.errors import DuplicateName, GraphFrozen, GraphInvalid
 from runtime.factory import require_platform
-from runtime.graph.execution_graph import Edge, ExecutionGraph, OperatorNode, ServiceNode, Strategy
+from runtime.graph.execution_graph import CoFunctions, Edge, ExecutionGraph, OperatorNode, ServiceNode, Strategy
 from runtime.graph.validation import refuse_async, validate_operator, validate_service
 from runtime.operators import NO_INITIAL, Function, SourceFunction
+from runtime.operators.joined import How
 from runtime.policy import OnError
 from runtime.preview import preview
 
 T = TypeVar("T")
 U = TypeVar("U")
+V = TypeVar("V")
 K = TypeVar("K")
 A = TypeVar("A")
 
@@ -108,10 +113,11 @@ class Environment:
         self._refuse_frozen()
         if name is not None:
             self._refuse_taken(name)
-        if isinstance(function, type) and issubclass(function, Function):
-            raise GraphInvalid(f"{function.__name__} is a class; give {kind} an object of it: {function.__name__}(…)")
-        if kind not in ("source", "input", "take") and not isinstance(function, Function) and not callable(function):
-            raise GraphInvalid(f"{kind} needs a function, not {preview(function)}")
+        for each in function if isinstance(function, CoFunctions) else (function,):
+            if isinstance(each, type) and issubclass(each, Function):
+                raise GraphInvalid(f"{each.__name__} is a class; give {kind} an object of it: {each.__name__}(…)")
+            if kind not in ("source", "input", "take") and not isinstance(each, Function) and not callable(each):
+                raise GraphInvalid(f"{kind} needs a function, not {preview(each)}")
         node = OperatorNode(
             name=self._free_name(kind) if name is None else name,
             kind=kind,
@@ -123,7 +129,7 @@ class Environment:
         )
         validate_operator(node)
         self._operators[node.name] = node
-        self._edges += [Edge(end.operator, node.name, end.strategy, end.key) for end in ends]
+        self._edges += [Edge(end.operator, node.name, end.strategy, end.key, end.input) for end in ends]
         return node
 
     def graph(self) -> ExecutionGraph:
@@ -153,11 +159,12 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """An operator's output, and how it is to be divided among the next one's instances."""
+    """An operator's output, how it is to be divided among the next one's instances, and on which input of theirs."""
 
     operator: str
     strategy: Strategy = "round_robin"
     key: Callable[[Any], Any] | None = None
+    input: int = 0
 
 
 class Stream(Generic[T]):
@@ -273,15 +280,30 @@ class Stream(Generic[T]):
         """Each instance of whoever consumes this gets every packet: the same object, so do not change it."""
         return Stream(self._environment, tuple(_End(end.operator, "broadcast") for end in self._ends))
 
-    def union(self, *others: Stream[T]) -> Stream[T]:
+    def union(self, *others: Stream[T]) -> Self:
         """The packets of all these streams, as they come; order is kept per producer."""
         for other in others:
-            if not isinstance(other, Stream):
-                raise GraphInvalid(f"union takes streams, not {preview(other)}")
-            if other._environment is not self._environment:
-                raise GraphInvalid(f"union of streams of {self._environment.name!r} and of {other._environment.name!r}")
+            self._require_neighbour(other, "union")
         ends = self._ends + tuple(end for other in others for end in other._ends)
         return type(self)(self._environment, ends)
+
+    def connect(self, other: Stream[U]) -> ConnectedStreams[T, U]:
+        """Both streams for one operator that has a function for each. Both are keyed, or neither is.
+
+        Keyed streams share `ctx.state` key by key, whichever of them a packet comes from.
+        """
+        self._require_neighbour(other, "connect")
+        if self._keyed != other._keyed:
+            keyed, plain = (self, other) if self._keyed else (other, self)
+            raise GraphInvalid(
+                f"connect of {keyed.name!r}, which is keyed, and {plain.name!r}, which is not; call key_by on both, or "
+                "on neither"
+            )
+        return ConnectedStreams(functools.partial(self._then_both, other))
+
+    def join(self, *_: object, **__: object) -> NoReturn:
+        """Refused: rows meet where their keys are equal, so a stream needs `key_by` before `join`."""
+        raise not_keyed(self.name)
 
     @property
     def name(self) -> str:
@@ -294,8 +316,22 @@ class Stream(Generic[T]):
     def _then(self, kind: str, function: Any, **settings: Any) -> Stream[Any]:
         return Stream(self._environment, (_End(self._add(kind, function, **settings).name),))
 
+    def _then_both(self, other: Stream[Any], kind: str, function: Any, **settings: Any) -> Stream[Any]:
+        ends = self._ends + tuple(replace(end, input=1) for end in other._ends)
+        return Stream(self._environment, (_End(self._environment.add(kind, function, ends, **settings).name),))
+
     def _add(self, kind: str, function: Any, **settings: Any) -> OperatorNode:
         return self._environment.add(kind, function, self._ends, **settings)
+
+    @property
+    def _keyed(self) -> bool:
+        return all(end.strategy == "hash" for end in self._ends)
+
+    def _require_neighbour(self, other: object, method: str) -> None:
+        if not isinstance(other, Stream):
+            raise GraphInvalid(f"{method} takes streams, not {preview(other)}")
+        if other._environment is not self._environment:
+            raise GraphInvalid(f"{method} of streams of {self._environment.name!r} and of {other._environment.name!r}")
 
 
 class KeyedStream(Stream[T], Generic[K, T]):
@@ -345,63 +381,52 @@ class KeyedStream(Stream[T], Generic[K, T]):
         settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
         return self._then("reduce", function, **settings, options=options)
 
-
-class Collected(Sequence[T]):
-    """What a `collect()` has gathered so far: a list to look at, that grows while the job runs.
-
-    `total` counts all packets, also those beyond the limit, which are not kept.
-    """
-
-    def __init__(self, limit: int | None) -> None:
-        self._values: list[T] = []
-        self._limit = limit
-        self._beyond = 0
-
-    @property
-    def gather(self) -> Callable[[T], object]:
-        """What the sink calls with each packet."""
-        return self._values.append if self._limit is None else self._gather_up_to_limit
-
-    @property
-    def total(self) -> int:
-        """How many packets have come."""
-        return len(self._values) + self._beyond
-
-    def clear(self) -> None:
-        """Start anew, for another run."""
-        self._values.clear()
-        self._beyond = 0
-
-    def _gather_up_to_limit(self, value: T) -> None:
-        if len(self._values) < (self._limit or 0):
-            self._values.append(value)
-        else:
-            self._beyond += 1
+    @overload  # type: ignore[override]
+    def join(
+        self,
+        other: KeyedStream[K, U],
+        merge: Callable[[T, U], V],
+        how: Literal["inner"] = ...,
+        **more: Unpack[Settings],
+    ) -> Stream[V]: ...
 
     @overload
-    def __getitem__(self, index: int) -> T: ...
+    def join(
+        self,
+        other: KeyedStream[K, U],
+        merge: Callable[[T, U | None], V],
+        how: Literal["left"],
+        **more: Unpack[Settings],
+    ) -> Stream[V]: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[T]: ...
+    def join(
+        self, other: KeyedStream[K, U], merge: Callable[[T | None, U | None], V], how: How, **more: Unpack[Settings]
+    ) -> Stream[V]: ...
 
-    def __getitem__(self, index: int | slice) -> T | list[T]:
-        return self._values[index]
+    def join(
+        self,
+        other: Stream[Any],
+        merge: Callable[[Any, Any], V],
+        how: How = "inner",
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: Literal["fail"] | None = None,
+    ) -> Stream[V]:
+        """`merge(row, other_row)` for each two packets of equal keys, as soon as the later one is there.
 
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self._values)
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Collected):
-            return self._values == other._values
-        return self._values == other if isinstance(other, list) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return preview(self._values)
+        At the end of the input a `left` join also sends `merge(row, None)` for the rows that met no other, an `outer`
+        join `merge(None, other_row)` as well, unless a producer has failed or was cancelled. All rows are kept in
+        memory; once one stream has ended, those of the other are no longer added.
+        """
+        self._require_neighbour(other, "join")
+        for side in (self, other):
+            if not side._keyed:
+                raise not_keyed(side.name)
+        settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        return self._then_both(other, "join", merge, **settings, options=join_options(how))
 
 
 def _reduce_options(initial: Any, emit: str, *, keyed: bool) -> dict[str, Any]:

@@ -21,15 +21,18 @@ class Hand:
         self._graph, self._backend, self._tasks = graph, backend, tasks
         self._operator_of = {node.name: node.operator for node in graph.nodes}
         self._names = {operator.name: graph.tasks(operator.name) for operator in graph.operators}
-        self._cursors = {name: cycle(names) for name, names in self._names.items()}
+        self._cursors = {
+            (name, number): cycle(names) for name, names in self._names.items() for number in graph.input_numbers(name)
+        }
         self._inputs = [operator.name for operator in graph.operators if operator.kind == "input"]
         self._turn = threading.Lock()  # guards the cursors
 
-    def inject(self, target: str, value: Any, timeout_s: float | None = 0) -> None:
-        """Put `value` into an operator's or a task's queue, as if it had arrived on its input.
+    def inject(self, target: str, value: Any, timeout_s: float | None = 0, number: int | None = None) -> None:
+        """Put `value` into an operator's or a task's queue, as if it had arrived on its input, the one with `number`.
 
-        Of an operator, the task is chosen as its first edge would. Raises `UnknownName`, `TaskEnded`, `QueueFull`, what
-        the key function raises, and `CommandRefused` if a key belongs to another task than the one named.
+        Of an operator, the task is chosen as the first edge of that input would. Raises `UnknownName`, `TaskEnded`,
+        `QueueFull`, what the key function raises, `CommandRefused` if a key belongs to another task than the one named,
+        and `GraphInvalid` for a source, an input that is not there, and none where there are several.
         """
         operator = target if target in self._names else self._operator_of.get(target)
         if operator is None:
@@ -39,13 +42,16 @@ class Hand:
             raise GraphInvalid(
                 f"{target!r} is a source and has no queue; inject into {consumers}, or use session.input()"
             )
-        edge = next(iter(self._graph.inputs(operator)), None)
-        item, names = self._route(operator, edge, value)
+        numbers = self._graph.input_numbers(operator)
+        if type(number) is not int or number not in numbers:
+            number = self._only_input(operator, number)
+        edge = next((edge for edge in self._graph.inputs(operator) if edge.input == number), None)
+        item, names = self._route(operator, number, edge, value)
         if target not in self._names:
             if edge is not None and edge.key is not None and names != (target,):
                 raise CommandRefused(f"the key of this packet belongs to {names[0]!r}, not to {target!r}")
             names = (target,)
-        self._put(names, item, timeout_s)
+        self._put(names, (number, item) if len(numbers) > 1 else item, timeout_s)
 
     def send(self, name: str, value: Any, timeout_s: float | None) -> None:
         """Put `value` into an input. Raises `UnknownName`, `TaskEnded`, `QueueFull`."""
@@ -71,7 +77,22 @@ class Hand:
         except TaskEnded as error:
             raise TaskEnded(f"{', '.join(map(repr, tasks))}: {error}") from None
 
-    def _route(self, operator: str, edge: Edge | None, value: Any) -> tuple[Any, tuple[str, ...]]:
+    def _only_input(self, operator: str, number: int | None) -> int:
+        """The input that is meant where none was named. Raises `GraphInvalid` if one was, or there are several."""
+        numbers = self._graph.input_numbers(operator)
+        if number is None and len(numbers) == 1:
+            return numbers[0]
+        sources = [
+            " + ".join(repr(edge.source) for edge in self._graph.inputs(operator) if edge.input == each)
+            for each in numbers
+        ]
+        choices = ", ".join(
+            f"input={each} (from {source or 'the hand'})" for each, source in zip(numbers, sources, strict=True)
+        )
+        asked = "no input was named" if number is None else f"input={number!r} is none of them"
+        raise GraphInvalid(f"{operator!r} has {choices}, and {asked}; choose one")
+
+    def _route(self, operator: str, number: int, edge: Edge | None, value: Any) -> tuple[Any, tuple[str, ...]]:
         names = self._names[operator]
         if edge is not None and edge.key is not None:
             key = edge.key(value)
@@ -79,4 +100,4 @@ class Hand:
         if edge is not None and edge.strategy == "broadcast":
             return value, names
         with self._turn:
-            return value, (next(self._cursors[operator]),)
+            return value, (next(self._cursors[operator, number]),)

@@ -259,13 +259,14 @@ class Session:
         """
         self._running_hand().send(name, value, timeout)
 
-    def inject(self, target: str, value: Any, *, timeout: float | None = 0) -> None:
+    def inject(self, target: str, value: Any, *, input: int | None = None, timeout: float | None = 0) -> None:
         """Put `value` into the queue of an operator or task, as if it had arrived on its input.
 
-        It is accepted before the task begins to end, or refused. Raises `UnknownName`, `QueueFull` if there is no room
-        within `timeout` seconds, `TaskEnded`, `NotStarted`, and what a key function raises.
+        `input` says on which, where two streams are connected or joined: 0 or 1. It is accepted before the task begins
+        to end and before that input has ended, or refused. Raises `UnknownName`, `QueueFull` if there is no room within
+        `timeout` seconds, `TaskEnded`, `NotStarted`, `GraphInvalid`, and what a key function raises.
         """
-        self._running_hand().inject(target, value, timeout)
+        self._running_hand().inject(target, value, timeout, input)
 
     def end(self, name: str) -> None:
         """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.facts import Snapshot
-from runtime.graph import Edge, ExecutionGraph
+from runtime.graph import ExecutionGraph
 
 
 def as_text(graph: ExecutionGraph, snapshot: Snapshot) -> str:
@@ -12,7 +12,7 @@ def as_text(graph: ExecutionGraph, snapshot: Snapshot) -> str:
     lines = [f"{graph.name}: {snapshot.state}"]
     for operator in graph.operators:
         kind = f"{operator.kind}{_times(operator.parallelism)}"
-        targets = ", ".join(map(_edge, graph.outputs(operator.name)))
+        targets = ", ".join(f"{edge.target} ({graph.label(edge)})" for edge in graph.outputs(operator.name))
         lines.append(f"  {operator.name:{width}}  {kind}{' → ' if targets else ''}{targets}")
         lines += [f"    {snapshot.tasks[task]!r}" for task in graph.tasks(operator.name) if task in snapshot.tasks]
     for service in graph.service_nodes:
@@ -23,7 +23,3 @@ def as_text(graph: ExecutionGraph, snapshot: Snapshot) -> str:
 
 def _times(number: int) -> str:
     return f" × {number}" if number > 1 else ""
-
-
-def _edge(edge: Edge) -> str:
-    return f"{edge.target} ({edge.strategy.replace('_', ' ')})"

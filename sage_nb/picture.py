@@ -140,9 +140,7 @@ def printable(text: str, limit: int = MAX_NAME) -> str:
 
 def _picture(graph: ExecutionGraph, outcome: Outcome | None, snapshot: Snapshot | None) -> Picture:
     drawn = graph.to_networkx()
-    labels: dict[EdgeKey, str] = {
-        edge: str(drawn.edges[edge]["strategy"]).replace("_", " ") for edge in drawn.edges(keys=True)
-    }
+    labels: dict[EdgeKey, str] = {edge: str(drawn.edges[edge]["label"]) for edge in drawn.edges(keys=True)}
     label_widths = {edge: text_width(label, DETAIL_PX) for edge, label in labels.items()}
     boxless = {node.name: _operator(graph, node, outcome, snapshot) for node in graph.operators}
     layout = arrange(
@@ -208,7 +206,7 @@ def _sentences(graph: ExecutionGraph, picture: Picture) -> Iterable[str]:
     for name, operator in zip(names, picture.operators, strict=True):
         status = f", {operator.status.word}" if operator.status else ""
         counts = f", {operator.counts}" if operator.counts else ""
-        targets = [f"{printable(edge.target)} by {edge.strategy.replace('_', ' ')}" for edge in graph.outputs(name)]
+        targets = [f"{printable(edge.target)} by {graph.label(edge)}" for edge in graph.outputs(name)]
         sends = f", to {' and '.join(targets)}" if targets else ""
         yield f"{operator.name} ({operator.detail}{status}{counts}){sends}."
 

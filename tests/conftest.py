@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 import runtime
+import sage_nb
 from runtime.testing import leak_guard
 from tests.platforms import PLATFORMS, MakeSession, Platform
 
@@ -22,6 +23,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "concurrent: one user function waits for another; not run where turns are taken")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fonts() -> None:
+    """Matplotlib keeps its font files open once it has read them: not a leak of the first test that draws."""
+    sage_nb.to_svg(runtime.Session("fonts").graph)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["map", "filter", "flat_map", "reduce", "fold", "take"]
+Kind = Literal["map", "filter", "flat_map", "reduce", "fold", "take", "co_map", "join"]
 Slow = Literal["", "busy", "yield", "sleep"]
 
 
@@ -38,6 +38,24 @@ class Stage:
     at_end: bool = False
     as_function: bool = False
     slow: Slow = ""
+
+    @property
+    def sides(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Which nodes feed its first input, and its second if it has two: every other one; a single node feeds both."""
+        if self.kind not in ("co_map", "join"):
+            return self.inputs, ()
+        return self.inputs[::2], self.inputs[1::2] or self.inputs[:1]
+
+    @property
+    def ways_in(self) -> tuple[int, ...]:
+        """The nodes that feed it, once for each edge."""
+        return self.sides[0] + self.sides[1]
+
+    @property
+    def how(self) -> Literal["inner", "left", "outer"]:
+        """Of a join."""
+        hows: tuple[Literal["inner", "left", "outer"], ...] = ("inner", "left", "outer")
+        return hows[self.number % 3]
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,14 @@ def multiplied(stage: Stage, value: int) -> list[int]:
     return [value + more for more in range((value + stage.number) % 3)]
 
 
+def co_mapped(stage: Stage, value: int) -> int:
+    return (value * 5 + stage.number) % 103
+
+
+def joined(left: int | None, right: int | None) -> int:
+    return ((101 if left is None else left) * 7 + (103 if right is None else right)) % 107
+
+
 def key_of(stage: Stage, value: int) -> int:
     return value % (stage.number + 1)
 
@@ -117,7 +143,7 @@ Stream = Counter[int]
 
 
 def expected(plan: Plan, drawn: list[list[int]]) -> tuple[list[Stream], list[Stream]]:
-    """What each node takes in and sends, if its sources send the first `drawn` items of each instance."""
+    """What each node's function is called for, and what it sends, if its sources send the first `drawn` items."""
     taken: list[Stream] = []
     sent: list[Stream] = []
     for source, counts in zip(plan.sources, drawn, strict=True):
@@ -129,18 +155,44 @@ def expected(plan: Plan, drawn: list[list[int]]) -> tuple[list[Stream], list[Str
         taken.append(made)
         sent.append(made)
     for stage in plan.stages:
-        into: Stream = Counter()
-        for node, strategy in zip(stage.inputs, stage.strategies, strict=True):
-            for _ in range(stage.parallelism if strategy == "broadcast" else 1):
-                into.update(sent[node])
-        taken.append(into)
-        sent.append(transformed(stage, into))
+        first, second = (arriving(stage, nodes, sent) for nodes in stage.sides)
+        if stage.kind == "join":  # its function is called for each result, not for each packet
+            sent.append(all_joined(stage, list(first.elements()), list(second.elements())))
+            taken.append(sent[-1])
+        else:
+            sent.append(transformed(stage, first, second))
+            taken.append(first + second)
     return taken, sent
 
 
-def transformed(stage: Stage, into: Stream) -> Stream:
+def arriving(stage: Stage, nodes: Iterable[int], sent: list[Stream]) -> Stream:
+    into: Stream = Counter()
+    strategies = dict(zip(stage.inputs, stage.strategies, strict=True))
+    for node in nodes:
+        for _ in range(stage.parallelism if strategies[node] == "broadcast" else 1):
+            into.update(sent[node])
+    return into
+
+
+def all_joined(stage: Stage, lefts: list[int], rights: list[int]) -> Stream:
+    """By comparing every value of the one side with every value of the other."""
+    result = Counter(
+        joined(left, right) for left in lefts for right in rights if key_of(stage, left) == key_of(stage, right)
+    )
+    left_keys, right_keys = ({key_of(stage, value) for value in side} for side in (lefts, rights))
+    if stage.how != "inner":
+        result.update(joined(left, None) for left in lefts if key_of(stage, left) not in right_keys)
+    if stage.how == "outer":
+        result.update(joined(None, right) for right in rights if key_of(stage, right) not in left_keys)
+    return result
+
+
+def transformed(stage: Stage, into: Stream, second: Stream) -> Stream:
     values = list(into.elements())
     match stage.kind:
+        case "co_map":
+            ours = Counter(mapped(stage, value) for value in values)
+            return ours + Counter(co_mapped(stage, value) for value in second.elements())
         case "map":
             return Counter(mapped(stage, value) for value in values)
         case "filter":
@@ -156,6 +208,8 @@ def transformed(stage: Stage, into: Stream) -> Stream:
             return result
         case "take":
             return into  # of these some, see check()
+        case "join":
+            raise AssertionError("see all_joined()")
 
 
 def counted(size: int, at_end: bool) -> Stream:
@@ -169,7 +223,7 @@ def signatures(plan: Plan) -> list[dict[int, bool]]:
     result: list[dict[int, bool]] = [{node: True} for node in range(len(plan.sources))]
     for node, stage in enumerate(plan.stages, len(plan.sources)):
         if stage.kind in ("filter", "take"):  # they pass on what others have signed
-            ways = merged(result, stage.inputs)
+            ways = merged(result, stage.ways_in)
             result.append({signer: in_order and stage.parallelism == 1 for signer, in_order in ways.items()})
         else:
             result.append({node: not stage.at_end})

@@ -94,6 +94,15 @@ PARTITION, GATE, FEED = "communication/partition.py", "task/gate.py", "task/feed
 BARRIER, BASE, LOCAL = "task/stop_barrier.py", "task/base_task.py", "task/local_task.py"
 DISPATCHER = "dispatcher.py"
 GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "dead_letters.py"
+JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "hand.py"
+OPERATORS = "factory/operator_factory.py"
+
+NEW_KEY = "if entry is None:\n                rows[key]"
+TWO_INPUTS = "promises/test_01_two_inputs.py"
+EVERY_PAIR = f"{TWO_INPUTS}::test_a_join_finds_every_pair_once_and_every_lonely_row"
+BARE_PACKET = f"{TWO_INPUTS}::test_a_failure_names_the_bare_packet_whoever_put_it_in"
+TWO_BY_HAND = "promises/test_14_hand_two_inputs.py"
+INPUT_END = f"{TWO_BY_HAND}::test_what_was_accepted_before_an_input_ended_meets_its_partners_and_the_rest_is_refused"
 
 PUT_RINGS = "self.items.append(item)\n        if self.inbox.asleep:\n            self.inbox.wake()"
 RING_FIRST = f"if self.inbox.asleep:\n            self.inbox.wake()\n        {SWITCH}\n        self.items.append(item)"
@@ -284,6 +293,47 @@ MUTANTS: Final = (
     ),
     one("policy: a letter is retried twice", LETTERS, "self._leaving.add(found.number)", "pass", BEING_RETRIED),
     one("policy: a letter that was not accepted is lost", LETTERS, "if accepted:", "if True:", STAYS),
+    # ── two inputs ──
+    one(
+        "a packet's input is that of another lane",
+        JOINED_FEED,
+        "repeat(lane.input, count)",
+        "repeat(0, count)",
+        EVERY_PAIR,
+    ),
+    one("the hand's input is not taken off its packet", JOINED_FEED, "self._batch[begin:end] =", "_ =", BARE_PACKET),
+    one(
+        "input of the hand taken for the first",
+        JOINED_FEED,
+        "number for number, _ in by_hand",
+        "0 for _ in by_hand",
+        TWO_BY_HAND,
+    ),
+    one("the hand routes by the edge of another input", HAND, "if edge.input == number)", "if True)", TWO_BY_HAND),
+    one("hand accepted behind the end of an input", INBOX, "if self._closed_inputs and", "if False and", INPUT_END),
+    one("input ended before what the hand had put in", JOINED_FEED, "worked_by_hand >= before", "True", INPUT_END),
+    one(
+        "end of an input not told",
+        JOINED_FEED,
+        "self._operator.input_ended(number)",
+        "pass",
+        f"{TWO_INPUTS}::test_rows_that_have_met_all_their_partners_are_let_go",
+    ),
+    one("partner forgotten when the other side ends", JOINED, "int(self._sends_lonely[number])", "0", "test_joined.py"),
+    one(
+        "row kept before its pairs are made",
+        JOINED,
+        NEW_KEY,
+        f"if number and entry:\n                entry.append(row)\n            {NEW_KEY}",
+        "test_joined.py",
+    ),
+    one(
+        "two functions copied one by one",
+        OPERATORS,
+        "copy.deepcopy(with_state)",
+        "[copy.deepcopy(each) for each in with_state]",
+        TWO_INPUTS,
+    ),
     # ── settle ──
     one("settle looks once only (and slowly)", GATE, LOOK_TWICE, SLOW_LOOK, SETTLE),
     one("(slow looks alone)", GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),

@@ -24,10 +24,12 @@ from tests.graph_plans import (
     Source,
     Stage,
     Trouble,
+    co_mapped,
     everything,
     expected,
     fully_needed,
     item_value,
+    joined,
     key_of,
     mapped,
     merged,
@@ -70,22 +72,40 @@ class Run:
         return self.session.source(items, name=f"n{node}", parallelism=p)
 
     def _stage(self, node: int, stage: Stage) -> runtime.Stream[Any]:
-        worker = Worker(self, node, stage.slow, merged(self.signed, stage.inputs))
+        worker = Worker(self, node, stage.slow, merged(self.signed, stage.ways_in))
         self.workers.append(worker)
-        edges = [self._edge(stage, *end) for end in zip(stage.inputs, stage.strategies, strict=True)]
-        stream = edges[0].union(*edges[1:])
+        edges = {end[0]: self._edge(stage, *end) for end in zip(stage.inputs, stage.strategies, strict=True)}
+        stream, *second = (self._union([edges[node] for node in side]) for side in stage.sides if side)
         function: Any = worker.function(stage)
         if stage.as_function:
             function = AsFunction(function)
         settings: dict[str, Any] = {"name": f"n{node}", "capacity": stage.capacity}
         if stage.kind == "take":
             return stream.take(stage.number, **settings)
+        if second:
+            return self._both(stage, stream, second[0], worker, {**settings, "parallelism": stage.parallelism})
         if stage.kind in ("reduce", "fold"):
             settings |= {"initial": Item("", 0, 0), "emit": "end" if stage.at_end else "each"}
         if stage.kind != "fold":
             settings["parallelism"] = stage.parallelism
         method = getattr(stream, "reduce" if stage.kind == "fold" else stage.kind)
         made: runtime.Stream[Any] = method(function, **settings)
+        return made
+
+    @staticmethod
+    def _union(streams: list[runtime.Stream[Any]]) -> runtime.Stream[Any]:
+        return streams[0].union(*streams[1:])
+
+    @staticmethod
+    def _both(stage: Stage, first: Any, second: Any, worker: Worker, settings: dict[str, Any]) -> runtime.Stream[Any]:
+        functions: list[Any] = [worker.function(stage), worker.second_function(stage)]
+        if stage.as_function:
+            functions = [AsFunction(function) for function in functions]
+        made: runtime.Stream[Any] = (
+            first.join(second, functions[0], stage.how, **settings)
+            if stage.kind == "join"
+            else first.connect(second).map(*functions, **settings)
+        )
         return made
 
     def _edge(self, stage: Stage, node: int, strategy: str) -> runtime.Stream[Any]:
@@ -249,8 +269,19 @@ class Worker:
             "reduce": self._count,
             "fold": self._count,
             "take": self.look,
+            "co_map": lambda payload: self.signed(mapped(stage, self.look(payload))),
+            "join": self._merge,
         }
         return functions[stage.kind]
+
+    def second_function(self, stage: Stage) -> Callable[..., Any]:
+        """For the second input of a co-map."""
+        return lambda payload: self.signed(co_mapped(stage, self.look(payload)))
+
+    def _merge(self, left: Any, right: Any) -> Item:
+        self.works = True
+        self.act()
+        return self.signed(joined(*(None if payload is None else opened(payload).value for payload in (left, right))))
 
     def _count(self, before: Item, payload: Any) -> Item:
         self.look(payload)

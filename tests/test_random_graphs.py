@@ -24,7 +24,10 @@ SEED: Final = int(
 )
 MOST: Final = 150  # packets on one stream; broadcasts and flat maps multiply
 
-KINDS: tuple[Kind, ...] = ("map", "filter", "flat_map", "reduce", "fold", "take", "map", "flat_map", "filter")
+KINDS: tuple[Kind, ...] = (
+    *("map", "filter", "flat_map", "reduce", "fold", "take", "map", "flat_map", "filter"),
+    *("co_map", "join", "join"),
+)
 SLOW: tuple[Slow, ...] = ("", "", "", "", "busy", "yield", "sleep")
 
 
@@ -67,8 +70,11 @@ def plans(draw: Callable[[Any], Any], *troubles: str) -> Plan:
         inputs = tuple(dict.fromkeys(one_of(*open_nodes[-4:]) for _ in range(one_of(1, 1, 2, 3))))
         size = sum(sizes[node] for node in inputs)
         kind = one_of(*KINDS)
+        size += sizes[inputs[0]] if kind in ("co_map", "join") and len(inputs) == 1 else 0  # it feeds both inputs
+        if kind == "join" and size * size > 16 * MOST:
+            kind = "co_map"
         parallelism = 1 if kind in ("fold", "take") else number(1, 3)
-        keyed = kind == "reduce" or (kind != "fold" and one_of(False, False, False, True))
+        keyed = kind in ("reduce", "join") or (kind != "fold" and one_of(False, False, False, True))
         ways = ("round_robin", "broadcast") if size * parallelism <= MOST else ("round_robin",)
         strategies = tuple("hash" if keyed else one_of(*ways) for _ in inputs)
         size = size * parallelism if "broadcast" in strategies else size
@@ -87,7 +93,7 @@ def plans(draw: Callable[[Any], Any], *troubles: str) -> Plan:
                 slow=one_of(*SLOW),
             )
         )
-        sizes.append(2 * size if kind == "flat_map" else size)
+        sizes.append({"flat_map": 2 * size, "join": size + size * size // 4}.get(kind, size))
         if kind != "take":
             open_nodes.append(len(sizes) - 1)
     collected = tuple(node for node in range(len(sizes)) if one_of(False, False, True))

@@ -44,12 +44,6 @@ HOSTILE = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def fonts() -> None:
-    """Matplotlib keeps its font files open once it has read them: not a leak of the first test that draws."""
-    sage_nb.to_svg(runtime.Session("fonts").graph)
-
-
 def flow(session: runtime.Session) -> None:
     """Two sources and an input, every strategy, parallelism from 1 to 3."""
     numbers = session.source(range(10), name="numbers").map(abs, name="absolute", parallelism=2)

@@ -52,6 +52,7 @@ class Inbox:
     __slots__ = (
         "_alarm",
         "_borrowed",
+        "_closed_inputs",
         "_hand_room",
         "_open",
         "asleep",
@@ -71,9 +72,10 @@ class Inbox:
         self.hand = Lane(self, HAND, left_over)
         self.lanes = [self.hand, *(Lane(self, spec.producer, share, spec.input) for spec in lanes)]
         self._open = list(self.lanes)  # in the order in which they are looked at; without the retired ones
-        # Guards the hand's lane (its items and signal as seen by writers), and all that is borrowed.
+        # Guards the hand's lane (its items and signal as seen by writers), all that is borrowed, and the closed inputs.
         self._hand_room = threading.Condition(threading.Lock())
         self._borrowed: list[Lane] = []
+        self._closed_inputs: set[int] = set()
         self.hand_waits = 0  # how many threads wait for room for the hand
 
     def __len__(self) -> int:
@@ -150,18 +152,32 @@ class Inbox:
         if self.hand_waits:
             self.notify_hand()
 
+    def open_inputs(self) -> set[int]:
+        """The inputs of which some producer's stop signal has not been taken."""
+        return {lane.input for lane in self._open if lane is not self.hand}
+
+    def close_input(self, number: int) -> int:
+        """Of several inputs, one that its producers have ended: from now on the hand is refused there, too.
+
+        Returns how many packets of the hand have been accepted before, for any input.
+        """
+        with self._hand_room:
+            self._closed_inputs.add(number)
+            self._hand_room.notify_all()
+            return self.hand.taken + len(self.hand.items)
+
     # ── the hand ──
 
     def inject(self, item: Any, timeout_s: float | None = 0) -> None:
         """Put `item` in by hand: `inject_everywhere` with one inbox."""
         inject_everywhere([self], item, timeout_s)
 
-    def _wait_for_room(self, timeout_s: float | None) -> None:
-        """Hand: wait until there seems to be room. Raises `TaskEnded`, `QueueFull`."""
+    def _wait_for_room(self, item: Any, timeout_s: float | None) -> None:
+        """Hand: wait until there seems to be room for `item`. Raises `TaskEnded`, `QueueFull`."""
         with self._hand_room:
             self.hand_waits += 1  # before room is looked for: the reader deletes first and reads this then
             try:
-                if not self._hand_room.wait_for(self._admits, timeout_s):
+                if not self._hand_room.wait_for(lambda: self._admits(item), timeout_s):
                     raise QueueFull(
                         f"{len(self)} of {self.capacity} places are taken, and the rest is promised to producers at "
                         "work; wait for room with timeout=, or raise the capacity"
@@ -180,11 +196,17 @@ class Inbox:
             self.wake()
             raise
 
-    def _admits(self) -> bool:
-        """Whether a packet of the hand can be put in now. Under the lock. Raises TaskEnded."""
+    def _admits(self, item: Any) -> bool:
+        """Whether `item` of the hand can be put in now. Under the lock. Raises TaskEnded."""
+        self._require_open(item)
+        return self._find_room()
+
+    def _require_open(self, item: Any) -> None:
+        """Raise `TaskEnded` if `item` of the hand comes too late. Under the lock."""
         if self.hand.signal is not None or self.gate.cancelled:
             raise TaskEnded("the task has ended or is ending; nothing can be put in any more")
-        return self._find_room()
+        if self._closed_inputs and item[0] in self._closed_inputs:  # of several inputs it names one, see joined_feed.py
+            raise TaskEnded(f"all producers of input {item[0]} have ended; nothing can be put in there any more")
 
     def end_hand(self, how: Ending) -> bool:
         """Close the hand's lane; what it holds is still worked. False if it was closed already."""
@@ -242,7 +264,9 @@ def inject_everywhere(inboxes: Sequence[Inbox], item: Any, timeout_s: float | No
         with ExitStack() as locks:
             for inbox in inboxes:
                 locks.enter_context(inbox._hand_room)
-            full = next((inbox for inbox in inboxes if not inbox._admits()), None)
+            for inbox in inboxes:
+                inbox._require_open(item)  # all of them, before room is borrowed in any
+            full = next((inbox for inbox in inboxes if not inbox._find_room()), None)
             for inbox in inboxes:
                 if full is None:
                     inbox._accept(item)
@@ -250,4 +274,4 @@ def inject_everywhere(inboxes: Sequence[Inbox], item: Any, timeout_s: float | No
                     inbox._give_back()
         if full is None:
             return
-        full._wait_for_room(None if deadline is None else max(0.0, deadline - monotonic()))
+        full._wait_for_room(item, None if deadline is None else max(0.0, deadline - monotonic()))

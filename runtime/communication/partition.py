@@ -61,6 +61,8 @@ class Partition(Generic[T]):
 
 def _as_bytes(key: Any) -> bytes:
     """Equal keys as equal bytes, different kinds of keys never as the same."""
+    if (write_plain := _PLAIN_WRITERS.get(type(key))) is not None:
+        return write_plain(key)
     for kind, write in _WRITERS:
         if isinstance(key, kind):
             return write(key)
@@ -127,3 +129,15 @@ _WRITERS: Final[tuple[tuple[type, Callable[[Any], bytes]], ...]] = (
     (Enum, _enum),
     (frozenset, lambda key: b"{" + _parts(sorted(_as_bytes(part) for part in key))),
 )
+
+# What most keys are, found at once: what `_WRITERS` would write for them.
+_PLAIN_WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
+    str: _text,
+    int: lambda key: b"n%d" % hash(key),
+    bool: lambda key: b"n%d" % hash(key),
+    type(None): lambda key: b"0",
+    bytes: lambda key: b"b" + key,
+}
+
+PLAIN_KEYS: Final = frozenset(_PLAIN_WRITERS)
+"""Types of which every value is a key: with a single target, nothing has to be found out about these."""

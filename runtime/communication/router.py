@@ -15,7 +15,7 @@ from typing import Any
 
 from runtime.communication.connection import Output
 from runtime.communication.lane import Lane, StopSignal, Waiter
-from runtime.communication.partition import Partition
+from runtime.communication.partition import PLAIN_KEYS, Partition
 from runtime.errors import NO_PACKET
 
 Send = Callable[[Any], object]
@@ -89,12 +89,12 @@ class Router:
 
     def _edge(self, output: Output, lanes: list[Lane]) -> Send:
         if output.key is not None:
-            return self._by_key(output.key, lanes)
+            return self._by_key(output.key, lanes) if len(lanes) > 1 else self._with_key(output.key, lanes[0])
         if len(lanes) == 1:
             return lanes[0].put
         return _broadcast(lanes) if output.strategy == "broadcast" else _in_turn(lanes)
 
-    # In the three below, `Lane.put` is written out: the call would cost as much as all the rest.
+    # In the four below, `Lane.put` is written out: the call would cost as much as all the rest.
 
     def _by_key(self, key_of: Callable[[Any], Any], lanes: list[Lane]) -> Send:
         lane_of: dict[Any, Lane] = {}
@@ -113,6 +113,26 @@ class Router:
                 lane = partition.find(key)
                 self.failed_on = NO_PACKET
             items, inbox = lane.items, lane.inbox
+            if len(items) >= lane.capacity:
+                lane.wait_room()
+            items.append((key, value))
+            if inbox.asleep:
+                inbox.wake()
+
+        return send
+
+    def _with_key(self, key_of: Callable[[Any], Any], lane: Lane) -> Send:
+        items, inbox = lane.items, lane.inbox
+        partition = Partition([lane])  # refuses the same keys as it would among many lanes
+
+        def send(value: Any) -> None:
+            try:
+                key = key_of(value)
+                if type(key) not in PLAIN_KEYS:
+                    partition.find(key)
+            except BaseException:
+                self.failed_on = value
+                raise
             if len(items) >= lane.capacity:
                 lane.wait_room()
             items.append((key, value))

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from runtime.errors import GraphInvalid, NotCopyable, UnknownName
-from runtime.graph import OperatorNode
+from runtime.graph import CoFunctions, OperatorNode
 from runtime.operators import (
+    CoFlatMap,
+    CoMap,
     Filter,
     FlatMap,
     Function,
     Input,
+    Join,
     Map,
     Operator,
     Reduce,
@@ -37,6 +40,9 @@ _KINDS: Final[dict[str, Make]] = {
     "flat_map": lambda node, function, index: FlatMap(function),
     "reduce": lambda node, function, index: Reduce(function, **node.options),
     "take": lambda node, function, index: Take(**node.options),
+    "co_map": lambda node, function, index: CoMap(*function),
+    "co_flat_map": lambda node, function, index: CoFlatMap(*function),
+    "join": lambda node, function, index: Join(function, **node.options),
     "sink": lambda node, function, index: Sink(function),
     "collect": lambda node, function, index: Sink(function),
 }
@@ -49,7 +55,7 @@ def register_operator(kind: str, make: Make) -> None:
 
 
 def create_operator(node: OperatorNode, index: int) -> Operator:
-    """The operator of instance `index`. Raises `NotCopyable` if its function cannot be copied, `UnknownName`."""
+    """The operator of instance `index`. Raises `NotCopyable` if its functions cannot be copied, `UnknownName`."""
     make = _KINDS.get(node.kind)
     if make is None:
         raise UnknownName("operator kind", node.kind, _KINDS)
@@ -57,14 +63,18 @@ def create_operator(node: OperatorNode, index: int) -> Operator:
 
 
 def _own_function(node: OperatorNode) -> Any:
-    function = node.function
-    if node.parallelism == 1 or not isinstance(function, Function | SourceFunction):
-        return function
+    with_state = [function for function in node.functions if isinstance(function, Function | SourceFunction)]
+    if node.parallelism == 1 or not with_state:
+        return node.function
     try:
-        return copy.deepcopy(function)
+        copies = copy.deepcopy(with_state)  # of two at once: what they share is shared by their copies
     except Exception as error:  # the border to user code
+        names = " and ".join(type(function).__name__ for function in with_state)
         raise NotCopyable(
             f"{node.name!r} has parallelism {node.parallelism}, so each instance gets a copy of its "
-            f"{type(function).__name__}, and that cannot be copied ({error}); "
+            f"{names}, and that cannot be copied ({error}); "
             "open files, locks and connections in open()"
         ) from error
+    own = {id(function): its_copy for function, its_copy in zip(with_state, copies, strict=True)}
+    functions = [own.get(id(function), function) for function in node.functions]
+    return CoFunctions(*functions) if isinstance(node.function, CoFunctions) else functions[0]

@@ -9,10 +9,12 @@ from runtime.communication.connection import Connection, Output
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.context import TaskContext, TaskWiring
+from runtime.errors import GraphInvalid
 from runtime.factory.backend import Backend, TaskHandle
 from runtime.factory.operator_factory import create_operator
 from runtime.factory.service_task_factory import service_queues
 from runtime.graph import Edge, ExecutionGraph, TaskNode
+from runtime.operators import Operator
 from runtime.task.base_task import TaskReporter
 
 
@@ -33,7 +35,7 @@ class TaskFactory:
             self._queues.setdefault(node.operator, []).append(cast(QueueDescriptor, node.queue))
 
     def create_task(self, node: TaskNode) -> TaskHandle:
-        """The task of `node`, joined to its consumers, not started. Raises `NotCopyable`."""
+        """The task of `node`, joined to its consumers, not started. Raises `NotCopyable`, `GraphInvalid`."""
         operator = self._graph.by_name[node.operator]
         wiring = TaskWiring(
             node=replace(operator, function=None),
@@ -44,7 +46,18 @@ class TaskFactory:
             services=self._services,
         )
         ctx = TaskContext(node.name, self._graph.name, wiring)
-        return self._backend.task(ctx, create_operator(operator, node.index), self._reporter)
+        made = create_operator(operator, node.index)
+        self._refuse_inputs(node.operator, made)
+        return self._backend.task(ctx, made, self._reporter)
+
+    def _refuse_inputs(self, name: str, made: Operator) -> None:
+        numbers = self._graph.input_numbers(name)
+        if made.wants_input != (len(numbers) > 1):
+            kind = self._graph.by_name[name].kind
+            raise GraphInvalid(
+                f"{kind} {name!r} has {'several inputs' if made.wants_input else 'one input'}, and edges lead to "
+                f"{', '.join(f'input {number}' for number in numbers)} of it; connect() two streams for two inputs"
+            )
 
     def _output(self, edge: Edge, producer: int) -> Output:
         before = 0  # lanes of the edges that come before this one in the target's queues

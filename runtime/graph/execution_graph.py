@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from runtime.policy import OnError
 
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     import networkx
 
 Strategy = Literal["round_robin", "hash", "broadcast"]
+
+
+class CoFunctions(NamedTuple):
+    """The functions of an operator that has one for each of two inputs."""
+
+    first: Any
+    second: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,11 @@ class OperatorNode:
     on_error: OnError = "fail"
     function: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """What is in `function`: one thing, or two."""
+        return self.function if isinstance(self.function, CoFunctions) else (self.function,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,15 @@ class ExecutionGraph:
         """The edges that lead to `operator`, in graph order."""
         return self._ends[0].get(operator, ())
 
+    def input_numbers(self, operator: str) -> tuple[int, ...]:
+        """The operator's inputs: `(0, 1)` of two connected streams, otherwise `(0,)`. Several edges may share one."""
+        return tuple(sorted({0, *(edge.input for edge in self.inputs(operator))}))
+
+    def label(self, edge: Edge) -> str:
+        """What is written on `edge`: how it divides packets, and on which input they arrive where there are several."""
+        strategy = edge.strategy.replace("_", " ")
+        return f"{strategy}, input {edge.input}" if len(self.input_numbers(edge.target)) > 1 else strategy
+
     def outputs(self, operator: str) -> tuple[Edge, ...]:
         """The edges that start at `operator`, in graph order."""
         return self._ends[1].get(operator, ())
@@ -124,7 +145,7 @@ class ExecutionGraph:
         return layers
 
     def to_networkx(self) -> networkx.MultiDiGraph[str]:
-        """The operators as a networkx graph, with kind, parallelism, tasks and layer; edges with strategy and input."""
+        """As networkx: operators with kind, parallelism, capacity, tasks, layer; edges with strategy, input, label."""
         import networkx as nx  # noqa: PLC0415  only for those who ask for it
 
         graph: networkx.MultiDiGraph[str] = nx.MultiDiGraph(name=self.name)
@@ -138,7 +159,7 @@ class ExecutionGraph:
                 layer=self.layers.get(operator.name, 0),
             )
         for edge in self.edges:
-            graph.add_edge(edge.source, edge.target, strategy=edge.strategy, input=edge.input)
+            graph.add_edge(edge.source, edge.target, strategy=edge.strategy, input=edge.input, label=self.label(edge))
         return graph
 
     def __repr__(self) -> str:

@@ -52,7 +52,8 @@ def validate_operator(operator: OperatorNode) -> None:
         )
     if not is_policy(operator.on_error):
         raise GraphInvalid(f"on_error of {name!r} is {preview(operator.on_error)}; it can be 'fail', 'skip' or a Retry")
-    refuse_async(operator.function, name)
+    for function in operator.functions:
+        refuse_async(function, name)
 
 
 def validate_service(service: ServiceNode) -> None:
@@ -111,6 +112,8 @@ def _validate_shape(graph: ExecutionGraph) -> None:
                 raise GraphInvalid(f"{operator.name!r} is a {operator.kind} and cannot be fed by {inputs[0].source!r}")
         elif not inputs:
             raise GraphInvalid(f"nothing feeds {operator.name!r}; connect a source to it")
+        elif not any(edge.input == 0 for edge in inputs):
+            raise GraphInvalid(f"nothing feeds input 0 of {operator.name!r}; number its inputs 0 and 1")
         if operator.kind in END_KINDS:
             if outputs:
                 raise GraphInvalid(f"{operator.name!r} is a {operator.kind} and cannot feed {outputs[0].target!r}")

@@ -33,6 +33,8 @@ class Operator(ABC):
     """Whether a packet makes one result at the most."""
     wants_keys: ClassVar[bool] = False
     """Whether `receive_packets` takes `(key, value)` pairs if the input is keyed."""
+    wants_input: ClassVar[bool] = False
+    """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
 
     def __init__(self, function: Any = None) -> None:
         self.function = function
@@ -56,6 +58,9 @@ class Operator(ABC):
     def receive_packet(self, value: Any, emit: Emit) -> None:
         """Work one packet."""
         self.receive_packets(iter((value,)), emit, _Undisturbed)
+
+    def input_ended(self, number: int) -> None:  # noqa: B027  most need not know
+        """Hear that nothing more comes from one of several inputs. Not called of an operator with one."""
 
     def finish(self) -> Iterable[Any]:
         """What is still to be sent when all inputs have ended well."""

@@ -21,6 +21,7 @@ from runtime.operators import Operator, Source
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
 from runtime.task.guard import guarded
+from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
 from runtime.task.report import TaskReport
 
@@ -84,7 +85,8 @@ class BaseTask:
         else:
             self._inbox = ctx.wiring.queue.get_queue()
             self._inbox.gate = self.gate
-            self._feed = LaneFeed(self._inbox, ctx, operator, self._signal_arrived)
+            lane_feed = JoinedFeed if operator.wants_input else LaneFeed
+            self._feed = lane_feed(self._inbox, ctx, operator, self._signal_arrived)
         ctx.bind(self._router.send, reporter)
         if ctx.wiring.node.on_error != "fail":
             self._uses_window = False

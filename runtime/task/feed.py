@@ -79,9 +79,10 @@ class LaneFeed:
             return None
         self._batch, self._here = batch, len(batch)
         self._rest = iter(batch)
+        values = self._rest if self._unpack is None else self._unpack(self._rest)
         if len(batch) == 1:
             self._drop(1)
-        return self._rest if self._unpack is None else self._unpack(self._rest)
+        return values
 
     def ran_out(self) -> None:
         """The batch has been worked; nothing follows from that."""

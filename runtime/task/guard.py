@@ -158,10 +158,13 @@ class Guard(Operator):
 
     def _letter(self, error: BaseException, value: Any) -> DeadLetter:
         ctx = self._task.ctx
-        if value is NO_PACKET or not ctx.wiring.keyed:
+        if value is NO_PACKET:
             return DeadLetter(ctx.name, value, error)
-        key, packet = value if self.inner.wants_keys else (ctx.key, value)
-        return DeadLetter(ctx.name, packet, error, key, keyed=True)
+        number, item = value if self.inner.wants_input else (0, value)
+        if not ctx.wiring.keyed:
+            return DeadLetter(ctx.name, item, error, input=number)
+        key, packet = item if self.inner.wants_keys else (ctx.key, item)
+        return DeadLetter(ctx.name, packet, error, key, keyed=True, input=number)
 
 
 class DrawFeed(SourceFeed):

@@ -176,6 +176,7 @@ def test_what_a_source_sends_by_itself_belongs_to_its_next_item(make_session: Ma
     assert list(not_well) == [-1, 1, -2, -3, 2]
 
 
+@pytest.mark.concurrent  # a back-off takes no time where time is virtual
 @pytest.mark.parametrize("policy", ["skip", runtime.Retry(10**9), runtime.Retry(1, FOR_EVER_S)], ids=repr)
 @pytest.mark.parametrize("command", ["stop", "cancel"])
 def test_a_source_that_always_raises_can_be_stopped_and_cancelled(
@@ -306,6 +307,7 @@ def raises_until(mended: Moment) -> Callable[[int], int]:
     return function
 
 
+@pytest.mark.concurrent  # a back-off takes no time where time is virtual
 @pytest.mark.parametrize("place", ["map", "sink", "key"])
 @pytest.mark.parametrize("command", ["cancel", "close"])
 @pytest.mark.parametrize("capacity", [1, 4])
@@ -348,6 +350,7 @@ def test_cancel_counts_all_that_one_packet_made_and_nobody_took(make_session: Ma
     assert (outcome.packets_out, outcome.dropped) == (1, 9)
 
 
+@pytest.mark.concurrent  # a back-off takes no time where time is virtual
 def test_nothing_overtakes_a_packet_that_is_waiting_and_depths_are_exact_meanwhile(
     make_session: MakeSession, platform: Platform
 ) -> None:
@@ -368,6 +371,7 @@ def test_nothing_overtakes_a_packet_that_is_waiting_and_depths_are_exact_meanwhi
     assert (outcome.packets_in, outcome.packets_out, outcome.dropped) == (6, 3, 3)
 
 
+@pytest.mark.concurrent  # a back-off takes no time where time is virtual
 @pytest.mark.parametrize("capacity", [1, 1024])
 def test_a_stop_during_a_back_off_still_drains_everything_in_order(
     make_session: MakeSession, platform: Platform, capacity: int

@@ -1,0 +1,66 @@
+"""The feed of an operator with several inputs: each packet with the number of its input. Knows not what it is for.
+
+A lane belongs to one input, so the numbers of a batch are known from how many packets of it each lane gave, and are put
+beside them in C. The hand's lane belongs to none: what lies in it is `(number, item)`, and is taken apart here.
+
+An input has ended when all its producers have. The operator hears of it when it has worked the last packet of that
+input, the hand's too: from the moment the input is closed, the hand is refused there, and what it had put in before is
+worked first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, repeat
+from typing import Any
+
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import StopSignal
+from runtime.context import TaskContext
+from runtime.operators import Operator
+from runtime.task.feed import LaneFeed
+
+
+class JoinedFeed(LaneFeed):
+    """Packets as `(number of the input, item)`."""
+
+    def __init__(self, inbox: Inbox, ctx: TaskContext, operator: Operator, arrived: Callable[[str, StopSignal], None]):
+        super().__init__(inbox, ctx, operator, arrived)
+        self._operator = operator
+        self._item = self._unpack
+        self._unpack = self._with_inputs
+        self._open_inputs = inbox.open_inputs()
+        # Inputs that are closed, of which the operator has not heard yet; and up to which packet of the hand it waits.
+        self._closed: dict[int, int] = {}
+
+    def _with_inputs(self, rest: Iterator[Any]) -> Iterator[Any]:
+        """Put its input's number beside each packet of the batch."""
+        numbers: list[Iterable[int]] = []
+        begin = 0
+        for lane, count in self._parts:
+            end = begin + count
+            if lane is self.inbox.hand:
+                by_hand = self._batch[begin:end]
+                numbers.append([number for number, _ in by_hand])
+                self._batch[begin:end] = [item for _, item in by_hand]
+            else:
+                numbers.append(repeat(lane.input, count))
+            begin = end
+        # The numbers first: zip then ends before it asks for a packet, and `rest` says exactly how far the batch is.
+        return zip(chain.from_iterable(numbers), rest if self._item is None else self._item(rest), strict=False)
+
+    def _take_signal(self) -> bool:
+        taken = super()._take_signal()
+        if taken:
+            ended = self._open_inputs - self.inbox.open_inputs()
+            self._open_inputs -= ended
+            self._closed |= {number: self.inbox.close_input(number) for number in ended}
+        if self._closed:
+            self._tell_of_ended_inputs()
+        return taken
+
+    def _tell_of_ended_inputs(self) -> None:
+        worked_by_hand = self.inbox.hand.taken
+        for number in [number for number, before in self._closed.items() if worked_by_hand >= before]:
+            del self._closed[number]
+            self._operator.input_ended(number)
