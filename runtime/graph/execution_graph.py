@@ -132,7 +132,7 @@ class ExecutionGraph:
         return layers
 
     def to_networkx(self) -> networkx.MultiDiGraph[str]:
-        """As networkx: operators with kind, parallelism, capacity, tasks and layer; edges with strategy, input and label."""
+        """As networkx: operators with kind, parallelism, capacity, tasks, layer; edges with strategy, input, label."""
         import networkx as nx  # noqa: PLC0415  only for those who ask for it
 
         graph: networkx.MultiDiGraph[str] = nx.MultiDiGraph(name=self.name)
