@@ -383,25 +383,17 @@ class KeyedStream(Stream[T], Generic[K, T]):
 
     @overload  # type: ignore[override]
     def join(
-        self,
-        other: KeyedStream[K, U],
-        merge: Callable[[T, U], V],
-        how: Literal["inner"] = ...,
-        **more: Unpack[Settings],
+        self, other: KeyedStream[K, U], merge: Callable[[T, U], V], how: Literal["inner"] = ..., **s: Unpack[Settings]
     ) -> Stream[V]: ...
 
     @overload
     def join(
-        self,
-        other: KeyedStream[K, U],
-        merge: Callable[[T, U | None], V],
-        how: Literal["left"],
-        **more: Unpack[Settings],
+        self, other: KeyedStream[K, U], merge: Callable[[T, U | None], V], how: Literal["left"], **s: Unpack[Settings]
     ) -> Stream[V]: ...
 
     @overload
     def join(
-        self, other: KeyedStream[K, U], merge: Callable[[T | None, U | None], V], how: How, **more: Unpack[Settings]
+        self, other: KeyedStream[K, U], merge: Callable[[T | None, U | None], V], how: How, **s: Unpack[Settings]
     ) -> Stream[V]: ...
 
     def join(

@@ -104,11 +104,14 @@ BARE_PACKET = f"{TWO_INPUTS}::test_a_failure_names_the_bare_packet_whoever_put_i
 TWO_BY_HAND = "promises/test_14_hand_two_inputs.py"
 INPUT_END = f"{TWO_BY_HAND}::test_what_was_accepted_before_an_input_ended_meets_its_partners_and_the_rest_is_refused"
 
+KEY = "key = key_of(value)"
 PUT_RINGS = "self.items.append(item)\n        if self.inbox.asleep:\n            self.inbox.wake()"
 RING_FIRST = f"if self.inbox.asleep:\n            self.inbox.wake()\n        {SWITCH}\n        self.items.append(item)"
 PUT = "self.wait_room()\n        self.items.append(item)"
 PUT_AFTER_A_SWITCH = f"self.wait_room()\n        {SWITCH}\n        self.items.append(item)"
-KEYED = "items.append((key, value))\n            if "
+WAITS = "if len(items) >= lane.capacity:\n                lane.wait_room()\n            "
+KEYED = f"items, inbox = lane.items, lane.inbox\n            {WAITS}items.append((key, value))\n            if "
+KEYED_ALONE = f"raise\n            {WAITS}items.append((key, value))\n            if "
 IN_TURN = "items.append(value)\n        if "
 CAST = "items.append(value)\n            if "
 READS = "capacity = self.capacity\n"
@@ -140,7 +143,21 @@ def one(bug: str, file: str, text: str, instead: str, *tests: str, harmless: boo
 
 MUTANTS: Final = (
     # ── packets and keys ──
-    one("falsy key is no key", ROUTER, "key = key_of(value)", "key = key_of(value) or value", FALSY_KEY, STRATEGIES),
+    one(
+        "falsy key is no key",
+        ROUTER,
+        f"{KEY}\n            except",
+        f"{KEY} or value\n            except",
+        FALSY_KEY,
+        STRATEGIES,
+    ),
+    one(
+        "falsy key is no key (one instance)",
+        ROUTER,
+        f"{KEY}\n                if",
+        f"{KEY} or value\n                if",
+        FALSY_KEY,
+    ),
     one("salted key", PARTITION, "crc32(_as_bytes(key))", "hash(key)", SAME_INSTANCE),
     one("rest of a batch dropped before a wait", FEED, "self._drop(worked)", "self._drop(self._here)", CANCEL_PUT),
     one(
@@ -178,6 +195,13 @@ MUTANTS: Final = (
     # ── wake-ups ──
     one("lost wake-up: put does not ring", LANE, PUT_RINGS, PUT_RINGS.replace("self.inbox.asleep", "False"), SLEEPERS),
     one("lost wake-up: a keyed edge does not ring", ROUTER, KEYED, f"{KEYED}False and ", f"{SLEEPERS}[hash]"),
+    one(
+        "lost wake-up: a keyed edge to one task",
+        ROUTER,
+        KEYED_ALONE,
+        f"{KEYED_ALONE}False and ",
+        f"{SLEEPERS}[hash to one]",
+    ),
     one("lost wake-up: round robin does not ring", ROUTER, IN_TURN, f"{IN_TURN}False and ", f"{SLEEPERS}[round_robin]"),
     one("lost wake-up: a broadcast does not ring", ROUTER, CAST, f"{CAST}False and ", f"{SLEEPERS}[broadcast]"),
     one("ring before the append (with a switch)", LANE, PUT_RINGS, RING_FIRST, SLEEPERS),

@@ -87,14 +87,17 @@ def sleepy_consumers(edge: str, rng: Random) -> None:
         stream = session.source(range(len(bursts.sizes))).flat_map(bursts.make_one)
     else:
         stream = session.source(bursts.make).filter(bursts.keep)
-    stream = {"hash": lambda s: s.key_by(str), "broadcast": lambda s: s.broadcast()}.get(edge, lambda s: s)(stream)
-    stream.sink(bursts.take, parallelism=1 if edge == "flat_map" else 2)
+    if edge.startswith("hash"):
+        stream = stream.key_by(str)
+    elif edge == "broadcast":
+        stream = stream.broadcast()
+    stream.sink(bursts.take, parallelism=1 if edge in ("flat_map", "hash to one") else 2)
     with one_round(session):
         session.run(PATIENCE_S)
         copies = 2 if edge == "broadcast" else 1
         assert sorted(bursts.got) == sorted(bursts.expected() * copies)
 
 
-@pytest.mark.parametrize("edge", ["round_robin", "hash", "broadcast", "flat_map"])
+@pytest.mark.parametrize("edge", ["round_robin", "hash", "hash to one", "broadcast", "flat_map"])
 def test_a_consumer_that_keeps_falling_asleep_is_woken_by_every_kind_of_edge(edge: str) -> None:
     repeat(partial(sleepy_consumers, edge), 125)
