@@ -24,7 +24,7 @@ class Settings(TypedDict, total=False):
     name: str | None
     parallelism: int
     capacity: int | None
-    on_error: Literal["fail"] | None
+    on_error: OnError | None
 
 
 class ConnectedStreams(Generic[T, U]):
@@ -46,7 +46,7 @@ class ConnectedStreams(Generic[T, U]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[V | W]:
         """One packet for each: what `first` returns for those of the first stream, `second` for those of the other."""
         functions = CoFunctions(first, second)
@@ -60,7 +60,7 @@ class ConnectedStreams(Generic[T, U]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[V | W]:
         """All that the function of its stream returns or yields for each packet, each result sent as soon as made."""
         functions = CoFunctions(first, second)

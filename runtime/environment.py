@@ -405,7 +405,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         name: str | None = None,
         parallelism: int = 1,
         capacity: int | None = None,
-        on_error: Literal["fail"] | None = None,
+        on_error: OnError | None = None,
     ) -> Stream[V]:
         """`merge(row, other_row)` for each two packets of equal keys, as soon as the later one is there.
 
