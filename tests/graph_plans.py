@@ -7,7 +7,7 @@ neither threads nor queues.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -42,9 +42,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Trouble:
-    """At packet `at`, counted over all its instances, the function of `node` raises, or commands the session."""
+    """At packet `at`, counted over all its instances, the function of `node` raises, or commands the session.
 
-    what: Literal["raise", "stop", "cancel"]
+    `skip` and `retry` raise, too, once, and are the policy of the whole session.
+    """
+
+    what: Literal["raise", "stop", "cancel", "skip", "retry"]
     node: int
     at: int
     from_another_thread: bool = False
@@ -116,8 +119,13 @@ def key_of(stage: Stage, value: int) -> int:
 Stream = Counter[int]
 
 
-def expected(plan: Plan, drawn: list[list[int]]) -> tuple[list[Stream], list[Stream]]:
-    """What each node takes in and sends, if its sources send the first `drawn` items of each instance."""
+def expected(
+    plan: Plan, drawn: list[list[int]], skipped: Mapping[int, Stream] | None = None
+) -> tuple[list[Stream], list[Stream]]:
+    """What each node takes in and sends, if its sources send the first `drawn` items of each instance.
+
+    `skipped` is what nodes have taken in and then skipped.
+    """
     taken: list[Stream] = []
     sent: list[Stream] = []
     for source, counts in zip(plan.sources, drawn, strict=True):
@@ -134,7 +142,7 @@ def expected(plan: Plan, drawn: list[list[int]]) -> tuple[list[Stream], list[Str
             for _ in range(stage.parallelism if strategy == "broadcast" else 1):
                 into.update(sent[node])
         taken.append(into)
-        sent.append(transformed(stage, into))
+        sent.append(transformed(stage, into - (skipped or {}).get(len(sent), Counter())))
     return taken, sent
 
 
