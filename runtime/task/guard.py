@@ -1,9 +1,9 @@
 """The guard: what stands between the kernel and an operator whose policy is `skip` or `Retry`.
 
 To the kernel it is an operator. It works one packet after the other, holds back what the packet makes until all of it
-is there and has a place to go, and only then sends: all or nothing. What user code raises is judged here. Where a packet
-makes one result at most and nothing can fail behind that, the operator's own loop runs, and the guard only mends it.
-Operators whose policy is `fail` have no guard, so it costs them nothing.
+is there and has a place to go, and only then sends: all or nothing. What user code raises is judged here. Where a
+packet makes one result at most and nothing can fail behind that, the operator's own loop runs, and the guard only mends
+what it breaks off at. Operators whose policy is `fail` have no guard, so it costs them nothing.
 """
 
 from __future__ import annotations
