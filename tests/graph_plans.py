@@ -7,7 +7,7 @@ neither threads nor queues.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -40,9 +40,14 @@ class Stage:
     slow: Slow = ""
 
     @property
+    def one_input(self) -> bool:
+        """Whether it is neither connected nor joined."""
+        return self.kind not in ("co_map", "join")
+
+    @property
     def sides(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Which nodes feed its first input, and its second if it has two: every other one; a single node feeds both."""
-        if self.kind not in ("co_map", "join"):
+        if self.one_input:
             return self.inputs, ()
         return self.inputs[::2], self.inputs[1::2] or self.inputs[:1]
 
@@ -60,9 +65,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Trouble:
-    """At packet `at`, counted over all its instances, the function of `node` raises, or commands the session."""
+    """At packet `at`, counted over all its instances, the function of `node` raises, or commands the session.
 
-    what: Literal["raise", "stop", "cancel"]
+    `skip` and `retry` raise, too, once, and are the policy of the whole session.
+    """
+
+    what: Literal["raise", "stop", "cancel", "skip", "retry"]
     node: int
     at: int
     from_another_thread: bool = False
@@ -142,8 +150,13 @@ def key_of(stage: Stage, value: int) -> int:
 Stream = Counter[int]
 
 
-def expected(plan: Plan, drawn: list[list[int]]) -> tuple[list[Stream], list[Stream]]:
-    """What each node's function is called for, and what it sends, if its sources send the first `drawn` items."""
+def expected(
+    plan: Plan, drawn: list[list[int]], skipped: Mapping[int, Stream] | None = None
+) -> tuple[list[Stream], list[Stream]]:
+    """What each node's function is called for, and what it sends, if its sources send the first `drawn` items.
+
+    `skipped` is what nodes have taken in and then skipped.
+    """
     taken: list[Stream] = []
     sent: list[Stream] = []
     for source, counts in zip(plan.sources, drawn, strict=True):
@@ -160,8 +173,8 @@ def expected(plan: Plan, drawn: list[list[int]]) -> tuple[list[Stream], list[Str
             sent.append(all_joined(stage, list(first.elements()), list(second.elements())))
             taken.append(sent[-1])
         else:
-            sent.append(transformed(stage, first, second))
             taken.append(first + second)
+            sent.append(transformed(stage, first - (skipped or {}).get(len(sent), Counter()), second))
     return taken, sent
 
 

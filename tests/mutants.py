@@ -52,6 +52,7 @@ EVERYWHERE = (
     "test_an_error_is_followed_by_what_the_policy_says_at_every_place_and_position[local-1-{}-first-ValueError]"
 )
 RETRIED_RESULTS = EVERYWHERE.format("flat_map-retry that succeeds")
+MENDED_MAP = EVERYWHERE.format("map-retry that succeeds")
 SKIPPED_RESULTS = EVERYWHERE.format("flat_map-skip")
 SENT_BY_ITSELF = EVERYWHERE.format("function-skip")
 FAILED_KEY = EVERYWHERE.format("key behind map-retry then fail")
@@ -314,6 +315,20 @@ MUTANTS: Final = (
         "if failure is not None:",
         "if failure is not None and not feed.spent:",
         WRAPPED,
+    ),
+    one(
+        "policy: the fast path gives up the packet at fault",
+        GUARD,
+        "self._carry_out(partial(self.inner.receive_packet, value, self.hold_back), value, self._repeats, 1)",
+        "pass",
+        MENDED_MAP,
+    ),
+    one(
+        "policy: the fast path is taken before a key",
+        GUARD,
+        " and all(output.key is None for output, _ in router.ways)",
+        "",
+        KEY_AGAIN,
     ),
     one("policy: a letter is retried twice", LETTERS, "self._leaving.add(found.number)", "pass", BEING_RETRIED),
     one("policy: a letter that was not accepted is lost", LETTERS, "if accepted:", "if True:", STAYS),

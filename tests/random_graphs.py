@@ -49,8 +49,9 @@ class Run:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.session = runtime.Session(capacity=3)
+        self.session = runtime.Session(capacity=3, on_error=policy_of(plan))
         self.helpers: list[threading.Thread] = []
+        self.raised = 0
         self.signed = signatures(plan)
         self.workers: list[Worker] = []
         self.streams: list[runtime.Stream[Any]] = []
@@ -119,7 +120,8 @@ class Run:
         trouble = self.plan.trouble
         if trouble is None or (trouble.node, trouble.at) != (node, number):
             return
-        if trouble.what == "raise":
+        if trouble.what in ("raise", "skip", "retry"):
+            self.raised += 1
             raise Planned(f"packet {number} of node {node}")
         command = self.session.stop if trouble.what == "stop" else self.session.cancel
         if trouble.from_another_thread:
@@ -159,8 +161,8 @@ class Run:
         self._check_ending(outcome.state)
         well = outcome.state in ("completed", "stopped")
         if well:
-            assert (outcome.dropped, snapshot.queued, outcome.errors) == (0, 0, 0)
-        taken, sent = expected(plan, sources)
+            assert (outcome.dropped, snapshot.queued, outcome.errors) == (0, 0, session.dead_letters.total)
+        taken, sent = expected(plan, sources, self._skipped())
         for node, result in self.results.items():
             self._check_order(node, result)
             got = Counter(opened(payload).value for payload in result)
@@ -175,6 +177,17 @@ class Run:
         if outcome.state == "completed":
             self._check_all_was_drawn(sources)
 
+    def _skipped(self) -> dict[int, Counter[int]]:
+        """What each node has skipped: by the plan's error, and no other."""
+        skipped: dict[int, Counter[int]] = {}
+        for letter in self.session.dead_letters:
+            if not isinstance(letter.error, Planned):
+                raise letter.error
+            if letter.packet is not runtime.NO_PACKET:
+                node = int(letter.task.removeprefix("n").partition("#")[0])
+                skipped.setdefault(node, Counter())[opened(letter.packet).value] += 1
+        return skipped
+
     def _check_order(self, node: int, result: Iterable[Any]) -> None:
         last: dict[Any, int] = {}
         for maker, place, _ in map(opened, result):
@@ -187,7 +200,16 @@ class Run:
         if trouble is None:
             assert state == "completed"
             return
-        ending = {"raise": "failed", "stop": "stopped", "cancel": "cancelled"}[trouble.what]
+        if trouble.what in ("skip", "retry"):
+            self._check_policy(trouble)
+        endings = {
+            "raise": "failed",
+            "stop": "stopped",
+            "cancel": "cancelled",
+            "skip": "completed",
+            "retry": "completed",
+        }
+        ending = endings[trouble.what]
         assert state in ("completed", ending)
         every_source = [[everything(source, i) for i in range(source.parallelism)] for source in plan.sources]
         total = expected(plan, every_source)[0][trouble.node].total()
@@ -196,11 +218,25 @@ class Run:
         elif all(fully_needed(plan)) and not trouble.from_another_thread and trouble.what != "stop":
             assert state == ending, "the trouble came and was not heard"
 
+    def _check_policy(self, trouble: Trouble) -> None:
+        """The error was raised once: then it was skipped, or tried again (but a generator never is)."""
+        letters, retries = self.session.dead_letters.total, sum(task.retries for task in self.session.snapshot())
+        tried_again = trouble.what == "retry" and trouble.node >= len(self.plan.sources)
+        assert (letters, retries) in ((0, 0), (0, 1) if tried_again else (1, 0))
+        assert letters + retries == self.raised
+
     def _check_all_was_drawn(self, sources: list[list[int]]) -> None:
         needed = fully_needed(self.plan)
         for node, (source, drawn) in enumerate(zip(self.plan.sources, sources, strict=True)):
-            if needed[node] and (self.plan.trouble is None or self.plan.trouble.what != "stop"):
+            ended_by_error = self.raised and self.plan.trouble is not None and self.plan.trouble.node == node
+            if needed[node] and not ended_by_error and (self.plan.trouble is None or self.plan.trouble.what != "stop"):
                 assert drawn == [everything(source, index) for index in range(source.parallelism)]
+
+
+def policy_of(plan: Plan) -> Any:
+    """The session's policy. Under `retry` the second attempt always succeeds, if there is one."""
+    what = plan.trouble.what if plan.trouble is not None else ""
+    return {"skip": "skip", "retry": runtime.Retry(1, then="skip")}.get(what, "fail")
 
 
 class Instance(NamedTuple):
@@ -253,12 +289,12 @@ class Worker:
 
     def look(self, payload: Any) -> int:
         self.works = True
+        self.act()
         maker, place, value = opened(payload)
         if maker[0] in self._ordered:
             last = self.instance().last
             assert last.get(maker, -1) < place, f"order of {maker} at node {self.node}"
             last[maker] = place
-        self.act()
         return value
 
     def function(self, stage: Stage) -> Callable[..., Any]:

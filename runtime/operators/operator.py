@@ -31,6 +31,8 @@ class Operator(ABC):
 
     at_most_one: ClassVar[bool] = False
     """Whether a packet makes one result at the most."""
+    emits_last: ClassVar[bool] = False
+    """Whether a packet makes one result at most, and nothing that the operator does behind `emit` can fail."""
     wants_keys: ClassVar[bool] = False
     """Whether `receive_packets` takes `(key, value)` pairs if the input is keyed."""
     wants_input: ClassVar[bool] = False

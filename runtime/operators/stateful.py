@@ -33,6 +33,7 @@ class Reduce(Operator):
     """
 
     at_most_one = True
+    emits_last = True
     wants_keys = True
 
     def __init__(
@@ -71,6 +72,7 @@ class Take(Operator):
     """The first `count` packets; those behind them are dropped. Says `enough` once, behind the last that it takes."""
 
     at_most_one = True
+    emits_last = True
 
     def __init__(self, *, count: int) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ class Map(Operator):
     """One result for each packet: what the function returns, None included."""
 
     at_most_one = True
+    emits_last = True
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send the function's result for each packet."""
@@ -26,6 +27,7 @@ class Filter(Operator):
     """The packets for which the function returns something true, unchanged."""
 
     at_most_one = True
+    emits_last = True
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send each packet on, or not."""
@@ -54,6 +56,7 @@ class Sink(Operator):
     """The end of a stream: the function is called for each packet and what it returns is ignored."""
 
     at_most_one = True
+    emits_last = True
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Give each packet to the function."""
@@ -68,6 +71,7 @@ class Input(Operator):
     """What the hand puts in, sent on unchanged."""
 
     at_most_one = True
+    emits_last = True
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send each packet on."""

@@ -125,6 +125,10 @@ class LaneFeed:
         packet = self._batch[worked - 1]
         return packet[1] if self._ctx.wiring.keyed else packet
 
+    def in_work(self) -> Any:
+        """What was taken last, as it lay in its lane."""
+        return self._batch[len(self._batch) - length_hint(self._rest) - 1]
+
     def end(self, how: Ending) -> None:
         """Close the hand's lane; of an input, that is the end."""
         self.inbox.end_hand(how)

@@ -1,8 +1,9 @@
 """The guard: what stands between the kernel and an operator whose policy is `skip` or `Retry`.
 
 To the kernel it is an operator. It works one packet after the other, holds back what the packet makes until all of it
-is there and has a place to go, and only then sends: all or nothing. What user code raises is judged here. Operators
-whose policy is `fail` have no guard, so it costs them nothing.
+is there and has a place to go, and only then sends: all or nothing. What user code raises is judged here. Where a
+packet makes one result at most and nothing can fail behind that, the operator's own loop runs, and the guard only mends
+what it breaks off at. Operators whose policy is `fail` have no guard, so it costs them nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from runtime.operators import Operator, Source
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit
 from runtime.policy import Retry
-from runtime.task.feed import Feed, SourceFeed
+from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
 
 _NO_RETRY: Final = Retry(1)  # never asked: there are no repeats
@@ -53,7 +54,8 @@ def guarded(operator: Operator, feed: Feed, task: Guarded, router: Router) -> tu
         feed = DrawFeed(operator, task.ctx)
         guard = SourceGuard(operator, feed, task, router)
     else:
-        guard = Guard(operator, task, router)
+        assert isinstance(feed, LaneFeed), "all but sources are fed from lanes"
+        guard = LaneGuard(operator, feed, task, router)
     task.ctx.bind(guard.hold_back, task.reporter)
     return guard, feed
 
@@ -71,18 +73,12 @@ class Guard(Operator):
         self._fails = isinstance(policy, Retry) and policy.then == "fail"
         self._made: list[Any] = []  # by the attempt under way; empty between two packets
         self.hold_back: Emit = self._made.append
+        # Whether a result may leave as soon as it is made, because nothing can fail behind it.
+        self._sends_directly = not operator.has_context and all(output.key is None for output, _ in router.ways)
 
     def open(self, ctx: Context) -> None:
         """Open the operator; an error of that is never retried."""
         self._carry_out(partial(self.inner.open, ctx), NO_PACKET)
-
-    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
-        """Work packet by packet; `emit` is not used: results go where the plan says."""
-        work, hold_back, repeats = self.inner.receive_packet, self.hold_back, self._repeats
-        for value in values:
-            self._carry_out(partial(work, value, hold_back), value, repeats)
-            if attention.look_up:
-                return
 
     def finish(self) -> Iterable[Any]:
         """Send what the operator has left, all or nothing; nothing is left for the kernel to send."""
@@ -97,22 +93,21 @@ class Guard(Operator):
         for result in self.inner.finish():
             self.hold_back(result)
 
-    def _carry_out(self, make: Callable[[], object], value: Any, repeats: int = 0) -> None:
+    def _carry_out(self, make: Callable[[], object], value: Any, repeats: int = 0, attempt: int = 0) -> None:
         """Send all that `make` makes, or nothing. Raises what user code raised, if the policy is to fail; Cancelled."""
         try:
-            puts = self._puts(make, value, repeats)
+            puts = self._puts(make, value, repeats, attempt)
         finally:
             self._made.clear()
         self._plan.send(puts)
 
-    def _puts(self, make: Callable[[], object], value: Any, repeats: int) -> Puts:
+    def _puts(self, make: Callable[[], object], value: Any, repeats: int, attempt: int) -> Puts:
         """Where what `make` makes has to go; nothing, if that was skipped.
 
         If all is made and it is a key function that fails, only that is repeated: what the operator remembers has
         moved on with the packet, which it must not see twice.
         """
         is_made = False
-        attempt = 0
         while True:
             try:
                 if not is_made:
@@ -167,6 +162,48 @@ class Guard(Operator):
         return DeadLetter(ctx.name, packet, error, key, keyed=True, input=number)
 
 
+class LaneGuard(Guard):
+    """Works packets from lanes, one by one, or, if their results may leave at once, as fast as without a guard."""
+
+    def __init__(self, operator: Operator, feed: LaneFeed, task: Guarded, router: Router) -> None:
+        super().__init__(operator, task, router)
+        self._feed = feed
+        self._sends_directly = self._sends_directly and operator.emits_last
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Work packet by packet; results go where the plan says, or at once by `emit`."""
+        if self._sends_directly:
+            self._receive_directly(values, emit, attention)
+            return
+        work, hold_back, repeats = self.inner.receive_packet, self.hold_back, self._repeats
+        for value in values:
+            self._carry_out(partial(work, value, hold_back), value, repeats)
+            if attention.look_up:
+                return
+
+    def _receive_directly(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """The fast path: the operator's own loop, which has sent nothing of the packet that it raises for."""
+        while True:
+            try:
+                self.inner.receive_packets(values, emit, attention)
+                return
+            except BaseException as error:  # the border to user code
+                if self._must_pass(error, NO_PACKET):  # the lane has counted what it did not accept
+                    raise
+                value = self._value_in_work()
+                if not self._repeats:
+                    self._skip(error, value)
+            if self._repeats:
+                self._wait_for_repeat(0, value)
+                self._carry_out(partial(self.inner.receive_packet, value, self.hold_back), value, self._repeats, 1)
+            if attention.look_up:
+                return
+
+    def _value_in_work(self) -> Any:
+        item = self._feed.in_work()
+        return item[1] if self._task.ctx.wiring.keyed and not self.inner.wants_keys else item
+
+
 class DrawFeed(SourceFeed):
     """The feed of a guarded source: says how many items may be drawn, and leaves it to the guard to draw them.
 
@@ -211,13 +248,16 @@ class SourceGuard(Guard):
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Draw and send one item for each of `values`."""
-        feed = self._feed
+        feed, directly = self._feed, self._sends_directly
         for _ in values:
             if feed.spent:
                 return
             item = self._draw()
             if item is _NOTHING:  # but it may have sent something by itself
                 self._carry_out(_nothing_more, NO_PACKET)
+            elif directly:
+                self._source.drawn += 1
+                emit(item)
             else:
                 self._source.drawn += 1
                 self.hold_back(item)
