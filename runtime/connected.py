@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 from runtime.errors import GraphInvalid
 from runtime.graph import CoFunctions
 from runtime.operators import Function
+from runtime.policy import OnError
 
 if TYPE_CHECKING:
     from runtime.environment import Stream
