@@ -9,7 +9,7 @@ from time import monotonic, perf_counter
 from typing import Any, cast
 
 from runtime.communication.inbox import LaneSpec, inject_everywhere
-from runtime.communication.queue_descriptor import LocalQueueDescriptor
+from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
 from runtime.context import TaskContext
 from runtime.factory.backend import TaskHandle
 from runtime.facts import TaskTable
@@ -35,8 +35,8 @@ class LocalBackend:
         self._watch = Watch()
         self._observer: Observer | None = None
 
-    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
-        """Make a queue in memory."""
+    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> QueueDescriptor:
+        """Make a queue in memory; another platform of threads may have others."""
         descriptor = LocalQueueDescriptor.make(task, capacity, lanes)
         self._queues.append(descriptor)
         return descriptor
