@@ -86,7 +86,7 @@ class _FarGate(NoWaiter):
         self._send = send
 
     @property
-    def look_up(self) -> bool:  # type: ignore[override]
+    def look_up(self) -> bool:
         """Write only."""
         return False
 

@@ -54,6 +54,7 @@ class ProcessBackend(LocalBackend):
         self._site = SITES[self._job] = Site(self.post)
         self._lanes: dict[str, tuple[LaneSpec, ...]] = {}
         self._far: dict[str, ProcessTask] = {}
+        self._closing = threading.Lock()  # guards that each child is closed once
 
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> ProcessQueue:
         """Describe a queue; it is made where its task is."""
@@ -93,8 +94,8 @@ class ProcessBackend(LocalBackend):
         for handle in handles:
             if isinstance(handle, ProcessTask):
                 raise CommandRefused(
-                    f"the queue of {handle.name!r} is in another process, where the hand does not reach on the platform "
-                    "'processes'; use session.input()"
+                    f"the queue of {handle.name!r} is in another process, where the hand does not reach; use "
+                    "session.input()"
                 )
         super().inject(handles, item, timeout_s)
 
@@ -104,8 +105,10 @@ class ProcessBackend(LocalBackend):
 
     def close(self) -> None:
         """End what still runs, the hard way."""
-        for far in self._far.values():
-            far.close()
+        with self._closing:
+            for far in self._far.values():
+                far.close()
+            self._far.clear()  # the last one has nothing more to send to others
         SITES.pop(self._job, None)
         super().close()
 
@@ -242,7 +245,7 @@ class ProcessTask:
         """Kill the process if it still runs, and release what it took."""
         if self._process.pid is not None:
             self._process.kill()
-            self.join()  # before the next: two threads that wait for one process would take its exit code from each other
+            self.join()  # before the next: of two threads that wait for a process, one does not learn its exit code
             self._process.join()
         with self._writing:
             self._pipe.close()

@@ -14,7 +14,6 @@ import threading
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Final, Literal, NamedTuple, Protocol

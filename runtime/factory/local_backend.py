@@ -41,7 +41,7 @@ class LocalBackend:
         self._queues.append(descriptor)
         return descriptor
 
-    def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> LocalTask:
+    def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task with a thread of its own."""
         return LocalTask(ctx, operator, reporter, Gate(self._watch))
 
