@@ -20,7 +20,6 @@ import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any, Final, cast
 
 from redis import Redis, RedisError
@@ -30,7 +29,6 @@ from redis.retry import Retry
 from examples.far_queue import Arrivals, Outbox, Verb, places
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, Waiter
-from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.errors import QueueUnreachable
 from runtime.factory import TaskHandle, register_backend
 from runtime.factory.local_backend import LocalBackend
@@ -39,6 +37,8 @@ from runtime.task.local_task import LocalTask
 
 URL_VARIABLE: Final = "REDIS_URL"
 DEFAULT_URL: Final = "redis://127.0.0.1:6379"
+ANSWER_S: Final = 5.0
+"""How long a command may take before the server counts as lost."""
 
 
 def register() -> None:
@@ -65,24 +65,198 @@ class RedisQueue:
         """Writer: a lane here, whose packets get to lane `number` there. Raises `QueueUnreachable`."""
         return _carrier_of(self).outbox(self, number, writer).lane
 
-    def key(self, number: int) -> str:
-        """The name of the list in which packets go to lane `number`."""
+    def packets(self, number: int) -> str:
+        """The name of the list in which packets go to lane `number`, and its stop signal."""
         return f"sage:{self.job}:{self.task}:{number}"
+
+    def acknowledgements(self, number: int) -> str:
+        """The name of the list in which the reader says how many packets it has worked."""
+        return f"{self.packets(number)}:worked"
 
 
 class Carrier:
-    """What one process has of one job: the ends of lanes that are here, and the thread that fills them from Redis."""
+    """What one process has of one job: the ends of lanes that are here, and the thread that fills them from Redis.
 
-    def __init__(self, url: str, job: str) -> None:
-        # Never sent twice: a command whose answer was lost may have been obeyed.
-        self._redis = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
+    Raises `QueueUnreachable` where the server does not answer; whoever reads here then hears it, too.
+    """
+
+    def __init__(self, url: str, job: str, watch: Watch) -> None:
+        self._url = url
+        # No command is sent again: one whose answer was lost may have been obeyed.
+        once = Retry(NoBackoff(), 0)
+        self._out = Redis.from_url(url, retry=once, socket_timeout=ANSWER_S)
+        self._in = Redis.from_url(url, retry=once, socket_timeout=None)  # waits for as long as nothing comes
         self._bell = f"sage:{job}:bell:{uuid.uuid4().hex}"
-        self._lock = threading.Lock()  # guards what follows, but the order of the keys
-        self._handlers: dict[str, Callable[[Any], None]] = {self._bell: lambda _: None}
+        self._closing = False
+        self.transit = _Transit(watch)
+        # Guards what follows: tasks are made by one thread, and the carrier reads.
+        self._lock = threading.Lock()
+        self._handlers: dict[str, Callable[[bytes], None]] = {}
         self._arrivals: dict[str, Arrivals] = {}
-        self._broken: QueueUnreachable | None = None
-        self.posted = self.carried = 0
-        self.told: Callable[[], None] = lambda: None
-        self._call(self._redis.ping)
+        self._call(self._out.ping)
         self._thread = threading.Thread(target=self._carry, name=f"redis carrier {job}", daemon=True)
         self._thread.start()
+
+    def arrivals(self, queue: RedisQueue) -> Arrivals:
+        """The reader's end of a queue, the same at every call."""
+        with self._lock:
+            inbox = self._arrivals.get(queue.task)
+            if inbox is not None:
+                return inbox
+
+            def acknowledge(number: int, count: int) -> None:
+                self._push(queue.acknowledgements(number), b"%d" % count)
+
+            inbox = self._arrivals[queue.task] = Arrivals(queue.capacity, queue.lanes, acknowledge)
+        self._listen({queue.packets(number): _receiver(inbox, number) for number in range(len(queue.lanes))})
+        return inbox
+
+    def outbox(self, queue: RedisQueue, number: int, writer: Waiter) -> Outbox:
+        """The writer's end of lane `number`."""
+        packets = queue.packets(number)
+
+        def send(verb: Verb, value: Any) -> None:
+            self._push(packets, pickle.dumps((verb, value)))
+
+        share, _ = places(queue.capacity, len(queue.lanes))
+        outbox = Outbox(queue.lanes[number].producer, share, writer, send)
+        self._listen({queue.acknowledgements(number): lambda payload: outbox.acknowledge(int(payload))})
+        return outbox
+
+    def close(self) -> None:
+        """End the thread, and delete the lists."""
+        self._closing = True
+        with suppress(QueueUnreachable):
+            self._call(self._out.rpush, self._bell, b"")
+        self._thread.join(ANSWER_S)
+        with suppress(QueueUnreachable):
+            self._call(self._out.delete, self._bell, *self._handlers)
+        self._out.close()
+        self._in.close()
+
+    def _listen(self, handlers: dict[str, Callable[[bytes], None]]) -> None:
+        """Call a list's handler for whatever comes in it, from now on."""
+        with self._lock:
+            self._handlers |= handlers
+        self._call(self._out.rpush, self._bell, b"")  # the carrier waits for the lists that it knew
+
+    def _push(self, key: str, payload: bytes) -> None:
+        self.transit.leaves()
+        self._call(self._out.rpush, key, payload)
+
+    def _call(self, command: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            command(*arguments)
+        except RedisError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: RedisError) -> QueueUnreachable:
+        return QueueUnreachable(f"the Redis server at {self._url} does not answer ({error}); is redis-server running?")
+
+    # ── the carrier's thread ──
+
+    def _carry(self) -> None:
+        order: list[str] = []
+        try:
+            while not self._closing:
+                with self._lock:
+                    order += [key for key in self._handlers if key not in order]
+                found = cast(tuple[bytes, bytes], self._in.blpop([self._bell, *order], timeout=0))
+                key, payload = found[0].decode(), found[1]
+                if key != self._bell:
+                    order.remove(key)
+                    order.append(key)  # the others come first now: Redis looks at lists in this order
+                    self._handlers[key](payload)
+                    self.transit.arrives()
+        except (RedisError, QueueUnreachable) as error:  # the second: an answer to what came
+            if not self._closing:
+                self._fail_all(error)
+
+    def _fail_all(self, error: RedisError | QueueUnreachable) -> None:
+        with self._lock:
+            inboxes = list(self._arrivals.values())
+        for inbox in inboxes:
+            inbox.fail(error if isinstance(error, QueueUnreachable) else self._unreachable(error))
+
+
+def _receiver(inbox: Arrivals, number: int) -> Callable[[bytes], None]:
+    def receive(payload: bytes) -> None:
+        try:
+            verb, value = pickle.loads(payload)
+        except Exception as error:  # noqa: BLE001  the border to user code, which says how its packets are unpickled
+            inbox.fail(error)
+        else:
+            inbox.receive(number, verb, value)
+
+    return receive
+
+
+class _Transit(Gate):
+    """Stands still while nothing is on its way between ends of lanes in this process: so it can be waited for."""
+
+    __slots__ = ("_counting", "_under_way")
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch)
+        self._counting = threading.Lock()  # guards _under_way and passes, which tells two stillnesses apart
+        self._under_way = 0
+
+    def leaves(self) -> None:
+        """Something is about to be sent."""
+        with self._counting:
+            self._under_way += 1
+            self.passes += 1
+
+    def arrives(self) -> None:
+        """It has arrived, and had its effect."""
+        with self._counting:
+            self._under_way -= 1
+            self.passes += 1
+        self.say("idle")
+
+    def stands_still(self) -> bool:
+        """Whether all has arrived that was sent."""
+        return self._under_way == 0
+
+
+_carriers: dict[str, Carrier] = {}  # by job
+_carriers_lock = threading.Lock()  # guards _carriers, and that a process has one for each job
+
+
+def _carrier_of(queue: RedisQueue) -> Carrier:
+    with _carriers_lock:
+        carrier = _carriers.get(queue.job)
+        if carrier is None:
+            if queue.process == os.getpid():
+                raise QueueUnreachable(f"the job of {queue.task!r} is over, and its queues are released")
+            carrier = _carriers[queue.job] = Carrier(queue.url, queue.job, Watch())
+    return carrier
+
+
+class RedisBackend(LocalBackend):
+    """One job on threads, with its queues in the server that `REDIS_URL` names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._url = os.environ.get(URL_VARIABLE, DEFAULT_URL)
+        self._job = uuid.uuid4().hex
+        self._carrier = Carrier(self._url, self._job, self._watch)
+        with _carriers_lock:
+            _carriers[self._job] = self._carrier
+
+    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> RedisQueue:
+        """Describe a queue in Redis."""
+        return RedisQueue(task, capacity, lanes, self._url, self._job, os.getpid())
+
+    def settle(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> bool:
+        """Wait until all threads wait and nothing is on its way, at one moment."""
+        gates = [cast(LocalTask, handle).gate for handle in handles]
+        return self._watch.wait_still([*gates, self._carrier.transit], timeout_s)
+
+    def close(self) -> None:
+        """Release the queues, here and in the server."""
+        with _carriers_lock:
+            carrier = _carriers.pop(self._job, None)
+        if carrier is not None:
+            carrier.close()
+        super().close()

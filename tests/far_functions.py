@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import runtime
+from runtime.communication.lane import StopSignal
+from runtime.communication.queue_descriptor import QueueDescriptor
+from runtime.task.gate import Gate, Watch
 
 PATIENCE_S = 20.0
 
@@ -204,3 +207,11 @@ def die(value: int) -> int:
     if value == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     return value
+
+
+def fill(queue: QueueDescriptor, count: int) -> None:
+    """Fill the first lane of a queue from here, and end it."""
+    lane = queue.open_lane(0, Gate(Watch()))
+    for number in range(count):
+        lane.put(number)
+    lane.end(StopSignal("elsewhere", "completed"))
