@@ -22,8 +22,9 @@ from runtime.errors import QueueUnreachable
 
 Verb = Literal["packet", "end", "look up"]
 Send = Callable[[Verb, Any], None]
-"""Carries something to `Arrivals.receive`, in order, without waiting for the reader. May raise what pickling raises, and
-`QueueUnreachable` if the reader cannot be reached any more; who reads is then told by whoever carries."""
+"""Carries something to `Arrivals.receive`, in order, without waiting for the reader.
+
+Raises what pickling raises, and `QueueUnreachable` when nothing can get there any more: the reader hears that, too."""
 
 
 def places(capacity: int, producers: int) -> tuple[int, int]:
@@ -66,6 +67,12 @@ class Outbox:
                 self._ended = True
                 with suppress(QueueUnreachable):
                     self._send("end", self.lane.signal)
+
+    @property
+    def sent(self) -> int:
+        """How many packets have been appended so far."""
+        with self._lock:
+            return self.lane.taken + len(self.lane.items)
 
     def acknowledge(self, count: int) -> None:
         """The reader has worked `count` more packets: they leave, and a writer who is held back may go on."""

@@ -23,13 +23,13 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from examples.process_child import SITES, Address, Post, PostVerb, ProcessQueue, Progress, Site, run_task
 from runtime.communication.inbox import HAND, LaneSpec
 from runtime.communication.lane import StopSignal
 from runtime.context import TaskContext
-from runtime.errors import CommandRefused, NotCopyable, TaskLost
+from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskLost
 from runtime.factory import TaskHandle, register_backend
 from runtime.factory.local_backend import LocalBackend
 from runtime.facts import Ending, TaskFacts, TaskTable
@@ -61,6 +61,14 @@ class ProcessBackend(LocalBackend):
         self._lanes[task] = lanes
         return ProcessQueue(task, capacity, lanes, self._job)
 
+    def request_queue(self, service: str, capacity: int) -> NoReturn:
+        """Refuse services: raises `GraphInvalid`."""
+        raise GraphInvalid(f"service {service!r} could not be called from other processes; use platform='local'")
+
+    def use_seed(self, seed: int) -> NoReturn:
+        """Refuse turns: raises `GraphInvalid`."""
+        raise GraphInvalid(f"seed {seed!r} cannot order what other processes do; use platform='local' for seeded runs")
+
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task in a process of its own. Raises `NotCopyable` if it cannot be pickled."""
         kind = ctx.wiring.node.kind
@@ -71,8 +79,8 @@ class ProcessBackend(LocalBackend):
             pickle.loads(made)
         except Exception as error:  # the border to user code
             raise NotCopyable(
-                f"{ctx.name!r} runs in a process of its own, and its function, or the key function behind it, cannot be "
-                f"pickled ({error}); use functions of a module, and open files, locks and connections in open()"
+                f"{ctx.name!r} runs in a process of its own, and its function, or the key function behind it, cannot "
+                f"be pickled ({error}); use functions of a module, and open files, locks and connections in open()"
             ) from error
         far = self._far[ctx.name] = ProcessTask(ctx, self._job, made, reporter, FarGate(self._watch), self.post)
         return far

@@ -225,9 +225,7 @@ def _progress_of(task: LocalTask, received: int = 0, still: bool = False) -> Pro
     if doing in ("idle", "held back") and not still:
         doing = "running"  # rung, and about to go on
     refused = sum(lane.refused for lane in task.lanes_out)
-    return Progress(
-        doing, still, received, task.processed, task.errors, refused, task.ended_producers, task.ending
-    )
+    return Progress(doing, still, received, task.processed, task.errors, refused, task.ended_producers, task.ending)
 
 
 def _by_value(report: TaskReport) -> TaskReport:

@@ -5,10 +5,10 @@
     redis_queue.register()  # and set REDIS_URL, if the server is not at redis://127.0.0.1:6379
     session = runtime.Session(platform="redis")
 
-A `RedisQueue` is picklable, and another process may fill lanes of it, or read it. Each lane is two lists: packets and the
-stop signal on the way to the reader, acknowledgements on the way back (far_queue.py says what they do). One thread in each
-process, its carrier, waits for all lists that concern this process. Packets are pickled, which nobody but the owners of
-the server may write.
+A `RedisQueue` is picklable, and another process may fill lanes of it, or read it. Each lane is two lists: packets and
+the stop signal on the way to the reader, acknowledgements on the way back (far_queue.py says what they do). One thread
+in each process, its carrier, waits for all lists that concern it. Packets are pickled: nobody may write to the server
+who may not run code here. A seed is refused: no turn can be given to a server.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 from redis import Redis, RedisError
 from redis.backoff import NoBackoff
@@ -29,11 +29,10 @@ from redis.retry import Retry
 from examples.far_queue import Arrivals, Outbox, Verb, places
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, Waiter
-from runtime.errors import QueueUnreachable
-from runtime.factory import TaskHandle, register_backend
+from runtime.errors import GraphInvalid, QueueUnreachable
+from runtime.factory import register_backend
 from runtime.factory.local_backend import LocalBackend
 from runtime.task.gate import Gate, Watch
-from runtime.task.local_task import LocalTask
 
 URL_VARIABLE: Final = "REDIS_URL"
 DEFAULT_URL: Final = "redis://127.0.0.1:6379"
@@ -88,11 +87,12 @@ class Carrier:
         self._in = Redis.from_url(url, retry=once, socket_timeout=None)  # waits for as long as nothing comes
         self._bell = f"sage:{job}:bell:{uuid.uuid4().hex}"
         self._closing = False
-        self.transit = _Transit(watch)
+        self.gate = _Transit(watch)
         # Guards what follows: tasks are made by one thread, and the carrier reads.
         self._lock = threading.Lock()
         self._handlers: dict[str, Callable[[bytes], None]] = {}
         self._arrivals: dict[str, Arrivals] = {}
+        self._outboxes: dict[str, Outbox] = {}
         self._call(self._out.ping)
         self._thread = threading.Thread(target=self._carry, name=f"redis carrier {job}", daemon=True)
         self._thread.start()
@@ -107,7 +107,7 @@ class Carrier:
             def acknowledge(number: int, count: int) -> None:
                 self._push(queue.acknowledgements(number), b"%d" % count)
 
-            inbox = self._arrivals[queue.task] = Arrivals(queue.capacity, queue.lanes, acknowledge)
+            inbox = self._arrivals[queue.task] = _CountedArrivals(queue, acknowledge, self._outboxes)
         self._listen({queue.packets(number): _receiver(inbox, number) for number in range(len(queue.lanes))})
         return inbox
 
@@ -119,7 +119,7 @@ class Carrier:
             self._push(packets, pickle.dumps((verb, value)))
 
         share, _ = places(queue.capacity, len(queue.lanes))
-        outbox = Outbox(queue.lanes[number].producer, share, writer, send)
+        outbox = self._outboxes[packets] = Outbox(queue.lanes[number].producer, share, writer, send)
         self._listen({queue.acknowledgements(number): lambda payload: outbox.acknowledge(int(payload))})
         return outbox
 
@@ -141,7 +141,7 @@ class Carrier:
         self._call(self._out.rpush, self._bell, b"")  # the carrier waits for the lists that it knew
 
     def _push(self, key: str, payload: bytes) -> None:
-        self.transit.leaves()
+        self.gate.leaves()
         self._call(self._out.rpush, key, payload)
 
     def _call(self, command: Callable[..., Any], *arguments: Any) -> None:
@@ -167,7 +167,7 @@ class Carrier:
                     order.remove(key)
                     order.append(key)  # the others come first now: Redis looks at lists in this order
                     self._handlers[key](payload)
-                    self.transit.arrives()
+                    self.gate.arrives()
         except (RedisError, QueueUnreachable) as error:  # the second: an answer to what came
             if not self._closing:
                 self._fail_all(error)
@@ -177,6 +177,24 @@ class Carrier:
             inboxes = list(self._arrivals.values())
         for inbox in inboxes:
             inbox.fail(error if isinstance(error, QueueUnreachable) else self._unreachable(error))
+
+
+class _CountedArrivals(Arrivals):
+    """Knows how much was sent by the writers in this process."""
+
+    __slots__ = ("_outboxes", "_queue")
+
+    def __init__(self, queue: RedisQueue, acknowledge: Callable[[int, int], None], outboxes: dict[str, Outbox]) -> None:
+        super().__init__(queue.capacity, queue.lanes, acknowledge)
+        self._queue, self._outboxes = queue, outboxes
+
+    def unworked(self) -> int:
+        """What was sent and not worked, wherever it is by now."""
+        left = len(self.hand.items)
+        for number, lane in enumerate(self.lanes[1:]):
+            outbox = self._outboxes.get(self._queue.packets(number))
+            left += len(lane.items) if outbox is None else outbox.sent - lane.taken
+        return left
 
 
 def _receiver(inbox: Arrivals, number: int) -> Callable[[bytes], None]:
@@ -248,10 +266,14 @@ class RedisBackend(LocalBackend):
         """Describe a queue in Redis."""
         return RedisQueue(task, capacity, lanes, self._url, self._job, os.getpid())
 
-    def settle(self, handles: Iterable[TaskHandle], timeout_s: float | None) -> bool:
+    def use_seed(self, seed: int) -> NoReturn:
+        """Refuse: raises `GraphInvalid`."""
+        raise GraphInvalid(f"seed {seed!r} cannot decide when a server answers; use platform='local' for seeded runs")
+
+    def settle(self, handles: Iterable[Any], timeout_s: float | None) -> bool:
         """Wait until all threads wait and nothing is on its way, at one moment."""
-        gates = [cast(LocalTask, handle).gate for handle in handles]
-        return self._watch.wait_still([*gates, self._carrier.transit], timeout_s)
+        still: list[Any] = [*handles, self._carrier]  # which has a gate, too
+        return super().settle(still, timeout_s)
 
     def close(self) -> None:
         """Release the queues, here and in the server."""

@@ -18,6 +18,7 @@ from runtime.testing import PATIENCE_S
 from tests import far_functions as far
 from tests.far_functions import FarMoment
 
+
 def come_to_rest(session: runtime.Session, *tasks: str) -> None:
     """Wait until some tasks of a session stand still, while others may be in user code."""
     dispatcher = session._dispatcher
@@ -25,6 +26,7 @@ def come_to_rest(session: runtime.Session, *tasks: str) -> None:
     assert dispatcher.backend.settle([dispatcher.tasks[task] for task in tasks], PATIENCE_S)
 
 
+NOBODY: Final[frozenset[int]] = frozenset()
 PARALLELISMS: Final = [(1, 1), (3, 2)]
 
 
@@ -77,7 +79,7 @@ def test_order_holds_per_producer_and_consumer(session: runtime.Session, produce
 
 def test_equal_keys_meet_in_one_process(session: runtime.Session) -> None:
     keyed = session.source(range(210), parallelism=2).key_by(far.mod_7)
-    result = keyed.reduce(far.key_and_process, initial=frozenset(), emit="end", parallelism=3).collect()
+    result = keyed.reduce(far.key_and_process, initial=NOBODY, emit="end", parallelism=3).collect()
     session.run(PATIENCE_S)
     assert sorted(key for key, _ in result) == list(range(7))
     assert all(len(processes) == 1 for _, processes in result)
@@ -222,7 +224,7 @@ def test_a_packet_that_cannot_be_unpickled_fails_the_task_that_gets_it(
 def test_the_death_of_a_process_fails_the_job_and_names_the_task(session: runtime.Session) -> None:
     numbers = session.source(far.NumberedSource(), name="numbers")
     numbers.map(far.instance_number).map(far.die, name="mortal").sink(far.same)
-    with pytest.raises(runtime.TaskFailed, match="'mortal'.*exit code -9") as failure:
+    with pytest.raises(runtime.TaskFailed, match=r"'mortal'.*exit code -9") as failure:
         session.run(PATIENCE_S)
     assert isinstance(failure.value.__cause__, runtime.TaskLost)
     outcome = failure.value.outcome
@@ -232,7 +234,7 @@ def test_the_death_of_a_process_fails_the_job_and_names_the_task(session: runtim
 
 def test_what_cannot_be_pickled_is_refused_by_name_before_anything_runs(session: runtime.Session) -> None:
     session.source(range(3)).map(lambda value: value, name="anonymous").sink(far.same)
-    with pytest.raises(runtime.NotCopyable, match="'anonymous' runs in a process of its own.*lambda"):
+    with pytest.raises(runtime.NotCopyable, match=r"'anonymous' runs in a process of its own.*lambda"):
         session.start()
     assert session.state == "new"
     assert multiprocessing.active_children() == []
