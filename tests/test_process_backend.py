@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
@@ -168,6 +169,20 @@ def test_cancel_wakes_a_put_that_is_held_back_and_counts_what_it_drops(
     assert (outcome.packets_in, outcome.packets_out, outcome.dropped) == (4, 1, 3)
 
 
+def test_an_interrupt_in_the_terminal_is_for_the_driver_alone(session: runtime.Session) -> None:
+    result = session.input("numbers").map(far.with_process).collect()
+    session.start()
+    session.send("numbers", 1)
+    session.settle(PATIENCE_S)
+    for process in multiprocessing.active_children():
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGINT)
+    session.send("numbers", 2)
+    session.end("numbers")
+    session.wait(PATIENCE_S)
+    assert [number for number, _ in result] == [1, 2]
+
+
 def test_a_run_can_be_repeated(session: runtime.Session) -> None:
     result = session.source(range(20)).map(far.double).collect()
     for _ in range(2):
@@ -188,6 +203,16 @@ def test_an_error_arrives_with_its_type_its_packet_and_where_it_was_raised(sessi
     assert "in at_most_10" in "".join(cause.__notes__)
     assert failure.value.outcome is not None
     assert failure.value.outcome.state == "failed"
+
+
+def test_a_failure_counts_what_it_leaves_behind(session: runtime.Session) -> None:
+    session.source(range(1000)).sink(far.at_most_10)
+    with pytest.raises(runtime.TaskFailed) as failure:
+        session.run(PATIENCE_S)
+    outcome = failure.value.outcome
+    assert outcome is not None
+    assert (outcome.packets_out, outcome.errors) == (12, 1)
+    assert outcome.packets_in == outcome.packets_out + outcome.dropped
 
 
 @pytest.mark.parametrize(

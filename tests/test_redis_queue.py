@@ -190,6 +190,38 @@ def test_cancel_wakes_whoever_waits_for_a_packet_or_for_room(session: runtime.Se
     assert outcome.packets_in == outcome.packets_out + outcome.dropped
 
 
+arriving = Moment("the packet")
+
+
+class Slow:
+    """A packet that takes its time to arrive."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrive, ()
+
+
+def _arrive() -> None:
+    arriving.wait()
+
+
+def test_what_is_on_its_way_when_the_job_is_cancelled_counts_as_dropped(session: runtime.Session) -> None:
+    one_too_many = Moment()
+
+    def packets() -> Iterator[object]:
+        yield Slow()
+        yield from range(2)
+        one_too_many.set()
+        yield 2
+
+    session.source(packets, name="packets").sink(far.same, name="idle", capacity=4)
+    session.start()
+    one_too_many.wait()
+    session.cancel()
+    outcome = session.wait(PATIENCE_S)
+    arriving.set()
+    assert (outcome.packets_in, outcome.packets_out, outcome.dropped) == (4, 0, 4)
+
+
 def test_a_packet_that_cannot_be_pickled_fails_its_task_by_name(session: runtime.Session) -> None:
     session.source(range(10)).map(far.make_lock, name="culprit").sink(far.same)
     with pytest.raises(runtime.TaskFailed, match="'culprit' failed on packet 3: TypeError: cannot pickle"):
