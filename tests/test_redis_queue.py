@@ -27,6 +27,8 @@ from runtime.testing import PATIENCE_S, Hold, Moment, check_bounded
 from tests import far_functions as far
 from tests.test_process_backend import come_to_rest
 
+GUARDED: Final = '"$@" & read -r _; kill -9 $!; wait'
+"""Runs a command until its standard input ends: with the tests, even where those are killed."""
 PARALLELISMS: Final = [(1, 1), (3, 2)]
 
 
@@ -40,6 +42,11 @@ class Server:
     def ask(self) -> Redis:
         return Redis.from_url(self.url)
 
+    def kill(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[Server]:
@@ -48,19 +55,21 @@ def redis_server(folder: Path) -> Iterator[Server]:
         pytest.fail("there is no redis-server; install it: apt-get install redis-server (make test does it for root)")
     socket = folder / "redis.sock"
     options = ["--port", "0", "--unixsocket", str(socket), "--dir", str(folder), "--save", "", "--appendonly", "no"]
-    with subprocess.Popen([program, *options], stdout=subprocess.PIPE, text=True) as process:
+    command = ["sh", "-c", GUARDED, "sh", program, *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        server = Server(f"unix://{socket}", process)
         try:
             written = []
             for line in process.stdout:
                 written.append(line)
-                if "Ready to accept connections" in line or "ready to accept connections" in line:
+                if "ready to accept connections" in line.lower():
                     break
             else:
                 pytest.fail(f"redis-server has not started:\n{''.join(written)}")
-            yield Server(f"unix://{socket}", process)
+            yield server
         finally:
-            process.kill()  # it has nothing to save
+            server.kill()  # it has nothing to save
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +253,7 @@ def test_the_death_of_the_server_fails_the_job_and_hangs_nobody(
         session.start()
         session.send("numbers", 1)
         session.settle(PATIENCE_S)
-        mortal.process.kill()
+        mortal.kill()
         with pytest.raises(
             runtime.TaskFailed, match=r"QueueUnreachable: the Redis server at unix://.* does not answer"
         ):
