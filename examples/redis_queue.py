@@ -88,7 +88,7 @@ class Carrier:
         self._bell = f"sage:{job}:bell:{uuid.uuid4().hex}"
         self._closing = False
         self.gate = _Transit(watch)
-        # Guards what follows: tasks are made by one thread, and the carrier reads.
+        # Guards what follows: whoever makes tasks adds, and the carrier reads.
         self._lock = threading.Lock()
         self._handlers: dict[str, Callable[[bytes], None]] = {}
         self._arrivals: dict[str, Arrivals] = {}
@@ -168,15 +168,15 @@ class Carrier:
                     order.append(key)  # the others come first now: Redis looks at lists in this order
                     self._handlers[key](payload)
                     self.gate.arrives()
-        except (RedisError, QueueUnreachable) as error:  # the second: an answer to what came
+        except RedisError as error:
             if not self._closing:
                 self._fail_all(error)
 
-    def _fail_all(self, error: RedisError | QueueUnreachable) -> None:
+    def _fail_all(self, error: RedisError) -> None:
         with self._lock:
             inboxes = list(self._arrivals.values())
         for inbox in inboxes:
-            inbox.fail(error if isinstance(error, QueueUnreachable) else self._unreachable(error))
+            inbox.fail(self._unreachable(error))
 
 
 class _CountedArrivals(Arrivals):
