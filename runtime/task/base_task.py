@@ -240,7 +240,7 @@ class BaseTask:
 
     def left_over(self) -> int:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
-        queued = len(self._inbox) if self._inbox is not None else 0
+        queued = self._inbox.unworked() if self._inbox is not None else 0
         return queued + self._router.refused + self.broken_off
 
     @property
