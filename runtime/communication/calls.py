@@ -95,7 +95,7 @@ class Call:
     def tell(self) -> None:
         """Behind its ending, outside the lock: tell whoever waits. A future's callbacks are user code."""
         future = self.future
-        if future is not None and not future.cancelled():
+        if future is not None:
             if self.error is None:
                 future.set_result(self.value)
             else:
@@ -137,9 +137,21 @@ class Ledger:
         """Its caller waits no more: a request that has not begun will not begin."""
         with self.lock:
             if call.stage != "done":
-                call.queue.withdraw(call)
-                self.close(call, None, stopped(call.request.service))
-                call.queue.counts.stopped += 1
+                self._stop(call)
+
+    def take_back(self, call: Call) -> bool:
+        """End a call that has not begun, as `abandon` does. False: it has, or has ended."""
+        with self.lock:
+            if call.stage not in ("held back", "waiting"):
+                return False
+            self._stop(call)
+        self.nudge()
+        return True
+
+    def _stop(self, call: Call) -> None:
+        call.queue.withdraw(call)
+        self.close(call, None, stopped(call.request.service))
+        call.queue.counts.stopped += 1
 
     def expire(self) -> list[Call]:
         """End every call whose time is over, and say which; sets `next_look_s`."""
@@ -178,9 +190,7 @@ class Ledger:
             for queue in queues:
                 queue.refusing = True
             for call in calls:
-                call.queue.withdraw(call)
-                self.close(call, None, stopped(call.request.service))
-                call.queue.counts.stopped += 1
+                self._stop(call)
         for call in calls:
             call.tell()
         self.nudge()

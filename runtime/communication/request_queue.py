@@ -106,19 +106,16 @@ class RequestQueue:
         return True
 
     def take(self) -> Call | None:
-        """Begin the first request that somebody still wants, or say that there is none."""
-        while self.waiting and self._held_since_s is None:
-            call = self.waiting.popleft()
-            self._let_in()
-            if call.future is not None and not call.future.set_running_or_notify_cancel():
-                self.ledger.close(call, None, None)
-                self.counts.stopped += 1
-                self.ledger.end_if_idle()
-                continue
-            call.stage = "running"
-            self.running += 1
-            return call
-        return None
+        """Begin the first request, or say that there is none."""
+        if not self.waiting or self._held_since_s is not None:
+            return None
+        call = self.waiting.popleft()
+        self._let_in()
+        if call.future is not None:
+            call.future.set_running_or_notify_cancel()  # only runs: who cancels it takes the call back first
+        call.stage = "running"
+        self.running += 1
+        return call
 
     def finish(self, call: Call, value: object, error: BaseException | None) -> bool:
         """A request has been executed. False: its call had ended before."""

@@ -6,7 +6,7 @@ In one process a reply needs no queue of its own: the service's thread writes it
 from __future__ import annotations
 
 import itertools
-import threading
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -27,9 +27,10 @@ class CallFuture(Future[Any]):
     on it; who waits for a result has a bell of his own.
     """
 
-    def __init__(self, shared: threading.Condition) -> None:
+    def __init__(self, call: Call) -> None:
         # Instead of Future's own, which does the same but for the condition.
-        self._condition = shared
+        self._condition = call.queue.ledger.futures
+        self._call = call
         self._state = "PENDING"
         self._result = self._exception = None
         self._waiters: list[Any] = []
@@ -50,6 +51,24 @@ class CallFuture(Future[Any]):
         """What the service has raised, or None."""
         self._wait(timeout)
         return super().exception(0)
+
+    def cancel(self) -> bool:
+        """Take the request back, at once. False: it has begun, or has ended; then nothing changes."""
+        if not self._call.queue.ledger.take_back(self._call):
+            return self.cancelled()
+        super().cancel()
+        self.set_running_or_notify_cancel()  # for `concurrent.futures.wait`
+        return True
+
+    def _invoke_callbacks(self) -> None:
+        """As Future does, but nothing that a callback raises gets out: it runs on the thread of somebody else."""
+        for callback in self._done_callbacks:
+            try:
+                callback(self)
+            except Cancelled:  # a callback has called a service, and the job is cancelled
+                pass
+            except BaseException:  # noqa: BLE001  the border to user code: others still wait to be told
+                _LOGGER.exception("exception calling callback for %r", self)
 
     def _is_over(self) -> bool:
         return self._state in _DONE  # `done()` without its lock, for whoever holds another
@@ -75,6 +94,7 @@ class CallFuture(Future[Any]):
             _give_way(self._exception, waiter)
 
 
+_LOGGER: Final = logging.getLogger("concurrent.futures")  # where every Future tells it
 _DONE: Final = ("FINISHED", "CANCELLED", "CANCELLED_AND_NOTIFIED")
 
 
@@ -101,7 +121,7 @@ class ServiceManager:
     def call_async(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Future[Any]:
         """Call, and return at once the future of the answer; wait only while the request queue is full."""
         call = self._make(queue, ask, timeout_s)
-        future = call.future = CallFuture(queue.ledger.futures)
+        future = call.future = CallFuture(call)
         _enter(call)
         if not call.is_accepted():
             _wait(call, call.is_accepted)
