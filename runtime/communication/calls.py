@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
-from runtime.errors import ServiceStopped, ServiceTimeout
+from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout
 from runtime.facts import TaskState
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ HAND_CALLER = "hand"
 class Request(NamedTuple):
     """What a service is asked, by value. `callers` are those who wait for the answer, the first one outermost.
 
-    `number` counts the calls that this caller has made, so the same call has the same number in every run.
+    `number` counts the calls that this chain of callers has made, so the same call has the same number in every run,
+    even of a service that calls in the name of several tasks.
     """
 
     service: str
@@ -127,6 +128,27 @@ class Ledger:
         if call.deadline_s < self.next_look_s:
             self.next_look_s = call.deadline_s
             self.look_sooner()
+
+    def refuse_circle(self, request: Request) -> None:
+        """Under the lock: raise `ServiceLoop` if its service cannot be set up before `request` is answered.
+
+        Time stands still for calls to a service that is not set up, so set-ups that wait for each other would do so for
+        ever. What a set-up calls, or what is called for it, has the service as its outermost caller.
+        """
+        root = request.callers[0]
+        queues = {queue.service: queue for queue in self.queues}
+        if root not in queues or queues[root].is_set_up:
+            return
+        awaited = [request.service]
+        for service in awaited:  # grows while it is read
+            if not queues[service].is_set_up:
+                made = [call.request for call in self.open.values() if call.request.callers[0] == service]
+                awaited += {each.service: None for each in made if each.service not in awaited}
+        if root in awaited:
+            raise ServiceLoop(
+                f"{request.callers[-1]!r} calls {request.service!r} for the set-up of {root!r}, for which that of "
+                f"{request.service!r} waits; call it later, from a method"
+            )
 
     def close(self, call: Call, value: Any, error: BaseException | None) -> None:
         """Under the lock: give an open call its ending. `tell` follows outside the lock."""

@@ -103,7 +103,7 @@ class ServiceManager:
 
     def __init__(self, caller: str) -> None:
         self._caller = caller
-        self._numbers = itertools.count()
+        self._numbers: dict[tuple[str, ...], itertools.count[int]] = {}  # by chain of callers
 
     def call(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Any:
         """Call and wait for the answer. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`."""
@@ -135,7 +135,8 @@ class ServiceManager:
             circle = " → ".join((*waiting[waiting.index(service) :], service))
             raise ServiceLoop(f"{circle}: service {service!r} would wait for itself; answer without this call")
         method, args, kwargs = ask
-        request = Request(service, method, args, kwargs, callers, next(self._numbers))
+        numbers = self._numbers.get(callers) or self._numbers.setdefault(callers, itertools.count())
+        request = Request(service, method, args, kwargs, callers, next(numbers))
         return Call(request, queue, ledger.clock(), timeout_s)
 
 
