@@ -100,7 +100,7 @@ class Gate:
 
     def sleep(self, seconds: float) -> None:
         """Task: wait for `seconds`; time alone ends it, or cancel. Raises Cancelled."""
-        self.park(parked_lock(), _never, "backing off", seconds)
+        self.park(parked_lock(), _never, "backing off", max(0.0, seconds))  # below zero would be: without limit
 
     def clock(self) -> float:
         """Seconds since some moment, of the time that `sleep` counts in."""
