@@ -81,6 +81,20 @@ def refuse_async_methods(service: Any, name: str) -> None:
                 )
 
 
+def refuse_interceptor(interceptor: Any) -> None:
+    """Raise if `interceptor` cannot be called, or would make a coroutine."""
+    if not callable(interceptor):
+        raise GraphInvalid(
+            f"{preview(interceptor)} is no interceptor; give a function that takes an Invocation and returns the reply"
+        )
+    for candidate in (interceptor, getattr(interceptor, "__call__", None)):  # noqa: B004  which one, not whether
+        if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
+            raise AsyncFunction(
+                "an interceptor is an `async def`; it is called on a service's thread, which awaits nothing: make it a "
+                "plain `def`"
+            )
+
+
 def _validate_name(name: Any, of: str) -> None:
     if type(name) is not str or not name or "#" in name or not name.isprintable():
         raise GraphInvalid(
