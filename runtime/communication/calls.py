@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
 from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout
 from runtime.facts import TaskState
+from runtime.graph.validation import OUTSIDE
 
 if TYPE_CHECKING:
     from runtime.communication.request_queue import RequestQueue
 
-HAND_CALLER = "hand"
-"""The caller name of what is called from outside the job."""
+HAND_CALLER = OUTSIDE
+"""The caller name of what is called from outside the job. No service may have it."""
 
 
 class Request(NamedTuple):
@@ -95,7 +96,7 @@ class Call:
 
     def tell(self) -> None:
         """Behind its ending, outside the lock: tell whoever waits. A future's callbacks are user code."""
-        future = self.future
+        future, self.future = self.future, None  # it refers to the call, and would be a cycle
         if future is not None:
             if self.error is None:
                 future.set_result(self.value)
@@ -167,6 +168,7 @@ class Ledger:
             if call.stage not in ("held back", "waiting"):
                 return False
             self._stop(call)
+            call.future = None
         self.nudge()
         return True
 

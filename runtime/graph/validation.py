@@ -12,6 +12,7 @@ from runtime.preview import preview
 
 END_KINDS = frozenset({"sink", "collect"})
 START_KINDS = frozenset({"source", "input"})
+OUTSIDE = "hand"  # among the callers of a service, who is no task and no service
 ON_ERROR = ("fail",)
 _LONELY = {"take": "it counts to n once", "collect": "the list is one", "input": "there is one hand"}
 
@@ -60,6 +61,8 @@ def validate_operator(operator: OperatorNode) -> None:
 def validate_service(service: ServiceNode) -> None:
     """Raise if the service's own numbers or methods cannot work."""
     _validate_name(service.name, "a service")
+    if service.name == OUTSIDE:
+        raise GraphInvalid(f"a service cannot be called {OUTSIDE!r}: that is who calls from outside; name it otherwise")
     _validate_numbers(service.name, concurrency=service.concurrency, capacity=service.capacity)
     if not callable(service.make):
         raise GraphInvalid(

@@ -74,7 +74,7 @@ def _refusal(
 class Invocation:
     """A request about to be executed, on the service's thread. `args` and `kwargs` may be replaced before `proceed`.
 
-    * `service`, `method`, `callers` (who waits for the answer, the outermost first), `number` (of the calls in their name).
+    * `service`, `method`, `callers` (who waits for the answer, the outermost first), `number` (of their calls).
     * `sleep(seconds)`: waits in the job's time, so that a seeded run repeats it; a cancel wakes it.
     """
 

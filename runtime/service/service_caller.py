@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from runtime.communication.calls import HAND_CALLER, Call, CallWaiter, Request, here
+from runtime.communication.calls import Call, CallWaiter, Request, here
 from runtime.communication.lane import parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import Cancelled, ServiceLoop, ServiceStopped
@@ -67,7 +67,7 @@ class CallFuture(Future[Any]):
                 callback(self)
             except Cancelled:  # a callback has called a service, and the job is cancelled
                 pass
-            except BaseException:  # noqa: BLE001  the border to user code: others still wait to be told
+            except BaseException:  # the border to user code: others still wait to be told
                 _LOGGER.exception("exception calling callback for %r", self)
 
     def _is_over(self) -> bool:
@@ -94,6 +94,7 @@ class CallFuture(Future[Any]):
             _give_way(self._exception, waiter)
 
 
+_INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
 _LOGGER: Final = logging.getLogger("concurrent.futures")  # where every Future tells it
 _DONE: Final = ("FINISHED", "CANCELLED", "CANCELLED_AND_NOTIFIED")
 
@@ -130,9 +131,8 @@ class ServiceManager:
     def _make(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Call:
         service, ledger = queue.service, queue.ledger
         callers = here.callers if here.job is ledger else (self._caller,)
-        waiting = callers[callers[0] == HAND_CALLER :]  # a service may be called like the hand
-        if service in waiting:
-            circle = " → ".join((*waiting[waiting.index(service) :], service))
+        if service in callers:
+            circle = " → ".join((*callers[callers.index(service) :], service))
             raise ServiceLoop(f"{circle}: service {service!r} would wait for itself; answer without this call")
         method, args, kwargs = ask
         numbers = self._numbers.get(callers) or self._numbers.setdefault(callers, itertools.count())
@@ -164,7 +164,7 @@ def _wait(call: Call, ready: Callable[[], bool]) -> None:
     try:
         while not ready():
             if waiter is None:
-                call.bell.acquire()
+                call.bell.acquire(True, _INTERRUPTIBLE_S)
             else:
                 waiter.park(call.bell, ready, "waiting")
     except BaseException:
