@@ -129,8 +129,7 @@ class LocalBackend:
         return stuck
 
     def close(self) -> None:
-        """End the calls that are still open, and the watch over them; release the queues."""
-        self.refuse_calls()  # those whose reply was lost; from now on nobody looks at deadlines
+        """Release the queues, end the watch."""
         if self._deadlines is not None:
             self._deadlines.close(_SOON_S)
         for descriptor in self._queues:

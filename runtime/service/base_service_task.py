@@ -85,7 +85,8 @@ class BaseServiceTask:
     def _end(self, ending: Ending) -> None:
         """The last phase: close the object, and report, once.
 
-        Calls that are left are refused behind the report: else a caller could report before it what is its consequence.
+        Calls that are left, also those whose reply was lost, are refused behind the report: else a caller could report
+        before it what is its consequence.
         """
         error = self._failure
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import copy
 import gc
 import logging
 import signal
@@ -52,35 +53,38 @@ def test_arguments_arrive_as_they_were_given(session: runtime.Session) -> None:
     assert asked == [(None, 2, {"service": None, "self_": 4})]
 
 
+class Many:
+    def process(self) -> str:
+        return "process"
+
+    @staticmethod
+    def static() -> str:
+        return "static"
+
+    @classmethod
+    def of_class(cls) -> str:
+        return cls.__name__
+
+    attribute = staticmethod(lambda: "attribute")
+
+
 def test_process_is_called_if_nothing_is_said_and_any_public_method_by_its_name(session: runtime.Session) -> None:
-    class Class:
-        def process(self) -> str:
-            return "process"
-
-        @staticmethod
-        def static() -> str:
-            return "static"
-
-        @classmethod
-        def of_class(cls) -> str:
-            return cls.__name__
-
-        attribute = staticmethod(lambda: "attribute")
-
-    session.service("it", Class)
+    session.service("it", Many)
     names = ("process", "static", "of_class", "attribute")
     assert in_task(session, lambda ctx, name: ctx.call_service("it", method=name), names) == [
         "process",
         "static",
-        "Class",
+        "Many",
         "attribute",
     ]
+
+
+def test_the_hand_calls_by_name_or_through_what_stands_for_the_service(session: runtime.Session) -> None:
+    it = session.service("it", Many)
     session.start()
-    assert in_hand(session) == ["process", "static", "static"]
-
-
-def in_hand(session: runtime.Session) -> list[Any]:
-    return [session.call("it"), session.call("it", method="static"), session.services["it"].static()]
+    assert [session.call("it"), session.call("it", method="static"), it(), it.static()] == ["process", "static"] * 2
+    assert copy.copy(session.services["it"]).of_class() == "Many"
+    assert repr(session.services) == "Services(it)"
 
 
 def test_each_result_belongs_to_its_request(make_session: MakeSession) -> None:
