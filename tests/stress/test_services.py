@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,7 +20,11 @@ from runtime.testing import FaultInjector, InjectedFault
 from tests.stress.rounds import PATIENCE_S, Helper, Moment, give_way, one_round, repeat, spin
 
 CALLERS = 64
-CALLS = 20_000
+EACH = 313
+CALLS = CALLERS * EACH
+LONG_S = 10 * PATIENCE_S
+"""After how long so many calls count as hung."""
+
 ROUNDS = 120
 COUNTED = {"result": "results", "error": "errors", "timeout": "timeouts", "stopped": "stopped"}
 
@@ -82,7 +87,7 @@ def check_counts(session: Session, endings: dict[int, str], serves: Serves, faul
 def test_of_many_calls_at_once_each_has_one_ending_and_gets_what_is_its_own(
     concurrency: int, capacity: int, cancelled: bool
 ) -> None:
-    each = CALLS // CALLERS
+    made = threading.Event()
     session = Session("calls")
     serves = Serves()
     faults = FaultInjector(5, delays=0.01, delay_s=0.002, errors=0.02, lost=0.002)
@@ -94,22 +99,25 @@ def test_of_many_calls_at_once_each_has_one_ending_and_gets_what_is_its_own(
 
     def call_them_all(caller: int) -> None:
         rng = random.Random(caller)
-        for _ in range(each):
+        for _ in range(EACH):
             number, refuses, lost_s = next(numbers), rng.random() < 0.1, 0.005 if rng.random() < 0.05 else 0.5
             how = ending_of(lambda: session.call("serves", number, refuses, timeout=lost_s), number)  # noqa: B023
             assert number not in endings
             endings[number] = how
             if halfway is not None:
                 halfway.pass_by()
+        if len(endings) == CALLS:
+            made.set()
 
     with one_round(session), ExitStack() as helpers:
         session.start()
         for caller in range(CALLERS):
             helpers.enter_context(Helper(partial(call_them_all, caller)))
+        made.wait(LONG_S)
         helpers.close()
         session.stop()
         session.wait(PATIENCE_S)
-        assert len(endings) == each * CALLERS
+        assert len(endings) == CALLS
         check_counts(session, endings, serves, faults)
         assert cancelled == ("stopped" in endings.values())
         assert {"result", "error"} <= set(endings.values())
