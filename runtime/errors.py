@@ -25,7 +25,8 @@
     ├── UnstableKey                a key without a digest that is the same in every process (also a TypeError)
     └── TaskFailed                 user code raised; the original is the `__cause__`
 
-`Cancelled` stands apart: it is a BaseException, so that user code does not swallow it by accident.
+`Cancelled` stands apart: it is a BaseException, so that user code does not swallow it by accident. So does `LostReply`,
+which interceptors raise and nobody hears.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class UnknownName(GraphInvalid, LookupError):
 
 
 class DuplicateName(GraphInvalid):
-    """Two operators of one graph have the same name."""
+    """Two operators or services of one graph have the same name."""
 
 
 class UnconsumedStream(GraphInvalid):
@@ -144,8 +145,8 @@ class UnstableKey(DataflowError, TypeError):
 class TaskFailed(DataflowError):
     """User code raised, and the policy of its operator is to fail the job. The original is the `__cause__`.
 
-    `task` is the name of the task, `packet` what it was working on (`NO_PACKET` outside of packets: in `open`, `finish`
-    and sources), `outcome` how the whole job ended.
+    `task` is the name of the task or service, `packet` what it was working on (`NO_PACKET` outside of packets: in
+    `open`, `finish`, sources and services), `outcome` how the whole job ended.
     """
 
     def __init__(self, task: str, packet: Any, error: BaseException, outcome: Outcome | None = None) -> None:
