@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
 from runtime.communication import queue_descriptor
-from runtime.communication.inbox import HAND
+from runtime.communication.inbox import HAND, Inbox
+from runtime.communication.request_queue import RequestQueue
 from runtime.errors import GraphInvalid, LostReply
 from runtime.facts import TaskFacts
 from runtime.service.invocation import Invocation
@@ -94,8 +95,7 @@ class _Holdings:
         threads = frozenset(threading.enumerate())
         known = {thread.ident for thread in threads}
         queues = {
-            number: f"queue {number} of {len(queue)} ({type(queue).__name__})"
-            for number, queue in list(queue_descriptor._queues.items())
+            number: f"queue {number} ({_described(queue)})" for number, queue in list(queue_descriptor._queues.items())
         }
         return cls(
             threads,
@@ -114,6 +114,12 @@ class _Holdings:
                 left.append(f"descriptor {number} ({target})")
         left += [text for number, text in later.queues.items() if number not in self.queues]
         return left
+
+
+def _described(queue: Inbox | RequestQueue) -> str:
+    if isinstance(queue, RequestQueue):
+        return f"requests to {queue.service}"
+    return f"fed by {', '.join(lane.producer for lane in queue.lanes)}"
 
 
 def _open_descriptors() -> dict[str, str]:

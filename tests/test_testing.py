@@ -61,6 +61,15 @@ def test_the_guard_finds_a_job_that_was_not_closed() -> None:
     session.close()
 
 
+def test_the_guard_finds_a_service_that_was_not_closed() -> None:
+    session = runtime.Session("open")
+    session.service("clock", Moment)
+    session.source([1]).collect(name="end")
+    with pytest.raises(LeakFound, match=r"queue \d+ \(requests to clock\)"), leak_guard(grace_s=0.01):
+        session.run(PATIENCE_S)
+    session.close()
+
+
 def test_the_guard_lets_an_error_of_the_block_pass() -> None:
     with pytest.raises(ZeroDivisionError), leak_guard():
         raise ZeroDivisionError
