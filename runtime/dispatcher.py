@@ -77,8 +77,8 @@ class Dispatcher:
     def start(self) -> None:
         """Start services, then tasks, consumers before their producers."""
         self._began_s = self.backend.clock()
-        served = f", {len(self.services)} services" if self.services else ""
-        self._note("start", None, f"started, {len(self.tasks)} tasks{served}")
+        served = f", {_number(len(self.services), 'service')}" if self.services else ""
+        self._note("start", None, f"started, {_number(len(self.tasks), 'task')}{served}")
         layers = self.graph.layers
         try:
             for service in self.services.values():
@@ -128,7 +128,8 @@ class Dispatcher:
             raise TimeoutError(f"the job still runs after {timeout_s} s ({running}); it goes on")
         self.backend.wait([handle for handle in self._handles() if handle.name not in outcome.abandoned], None)
         if (failure := self._failure) is not None and failure.error is not None:
-            raise TaskFailed(failure.task, failure.packet, failure.error, outcome) from failure.error
+            kind = "task" if failure.task in self.tasks else "service"
+            raise TaskFailed(failure.task, failure.packet, failure.error, outcome, kind) from failure.error
         return outcome
 
     def wait_done(self, timeout_s: float | None = None) -> bool:
@@ -365,3 +366,7 @@ class Dispatcher:
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.append(Event(kind, task, text, self.backend.clock() - self._began_s))
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

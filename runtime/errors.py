@@ -170,9 +170,11 @@ class TaskFailed(DataflowError):
     `open`, `finish`, sources and services), `outcome` how the whole job ended.
     """
 
-    def __init__(self, task: str, packet: Any, error: BaseException, outcome: Outcome | None = None) -> None:
+    def __init__(
+        self, task: str, packet: Any, error: BaseException, outcome: Outcome | None = None, kind: str = "task"
+    ) -> None:
         self.task, self.packet, self.outcome = task, packet, outcome
-        super().__init__(f"task {task!r} {failure_text(packet, error)}")
+        super().__init__(f"{kind} {task!r} {failure_text(packet, error)}")
 
 
 class Cancelled(BaseException):

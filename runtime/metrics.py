@@ -18,7 +18,9 @@ Metrics = dict[str, dict[str, int]]
 _TASKS: Final = {
     "task_processed": ("processed", "Packets taken from the queue; of a source: made"),
     "task_emitted": ("emitted", "Packets put on outgoing edges"),
-    "task_errors": ("errors", "Exceptions of user code"),
+    "task_errors": ("errors", "Exceptions of user code that no retry has mended"),
+    "task_skipped": ("skipped", "Packets that were skipped"),
+    "task_retries": ("retries", "Repeated attempts"),
     "task_queue_depth": ("depth", "Packets that wait"),
     "task_queue_capacity": ("capacity", "How many packets may wait"),
 }

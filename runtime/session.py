@@ -371,9 +371,9 @@ class Session:
     def metrics(self) -> Metrics:
         """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.
 
-        Of each task `task_` `processed`, `emitted`, `errors`, `queue_depth`, `queue_capacity`; of each service
-        `service_` `calls`, `results`, `errors`, `timeouts`, `stopped`, `late_replies`, `lost_replies`, `queue_depth`,
-        `queue_capacity`. What they count is said in `TaskFacts` and `ServiceFacts`.
+        Of each task `task_` `processed`, `emitted`, `errors`, `skipped`, `retries`, `queue_depth`, `queue_capacity`; of
+        each service `service_` `calls`, `results`, `errors`, `timeouts`, `stopped`, `late_replies`, `lost_replies`,
+        `queue_depth`, `queue_capacity`. What they count is said in `TaskFacts` and `ServiceFacts`.
         """
         return metrics_of(self.snapshot())
 

@@ -18,6 +18,7 @@ from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
 from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout
 from runtime.facts import TaskState
 from runtime.graph.validation import OUTSIDE
+from runtime.preview import preview
 
 if TYPE_CHECKING:
     from runtime.communication.request_queue import RequestQueue
@@ -39,6 +40,12 @@ class Request(NamedTuple):
     kwargs: Mapping[str, Any]
     callers: tuple[str, ...]
     number: int
+
+    @property
+    def text(self) -> str:
+        """As a call, bounded, without running code of the arguments."""
+        named = [f"{name}={preview(value)}" for name, value in self.kwargs.items()]
+        return f"{self.method}({', '.join([*map(preview, self.args), *named])})"
 
 
 class Here(threading.local):
@@ -228,7 +235,7 @@ def stopped(service: str) -> ServiceStopped:
 def _timed_out(call: Call, *, began: bool) -> ServiceTimeout:
     request = call.request
     if began:
-        place = "it is still being executed, and its reply will be dropped"
+        place = "it had begun; a reply that comes later will be dropped"
     else:
         place = "it had not begun, and will not be executed"
     return ServiceTimeout(

@@ -14,7 +14,7 @@ from runtime.communication.calls import Call, Request, here
 from runtime.communication.lane import parked_lock
 from runtime.communication.request_queue import RequestQueue
 from runtime.context import Reporter, ServiceContext
-from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, failure_text
+from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, error_text
 from runtime.facts import Ending, ServiceFacts, TaskState
 from runtime.graph.validation import refuse_async_methods
 from runtime.service.invocation import Interceptor, Invocation, Methods
@@ -153,7 +153,7 @@ class BaseServiceTask:
         if in_time:
             call.tell()
             if error is not None:
-                self.reporter.call_failed(self.name, f"{request.method} {failure_text(request.args, error)}")
+                self.reporter.call_failed(self.name, f"{request.text} failed: {error_text(error)}")
         elif not lost:
             self.reporter.late_reply(self.name, f"{request.method} answered {request.callers[-1]} too late")
         del call, error  # the traceback's frames lead back to this one, and with the error it would be a cycle
@@ -165,7 +165,7 @@ class BaseServiceTask:
         except Exception as failure:  # noqa: BLE001  the border to user code: the caller hears it
             return None, failure
         except BaseException as failure:  # noqa: BLE001  likewise; but it must not end its caller
-            failed = ServiceFailed(f"service {self.name!r} {failure_text(request.args, failure)}")
+            failed = ServiceFailed(f"service {self.name!r} failed at {request.text}: {error_text(failure)}")
             failed.__cause__ = failure
             return None, failed
 

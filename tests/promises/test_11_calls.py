@@ -290,7 +290,7 @@ def test_what_is_no_exception_arrives_as_a_failed_service_and_ends_nobody(
     session.service("echo", Echo)
 
     def work(ctx: Any, _: int) -> Any:
-        with pytest.raises(runtime.ServiceFailed, match=f"service 'echo' failed on .*{type(error).__name__}") as raised:
+        with pytest.raises(runtime.ServiceFailed, match=f"service 'echo' failed at fail.*{type(error).__name__}") as raised:
             ctx.call_service("echo", error, method="fail")
         assert raised.value.__cause__ is error
         return ctx.call_service("echo", "served")
@@ -342,7 +342,7 @@ def test_a_call_that_takes_too_long_ends_and_its_reply_is_counted_not_delivered(
 
     def work(ctx: Any, _: int) -> Any:
         with pytest.raises(
-            runtime.ServiceTimeout, match=r"echo\.process has not answered 'caller' within 0\.01 s; it is still being"
+            runtime.ServiceTimeout, match=r"echo\.process has not answered 'caller' within 0\.01 s; it had begun"
         ):
             ctx.call_service("echo", "late", timeout=0.01)
         remove()
