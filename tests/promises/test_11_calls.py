@@ -290,7 +290,9 @@ def test_what_is_no_exception_arrives_as_a_failed_service_and_ends_nobody(
     session.service("echo", Echo)
 
     def work(ctx: Any, _: int) -> Any:
-        with pytest.raises(runtime.ServiceFailed, match=f"service 'echo' failed at fail.*{type(error).__name__}") as raised:
+        with pytest.raises(
+            runtime.ServiceFailed, match=f"service 'echo' failed at fail.*{type(error).__name__}"
+        ) as raised:
             ctx.call_service("echo", error, method="fail")
         assert raised.value.__cause__ is error
         return ctx.call_service("echo", "served")
