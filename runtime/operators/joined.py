@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from runtime.operators.function import Context, Function, callable_of
 from runtime.operators.operator import Attention, Emit, Operator
@@ -78,11 +78,17 @@ class CoFlatMap(CoOperator):
                 return
 
 
+class _Rows(list[Any]):
+    """Several rows of one key. A single one is kept as it is: most joins have one row per key, and lists are garbage."""
+
+    __slots__ = ()
+
+
 class Join(Operator):
     """Rows of two keyed inputs, merged where their keys are equal: each pair once, as soon as its later row is there.
 
     At the end of the input a `left` join sends `merge(row, None)` for each left row that has no partner, an `outer`
-    join also `merge(None, row)`: keys in the order in which they came first, left rows before right ones.
+    join then also `merge(None, row)`: each in the order in which their keys came first.
 
     Every row is kept for partners to come. Once one input has ended none will come to the other, whose rows are then
     kept only if they are to be sent without a partner.
@@ -93,17 +99,16 @@ class Join(Operator):
 
     def __init__(self, function: Any, *, how: How = "inner") -> None:
         super().__init__(function)
-        # Of each key one flat list: how many left rows there are, these, then the right rows. (Two lists in a tuple
-        # cost half as much again: most of what a join of many keys costs is the garbage collector's walk over them.)
-        self._rows: dict[Any, list[Any]] = {}
+        self._sides: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})  # of each input, by key: a row, or `_Rows`
         self._sends_lonely = (how != "inner", how == "outer")  # left rows without a partner; right ones
+        self._met: set[Any] = set()  # keys that have had a partner which is not kept any more, where that is asked for
         self._ended: int | None = None  # the input that was the first to end
         self._ctx: Context | None = None
 
     @property
     def kept(self) -> int:
         """How many rows it keeps."""
-        return sum(len(entry) - 1 for entry in self._rows.values())
+        return sum(len(_listed(rows)) for side in self._sides for rows in side.values())
 
     def open(self, ctx: Context) -> None:
         """Learn where `merge` finds its key, should it be a Function."""
@@ -113,24 +118,30 @@ class Join(Operator):
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Merge each row with all that the other input has of its key, in the order in which they came."""
         if self._ended is not None:
-            self._probe(self._ended, values, emit, attention)
+            self._probe(1 - self._ended, values, emit, attention)
             return
-        merge, rows = self.call, self._rows
-        entry_of = rows.get
+        merge = self.call
+        lefts, rights = self._sides
+        partners_of_left, partners_of_right = rights.get, lefts.get
         for number, (key, row) in values:
-            entry = entry_of(key)
-            if entry is None:
-                rows[key] = [0, row] if number else [1, row]
-            elif number:
-                for left in entry[1 : entry[0] + 1]:
-                    emit(merge(left, row))
-                entry.append(row)  # behind its pairs: a row that failed has not come
+            if number:
+                own, partner = rights, partners_of_right(key, _NONE)
+                if type(partner) is _Rows:
+                    for each in partner:
+                        emit(merge(each, row))
+                elif partner is not _NONE:
+                    emit(merge(partner, row))
             else:
-                behind = entry[0] + 1
-                for right in entry[behind:]:
-                    emit(merge(row, right))
-                entry.insert(behind, row)  # moves as many right rows as have just been merged
-                entry[0] = behind
+                own, partner = lefts, partners_of_left(key, _NONE)
+                if type(partner) is _Rows:
+                    for each in partner:
+                        emit(merge(row, each))
+                elif partner is not _NONE:
+                    emit(merge(row, partner))
+            keys = len(own)  # behind its pairs: a row that failed has not come
+            before = own.setdefault(key, row)
+            if len(own) == keys:
+                _add(own, key, before, row)
             if attention.look_up:
                 return
 
@@ -139,39 +150,30 @@ class Join(Operator):
         if self._ended is not None:  # nothing comes any more, and what is left is to be sent
             return
         self._ended = number
-        # Where rows of `number` may be sent without a partner, one stays to say that those of its key have had theirs.
-        stays, lonely_too = int(self._sends_lonely[number]), self._sends_lonely[1 - number]
-        kept = {}
-        for key, entry in self._rows.items():
-            behind = entry[0] + 1
-            if (len(entry) > behind) if number else (behind > 1):
-                if number:
-                    del entry[1 + stays : behind]
-                    entry[0] = min(stays, entry[0])
-                else:
-                    del entry[behind + stays :]
-                kept[key] = entry
-            elif lonely_too:
-                kept[key] = entry
-        self._rows = kept
+        ended, other = self._sides[number], self._sides[1 - number]
+        if self._sends_lonely[number]:
+            self._met.update(key for key in other if key in ended)
+        lonely = (
+            {key: rows for key, rows in other.items() if key not in ended} if self._sends_lonely[1 - number] else {}
+        )
+        self._sides = (lonely, ended) if number else (ended, lonely)
 
-    def _probe(self, ended: int, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
-        """Work rows of the one input that has not ended: all their partners are there."""
-        merge, rows = self.call, self._rows
-        needs_witness, lonely_too = self._sends_lonely[ended], self._sends_lonely[1 - ended]
-        for number, (key, row) in values:
-            entry = rows.get(key)
-            if entry is not None:
-                behind = entry[0] + 1
-                partners = entry[1:behind] if number else entry[behind:]
-                for partner in partners:
-                    emit(merge(partner, row) if number else merge(row, partner))
-                alone = len(entry) == len(partners) + 1
-                if not partners or (needs_witness and alone):
-                    entry.insert(len(entry) if number else 1, row)
-                    entry[0] += not number
+    def _probe(self, number: int, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Work rows of input `number`, the one that has not ended: all their partners are there."""
+        merge, own, partners_of = self.call, self._sides[number], self._sides[1 - number].get
+        lonely_too, met = self._sends_lonely[number], self._met if self._sends_lonely[1 - number] else None
+        for _, (key, row) in values:
+            partner = partners_of(key, _NONE)
+            if partner is not _NONE:
+                for each in _listed(partner):
+                    emit(merge(each, row) if number else merge(row, each))
+                if met is not None:
+                    met.add(key)
             elif lonely_too:
-                rows[key] = [0, row] if number else [1, row]
+                keys = len(own)
+                before = own.setdefault(key, row)
+                if len(own) == keys:
+                    _add(own, key, before, row)
             if attention.look_up:
                 return
 
@@ -180,16 +182,39 @@ class Join(Operator):
         yield from self._lonely()
         yield from super().finish()
 
+    def remembered(self) -> Any:
+        """The rows of each key: of the left input, of the right one."""
+        lefts, rights = self._sides
+        return {
+            key: tuple(list(_listed(side[key])) if key in side else [] for side in self._sides)
+            for key in dict.fromkeys((*lefts, *rights))
+        }
+
     def _lonely(self) -> Iterator[Any]:
-        merge, (left_too, right_too) = self.call, self._sends_lonely
-        for key, (lefts, *rows) in self._rows.items():
-            if lefts not in (0, len(rows)):
+        merge = self.call
+        for number, wanted in enumerate(self._sends_lonely):
+            if not wanted:
                 continue
-            if self._ctx is not None:
-                self._ctx.key = key
-            if lefts and left_too:
-                for row in rows:
-                    yield merge(row, None)
-            elif not lefts and right_too:
-                for row in rows:
-                    yield merge(None, row)
+            others = self._sides[1 - number]
+            for key, rows in self._sides[number].items():
+                if key in others or key in self._met:
+                    continue
+                if self._ctx is not None:
+                    self._ctx.key = key
+                for row in _listed(rows):
+                    yield merge(None, row) if number else merge(row, None)
+
+
+_NONE: Final = object()
+
+
+def _listed(rows: Any) -> list[Any]:
+    return rows if type(rows) is _Rows else [rows]
+
+
+def _add(side: dict[Any, Any], key: Any, before: Any, row: Any) -> None:
+    """Keep one more row of a key that has some."""
+    if type(before) is _Rows:
+        before.append(row)
+    else:
+        side[key] = _Rows((before, row))
