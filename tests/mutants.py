@@ -112,7 +112,7 @@ OPERATORS = "factory/operator_factory.py"
 LEDGER, REQUESTS, CALLER = "communication/calls.py", "communication/request_queue.py", "service/service_caller.py"
 SERVICE = "service/base_service_task.py"
 
-NEW_KEY = "if entry is None:\n                rows[key]"
+FINDS_LEFT = "own, partner = rights, partners_of_right(key, _NONE)"
 TWO_INPUTS = "promises/test_01_two_inputs.py"
 EVERY_PAIR = f"{TWO_INPUTS}::test_a_join_finds_every_pair_once_and_every_lonely_row"
 BARE_PACKET = f"{TWO_INPUTS}::test_a_failure_names_the_bare_packet_whoever_put_it_in"
@@ -379,12 +379,18 @@ MUTANTS: Final = (
         "pass",
         f"{TWO_INPUTS}::test_rows_that_have_met_all_their_partners_are_let_go",
     ),
-    one("partner forgotten when the other side ends", JOINED, "int(self._sends_lonely[number])", "0", "test_joined.py"),
+    one(
+        "partner forgotten when the other side ends",
+        JOINED,
+        "if self._sends_lonely[number]:",
+        "if 0:",
+        "test_joined.py",
+    ),
     one(
         "row kept before its pairs are made",
         JOINED,
-        NEW_KEY,
-        f"if number and entry:\n                entry.append(row)\n            {NEW_KEY}",
+        FINDS_LEFT,
+        f"{FINDS_LEFT}\n                rights.setdefault(key, row)",
         "test_joined.py",
     ),
     one(

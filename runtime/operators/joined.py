@@ -79,7 +79,7 @@ class CoFlatMap(CoOperator):
 
 
 class _Rows(list[Any]):
-    """Several rows of one key. A single one is kept as it is: most joins have one row per key, and lists are garbage."""
+    """Several rows of one key. A single one is kept as it is: a list for each would keep the garbage collector busy."""
 
     __slots__ = ()
 
