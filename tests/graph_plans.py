@@ -142,8 +142,21 @@ def key_of(stage: Stage, value: int) -> int:
 Stream = Counter[int]
 
 
-def expected(plan: Plan, drawn: list[list[int]]) -> tuple[list[Stream], list[Stream]]:
+class Changes:
+    """What happens in a run beside the functions of its plan: here nothing. Others say what, for each node."""
+
+    def worked(self, node: int, into: Stream) -> Stream:
+        """Of what comes to a node, that which is worked and not skipped."""
+        return into
+
+    def answered(self, node: int, made: Stream) -> Stream:
+        """What is sent in place of what the node has made, once services have been asked about it."""
+        return made
+
+
+def expected(plan: Plan, drawn: list[list[int]], changes: Changes | None = None) -> tuple[list[Stream], list[Stream]]:
     """What each node's function is called for, and what it sends, if its sources send the first `drawn` items."""
+    changes = changes or Changes()
     taken: list[Stream] = []
     sent: list[Stream] = []
     for source, counts in zip(plan.sources, drawn, strict=True):
@@ -154,14 +167,15 @@ def expected(plan: Plan, drawn: list[list[int]]) -> tuple[list[Stream], list[Str
         )
         taken.append(made)
         sent.append(made)
-    for stage in plan.stages:
+    for node, stage in enumerate(plan.stages, len(plan.sources)):
         first, second = (arriving(stage, nodes, sent) for nodes in stage.sides)
         if stage.kind == "join":  # its function is called for each result, not for each packet
-            sent.append(all_joined(stage, list(first.elements()), list(second.elements())))
-            taken.append(sent[-1])
+            made = all_joined(stage, list(first.elements()), list(second.elements()))
+            taken.append(made)
         else:
-            sent.append(transformed(stage, first, second))
+            made = transformed(stage, changes.worked(node, first), changes.worked(node, second))
             taken.append(first + second)
+        sent.append(changes.answered(node, made))
     return taken, sent
 
 
