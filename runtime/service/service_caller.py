@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from runtime.communication.calls import Call, Request, here
+from runtime.communication.calls import HAND_CALLER, Call, CallWaiter, Request, here
 from runtime.communication.lane import parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
-from runtime.errors import ServiceLoop
+from runtime.errors import Cancelled, ServiceLoop, ServiceStopped
 
 Ask = tuple[str, tuple[Any, ...], Mapping[str, Any]]
 """What is asked: method, arguments, named arguments."""
@@ -41,7 +41,10 @@ class CallFuture(Future[Any]):
         `TimeoutError` after `timeout` seconds: the call goes on, until its own time is over.
         """
         self._wait(timeout)
-        return super().result(0)
+        try:
+            return super().result(0)
+        finally:
+            del self  # else the error's traceback would hold the future that holds the error
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """What the service has raised, or None."""
@@ -53,21 +56,23 @@ class CallFuture(Future[Any]):
 
     def _wait(self, timeout: float | None) -> None:
         """Wait until it is done, on a task's thread through its gate."""
-        if self._is_over():
-            return
-        bell, waiter = parked_lock(), here.waiter
+        waiter = here.waiter
+        if not self._is_over():
+            bell = parked_lock()
 
-        def wake(_: Future[Any]) -> None:
-            ring(bell)
+            def wake(_: Future[Any]) -> None:
+                ring(bell)
+                if waiter is not None:
+                    waiter.nudge()
+
+            self.add_done_callback(wake)
+            timeout_s = -1 if timeout is None else max(0.0, timeout)
             if waiter is not None:
-                waiter.nudge()
-
-        self.add_done_callback(wake)
-        timeout_s = -1 if timeout is None else max(0.0, timeout)
-        if waiter is not None:
-            waiter.park(bell, self._is_over, "waiting", timeout_s)
-        else:
-            bell.acquire(True, timeout_s)
+                waiter.park(bell, self._is_over, "waiting", timeout_s)
+            else:
+                bell.acquire(True, timeout_s)
+        if self._exception is not None:
+            _give_way(self._exception, waiter)
 
 
 _DONE: Final = ("FINISHED", "CANCELLED", "CANCELLED_AND_NOTIFIED")
@@ -83,12 +88,10 @@ class ServiceManager:
     def call(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Any:
         """Call and wait for the answer. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`."""
         call = self._make(queue, ask, timeout_s)
-        with queue.ledger.lock:
-            queue.put(call)
-        if call.waiter is None:
-            queue.ledger.nudge()
+        _enter(call)
         _wait(call, call.is_done)
         if call.error is not None:
+            _give_way(call.error, call.waiter)
             try:
                 raise call.error
             finally:
@@ -99,10 +102,7 @@ class ServiceManager:
         """Call, and return at once the future of the answer; wait only while the request queue is full."""
         call = self._make(queue, ask, timeout_s)
         future = call.future = CallFuture(queue.ledger.futures)
-        with queue.ledger.lock:
-            queue.put(call)
-        if call.waiter is None:
-            queue.ledger.nudge()
+        _enter(call)
         if not call.is_accepted():
             _wait(call, call.is_accepted)
         return future
@@ -110,12 +110,31 @@ class ServiceManager:
     def _make(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Call:
         service, ledger = queue.service, queue.ledger
         callers = here.callers if here.job is ledger else (self._caller,)
-        if service in callers:
-            circle = " → ".join((*callers[callers.index(service) :], service))
+        waiting = callers[callers[0] == HAND_CALLER :]  # a service may be called like the hand
+        if service in waiting:
+            circle = " → ".join((*waiting[waiting.index(service) :], service))
             raise ServiceLoop(f"{circle}: service {service!r} would wait for itself; answer without this call")
         method, args, kwargs = ask
         request = Request(service, method, args, kwargs, callers, next(self._numbers))
         return Call(request, queue, ledger.clock(), timeout_s)
+
+
+def _enter(call: Call) -> None:
+    """Put a call into its queue. Raises `ServiceStopped`, `Cancelled`."""
+    queue = call.queue
+    try:
+        with queue.ledger.lock:
+            queue.put(call)
+    except ServiceStopped as refusal:
+        _give_way(refusal, call.waiter)
+        raise
+    queue.ledger.nudge()  # also from a thread that takes turns: they may be those of another job
+
+
+def _give_way(error: BaseException, waiter: CallWaiter | None) -> None:
+    """Raise `Cancelled` instead of what a cancelled task's calls end with: it is no error of its function."""
+    if waiter is not None and waiter.cancelled and isinstance(error, ServiceStopped):
+        raise Cancelled from None
 
 
 def _wait(call: Call, ready: Callable[[], bool]) -> None:
