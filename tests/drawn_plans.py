@@ -64,6 +64,8 @@ def draw_plan(number: Callable[[int, int], int], *troubles: str, most: int = MOS
     collected = tuple(node for node in range(len(sizes)) if one_of(False, False, True))
     trouble = None
     if troubles:
-        node = number(0, len(sizes) - 1)
+        # What a function of two inputs has skipped cannot be told from its letters alone: which pairs, of which input.
+        single = [node for node in range(len(sizes)) if node < len(sources) or stages[node - len(sources)].one_input]
+        node = one_of(*(single if {"skip", "retry"} & set(troubles) else range(len(sizes))))
         trouble = Trouble(one_of(*troubles), node, one_of(0, 1, 3, 10, 30), one_of(False, True))
     return Plan(tuple(sources), tuple(stages), trouble, collected)

@@ -7,7 +7,7 @@ neither threads nor queues.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -40,9 +40,14 @@ class Stage:
     slow: Slow = ""
 
     @property
+    def one_input(self) -> bool:
+        """Whether it is neither connected nor joined."""
+        return self.kind not in ("co_map", "join")
+
+    @property
     def sides(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Which nodes feed its first input, and its second if it has two: every other one; a single node feeds both."""
-        if self.kind not in ("co_map", "join"):
+        if self.one_input:
             return self.inputs, ()
         return self.inputs[::2], self.inputs[1::2] or self.inputs[:1]
 
@@ -60,9 +65,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Trouble:
-    """At packet `at`, counted over all its instances, the function of `node` raises, or commands the session."""
+    """At packet `at`, counted over all its instances, the function of `node` raises, or commands the session.
 
-    what: Literal["raise", "stop", "cancel"]
+    `skip` and `retry` raise, too, once, and are the policy of the whole session.
+    """
+
+    what: Literal["raise", "stop", "cancel", "skip", "retry"]
     node: int
     at: int
     from_another_thread: bool = False
@@ -143,20 +151,23 @@ Stream = Counter[int]
 
 
 class Changes:
-    """What happens in a run beside the functions of its plan: here nothing. Others say what, for each node."""
+    """What happens in a run beside the functions of its plan: what each node has skipped, unless others say more."""
+
+    def __init__(self, skipped: Mapping[int, Stream]) -> None:
+        self.skipped = skipped
 
     def worked(self, node: int, into: Stream) -> Stream:
-        """Of what comes to a node, that which is worked and not skipped."""
-        return into
+        """Of what comes to a node, that which it does not skip."""
+        return into - self.skipped.get(node, Counter())
 
     def answered(self, node: int, made: Stream) -> Stream:
-        """What is sent in place of what the node has made, once services have been asked about it."""
+        """What is sent in place of what the node has made."""
         return made
 
 
 def expected(plan: Plan, drawn: list[list[int]], changes: Changes | None = None) -> tuple[list[Stream], list[Stream]]:
     """What each node's function is called for, and what it sends, if its sources send the first `drawn` items."""
-    changes = changes or Changes()
+    changes = changes or Changes({})
     taken: list[Stream] = []
     sent: list[Stream] = []
     for source, counts in zip(plan.sources, drawn, strict=True):

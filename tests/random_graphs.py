@@ -51,8 +51,9 @@ class Run:
     def __init__(self, plan: Plan, **settings: Any) -> None:
         self.plan = plan
         self.struck = False  # whether the trouble has come
-        self.session = runtime.Session(capacity=3, **settings)
+        self.session = runtime.Session(capacity=3, on_error=policy_of(plan), **settings)
         self.helpers: list[threading.Thread] = []
+        self.raised = 0
         self.signed = signatures(plan)
         self.workers: list[Worker] = []
         self.streams: list[runtime.Stream[Any]] = []
@@ -129,7 +130,8 @@ class Run:
         if trouble is None or (trouble.node, trouble.at) != (node, number):
             return
         self.struck = True
-        if trouble.what == "raise":
+        if trouble.what in ("raise", "skip", "retry"):
+            self.raised += 1
             raise Planned(f"packet {number} of node {node}")
         command = self.session.stop if trouble.what == "stop" else self.session.cancel
         if trouble.from_another_thread:
@@ -173,7 +175,7 @@ class Run:
         well = outcome.state in ("completed", "stopped")
         if well:
             assert (outcome.dropped, snapshot.queued, outcome.errors) == (0, 0, session.dead_letters.total)
-        taken, sent = expected(plan, sources, self.changes(well))
+        taken, sent = expected(plan, sources, self.changes(self.skipped(), well=well))
         for node, result in self.results.items():
             self._check_order(node, result)
             got = Counter(opened(payload).value for payload in result)
@@ -188,10 +190,20 @@ class Run:
         if outcome.state == "completed":
             self._check_all_was_drawn(sources)
 
-    def changes(self, well: bool) -> Changes:
+    def skipped(self) -> dict[int, Counter[int]]:
+        """What each node has skipped: by the plan's error, and no other."""
+        skipped: dict[int, Counter[int]] = {}
+        for letter in self.session.dead_letters:
+            if not isinstance(letter.error, Planned):
+                raise letter.error
+            if letter.packet is not runtime.NO_PACKET:
+                node = int(letter.task.removeprefix("n").partition("#")[0])
+                skipped.setdefault(node, Counter())[opened(letter.packet).value] += 1
+        return skipped
+
+    def changes(self, skipped: dict[int, Counter[int]], *, well: bool) -> Changes:
         """What is expected beside the functions of the plan; `well`: nothing was dropped."""
-        assert not self.session.dead_letters.total
-        return Changes()
+        return Changes(skipped)
 
     def _check_order(self, node: int, result: Iterable[Any]) -> None:
         last: dict[Any, int] = {}
@@ -205,18 +217,41 @@ class Run:
         if trouble is None:
             assert state == "completed"
             return
-        ending = {"raise": "failed", "stop": "stopped", "cancel": "cancelled"}[trouble.what]
+        if trouble.what in ("skip", "retry"):
+            self._check_policy(trouble)
+        endings = {
+            "raise": "failed",
+            "stop": "stopped",
+            "cancel": "cancelled",
+            "skip": "completed",
+            "retry": "completed",
+        }
+        ending = endings[trouble.what]
         assert state in ("completed", ending)
         if not self.struck:
             assert state == "completed", "what never came did its trouble"
         elif all(fully_needed(plan)) and not trouble.from_another_thread and trouble.what != "stop":
             assert state == ending, "the trouble came and was not heard"
 
+    def _check_policy(self, trouble: Trouble) -> None:
+        """The error was raised once: then it was skipped, or tried again (but a generator never is)."""
+        letters, retries = self.session.dead_letters.total, sum(task.retries for task in self.session.snapshot())
+        tried_again = trouble.what == "retry" and trouble.node >= len(self.plan.sources)
+        assert (letters, retries) in ((0, 0), (0, 1) if tried_again else (1, 0))
+        assert letters + retries == self.raised
+
     def _check_all_was_drawn(self, sources: list[list[int]]) -> None:
         needed = fully_needed(self.plan)
         for node, (source, drawn) in enumerate(zip(self.plan.sources, sources, strict=True)):
-            if needed[node] and (self.plan.trouble is None or self.plan.trouble.what != "stop"):
+            ended_by_error = self.raised and self.plan.trouble is not None and self.plan.trouble.node == node
+            if needed[node] and not ended_by_error and (self.plan.trouble is None or self.plan.trouble.what != "stop"):
                 assert drawn == [everything(source, index) for index in range(source.parallelism)]
+
+
+def policy_of(plan: Plan) -> Any:
+    """The session's policy. Under `retry` the second attempt always succeeds, if there is one."""
+    what = plan.trouble.what if plan.trouble is not None else ""
+    return {"skip": "skip", "retry": runtime.Retry(1, then="skip")}.get(what, "fail")
 
 
 class Instance(NamedTuple):
@@ -266,12 +301,12 @@ class Worker:
             check_bounded(self.run.session.snapshot())
 
     def look(self, payload: Any) -> int:
+        self.act()
         maker, place, value = opened(payload)
         if maker[0] in self._ordered:
             last = self.instance().last
             assert last.get(maker, -1) < place, f"order of {maker} at node {self.node}"
             last[maker] = place
-        self.act()
         return value
 
     def as_function(self, function: Callable[..., Any]) -> AsFunction:

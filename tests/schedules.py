@@ -143,12 +143,12 @@ class ScheduleRun(Run):
         policy = self.schedule.policy_of(node)
         return {} if policy is None else {"on_error": policy.on_error}
 
-    def changes(self, well: bool) -> Changes:
+    def changes(self, skipped: dict[int, Stream], *, well: bool) -> Changes:
         services = dict(self.session.snapshot().services)
         self.calls.check(services, well=well)
         if self.faults is not None and well:
             assert self.faults.counts["lost"] == sum(facts.lost for facts in services.values())
-        self._changes = ScheduleChanges(self, well=well)
+        self._changes = ScheduleChanges(self, skipped, well=well)
         return self._changes
 
     def check(self) -> None:
@@ -159,20 +159,16 @@ class ScheduleRun(Run):
 class ScheduleChanges(Changes):
     """What services and policies have changed in a run; checks that it fits what was planned."""
 
-    def __init__(self, run: ScheduleRun, *, well: bool) -> None:
+    def __init__(self, run: ScheduleRun, skipped: dict[int, Stream], *, well: bool) -> None:
+        super().__init__(skipped)
         self.run, self.well = run, well
-        self.skipped: dict[int, Stream] = {}
         self.retries: Counter[int] = Counter()  # expected of fragile nodes
         self.given_up: dict[int, Stream] = {}  # as well
-        for letter in run.session.dead_letters:
-            if not isinstance(letter.error, Planned):
-                raise letter.error
-            self.skipped.setdefault(_node(letter.task), Counter())[opened(letter.packet).value] += 1
 
     def worked(self, node: int, into: Stream) -> Stream:
         fragile = self.run.schedule.fragile.get(node)
         if fragile is None:
-            return into - self.skipped.get(node, Counter())
+            return super().worked(node, into)
         for value, times in into.items():
             self.retries[node] += times * min(fragile.errors(value), fragile.policy.repeats)
         given_up = Counter({value: times for value, times in into.items() if fragile.gives_up(value)})
@@ -316,6 +312,11 @@ def turns_text(turns: list[str]) -> str:
     return f"{len(turns):,} turns, {crc32(chr(10).join(turns).encode()):08x}"
 
 
+def replay_line(number: int, seed: int | None) -> str:
+    """What shows one run again, in the folder of the project."""
+    return f"{sys.executable} -m tests.schedules {number} {'' if seed is None else seed}".rstrip()
+
+
 def run(number: int, seed: int | None = None) -> list[str]:
     """Run a schedule once, and compare; returns its turns. What is wrong carries the line that replays it."""
     one = ScheduleRun(draw(number), seed)
@@ -323,7 +324,7 @@ def run(number: int, seed: int | None = None) -> list[str]:
         with leak_guard():
             one.run()
     except BaseException as error:
-        error.add_note(f"replay: {sys.executable} -m tests.schedules {number} {'' if seed is None else seed}")
+        error.add_note(f"replay: {replay_line(number, seed)}")
         error.add_note(f"{turns_text(one.session.turns)}: {one.schedule}")
         raise
     return one.session.turns

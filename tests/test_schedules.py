@@ -7,20 +7,47 @@ that the head of the run prints and that `SAGE_NB_SEED=` brings back. A failure 
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.schedules import ScheduleRun, run, turns_text
-from tests.schedule_plans import draw
+from tests.numbers import FIRST, SCHEDULES
+from tests.schedules import replay_line, run, turns_text
 
 SEEDS: Final = 3  # under how many each graph is run
-SAMPLE: Final = 20  # every how many-th graph is run again
-FREE: Final = 10  # every how many-th graph also runs on free threads
+CHUNK: Final = 100  # graphs in one test
+FREE: Final = 300  # how many run on free threads
+TREE: Final = Path(__file__).resolve().parent.parent
 
-SCHEDULES: Final = int(os.environ.get("SAGE_NB_SCHEDULES", "3000"))
+GRAPHS: Final = range(FIRST, FIRST + max(1, SCHEDULES // SEEDS))
+CHUNKS: Final = [GRAPHS[begin : begin + CHUNK] for begin in range(0, len(GRAPHS), CHUNK)]
+
+
+@pytest.mark.parametrize("graphs", CHUNKS, ids=lambda graphs: f"from-{graphs.start}")
+def test_every_schedule_of_every_graph_is_exact_in_order_and_bounded_and_ends_once(graphs: range) -> None:
+    for graph in graphs:
+        for seed in range(SEEDS):
+            run(graph, seed)
+
+
+def test_the_same_seed_gives_the_same_turns_and_another_one_gives_others() -> None:
+    for graph in range(60):
+        first, again, other = run(graph, 7), run(graph, 7), run(graph, 8)
+        assert first == again, f"{replay_line(graph, 7)} has taken other turns"
+        assert first != other, f"graph {graph} has taken the same turns under two seeds"
+
+
+@pytest.mark.timeout(120)
+def test_every_graph_is_as_exact_on_free_threads() -> None:
+    for graph in range(FREE):
+        run(graph)
+
+
+def test_a_replay_replays_the_same_turns() -> None:
+    """In a process of its own, as the line that a failure prints."""
+    line = replay_line(11, 5)
+    done = subprocess.run(line.split(), cwd=TREE, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == turns_text(run(11, 5))
