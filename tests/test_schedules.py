@@ -6,16 +6,15 @@ that the head of the run prints and that `SAGE_NB_SEED=` brings back. A failure 
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from tests.numbers import FIRST, SCHEDULES
-from tests.schedules import replay_line, run, turns_text
+import runtime
+from runtime.testing import PATIENCE_S
+from tests.schedules import FIRST, SCHEDULES, replay_line, run, turns_text
 
 SEEDS: Final = 3  # under how many each graph is run
 CHUNK: Final = 100  # graphs in one test
@@ -51,3 +50,23 @@ def test_a_replay_replays_the_same_turns() -> None:
     line = replay_line(11, 5)
     done = subprocess.run(line.split(), cwd=TREE, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == turns_text(run(11, 5))
+
+
+def test_turns_end_with_the_job_whenever_it_is_closed() -> None:
+    with runtime.Session(seed=3) as session:
+        session.service("echo", Echo)
+        session.source([1]).sink(Asking())
+        session.run(PATIENCE_S)
+        turns = session.turns
+    assert session.turns == turns
+    assert turns[-1] == "echo: work"
+
+
+class Echo:
+    def process(self, value: int) -> int:
+        return value
+
+
+class Asking(runtime.Function[int, Any]):
+    def process(self, value: int) -> Any:
+        return self.ctx.call_service("echo", value, timeout=0.5)
