@@ -1,4 +1,4 @@
-"""Plans with more in them: services, faults of services, functions that fail and are skipped or tried again. No threads.
+"""Plans with more in them: services and their faults, functions that fail and are skipped or tried again. No threads.
 
 All is drawn up front from one number. What a planned function does follows from its payload; what a fault does to a
 call is signed by whoever called: each answer comes with its fates, and says with them what it has to be.

@@ -7,6 +7,8 @@ threads, which do it differently each time.
 from __future__ import annotations
 
 import itertools
+import os
+import random
 import sys
 import threading
 from collections import Counter
@@ -32,7 +34,15 @@ from tests.schedule_plans import (
     own_answer,
 )
 
-__all__ = ["run", "turns_text"]
+__all__ = ["FIRST", "SCHEDULES", "replay_line", "run", "turns_text"]
+
+SCHEDULES: Final = int(os.environ.get("SAGE_NB_SCHEDULES", "3000"))
+"""How many schedules are to be run."""
+
+FIRST: Final = int(
+    os.environ.get("SAGE_NB_SEED") or (random.randrange(2**32) if "SAGE_NB_SCHEDULES" in os.environ else 0)
+)
+"""The number of the first."""
 
 THREADED_RUNS: Final = 100  # how often a replay without a seed runs its schedule
 
@@ -116,7 +126,6 @@ class ScheduleRun(Run):
 
     def __init__(self, schedule: Schedule, seed: int | None) -> None:
         self.schedule = schedule
-        self.workers: list[ScheduleWorker]
         self.calls = Calls(schedule.services, one_thread=seed is not None)
         plan = schedule.plan
         if seed is not None:
@@ -138,6 +147,11 @@ class ScheduleRun(Run):
     def worker(self, node: int, slow: Slow, in_order: dict[int, bool]) -> ScheduleWorker:
         # A function that takes its time lets other threads go first; under a seed none can.
         return ScheduleWorker(self, node, "" if self.calls.one_thread else slow, in_order)
+
+    def worker_of(self, node: int) -> ScheduleWorker:
+        worker = self.workers[node]
+        assert isinstance(worker, ScheduleWorker)
+        return worker
 
     def settings(self, node: int) -> dict[str, Any]:
         policy = self.schedule.policy_of(node)
@@ -178,7 +192,7 @@ class ScheduleChanges(Changes):
     def answered(self, node: int, made: Stream) -> Stream:
         if node not in self.run.schedule.calls:
             return made
-        answers = self.run.workers[node].answers
+        answers = self.run.worker_of(node).answers
         about = Counter(asked.value for asked in answers)
         if self.well:
             assert about == made, f"node {node} has asked about {about}, and made {made}"
@@ -197,7 +211,7 @@ class ScheduleChanges(Changes):
             given_up, expected_retries = self.given_up.get(node, Counter()), self.retries[node]
             if node in self.run.schedule.calls:  # each failed attempt was tried again or skipped
                 given_up = skipped
-                expected_retries = self.run.workers[node].failures - skipped.total()
+                expected_retries = self.run.worker_of(node).failures - skipped.total()
             if self.well:
                 assert (skipped, retries[node]) == (given_up, expected_retries), f"policy of node {node}"
             else:
