@@ -13,6 +13,7 @@ import runtime
 import sage_nb
 from runtime.testing import leak_guard
 from tests.platforms import PLATFORMS, MakeSession, Platform
+from tests.schedules import FIRST, SCHEDULES
 
 # The same examples in every run: what one machine has seen green is green on the next. To look for others, run with
 # HYPOTHESIS_PROFILE=search.
@@ -23,6 +24,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "concurrent: one user function waits for another; not run where turns are taken")
+
+
+def pytest_report_header() -> list[str]:
+    """What brings new schedules back (tests/test_schedules.py)."""
+    return [f"schedules: {SCHEDULES:,} new ones; SAGE_NB_SEED={FIRST}"] if "SAGE_NB_SCHEDULES" in os.environ else []
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -150,13 +150,24 @@ def key_of(stage: Stage, value: int) -> int:
 Stream = Counter[int]
 
 
-def expected(
-    plan: Plan, drawn: list[list[int]], skipped: Mapping[int, Stream] | None = None
-) -> tuple[list[Stream], list[Stream]]:
-    """What each node's function is called for, and what it sends, if its sources send the first `drawn` items.
+class Changes:
+    """What happens in a run beside the functions of its plan: what each node has skipped, unless others say more."""
 
-    `skipped` is what nodes have taken in and then skipped.
-    """
+    def __init__(self, skipped: Mapping[int, Stream]) -> None:
+        self.skipped = skipped
+
+    def worked(self, node: int, into: Stream) -> Stream:
+        """Of what comes to a node, that which it does not skip."""
+        return into - self.skipped.get(node, Counter())
+
+    def answered(self, node: int, made: Stream) -> Stream:
+        """What is sent in place of what the node has made."""
+        return made
+
+
+def expected(plan: Plan, drawn: list[list[int]], changes: Changes | None = None) -> tuple[list[Stream], list[Stream]]:
+    """What each node's function is called for, and what it sends, if its sources send the first `drawn` items."""
+    changes = changes or Changes({})
     taken: list[Stream] = []
     sent: list[Stream] = []
     for source, counts in zip(plan.sources, drawn, strict=True):
@@ -167,14 +178,15 @@ def expected(
         )
         taken.append(made)
         sent.append(made)
-    for stage in plan.stages:
+    for node, stage in enumerate(plan.stages, len(plan.sources)):
         first, second = (arriving(stage, nodes, sent) for nodes in stage.sides)
         if stage.kind == "join":  # its function is called for each result, not for each packet
-            sent.append(all_joined(stage, list(first.elements()), list(second.elements())))
-            taken.append(sent[-1])
+            made = all_joined(stage, list(first.elements()), list(second.elements()))
+            taken.append(made)
         else:
+            made = transformed(stage, changes.worked(node, first), changes.worked(node, second))
             taken.append(first + second)
-            sent.append(transformed(stage, first - (skipped or {}).get(len(sent), Counter()), second))
+        sent.append(changes.answered(node, made))
     return taken, sent
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import runtime
 from runtime.testing import PATIENCE_S, check_bounded
 from tests.graph_plans import (
+    Changes,
     Item,
     Plan,
     Planned,
@@ -47,9 +48,10 @@ RUNS: Final = 300  # how often a replay runs its plan; the threads do it differe
 class Run:
     """One run of a plan in a session of its own."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, **settings: Any) -> None:
         self.plan = plan
-        self.session = runtime.Session(capacity=3, on_error=policy_of(plan))
+        self.struck = False  # whether the trouble has come
+        self.session = runtime.Session(capacity=3, on_error=policy_of(plan), **settings)
         self.helpers: list[threading.Thread] = []
         self.raised = 0
         self.signed = signatures(plan)
@@ -62,7 +64,7 @@ class Run:
         self.results = {node: self.streams[node].collect(name=f"end{node}") for node in plan.ends()}
 
     def _source(self, node: int, source: Source) -> runtime.Stream[Any]:
-        worker = Worker(self, node, source.slow, {})
+        worker = self.worker(node, source.slow, {})
         self.workers.append(worker)
         if source.generator:
             return self.session.source(
@@ -73,14 +75,14 @@ class Run:
         return self.session.source(items, name=f"n{node}", parallelism=p)
 
     def _stage(self, node: int, stage: Stage) -> runtime.Stream[Any]:
-        worker = Worker(self, node, stage.slow, merged(self.signed, stage.ways_in))
+        worker = self.worker(node, stage.slow, merged(self.signed, stage.ways_in))
         self.workers.append(worker)
         edges = {end[0]: self._edge(stage, *end) for end in zip(stage.inputs, stage.strategies, strict=True)}
         stream, *second = (self._union([edges[node] for node in side]) for side in stage.sides if side)
         function: Any = worker.function(stage)
         if stage.as_function:
-            function = AsFunction(function)
-        settings: dict[str, Any] = {"name": f"n{node}", "capacity": stage.capacity}
+            function = worker.as_function(function)
+        settings: dict[str, Any] = {"name": f"n{node}", "capacity": stage.capacity, **self.settings(node)}
         if stage.kind == "take":
             return stream.take(stage.number, **settings)
         if second:
@@ -101,7 +103,7 @@ class Run:
     def _both(stage: Stage, first: Any, second: Any, worker: Worker, settings: dict[str, Any]) -> runtime.Stream[Any]:
         functions: list[Any] = [worker.function(stage), worker.second_function(stage)]
         if stage.as_function:
-            functions = [AsFunction(function) for function in functions]
+            functions = [worker.as_function(function) for function in functions]
         made: runtime.Stream[Any] = (
             first.join(second, functions[0], stage.how, **settings)
             if stage.kind == "join"
@@ -115,11 +117,19 @@ class Run:
             return stream.key_by(lambda payload: key_of(stage, opened(payload).value))
         return stream.broadcast() if strategy == "broadcast" else stream
 
+    def worker(self, node: int, slow: Slow, in_order: dict[int, bool]) -> Worker:
+        return Worker(self, node, slow, in_order)
+
+    def settings(self, node: int) -> dict[str, Any]:
+        """What else the operator of a stage is given."""
+        return {}
+
     def trouble(self, node: int, number: int) -> None:
         """Called by the function of `node` at its packet `number`."""
         trouble = self.plan.trouble
         if trouble is None or (trouble.node, trouble.at) != (node, number):
             return
+        self.struck = True
         if trouble.what in ("raise", "skip", "retry"):
             self.raised += 1
             raise Planned(f"packet {number} of node {node}")
@@ -139,6 +149,9 @@ class Run:
             except runtime.TaskFailed as failure:
                 if not isinstance(failure.__cause__, Planned):
                     raise
+            except BaseException:
+                self.session.close()  # else leaving the block would wait for what did not end
+                raise
             finally:
                 for helper in self.helpers:
                     helper.join()
@@ -149,7 +162,7 @@ class Run:
         outcome, snapshot = session.outcome, session.snapshot()
         assert outcome is not None
         check_bounded(snapshot)
-        assert sorted(outcome.order) == sorted(snapshot.tasks), "each task ends once"
+        assert sorted(outcome.order) == sorted([*snapshot.tasks, *snapshot.services]), "each task and service ends once"
         sources = [
             [snapshot[task].processed for task in session.graph.tasks(f"n{n}")] for n in range(len(plan.sources))
         ]
@@ -162,7 +175,7 @@ class Run:
         well = outcome.state in ("completed", "stopped")
         if well:
             assert (outcome.dropped, snapshot.queued, outcome.errors) == (0, 0, session.dead_letters.total)
-        taken, sent = expected(plan, sources, self._skipped())
+        taken, sent = expected(plan, sources, self.changes(self.skipped(), well=well))
         for node, result in self.results.items():
             self._check_order(node, result)
             got = Counter(opened(payload).value for payload in result)
@@ -177,7 +190,7 @@ class Run:
         if outcome.state == "completed":
             self._check_all_was_drawn(sources)
 
-    def _skipped(self) -> dict[int, Counter[int]]:
+    def skipped(self) -> dict[int, Counter[int]]:
         """What each node has skipped: by the plan's error, and no other."""
         skipped: dict[int, Counter[int]] = {}
         for letter in self.session.dead_letters:
@@ -187,6 +200,10 @@ class Run:
                 node = int(letter.task.removeprefix("n").partition("#")[0])
                 skipped.setdefault(node, Counter())[opened(letter.packet).value] += 1
         return skipped
+
+    def changes(self, skipped: dict[int, Counter[int]], *, well: bool) -> Changes:
+        """What is expected beside the functions of the plan; `well`: nothing was dropped."""
+        return Changes(skipped)
 
     def _check_order(self, node: int, result: Iterable[Any]) -> None:
         last: dict[Any, int] = {}
@@ -211,9 +228,7 @@ class Run:
         }
         ending = endings[trouble.what]
         assert state in ("completed", ending)
-        every_source = [[everything(source, i) for i in range(source.parallelism)] for source in plan.sources]
-        total = expected(plan, every_source)[0][trouble.node].total()
-        if not self.workers[trouble.node].works or trouble.at >= total:
+        if not self.struck:
             assert state == "completed", "what never came did its trouble"
         elif all(fully_needed(plan)) and not trouble.from_another_thread and trouble.what != "stop":
             assert state == ending, "the trouble came and was not heard"
@@ -252,7 +267,6 @@ class Worker:
 
     def __init__(self, run: Run, node: int, slow: Slow, in_order: dict[int, bool]) -> None:
         self.run, self.node, self.slow = run, node, slow
-        self.works = False
         self._ordered = {signer for signer, ordered in in_order.items() if ordered}
         self._numbers = itertools.count()
         self._instances = itertools.count()
@@ -269,7 +283,6 @@ class Worker:
         return Item(instance.signature, next(instance.places), value)
 
     def numbers(self, count: int) -> Iterator[Item]:
-        self.works = True
         for place in range(count):
             self.act()
             yield self.signed(item_value(place))
@@ -288,7 +301,6 @@ class Worker:
             check_bounded(self.run.session.snapshot())
 
     def look(self, payload: Any) -> int:
-        self.works = True
         self.act()
         maker, place, value = opened(payload)
         if maker[0] in self._ordered:
@@ -296,6 +308,9 @@ class Worker:
             assert last.get(maker, -1) < place, f"order of {maker} at node {self.node}"
             last[maker] = place
         return value
+
+    def as_function(self, function: Callable[..., Any]) -> AsFunction:
+        return AsFunction(function)
 
     def function(self, stage: Stage) -> Callable[..., Any]:
         functions: dict[str, Callable[..., Any]] = {
@@ -315,7 +330,6 @@ class Worker:
         return lambda payload: self.signed(co_mapped(stage, self.look(payload)))
 
     def _merge(self, left: Any, right: Any) -> Item:
-        self.works = True
         self.act()
         return self.signed(joined(*(None if payload is None else opened(payload).value for payload in (left, right))))
 

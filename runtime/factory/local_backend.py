@@ -76,7 +76,7 @@ class LocalBackend:
     def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> LocalServiceTask:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
         if self._deadlines is None:
-            self._deadlines = DeadlineWatch(self._ledger, self._gate("deadlines"), f"{ctx.job}/deadlines")
+            self._deadlines = DeadlineWatch(self._ledger, self._gate("deadlines", serves=True), f"{ctx.job}/deadlines")
         gates = [self._gate(name) for name in thread_names(ctx)]
         return LocalServiceTask(ctx, make, reporter, gates)
 
@@ -136,8 +136,8 @@ class LocalBackend:
             descriptor.release()
         self._queues.clear()
 
-    def _gate(self, name: str) -> Gate:
-        return Gate(self._watch) if self._turns is None else self._turns.gate(self._watch, name)
+    def _gate(self, name: str, *, serves: bool = False) -> Gate:
+        return Gate(self._watch) if self._turns is None else self._turns.gate(self._watch, name, serves=serves)
 
 
 def _gates(handle: Handle) -> Sequence[Gate]:

@@ -47,12 +47,14 @@ class Turns:
         self._gates: list[SeededGate] = []
         self._holder: SeededGate | None = None
         self._begun = False
+        self._players = 0  # gates that have not ended, without those that only serve the others
         self.freed = False  # set once, by `free`
 
-    def gate(self, watch: Watch, name: str) -> SeededGate:
-        """Another gate, which waits for its first turn."""
-        gate = SeededGate(watch, self, name)
+    def gate(self, watch: Watch, name: str, *, serves: bool = False) -> SeededGate:
+        """Another gate, which waits for its first turn. One that only `serves` the others may outlive the job."""
+        gate = SeededGate(watch, self, name, serves=serves)
         self._gates.append(gate)
+        self._players += not serves
         return gate
 
     def clock(self) -> float:
@@ -82,6 +84,7 @@ class Turns:
             giver.waits = giver.doing != "ended"
             if not giver.waits:
                 self._gates.remove(giver)
+                self._players -= not giver.serves
             chosen = self._holder = self._choose()
         if chosen is not None and chosen is not giver:
             chosen.turn.release()
@@ -109,22 +112,28 @@ class Turns:
             if able:
                 chosen = able[int(self._random() * len(able))]
                 chosen.waits = False
-                self.trace.append(chosen.label())
+                self._note(chosen.label())
                 return chosen
             times = [gate.due_s for gate in waiting if gate.due_s is not None]
-            if not times:
+            if not times or not self._players:  # behind the end, nobody is left for whom time could pass
                 return None
             self.now_s = min(times)
-            self.trace.append(f"time: {self.now_s:.6g} s")
+            self._note(f"time: {self.now_s:.6g} s")
+
+    def _note(self, line: str) -> None:
+        """Behind the end of the job nothing: what happens then depends on when somebody closes it."""
+        if self._players:
+            self.trace.append(line)
 
 
 class SeededGate(Gate):
     """A gate that is never open. A turn lasts from the moment it is given until the next wait or the next packet."""
 
-    __slots__ = ("_fresh", "_labels", "_name", "_turns", "due_s", "turn", "waits")
+    __slots__ = ("_fresh", "_labels", "_name", "_turns", "due_s", "serves", "turn", "waits")
 
-    def __init__(self, watch: Watch, turns: Turns, name: str) -> None:
+    def __init__(self, watch: Watch, turns: Turns, name: str, *, serves: bool) -> None:
         super().__init__(watch)
+        self.serves = serves
         self._turns, self._name = turns, name
         self._ready = _always
         self._fresh = False  # the turn was given for a packet that has not been taken yet
