@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.calls import call, flight, intercept
 from benchmarks.flow import broadcast, hop, keyed, throughput
 from benchmarks.harness import FULL, QUICK, FigureOf, measure
 from benchmarks.machine import Neighbours
 from benchmarks.memory import memory
 from benchmarks.report import as_json, rows_of, table, write_json
 from benchmarks.size import many, sampler, snapshot
+from benchmarks.turns import turns
 from benchmarks.waiting import end, prompt, sleep
 
 FIGURES: Final[dict[str, FigureOf]] = {
@@ -28,6 +30,10 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "many": many,
     "snapshot": snapshot,
     "sampler": sampler,
+    "call": call,
+    "flight": flight,
+    "intercept": intercept,
+    "turns": turns,
 }
 ROUNDS: Final = 7
 JSON_PATH: Final = Path("build/benchmarks.json")  # git-ignored

@@ -46,6 +46,11 @@ class Scale:
     tasks: int = 500
     sampled_s: float = 2.0
     snapshots: int = 100
+    calls: int = 5_000
+    calls_beside_computing: int = 500
+    calls_per_session: int = 1_000
+    seeded_packets: int = 10_000
+    joined_rows: int = 100_000  # on each side
 
 
 FULL: Final = Scale()
@@ -60,6 +65,11 @@ QUICK: Final = Scale(
     tasks=40,
     sampled_s=0.2,
     snapshots=10,
+    calls=500,
+    calls_beside_computing=10,
+    calls_per_session=100,
+    seeded_packets=200,
+    joined_rows=2_000,
 )
 
 

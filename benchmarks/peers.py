@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from itertools import pairwise
-from typing import Any
+from queue import Queue
+from typing import Any, Self
 from zlib import crc32
 
-from benchmarks.steps import Count, add_one, double, is_even, lower, nap
+from benchmarks.steps import Count, Row, add_one, double, is_even, key_of, lower, merge, nap
 
 NewQueue = Callable[[], Any]
 
@@ -208,3 +210,70 @@ def bare_threads(count: int) -> None:
     everybody_there.set()
     for thread in threads:
         thread.join()
+
+
+# ── a service ──
+
+
+class Served:
+    """An object whose methods are called on a thread of its own: a bounded queue of requests, a Future for each."""
+
+    def __init__(self, instance: Any) -> None:
+        self._instance = instance
+        self._requests: Queue[tuple[Future[Any], str, tuple[Any, ...]] | None] = Queue(1024)
+        self._thread = step(self._serve)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._requests.put(None)
+        self._thread.join()
+
+    def submit(self, method: str, *args: Any) -> Future[Any]:
+        """Call, and return the future of the answer."""
+        future: Future[Any] = Future()
+        self._requests.put((future, method, args))
+        return future
+
+    def call(self, method: str, timeout_s: float, *args: Any) -> Any:
+        """Call, and wait for the answer."""
+        future: Future[Any] = Future()
+        self._requests.put((future, method, args))
+        return future.result(timeout_s)
+
+    def _serve(self) -> None:
+        for future, method, args in iter(self._requests.get, None):
+            try:
+                future.set_result(getattr(self._instance, method)(*args))
+            except Exception as error:  # noqa: BLE001  the border to the object: the caller hears it
+                future.set_exception(error)
+
+
+# ── a join ──
+
+
+def join_threads(left: Iterable[Row], right: Iterable[Row]) -> int:
+    """Merge the rows of equal keys: two sources into one queue, a thread with a dict per side, a thread that counts."""
+    rows: Queue[tuple[int, Row] | None] = Queue(1024)
+    merged: Queue[Row | None] = Queue(1024)
+    count = Count()
+
+    def join() -> None:
+        seen: tuple[dict[int, list[Row]], dict[int, list[Row]]] = ({}, {})
+        for _ in range(2):
+            for side, row in iter(rows.get, None):
+                key = key_of(row)
+                seen[side].setdefault(key, []).append(row)
+                for other in seen[1 - side].get(key, ()):
+                    merged.put(merge(other, row) if side else merge(row, other))
+        merged.put(None)
+
+    run(
+        step(feed, ((0, row) for row in left), rows),
+        step(feed, ((1, row) for row in right), rows),
+        step(join),
+        step(consuming, count.count, merged),
+    )
+    return count.value

@@ -39,6 +39,20 @@ def nap(value: int) -> int:
     return value
 
 
+Row = tuple[int, int]
+"""A key and what belongs to it."""
+
+
+def key_of(row: Row) -> int:
+    """A key function."""
+    return row[0]
+
+
+def merge(left: Row, right: Row) -> Row:
+    """One row of two."""
+    return (left[0], left[1] + right[1])
+
+
 class Count:
     """Counts packets; used by one thread."""
 
@@ -54,3 +68,11 @@ def words(packets: int, different: int) -> list[str]:
     """`packets` words, each of `different` ones equally often."""
     names = [f"word-{number}" for number in range(different)]
     return [names[number % different] for number in range(packets)]
+
+
+class Adder:
+    """A service whose method does next to nothing."""
+
+    def process(self, value: int) -> int:
+        """One more."""
+        return value + 1

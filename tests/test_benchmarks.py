@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FIGURES = {
-    "throughput", "keyed", "broadcast", "hop", "prompt", "sleep", "memory", "end", "many", "snapshot", "sampler"
+    "throughput", "keyed", "broadcast", "hop", "prompt", "sleep", "memory", "end", "many", "snapshot", "sampler",
+    "call", "flight", "intercept", "turns"
 }  # fmt: skip
 
 
