@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from _thread import LockType
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
@@ -69,6 +68,19 @@ class CallWaiter(Waiter, Protocol):
         """Something has changed that no lane or bell of the job told."""
 
 
+class Reply(Protocol):
+    """What a caller holds who does not wait: it has the ending of its call at the moment when the call has it."""
+
+    def begin(self) -> None:
+        """Under the lock: the call is about to be executed."""
+
+    def close(self, value: Any, error: BaseException | None) -> None:
+        """Under the lock: the call has its ending."""
+
+    def tell(self) -> None:
+        """Behind `close`, outside the lock: run what waits for it, user code."""
+
+
 Stage = Literal["held back", "waiting", "running", "done"]
 
 
@@ -77,15 +89,18 @@ class Call:
 
     __slots__ = ("bell", "deadline_s", "error", "future", "made_s", "queue", "request", "stage", "value", "waiter")
 
-    def __init__(self, request: Request, queue: RequestQueue, made_s: float, timeout_s: float) -> None:
+    def __init__(
+        self, request: Request, queue: RequestQueue, made_s: float, timeout_s: float, *, waits: bool = True
+    ) -> None:
         self.request, self.queue = request, queue
         self.made_s, self.deadline_s = made_s, made_s + timeout_s
         self.stage: Stage = "held back"
         self.value: Any = None
         self.error: BaseException | None = None
-        self.future: Future[Any] | None = None
+        self.future: Reply | None = None
         self.waiter = here.waiter
-        self.bell = parked_lock()  # rung when it is done, and when it has found room
+        # Rung when it is done, and when it has found room; whoever has a future waits only while it is held back.
+        self.bell = parked_lock() if waits else None
 
     def is_done(self) -> bool:
         """Whether it has its ending."""
@@ -97,7 +112,8 @@ class Call:
 
     def wake(self) -> None:
         """Ring for the one who waits."""
-        ring(self.bell)
+        if self.bell is not None:
+            ring(self.bell)
         if self.waiter is not None:
             self.waiter.nudge()
 
@@ -105,10 +121,7 @@ class Call:
         """Behind its ending, outside the lock: tell whoever waits. A future's callbacks are user code."""
         future, self.future = self.future, None  # it refers to the call, and would be a cycle
         if future is not None:
-            if self.error is None:
-                future.set_result(self.value)
-            else:
-                future.set_exception(self.error)
+            future.tell()
         self.wake()
 
 
@@ -120,11 +133,12 @@ class Ledger:
     """All open calls of one job. `lock` guards them, the job's request queues, and everything in here."""
 
     def __init__(self, clock: Callable[[], float], nudge: Callable[[], None] = _nothing) -> None:
-        self.lock = threading.Lock()
-        self.futures = threading.Condition()  # guards the states of all futures; taken inside `lock`, never around it
+        # Of the kind that its holder may take again: who waits for several futures takes it for each of them.
+        self.lock = threading.RLock()
+        self.futures = threading.Condition(self.lock)  # what a Future wants; nobody waits on it
         self.clock = clock
         self.nudge = nudge  # called, outside the lock, when somebody who takes no turns has changed something
-        self.open: dict[int, Call] = {}
+        self.open: dict[Call, None] = {}  # in the order of their requests
         self.queues: list[RequestQueue] = []
         self.next_look_s = float("inf")  # when the deadlines are looked at next
         self.look_sooner: Callable[[], None] = _nothing
@@ -132,7 +146,7 @@ class Ledger:
 
     def enter(self, call: Call) -> None:
         """Under the lock: an open call, whose deadline is watched from now on."""
-        self.open[id(call)] = call
+        self.open[call] = None
         if call.deadline_s < self.next_look_s:
             self.next_look_s = call.deadline_s
             self.look_sooner()
@@ -150,7 +164,7 @@ class Ledger:
         awaited = [request.service]
         for service in awaited:  # grows while it is read
             if not queues[service].is_set_up:
-                made = [call.request for call in self.open.values() if call.request.callers[0] == service]
+                made = [call.request for call in self.open if call.request.callers[0] == service]
                 awaited += {each.service: None for each in made if each.service not in awaited}
         if root in awaited:
             raise ServiceLoop(
@@ -160,8 +174,10 @@ class Ledger:
 
     def close(self, call: Call, value: Any, error: BaseException | None) -> None:
         """Under the lock: give an open call its ending. `tell` follows outside the lock."""
-        del self.open[id(call)]
+        del self.open[call]
         call.value, call.error, call.stage = value, error, "done"
+        if call.future is not None:
+            call.future.close(value, error)
 
     def abandon(self, call: Call) -> None:
         """Its caller waits no more: a request that has not begun will not begin."""
@@ -174,8 +190,8 @@ class Ledger:
         with self.lock:
             if call.stage not in ("held back", "waiting"):
                 return False
+            call.future = None  # it was cancelled, and says so itself
             self._stop(call)
-            call.future = None
         self.nudge()
         return True
 
@@ -188,13 +204,13 @@ class Ledger:
         """End every call whose time is over, and say which; sets `next_look_s`."""
         with self.lock:
             now_s = self.clock()
-            over = [call for call in self.open.values() if call.deadline_s <= now_s and not call.queue.is_held(call)]
+            over = [call for call in self.open if call.deadline_s <= now_s and not call.queue.is_held(call)]
             for call in over:
                 began = call.stage == "running"
                 call.queue.withdraw(call)
                 self.close(call, None, _timed_out(call, began=began))
                 call.queue.counts.timeouts += 1
-            deadlines = [call.deadline_s for call in self.open.values() if not call.queue.is_held(call)]
+            deadlines = [call.deadline_s for call in self.open if not call.queue.is_held(call)]
             self.next_look_s = min(deadlines, default=float("inf"))
         return over
 
@@ -217,7 +233,7 @@ class Ledger:
         What is being executed comes to its end, and its reply is dropped.
         """
         with self.lock:
-            calls = [call for call in self.open.values() if call.queue in queues]
+            calls = [call for call in self.open if call.queue in queues]
             for queue in queues:
                 queue.refusing = True
             for call in calls:

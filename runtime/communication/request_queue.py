@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.communication.calls import Call, Ledger, stopped
-from runtime.communication.lane import StopSignal, ring
+from runtime.communication.lane import StopSignal, parked_lock, ring
 from runtime.communication.queue_descriptor import keep_queue, kept_queue, release_queue
 
 
@@ -69,6 +69,7 @@ class RequestQueue:
         self.ledger.enter(call)
         if self._held_back or len(self.waiting) >= self.capacity:
             self._held_back.append(call)
+            call.bell = call.bell or parked_lock()
         else:
             self._accept(call)
 
@@ -113,9 +114,10 @@ class RequestQueue:
         if not self.waiting or self._held_since_s is not None:
             return None
         call = self.waiting.popleft()
-        self._let_in()
+        if self._held_back:
+            self._let_in()
         if call.future is not None:
-            call.future.set_running_or_notify_cancel()  # only runs: who cancels it takes the call back first
+            call.future.begin()
         call.stage = "running"
         self.running += 1
         return call

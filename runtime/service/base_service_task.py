@@ -130,8 +130,11 @@ class BaseServiceTask:
                     gate.park(bell, queue.ready, "idle")
                     continue
             gate.enter(1)
-            with lock:
+            lock.acquire()  # not `with`, which takes twice as long; so below
+            try:
                 call = queue.take()
+            finally:
+                lock.release()
             if call is not None:
                 self._work(call, gate)
             elif queue.signal is not None:
@@ -144,12 +147,16 @@ class BaseServiceTask:
         value, error = self._answer(request, gate)
         here.callers = (self.name,)
         lost = isinstance(error, LostReply)
-        with queue.ledger.lock:
+        lock = queue.ledger.lock
+        lock.acquire()
+        try:
             if lost:
                 queue.lose()
                 in_time = False
             else:
                 in_time = queue.finish(call, value, error)
+        finally:
+            lock.release()
         if in_time:
             call.tell()
             if error is not None:

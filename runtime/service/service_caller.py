@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from runtime.communication.calls import Call, CallWaiter, Request, here
+from runtime.communication.calls import Call, Request, here
 from runtime.communication.lane import parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import Cancelled, ServiceLoop, ServiceStopped
@@ -23,25 +23,50 @@ Ask = tuple[str, tuple[Any, ...], Mapping[str, Any]]
 class CallFuture(Future[Any]):
     """The `concurrent.futures.Future` of a call. Waiting for its result gives way to a cancel, and to other turns.
 
-    All futures of a job share one condition: making one for each would cost more than the rest of a call. Nobody waits
-    on it; who waits for a result has a bell of his own.
+    All futures of a job share one condition, over the lock of its calls: making one for each would cost more than the
+    rest of a call, and so a call and its future have the same ending at the same moment. Nobody waits on it; who waits
+    for a result has a bell of his own.
     """
 
     def __init__(self, call: Call) -> None:
         # Instead of Future's own, which does the same but for the condition.
         self._condition = call.queue.ledger.futures
         self._call = call
-        self._state = "PENDING"
+        self._state = _PENDING
         self._result = self._exception = None
         self._waiters: list[Any] = []
         self._done_callbacks: list[Any] = []
+
+    # ── what happens to the call ──
+
+    def begin(self) -> None:
+        """Under the lock: the call is about to be executed. Who cancels takes it back first."""
+        self._state = _RUNNING
+
+    def close(self, value: Any, error: BaseException | None) -> None:
+        """Under the lock: the call has its ending."""
+        self._result, self._exception = value, error
+        self._state = _FINISHED  # behind the result: `result` reads the two without the lock
+        for waiter in self._waiters:
+            waiter.add_result(self) if error is None else waiter.add_exception(self)
+
+    def tell(self) -> None:
+        """Behind `close`, outside the lock: run the callbacks."""
+        if self._done_callbacks:
+            self._invoke_callbacks()
+
+    # ── what its holder does ──
 
     def result(self, timeout: float | None = None) -> Any:
         """What the service has returned. Raises what it has raised, `ServiceTimeout`, `ServiceStopped`.
 
         `TimeoutError` after `timeout` seconds: the call goes on, until its own time is over.
         """
-        self._wait(timeout)
+        if self._state != _FINISHED:
+            self._wait(timeout)
+        if self._state == _FINISHED and self._exception is None:
+            return self._result
+        _give_way(self._exception)
         try:
             return super().result(0)
         finally:
@@ -50,6 +75,7 @@ class CallFuture(Future[Any]):
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """What the service has raised, or None."""
         self._wait(timeout)
+        _give_way(self._exception)
         return super().exception(0)
 
     def cancel(self) -> bool:
@@ -75,28 +101,30 @@ class CallFuture(Future[Any]):
 
     def _wait(self, timeout: float | None) -> None:
         """Wait until it is done, on a task's thread through its gate."""
-        waiter = here.waiter
-        if not self._is_over():
-            bell = parked_lock()
+        if self._is_over():
+            return
+        waiter, bell = here.waiter, parked_lock()
 
-            def wake(_: Future[Any]) -> None:
-                ring(bell)
-                if waiter is not None:
-                    waiter.nudge()
-
-            self.add_done_callback(wake)
-            timeout_s = -1 if timeout is None else max(0.0, timeout)
+        def wake(_: Future[Any]) -> None:
+            ring(bell)
             if waiter is not None:
-                waiter.park(bell, self._is_over, "waiting", timeout_s)
-            else:
-                bell.acquire(True, timeout_s)
-        if self._exception is not None:
-            _give_way(self._exception, waiter)
+                waiter.nudge()
+
+        self.add_done_callback(wake)
+        timeout_s = -1 if timeout is None else max(0.0, timeout)
+        if waiter is not None:
+            waiter.park(bell, self._is_over, "waiting", timeout_s)
+        else:
+            bell.acquire(True, timeout_s)
 
 
+# The states of a Future, by the names that it gives them.
+_PENDING: Final = "PENDING"
+_RUNNING: Final = "RUNNING"
+_FINISHED: Final = "FINISHED"
 _INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
 _LOGGER: Final = logging.getLogger("concurrent.futures")  # where every Future tells it
-_DONE: Final = ("FINISHED", "CANCELLED", "CANCELLED_AND_NOTIFIED")
+_DONE: Final = (_FINISHED, "CANCELLED", "CANCELLED_AND_NOTIFIED")
 
 
 class ServiceManager:
@@ -112,7 +140,7 @@ class ServiceManager:
         _enter(call)
         _wait(call, call.is_done)
         if call.error is not None:
-            _give_way(call.error, call.waiter)
+            _give_way(call.error)
             try:
                 raise call.error
             finally:
@@ -121,14 +149,14 @@ class ServiceManager:
 
     def call_async(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Future[Any]:
         """Call, and return at once the future of the answer; wait only while the request queue is full."""
-        call = self._make(queue, ask, timeout_s)
+        call = self._make(queue, ask, timeout_s, waits=False)
         future = call.future = CallFuture(call)
         _enter(call)
-        if not call.is_accepted():
+        if call.stage == "held back":
             _wait(call, call.is_accepted)
         return future
 
-    def _make(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Call:
+    def _make(self, queue: RequestQueue, ask: Ask, timeout_s: float, *, waits: bool = True) -> Call:
         service, ledger = queue.service, queue.ledger
         callers = here.callers if here.job is ledger else (self._caller,)
         if service in callers:
@@ -136,37 +164,42 @@ class ServiceManager:
             raise ServiceLoop(f"{circle}: service {service!r} would wait for itself; answer without this call")
         method, args, kwargs = ask
         numbers = self._numbers.get(callers) or self._numbers.setdefault(callers, itertools.count())
-        request = Request(service, method, args, kwargs, callers, next(numbers))
-        return Call(request, queue, ledger.clock(), timeout_s)
+        # A NamedTuple's own constructor takes twice as long, for each call.
+        request = tuple.__new__(Request, (service, method, args, kwargs, callers, next(numbers)))
+        return Call(request, queue, ledger.clock(), timeout_s, waits=waits)
 
 
 def _enter(call: Call) -> None:
     """Put a call into its queue. Raises `ServiceStopped`, `Cancelled`."""
-    queue = call.queue
+    queue, ledger = call.queue, call.queue.ledger
+    ledger.lock.acquire()  # not `with`, which takes as long as the rest of this
     try:
-        with queue.ledger.lock:
-            queue.put(call)
+        queue.put(call)
     except ServiceStopped as refusal:
-        _give_way(refusal, call.waiter)
+        _give_way(refusal)
         raise
-    queue.ledger.nudge()  # also from a thread that takes turns: they may be those of another job
+    finally:
+        ledger.lock.release()
+    ledger.nudge()  # also from a thread that takes turns: they may be those of another job
 
 
-def _give_way(error: BaseException, waiter: CallWaiter | None) -> None:
+def _give_way(error: BaseException | None) -> None:
     """Raise `Cancelled` instead of what a cancelled task's calls end with: it is no error of its function."""
+    waiter = here.waiter
     if waiter is not None and waiter.cancelled and isinstance(error, ServiceStopped):
         raise Cancelled from None
 
 
 def _wait(call: Call, ready: Callable[[], bool]) -> None:
     """Wait for the bell of a call, on a task's thread through its gate. An interrupt gives the call up."""
-    waiter = call.waiter
+    waiter, bell = call.waiter, call.bell
+    assert bell is not None, "only a call that is held back is waited for beside its future"
     try:
         while not ready():
             if waiter is None:
-                call.bell.acquire(True, _INTERRUPTIBLE_S)
+                bell.acquire(True, _INTERRUPTIBLE_S)
             else:
-                waiter.park(call.bell, ready, "waiting")
+                waiter.park(bell, ready, "waiting")
     except BaseException:
         call.queue.ledger.abandon(call)
         raise
