@@ -11,6 +11,7 @@ from typing import Final
 from benchmarks.calls import call, flight, intercept
 from benchmarks.flow import broadcast, hop, keyed, throughput
 from benchmarks.harness import FULL, QUICK, FigureOf, measure
+from benchmarks.joins import join
 from benchmarks.machine import Neighbours
 from benchmarks.memory import memory
 from benchmarks.report import as_json, rows_of, table, write_json
@@ -34,6 +35,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "flight": flight,
     "intercept": intercept,
     "turns": turns,
+    "join": join,
 }
 ROUNDS: Final = 7
 JSON_PATH: Final = Path("build/benchmarks.json")  # git-ignored
