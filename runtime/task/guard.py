@@ -19,7 +19,7 @@ from runtime.communication.plan import Plan, Puts
 from runtime.communication.router import Router
 from runtime.context import Reporter, TaskContext
 from runtime.dead_letters import DeadLetter
-from runtime.errors import NO_PACKET, Cancelled
+from runtime.errors import NO_PACKET, Cancelled, error_text
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
 from runtime.operators.function import Context
@@ -278,7 +278,7 @@ class SourceGuard(Guard):
         try:
             while True:
                 try:
-                    return next(iterator)
+                    item = next(iterator)
                 except StopIteration:
                     feed.spent = True
                     break
@@ -287,6 +287,10 @@ class SourceGuard(Guard):
                     if self._must_pass(error, NO_PACKET):
                         raise
                     failure = error
+                else:
+                    if failure is not None:
+                        self._warn_of_gap(failure)
+                    return item
                 if attempt >= self._repeats or isinstance(iterator, Generator):
                     break
                 self._wait_for_repeat(attempt, NO_PACKET, feed.bell)
@@ -300,6 +304,14 @@ class SourceGuard(Guard):
             return _NOTHING
         finally:
             del failure  # its traceback holds this frame
+
+
+    def _warn_of_gap(self, failure: BaseException) -> None:
+        """A repeat has brought an item: the next attempt at the one that failed, or the one behind it."""
+        task = self._task
+        task.reporter.warned(
+            task.ctx.name, f"{error_text(failure)}; asked again, it went on: if it had moved on, an item is missing"
+        )
 
 
 def _nothing_more() -> None:
