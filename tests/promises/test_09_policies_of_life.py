@@ -129,7 +129,6 @@ ENDED_BY_ERROR: dict[str, Callable[[Iterator[int]], Iterable[int]]] = {
 }
 
 
-@every_error
 def test_an_iterator_that_went_on_behind_its_error_is_told_of(make_session: MakeSession) -> None:
     """It may have moved on before it raised, as `map` does: then the item is lost, and not silently."""
     session = make_session(on_error=runtime.Retry(2))
@@ -140,6 +139,7 @@ def test_an_iterator_that_went_on_behind_its_error_is_told_of(make_session: Make
     assert repr(warning).startswith("it: ValueError: invalid literal for int() with base 10: 'no'; asked again")
 
 
+@every_error
 @pytest.mark.parametrize("wrap", ENDED_BY_ERROR.values(), ids=ENDED_BY_ERROR)
 def test_a_generator_is_finished_by_its_error_and_what_it_would_have_made_is_not_lost_silently(
     make_session: MakeSession, error: BaseException, wrap: Callable[..., Any]
