@@ -333,8 +333,8 @@ MUTANTS: Final = (
     one(
         "policy: an ended generator swallows its error",
         GUARD,
-        "if failure is not None:",
-        "if failure is not None and not feed.spent:",
+        "if failure is not None:\n                if self._fails",
+        "if failure is not None and not feed.spent:\n                if self._fails",
         WRAPPED,
     ),
     one(
@@ -406,7 +406,7 @@ MUTANTS: Final = (
     one("late reply ends its call again", REQUESTS, 'in_time = call.stage != "done"', "in_time = True", LATE, TIES),
     one("timed-out request executed", LEDGER, WITHDRAW, WITHDRAW.partition("\n")[0], NOT_BEGUN, TIES),
     one("withdrawn request lets nobody in", REQUESTS, f"remove(call)\n            {ADMIT}", "remove(call)", ROOM),
-    one("held-back caller never let in", REQUESTS, f"popleft()\n        {ADMIT}", "popleft()", LET_IN),
+    one("held-back caller never let in", REQUESTS, f"if self._held_back:\n            {ADMIT}", "pass", LET_IN),
     one("deadline not looked at sooner", LEDGER, "            self.look_sooner()", "            pass", LATE),
     one("services end though one is busy", LEDGER, " and not any(queue.busy for queue in self.queues)", "", DRAIN),
     one("services end under a set-up", REQUESTS, "not self.is_set_up or self.running", "self.running", SET_UP, DRAIN),
