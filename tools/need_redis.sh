@@ -18,7 +18,7 @@ if [ ! -e "$policy" ]; then
     chmod 755 "$policy"
 fi
 echo "Installing redis-server, which the tests of examples/redis_queue.py need; no server is started"
-apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server
+apt-get -o Acquire::Retries=3 update -qq
+DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends redis-server
 # Nor at the next boot.
 if command -v systemctl >/dev/null; then systemctl disable --quiet redis-server.service || :; fi
