@@ -305,7 +305,6 @@ class SourceGuard(Guard):
         finally:
             del failure  # its traceback holds this frame
 
-
     def _warn_of_gap(self, failure: BaseException) -> None:
         """A repeat has brought an item: the next attempt at the one that failed, or the one behind it."""
         task = self._task
