@@ -253,6 +253,7 @@ def p50_us(calls: int, ctx: runtime.TaskContext) -> Sample:
 def in_turn(calls: int) -> Sample:
     """The kinds there and back, twice, so that what drifts, drifts for all; the middle of each kind's medians."""
     found: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    in_task(partial(p50_us, calls), untouched)  # the first one is slower, whatever it is; it would be the first kind's
     for kind in (*KINDS, *reversed(KINDS)) * 2:
         found[kind].append(in_task(partial(p50_us, calls), TOUCH[kind])[US])
     return {f"{US}, p50, {kind}": statistics.median(p50s) for kind, p50s in found.items()}

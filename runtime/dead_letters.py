@@ -9,6 +9,7 @@ from traceback import format_tb
 from typing import Any, Final, overload
 
 from runtime.errors import NO_PACKET, CommandRefused, TaskEnded, error_text, failure_text
+from runtime.preview import preview
 
 MAX_LETTERS: Final = 1_000
 _MAX_FRAMES: Final = 20  # of a traceback's text, the innermost
@@ -136,8 +137,12 @@ class DeadLetters(Sequence[DeadLetter]):
 
     def _find(self, letter: DeadLetter | int) -> DeadLetter:
         """The letter that is meant. Under the lock. Raises `CommandRefused`, `IndexError`."""
-        if not isinstance(letter, DeadLetter):
+        if type(letter) is int:
+            if not -len(self._letters) <= letter < len(self._letters):
+                raise IndexError(f"there is no letter {letter}: {len(self._letters)} are here")
             letter = tuple(self._letters.values())[letter]
+        elif not isinstance(letter, DeadLetter):
+            raise TypeError(f"{preview(letter)} is neither a letter nor the index of one")
         elif self._letters.get(letter.number) is not letter:
             raise CommandRefused(f"{letter!r} is not here: it was retried or discarded already, or is of another run")
         if letter.number in self._leaving:

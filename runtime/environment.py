@@ -44,7 +44,7 @@ class Environment:
         require_platform(platform)
         if type(name) is not str or not name.isprintable():
             raise GraphInvalid(f"{preview(name)} cannot be the name of a session; use printable text")
-        validate_operator(OperatorNode("default", "map", capacity=capacity, on_error=on_error))
+        validate_operator(OperatorNode("every operator", "map", capacity=capacity, on_error=on_error))
         if seed is not None and type(seed) is not int:
             raise GraphInvalid(f"seed is {preview(seed)}; it must be a whole number, or None for threads that run free")
         self.name, self.platform, self.capacity, self.on_error, self.seed = name, platform, capacity, on_error, seed

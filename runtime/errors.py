@@ -212,6 +212,6 @@ _MAX_MESSAGE = 500
 def _message(error: BaseException) -> str:
     """The arguments of an exception; its own `__str__` or `args` may be user code and are not called."""
     arguments = _ARGUMENTS.__get__(error)
-    if len(arguments) == 1 and type(arguments[0]) is str:
+    if len(arguments) == 1 and type(arguments[0]) is str and not isinstance(error, KeyError):
         return str(arguments[0][:_MAX_MESSAGE])
     return ", ".join(map(preview, arguments[:_MAX_MESSAGE]))[:_MAX_MESSAGE]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from runtime.errors import DataflowError
+from runtime.errors import DataflowError, GraphInvalid
 from runtime.facts import Snapshot
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ def prometheus(*sessions: Measured) -> CollectorRegistry:
     `sage_task_processed_total`, depths `sage_task_queue_depth`; labels are `session` (so names should differ) and
     `task` or `service`. Each run counts from 0. Needs `pip install "sage-nb[metrics]"`; raises `DataflowError` without.
     """
+    names = Counter(session.name for session in sessions if callable(getattr(session, "metrics", None)))
+    if names.total() != len(sessions) or any(count > 1 for count in names.values()):
+        raise GraphInvalid("prometheus() takes sessions, each with a name of its own, by which they are told apart")
     try:
         from prometheus_client import CollectorRegistry  # noqa: PLC0415  only for those who ask for it
     except ImportError as error:

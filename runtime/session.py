@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from runtime.calling import Service, Services
-from runtime.communication.calls import HAND_CALLER, stopped
+from runtime.communication.calls import HAND_CALLER
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment, Stream
-from runtime.errors import AlreadyStarted, InputOpen, NotStarted, QueueUnreachable
+from runtime.errors import AlreadyStarted, InputOpen, NotStarted, QueueUnreachable, ServiceStopped
 from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
@@ -324,7 +324,7 @@ class Session:
         try:
             return self._proxies.call_sync(service, (method, args, kwargs), timeout)
         except QueueUnreachable:
-            raise stopped(service) from None
+            raise ServiceStopped(f"service {service!r} has stopped with its job; start the session again") from None
 
     def _running_hand(self) -> Hand:
         hand = self._hand

@@ -23,8 +23,9 @@ from typing import Any, Final, Generic, Self, TypeVar
 from runtime.communication import queue_descriptor
 from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.request_queue import RequestQueue
-from runtime.errors import GraphInvalid, LostReply
+from runtime.errors import GraphInvalid, LostReply, error_text
 from runtime.facts import TaskFacts
+from runtime.preview import preview
 from runtime.service.invocation import Invocation
 from runtime.session import Session
 
@@ -243,7 +244,8 @@ class Finding:
     turns: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"Finding(seed {self.seed}: {type(self.error).__name__}; replay: {self.replay})"
+        text = error_text(self.error).partition("\n")[0]
+        return f"Finding(seed {self.seed}: {text}; replay: {self.replay})"
 
 
 def _run(session: Session) -> object:
@@ -263,14 +265,27 @@ def explore(
     `build(session)` writes the graph into a new session and returns what `check(session, built)` needs: mostly what
     `collect()` has returned. `seeds` is how many, from 0 on, or which. `run` is what is done with the session; a job
     that fails is a finding unless `run` takes its error. `settings` are the session's. What `build` itself raises
-    passes: it would do so under every seed. Functions must not wait for each other but through services.
+    passes: it would do so under every seed. Functions must not wait for each other but through services. A check that
+    returns False has failed, too. Raises `GraphInvalid` where nothing could be found: no seeds, no graph, no check.
     """
-    for seed in range(seeds) if isinstance(seeds, int) else seeds:
+    if not all(map(callable, (build, check, run))):
+        raise GraphInvalid("explore() needs two functions, build(session) and check(session, built)")
+    if type(seeds) is int:
+        seeds = range(seeds)
+    elif not isinstance(seeds, Iterable):
+        raise GraphInvalid(f"seeds is {preview(seeds)}; it is a whole number, how many, or the seeds themselves")
+    seeds = list(seeds)
+    if not seeds:
+        raise GraphInvalid("explore() was given no seeds, so nothing was run")
+    for seed in seeds:
         with Session(seed=seed, **settings) as session:
             built = build(session)
+            if not session.graph.operators:
+                raise GraphInvalid(f"{_name(build)} has written no graph into its session, so there is nothing to run")
             try:
                 run(session)
-                check(session, built)
+                if check(session, built) is False:
+                    raise AssertionError(f"{_name(check)} has returned False")
             except Exception as error:  # noqa: BLE001  whatever it is, it is what was looked for
                 turns = tuple(session.turns)
                 session.close()  # before the end of the block, which would wait for what still runs
@@ -303,8 +318,10 @@ class FaultInjector:
         self, seed: int = 0, *, delays: float = 0.0, delay_s: float = 0.01, errors: float = 0.0, lost: float = 0.0
     ) -> None:
         for what, probability in (("delays", delays), ("errors", errors), ("lost", lost)):
-            if not 0 <= probability <= 1:
+            if type(probability) not in (int, float) or not 0 <= probability <= 1:
                 raise GraphInvalid(f"{what} is {probability!r}; it is a probability, from 0 to 1")
+        if type(seed) is not int:
+            raise GraphInvalid(f"seed is {preview(seed)}; it must be a whole number")
         self.counts = {"delays": 0, "errors": 0, "lost": 0}
         self._counting = threading.Lock()  # guards counts
         self._seed, self._delay_s = seed, delay_s

@@ -39,7 +39,8 @@ def work(operator: Operator, values: list[Any]) -> list[Any]:
     operator.open(Context())
     for value in values:
         operator.receive_packet(value, sent.append)
-    sent += operator.finish()
+    for part in operator.parts_of_finish():
+        part.send(sent.append)
     operator.close()
     return sent
 

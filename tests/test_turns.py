@@ -388,3 +388,24 @@ def test_many_threads_from_outside_may_call_at_once() -> None:
             thread.join(PATIENCE_S)
         assert failures == []
         assert seeded.snapshot().services["echo"].results == 400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((lost_update, adds_up, 0), "no seeds"),
+        ((lost_update, adds_up, []), "no seeds"),
+        ((lost_update, adds_up, 1.5), "seeds is 1.5"),
+        ((lambda session: 3, adds_up, 1), "no graph"),
+        ((lost_update, None, 1), "two functions"),
+    ],
+)
+def test_a_search_that_could_find_nothing_is_refused(arguments: Any, text: str) -> None:
+    with pytest.raises(runtime.GraphInvalid, match=text):
+        explore(*arguments)
+
+
+def test_a_check_that_returns_false_has_failed() -> None:
+    finding = explore(lost_update, lambda session, built: False, 1)
+    assert finding is not None
+    assert "has returned False" in repr(finding)

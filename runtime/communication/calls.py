@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
-from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout
+from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout, error_text
 from runtime.facts import TaskState
 from runtime.graph.validation import OUTSIDE
 from runtime.preview import preview
@@ -197,7 +197,7 @@ class Ledger:
 
     def _stop(self, call: Call) -> None:
         call.queue.withdraw(call)
-        self.close(call, None, stopped(call.request.service))
+        self.close(call, None, stopped(call.queue))
         call.queue.counts.stopped += 1
 
     def expire(self) -> list[Call]:
@@ -243,9 +243,15 @@ class Ledger:
         self.nudge()
 
 
-def stopped(service: str) -> ServiceStopped:
+def stopped(queue: RequestQueue) -> ServiceStopped:
     """The ending of a call whose service does not serve any more."""
-    return ServiceStopped(f"service {service!r} has stopped with its job, or is stopping; start the session again")
+    if queue.failure is None:
+        return ServiceStopped(
+            f"service {queue.service!r} has stopped with its job, or is stopping; start the session again"
+        )
+    refusal = ServiceStopped(f"service {queue.service!r} has failed: {error_text(queue.failure)}")
+    refusal.__cause__ = queue.failure
+    return refusal
 
 
 def _timed_out(call: Call, *, began: bool) -> ServiceTimeout:

@@ -41,6 +41,7 @@ class RequestQueue:
         self.received = 0
         self.running = 0  # requests being executed, also those whose caller has gone
         self.refusing = False
+        self.failure: BaseException | None = None  # what has ended the service
         self.is_set_up = False
         self.signal: StopSignal | None = None
         self.waiting: deque[Call] = deque()
@@ -62,7 +63,7 @@ class RequestQueue:
     def put(self, call: Call) -> None:
         """Accept a call, or hold it back until there is room. Raises `ServiceStopped`, `ServiceLoop`."""
         if self.refusing:
-            raise stopped(self.service)
+            raise stopped(self)
         if not self.is_set_up:
             self.ledger.refuse_circle(call.request)
         self.received += 1

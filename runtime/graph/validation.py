@@ -68,6 +68,11 @@ def validate_service(service: ServiceNode) -> None:
             f"service {service.name!r} needs a class, or a function without arguments that makes its object, not "
             f"{preview(service.make)}; of an object that is there already: lambda: it"
         )
+    if not _takes(service.make, 0):
+        raise GraphInvalid(
+            f"what makes service {service.name!r} needs arguments, and none are given: "
+            f"{preview(service.make)}; use functools.partial or a lambda without arguments"
+        )
     refuse_async_methods(service.make, service.name)
 
 
@@ -85,7 +90,7 @@ def refuse_async_methods(service: Any, name: str) -> None:
 
 def refuse_interceptor(interceptor: Any) -> None:
     """Raise if `interceptor` cannot be called, or would make a coroutine."""
-    if not callable(interceptor):
+    if not callable(interceptor) or isinstance(interceptor, type) or not _takes(interceptor, 1):
         raise GraphInvalid(
             f"{preview(interceptor)} is no interceptor; give a function that takes an Invocation and returns the reply"
         )
@@ -95,6 +100,19 @@ def refuse_interceptor(interceptor: Any) -> None:
                 "an interceptor is an `async def`; it is called on a service's thread, which awaits nothing: make it a "
                 "plain `def`"
             )
+
+
+def _takes(function: Any, count: int) -> bool:
+    """Whether `function` can be called with so many arguments, as far as its signature says."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # written in C, without one
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _validate_name(name: Any, of: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final, Literal
 
 from runtime.operators.function import Context, Function, callable_of
-from runtime.operators.operator import Attention, Emit, Operator
+from runtime.operators.operator import Attention, Emit, Operator, Part
 
 How = Literal["inner", "left", "outer"]
 
@@ -177,10 +178,10 @@ class Join(Operator):
             if attention.look_up:
                 return
 
-    def finish(self) -> Iterable[Any]:
-        """The rows that have found no partner, where they are wanted, and what the function itself has left."""
+    def parts_of_finish(self) -> Iterable[Part]:
+        """Each row that has found no partner, where they are wanted; then what the function itself has left."""
         yield from self._lonely()
-        yield from super().finish()
+        yield from super().parts_of_finish()
 
     def remembered(self) -> Any:
         """The rows of each key: of the left input, of the right one."""
@@ -190,7 +191,7 @@ class Join(Operator):
             for key in dict.fromkeys((*lefts, *rights))
         }
 
-    def _lonely(self) -> Iterator[Any]:
+    def _lonely(self) -> Iterator[Part]:
         merge = self.call
         for number, wanted in enumerate(self._sends_lonely):
             if not wanted:
@@ -202,10 +203,15 @@ class Join(Operator):
                 if self._ctx is not None:
                     self._ctx.key = key
                 for row in _listed(rows):
-                    yield merge(None, row) if number else merge(row, None)
+                    make = partial(merge, None, row) if number else partial(merge, row, None)
+                    yield Part((number, (key, row)), row, partial(_send_made, make))
 
 
 _NONE: Final = object()
+
+
+def _send_made(make: Callable[[], Any], emit: Emit) -> None:
+    emit(make())
 
 
 def _listed(rows: Any) -> list[Any]:

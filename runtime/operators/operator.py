@@ -9,11 +9,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
+from runtime.errors import NO_PACKET
 from runtime.operators.function import Context, Function, SourceFunction, callable_of
 
 Emit = Callable[[Any], object]
+
+
+class Part(NamedTuple):
+    """Something to be sent at the end of the input: of which packet, as it came (`value`) and bare; what sends it."""
+
+    value: Any
+    packet: Any
+    send: Callable[[Emit], object]
 
 
 class Attention(Protocol):
@@ -67,6 +76,14 @@ class Operator(ABC):
     def finish(self) -> Iterable[Any]:
         """What is still to be sent when all inputs have ended well."""
         return (self.function.finish() or ()) if isinstance(self.function, Function) else ()
+
+    def parts_of_finish(self) -> Iterable[Part]:
+        """What is sent at the end of the input, in parts that may fail each by itself: all of `finish` is one."""
+        yield Part(NO_PACKET, NO_PACKET, self._send_finish)
+
+    def _send_finish(self, emit: Emit) -> None:
+        for result in self.finish():
+            emit(result)
 
     def close(self) -> None:
         """Let the user's function release what it has taken."""

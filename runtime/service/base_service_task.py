@@ -100,6 +100,7 @@ class BaseServiceTask:
             if error is None and not self._let_go(failure, self.gates[0]):
                 error = failure
         self.ending = ending if error is None else "failed"
+        self.queue.failure = error
         self.reporter.task_ended(TaskReport(self.name, self.ending, error))
         self.queue.ledger.refuse([self.queue])
 

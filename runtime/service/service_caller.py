@@ -80,21 +80,35 @@ class CallFuture(Future[Any]):
 
     def cancel(self) -> bool:
         """Take the request back, at once. False: it has begun, or has ended; then nothing changes."""
-        if not self._call.queue.ledger.take_back(self._call):
-            return self.cancelled()
-        super().cancel()
-        self.set_running_or_notify_cancel()  # for `concurrent.futures.wait`
+        ledger = self._call.queue.ledger
+        with ledger.lock:  # so that nobody sees the call ended and its future not
+            if not ledger.take_back(self._call):
+                return self._state in _CANCELLED
+            self._state = _CANCELLED[0]
+            self.set_running_or_notify_cancel()  # for `concurrent.futures.wait`
+        self._invoke_callbacks()
         return True
 
     def _invoke_callbacks(self) -> None:
         """As Future does, but nothing that a callback raises gets out: it runs on the thread of somebody else."""
         for callback in self._done_callbacks:
-            try:
-                callback(self)
-            except Cancelled:  # a callback has called a service, and the job is cancelled
-                pass
-            except BaseException:  # the border to user code: others still wait to be told
-                _LOGGER.exception("exception calling callback for %r", self)
+            self._call_back(callback)
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        """Call `fn` with this future when it is done, at once if it is; nothing that `fn` raises gets out."""
+        with self._condition:
+            if not self._is_over():
+                self._done_callbacks.append(fn)
+                return
+        self._call_back(fn)
+
+    def _call_back(self, callback: Callable[[Future[Any]], object]) -> None:
+        try:
+            callback(self)
+        except Cancelled:  # a callback has called a service, and the job is cancelled
+            pass
+        except BaseException:  # the border to user code: others still wait to be told
+            _LOGGER.exception("exception calling callback for %r", self)
 
     def _is_over(self) -> bool:
         return self._state in _DONE  # `done()` without its lock, for whoever holds another
@@ -124,7 +138,8 @@ _RUNNING: Final = "RUNNING"
 _FINISHED: Final = "FINISHED"
 _INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
 _LOGGER: Final = logging.getLogger("concurrent.futures")  # where every Future tells it
-_DONE: Final = (_FINISHED, "CANCELLED", "CANCELLED_AND_NOTIFIED")
+_CANCELLED: Final = ("CANCELLED", "CANCELLED_AND_NOTIFIED")
+_DONE: Final = (_FINISHED, *_CANCELLED)
 
 
 class ServiceManager:

@@ -190,8 +190,10 @@ class BaseTask:
         if ending not in ("completed", "stopped"):
             return "cancelled"
         self.gate.enter(1)
-        for result in self.operator.finish():
-            self._router.send(result)
+        for part in self.operator.parts_of_finish():
+            self._packet = part.packet
+            part.send(self._router.send)
+        self._packet = NO_PACKET
         return ending
 
     def _end(self, report: TaskReport) -> None:

@@ -23,7 +23,7 @@ from runtime.errors import NO_PACKET, Cancelled, error_text
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
 from runtime.operators.function import Context
-from runtime.operators.operator import Attention, Emit
+from runtime.operators.operator import Attention, Emit, Part
 from runtime.policy import Retry
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
@@ -80,18 +80,15 @@ class Guard(Operator):
         """Open the operator; an error of that is never retried."""
         self._carry_out(partial(self.inner.open, ctx), NO_PACKET)
 
-    def finish(self) -> Iterable[Any]:
-        """Send what the operator has left, all or nothing; nothing is left for the kernel to send."""
-        self._carry_out(self._make_the_last, NO_PACKET)
+    def parts_of_finish(self) -> Iterable[Part]:
+        """Send what the operator has left, each part all or nothing; nothing is left for the kernel to send."""
+        for part in self.inner.parts_of_finish():  # what makes the parts is no user code
+            self._carry_out(partial(part.send, self.hold_back), part.value)
         return ()
 
     def close(self) -> None:
         """Close the operator."""
         self._carry_out(self.inner.close, NO_PACKET)
-
-    def _make_the_last(self) -> None:
-        for result in self.inner.finish():
-            self.hold_back(result)
 
     def _carry_out(self, make: Callable[[], object], value: Any, repeats: int = 0, attempt: int = 0) -> None:
         """Send all that `make` makes, or nothing. Raises what user code raised, if the policy is to fail; Cancelled."""

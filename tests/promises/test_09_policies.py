@@ -371,3 +371,27 @@ def test_the_back_off_doubles_and_stays_a_time_that_can_be_waited_for() -> None:
     assert [retry.wait_s(repeat) for repeat in range(4)] == [0.5, 1.0, 2.0, 4.0]
     assert retry.wait_s(10**9) < math.inf
     assert runtime.Retry(1).wait_s(10**9) == 0
+
+
+@pytest.mark.parametrize("how", ["left", "outer"])
+def test_each_row_without_a_partner_fails_by_itself(make_session: MakeSession, how: Any) -> None:
+    def merge(left: int, right: int | None) -> int:
+        return left if left != 3 else 1 // 0
+
+    session = make_session(on_error="skip")
+    nobody: Any = session.source([]).key_by(abs)
+    rows: Any = session.source(range(5)).key_by(abs)
+    result = rows.join(nobody, merge, how=how, name="join").collect()
+    outcome = session.run(PATIENCE_S)
+    assert (sorted(result), outcome.skipped) == ([0, 1, 2, 4], 1)
+    (letter,) = session.dead_letters
+    assert (letter.packet, letter.key, letter.input) == (3, 3, 0)
+
+
+def test_a_row_without_a_partner_that_fails_the_job_is_named(make_session: MakeSession) -> None:
+    session = make_session()
+    nobody: Any = session.source([]).key_by(abs)
+    rows: Any = session.source([7]).key_by(abs)
+    rows.join(nobody, lambda left, right: right[0], how="left", name="join").collect()
+    with pytest.raises(runtime.TaskFailed, match="task 'join' failed on packet 7: TypeError"):
+        session.run(PATIENCE_S)

@@ -539,3 +539,24 @@ def test_a_service_can_be_cancelled_wherever_it_waits(session: runtime.Session) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         session.close()
+
+
+@pytest.mark.parametrize("make", [lambda needed: needed, type("Needs", (), {"__init__": lambda self, needed: None})])
+def test_what_makes_a_service_must_need_no_arguments(session: runtime.Session, make: Any) -> None:
+    with pytest.raises(runtime.GraphInvalid, match="what makes service 'it' needs arguments"):
+        session.service("it", make)
+
+
+def test_a_call_to_a_service_that_has_failed_says_why(session: runtime.Session) -> None:
+    class Broken:
+        def setup(self) -> None:
+            raise RuntimeError("no model")
+
+    session.service("it", Broken)
+    session.input("in").collect()
+    session.start()
+    with pytest.raises(runtime.TaskFailed, match="service 'it' failed: RuntimeError: no model"):
+        session.wait(PATIENCE_S)
+    with pytest.raises(runtime.ServiceStopped, match="service 'it' has failed: RuntimeError: no model") as refused:
+        session.call("it")
+    assert isinstance(refused.value.__cause__, RuntimeError)

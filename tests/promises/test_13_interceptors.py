@@ -295,3 +295,9 @@ def test_faults_are_counted_as_they_happen(session: runtime.Session) -> None:
         endings["lost"],
         endings["lost"],
     )
+
+
+@pytest.mark.parametrize("wrong", [FaultInjector, lambda: 1, lambda one, two: 1], ids=["class", "none", "two"])
+def test_what_cannot_take_an_invocation_is_refused(session: runtime.Session, wrong: Any) -> None:
+    with pytest.raises(runtime.GraphInvalid, match="is no interceptor"):
+        session.intercept(wrong)
