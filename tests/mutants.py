@@ -28,6 +28,8 @@ PATIENCE_S: Final = 2.0  # after which a round of a stress test counts as hung
 TIME_LIMIT_S: Final = 100.0  # for all tests of one bug
 SWITCH: Final = "__import__('time').sleep(0)"
 
+SCHEDULES = "test_schedules.py::test_every_schedule_of_every_graph_is_exact_in_order_and_bounded_and_ends_once[from-{}]"
+TURNS_END = "test_schedules.py::test_turns_end_with_the_job_whenever_it_is_closed"
 SHORT = "stress/test_lanes.py::test_short_runs_lose_double_reorder_and_overfill_nothing"
 STRATEGIES = "stress/test_lanes.py::test_every_strategy_is_exact_and_ordered_between_parallel_instances"
 SLEEPER = "stress/test_wake_up.py::test_a_consumer_that_keeps_falling_asleep_is_woken_by_a_filter_that_drops_most"
@@ -419,6 +421,16 @@ MUTANTS: Final = (
     # ── settle ──
     one("settle looks once only (and slowly)", GATE, LOOK_TWICE, SLOW_LOOK, SETTLE),
     one("(slow looks alone)", GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),
+    # ── schedules ──
+    one("schedules: retry doubles outputs", GUARD, CLEAR_AND_WAIT, "self._wait", SCHEDULES.format(200)),
+    one(
+        "schedules: timed-out request begun",
+        "communication/request_queue.py",
+        "self.waiting.remove(call)",
+        "pass",
+        SCHEDULES.format(0),
+    ),
+    one("schedules: turns behind the end", "task/turns.py", "if self._players:", "if True:", TURNS_END),
 )
 
 
