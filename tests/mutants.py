@@ -415,7 +415,7 @@ MUTANTS: Final = (
     one("refused call fails a cancelled task", CALLER, "raise Cancelled from None", "pass", CANCEL_CALLS),
     one("callers told before the failure (slowly)", SERVICE, REPORTS, f"{REFUSES}{SLOWLY}{REPORTS}", NAMED),
     one("(slowness alone, before the report)", SERVICE, REPORTS, f"{SLOWLY}{REPORTS}", NAMED, harmless=True),
-    one("a future is cancelled without its call", CALLER, "if not self._call.queue", "if self._call.queue", TAKEN_BACK),
+    one("a future is cancelled without its call", CALLER, "if not ledger.take_back", "if ledger.take_back", TAKEN_BACK),
     one("idle thread not rung", REQUESTS, "            ring(self._idle.pop())", "            pass", CALLS),
     one("calls numbered per caller", CALLER, OF_CHAIN, OF_CHAIN.replace("(callers", "(callers[-1:]"), FATE),
     # ── settle ──
