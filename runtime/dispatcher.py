@@ -37,7 +37,10 @@ class JobListener(Protocol):
 
 
 class Dispatcher:
-    """One run of one graph. `tasks` and `services` are the handles by name, in graph order."""
+    """One run of one graph. `tasks` and `services` are the handles by name, in graph order.
+
+    `is_failure_told`: somebody has heard by `wait` that it failed.
+    """
 
     def __init__(self, graph: ExecutionGraph, backend: Backend, listener: JobListener) -> None:
         self.graph, self.backend = graph, backend
@@ -53,6 +56,7 @@ class Dispatcher:
         self._running = {node.name for node in graph.nodes} | {node.name for node in graph.service_nodes}
         self._tasks_left = len(graph.nodes)
         self._cancelled = False
+        self.is_failure_told = False
         self._order: list[str] = []
         self._endings: set[Ending] = set()
         self._failure: TaskReport | None = None
@@ -89,7 +93,7 @@ class Dispatcher:
         except BaseException:  # no more threads, or an interrupt: half a graph would wait for the other half for ever
             self.cleanup(_GIVE_UP_S)
             raise
-        if not self._running:
+        if not self.graph.nodes and not self.graph.service_nodes:  # nobody will report the last end
             self._complete(())
 
     def stop(self) -> None:
@@ -129,6 +133,7 @@ class Dispatcher:
         self.backend.wait([handle for handle in self._handles() if handle.name not in outcome.abandoned], None)
         if (failure := self._failure) is not None and failure.error is not None:
             kind = "task" if failure.task in self.tasks else "service"
+            self.is_failure_told = True
             raise TaskFailed(failure.task, failure.packet, failure.error, outcome, kind) from failure.error
         return outcome
 
@@ -178,6 +183,11 @@ class Dispatcher:
         if self.outcome is not None:
             return self.outcome.state
         return "draining" if self._draining else "running"
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was cancelled, by hand or by a failure: nothing waits for input any more."""
+        return self._cancelled
 
     def snapshot(self) -> Snapshot:
         """Every task as it stands now."""

@@ -239,12 +239,15 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Wait for the end and close; with an exception, or an open input that nobody could end, cancel and close."""
+        """Wait for the end and close; with an exception, or an open input that nobody could end, cancel and close.
+
+        Raises `TaskFailed` if the job failed and no `wait()` has told so, however early that was.
+        """
         try:
             dispatcher = self._dispatcher
-            if kind is None and dispatcher is not None and dispatcher.outcome is None:
-                if self._hand is not None and (still_open := self._hand.open_inputs()):
-                    names = ", ".join(f"end({name!r})" for name in still_open)
+            if kind is None and dispatcher is not None and not dispatcher.is_failure_told:
+                if not dispatcher.is_cancelled and self._hand is not None and (open_ := self._hand.open_inputs()):
+                    names = ", ".join(f"end({name!r})" for name in open_)
                     raise InputOpen(
                         f"the block ended while an input was open, and nobody could end it; call {names} first"
                     )

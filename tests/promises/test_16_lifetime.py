@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -79,6 +80,31 @@ def test_a_with_block_whose_job_failed_raises_that(make_session: MakeSession) ->
     with leak_guard(), pytest.raises(runtime.TaskFailed, match="'map' failed on packet 0"), session:  # noqa: PT012
         session.source([0]).map(lambda value: 1 // value).collect()
         session.start()
+
+
+def test_a_with_block_raises_a_failure_that_was_there_before_its_end(make_session: MakeSession) -> None:
+    session = make_session()
+    with leak_guard(), pytest.raises(runtime.TaskFailed, match="'map' failed on packet 0"), session:  # noqa: PT012
+        session.input("open").union(session.source([0]).map(lambda value: 1 // value)).collect()
+        session.start()
+        while session.state == "running":
+            time.sleep(0.001)
+
+
+def test_a_with_block_says_a_failure_once(make_session: MakeSession) -> None:
+    with leak_guard(), make_session() as session:
+        session.source([0]).map(lambda value: 1 // value).collect()
+        with pytest.raises(runtime.TaskFailed):
+            session.run(PATIENCE_S)
+
+
+def test_a_with_block_that_was_cancelled_does_not_mind_an_open_input(make_session: MakeSession) -> None:
+    with leak_guard():
+        with make_session() as session:
+            session.input("open").collect()
+            session.start()
+            session.cancel()
+        assert session.state == "cancelled"
 
 
 def test_a_with_block_with_an_open_input_cancels_and_names_the_remedy(make_session: MakeSession) -> None:
