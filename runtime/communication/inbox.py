@@ -102,6 +102,13 @@ class Inbox:
                     break
         return batch, parts
 
+    def front(self) -> tuple[int, Any] | None:
+        """What `gather(1)` would return: the number of its lane, and the item."""
+        for lane in self._open:
+            if lane.items:
+                return self.lanes.index(lane), lane.items[0]
+        return None
+
     def ended_lane(self) -> Lane | None:
         """A lane of which nothing is left but its stop signal."""
         for lane in self._open:
