@@ -180,6 +180,10 @@ class Join(Operator):
         yield from self._lonely()
         yield from super().finish()
 
+    def remembered(self) -> Any:
+        """The rows of each key: of the left input, of the right one."""
+        return {key: (rows[:lefts], rows[lefts:]) for key, (lefts, *rows) in self._rows.items()}
+
     def _lonely(self) -> Iterator[Any]:
         merge, (left_too, right_too) = self.call, self._sends_lonely
         for key, (lefts, *rows) in self._rows.items():

@@ -13,11 +13,13 @@ from typing import Any, Final, Protocol
 from runtime.communication.calls import here
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.packet import Packet, Place
 from runtime.communication.router import Router, Send
 from runtime.context import Reporter, TaskContext
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded
 from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
+from runtime.task.control import TaskControl
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
 from runtime.task.guard import Guard, guarded
@@ -45,6 +47,7 @@ class BaseTask:
     """One running instance of an operator: a feed, an operator, a router, and a gate between two packets."""
 
     __slots__ = (
+        "_control",
         "_feed",
         "_inbox",
         "_packet",
@@ -77,6 +80,7 @@ class BaseTask:
         # Which producers have ended so far, and how, in the order in which their stop signals arrived.
         self.ended_producers: tuple[tuple[str, Ending], ...] = ()
         self.witness: Witness | None = None
+        self._control: TaskControl | None = None
         self._size = 1  # of the next batch
         self._packet: Any = NO_PACKET  # what process() was working on when it raised
         self._router = Router(ctx.wiring.outputs, self.gate)
@@ -265,9 +269,25 @@ class BaseTask:
             raise TaskEnded(f"{self.name!r} is a source and has no queue; inject into one of its consumers")
         return self._inbox
 
+    @property
+    def control(self) -> TaskControl:
+        """The hand's grip on it."""
+        if self._control is None:
+            self._control = TaskControl(self)
+        return self._control
+
+    def front(self) -> Packet | None:
+        """Its own thread: the packet that it would take next."""
+        return self._feed.front()
+
+    def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
+        """What `item` of a lane of its queue is."""
+        assert isinstance(self._feed, LaneFeed), "a source has no lanes"
+        return self._feed.packet(lane, item, place)
+
     def left_over(self) -> int:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
-        queued = len(self._inbox) if self._inbox is not None else 0
+        queued = len(self._inbox) + self._inbox.removed if self._inbox is not None else 0
         return queued + self._router.refused + self.broken_off
 
     @property

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import threading
 from _thread import LockType
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
 from runtime.communication.lane import parked_lock, ring
-from runtime.errors import Cancelled
+from runtime.errors import Cancelled, NotPaused
 from runtime.facts import TaskState
 from runtime.task.passing import Passing, Tap, Turn
 
@@ -216,6 +217,26 @@ class Gate:
     def reached(self) -> bool:
         """Whether no user code is at work: what the task does next, it does not do while the gate is closed."""
         return self.doing in _AT_REST
+
+    def has_come(self) -> bool:
+        """Whether what the task waits for is there, so that it is about to go on."""
+        return self._ready()
+
+    def wait_for(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
+        """Wait until `ready`, which is asked whenever a task of the job does something else."""
+        return self._watch.wait_for(ready, timeout_s)
+
+    @contextmanager
+    def at_rest(self, name: str) -> Iterator[None]:
+        """Keep the task at its closed gate, with nothing in work, while the block runs. Raises `NotPaused`."""
+        with self._hand:
+            if not self.closed:
+                raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
+            if self.turn is not None or self.doing not in ("paused", "idle", "ended"):
+                raise NotPaused(
+                    f"{name!r} is paused, but still at work on a packet ({self.doing}); let it finish first"
+                )
+            yield
 
     def grant(self) -> Turn:
         """Give a turn to the task at its closed gate; it is used by its next packet or stop signal."""

@@ -89,9 +89,7 @@ class Witness:
             self._before = None
 
 
-def packet_of(
-    item: Any, keyed: bool, lane: Lane, task: str, place: Place | None, number: int | None = None
-) -> Packet:
+def packet_of(item: Any, keyed: bool, lane: Lane, task: str, place: Place | None, number: int | None = None) -> Packet:
     """The packet that `item` of a lane is."""
     key, payload = item if keyed else (None, item)
     return Packet(payload, key, lane.input if number is None else number, keyed, task, lane.producer, place)
