@@ -1,5 +1,5 @@
 # Start with `make lab` or `make test`. Both make .venv from pyproject.toml first; that is the only place they install
-# into (and Debian's pythonX.Y-venv, where it is missing and you are root).
+# into (and Debian's pythonX.Y-venv and, for the tests, redis-server, where they are missing and you are root).
 #   PYTHON=python3.12  the interpreter for a new .venv; without it the first that is new enough
 #   LAB_ARGS=...       more options for JupyterLab, such as --no-browser on a server
 
@@ -18,6 +18,7 @@ lab: $(READY)  ## open JupyterLab on the first notebook
 		$$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(LAB_ARGS)
 
 test: check  ## everything: the checks, all tests, all notebooks
+	@sh tools/need_redis.sh
 	$(BIN)/python -m pytest
 
 check: $(READY)  ## style, types, layers, public names; before every commit

@@ -27,7 +27,10 @@
     ├── QueueFull                  the lane of the hand has no room
     ├── QueueUnreachable           the queue lives in another process, or has been released
     ├── UnstableKey                a key without a digest that is the same in every process (also a TypeError)
+    ├── TaskLost                   what a task ran in has died: its process, on platforms that have them
     └── TaskFailed                 user code raised; the original is the `__cause__`
+
+Each of them can be pickled, with all that it says, and is the same in another process.
 
 `Cancelled` stands apart: it is a BaseException, so that user code does not swallow it by accident.
 """
@@ -44,6 +47,20 @@ from runtime.preview import preview, type_name
 
 class DataflowError(Exception):
     """The root of what the runtime raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By what it says and from what it was raised, whatever its class is made from."""
+        return _raised_elsewhere, (type(self), self.args, self.__dict__, self.__cause__)
+
+
+def _raised_elsewhere(
+    kind: type[DataflowError], arguments: tuple[Any, ...], attributes: dict[str, Any], cause: BaseException | None
+) -> DataflowError:
+    """An error as it was in another process, without its traceback."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(attributes)
+    error.__cause__ = cause
+    return error
 
 
 class GraphInvalid(DataflowError, ValueError):
@@ -159,6 +176,10 @@ class QueueUnreachable(DataflowError):
 
 class UnstableKey(DataflowError, TypeError):
     """A key has no digest that is the same in every process and every run."""
+
+
+class TaskLost(DataflowError):
+    """What a task ran in has died before the task had ended; what it held is lost, and the job cannot go on."""
 
 
 class TaskFailed(DataflowError):

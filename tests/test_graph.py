@@ -10,7 +10,7 @@ import pytest
 
 import runtime
 from runtime.communication.inbox import LaneSpec, shares
-from runtime.communication.queue_descriptor import LocalQueueDescriptor
+from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
 from runtime.factory import create_backend, register_backend
 from runtime.factory.local_backend import LocalBackend
 from runtime.testing import PATIENCE_S
@@ -142,7 +142,7 @@ class Counting(LocalBackend):
 
     made = 0
 
-    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
+    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> QueueDescriptor:
         Counting.made += 1
         return super().queue(task, capacity, lanes)
 

@@ -83,6 +83,10 @@ class Inbox:
     def __len__(self) -> int:
         return sum([len(lane.items) for lane in self.lanes])
 
+    def unworked(self) -> int:
+        """After the end of all who use it: how many packets that were sent here are left; some may be on their way."""
+        return len(self)
+
     # ── the reader ──
 
     def gather(self, count: int) -> tuple[list[Any], list[tuple[Lane, int]]]:

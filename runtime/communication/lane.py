@@ -21,13 +21,10 @@ from __future__ import annotations
 from _thread import LockType, allocate_lock
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from runtime.errors import Cancelled
 from runtime.facts import Ending, TaskState
-
-if TYPE_CHECKING:
-    from runtime.communication.inbox import Inbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +43,28 @@ class Waiter(Protocol):
 
     def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState) -> None:
         """Wait until somebody rings `lock`; `ready` says whether there is a reason to. Raises Cancelled."""
+
+
+class Reader(Protocol):
+    """All that a writer sees of the other end of its lane: an inbox, or what carries packets to one elsewhere."""
+
+    @property
+    def gate(self) -> Waiter:
+        """Where a writer who is held back asks for attention, by `look_up`."""
+
+    @property
+    def asleep(self) -> bool:
+        """Whether `wake` has to be called behind the next append."""
+
+    @property
+    def hand_waits(self) -> int:
+        """How many threads wait for room for the hand."""
+
+    def wake(self) -> None:
+        """Hear that something has been appended, or the signal set. Called by the writer."""
+
+    def notify_hand(self) -> None:
+        """Hear that a claim has been given back. Called by the writer."""
 
 
 class NoWaiter:
@@ -94,7 +113,7 @@ class Lane:
         "writer",
     )
 
-    def __init__(self, inbox: Inbox, producer: str, capacity: int, input_index: int = 0) -> None:
+    def __init__(self, inbox: Reader, producer: str, capacity: int, input_index: int = 0) -> None:
         self.inbox, self.producer, self.capacity, self.input = inbox, producer, capacity, input_index
         self.items: list[Any] = []
         self.signal: StopSignal | None = None

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, inject_everywhere
 from runtime.communication.lane import StopSignal
-from runtime.communication.queue_descriptor import LocalQueueDescriptor
+from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
 from runtime.communication.request_queue import LocalRequestQueueDescriptor
 from runtime.context import ServiceContext, TaskContext
 from runtime.factory.backend import Handle, TaskHandle
@@ -57,8 +57,8 @@ class LocalBackend:
         """Who had the turns so far."""
         return [] if self._turns is None else list(self._turns.trace)
 
-    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
-        """Make a queue in memory."""
+    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> QueueDescriptor:
+        """Make a queue in memory; another platform of threads may have others."""
         descriptor = LocalQueueDescriptor.make(task, capacity, lanes)
         self._queues.append(descriptor)
         return descriptor
@@ -69,7 +69,7 @@ class LocalBackend:
         self._queues.append(descriptor)
         return descriptor
 
-    def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> LocalTask:
+    def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task with a thread of its own."""
         return LocalTask(ctx, operator, reporter, self._gate(ctx.name))
 

@@ -1,0 +1,1 @@
+"""Extensions written from outside, as a user would: another platform, another queue. `runtime` needs neither."""
