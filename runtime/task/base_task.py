@@ -289,7 +289,6 @@ class BaseTask:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
         queued = self._inbox.unworked() + self._inbox.removed if self._inbox is not None else 0
         return queued + self._router.refused + self.broken_off
-        return queued + self._router.refused + self.broken_off
 
     @property
     def injected(self) -> int:
