@@ -26,7 +26,7 @@ class Service:
     def __getattr__(self, method: str) -> Callable[..., Any]:
         """What calls `method`. Whether there is such a method, the service itself says when it is called."""
         if method.startswith("_"):  # what Python and notebooks ask every object for
-            raise AttributeError(f"{method!r} of service {self._name!r} is private")
+            raise AttributeError(f"{method!r} is private, and no method of a service")
         return partial(self._ask, method)
 
     def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:

@@ -21,6 +21,7 @@ from runtime.errors import AlreadyStarted, InputOpen, NotStarted, QueueUnreachab
 from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
+from runtime.graph.validation import refuse_interceptor
 from runtime.hand import Hand
 from runtime.job_manager import JobManager
 from runtime.metrics import Metrics, metrics_of
@@ -73,7 +74,7 @@ class Session:
         self._dispatcher: Dispatcher | None = None
         self._hand: Hand | None = None
         self._proxies: ProxyManager | None = None
-        self._interceptors: tuple[Interceptor, ...] = ()
+        self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
         if name is not None and _in_kernel():
             with _named_lock:
@@ -144,7 +145,7 @@ class Session:
             self._manager.job_starts()
             self._hand = Hand(graph, backend, dispatcher.tasks)
             self._proxies = ProxyManager(HAND_CALLER, service_queues(graph))
-            dispatcher.intercept(self._interceptors)
+            dispatcher.intercept(tuple(self._interceptors.values()))
             self._dispatcher, self._ended_new = dispatcher, None
             dispatcher.start()
 
@@ -291,21 +292,25 @@ class Session:
         """Let every request of every service go through `interceptor`, on the service's thread. Returns what ends it.
 
         `interceptor(invocation)` returns the reply, mostly that of `invocation.proceed()`; it may look, measure, change
-        arguments and reply, raise, or wait. The first one is the outermost. May be called at any time.
+        arguments and reply, raise, or wait. The first one is the outermost. May be called at any time. Raises
+        `GraphInvalid` for what cannot be called so.
         """
+        refuse_interceptor(interceptor)
+        this = object()
         with self._lock:
-            self._set_interceptors((*self._interceptors, interceptor))
+            self._interceptors[this] = interceptor
+            self._intercept()
 
         def remove() -> None:
             with self._lock:
-                self._set_interceptors(tuple(each for each in self._interceptors if each is not interceptor))
+                self._interceptors.pop(this, None)
+                self._intercept()
 
         return remove
 
-    def _set_interceptors(self, interceptors: tuple[Interceptor, ...]) -> None:
-        self._interceptors = interceptors
+    def _intercept(self) -> None:
         if self._dispatcher is not None:
-            self._dispatcher.intercept(interceptors)
+            self._dispatcher.intercept(tuple(self._interceptors.values()))
 
     def _call(
         self, service: str, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], timeout: float | None = None

@@ -240,12 +240,16 @@ class Finding:
         return f"Finding(seed {self.seed}: {type(self.error).__name__}; replay: {self.replay})"
 
 
+def _run(session: Session) -> object:
+    return session.run(PATIENCE_S)
+
+
 def explore(
     build: Callable[[Session], Built],
     check: Callable[[Session, Built], object],
     seeds: int | Iterable[int] = 1000,
     *,
-    run: Callable[[Session], object] = lambda session: session.run(PATIENCE_S),
+    run: Callable[[Session], object] = _run,
     **settings: Any,
 ) -> Finding | None:
     """Run a graph under many seeds; return the first under which `run` or `check` raises, or None.
@@ -263,8 +267,11 @@ def explore(
                 check(session, built)
             except Exception as error:  # noqa: BLE001  whatever it is, it is what was looked for
                 turns = tuple(session.turns)
-                session.cancel()
-                return Finding(seed, error, f"explore({_name(build)}, {_name(check)}, seeds=[{seed}])", turns)
+                session.close()  # before the end of the block, which would wait for what still runs
+                given = [f"seeds=[{seed}]", *([] if run is _run else [f"run={_name(run)}"])]
+                given += [f"{name}={value!r}" for name, value in settings.items()]
+                replay = f"explore({_name(build)}, {_name(check)}, {', '.join(given)})"
+                return Finding(seed, error, replay, turns)
     return None
 
 

@@ -15,20 +15,22 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
-from runtime.errors import ServiceStopped, ServiceTimeout
+from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout
 from runtime.facts import TaskState
+from runtime.graph.validation import OUTSIDE
 
 if TYPE_CHECKING:
     from runtime.communication.request_queue import RequestQueue
 
-HAND_CALLER = "hand"
-"""The caller name of what is called from outside the job."""
+HAND_CALLER = OUTSIDE
+"""The caller name of what is called from outside the job. No service may have it."""
 
 
 class Request(NamedTuple):
     """What a service is asked, by value. `callers` are those who wait for the answer, the first one outermost.
 
-    `number` counts the calls that this caller has made, so the same call has the same number in every run.
+    `number` counts the calls that this chain of callers has made, so the same call has the same number in every run,
+    even of a service that calls in the name of several tasks.
     """
 
     service: str
@@ -94,8 +96,8 @@ class Call:
 
     def tell(self) -> None:
         """Behind its ending, outside the lock: tell whoever waits. A future's callbacks are user code."""
-        future = self.future
-        if future is not None and not future.cancelled():
+        future, self.future = self.future, None  # it refers to the call, and would be a cycle
+        if future is not None:
             if self.error is None:
                 future.set_result(self.value)
             else:
@@ -128,6 +130,27 @@ class Ledger:
             self.next_look_s = call.deadline_s
             self.look_sooner()
 
+    def refuse_circle(self, request: Request) -> None:
+        """Under the lock: raise `ServiceLoop` if its service cannot be set up before `request` is answered.
+
+        Time stands still for calls to a service that is not set up, so set-ups that wait for each other would do so for
+        ever. What a set-up calls, or what is called for it, has the service as its outermost caller.
+        """
+        root = request.callers[0]
+        queues = {queue.service: queue for queue in self.queues}
+        if root not in queues or queues[root].is_set_up:
+            return
+        awaited = [request.service]
+        for service in awaited:  # grows while it is read
+            if not queues[service].is_set_up:
+                made = [call.request for call in self.open.values() if call.request.callers[0] == service]
+                awaited += {each.service: None for each in made if each.service not in awaited}
+        if root in awaited:
+            raise ServiceLoop(
+                f"{request.callers[-1]!r} calls {request.service!r} for the set-up of {root!r}, for which that of "
+                f"{request.service!r} waits; call it later, from a method"
+            )
+
     def close(self, call: Call, value: Any, error: BaseException | None) -> None:
         """Under the lock: give an open call its ending. `tell` follows outside the lock."""
         del self.open[id(call)]
@@ -137,9 +160,22 @@ class Ledger:
         """Its caller waits no more: a request that has not begun will not begin."""
         with self.lock:
             if call.stage != "done":
-                call.queue.withdraw(call)
-                self.close(call, None, stopped(call.request.service))
-                call.queue.counts.stopped += 1
+                self._stop(call)
+
+    def take_back(self, call: Call) -> bool:
+        """End a call that has not begun, as `abandon` does. False: it has, or has ended."""
+        with self.lock:
+            if call.stage not in ("held back", "waiting"):
+                return False
+            self._stop(call)
+            call.future = None
+        self.nudge()
+        return True
+
+    def _stop(self, call: Call) -> None:
+        call.queue.withdraw(call)
+        self.close(call, None, stopped(call.request.service))
+        call.queue.counts.stopped += 1
 
     def expire(self) -> list[Call]:
         """End every call whose time is over, and say which; sets `next_look_s`."""
@@ -178,9 +214,7 @@ class Ledger:
             for queue in queues:
                 queue.refusing = True
             for call in calls:
-                call.queue.withdraw(call)
-                self.close(call, None, stopped(call.request.service))
-                call.queue.counts.stopped += 1
+                self._stop(call)
         for call in calls:
             call.tell()
         self.nudge()

@@ -41,6 +41,7 @@ class RequestQueue:
         self.received = 0
         self.running = 0  # requests being executed, also those whose caller has gone
         self.refusing = False
+        self.is_set_up = False
         self.signal: StopSignal | None = None
         self.waiting: deque[Call] = deque()
         self._held_back: deque[Call] = deque()
@@ -53,15 +54,17 @@ class RequestQueue:
 
     @property
     def busy(self) -> bool:
-        """Whether anything is to be done here, or being done."""
-        return bool(self.running or self.waiting or self._held_back)
+        """Whether anything is to be done here, or being done; a set-up may call other services, too."""
+        return bool(not self.is_set_up or self.running or self.waiting or self._held_back)
 
     # ── callers ──
 
     def put(self, call: Call) -> None:
-        """Accept a call, or hold it back until there is room. Raises `ServiceStopped`."""
+        """Accept a call, or hold it back until there is room. Raises `ServiceStopped`, `ServiceLoop`."""
         if self.refusing:
             raise stopped(self.service)
+        if not self.is_set_up:
+            self.ledger.refuse_circle(call.request)
         self.received += 1
         self.ledger.enter(call)
         if self._held_back or len(self.waiting) >= self.capacity:
@@ -106,19 +109,16 @@ class RequestQueue:
         return True
 
     def take(self) -> Call | None:
-        """Begin the first request that somebody still wants, or say that there is none."""
-        while self.waiting and self._held_since_s is None:
-            call = self.waiting.popleft()
-            self._let_in()
-            if call.future is not None and not call.future.set_running_or_notify_cancel():
-                self.ledger.close(call, None, None)
-                self.counts.stopped += 1
-                self.ledger.end_if_idle()
-                continue
-            call.stage = "running"
-            self.running += 1
-            return call
-        return None
+        """Begin the first request, or say that there is none."""
+        if not self.waiting or self._held_since_s is not None:
+            return None
+        call = self.waiting.popleft()
+        self._let_in()
+        if call.future is not None:
+            call.future.set_running_or_notify_cancel()  # only runs: who cancels it takes the call back first
+        call.stage = "running"
+        self.running += 1
+        return call
 
     def finish(self, call: Call, value: object, error: BaseException | None) -> bool:
         """A request has been executed. False: its call had ended before."""
@@ -143,13 +143,19 @@ class RequestQueue:
 
     # ── held: not set up yet, or paused by hand ──
 
+    def begin(self) -> None:
+        """The service has been set up: serve."""
+        self.is_set_up = True
+        self.release()
+        self.ledger.end_if_idle()
+
     def hold(self) -> None:
         """Let nothing begin; the time of calls that have not begun stands still."""
         if self._held_since_s is None:
             self._held_since_s = self.ledger.clock()
 
     def release(self) -> None:
-        """Serve again, or for the first time."""
+        """Serve again."""
         if (since_s := self._held_since_s) is None:
             return
         now_s, self._held_since_s = self.ledger.clock(), None

@@ -115,7 +115,7 @@ class LocalBackend:
         """Wait until all threads wait at one moment."""
         gates: list[Gate] = []
         for handle in handles:
-            gates += handle.gates if isinstance(handle, LocalServiceTask) else [cast(LocalTask, handle).gate]
+            gates += _gates(handle)
         return self._watch.wait_still(gates, timeout_s)
 
     def wait(self, handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
@@ -123,8 +123,9 @@ class LocalBackend:
         handles = list(handles)
         stuck = _join(handles, timeout_s)
         if stuck and self._turns is not None:  # one is stuck in user code with the turn, the others wait for it
-            self._turns.free()
-            stuck = _join(handles, _SOON_S)
+            holder = self._turns.free()
+            _join([handle for handle in handles if holder not in _gates(handle)], _SOON_S)
+            stuck = _join(handles, 0)
         return stuck
 
     def close(self) -> None:
@@ -137,6 +138,10 @@ class LocalBackend:
 
     def _gate(self, name: str) -> Gate:
         return Gate(self._watch) if self._turns is None else self._turns.gate(self._watch, name)
+
+
+def _gates(handle: Handle) -> Sequence[Gate]:
+    return handle.gates if isinstance(handle, LocalServiceTask) else [cast(LocalTask, handle).gate]
 
 
 def _join(handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from runtime.preview import preview
 
 END_KINDS = frozenset({"sink", "collect"})
 START_KINDS = frozenset({"source", "input"})
+OUTSIDE = "hand"  # among the callers of a service, who is no task and no service
 _LONELY = {"take": "it counts to n once", "collect": "the list is one", "input": "there is one hand"}
 
 
@@ -59,6 +60,8 @@ def validate_operator(operator: OperatorNode) -> None:
 def validate_service(service: ServiceNode) -> None:
     """Raise if the service's own numbers or methods cannot work."""
     _validate_name(service.name, "a service")
+    if service.name == OUTSIDE:
+        raise GraphInvalid(f"a service cannot be called {OUTSIDE!r}: that is who calls from outside; name it otherwise")
     _validate_numbers(service.name, concurrency=service.concurrency, capacity=service.capacity)
     if not callable(service.make):
         raise GraphInvalid(
@@ -78,6 +81,20 @@ def refuse_async_methods(service: Any, name: str) -> None:
                     f"method {method!r} of service {name!r} is an `async def`; services answer on threads and await "
                     "nothing: make it a plain `def`, and use concurrency= for waiting side by side"
                 )
+
+
+def refuse_interceptor(interceptor: Any) -> None:
+    """Raise if `interceptor` cannot be called, or would make a coroutine."""
+    if not callable(interceptor):
+        raise GraphInvalid(
+            f"{preview(interceptor)} is no interceptor; give a function that takes an Invocation and returns the reply"
+        )
+    for candidate in (interceptor, getattr(interceptor, "__call__", None)):  # noqa: B004  which one, not whether
+        if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
+            raise AsyncFunction(
+                "an interceptor is an `async def`; it is called on a service's thread, which awaits nothing: make it a "
+                "plain `def`"
+            )
 
 
 def _validate_name(name: Any, of: str) -> None:

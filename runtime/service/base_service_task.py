@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from runtime.communication.calls import Call, here
+from runtime.communication.calls import Call, Request, here
 from runtime.communication.lane import parked_lock
 from runtime.communication.request_queue import RequestQueue
 from runtime.context import Reporter, ServiceContext
-from runtime.errors import Cancelled, LostReply, ServiceFailed, failure_text
+from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, failure_text
 from runtime.facts import Ending, ServiceFacts, TaskState
+from runtime.graph.validation import refuse_async_methods
 from runtime.service.invocation import Interceptor, Invocation, Methods
 from runtime.task.gate import Gate
 from runtime.task.report import TaskReport
@@ -66,9 +67,8 @@ class BaseServiceTask:
             if self.queue.signal is not None:
                 ending = self.queue.signal.how
         except BaseException as failure:  # noqa: BLE001  the border to user code: SystemExit too must be heard
-            if not (isinstance(failure, Cancelled) and gate.cancelled):
+            if not self._let_go(failure, gate):
                 ending, error = "failed", failure
-            self.queue.ledger.refuse([self.queue])
             self.cancel()
         with self.queue.ledger.lock:
             self._serving -= 1
@@ -79,21 +79,37 @@ class BaseServiceTask:
             self._end(ending)
         gate.say("ended")
 
+    def _let_go(self, failure: BaseException, gate: Gate) -> bool:
+        """Whether this is the end that a cancel asked for; in `setup`, also of a call that the cancel refused."""
+        if isinstance(failure, ServiceStopped):
+            return self.queue.refusing and not self.queue.is_set_up
+        return isinstance(failure, Cancelled) and gate.cancelled
+
     def _end(self, ending: Ending) -> None:
-        """The last phase: close the object, and report, once."""
+        """The last phase: close the object, and report, once.
+
+        Calls that are left, also those whose reply was lost, are refused behind the report: else a caller could report
+        before it what is its consequence.
+        """
         error = self._failure
         try:
             close = getattr(self._instance, "close", None)
             if callable(close):
                 close()
         except BaseException as failure:  # noqa: BLE001  the border to user code
-            error = failure if error is None else error
+            if error is None and not self._let_go(failure, self.gates[0]):
+                error = failure
         self.ending = ending if error is None else "failed"
         self.reporter.task_ended(TaskReport(self.name, self.ending, error))
+        self.queue.ledger.refuse([self.queue])
 
     def _set_up(self) -> None:
         instance = self._instance = self._make()
-        if getattr(instance, "ctx", None) is None:
+        refuse_async_methods(instance, self.name)
+        before = getattr(instance, "ctx", None)
+        if before is None or isinstance(
+            before, ServiceContext
+        ):  # of an earlier run, if `make` returns one object again
             with suppress(AttributeError):  # slots, or a property: it does without
                 instance.ctx = self.ctx
         set_up = getattr(instance, "setup", None)
@@ -101,7 +117,7 @@ class BaseServiceTask:
             set_up()
         self._methods = Methods(self.name, instance)
         with self.queue.ledger.lock:
-            self.queue.release()
+            self.queue.begin()
 
     def _loop(self, gate: Gate) -> None:
         queue, lock, bell = self.queue, self.queue.ledger.lock, parked_lock()
@@ -125,20 +141,9 @@ class BaseServiceTask:
         """Execute one request, and give its call the ending."""
         request, queue = call.request, self.queue
         here.callers = (*request.callers, self.name)
-        value: Any = None
-        error: BaseException | None = None
-        lost = False
-        try:
-            value = self._execute(call, gate)
-        except LostReply:
-            lost = True
-        except BaseException as failure:  # noqa: BLE001  the border to user code: the caller hears it
-            error = failure
+        value, error = self._answer(request, gate)
         here.callers = (self.name,)
-        gone = isinstance(error, Cancelled) and gate.cancelled
-        if error is not None and not isinstance(error, Exception):
-            original, error = error, ServiceFailed(f"service {self.name!r} {failure_text(request.args, error)}")
-            error.__cause__ = original
+        lost = isinstance(error, LostReply)
         with queue.ledger.lock:
             if lost:
                 queue.lose()
@@ -151,11 +156,21 @@ class BaseServiceTask:
                 self.reporter.call_failed(self.name, f"{request.method} {failure_text(request.args, error)}")
         elif not lost:
             self.reporter.late_reply(self.name, f"{request.method} answered {request.callers[-1]} too late")
-        if gone:
-            raise Cancelled
+        del call, error  # the traceback's frames lead back to this one, and with the error it would be a cycle
 
-    def _execute(self, call: Call, gate: Gate) -> Any:
-        methods, request = self._methods, call.request
+    def _answer(self, request: Request, gate: Gate) -> tuple[Any, BaseException | None]:
+        """The value, or the error as the caller hears it."""
+        try:
+            return self._execute(request, gate), None
+        except Exception as failure:  # noqa: BLE001  the border to user code: the caller hears it
+            return None, failure
+        except BaseException as failure:  # noqa: BLE001  likewise; but it must not end its caller
+            failed = ServiceFailed(f"service {self.name!r} {failure_text(request.args, failure)}")
+            failed.__cause__ = failure
+            return None, failed
+
+    def _execute(self, request: Request, gate: Gate) -> Any:
+        methods = self._methods
         assert methods is not None, "a request was taken before the service was set up"
         interceptors = self.interceptors
         if not interceptors:
@@ -170,24 +185,25 @@ class BaseServiceTask:
             gate.cancel()
 
     def facts(self) -> ServiceFacts:
-        """Where the service stands now."""
+        """Where the service stands now: its numbers fit together, whenever they are read."""
         queue, counts = self.queue, self.queue.counts
-        return ServiceFacts(
-            self.name,
-            self._state(),
-            len(queue),
-            queue.capacity,
-            len(self.gates),
-            queue.running,
-            queue.received,
-            counts.results,
-            counts.errors,
-            counts.timeouts,
-            counts.stopped,
-            counts.late,
-            counts.lost,
-            self.ending,
-        )
+        with queue.ledger.lock:
+            return ServiceFacts(
+                self.name,
+                self._state(),
+                len(queue),
+                queue.capacity,
+                len(self.gates),
+                queue.running,
+                queue.received,
+                counts.results,
+                counts.errors,
+                counts.timeouts,
+                counts.stopped,
+                counts.late,
+                counts.lost,
+                self.ending,
+            )
 
     def _state(self) -> TaskState:
         doing = {gate.doing for gate in self.gates}

@@ -1,11 +1,17 @@
-"""The watch over the deadlines of a job's calls: one thread, that sleeps until the earliest. Most never come."""
+"""The watch over the deadlines of a job's calls: one thread, that sleeps until the earliest. Most never come.
+
+The callbacks of a future whose time is over run on it. One that waits, for another call perhaps, does so by `park`, and
+the watch goes on meanwhile: that call, too, must have an ending.
+"""
 
 from __future__ import annotations
 
 import threading
+from _thread import LockType
+from collections.abc import Callable
 from typing import Final, Protocol
 
-from runtime.communication.calls import CallWaiter, Ledger
+from runtime.communication.calls import CallWaiter, Ledger, here
 from runtime.communication.lane import parked_lock, ring
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
@@ -27,7 +33,9 @@ class Sleeper(CallWaiter, Protocol):
 
 
 class DeadlineWatch:
-    """Ends calls whose time is over, from `start` to `close`."""
+    """Ends calls whose time is over, from `start` to `close`. What user code on its thread waits through."""
+
+    cancelled = look_up = False
 
     def __init__(self, ledger: Ledger, sleeper: Sleeper, name: str) -> None:
         self._ledger, self._sleeper = ledger, sleeper
@@ -42,30 +50,49 @@ class DeadlineWatch:
 
     def close(self, timeout_s: float | None = None) -> bool:
         """End the watch. Idempotent. False: it still runs after `timeout_s`."""
+        self.cancelled = True
         self._sleeper.cancel()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
+        """Watch on until `ready`: whoever rings `lock` nudges as well. Raises Cancelled."""
+        self._watch_until(ready, _NEVER if timeout_s < 0 else self._ledger.clock() + timeout_s)
+
+    def nudge(self) -> None:
+        """What user code on this thread waits for may have come. Any thread."""
+        self._look_sooner()
+        self._sleeper.nudge()
+
     def _look_sooner(self) -> None:
         self._asked = True
         ring(self._bell)
 
-    def _is_asked(self) -> bool:
-        return self._asked
-
     def _watch(self) -> None:
+        here.waiter = self
         try:
             self._sleeper.begin()
-            while True:
-                self._asked = False
-                for call in self._ledger.expire():
-                    call.tell()
-                left_s = self._ledger.next_look_s - self._ledger.clock()
-                if left_s > 0:
-                    timeout_s = -1 if left_s == _NEVER else min(left_s, threading.TIMEOUT_MAX)
-                    self._sleeper.park(self._bell, self._is_asked, "idle", timeout_s)
+            self._watch_until(_never)
         except Cancelled:
             pass
         finally:
             self._sleeper.say("ended")
+
+    def _watch_until(self, ready: Callable[[], bool], until_s: float = _NEVER) -> None:
+        def is_asked() -> bool:
+            return self._asked or ready()
+
+        ledger = self._ledger
+        while not ready() and ledger.clock() < until_s:
+            self._asked = False
+            for call in ledger.expire():
+                call.tell()
+            left_s = min(ledger.next_look_s, until_s) - ledger.clock()
+            if left_s > 0 and not ready():
+                timeout_s = -1 if left_s == _NEVER else min(left_s, threading.TIMEOUT_MAX)
+                self._sleeper.park(self._bell, is_asked, "idle", timeout_s)
+
+
+def _never() -> bool:
+    return False

@@ -74,7 +74,7 @@ def _refusal(
 class Invocation:
     """A request about to be executed, on the service's thread. `args` and `kwargs` may be replaced before `proceed`.
 
-    * `service`, `method`, `callers` (who waits for the answer, the outermost first), `number` (of the caller's calls).
+    * `service`, `method`, `callers` (who waits for the answer, the outermost first), `number` (of their calls).
     * `sleep(seconds)`: waits in the job's time, so that a seeded run repeats it; a cancel wakes it.
     """
 
@@ -109,7 +109,7 @@ class Invocation:
 
     @property
     def number(self) -> int:
-        """How many calls its caller had made before: the same call has the same number in every run."""
+        """How many calls these `callers` had made before: the same call has the same number in every run."""
         return self._request.number
 
     def proceed(self) -> Any:

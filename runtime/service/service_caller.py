@@ -6,15 +6,15 @@ In one process a reply needs no queue of its own: the service's thread writes it
 from __future__ import annotations
 
 import itertools
-import threading
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from runtime.communication.calls import Call, Request, here
+from runtime.communication.calls import Call, CallWaiter, Request, here
 from runtime.communication.lane import parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
-from runtime.errors import ServiceLoop
+from runtime.errors import Cancelled, ServiceLoop, ServiceStopped
 
 Ask = tuple[str, tuple[Any, ...], Mapping[str, Any]]
 """What is asked: method, arguments, named arguments."""
@@ -27,9 +27,10 @@ class CallFuture(Future[Any]):
     on it; who waits for a result has a bell of his own.
     """
 
-    def __init__(self, shared: threading.Condition) -> None:
+    def __init__(self, call: Call) -> None:
         # Instead of Future's own, which does the same but for the condition.
-        self._condition = shared
+        self._condition = call.queue.ledger.futures
+        self._call = call
         self._state = "PENDING"
         self._result = self._exception = None
         self._waiters: list[Any] = []
@@ -41,35 +42,60 @@ class CallFuture(Future[Any]):
         `TimeoutError` after `timeout` seconds: the call goes on, until its own time is over.
         """
         self._wait(timeout)
-        return super().result(0)
+        try:
+            return super().result(0)
+        finally:
+            del self  # else the error's traceback would hold the future that holds the error
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """What the service has raised, or None."""
         self._wait(timeout)
         return super().exception(0)
 
+    def cancel(self) -> bool:
+        """Take the request back, at once. False: it has begun, or has ended; then nothing changes."""
+        if not self._call.queue.ledger.take_back(self._call):
+            return self.cancelled()
+        super().cancel()
+        self.set_running_or_notify_cancel()  # for `concurrent.futures.wait`
+        return True
+
+    def _invoke_callbacks(self) -> None:
+        """As Future does, but nothing that a callback raises gets out: it runs on the thread of somebody else."""
+        for callback in self._done_callbacks:
+            try:
+                callback(self)
+            except Cancelled:  # a callback has called a service, and the job is cancelled
+                pass
+            except BaseException:  # the border to user code: others still wait to be told
+                _LOGGER.exception("exception calling callback for %r", self)
+
     def _is_over(self) -> bool:
         return self._state in _DONE  # `done()` without its lock, for whoever holds another
 
     def _wait(self, timeout: float | None) -> None:
         """Wait until it is done, on a task's thread through its gate."""
-        if self._is_over():
-            return
-        bell, waiter = parked_lock(), here.waiter
+        waiter = here.waiter
+        if not self._is_over():
+            bell = parked_lock()
 
-        def wake(_: Future[Any]) -> None:
-            ring(bell)
+            def wake(_: Future[Any]) -> None:
+                ring(bell)
+                if waiter is not None:
+                    waiter.nudge()
+
+            self.add_done_callback(wake)
+            timeout_s = -1 if timeout is None else max(0.0, timeout)
             if waiter is not None:
-                waiter.nudge()
-
-        self.add_done_callback(wake)
-        timeout_s = -1 if timeout is None else max(0.0, timeout)
-        if waiter is not None:
-            waiter.park(bell, self._is_over, "waiting", timeout_s)
-        else:
-            bell.acquire(True, timeout_s)
+                waiter.park(bell, self._is_over, "waiting", timeout_s)
+            else:
+                bell.acquire(True, timeout_s)
+        if self._exception is not None:
+            _give_way(self._exception, waiter)
 
 
+_INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
+_LOGGER: Final = logging.getLogger("concurrent.futures")  # where every Future tells it
 _DONE: Final = ("FINISHED", "CANCELLED", "CANCELLED_AND_NOTIFIED")
 
 
@@ -78,17 +104,15 @@ class ServiceManager:
 
     def __init__(self, caller: str) -> None:
         self._caller = caller
-        self._numbers = itertools.count()
+        self._numbers: dict[tuple[str, ...], itertools.count[int]] = {}  # by chain of callers
 
     def call(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Any:
         """Call and wait for the answer. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`."""
         call = self._make(queue, ask, timeout_s)
-        with queue.ledger.lock:
-            queue.put(call)
-        if call.waiter is None:
-            queue.ledger.nudge()
+        _enter(call)
         _wait(call, call.is_done)
         if call.error is not None:
+            _give_way(call.error, call.waiter)
             try:
                 raise call.error
             finally:
@@ -98,11 +122,8 @@ class ServiceManager:
     def call_async(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Future[Any]:
         """Call, and return at once the future of the answer; wait only while the request queue is full."""
         call = self._make(queue, ask, timeout_s)
-        future = call.future = CallFuture(queue.ledger.futures)
-        with queue.ledger.lock:
-            queue.put(call)
-        if call.waiter is None:
-            queue.ledger.nudge()
+        future = call.future = CallFuture(call)
+        _enter(call)
         if not call.is_accepted():
             _wait(call, call.is_accepted)
         return future
@@ -114,8 +135,27 @@ class ServiceManager:
             circle = " → ".join((*callers[callers.index(service) :], service))
             raise ServiceLoop(f"{circle}: service {service!r} would wait for itself; answer without this call")
         method, args, kwargs = ask
-        request = Request(service, method, args, kwargs, callers, next(self._numbers))
+        numbers = self._numbers.get(callers) or self._numbers.setdefault(callers, itertools.count())
+        request = Request(service, method, args, kwargs, callers, next(numbers))
         return Call(request, queue, ledger.clock(), timeout_s)
+
+
+def _enter(call: Call) -> None:
+    """Put a call into its queue. Raises `ServiceStopped`, `Cancelled`."""
+    queue = call.queue
+    try:
+        with queue.ledger.lock:
+            queue.put(call)
+    except ServiceStopped as refusal:
+        _give_way(refusal, call.waiter)
+        raise
+    queue.ledger.nudge()  # also from a thread that takes turns: they may be those of another job
+
+
+def _give_way(error: BaseException, waiter: CallWaiter | None) -> None:
+    """Raise `Cancelled` instead of what a cancelled task's calls end with: it is no error of its function."""
+    if waiter is not None and waiter.cancelled and isinstance(error, ServiceStopped):
+        raise Cancelled from None
 
 
 def _wait(call: Call, ready: Callable[[], bool]) -> None:
@@ -124,7 +164,7 @@ def _wait(call: Call, ready: Callable[[], bool]) -> None:
     try:
         while not ready():
             if waiter is None:
-                call.bell.acquire()
+                call.bell.acquire(True, _INTERRUPTIBLE_S)
             else:
                 waiter.park(call.bell, ready, "waiting")
     except BaseException:

@@ -177,7 +177,9 @@ class Gate:
 
     def sleep(self, seconds: float, bell: LockType | None = None) -> None:
         """Task: wait for `seconds`; time alone ends it, or cancel, or who rings `bell`. Raises Cancelled."""
-        self.park(parked_lock() if bell is None else bell, _never, "backing off", seconds)
+        self.park(
+            parked_lock() if bell is None else bell, _never, "backing off", max(0.0, seconds)
+        )  # below zero would be: without limit
 
     def clock(self) -> float:
         """Seconds since some moment, of the time that `sleep` counts in."""

@@ -48,7 +48,8 @@ class Turns:
         self._lock = allocate_lock()  # guards all below, the trace, the time, and which gates wait for what
         self._gates: list[SeededGate] = []
         self._holder: SeededGate | None = None
-        self._begun = self._freed = False
+        self._begun = False
+        self.freed = False  # set once, by `free`
 
     def gate(self, watch: Watch, name: str) -> SeededGate:
         """Another gate, which waits for its first turn."""
@@ -78,7 +79,7 @@ class Turns:
     def pass_on(self, giver: SeededGate) -> bool:
         """The holder: let somebody else have the turn. True: it is the giver himself again."""
         with self._lock:
-            if self._freed:
+            if self.freed:
                 return True
             giver.waits = giver.doing != "ended"
             if not giver.waits:
@@ -88,19 +89,21 @@ class Turns:
             chosen.baton.release()
         return chosen is giver
 
-    def free(self) -> None:
-        """Whoever has the turn does not give it back: let all others run to their end, without turns from now on."""
+    def free(self) -> SeededGate | None:
+        """Whoever has the turn, and is returned, keeps it: let all others run to their end, as without turns."""
         with self._lock:
-            self._freed = True
+            self.freed = True
+            holder = self._holder
             waiting = [gate for gate in self._gates if gate.waits]
             for gate in waiting:
                 gate.waits = False
         for gate in waiting:
             gate.baton.release()
+        return holder
 
     def _choose(self) -> SeededGate | None:
         """Whose turn it is; None: nobody's, until something from outside changes. Under the lock."""
-        if self._freed:
+        if self.freed:
             return None
         waiting = [gate for gate in self._gates if gate.waits]
         while True:
@@ -151,6 +154,9 @@ class SeededGate(Gate):
 
     def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
         """Wait for a turn that is given once `ready`, or once `timeout_s` have passed. Nobody needs to ring `lock`."""
+        if self._turns.freed:
+            super().park(lock, ready, why, timeout_s)
+            return
         before = self.doing
         self.before_wait()
         self._ready = ready
