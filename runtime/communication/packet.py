@@ -18,6 +18,20 @@ class Place(NamedTuple):
     version: int = 0
 
 
+class Asked(NamedTuple):
+    """What a service is asked: the payload of a request, as a person sees it."""
+
+    method: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """As a call, bounded."""
+        named = [f"{name}={preview(value)}" for name, value in self.kwargs.items()]
+        return f"{self.method}({', '.join([*map(preview, self.args), *named])})"
+
+
 @dataclass(frozen=True, slots=True)
 class Packet:
     """A payload on its way: its key on a keyed edge (`keyed`), and which input of the operator it goes to.
@@ -36,6 +50,8 @@ class Packet:
     @property
     def text(self) -> str:
         """Its payload, and its key if it has one, as bounded text."""
+        if type(self.payload) is Asked:
+            return self.payload.text
         return f"{preview(self.payload)} [{preview(self.key)}]" if self.keyed else preview(self.payload)
 
     def __repr__(self) -> str:

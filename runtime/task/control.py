@@ -6,6 +6,7 @@ Writers may still append: an edit never makes a lane longer, and each is one ste
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,9 +39,9 @@ class TaskControl:
 
     def __init__(self, task: BaseTask) -> None:
         self._task = task
-        self._changes: dict[int, list[_Change]] = {}
         self._undo: list[Callable[[], None]] = []
-        self._turn: Turn | None = None  # the one that was given last
+        self._stepping = threading.Lock()  # guards that steps come one by one, each with a turn of its own
+        self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
         self._let_pass: Place | None = None  # of the packet that a breakpoint has stopped at already
 
     # ── pause and step ──
@@ -51,6 +52,7 @@ class TaskControl:
 
     def resume(self) -> None:
         """Open the gate."""
+        self._turn = None  # what a turn under way comes to, nobody asks any more
         self._task.gate.open()
 
     def reached(self) -> bool:
@@ -71,16 +73,31 @@ class TaskControl:
         task = self._task
         return task.ending is None and (isinstance(_bare(task.operator), Source) or task.inbox.ready())
 
+    def can_step(self) -> bool:
+        """Whether a turn would do something; one that is under way in mid-packet needs no other."""
+        return self.has_work() and self._task.gate.doing not in MID_PACKET
+
+    def number_of(self, place: Place) -> int:
+        """Which packet of its lane the packet of this place is now. Raises `PacketGone` if it is not there any more."""
+        number = self._find(place)
+        if number < self._task.inbox.lanes[place.lane].taken:
+            raise PacketGone("the packet has been worked already")
+        return number
+
     def step(self, timeout_s: float | None) -> Step:
         """One turn, waited for. Raises `NotPaused`.
 
         A packet that is held back or waits in mid-packet keeps its turn: further steps say so until it is done.
         """
+        with self._stepping:
+            return self._step(timeout_s)
+
+    def _step(self, timeout_s: float | None) -> Step:
         gate, name = self._task.gate, self._task.name
         if not gate.closed:
             raise NotPaused(f"{name!r} is not paused, so it takes its turns itself; pause({name!r}) first")
         turn = self._turn
-        if turn is None or turn.over:
+        if turn is None:
             if not gate.wait_for(gate.reached, timeout_s):
                 return self._so_far(None, "running")
             if gate.doing in MID_PACKET:
@@ -88,8 +105,9 @@ class TaskControl:
             if not self.has_work():
                 return Step("idle", name)
             turn = self._turn = gate.grant()
-        gate.wait_for(lambda: turn.over or gate.doing == "ended" or (turn.began and self._waits_on()), timeout_s)
+        gate.wait_for(lambda: turn.over or (turn.began and self._waits_on()), timeout_s)
         if turn.over:
+            self._turn = None
             return self._as_step(turn.passing, None)
         return self._so_far(gate.passing, _WAITS.get(gate.doing, "running"))
 
@@ -150,7 +168,7 @@ class TaskControl:
         for number, lane in enumerate(task.lanes_in):
             items, taken = list(lane.items), lane.taken
             depth += len(items)
-            version = len(self._changes.get(number, ()))
+            version = len(lane.changes)
             for index, item in enumerate(items):
                 packets.append(task.packet(lane, item, Place(number, taken + index, version)))
         if len(packets) > first + last:
@@ -170,8 +188,8 @@ class TaskControl:
         """Take a packet out; it counts as dropped. Raises `NotPaused`, `PacketGone`."""
         with self._grip(place) as (inbox, lane, number):
             item = inbox.remove(lane, number - lane.taken)
-            self._note(place.lane, _Change("removed", number))
-            again = Place(place.lane, number, len(self._changes[place.lane]))
+            lane.changes.append(_Change("removed", number))
+            again = Place(place.lane, number, len(lane.changes))
             self._undo.append(lambda: self._put_back(again, item))
 
     def move(self, place: Place, to: int) -> None:
@@ -182,8 +200,8 @@ class TaskControl:
                 raise CommandRefused(f"index {to} is outside of the lane, which holds {len(lane.items)} packets")
             inbox.shift(lane, index, to)
             target = lane.taken + to
-            self._note(place.lane, _Change("moved", number, target))
-            again = Place(place.lane, target, len(self._changes[place.lane]))
+            lane.changes.append(_Change("moved", number, target))
+            again = Place(place.lane, target, len(lane.changes))
             self._undo.append(lambda: self._move_back(again, number))
 
     def undo(self) -> None:
@@ -201,9 +219,9 @@ class TaskControl:
     def _put_back(self, place: Place, item: Any) -> None:
         with self._task.gate.at_rest(self._task.name):
             inbox, lane = self._task.inbox, self._task.inbox.lanes[place.lane]
-            number = self._replay(place, place.number)
-            inbox.put_back(lane, max(0, number - lane.taken), item)
-            self._note(place.lane, _Change("inserted", max(number, lane.taken + 1) - 1))
+            number = max(self._replay(place, place.number), lane.taken - 1)  # to the front, if its neighbours are gone
+            inbox.put_back(lane, number - lane.taken + 1, item)
+            lane.changes.append(_Change("inserted", number))
 
     def _move_back(self, place: Place, number: int) -> None:
         with self._grip(place) as (inbox, lane, now):
@@ -211,34 +229,34 @@ class TaskControl:
             if to < lane.taken:
                 raise PacketGone("the place that the packet was moved from has been worked; it cannot go back")
             inbox.shift(lane, now - lane.taken, to - lane.taken)
-            self._note(place.lane, _Change("moved", now, to))
+            lane.changes.append(_Change("moved", now, to))
 
     def _grip(self, place: Place) -> _Grip:
         return _Grip(self, self._task, place)
 
-    def _note(self, lane: int, change: _Change) -> None:
-        self._changes.setdefault(lane, []).append(change)
+    def _changes(self, place: Place) -> list[_Change]:
+        return self._task.inbox.lanes[place.lane].changes
 
     def _now(self, place: Place) -> Place:
-        return Place(place.lane, self._find(place), len(self._changes.get(place.lane, ())))
+        return Place(place.lane, self._find(place), len(self._changes(place)))
 
     def _find(self, place: Place) -> int:
         """The number that the packet has now. Raises `PacketGone`."""
-        for change in self._changes.get(place.lane, [])[place.version :]:
+        for change in self._changes(place)[place.version :]:
             if change.what == "removed" and change.number == self._replay_until(place, change):
                 raise PacketGone("the packet was dropped by hand")
         return self._replay(place, place.number)
 
     def _replay_until(self, place: Place, until: _Change) -> int:
         number = place.number
-        for change in self._changes[place.lane][place.version :]:
+        for change in self._changes(place)[place.version :]:
             if change is until:
                 break
             number = _moved(number, change)
         return number
 
     def _replay(self, place: Place, number: int) -> int:
-        for change in self._changes.get(place.lane, [])[place.version :]:
+        for change in self._changes(place)[place.version :]:
             number = _moved(number, change)
         return number
 

@@ -142,12 +142,12 @@ class LaneFeed:
             return None
         number, item = found
         lane = self.inbox.lanes[number]
-        return self.packet(lane, item, Place(number, lane.taken))
+        return self.packet(lane, item, Place(number, lane.taken, len(lane.changes)))
 
     def seen(self) -> Packet | None:
         """The packet that has been taken, of a batch of one."""
         lane = self._lane
-        place = Place(self.inbox.lanes.index(lane), lane.taken - 1)
+        place = Place(self.inbox.lanes.index(lane), lane.taken - 1, len(lane.changes))
         return packet_of(self._batch[0], self._ctx.wiring.keyed, lane, self._ctx.name, place)
 
     def packet(self, lane: Lane, item: Any, place: Place) -> Packet:

@@ -140,12 +140,13 @@ class Gate:
         return not self.closed or self.turn is not None
 
     def passed(self) -> None:
-        """Task: what `passing` saw is over; tell whoever waits for it."""
+        """Task: what `passing` saw is over, or the task itself; tell whoever waits for it."""
         passing, self.passing = self.passing, None
-        if passing is None:
+        if passing is not None:
+            for tap in self.taps:
+                tap(passing)
+        elif self.turn is None:
             return
-        for tap in self.taps:
-            tap(passing)
         with self._hand:
             turn = self.turn
             if turn is not None:
@@ -206,7 +207,7 @@ class Gate:
             self.closed = True
             self._attend()
             self.look_up = True
-            self._stir()
+            self.stir()
 
     def open(self) -> None:
         """Resume. Idempotent."""
@@ -214,7 +215,7 @@ class Gate:
             self.closed = False
             self._attend()
             ring(self._bell)
-            self._stir()
+            self.stir()
 
     def reached(self) -> bool:
         """Whether no user code is at work: what the task does next, it does not do while the gate is closed."""
@@ -266,8 +267,8 @@ class Gate:
     def _attend(self) -> None:
         self.attentive = self.closed or self.turn is not None or bool(self.taps) or self.breaks is not None
 
-    def _stir(self) -> None:
-        """Let a task that waits for packets say anew what it is doing."""
+    def stir(self) -> None:
+        """Let one that waits for packets look again, and say anew what it is doing."""
         lock = self._parked_on
         if lock is not None and self.doing in ("idle", "paused"):
             ring(lock)

@@ -68,7 +68,7 @@ class Witness:
 
         def see(lane: Lane, item: Any) -> None:
             task, number = self._target_of[id(lane)]
-            place = Place(number, lane.taken + len(lane.items))
+            place = Place(number, lane.taken + len(lane.items), len(lane.changes))
             sent.append((task, packet_of(item, self._keyed[id(lane)], lane, task, place)))
 
         plan = self._plan

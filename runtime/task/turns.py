@@ -211,8 +211,10 @@ class SeededGate(Gate):
         self._turns.nudge()
         return turn
 
-    def _stir(self) -> None:
+    def stir(self) -> None:
+        """Let one that waits for packets look again, and say anew what it is doing."""
         self._stirred = self.doing in ("idle", "paused")
+        self._turns.nudge()
 
     def is_able(self, now_s: float) -> bool:
         """Whether it could use a turn now."""
