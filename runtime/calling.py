@@ -14,7 +14,10 @@ Call = Callable[[str, str, tuple[Any, ...], Mapping[str, Any]], Any]
 
 
 class Service:
-    """One service, called by hand: `service(5)` calls `process`, `service.now()` any other public method."""
+    """One service, called by hand: `service(5)` calls `process`, `service.now()` any other public method.
+
+    A call waits for the answer, 10 seconds at most, and raises what `Session.call` raises; that one takes a timeout.
+    """
 
     def __init__(self, name: str, call: Call) -> None:
         self._name, self._call = name, call

@@ -88,8 +88,8 @@ class DeadLetters(Sequence[DeadLetter]):
         """Put the packet of a letter (or of the letter at an index) at the tail of its task's queue, by hand.
 
         Once it is accepted the letter is gone; whoever comes second is refused. Raises `QueueFull` if there is no room
-        within `timeout` seconds and `TaskEnded` if the task takes nothing any more, and the letter stays;
-        `CommandRefused` if it is not here, has no packet, or is of a source.
+        within `timeout` seconds (None: without limit) and `TaskEnded` if the task takes nothing any more, and the
+        letter stays; `CommandRefused` if it is not here, has no packet, or is of a source; `IndexError`.
         """
         with self._lock:
             found = self._find(letter)
@@ -107,7 +107,7 @@ class DeadLetters(Sequence[DeadLetter]):
                     self._letters.pop(found.number, None)
 
     def discard(self, letter: DeadLetter | int) -> None:
-        """Forget a letter, or the letter at an index. Raises `CommandRefused` if it is not here."""
+        """Forget a letter, or the letter at an index. Raises `CommandRefused` if it is not here, `IndexError`."""
         with self._lock:
             del self._letters[self._find(letter).number]
 

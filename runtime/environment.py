@@ -171,7 +171,8 @@ class Stream(Generic[T]):
     """What an operator sends, not yet consumed. Each method adds one operator or sets how packets are divided.
 
     A function is a plain callable, shared by parallel instances, or an object of `Function`, copied for each.
-    `capacity` limits the queue of each instance of the new operator. Methods raise `GraphInvalid` and `GraphFrozen`.
+    `capacity` limits the queue of each instance of the new operator; `on_error` says what an exception in it does, as
+    for a session. Without them it has the session's. Methods raise `GraphInvalid` and `GraphFrozen`.
     """
 
     def __init__(self, environment: Environment, ends: tuple[_End, ...]) -> None:

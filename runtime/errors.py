@@ -32,7 +32,8 @@
 
 Each of them can be pickled, with all that it says, and is the same in another process.
 
-`Cancelled` stands apart: it is a BaseException, so that user code does not swallow it by accident.
+`Cancelled` stands apart: it is a BaseException, so that user code does not swallow it by accident. So does `LostReply`,
+which interceptors raise and nobody hears.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class UnknownName(GraphInvalid, LookupError):
 
 
 class DuplicateName(GraphInvalid):
-    """Two operators of one graph have the same name."""
+    """Two operators or services of one graph have the same name."""
 
 
 class UnconsumedStream(GraphInvalid):
@@ -185,8 +186,8 @@ class TaskLost(DataflowError):
 class TaskFailed(DataflowError):
     """User code raised, and the policy of its operator is to fail the job. The original is the `__cause__`.
 
-    `task` is the name of the task, `packet` what it was working on (`NO_PACKET` outside of packets: in `open`, `finish`
-    and sources), `outcome` how the whole job ended.
+    `task` is the name of the task or service, `packet` what it was working on (`NO_PACKET` outside of packets: in
+    `open`, `finish`, sources and services), `outcome` how the whole job ended.
     """
 
     def __init__(self, task: str, packet: Any, error: BaseException, outcome: Outcome | None = None) -> None:

@@ -84,7 +84,7 @@ class ServiceFacts(NamedTuple):
 
     `depth` counts the requests that wait, `working` those being executed by the service's `concurrency` threads. Each
     of the `received` calls ends as one of `results`, `errors`, `timeouts` or `stopped` (with the job, or given up by
-    its caller), or is still open. `late` replies came after the end of their call, `lost` ones vanished in an
+    its caller), or is still `open`. `late` replies came after the end of their call, `lost` ones vanished in an
     interceptor.
     """
 
@@ -147,7 +147,7 @@ class NoTasks(TaskTable):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`.
+    """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`; `services["clock"].depth`.
 
     `order` names the tasks and services that have ended, in the order in which they did.
     """
@@ -192,8 +192,8 @@ class Outcome:
 
     `packets_in` counts what the sources made and the hand put in, `packets_out` what the sinks processed, `dropped`
     what `cancel()` or a failure left unprocessed, `errors` what user code raised and no retry has mended, `skipped` the
-    packets that were skipped, wherever that was. `abandoned` names the tasks that were stuck in user code when the
-    session was closed; what they do from then on counts nowhere.
+    packets that were skipped, wherever that was. `order` names tasks and services as they ended, `abandoned` those that
+    were stuck in user code when the session was closed; what they do from then on counts nowhere.
     """
 
     state: Ending
@@ -216,9 +216,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened once: a start, an arriving stop signal, an end, an error, a skip, a warning.
+    """Something that happened once: a start, a command, an arriving stop signal, an end, an error, a skip, a warning.
 
-    `at_s` is seconds since the job was started, by the backend's clock; it is left out of the text, which is stable.
+    `task` is the name of a task or service, None for the job. An error of a service's method is an event, too, though
+    its caller may have caught it; a late reply is one that came after the end of its call. `at_s` is seconds since the
+    job was started, by the backend's clock; it is left out of the text, which is stable.
     """
 
     kind: Literal["start", "stop signal", "end", "error", "skip", "warning", "command", "late reply", "abandoned"]

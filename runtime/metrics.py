@@ -62,8 +62,8 @@ def prometheus(*sessions: Measured) -> CollectorRegistry:
     """A registry of `prometheus_client` that reads the counters of these sessions whenever it is scraped.
 
     Hand it to `prometheus_client.start_http_server` or `generate_latest`. Counters are called
-    `sage_task_processed_total`, depths `sage_task_queue_depth`; labels are `session` and `task` or `service`. Needs
-    `pip install "sage-nb[metrics]"`.
+    `sage_task_processed_total`, depths `sage_task_queue_depth`; labels are `session` (so names should differ) and
+    `task` or `service`. Each run counts from 0. Needs `pip install "sage-nb[metrics]"`; raises `DataflowError` without.
     """
     try:
         from prometheus_client import CollectorRegistry  # noqa: PLC0415  only for those who ask for it

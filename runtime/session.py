@@ -58,7 +58,8 @@ class Session:
     * `on_error`: what an exception in user code does; `"fail"` cancels the job, `"skip"` keeps the packet in
       `dead_letters` and goes on, a `Retry` tries again first. An operator may have its own.
     * `seed`: one thread runs at a time, for one packet, in an order that the seed decides, and time is virtual: the
-      same seed, the same run, as far as user code itself is the same each time. `turns` is what happened.
+      same seed, the same run, as far as user code itself is the same each time. `turns` is what happened. A function
+      that waits for another one by means of its own, not through `ctx`, keeps the turn and waits for ever.
 
     Raises `GraphInvalid`.
     """
@@ -116,9 +117,11 @@ class Session:
 
         Its public methods are called by `ctx.call_service(name, …)` from functions and other services and by
         `session.call(name, …)` from outside, `process` if nothing else is said. They run on `concurrency` threads of
-        its own, so with more than one it must be thread-safe. If the object has `setup()` and `close()`, they are
-        called before the first request and behind the last; if it has no `ctx` it gets one, to call other services.
-        Raises `GraphInvalid`, `GraphFrozen`.
+        its own, so with more than one it must be thread-safe. At most `capacity` requests wait (without it, as many as
+        the session's); who calls then is held back. If the object has `setup()` and `close()`, they are called before
+        the first request and behind the last; if it has no `ctx` it gets one, to call other services. What a method
+        raises is raised in its caller; what `make`, `setup` and `close` raise fails the job. Returns what calls the
+        service by hand, as `services` does. Raises `GraphInvalid`, `GraphFrozen`.
         """
         self._environment.service(name, make, concurrency=concurrency, capacity=capacity)
         return self.services[name]
@@ -289,14 +292,15 @@ class Session:
     ) -> Any:
         """Call a method of a service from outside, and wait for what it returns, at most `timeout` seconds (None: 10).
 
-        Raises what the method raises, `ServiceTimeout`, `ServiceStopped`, `UnknownName`, `WrongArguments`,
-        `NotStarted`. An interrupt gives up the call, not the job.
+        Raises what the method raises (`ServiceFailed` in place of SystemExit and the like), `ServiceTimeout`,
+        `ServiceStopped`, `UnknownName`, `WrongArguments`, `NotStarted`, and `GraphInvalid` for a timeout that is no
+        number of seconds. An interrupt gives up the call, not the job.
         """
         return self._call(service, method, args, kwargs, timeout)
 
     @property
     def services(self) -> Services:
-        """The services by name: `session.services["clock"].now()`."""
+        """The services by name. `session.services["clock"].now()` is a `call`, of 10 seconds at most."""
         return Services(tuple(node.name for node in self.graph.service_nodes), self._call)
 
     def intercept(self, interceptor: Interceptor) -> Callable[[], None]:
@@ -459,12 +463,15 @@ class Session:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What happened in this run: starts, stop signals, ends, errors, skips, warnings. The last 10,000."""
+        """What happened in this run: starts, commands, stop signals, ends, errors, skips, warnings. The last 10,000."""
         return () if self._dispatcher is None else tuple(self._dispatcher.events)
 
     @property
     def turns(self) -> list[str]:
-        """With a seed: who had which turn and what for, in order, a line each. The last million."""
+        """With a seed: who had which turn and what for, in order, a line each; else empty. The last million.
+
+        `count#0: work` took a packet, `count#0: reply` had its answer, `time: 0.5 s` is a step of the virtual time.
+        """
         return [] if self._dispatcher is None else self._dispatcher.backend.turns
 
     @property
@@ -473,17 +480,22 @@ class Session:
         return DeadLetters() if self._dispatcher is None else self._dispatcher.dead_letters
 
     def snapshot(self) -> Snapshot:
-        """Every task as it stands now: depth, capacity, state, counts, stop progress. Costs the tasks nothing."""
+        """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""
         return Snapshot(self.status, NoTasks()) if self._dispatcher is None else self._dispatcher.snapshot()
 
     def metrics(self) -> Metrics:
-        """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`."""
+        """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.
+
+        Of each task `task_` `processed`, `emitted`, `errors`, `queue_depth`, `queue_capacity`; of each service
+        `service_` `calls`, `results`, `errors`, `timeouts`, `stopped`, `late_replies`, `lost_replies`, `queue_depth`,
+        `queue_capacity`. What they count is said in `TaskFacts` and `ServiceFacts`.
+        """
         return metrics_of(self.snapshot())
 
     def settle(self, timeout: float | None = None) -> None:
-        """Wait until nothing will change until something from outside does: every task is idle, held back or ended.
+        """Wait until nothing will change until something from outside does: all are idle, held back or ended.
 
-        Raises `TimeoutError`, `NotStarted`.
+        Services are waited for as well. Raises `TimeoutError`, `NotStarted`.
         """
         if self._ended_new is None and not self._run().settle(timeout):
             raise TimeoutError(f"the job has not settled within {timeout} s")

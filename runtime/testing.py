@@ -257,7 +257,7 @@ def explore(
     `build(session)` writes the graph into a new session and returns what `check(session, built)` needs: mostly what
     `collect()` has returned. `seeds` is how many, from 0 on, or which. `run` is what is done with the session; a job
     that fails is a finding unless `run` takes its error. `settings` are the session's. What `build` itself raises
-    passes: it would do so under every seed.
+    passes: it would do so under every seed. Functions must not wait for each other but through services.
     """
     for seed in range(seeds) if isinstance(seeds, int) else seeds:
         with Session(seed=seed, **settings) as session:
@@ -289,7 +289,8 @@ class FaultInjector:
     `delays`, `errors` and `lost` are probabilities, each of its own. A delay, up to `delay_s` seconds of the job's
     time, comes before the method; an error comes in its place; a lost reply after it. What happens to a call follows
     from the seed, its caller and how many calls that caller had made, not from the order in which calls come: with the
-    same seed, the same calls meet the same fate on every run and platform. `counts` says how many did.
+    same seed, the same calls meet the same fate on every run and platform. `counts` says how many did. Raises
+    `GraphInvalid` for what is no probability.
     """
 
     def __init__(

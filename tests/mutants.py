@@ -67,6 +67,18 @@ KEY_AGAIN = (
 ONE_EDGE = "promises/test_09_policies.py::test_a_failing_key_behind_one_edge_leaves_nothing_on_any_other"
 BEING_RETRIED = "promises/test_09_dead_letters.py::test_while_a_letter_is_being_retried_nobody_else_gets_it"
 STAYS = "promises/test_09_dead_letters.py::test_a_letter_stays_if_there_is_no_room_for_its_packet"
+CALLS = "stress/test_services.py::test_of_many_calls_at_once_each_has_one_ending_and_gets_what_is_its_own"
+TIES = "stress/test_services.py::test_timeouts_against_replies_end_each_call_once"
+TAKEN_BACK = "stress/test_services.py::test_a_request_that_is_taken_back_is_executed_or_not_and_its_future_says_so"
+CANCEL_CALLS = "stress/test_services.py::test_cancel_against_calls_ends_everybody_as_cancelled"
+DRAIN = "stress/test_services.py::test_the_end_comes_behind_the_last_request"
+LATE = "promises/test_11_calls.py::test_a_call_that_takes_too_long_ends_and_its_reply_is_counted_not_delivered"
+NOT_BEGUN = "promises/test_11_calls.py::test_a_request_that_timed_out_before_it_began_is_never_executed"
+LET_IN = "promises/test_11_calls.py::test_callers_who_find_the_queue_full_are_let_in_in_order"
+SET_UP = "promises/test_12_services_live.py::test_a_set_up_may_call_other_services_though_all_tasks_have_ended"
+NAMED = "promises/test_12_services_live.py::test_a_service_that_fails_fails_the_job_and_is_named_not_its_callers"
+FATE = "promises/test_13_interceptors.py::test_the_same_calls_meet_the_same_fate_on_every_platform"
+ROOM = "promises/test_11_calls.py::test_room_that_a_call_gives_up_goes_to_the_next_who_waits_for_it"
 FALSY_KEY = "promises/test_02_order_and_keys.py::test_a_falsy_key_is_a_key"
 SAME_INSTANCE = "promises/test_02_order_and_keys.py::test_a_key_meets_the_same_instance_in_every_run_of_every_process"
 
@@ -97,6 +109,8 @@ DISPATCHER = "dispatcher.py"
 GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "dead_letters.py"
 JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "hand.py"
 OPERATORS = "factory/operator_factory.py"
+LEDGER, REQUESTS, CALLER = "communication/calls.py", "communication/request_queue.py", "service/service_caller.py"
+SERVICE = "service/base_service_task.py"
 
 NEW_KEY = "if entry is None:\n                rows[key]"
 TWO_INPUTS = "promises/test_01_two_inputs.py"
@@ -132,6 +146,14 @@ PARK = "if not self.cancelled:\n            lock.acquire()"
 MAKE = "if not is_made:\n                    make()"
 CLEAR_AND_WAIT = "if not is_made:\n                self._made.clear()\n            self._wait"
 LET_GO = "except Cancelled:\n            self._task.broken_off += value is not NO_PACKET"
+PARK = "if not self.cancelled:\n            lock.acquire("
+CANCELS = "if first_failure:\n            self.cancel("
+WITHDRAW = 'began = call.stage == "running"\n                call.queue.withdraw(call)'
+ADMIT = "self._let_in()"
+REFUSES = "self.queue.ledger.refuse([self.queue])\n        "
+SLOWLY = SWITCH.replace("(0)", "(0.01)") + "\n        "
+REPORTS = "self.reporter.task_ended("
+OF_CHAIN = "self._numbers.get(callers) or self._numbers.setdefault(callers"
 LOOK = "all(gate.stands_still() for gate in gates)"
 LOOK_TWICE = f"{LOOK}\n        and {LOOK}"
 SLOW_LOOK = LOOK.replace("(gate", f"({SWITCH.replace('(0)', '(0.0001)')} is None and gate")
@@ -271,7 +293,6 @@ MUTANTS: Final = (
     one("cancel does not wake a waiting hand", BASE, "self._inbox.notify_hand()", "pass", CANCEL_HAND),
     # ── failure ──
     one("swallowed error", BASE, "packet = self._failed_on()", 'ending, error = "completed", None', FAILURE),
-    one("failure does not cancel the others", DISPATCHER, "elif first_failure:", "elif False:", FAILURE),
     # ── policies ──
     one("policy: retry doubles outputs", GUARD, CLEAR_AND_WAIT, "self._wait", RETRIED_RESULTS),
     one(
@@ -373,6 +394,22 @@ MUTANTS: Final = (
         "[copy.deepcopy(each) for each in with_state]",
         TWO_INPUTS,
     ),
+    one("failure does not cancel the others", DISPATCHER, CANCELS, CANCELS.replace("first_failure", "False"), FAILURE),
+    # ── calls ──
+    one("late reply not counted", REQUESTS, "self.counts.late += 1", "pass", LATE, TIES),
+    one("late reply ends its call again", REQUESTS, 'in_time = call.stage != "done"', "in_time = True", LATE, TIES),
+    one("timed-out request executed", LEDGER, WITHDRAW, WITHDRAW.partition("\n")[0], NOT_BEGUN, TIES),
+    one("withdrawn request lets nobody in", REQUESTS, f"remove(call)\n            {ADMIT}", "remove(call)", ROOM),
+    one("held-back caller never let in", REQUESTS, f"popleft()\n        {ADMIT}", "popleft()", LET_IN),
+    one("deadline not looked at sooner", LEDGER, "            self.look_sooner()", "            pass", LATE),
+    one("services end though one is busy", LEDGER, " and not any(queue.busy for queue in self.queues)", "", DRAIN),
+    one("services end under a set-up", REQUESTS, "not self.is_set_up or self.running", "self.running", SET_UP, DRAIN),
+    one("refused call fails a cancelled task", CALLER, "raise Cancelled from None", "pass", CANCEL_CALLS),
+    one("callers told before the failure (slowly)", SERVICE, REPORTS, f"{REFUSES}{SLOWLY}{REPORTS}", NAMED),
+    one("(slowness alone, before the report)", SERVICE, REPORTS, f"{SLOWLY}{REPORTS}", NAMED, harmless=True),
+    one("a future is cancelled without its call", CALLER, "if not self._call.queue", "if self._call.queue", TAKEN_BACK),
+    one("idle thread not rung", REQUESTS, "            ring(self._idle.pop())", "            pass", CALLS),
+    one("calls numbered per caller", CALLER, OF_CHAIN, OF_CHAIN.replace("(callers", "(callers[-1:]"), FATE),
     # ── settle ──
     one("settle looks once only (and slowly)", GATE, LOOK_TWICE, SLOW_LOOK, SETTLE),
     one("(slow looks alone)", GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),

@@ -49,8 +49,9 @@ class BaseRuntimeContext:
     ) -> Any:
         """Call a method of a service and wait for what it returns, at most `timeout` seconds (None: 10).
 
-        Raises what the method raises; `ServiceTimeout` (a request that has not begun is then never executed),
-        `ServiceStopped`, `ServiceLoop` if the service waits for this very call, `UnknownName`, `WrongArguments`, and
+        Raises what the method raises (`ServiceFailed` in place of SystemExit and the like); `ServiceTimeout` (a request
+        that has not begun is then never executed), `ServiceStopped`, `ServiceLoop` if the service waits for this very
+        call, `UnknownName`, `WrongArguments`, `GraphInvalid` for a timeout that is no number of seconds, and
         `Cancelled` when the job is cancelled; let that one pass.
         """
         return self._proxies.call_sync(service, (method, args, kwargs), timeout)
@@ -60,8 +61,9 @@ class BaseRuntimeContext:
     ) -> Future[Any]:
         """Call a method of a service without waiting; the future's `result()` ends as `call_service` does.
 
-        Waits only while the service's request queue is full. Cancelling the future before the request has begun takes
-        it back.
+        Waits only while the service's request queue is full. `timeout` is that of the call, in seconds (None: 10), and
+        runs whether anybody waits for the result or not. Cancelling the future before the request has begun takes it
+        back. Raises at once `UnknownName`, `ServiceLoop`, `ServiceStopped`, `GraphInvalid`.
         """
         return self._proxies.call_async(service, (method, args, kwargs), timeout)
 
@@ -107,7 +109,7 @@ class ServiceWiring:
 
 
 class ServiceContext(BaseRuntimeContext):
-    """What a service's object sees as `self.ctx`, unless it has a `ctx` of its own."""
+    """What a service's object sees as `self.ctx`, unless it has one of its own: its name, a logger, other services."""
 
     def __init__(self, name: str, job: str, wiring: ServiceWiring) -> None:
         super().__init__(name, job, wiring.services)

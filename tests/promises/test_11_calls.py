@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 import runtime
+from runtime.communication.calls import Call, Ledger, Request
+from runtime.communication.request_queue import RequestQueue
 from runtime.proxy import DEFAULT_TIMEOUT_S
 from runtime.testing import PATIENCE_S, Hold, Moment
 from tests.platforms import MakeSession, Platform
@@ -601,6 +603,30 @@ def test_callers_who_find_the_queue_full_are_let_in_in_order(session: runtime.Se
     assert log == list(range(20))
 
 
+@pytest.mark.parametrize("by", ["caller", "timeout", "future"])
+def test_room_that_a_call_gives_up_goes_to_the_next_who_waits_for_it(by: str) -> None:
+    now_s = 0.0
+    ledger = Ledger(lambda: now_s)
+    queue = RequestQueue("it", 1, ledger)
+    with ledger.lock:
+        queue.begin()
+        calls = [Call(Request("it", "process", (), {}, ("caller",), n), queue, now_s, 1.0 + n) for n in range(3)]
+        for call in calls:
+            queue.put(call)
+    assert [call.stage for call in calls] == ["waiting", "held back", "held back"]
+    if by == "caller":
+        ledger.abandon(calls[0])
+    elif by == "future":
+        assert ledger.take_back(calls[0])
+    else:
+        now_s = 1.5
+        assert ledger.expire() == [calls[0]]
+    assert [call.stage for call in calls] == ["done", "waiting", "held back"]
+    assert queue.take() is calls[1]
+    assert [call.stage for call in calls] == ["done", "running", "waiting"]
+    assert not ledger.take_back(calls[1])
+
+
 @pytest.mark.concurrent
 def test_a_request_that_is_taken_back_is_gone_at_once(session: runtime.Session) -> None:
     hold: Hold[int] = Hold()
@@ -658,8 +684,8 @@ def test_what_a_callback_raises_stops_nobody_from_being_told(
 
 # ── refusals ──
 
-Call = Callable[[Any], Any]
-REFUSED: dict[str, tuple[Call, type[BaseException], str]] = {
+Misuse = Callable[[Any], Any]
+REFUSED: dict[str, tuple[Misuse, type[BaseException], str]] = {
     "unknown service": (
         lambda call: call("ehco", 1),
         runtime.UnknownName,
