@@ -239,6 +239,11 @@ class ProcessTask:
         )
 
     @property
+    def control(self) -> NoReturn:
+        """Refused: the hand does not reach into other processes. Raises `CommandRefused`."""
+        raise CommandRefused(f"{self.name!r} runs in another process, where it cannot be paused or stepped")
+
+    @property
     def broken_off(self) -> int:
         """How many packets a cancel found between two attempts."""
         return self.gate.progress.broken_off

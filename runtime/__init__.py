@@ -1,6 +1,8 @@
 """A dataflow runtime that a person can open up: tasks, services, queues, packets and stop signals, on threads."""
 
+from runtime.breakpoints import Breakpoint, Tap
 from runtime.collected import Collected
+from runtime.communication.packet import Packet
 from runtime.connected import ConnectedStreams
 from runtime.context import ServiceContext, TaskContext
 from runtime.dead_letters import DeadLetter, DeadLetters
@@ -18,13 +20,17 @@ from runtime.errors import (
     GraphFrozen,
     GraphInvalid,
     InputOpen,
+    JobPaused,
     LostReply,
     NotCopyable,
+    NotPaused,
     NotStarted,
+    PacketGone,
     QueueFull,
     QueueUnreachable,
     ServiceFailed,
     ServiceLoop,
+    ServicePaused,
     ServiceStopped,
     ServiceTimeout,
     SourceSpent,
@@ -44,11 +50,13 @@ from runtime.operators import Function, SourceFunction
 from runtime.policy import Retry
 from runtime.service.invocation import Invocation
 from runtime.session import Session
+from runtime.step import Path, QueueView, Step
 
 __all__ = [
     "NO_PACKET",
     "AlreadyStarted",
     "AsyncFunction",
+    "Breakpoint",
     "Cancelled",
     "Collected",
     "CommandRefused",
@@ -68,26 +76,35 @@ __all__ = [
     "InputOpen",
     "Invocation",
     "JobManager",
+    "JobPaused",
     "KeyedStream",
     "LaneFacts",
     "LostReply",
     "NotCopyable",
+    "NotPaused",
     "NotStarted",
     "Outcome",
+    "Packet",
+    "PacketGone",
+    "Path",
     "QueueFull",
     "QueueUnreachable",
+    "QueueView",
     "Retry",
     "ServiceContext",
     "ServiceFacts",
     "ServiceFailed",
     "ServiceLoop",
+    "ServicePaused",
     "ServiceStopped",
     "ServiceTimeout",
     "Session",
     "Snapshot",
     "SourceFunction",
     "SourceSpent",
+    "Step",
     "Stream",
+    "Tap",
     "TaskContext",
     "TaskEnded",
     "TaskFacts",

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, Protocol
 
 from runtime.communication.lane import StopSignal
 from runtime.dead_letters import DeadLetter, DeadLetters
-from runtime.errors import CommandRefused, TaskEnded, TaskFailed, failure_text
+from runtime.errors import CommandRefused, JobPaused, TaskEnded, TaskFailed, failure_text
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
@@ -65,6 +65,8 @@ class Dispatcher:
         self._satisfied: set[str] = set()
         self._on_end: list[Callable[[], None]] = []
         self._done = threading.Event()
+        self._gates_moved = threading.Event()  # something is paused
+        self._news = threading.Condition()  # wakes those who wait for the end: it has come, or something was paused
         self._began_s = 0.0
 
     # ── life ──
@@ -138,13 +140,49 @@ class Dispatcher:
         return outcome
 
     def wait_done(self, timeout_s: float | None = None) -> bool:
-        """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: it has none yet."""
+        """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: it has none yet.
+
+        Raises `JobPaused` if it will not have one before somebody resumes.
+        """
         self._refuse_own_tasks("wait")
         deadline = math.inf if timeout_s is None else monotonic() + timeout_s
-        while not self._done.wait(max(0.0, min(_INTERRUPTIBLE_S, deadline - monotonic()))):
+        while not self._done.is_set():
+            left_s = max(0.0, min(_INTERRUPTIBLE_S, deadline - monotonic()))
+            if self._gates_moved.is_set():
+                # While something is paused, watch what everybody does: it may be all that keeps the job from its end.
+                self.backend.wait_until(self._is_done_or_stuck, left_s)
+                if not self._done.is_set() and (held := self._held_by_pause()):
+                    names = ", ".join(map(repr, held))
+                    raise JobPaused(f"the job stands still, since {names} is paused; resume() or step(), then wait")
+            else:
+                with self._news:
+                    self._news.wait_for(lambda: self._done.is_set() or self._gates_moved.is_set(), left_s)
             if monotonic() >= deadline:
-                return False
+                return self._done.is_set()
         return True
+
+    def gates_changed(self, text: str) -> None:
+        """Gates were closed or opened by hand: those who wait for the end have to look at them."""
+        self._note("command", None, text)
+        if any(handle.control.is_paused() for handle in self._handles()):
+            self._gates_moved.set()
+        else:
+            self._gates_moved.clear()
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._news:
+            self._news.notify_all()
+        self.backend.tell()
+
+    def _is_done_or_stuck(self) -> bool:
+        return self._done.is_set() or not self._gates_moved.is_set() or bool(self._held_by_pause())
+
+    def _held_by_pause(self) -> list[str]:
+        """Who has something to do and is paused, if that is why nothing moves."""
+        handles = list(self._handles())
+        held = [handle.name for handle in handles if handle.control.is_held()]
+        return held if held and self.backend.is_still(handles) else []
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
         """Cancel what still runs, wait, release all. Returns the tasks that were abandoned, stuck in user code."""
@@ -337,6 +375,7 @@ class Dispatcher:
         self._note("end", None, outcome.state)
         self._listener.job_ended(outcome)
         self._done.set()
+        self._tell()
         for callback in callbacks:
             callback()
 

@@ -15,6 +15,10 @@
     │   ├── AlreadyStarted
     │   ├── TaskEnded              nothing can be given to this task any more
     │   ├── InputOpen              a `with` block ended while an input was still open
+    │   ├── NotPaused              this can be done to a paused task only
+    │   ├── JobPaused              nothing will happen before somebody resumes
+    │   ├── PacketGone             the packet is not in its queue any more
+    │   ├── ServicePaused          the service is paused by hand, and the caller could be the one to resume it
     │   └── ServiceStopped         the service has stopped, or stopped while the call waited
     ├── ServiceTimeout             a call has not been answered in time (also a TimeoutError)
     ├── ServiceLoop                a call would wait for itself
@@ -121,6 +125,22 @@ class TaskEnded(CommandRefused):
 
 class InputOpen(CommandRefused):
     """A `with` block was left while an input was open: nobody could have fed it any more."""
+
+
+class NotPaused(CommandRefused):
+    """The task runs freely; only a paused one can be stepped or have its queue edited."""
+
+
+class JobPaused(CommandRefused):
+    """The job stands still because of a pause: it would be waited for in vain."""
+
+
+class PacketGone(CommandRefused):
+    """The packet is not in its queue any more: it was worked, or dropped by hand."""
+
+
+class ServicePaused(CommandRefused):
+    """The service is paused by hand; a call from outside would wait for the one who makes it."""
 
 
 class ServiceStopped(CommandRefused):

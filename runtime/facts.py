@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 Ending = Literal["completed", "stopped", "failed", "cancelled"]
 """How a producer, a task or a job ended: by itself, by `stop()`, by an error, by `cancel()`."""
 
-TaskState = Literal["new", "idle", "running", "held back", "waiting", "backing off", "ended"]
-"""What a task is doing: not started, waiting for packets, working, waiting for room downstream, for a service's reply,
-for its next attempt, gone."""
+TaskState = Literal["new", "idle", "running", "paused", "held back", "waiting", "backing off", "ended"]
+"""What a task is doing: not started, waiting for packets, working, held by its closed gate, waiting for room
+downstream, for a service's reply, for its next attempt, gone."""
 
 JobState = Literal["new", "running", "draining", "completed", "stopped", "failed", "cancelled"]
 

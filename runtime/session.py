@@ -10,14 +10,17 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, overload
 
+from runtime.breakpoints import Breakpoint, Tap
 from runtime.calling import Service, Services
 from runtime.communication.calls import HAND_CALLER
+from runtime.communication.packet import Packet
+from runtime.control import REACH_S, Control
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment, Stream
-from runtime.errors import AlreadyStarted, InputOpen, NotStarted, QueueUnreachable, ServiceStopped
+from runtime.errors import AlreadyStarted, GraphInvalid, InputOpen, NotStarted, QueueUnreachable, ServiceStopped
 from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
@@ -27,8 +30,10 @@ from runtime.job_manager import JobManager
 from runtime.metrics import Metrics, metrics_of
 from runtime.operators import SourceFunction
 from runtime.policy import OnError
+from runtime.preview import preview
 from runtime.proxy import DEFAULT_METHOD, ProxyManager
 from runtime.service.invocation import Interceptor
+from runtime.step import Path, QueueView, Step
 from runtime.text import as_text
 
 T = TypeVar("T")
@@ -75,6 +80,7 @@ class Session:
         self._dispatcher: Dispatcher | None = None
         self._hand: Hand | None = None
         self._proxies: ProxyManager | None = None
+        self._control: Control | None = None
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
         if name is not None and _in_kernel():
@@ -128,8 +134,10 @@ class Session:
 
     # ── life ──
 
-    def start(self) -> None:
-        """Run the graph, without waiting. After an end it runs again: callables and iterables anew, with empty state.
+    def start(self, *, paused: bool = False) -> None:
+        """Run the graph, without waiting; `paused`: with every gate closed.
+
+        After an end it runs again: callables and iterables anew, with empty state.
 
         Raises `AlreadyStarted`, and `GraphInvalid` before anything runs.
         """
@@ -149,7 +157,10 @@ class Session:
             self._hand = Hand(graph, backend, dispatcher.tasks)
             self._proxies = ProxyManager(HAND_CALLER, service_queues(graph))
             dispatcher.intercept(tuple(self._interceptors.values()))
+            self._control = Control(dispatcher)
             self._dispatcher, self._ended_new = dispatcher, None
+            if paused:
+                self._control.pause(timeout_s=0)
             dispatcher.start()
 
     def run(self, timeout: float | None = None) -> Outcome:
@@ -230,7 +241,7 @@ class Session:
                 if self._dispatcher.outcome is None:
                     raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() before reset()")
                 self._dispatcher.cleanup(CLOSE_S)
-            self._dispatcher = self._hand = self._proxies = self._ended_new = None
+            self._dispatcher = self._hand = self._proxies = self._control = self._ended_new = None
             self._environment.frozen = False
 
     def __enter__(self) -> Self:
@@ -335,10 +346,114 @@ class Session:
             raise self._not_started()
         return hand
 
+    # ── control ──
+
+    def pause(self, *names: str, timeout: float | None = REACH_S) -> tuple[str, ...]:
+        """Hold tasks, services or whole operators behind the packet in work; all of them, if none is named.
+
+        Returns when every gate is reached; after `timeout` seconds, whoever is still in user code then (they stop
+        behind their packet all the same). Nothing is lost, doubled or reordered. Idempotent. Raises `UnknownName`,
+        `NotStarted`.
+        """
+        return self._in_control().pause(names, timeout)
+
+    def resume(self, *names: str) -> None:
+        """Let tasks, services or operators run again; all of them, if none is named. Idempotent."""
+        self._in_control().resume(names)
+
+    @overload
+    def step(self, task: str | None = None, *, timeout: float | None = REACH_S) -> Step: ...
+
+    @overload
+    def step(self, task: str | None, n: int, *, timeout: float | None = REACH_S) -> list[Step]: ...
+
+    def step(self, task: str | None = None, n: int = 1, *, timeout: float | None = REACH_S) -> Step | list[Step]:
+        """One turn of a paused task or service: one packet, request, or stop signal. With `n`, as many, as a list.
+
+        Without a name it is the turn of a service that somebody waits for, else of the task deepest in the graph that
+        has something to do, a source only if nothing is queued. Waits at most `timeout` seconds for user code; a packet
+        that is held back or waits keeps its turn until it is done. Raises `NotPaused`, `UnknownName`, `NotStarted`.
+        """
+        control = self._in_control()
+        if type(n) is not int or n < 1:
+            raise GraphInvalid(f"n of step is {preview(n)}; it must be a whole number of at least 1")
+        if n == 1:
+            return control.step(task, timeout)
+        return [control.step(task, timeout) for _ in range(n)]
+
+    def step_through(self, until: Callable[[Step], object], *, timeout: float | None = REACH_S) -> list[Step]:
+        """Step, whoever's turn it is, until `until(step)` is true or nothing is left to do. The steps, in order."""
+        return self._in_control().step_through(until, timeout)
+
+    def follow(self, packet: Packet, *, timeout: float | None = REACH_S) -> Path:
+        """Step one packet that `peek` has shown, and all that is made of it, to the end; its way as a small tree.
+
+        Raises `NotPaused`, `PacketGone`, `TimeoutError`.
+        """
+        return self._in_control().follow(packet, timeout)
+
+    def peek(self, task: str, first: int = 100, last: int = 0) -> QueueView:
+        """The `first` and the `last` packets that wait for a task, service or operator. Consumes nothing.
+
+        Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`.
+        """
+        if self._control is None:
+            return QueueView(task, (), 0, 0)
+        return self._control.peek(task, first, last)
+
+    def edit(self, packet: Packet, value: Any) -> None:
+        """Let a packet that waits for a paused task have another payload, and so another key.
+
+        Raises `NotPaused`, `PacketGone` if it has been worked or dropped, `CommandRefused` if by its key it would
+        belong to another task, and what the key function raises.
+        """
+        self._in_control().edit(packet, value)
+
+    def drop(self, packet: Packet) -> None:
+        """Take a packet that waits for a paused task out of its queue; it counts as dropped. Raises as `edit`."""
+        self._in_control().drop(packet)
+
+    def move(self, packet: Packet, to: int) -> None:
+        """Move a packet that waits for a paused task in its lane, to index `to` from the front. Raises as `edit`."""
+        self._in_control().move(packet, to)
+
+    def undo(self) -> None:
+        """Take back the last `edit`, `drop` or `move` that has not been taken back.
+
+        Raises `CommandRefused` if there is none, `NotPaused`, `PacketGone` if the packet has been worked since, and
+        `QueueFull` if the place of a dropped one has been taken.
+        """
+        self._in_control().undo()
+
+    def breakpoint(self, task: str, when: Callable[[Any], object] | None = None) -> Breakpoint:
+        """Pause the job before the next packet of a task for which `when(payload)` is true; each, without `when`.
+
+        `when` runs on the task's thread; if it raises, the job is paused, too. Raises `UnknownName`, `CommandRefused`
+        for sources and services.
+        """
+        return self._in_control().breakpoint(task, when)
+
+    def tap(self, task: str) -> Tap:
+        """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`."""
+        return self._in_control().tap(task)
+
+    def state(self, task: str) -> Any:
+        """What a task remembers: its reduced values or `ctx.state`, by key where its input is keyed."""
+        return self._in_control().state(task)
+
+    def set_state(self, task: str, key: Any, value: Any) -> None:
+        """Let a paused task remember `value` for `key`. Raises `NotPaused`, `CommandRefused`, `UnknownName`."""
+        self._in_control().set_state(task, key, value)
+
+    def _in_control(self) -> Control:
+        if self._control is None:
+            raise self._not_started()
+        return self._control
+
     # ── facts ──
 
     @property
-    def state(self) -> JobState:
+    def status(self) -> JobState:
         """`new`, `running`, `draining` after `stop()`, then how it ended."""
         if self._dispatcher is not None:
             return self._dispatcher.state
@@ -369,7 +484,7 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""
-        return Snapshot(self.state, NoTasks()) if self._dispatcher is None else self._dispatcher.snapshot()
+        return Snapshot(self.status, NoTasks()) if self._dispatcher is None else self._dispatcher.snapshot()
 
     def metrics(self) -> Metrics:
         """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.
@@ -406,7 +521,7 @@ class Session:
     def __repr__(self) -> str:
         graph = self.graph
         tasks = sum(operator.parallelism for operator in graph.operators)
-        return f"Session({self.name!r}, {self.state}: {len(graph.operators)} operators, {tasks} tasks)"
+        return f"Session({self.name!r}, {self.status}: {len(graph.operators)} operators, {tasks} tasks)"
 
     def __str__(self) -> str:
         return as_text(self.graph, self.snapshot())

@@ -90,7 +90,7 @@ numbers = session.source(itertools.count, name="numbers").map(lambda value: valu
 numbers.sink(lambda value: None)
 session.start()
 sessions = globals().setdefault("sessions", []) + [session]
-print(session.state)
+print(session.status)
 """
 THREADS = "[thread.name for thread in threading.enumerate() if thread.name.startswith('words/')]"
 
@@ -137,11 +137,11 @@ def test_an_interrupt_during_wait_leaves_the_session_running_and_usable(kernel: 
     reply = kernel.run(f"print('waiting', flush=True)\n{wait}", interrupt_at="waiting")
     assert reply.error == "KeyboardInterrupt"
     if "run" in wait:
-        if kernel.value("session.state") != "'running'":  # it came before `run()` had started everything
-            assert kernel.value("session.state") in ("'new'", "'cancelled'")
+        if kernel.value("session.status") != "'running'":  # it came before `run()` had started everything
+            assert kernel.value("session.status") in ("'new'", "'cancelled'")
             kernel.run("session.start()")
         kernel.run("session.send('in', 1)")
-    assert kernel.value("session.state") == "'running'"
+    assert kernel.value("session.status") == "'running'"
     kernel.run("busy.set(); session.send('in', 2)")
     assert kernel.run("session.settle(20)").error is None
     assert kernel.value("list(result)") == "[1, 2]"

@@ -261,7 +261,7 @@ def test_what_cannot_be_pickled_is_refused_by_name_before_anything_runs(session:
     session.source(range(3)).map(lambda value: value, name="anonymous").sink(far.same)
     with pytest.raises(runtime.NotCopyable, match=r"'anonymous' runs in a process of its own.*lambda"):
         session.start()
-    assert session.state == "new"
+    assert session.status == "new"
     assert multiprocessing.active_children() == []
 
 

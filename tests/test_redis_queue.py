@@ -267,7 +267,7 @@ def test_without_a_server_nothing_is_started(tmp_path: Path, server: Server, mon
     session.source(range(3)).sink(far.same)
     with pytest.raises(runtime.QueueUnreachable, match=r"nobody\.sock does not answer.*is redis-server running"):
         session.start()
-    assert session.state == "new"
+    assert session.status == "new"
 
 
 def test_a_queue_can_be_filled_from_another_process(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ def test_a_hold_holds_one_packet_until_it_is_released(make_session: MakeSession)
     session.start()
     hold.reached.wait()
     session.stop()
-    assert session.state == "draining"
+    assert session.status == "draining"
     hold.release()
     session.wait(PATIENCE_S)
     assert list(result) == list(range(len(result)))

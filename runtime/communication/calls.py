@@ -61,6 +61,9 @@ here = Here()
 class CallWaiter(Waiter, Protocol):
     """A waiter that can be told from outside that what it waits for may have come."""
 
+    held: Callable[[], bool]
+    """Whether what it waits for in `waiting` stands still itself, so that time alone will not bring it."""
+
     def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
         """As `Waiter.park`, for `timeout_s` at most."""
 
@@ -105,6 +108,10 @@ class Call:
     def is_done(self) -> bool:
         """Whether it has its ending."""
         return self.stage == "done"
+
+    def is_held(self) -> bool:
+        """Whether its service is paused and has not begun it: its time stands still."""
+        return self.queue.paused and self.stage != "running"
 
     def is_accepted(self) -> bool:
         """Whether it has found room in the queue, or has its ending."""

@@ -61,6 +61,7 @@ class Inbox:
         "hand",
         "hand_waits",
         "lanes",
+        "removed",
     )
 
     def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
@@ -76,6 +77,7 @@ class Inbox:
         self._hand_room = threading.Condition(threading.Lock())
         self._borrowed: list[Lane] = []
         self._closed_inputs: set[int] = set()
+        self.removed = 0  # packets that the hand has taken out
         self.hand_waits = 0  # how many threads wait for room for the hand
 
     def __len__(self) -> int:
@@ -105,6 +107,13 @@ class Inbox:
                         self._open = lanes[position:] + lanes[:position]
                     break
         return batch, parts
+
+    def front(self) -> tuple[int, Any] | None:
+        """What `gather(1)` would return: the number of its lane, and the item."""
+        for lane in self._open:
+            if lane.items:
+                return self.lanes.index(lane), lane.items[0]
+        return None
 
     def ended_lane(self) -> Lane | None:
         """A lane of which nothing is left but its stop signal."""
@@ -169,6 +178,44 @@ class Inbox:
             self._closed_inputs.add(number)
             self._hand_room.notify_all()
             return self.hand.taken + len(self.hand.items)
+
+    # ── the hand, while the reader stands at its closed gate ──
+
+    def exchange(self, lane: Lane, index: int, item: Any) -> Any:
+        """Put `item` in the place of another, which is returned."""
+        before, lane.items[index] = lane.items[index], item
+        return before
+
+    def remove(self, lane: Lane, index: int) -> Any:
+        """Take an item out; it counts as taken, and as `removed`. Its place is free for the next."""
+        item = lane.items[index]
+        with self._hand_room:
+            del lane.items[index]
+            lane.taken += 1
+            self.removed += 1
+            if lane is self.hand:
+                self._give_back()
+            elif lane.held_back and lane.has_room():
+                lane.give_room()
+            self._hand_room.notify_all()
+        return item
+
+    def put_back(self, lane: Lane, index: int, item: Any) -> None:
+        """Undo `remove`. Raises `QueueFull` if the place has been taken by another packet."""
+        with self._hand_room:
+            promised = lane.claim + 1 if lane is not self.hand and lane.signal is None else 0
+            if len(lane.items) + promised > lane.capacity:
+                raise QueueFull("the place of the dropped packet has been taken, or is promised to its producer")
+            lane.items.insert(index, item)
+            lane.taken -= 1
+            self.removed -= 1
+
+    def shift(self, lane: Lane, index: int, to: int) -> None:
+        """Move an item within its lane: one step, in which the lane is never shorter."""
+        low, high = min(index, to), max(index, to) + 1
+        part = lane.items[low:high]
+        part.insert(to - low, part.pop(index - low))
+        lane.items[low:high] = part
 
     # ── the hand ──
 

@@ -99,6 +99,7 @@ class Lane:
     __slots__ = (
         "_room",
         "capacity",
+        "changes",
         "claim",
         "held_back",
         "inbox",
@@ -116,6 +117,7 @@ class Lane:
     def __init__(self, inbox: Reader, producer: str, capacity: int, input_index: int = 0) -> None:
         self.inbox, self.producer, self.capacity, self.input = inbox, producer, capacity, input_index
         self.items: list[Any] = []
+        self.changes: list[Any] = []  # what the hand has changed; see task/control.py
         self.signal: StopSignal | None = None
         self.writer: Waiter = NoWaiter()
         self.held_back = False

@@ -2,20 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from runtime.preview import preview
 
 
+class Place(NamedTuple):
+    """Where a packet lies: the lane of the task's queue (0 is the hand's), the how many-th packet of that lane it is,
+    and after how many changes by hand it was looked at.
+    """
+
+    lane: int
+    number: int
+    version: int = 0
+
+
+class Asked(NamedTuple):
+    """What a service is asked: the payload of a request, as a person sees it."""
+
+    method: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """As a call, bounded."""
+        named = [f"{name}={preview(value)}" for name, value in self.kwargs.items()]
+        return f"{self.method}({', '.join([*map(preview, self.args), *named])})"
+
+
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A payload on its way: its key on a keyed edge (`keyed`), and which input of the operator it goes to."""
+    """A payload on its way: its key on a keyed edge (`keyed`), and which input of the operator it goes to.
+
+    `task` is in whose queue it lies or lay, `producer` who put it there. `place` finds it again, to be edited.
+    """
 
     payload: Any
     key: Any = None
     input: int = 0
     keyed: bool = False
+    task: str = ""
+    producer: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+    @property
+    def text(self) -> str:
+        """Its payload, and its key if it has one, as bounded text."""
+        if type(self.payload) is Asked:
+            return self.payload.text
+        return f"{preview(self.payload)} [{preview(self.key)}]" if self.keyed else preview(self.payload)
 
     def __repr__(self) -> str:
         key = f", key={preview(self.key)}" if self.keyed else ""

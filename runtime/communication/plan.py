@@ -6,8 +6,8 @@ keys are asked first: what is decided in turn has then not moved on for results 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import chain, cycle
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from runtime.communication.connection import Output
@@ -25,8 +25,9 @@ class Plan:
 
     def __init__(self, router: Router) -> None:
         self._router = router
-        self._ways = [self._by_key(output.key, lanes) for output, lanes in router.ways if output.key is not None]
-        self._ways += [_way(output, lanes) for output, lanes in router.ways if output.key is None]
+        self._ways = [self._by_key(output.key, lanes) for output, lanes, _ in router.ways if output.key is not None]
+        self._ways += [_way(output, lanes, turns) for output, lanes, turns in router.ways if output.key is None]
+        self.watcher: Callable[[Lane, Any], None] | None = None  # sees what is put, just before
 
     def puts(self, results: Sequence[Any]) -> Puts:
         """What has to be put where, in order for each lane. Raises what a key function raises, and `UnstableKey`."""
@@ -35,9 +36,11 @@ class Plan:
 
     def send(self, puts: Puts) -> None:
         """Put everything where it belongs, waiting for room. Raises Cancelled; the rest then counts as refused."""
-        rest = iter(puts)
+        rest, watcher = iter(puts), self.watcher
         for lane, item in rest:
             try:
+                if watcher is not None:
+                    watcher(lane, item)
                 lane.put(item)
             except Cancelled:  # the lane has counted this one
                 for missed, _ in rest:
@@ -57,8 +60,7 @@ class Plan:
         return way
 
 
-def _way(output: Output, lanes: list[Lane]) -> _Way:
+def _way(output: Output, lanes: list[Lane], turns: Iterator[Lane]) -> _Way:
     if output.strategy == "broadcast":
         return lambda result: [(lane, result) for lane in lanes]
-    turns = cycle(lanes)
     return lambda result: [(next(turns), result)]

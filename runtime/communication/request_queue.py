@@ -48,6 +48,8 @@ class RequestQueue:
         self._held_back: deque[Call] = deque()
         self._idle: list[LockType] = []  # bells of the service's threads that sleep
         self._held_since_s: float | None = ledger.clock()  # a service that is not set up yet is held
+        self.paused = False  # held by hand
+        self.granted = 0  # turns that the hand has given to a paused service
         ledger.queues.append(self)
 
     def __len__(self) -> int:
@@ -86,7 +88,7 @@ class RequestQueue:
     def _accept(self, call: Call) -> None:
         call.stage = "waiting"
         self.waiting.append(call)
-        if self._idle and self._held_since_s is None:
+        if self._idle and not self._is_shut():
             ring(self._idle.pop())
 
     def _let_in(self) -> None:
@@ -100,7 +102,10 @@ class RequestQueue:
 
     def ready(self) -> bool:
         """Whether a thread of the service has something to do."""
-        return self.signal is not None or (bool(self.waiting) and self._held_since_s is None)
+        return (self.signal is not None or bool(self.waiting)) and not self._is_shut()
+
+    def _is_shut(self) -> bool:
+        return self._held_since_s is not None and not self.granted
 
     def sleep(self, bell: LockType) -> bool:
         """Note a thread that is about to sleep. False: it should not."""
@@ -111,9 +116,10 @@ class RequestQueue:
         return True
 
     def take(self) -> Call | None:
-        """Begin the first request, or say that there is none."""
-        if not self.waiting or self._held_since_s is not None:
+        """Begin the first request, or say that there is none. Of a paused service, that uses up a turn."""
+        if self._is_shut() or not self.waiting:
             return None
+        self.granted -= bool(self.granted)
         call = self.waiting.popleft()
         if self._held_back:
             self._let_in()
@@ -149,7 +155,8 @@ class RequestQueue:
     def begin(self) -> None:
         """The service has been set up: serve."""
         self.is_set_up = True
-        self.release()
+        if not self.paused:
+            self.release()
         self.ledger.end_if_idle()
 
     def hold(self) -> None:
@@ -170,6 +177,22 @@ class RequestQueue:
         self.ledger.look_sooner()
         self._ring_all()
 
+    def pause(self) -> None:
+        """By hand: let nothing begin but what turns are granted for."""
+        self.paused = True
+        self.hold()
+
+    def resume(self) -> None:
+        """By hand: serve again."""
+        self.paused = False
+        if self.is_set_up:
+            self.release()
+
+    def grant(self) -> None:
+        """By hand: let one request begin, or the stop signal be taken, of a paused service."""
+        self.granted += 1
+        self._ring_all()
+
     def is_held(self, call: Call) -> bool:
         """Whether the time of `call` stands still."""
         return self._held_since_s is not None and call.stage != "running"
@@ -179,7 +202,7 @@ class RequestQueue:
         if self.signal is None:
             self.refusing = True
             self.signal = signal
-            self._ring_all()
+            self._ring_all()  # of a paused one, they wait on
 
     def _ring_all(self) -> None:
         for bell in self._idle:

@@ -9,7 +9,7 @@ by the append: one that goes to sleep sets the writer's `look_up`, which the ope
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -27,13 +27,14 @@ class Router:
     def __init__(self, outputs: Sequence[Output], writer: Waiter) -> None:
         edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
         self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]
-        self.ways = list(zip(outputs, edges, strict=True))  # the edges, each with its lanes
+        # The edges, each with its lanes, and whose turn it is where they have turns.
+        self.ways = [(output, lanes, cycle(lanes)) for output, lanes in zip(outputs, edges, strict=True)]
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
         self.send: Send
         if len(edges) != 1 and all(_to_every_lane(output, lanes) for output, lanes in zip(outputs, edges, strict=True)):
             self.send = _broadcast(self.lanes)
         else:
-            sends = [self._edge(output, lanes) for output, lanes in zip(outputs, edges, strict=True)]
+            sends = [self._edge(output, lanes, turns) for output, lanes, turns in self.ways]
             self.send = sends[0] if len(sends) == 1 else _to_all(sends)
         self._only = self.lanes[0] if len(self.lanes) == 1 and outputs[0].key is None else None
 
@@ -87,12 +88,12 @@ class Router:
         """How many packets were made but not accepted, because of a cancel."""
         return sum([lane.refused for lane in self.lanes])
 
-    def _edge(self, output: Output, lanes: list[Lane]) -> Send:
+    def _edge(self, output: Output, lanes: list[Lane], turns: Iterator[Lane]) -> Send:
         if output.key is not None:
             return self._by_key(output.key, lanes) if len(lanes) > 1 else self._with_key(output.key, lanes[0])
         if len(lanes) == 1:
             return lanes[0].put
-        return _broadcast(lanes) if output.strategy == "broadcast" else _in_turn(lanes)
+        return _broadcast(lanes) if output.strategy == "broadcast" else _in_turn(turns)
 
     # In the four below, `Lane.put` is written out: the call would cost as much as all the rest.
 
@@ -146,8 +147,8 @@ def _to_every_lane(output: Output, lanes: list[Lane]) -> bool:
     return output.key is None and (len(lanes) == 1 or output.strategy == "broadcast")
 
 
-def _in_turn(lanes: list[Lane]) -> Send:
-    next_lane = cycle(lanes).__next__
+def _in_turn(turns: Iterator[Lane]) -> Send:
+    next_lane = turns.__next__
 
     def send(value: Any) -> None:
         lane = next_lane()

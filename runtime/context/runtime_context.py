@@ -151,6 +151,12 @@ class TaskContext(BaseRuntimeContext):
         """Task: give the context its living parts, where the task runs."""
         self._send, self._reporter, self._warned = send, reporter, reporter.warned
 
+    def redirect(self, send: Callable[[Any], object]) -> Callable[[Any], object]:
+        """Task: let `send_packet` go through `send` from now on; returns what it went through before."""
+        before, self._send = self._send, send
+        assert before is not None, "redirected before it was bound"
+        return before
+
     @property
     def state(self) -> MutableMapping[Any, Any]:
         """A mapping to remember things in: one per key on a keyed input, else one per task. Empty when a run starts."""

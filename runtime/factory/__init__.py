@@ -2,6 +2,7 @@
 
 from runtime.factory.backend import (
     Backend,
+    Grip,
     Handle,
     ServiceHandle,
     TaskHandle,
@@ -15,6 +16,7 @@ from runtime.factory.task_factory import TaskFactory, lanes_of
 
 __all__ = [
     "Backend",
+    "Grip",
     "Handle",
     "ServiceHandle",
     "ServiceTaskFactory",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from runtime.communication.inbox import LaneSpec
+from runtime.communication.packet import Packet, Place
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.context import ServiceContext, TaskContext
@@ -19,7 +20,71 @@ from runtime.facts import Ending, ServiceFacts, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.invocation import Interceptor
+from runtime.step import QueueView, Step
 from runtime.task.base_task import TaskReporter
+
+
+class Grip(Protocol):
+    """The hand's grip on a task or service, wherever it runs. Everything goes by value.
+
+    All but `step` return at once. Places are of packets that `peek` has shown.
+    """
+
+    def pause(self) -> None:
+        """Let nothing begin any more, from the next packet on."""
+
+    def resume(self) -> None:
+        """Let it run."""
+
+    def reached(self) -> bool:
+        """Whether no user code is at work."""
+
+    def is_paused(self) -> bool:
+        """Whether it has been paused."""
+
+    def is_held(self) -> bool:
+        """Whether it has something to do, and the pause is all that it waits for."""
+
+    def has_work(self) -> bool:
+        """Whether there is something that a turn could be used for."""
+
+    def can_step(self) -> bool:
+        """Whether a turn given now would do something."""
+
+    def step(self, timeout_s: float | None) -> Step:
+        """One turn, waited for. Raises `NotPaused`."""
+
+    def number_of(self, place: Place) -> int:
+        """Which packet of its lane it is now. Raises `PacketGone` if it is not there any more."""
+
+    def peek(self, first: int, last: int) -> QueueView:
+        """The first and the last packets of its queue."""
+
+    def set_tap(self, tap: Callable[[Step], None] | None) -> None:
+        """Show every packet from the next on."""
+
+    def set_breaks(
+        self, breaks: Callable[[Packet], object] | None, broke: Callable[[Packet, BaseException | None], None]
+    ) -> None:
+        """Before each packet, ask whether to pause, and say so."""
+
+    def edit(self, place: Place, item: Any) -> None:
+        """Put another item there. Raises `NotPaused`, `PacketGone`."""
+
+    def drop(self, place: Place) -> None:
+        """Take the packet out."""
+
+    def move(self, place: Place, to: int) -> None:
+        """Move it within its lane."""
+
+    def undo(self) -> None:
+        """Take back the last change."""
+
+    def state(self) -> Any:
+        """What it remembers."""
+
+    def set_state(self, key: Any, value: Any) -> None:
+        """Let it remember something else. Raises `NotPaused`."""
 
 
 class TaskHandle(Protocol):
@@ -36,6 +101,10 @@ class TaskHandle(Protocol):
     @property
     def injected(self) -> int:
         """How many packets the hand has put in."""
+
+    @property
+    def control(self) -> Grip:
+        """The hand's grip on it."""
 
     @property
     def hand_closed(self) -> bool:
@@ -76,6 +145,10 @@ class ServiceHandle(Protocol):
     @property
     def name(self) -> str:
         """The service's name."""
+
+    @property
+    def control(self) -> Grip:
+        """The hand's grip on it."""
 
     def start(self) -> None:
         """Let it run."""
@@ -144,6 +217,15 @@ class Backend(Protocol):
 
     def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
         """Wait until all tasks and services stand still at one moment. False: not within `timeout_s`."""
+
+    def is_still(self, handles: Iterable[Handle]) -> bool:
+        """Whether all tasks and services stand still now."""
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
+        """Wait until `ready`, asked whenever something changes what it does, and at `tell`. False: not in time."""
+
+    def tell(self) -> None:
+        """Let those who wait in `wait_until` ask again."""
 
     def wait(self, handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
         """Wait until nothing of them runs any more; the names of those of which something still does."""

@@ -21,7 +21,7 @@ from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.task.base_task import TaskReporter
-from runtime.task.gate import Gate, Watch
+from runtime.task.gate import Gate, Watch, still
 from runtime.task.local_task import LocalTask
 from runtime.task.observer import Observer
 from runtime.task.turns import Turns
@@ -113,10 +113,19 @@ class LocalBackend:
 
     def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
         """Wait until all threads wait at one moment."""
-        gates: list[Gate] = []
-        for handle in handles:
-            gates += _gates(handle)
-        return self._watch.wait_still(gates, timeout_s)
+        return self._watch.wait_still(_gates(*handles), timeout_s)
+
+    def is_still(self, handles: Iterable[Handle]) -> bool:
+        """Whether all threads wait now."""
+        return still(_gates(*handles))
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
+        """Wait until `ready`, asked whenever a thread does something else."""
+        return self._watch.wait_for(ready, timeout_s)
+
+    def tell(self) -> None:
+        """Let those who wait in `wait_until` ask again."""
+        self._watch.tell()
 
     def wait(self, handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
         """Join the threads; the names of those that still run after `timeout_s` in all."""
@@ -140,8 +149,11 @@ class LocalBackend:
         return Gate(self._watch) if self._turns is None else self._turns.gate(self._watch, name, serves=serves)
 
 
-def _gates(handle: Handle) -> Sequence[Gate]:
-    return handle.gates if isinstance(handle, LocalServiceTask) else [cast(LocalTask, handle).gate]
+def _gates(*handles: Handle) -> list[Gate]:
+    gates: list[Gate] = []
+    for handle in handles:
+        gates += handle.gates if isinstance(handle, LocalServiceTask) else [cast(LocalTask, handle).gate]
+    return gates
 
 
 def _join(handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:

@@ -73,6 +73,14 @@ class Operator(ABC):
     def input_ended(self, number: int) -> None:  # noqa: B027  most need not know
         """Hear that nothing more comes from one of several inputs. Not called of an operator with one."""
 
+    def remembered(self) -> Any:
+        """What it keeps from packet to packet, for people to look at; None: nothing beside the context's state."""
+        return None
+
+    def remember(self, key: Any, value: Any) -> bool:
+        """Let it keep something else. False: it keeps nothing, or nothing that can be set."""
+        return False
+
     def finish(self) -> Iterable[Any]:
         """What is still to be sent when all inputs have ended well."""
         return (self.function.finish() or ()) if isinstance(self.function, Function) else ()

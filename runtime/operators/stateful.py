@@ -60,6 +60,15 @@ class Reduce(Operator):
             if attention.look_up:
                 return
 
+    def remembered(self) -> Any:
+        """What each key has so far; on an unkeyed input, what all packets have."""
+        return dict(self.accumulators) if self._keyed else self.accumulators.get(None)
+
+    def remember(self, key: Any, value: Any) -> bool:
+        """Go on from another value."""
+        self.accumulators[key if self._keyed else None] = value
+        return True
+
     def finish(self) -> Iterable[Any]:
         """The folded values, if they were not sent all along, and what the function itself has left."""
         if self._each:

@@ -12,12 +12,15 @@ from typing import Any, Protocol
 
 from runtime.communication.calls import Call, Request, here
 from runtime.communication.lane import parked_lock
+from runtime.communication.packet import Asked, Packet
 from runtime.communication.request_queue import RequestQueue
 from runtime.context import Reporter, ServiceContext
 from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, error_text
 from runtime.facts import Ending, ServiceFacts, TaskState
 from runtime.graph.validation import refuse_async_methods
+from runtime.service.control import ServiceControl
 from runtime.service.invocation import Interceptor, Invocation, Methods
+from runtime.step import Step
 from runtime.task.gate import Gate
 from runtime.task.report import TaskReport
 
@@ -44,11 +47,13 @@ class BaseServiceTask:
         self.queue: RequestQueue = ctx.wiring.queue.get_queue()
         self.ending: Ending | None = None
         self.interceptors: tuple[Interceptor, ...] = ()
+        self.tap: Callable[[Step], None] | None = None  # sees each request that has been worked
         self._make = make
         self._methods: Methods | None = None
         self._instance: Any = None
         self._serving = len(gates)  # loops that have not left yet; with the next, under the ledger's lock
         self._failure: BaseException | None = None
+        self._control: ServiceControl | None = None
         ctx.bind(reporter)
 
     # ── the service's own threads ──
@@ -138,7 +143,7 @@ class BaseServiceTask:
                 lock.release()
             if call is not None:
                 self._work(call, gate)
-            elif queue.signal is not None:
+            elif queue.signal is not None and queue.ready():
                 return
 
     def _work(self, call: Call, gate: Gate) -> None:
@@ -148,6 +153,8 @@ class BaseServiceTask:
         value, error = self._answer(request, gate)
         here.callers = (self.name,)
         lost = isinstance(error, LostReply)
+        if self.tap is not None:
+            self.tap(self._as_step(request, value, error))
         lock = queue.ledger.lock
         lock.acquire()
         try:
@@ -185,7 +192,20 @@ class BaseServiceTask:
             return methods.call(request, request.args, request.kwargs)
         return Invocation(request, interceptors, methods.call, gate.sleep).proceed()
 
+    def _as_step(self, request: Request, value: Any, error: BaseException | None) -> Step:
+        """A request and its reply as a person sees them."""
+        asked = Packet(Asked(request.method, request.args, dict(request.kwargs)), task=self.name)
+        replied = () if error is not None else ((request.callers[-1], Packet(value, producer=self.name)),)
+        return Step("done", self.name, asked, replied, error)
+
     # ── any thread ──
+
+    @property
+    def control(self) -> ServiceControl:
+        """The hand's grip on it."""
+        if self._control is None:
+            self._control = ServiceControl(self)
+        return self._control
 
     def cancel(self) -> None:
         """End behind the requests in work. Returns at once."""
@@ -215,6 +235,8 @@ class BaseServiceTask:
 
     def _state(self) -> TaskState:
         doing = {gate.doing for gate in self.gates}
+        if self.queue.paused and doing <= {"idle", "ended"} and self.ending is None:
+            return "paused"
         for state in _STATES:
             if state in doing:
                 return state

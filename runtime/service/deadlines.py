@@ -38,6 +38,7 @@ class DeadlineWatch:
     cancelled = look_up = False
 
     def __init__(self, ledger: Ledger, sleeper: Sleeper, name: str) -> None:
+        self.held: Callable[[], bool] = bool
         self._ledger, self._sleeper = ledger, sleeper
         self._bell = parked_lock()
         self._asked = False  # written under the ledger's lock, and cleared by the watch before it looks

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from runtime.communication.calls import Call, Request, here
+from runtime.communication.calls import HAND_CALLER, Call, Request, here
 from runtime.communication.lane import parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
-from runtime.errors import Cancelled, ServiceLoop, ServiceStopped
+from runtime.errors import Cancelled, ServiceLoop, ServicePaused, ServiceStopped
 
 Ask = tuple[str, tuple[Any, ...], Mapping[str, Any]]
 """What is asked: method, arguments, named arguments."""
@@ -127,6 +127,7 @@ class CallFuture(Future[Any]):
         self.add_done_callback(wake)
         timeout_s = -1 if timeout is None else max(0.0, timeout)
         if waiter is not None:
+            waiter.held = self._call.is_held
             waiter.park(bell, self._is_over, "waiting", timeout_s)
         else:
             bell.acquire(True, timeout_s)
@@ -150,7 +151,12 @@ class ServiceManager:
         self._numbers: dict[tuple[str, ...], itertools.count[int]] = {}  # by chain of callers
 
     def call(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Any:
-        """Call and wait for the answer. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`."""
+        """Call and wait for the answer. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`.
+
+        From outside the job also `ServicePaused`: who waits there could be the one to resume it.
+        """
+        if queue.paused and here.waiter is None and self._caller == HAND_CALLER:
+            raise ServicePaused(f"service {queue.service!r} is paused; resume({queue.service!r}) it first, or step it")
         call = self._make(queue, ask, timeout_s)
         _enter(call)
         _wait(call, call.is_done)
@@ -214,6 +220,7 @@ def _wait(call: Call, ready: Callable[[], bool]) -> None:
             if waiter is None:
                 bell.acquire(True, _INTERRUPTIBLE_S)
             else:
+                waiter.held = call.is_held
                 waiter.park(bell, ready, "waiting")
     except BaseException:
         call.queue.ledger.abandon(call)

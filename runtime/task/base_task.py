@@ -13,16 +13,19 @@ from typing import Any, Final, Protocol
 from runtime.communication.calls import here
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.packet import Packet, Place
 from runtime.communication.router import Router, Send
 from runtime.context import Reporter, TaskContext
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded
 from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
+from runtime.task.control import TaskControl
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
-from runtime.task.guard import guarded
+from runtime.task.guard import Guard, guarded
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
+from runtime.task.passing import Witness
 from runtime.task.report import TaskReport
 
 LARGEST: Final = 1024  # packets in a batch
@@ -44,6 +47,7 @@ class BaseTask:
     """One running instance of an operator: a feed, an operator, a router, and a gate between two packets."""
 
     __slots__ = (
+        "_control",
         "_feed",
         "_inbox",
         "_packet",
@@ -62,6 +66,7 @@ class BaseTask:
         "reporter",
         "retries",
         "skipped",
+        "witness",
     )
 
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
@@ -74,6 +79,8 @@ class BaseTask:
         self.ending: Ending | None = None
         # Which producers have ended so far, and how, in the order in which their stop signals arrived.
         self.ended_producers: tuple[tuple[str, Ending], ...] = ()
+        self.witness: Witness | None = None
+        self._control: TaskControl | None = None
         self._size = 1  # of the next batch
         self._packet: Any = NO_PACKET  # what process() was working on when it raised
         self._router = Router(ctx.wiring.outputs, self.gate)
@@ -132,6 +139,9 @@ class BaseTask:
             passes = gate.passes
             feed.wait()
             done = self.process(gate.enter(self._size))
+            if gate.passing is not None and feed.ending is None:  # else the end of the task belongs to it, too
+                gate.passed()
+                self._witness().end()
             now_s = perf_counter()
             took_s, began_s = now_s - began_s, now_s
             # A batch that has waited says nothing about user code; most others are quick, and as large as may be.
@@ -145,30 +155,38 @@ class BaseTask:
         in its lane; raises `Cancelled` behind the packet in work.
         """
         gate, feed, receive = self.gate, self._feed, self.operator.receive_packets
+        passing = gate.passing
+        uses_window = self._uses_window and passing is None
         emit: Send
-        emit, count = self._router.window(n) if self._uses_window else (self._router.send, n)
+        emit, count = self._router.window(n) if uses_window else (self._router.send, n)
+        if passing is not None:
+            emit, count = self._witness().begin(passing), 1
         done = 0
         try:
             values = feed.take(count)
             if values is None:
                 return 0
+            if passing is not None:
+                passing.packet = feed.seen()
             receive(values, emit, gate)
             while gate.look_up:
                 self._look_up()
-                if feed.wants_out:
+                if feed.wants_out or (gate.closed and passing is None):
                     break
-                if self._uses_window:
+                if uses_window:
                     emit = self._router.window_again(emit)
                 receive(values, emit, gate)
             else:
                 feed.ran_out()
-        except BaseException:
+        except BaseException as error:
             self._packet = feed.failed_on()
+            if passing is not None:
+                passing.error = error
             raise
         finally:
             done = feed.close_batch()
             self.processed += done
-            if self._uses_window:
+            if uses_window:
                 self._router.close_window()
         return done
 
@@ -189,10 +207,11 @@ class BaseTask:
         ending = self._feed.ending
         if ending not in ("completed", "stopped"):
             return "cancelled"
-        self.gate.enter(1)
+        passing = self.gate.passing
+        send = self._router.send if passing is None else self._witness().begin(passing)
         for part in self.operator.parts_of_finish():
             self._packet = part.packet
-            part.send(self._router.send)
+            part.send(send)
         self._packet = NO_PACKET
         return ending
 
@@ -208,7 +227,17 @@ class BaseTask:
         self.ending = report.ending
         self.reporter.task_ended(report)
         self._router.end(StopSignal(self.name, report.ending))
+        if (passing := self.gate.passing) is not None:
+            passing.ending, passing.error = report.ending, report.error
         self.gate.say("ended")
+        self.gate.passed()
+
+    def _witness(self) -> Witness:
+        """What lets be seen what this task sends; made when somebody looks for the first time."""
+        if self.witness is None:
+            plan = self.operator.plan if isinstance(self.operator, Guard) else None
+            self.witness = Witness(self._router, plan, self.ctx)
+        return self.witness
 
     def _failed_on(self) -> Any:
         packet, self._packet = self._packet, NO_PACKET
@@ -216,6 +245,8 @@ class BaseTask:
 
     def _signal_arrived(self, count: str, signal: StopSignal) -> None:
         self.ended_producers = (*self.ended_producers, (signal.producer, signal.how))
+        if self.gate.passing is not None:
+            self.gate.passing.signal = signal
         self.reporter.signal_arrived(self.name, count, signal)
 
     # ── any thread ──
@@ -240,9 +271,25 @@ class BaseTask:
             raise TaskEnded(f"{self.name!r} is a source and has no queue; inject into one of its consumers")
         return self._inbox
 
+    @property
+    def control(self) -> TaskControl:
+        """The hand's grip on it."""
+        if self._control is None:
+            self._control = TaskControl(self)
+        return self._control
+
+    def front(self) -> Packet | None:
+        """Its own thread: the packet that it would take next."""
+        return self._feed.front()
+
+    def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
+        """What `item` of a lane of its queue is."""
+        assert isinstance(self._feed, LaneFeed), "a source has no lanes"
+        return self._feed.packet(lane, item, place)
+
     def left_over(self) -> int:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
-        queued = self._inbox.unworked() if self._inbox is not None else 0
+        queued = self._inbox.unworked() + self._inbox.removed if self._inbox is not None else 0
         return queued + self._router.refused + self.broken_off
 
     @property

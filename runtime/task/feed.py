@@ -14,10 +14,12 @@ from typing import Any, Protocol
 
 from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.packet import Packet, Place
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
+from runtime.task.passing import packet_of
 from runtime.task.stop_barrier import StopBarrier
 
 
@@ -50,6 +52,12 @@ class Feed(Protocol):
     def end(self, how: Ending) -> None:
         """Ask the input to end from outside; any thread."""
 
+    def front(self) -> Packet | None:
+        """The packet that would be taken next; None for a stop signal, and for a source, which has none yet."""
+
+    def seen(self) -> Packet | None:
+        """The packet that has been taken, of a batch of one."""
+
 
 class LaneFeed:
     """Packets from an inbox, its lanes in turn, until every producer's stop signal has arrived."""
@@ -64,6 +72,7 @@ class LaneFeed:
         self._parts: list[tuple[Lane, int]] = []  # how many of the batch are still in which lane, in order
         self._rest: Iterator[Any] = iter(())
         self._here = 0  # the sum of these
+        self._lane: Lane = inbox.hand  # of a batch of one
         self._unpack = _unpacker(ctx, operator)
 
     def wait(self) -> None:
@@ -81,6 +90,7 @@ class LaneFeed:
         self._rest = iter(batch)
         values = self._rest if self._unpack is None else self._unpack(self._rest)
         if len(batch) == 1:
+            self._lane = self._parts[0][0]
             self._drop(1)
         return values
 
@@ -124,6 +134,25 @@ class LaneFeed:
             return NO_PACKET
         packet = self._batch[worked - 1]
         return packet[1] if self._ctx.wiring.keyed else packet
+
+    def front(self) -> Packet | None:
+        """The packet that would be taken next; None for a stop signal."""
+        found = None if self.inbox.ended_lane() is not None else self.inbox.front()
+        if found is None:
+            return None
+        number, item = found
+        lane = self.inbox.lanes[number]
+        return self.packet(lane, item, Place(number, lane.taken, len(lane.changes)))
+
+    def seen(self) -> Packet | None:
+        """The packet that has been taken, of a batch of one."""
+        lane = self._lane
+        place = Place(self.inbox.lanes.index(lane), lane.taken - 1, len(lane.changes))
+        return packet_of(self._batch[0], self._ctx.wiring.keyed, lane, self._ctx.name, place)
+
+    def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
+        """What `item` of `lane` is."""
+        return packet_of(item, self._ctx.wiring.keyed, lane, self._ctx.name, place)
 
     def in_work(self) -> Any:
         """What was taken last, as it lay in its lane."""
@@ -178,6 +207,14 @@ class SourceFeed:
 
     def settle(self) -> None:
         """A source has no queue."""
+
+    def front(self) -> Packet | None:
+        """A source's next item is not there before it is drawn."""
+        return None
+
+    def seen(self) -> Packet | None:
+        """A source takes nothing."""
+        return None
 
     def close_batch(self) -> int:
         """Say how many items were drawn."""

@@ -4,6 +4,9 @@ So it is the one place that cancel has to wake, and the one that a scheduler of 
 *cancel*: the task says on which lock it parks, then reads `cancelled`; `cancel` sets `cancelled`, then reads the lock
 and rings it. Whichever is second sees the other.
 
+*Pause* is a flag that is read between two batches; a batch is cut short by `look_up`. A closed gate lets one packet
+through for each turn that the hand grants.
+
 `look_up` asks the task to look up from its batch. Whoever sets it has made what he wants to be seen visible before; the
 task clears it before it looks. Nothing is lost, and between two packets a task reads one flag only.
 """
@@ -12,13 +15,15 @@ from __future__ import annotations
 
 import threading
 from _thread import LockType
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
 from runtime.communication.lane import parked_lock, ring
-from runtime.errors import Cancelled
+from runtime.errors import Cancelled, NotPaused
 from runtime.facts import TaskState
+from runtime.task.passing import Passing, Tap, Turn
 
 
 class Watch:
@@ -33,18 +38,22 @@ class Watch:
         with self._changed:
             self._changed.notify_all()
 
-    def wait_still(self, gates: Iterable[Gate], timeout_s: float | None) -> bool:
-        """Wait until all `gates` stand still at one moment. False: not within `timeout_s`."""
-        gates = list(gates)
+    def wait_for(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
+        """Wait until `ready`, which is asked whenever a task does something else. False: not within `timeout_s`."""
         with self._changed:
             self.watched += 1
             try:
-                return self._changed.wait_for(lambda: _still(gates), timeout_s)
+                return self._changed.wait_for(ready, timeout_s)
             finally:
                 self.watched -= 1
 
+    def wait_still(self, gates: Iterable[Gate], timeout_s: float | None) -> bool:
+        """Wait until all `gates` stand still at one moment. False: not within `timeout_s`."""
+        gates = list(gates)
+        return self.wait_for(lambda: still(gates), timeout_s)
 
-def _still(gates: list[Gate]) -> bool:
+
+def still(gates: Sequence[Gate]) -> bool:
     """Whether all stood still at one moment: seen so twice, and no wait was over in between.
 
     Once would not do: the last one looked at may have woken the first before it went to wait itself.
@@ -58,12 +67,44 @@ def _still(gates: list[Gate]) -> bool:
 
 
 class Gate:
-    """One task's gate. `doing` is written by the task; `cancelled` is set once and never cleared."""
+    """One task's gate. `doing` is written by the task; `cancelled` is set once and never cleared.
 
-    __slots__ = ("_parked_on", "_ready", "_watch", "before_wait", "cancelled", "doing", "look_up", "passes")
+    Closed by hand, it lets a packet through for each turn that is granted. `passing` is what is to be seen of the
+    packet in work: while somebody steps or taps, and never at full speed.
+    """
+
+    __slots__ = (
+        "_bell",
+        "_hand",
+        "_parked_on",
+        "_ready",
+        "_watch",
+        "attentive",
+        "before_wait",
+        "breaks",
+        "cancelled",
+        "closed",
+        "doing",
+        "held",
+        "look_up",
+        "passes",
+        "passing",
+        "taps",
+        "turn",
+    )
 
     def __init__(self, watch: Watch) -> None:
         self.cancelled = self.look_up = False
+        # _hand guards what the hand wants: closed, turn, taps, breaks, and `attentive`, which says whether there is any
+        # of them. The task reads that between two batches, without the lock.
+        self._hand = threading.Lock()
+        self.attentive = self.closed = False
+        self.turn: Turn | None = None
+        self.taps: tuple[Tap, ...] = ()
+        self.breaks: Callable[[], bool] | None = None  # whether the task is to stand still before its next packet
+        self.passing: Passing | None = None
+        self.held: Callable[[], bool] = _never  # whether what it waits for stands still itself
+        self._bell = parked_lock()
         self.doing: TaskState = "new"
         self.passes = 0  # how many waits are over; tells two waits with the same name apart
         self.before_wait: Callable[[], None] = _nothing  # the task's: makes its depths exact before it waits
@@ -72,10 +113,47 @@ class Gate:
         self._ready: Callable[[], bool] = _never
 
     def enter(self, want: int) -> int:
-        """Task: how many packets may be worked now. Raises Cancelled."""
+        """Task: how many packets may be worked now; waits while the gate is closed. Raises Cancelled."""
         if self.cancelled:
             raise Cancelled
-        return want
+        return want if not self.attentive else self._enter_seen()
+
+    def _enter_seen(self) -> int:
+        """Through a closed gate by a turn, past breakpoints, and seen if somebody looks: one packet."""
+        while True:
+            self._wait_until_open()
+            if self.turn is not None or self.breaks is None or not self.breaks():
+                break
+        with self._hand:
+            if self.turn is not None:
+                self.turn.began = True
+            if self.turn is not None or self.taps:
+                self.passing = Passing()
+        return 1
+
+    def _wait_until_open(self) -> None:
+        while not self.may_enter():
+            self.park(self._bell, self.may_enter, "paused")
+
+    def may_enter(self) -> bool:
+        """Whether it is open, or there is a turn to be used."""
+        return not self.closed or self.turn is not None
+
+    def passed(self) -> None:
+        """Task: what `passing` saw is over, or the task itself; tell whoever waits for it."""
+        passing, self.passing = self.passing, None
+        if passing is not None:
+            for tap in self.taps:
+                tap(passing)
+        elif self.turn is None:
+            return
+        with self._hand:
+            turn = self.turn
+            if turn is not None:
+                turn.passing, turn.over = passing, True
+                self.turn = None
+            self._attend()
+        self._watch.tell()
 
     def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
         """Task: wait until somebody rings `lock`, or for `timeout_s` (-1: without limit). Raises Cancelled."""
@@ -83,7 +161,7 @@ class Gate:
         self.before_wait()
         self._ready = ready
         self._parked_on = lock  # said before `cancelled` is read; cancel() does the two the other way round
-        self.say(why)
+        self.say("paused" if self.closed and why == "idle" else why)
         if not self.cancelled:
             lock.acquire(True, timeout_s)
         self.passes += 1
@@ -115,8 +193,85 @@ class Gate:
             self._watch.tell()
 
     def stands_still(self) -> bool:
-        """Whether the task has ended, or waits for something that has not come yet."""
-        return self.doing == "ended" or (self.doing in _WAITING and not self.cancelled and not self._ready())
+        """Whether the task has ended, or waits for something that has not come yet and that time cannot bring."""
+        if self.doing == "ended":
+            return True
+        waits = self.doing in _WAITING or (self.doing == "waiting" and self.held())
+        return waits and not self.cancelled and not self._ready()
+
+    # ── the hand, on any thread ──
+
+    def close(self) -> None:
+        """Pause: closed behind the packet in work. `reached` says when. Idempotent."""
+        with self._hand:
+            self.closed = True
+            self._attend()
+            self.look_up = True
+            self.stir()
+
+    def open(self) -> None:
+        """Resume. Idempotent."""
+        with self._hand:
+            self.closed = False
+            self._attend()
+            ring(self._bell)
+            self.stir()
+
+    def reached(self) -> bool:
+        """Whether no user code is at work: what the task does next, it does not do while the gate is closed."""
+        return self.doing in _AT_REST
+
+    def has_come(self) -> bool:
+        """Whether what the task waits for is there, so that it is about to go on."""
+        return self._ready()
+
+    def wait_for(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
+        """Wait until `ready`, which is asked whenever a task of the job does something else."""
+        return self._watch.wait_for(ready, timeout_s)
+
+    @contextmanager
+    def at_rest(self, name: str) -> Iterator[None]:
+        """Keep the task at its closed gate, with nothing in work, while the block runs. Raises `NotPaused`."""
+        with self._hand:
+            if not self.closed:
+                raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
+            if self.turn is not None or self.doing not in ("paused", "idle", "ended"):
+                raise NotPaused(
+                    f"{name!r} is paused, but still at work on a packet ({self.doing}); let it finish first"
+                )
+            yield
+
+    def grant(self) -> Turn:
+        """Give a turn to the task at its closed gate; it is used by its next packet or stop signal."""
+        with self._hand:
+            if self.turn is None:
+                self.turn = Turn()
+                self._attend()
+            ring(self._bell)
+            return self.turn
+
+    def set_taps(self, taps: tuple[Tap, ...]) -> None:
+        """Show every packet from the next on to these."""
+        with self._hand:
+            self.taps = taps
+            self._attend()
+            self.look_up = True
+
+    def set_breaks(self, breaks: Callable[[], bool] | None) -> None:
+        """Before each packet from the next on, ask whether to stand still."""
+        with self._hand:
+            self.breaks = breaks
+            self._attend()
+            self.look_up = True
+
+    def _attend(self) -> None:
+        self.attentive = self.closed or self.turn is not None or bool(self.taps) or self.breaks is not None
+
+    def stir(self) -> None:
+        """Let one that waits for packets look again, and say anew what it is doing."""
+        lock = self._parked_on
+        if lock is not None and self.doing in ("idle", "paused"):
+            ring(lock)
 
     def cancel(self) -> None:
         """Wake the task wherever it waits; it ends behind the packet in work at the latest.
@@ -130,7 +285,8 @@ class Gate:
             ring(lock)
 
 
-_WAITING: Final = ("idle", "held back")
+_WAITING: Final = ("idle", "paused", "held back")
+_AT_REST: Final = ("idle", "paused", "held back", "waiting", "backing off", "ended")
 
 
 def _nothing() -> None:

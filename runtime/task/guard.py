@@ -66,7 +66,7 @@ class Guard(Operator):
     def __init__(self, operator: Operator, task: Guarded, router: Router) -> None:
         super().__init__()
         self.inner = operator
-        self._task, self._router, self._plan = task, router, Plan(router)
+        self._task, self._router, self.plan = task, router, Plan(router)
         policy = task.ctx.wiring.node.on_error
         self._retry = policy if isinstance(policy, Retry) else _NO_RETRY
         self._repeats = policy.n if isinstance(policy, Retry) else 0
@@ -74,7 +74,7 @@ class Guard(Operator):
         self._made: list[Any] = []  # by the attempt under way; empty between two packets
         self.hold_back: Emit = self._made.append
         # Whether a result may leave as soon as it is made, because nothing can fail behind it.
-        self._sends_directly = not operator.has_context and all(output.key is None for output, _ in router.ways)
+        self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
 
     def open(self, ctx: Context) -> None:
         """Open the operator; an error of that is never retried."""
@@ -96,7 +96,7 @@ class Guard(Operator):
             puts = self._puts(make, value, repeats, attempt)
         finally:
             self._made.clear()
-        self._plan.send(puts)
+        self.plan.send(puts)
 
     def _puts(self, make: Callable[[], object], value: Any, repeats: int, attempt: int) -> Puts:
         """Where what `make` makes has to go; nothing, if that was skipped.
@@ -110,7 +110,7 @@ class Guard(Operator):
                 if not is_made:
                     make()
                     is_made = True
-                return self._plan.puts(self._made)
+                return self.plan.puts(self._made)
             except BaseException as error:  # the border to user code: SystemExit too must be heard
                 if self._must_pass(error, value):
                     raise
@@ -146,6 +146,8 @@ class Guard(Operator):
         task = self._task
         task.errors += 1
         task.skipped += value is not NO_PACKET
+        if task.gate.passing is not None:
+            task.gate.passing.error = error
         task.reporter.skipped(self._letter(error, value))
 
     def _letter(self, error: BaseException, value: Any) -> DeadLetter:

@@ -11,11 +11,13 @@ worked first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 
 from runtime.communication.inbox import Inbox
-from runtime.communication.lane import StopSignal
+from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.packet import Packet, Place
 from runtime.context import TaskContext
 from runtime.operators import Operator
 from runtime.task.feed import LaneFeed
@@ -32,6 +34,7 @@ class JoinedFeed(LaneFeed):
         self._open_inputs = inbox.open_inputs()
         # Inputs that are closed, of which the operator has not heard yet; and up to which packet of the hand it waits.
         self._closed: dict[int, int] = {}
+        self._by_hand: list[int] = []  # the inputs of the hand's packets in the last batch that had any
 
     def _with_inputs(self, rest: Iterator[Any]) -> Iterator[Any]:
         """Put its input's number beside each packet of the batch."""
@@ -41,13 +44,26 @@ class JoinedFeed(LaneFeed):
             end = begin + count
             if lane is self.inbox.hand:
                 by_hand = self._batch[begin:end]
-                numbers.append([number for number, _ in by_hand])
+                self._by_hand = [number for number, _ in by_hand]
+                numbers.append(self._by_hand)
                 self._batch[begin:end] = [item for _, item in by_hand]
             else:
                 numbers.append(repeat(lane.input, count))
             begin = end
         # The numbers first: zip then ends before it asks for a packet, and `rest` says exactly how far the batch is.
         return zip(chain.from_iterable(numbers), rest if self._item is None else self._item(rest), strict=False)
+
+    def seen(self) -> Packet | None:
+        """The packet that has been taken, of a batch of one."""
+        packet = super().seen()
+        if packet is not None and self._lane is self.inbox.hand:
+            packet = replace(packet, input=self._by_hand[0])
+        return packet
+
+    def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
+        """What `item` of `lane` is; in the hand's lane it names its input."""
+        number, item = item if lane is self.inbox.hand else (lane.input, item)
+        return replace(super().packet(lane, item, place), input=number)
 
     def _take_signal(self) -> bool:
         taken = super()._take_signal()

@@ -21,6 +21,7 @@ from runtime.communication.lane import parked_lock
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
 from runtime.task.gate import Gate, Watch
+from runtime.task.passing import Turn
 
 MAX_TURNS: Final = 1_000_000
 """How many turns are remembered."""
@@ -30,6 +31,7 @@ _FOR: Final = {
     "new": "start",
     "running": "go on",
     "idle": "work",
+    "paused": "step",
     "held back": "room",
     "waiting": "reply",
     "backing off": "next attempt",
@@ -74,7 +76,7 @@ class Turns:
             if self._holder is None and self._begun:
                 chosen = self._holder = self._choose()
         if chosen is not None:
-            chosen.turn.release()
+            chosen.baton.release()
 
     def pass_on(self, giver: SeededGate) -> bool:
         """The holder: let somebody else have the turn. True: it is the giver himself again."""
@@ -87,7 +89,7 @@ class Turns:
                 self._players -= not giver.serves
             chosen = self._holder = self._choose()
         if chosen is not None and chosen is not giver:
-            chosen.turn.release()
+            chosen.baton.release()
         return chosen is giver
 
     def free(self) -> SeededGate | None:
@@ -99,7 +101,7 @@ class Turns:
             for gate in waiting:
                 gate.waits = False
         for gate in waiting:
-            gate.turn.release()
+            gate.baton.release()
         return holder
 
     def _choose(self) -> SeededGate | None:
@@ -129,7 +131,7 @@ class Turns:
 class SeededGate(Gate):
     """A gate that is never open. A turn lasts from the moment it is given until the next wait or the next packet."""
 
-    __slots__ = ("_fresh", "_labels", "_name", "_turns", "due_s", "serves", "turn", "waits")
+    __slots__ = ("_fresh", "_labels", "_name", "_stirred", "_turns", "baton", "due_s", "serves", "waits")
 
     def __init__(self, watch: Watch, turns: Turns, name: str, *, serves: bool) -> None:
         super().__init__(watch)
@@ -138,25 +140,26 @@ class SeededGate(Gate):
         self._ready = _always
         self._fresh = False  # the turn was given for a packet that has not been taken yet
         self._labels: dict[TaskState, str] = {}
-        self.turn = parked_lock()
+        self.baton = parked_lock()  # whose opening is the turn
         self.waits = True  # for a turn; guarded by the lock of the turns, as `due_s`
         self.due_s: float | None = None
+        self._stirred = False  # it is to say anew what it is doing
 
     # ── its own thread ──
 
     def begin(self) -> None:
         """Wait for the first turn."""
-        self.turn.acquire()
+        self.baton.acquire()
 
     def enter(self, want: int) -> int:
-        """Wait for a turn: one packet, whatever is wanted. Raises Cancelled."""
+        """Wait for a turn: one packet, whatever is wanted; where the hand has closed it, for one of the hand's, too."""
         if not self._fresh:
             self._ready = _always
             self._give_back(None)
         if self.cancelled:
             raise Cancelled
         self._fresh = False
-        return 1
+        return 1 if not self.attentive else self._enter_seen()
 
     def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
         """Wait for a turn that is given once `ready`, or once `timeout_s` have passed. Nobody needs to ring `lock`."""
@@ -169,6 +172,7 @@ class SeededGate(Gate):
         self.say(why)
         self._give_back(None if timeout_s < 0 else self._turns.now_s + timeout_s)
         self.passes += 1
+        self._stirred = False
         self.doing = before
         self._fresh = why == "idle"
         if self.cancelled:
@@ -187,7 +191,7 @@ class SeededGate(Gate):
     def _give_back(self, due_s: float | None) -> None:
         self.due_s = due_s
         if not self._turns.pass_on(self):
-            self.turn.acquire()
+            self.baton.acquire()
 
     # ── any thread ──
 
@@ -200,9 +204,30 @@ class SeededGate(Gate):
         super().cancel()
         self._turns.nudge()
 
+    def close(self) -> None:
+        """Pause: no more turns but the hand's."""
+        super().close()
+        self._turns.nudge()
+
+    def open(self) -> None:
+        """Resume."""
+        super().open()
+        self._turns.nudge()
+
+    def grant(self) -> Turn:
+        """Give a turn to the task at its closed gate."""
+        turn = super().grant()
+        self._turns.nudge()
+        return turn
+
+    def stir(self) -> None:
+        """Let one that waits for packets look again, and say anew what it is doing."""
+        self._stirred = self.doing in ("idle", "paused")
+        self._turns.nudge()
+
     def is_able(self, now_s: float) -> bool:
         """Whether it could use a turn now."""
-        return self.cancelled or self._ready() or (self.due_s is not None and self.due_s <= now_s)
+        return self.cancelled or self._stirred or self._ready() or (self.due_s is not None and self.due_s <= now_s)
 
     def label(self) -> str:
         """Its line in the trace, with what it has waited for."""

@@ -28,7 +28,7 @@ def test_which_producers_have_ended_so_far_can_be_read_while_it_happens(make_ses
         assert [task.state for task in snapshot] == ["ended" if each in ended else "idle" for each in names] + [
             "idle"
         ] * 2
-        assert session.state == "running"
+        assert session.status == "running"
         assert session.events[-1].text in ("completed", f"received completed from {name}: {len(ended)} of 3")
     session.stop()
     outcome = session.wait(PATIENCE_S)

@@ -97,7 +97,7 @@ def test_an_error_of_any_kind_fails_the_job_and_names_task_and_packet(
     outcome = session.outcome
     assert outcome is not None
     assert caught.value.outcome is outcome
-    assert (outcome.state, session.state, outcome.errors) == ("failed", "failed", 1)
+    assert (outcome.state, session.status, outcome.errors) == ("failed", "failed", 1)
     assert session.snapshot()["it"].ending == "failed"
     assert sorted(outcome.order) == sorted(session.snapshot().tasks)
     with pytest.raises(runtime.TaskFailed):
@@ -214,7 +214,7 @@ def test_user_code_that_raises_what_ends_a_task_does_not_hang_the_job(
     session.start()
     with contextlib.suppress(runtime.TaskFailed):
         session.wait(5)
-    assert session.state in ("cancelled", "failed")
+    assert session.status in ("cancelled", "failed")
 
 
 @pytest.mark.parametrize("bad", [3, None, object()], ids=repr)

@@ -276,7 +276,7 @@ def test_misuse_is_refused_at_the_start_and_the_graph_can_then_be_mended(
         session.start()
     for words in says:
         caught.match(words)
-    assert (ran, session.state, threading.active_count()) == ([], "new", before)
+    assert (ran, session.status, threading.active_count()) == ([], "new", before)
     session.source([2], name="more").sink(ran.append)  # nothing is frozen
 
 

@@ -118,7 +118,7 @@ def test_either_function_that_cannot_be_copied_is_refused_at_the_start(
     before = threading.active_count()
     with pytest.raises(runtime.NotCopyable, match=r"'m' has parallelism 2.* a copy of its Uncopyable.* in open\(\)"):
         session.start()
-    assert (session.state, threading.active_count()) == ("new", before)
+    assert (session.status, threading.active_count()) == ("new", before)
 
 
 def test_streams_of_which_some_are_keyed_are_refused_on_either_side(session: runtime.Session) -> None:

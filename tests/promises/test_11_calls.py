@@ -531,7 +531,7 @@ def test_an_interrupt_gives_up_the_call_and_nothing_else(session: runtime.Sessio
     given_up.set()
     assert session.call("it", 5, method="echo") == 5
     assert facts(session, "it").late == 1
-    assert session.state == "running"
+    assert session.status == "running"
 
 
 # ── loops ──

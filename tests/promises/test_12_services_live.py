@@ -346,7 +346,7 @@ def test_a_service_that_would_wait_for_itself_is_refused(session: runtime.Sessio
     session.start()
     with pytest.raises(runtime.CommandRefused, match=rf"{by}\(\) was called by service 'waits' of this job"):
         session.call("waits")
-    assert session.state == "running"
+    assert session.status == "running"
 
 
 @pytest.mark.parametrize("concurrency", [1, 2])
@@ -389,7 +389,7 @@ def test_services_alone_serve_until_they_are_stopped(session: runtime.Session) -
     session.service("echo", Echo)
     session.start()
     session.settle(PATIENCE_S)
-    assert session.state == "running"
+    assert session.status == "running"
     assert session.call("it", 1) == 1
     session.stop()
     session.stop()
@@ -403,7 +403,7 @@ def test_the_end_of_a_with_block_stops_services_alone(make_session: MakeSession,
         session.service("it", life(log))
         session.start()
         assert session.call("it", 1) == 1
-    assert session.state == "stopped"
+    assert session.status == "stopped"
     assert [what for what, _ in log] == ["made", "setup", "process", "close"]
 
 

@@ -55,7 +55,7 @@ def test_a_with_block_waits_for_the_end_and_closes(make_session: MakeSession) ->
         with make_session() as session:
             result = session.source(range(2000)).map(lambda value: value + 1).collect()
             session.start()
-        assert session.state == "completed"
+        assert session.status == "completed"
         assert list(result) == list(range(1, 2001))
 
 
@@ -72,7 +72,7 @@ def test_an_exception_that_leaves_the_with_block_cancels(make_session: MakeSessi
             session.source(count()).map(lambda value: value).sink(lambda _: None)
             session.start()
             raise LookupError("mine")
-        assert session.state == "cancelled"
+        assert session.status == "cancelled"
 
 
 def test_a_with_block_whose_job_failed_raises_that(make_session: MakeSession) -> None:
@@ -87,7 +87,7 @@ def test_a_with_block_raises_a_failure_that_was_there_before_its_end(make_sessio
     with leak_guard(), pytest.raises(runtime.TaskFailed, match="'map' failed on packet 0"), session:  # noqa: PT012
         session.input("open").union(session.source([0]).map(lambda value: 1 // value)).collect()
         session.start()
-        while session.state == "running":
+        while session.status == "running":
             time.sleep(0.001)
 
 
@@ -104,7 +104,7 @@ def test_a_with_block_that_was_cancelled_does_not_mind_an_open_input(make_sessio
             session.input("open").collect()
             session.start()
             session.cancel()
-        assert session.state == "cancelled"
+        assert session.status == "cancelled"
 
 
 def test_a_with_block_with_an_open_input_cancels_and_names_the_remedy(make_session: MakeSession) -> None:
@@ -115,7 +115,7 @@ def test_a_with_block_with_an_open_input_cancels_and_names_the_remedy(make_sessi
             session.input("questions").union(session.input("closed")).collect()
             session.start()
             session.end("closed")
-        assert session.state == "cancelled"
+        assert session.status == "cancelled"
 
 
 @pytest.mark.concurrent
@@ -178,7 +178,7 @@ def test_an_interrupt_of_wait_leaves_the_session_running(make_session: MakeSessi
         session.send("in", 1)
         session.wait(PATIENCE_S)
     interrupted.wait(PATIENCE_S)
-    assert session.state == "running"
+    assert session.status == "running"
     session.send("in", 2)
     session.settle(PATIENCE_S)
     assert list(result) == [1, 2]
@@ -234,7 +234,7 @@ def test_sessions_of_one_name_are_independent_outside_of_a_kernel(make_session: 
         session.input("in").collect()
         session.start()
     second.close()
-    assert (first.state, second.state) == ("running", "cancelled")
+    assert (first.status, second.status) == ("running", "cancelled")
     first.send("in", 1)
     first.stop()
     assert first.wait(PATIENCE_S).packets_out == 1
@@ -345,7 +345,7 @@ class TestRunningAgain:
         with pytest.raises(runtime.GraphFrozen):
             source.map(abs)
         session.reset()
-        assert (session.state, session.outcome, session.events, len(session.snapshot())) == ("new", None, (), 0)
+        assert (session.status, session.outcome, session.events, len(session.snapshot())) == ("new", None, (), 0)
         second = source.map(lambda value: -value).collect()
         session.run(PATIENCE_S)
         assert (list(first), list(second)) == ([0, 1, 2, 3, 4], [0, -1, -2, -3, -4])

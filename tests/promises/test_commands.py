@@ -89,14 +89,14 @@ def returns(value: Any) -> Check:
 
 def leaves(state: str) -> Check:
     def check(made: Scene, _: Any) -> None:
-        assert made.session.state == state
+        assert made.session.status == state
 
     return check
 
 
 def starts_and_works(made: Scene, _: Any) -> None:
     """It runs, from the beginning: nothing has been worked yet."""
-    assert made.session.state == "running"
+    assert made.session.status == "running"
     assert len(made.result) == 0
     made.session.send("in", 5)
     assert made.finish().packets_out == 1
@@ -115,7 +115,7 @@ def ends_empty(state: str) -> Check:
 
 
 def drains(made: Scene, _: Any) -> None:
-    assert made.session.state == "draining"
+    assert made.session.status == "draining"
     assert made.finish().state == "stopped"
     assert list(made.result) == [0]
 
@@ -199,7 +199,7 @@ def test_every_command_does_in_every_state_what_the_table_says(
     if isinstance(cell, type):
         with pytest.raises(cell):
             COMMANDS[command](made.session)
-        assert made.session.state == (state if state != "ended" else "stopped")
+        assert made.session.status == (state if state != "ended" else "stopped")
     else:
         cell(made, COMMANDS[command](made.session))
     made.hold.release()
@@ -215,4 +215,4 @@ def test_a_session_that_was_stopped_before_its_start_has_ended(make_session: Mak
     made.session.stop()
     with contextlib.suppress(NotStarted, TaskEnded):
         COMMANDS[command](made.session)
-    assert made.session.state == "stopped"
+    assert made.session.status == "stopped"

@@ -213,7 +213,7 @@ def command_against_start(name: str, rng: Random) -> None:
     stream: Any = session.source(partial(made.endless, 0))
     stream.map(lambda packet: packet, parallelism=rng.randint(1, 4)).sink(lambda packet: None)
     with one_round(session), Helper(session.start) as starter:
-        while session.state == "new":
+        while session.status == "new":
             give_way()
         spin(rng, 2000)
         if name == "close":

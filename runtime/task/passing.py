@@ -1,0 +1,99 @@
+"""One packet, or one stop signal, seen on its way through a task: what was taken, what was sent where, what was raised.
+
+Made only while somebody looks: a step, a tap. Used by the task's thread until it is over, and never changed afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.packet import Packet, Place
+from runtime.communication.plan import Plan
+from runtime.communication.router import Router
+from runtime.facts import Ending
+
+
+class Passing:
+    """What happened while one packet was worked. `sent` is `(target task, packet)` in order."""
+
+    __slots__ = ("ending", "error", "packet", "sent", "signal")
+
+    def __init__(self) -> None:
+        self.packet: Packet | None = None
+        self.signal: StopSignal | None = None
+        self.ending: Ending | None = None  # of the task, if this was its last turn
+        self.sent: list[tuple[str, Packet]] = []
+        self.error: BaseException | None = None
+
+
+class Turn:
+    """One way through a closed gate, given by hand, for one packet or one stop signal."""
+
+    __slots__ = ("began", "over", "passing")
+
+    def __init__(self) -> None:
+        self.began = self.over = False
+        self.passing: Passing | None = None
+
+
+Tap = Callable[[Passing], None]
+
+
+class Redirected(Protocol):
+    """What a function sends by itself goes through: a task's context."""
+
+    def redirect(self, send: Callable[[Any], object]) -> Callable[[Any], object]:
+        """Send through `send` from now on; returns what it was before."""
+
+
+class Witness:
+    """Lets what one task sends be seen. Of a guarded task `plan` is the guard's, and its context is left alone."""
+
+    def __init__(self, router: Router, plan: Plan | None, ctx: Redirected) -> None:
+        self._plan = Plan(router) if plan is None else plan
+        self._ctx = None if plan is not None else ctx
+        self._before: Callable[[Any], object] | None = None
+        self._target_of = {
+            id(lane): (connection.queue.task, connection.lane + 1)
+            for output, lanes, _ in router.ways
+            for connection, lane in zip(output.connections, lanes, strict=True)
+        }
+        self._keyed = {id(lane): output.key is not None for output, lanes, _ in router.ways for lane in lanes}
+
+    def begin(self, passing: Passing) -> Callable[[Any], object]:
+        """See all that is sent from now on, until `end`. Returns what to send with."""
+        sent = passing.sent
+
+        def see(lane: Lane, item: Any) -> None:
+            task, number = self._target_of[id(lane)]
+            place = Place(number, lane.taken + len(lane.items), len(lane.changes))
+            sent.append((task, packet_of(item, self._keyed[id(lane)], lane, task, place)))
+
+        plan = self._plan
+        plan.watcher = see
+
+        def send(value: Any) -> None:
+            plan.send(plan.puts([value]))
+
+        if self._ctx is not None:
+            self._before = self._ctx.redirect(send)
+        return send
+
+    def end(self) -> None:
+        """See nothing any more."""
+        self._plan.watcher = None
+        if self._ctx is not None and self._before is not None:
+            self._ctx.redirect(self._before)
+            self._before = None
+
+
+def packet_of(item: Any, keyed: bool, lane: Lane, task: str, place: Place | None, number: int | None = None) -> Packet:
+    """The packet that `item` of a lane is."""
+    key, payload = item if keyed else (None, item)
+    return Packet(payload, key, lane.input if number is None else number, keyed, task, lane.producer, place)
+
+
+MID_PACKET: Final = ("held back", "waiting", "backing off")
+"""What a task waits for with a packet in work."""
