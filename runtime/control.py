@@ -48,6 +48,8 @@ class Control:
     def pause(self, names: Iterable[str] = (), timeout_s: float | None = REACH_S) -> tuple[str, ...]:
         """Close gates, all if none is named; wait until they are reached. Who is still in user code after that."""
         handles = self._find_all(names)
+        if self._dispatcher.outcome is not None:
+            return ()
         for handle in handles:
             handle.control.pause()
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
@@ -56,35 +58,61 @@ class Control:
 
     def resume(self, names: Iterable[str] = ()) -> None:
         """Open gates, all if none is named."""
-        for handle in self._find_all(names):
+        handles = self._find_all(names)
+        if self._dispatcher.outcome is not None:
+            return
+        for handle in handles:
             handle.control.resume()
         self._dispatcher.gates_changed(f"resume: {', '.join(names) or 'all'}")
 
     # ── step ──
 
     def step(self, name: str | None, timeout_s: float | None) -> Step:
-        """One turn of one task: the one named, or the one whose turn it is. Raises `NotPaused`, `UnknownName`."""
-        if name is not None:
-            grips = [handle.control for handle in self._find(name)]
-            return next((grip for grip in grips if grip.is_paused() and grip.has_work()), grips[0]).step(timeout_s)
-        grip = self._whose_turn()
-        return Step("idle") if grip is None else grip.step(timeout_s)
+        """One turn of one task: the one named, or the one whose turn it is. Raises `NotPaused`, `UnknownName`.
 
-    def _whose_turn(self) -> Grip | None:
+        Returns when all who are paused have come to rest again: with room or a reply, others may have gone on.
+        """
+        deadline = _deadline(timeout_s)
+        grip = self._whose_turn(deadline) if name is None else self._next_of(self._find(name))
+        if grip is None:
+            return Step("idle")
+        step = grip.step(_left_s(deadline))
+        self._come_to_rest(deadline)
+        return step
+
+    def _next_of(self, handles: list[Handle]) -> Grip:
+        """Of the tasks of an operator, the one that can be stepped; else one that is at it."""
+        grips = [handle.control for handle in handles]
+        return _next([grip for grip in grips if grip.is_paused()]) or next(
+            (grip for grip in grips if grip.is_under_way()), grips[0]
+        )
+
+    def _whose_turn(self, deadline: float) -> Grip | None:
+        """Who is to be stepped if nobody is named; waits while all that could be told is under way."""
+        if self._dispatcher.outcome is not None:  # but something may not have been told yet
+            return next((each.control for each in self._handles.values() if each.control.has_news()), None)
         if not any(handle.control.is_paused() for handle in self._handles.values()):
             raise NotPaused("nothing is paused, so everybody takes their turns themselves; pause() first")
-        for name in (*self._order, *self._sources):
-            grip = self._handles[name].control
-            if grip.is_paused() and grip.can_step():
-                return grip
-        return None
+        self._come_to_rest(deadline)
+        grips = [grip for name in (*self._order, *self._sources) if (grip := self._handles[name].control).is_paused()]
+        self._dispatcher.backend.wait_until(
+            lambda: _next(grips) is not None or not any(grip.is_under_way() for grip in grips), _left_s(deadline)
+        )
+        return _next(grips) or next((grip for grip in grips if grip.is_under_way()), None)
+
+    def _come_to_rest(self, deadline: float) -> None:
+        """Wait until nothing moves of those who are paused."""
+        grips = [handle.control for handle in self._handles.values()]
+        self._dispatcher.backend.wait_until(
+            lambda: all(grip.is_at_rest() or not grip.is_paused() for grip in grips), _left_s(deadline)
+        )
 
     def step_through(self, until: Callable[[Step], object], timeout_s: float | None) -> list[Step]:
         """Step, whoever's turn it is, until `until(step)` or nobody can. The steps. Raises `NotPaused`."""
-        deadline = math.inf if timeout_s is None else monotonic() + timeout_s
+        deadline = _deadline(timeout_s)
         steps: list[Step] = []
-        while (left_s := deadline - monotonic()) > 0:
-            step = self.step(None, None if left_s == math.inf else left_s)
+        while monotonic() < deadline:
+            step = self.step(None, _left_s(deadline))
             if step.result == "idle":
                 break
             steps.append(step)
@@ -97,30 +125,36 @@ class Control:
 
         Raises `NotPaused`, `PacketGone`, `TimeoutError`.
         """
-        return self._follow(packet, math.inf if timeout_s is None else monotonic() + timeout_s)
+        path = self._follow(packet, _deadline(timeout_s), {})
+        if path is None:
+            raise PacketGone(f"{packet!r} was dropped with its job")
+        return path
 
-    def _follow(self, packet: Packet, deadline: float) -> Path:
+    def _follow(self, packet: Packet, deadline: float, done: dict[_Spot, Step]) -> Path | None:
+        """The way of one packet; None if it is not worked, since the job has failed.
+
+        Whoever has to go on first has his turn in between; what that did to packets of the way is found in `done`.
+        """
         grip, place = self._grip(packet)
-        number = grip.number_of(place)
-        while (left_s := deadline - monotonic()) > 0:
-            step = self._finish(grip.step(None if left_s == math.inf else left_s), grip, deadline)
-            taken = step.packet.place if step.packet is not None else None
-            if taken is not None and (taken.lane, taken.number) == (place.lane, number):
-                return Path(
-                    step, tuple(self._follow(sent, deadline) for _, sent in step.sent if sent.place is not None)
-                )
+        spot = (packet.task, place.lane, place.number)
+        if spot not in done:
+            if not grip.is_paused():
+                raise NotPaused(f"{packet.task!r} is not paused; pause({packet.task!r}) to follow a packet through it")
+            spot = (packet.task, place.lane, grip.number_of(place))
+        while spot not in done:
+            if monotonic() >= deadline:
+                raise TimeoutError(f"{packet!r} has not come through {packet.task!r} in time")
+            name = packet.task if grip.can_step() or grip.has_news() else None
+            step = self.step(name, _left_s(deadline))
             if step.result == "idle":
+                if self._dispatcher.outcome is not None:
+                    return None
                 raise PacketGone(f"{packet!r} is not in the queue of {packet.task!r} any more")
-        raise TimeoutError(f"{packet!r} has not come through {packet.task!r} in time")
-
-    def _finish(self, step: Step, grip: Grip, deadline: float) -> Step:
-        """Where a packet is held back or waits, let others have their turns until it is done."""
-        while step.result in ("held_back", "waiting", "running") and monotonic() < deadline:
-            other = self._whose_turn()
-            if other is not None:
-                other.step(max(0.0, deadline - monotonic()) if deadline < math.inf else None)
-            step = grip.step(_LOOK_S)
-        return step
+            if step.result == "done" and step.packet is not None and (taken := step.packet.place) is not None:
+                done[step.packet.task, taken.lane, taken.number] = step
+        step = done[spot]
+        paths = [self._follow(sent, deadline, done) for _, sent in step.sent if sent.place is not None]
+        return Path(step, tuple(path for path in paths if path is not None))
 
     # ── look ──
 
@@ -273,4 +307,19 @@ class Control:
         return any(edge.strategy == "hash" for edge in self._graph.inputs(self._operator_of.get(name, name)))
 
 
-_LOOK_S: Final = 0.05  # how long a packet under way is waited for before others get their turns again
+_Spot = tuple[str, int, int]
+"""Task, lane and number of a packet that was worked."""
+
+
+def _next(grips: Iterable[Grip]) -> Grip | None:
+    """Whose turn it is: first of all, whoever can tell how a turn has ended."""
+    grips = list(grips)
+    return next((grip for grip in grips if grip.has_news()), next((grip for grip in grips if grip.can_step()), None))
+
+
+def _deadline(timeout_s: float | None) -> float:
+    return math.inf if timeout_s is None else monotonic() + timeout_s
+
+
+def _left_s(deadline: float) -> float | None:
+    return None if deadline == math.inf else max(0.0, deadline - monotonic())

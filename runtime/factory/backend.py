@@ -51,6 +51,15 @@ class Grip(Protocol):
     def can_step(self) -> bool:
         """Whether a turn given now would do something."""
 
+    def is_under_way(self) -> bool:
+        """Whether a turn was given of which nobody has been told yet how it ended."""
+
+    def has_news(self) -> bool:
+        """Whether such a turn is over by now, so that `step` tells of it at once."""
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it moves, or `step` has said already that its user code goes on."""
+
     def step(self, timeout_s: float | None) -> Step:
         """One turn, waited for. Raises `NotPaused`."""
 

@@ -42,6 +42,7 @@ class TaskControl:
         self._undo: list[Callable[[], None]] = []
         self._stepping = threading.Lock()  # guards that steps come one by one, each with a turn of its own
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
+        self._told_running = False  # of that one: that user code is still at it
         self._let_pass: Place | None = None  # of the packet that a breakpoint has stopped at already
 
     # ── pause and step ──
@@ -74,8 +75,20 @@ class TaskControl:
         return task.ending is None and (isinstance(_bare(task.operator), Source) or task.inbox.ready())
 
     def can_step(self) -> bool:
-        """Whether a turn would do something; one that is under way in mid-packet needs no other."""
-        return self.has_work() and self._task.gate.doing not in MID_PACKET
+        """Whether a turn would do something; one that is under way needs no other."""
+        return self._turn is None and self.has_work() and self._task.gate.doing not in MID_PACKET
+
+    def is_under_way(self) -> bool:
+        """Whether a turn was given of which nobody has been told yet how it ended."""
+        return self._turn is not None
+
+    def has_news(self) -> bool:
+        """Whether such a turn is over by now."""
+        return (turn := self._turn) is not None and turn.over
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it moves, or it was told already that its user code goes on."""
+        return self._task.gate.reached() or (self._turn is not None and self._told_running and not self._turn.over)
 
     def number_of(self, place: Place) -> int:
         """Which packet of its lane the packet of this place is now. Raises `PacketGone` if it is not there any more."""
@@ -94,6 +107,8 @@ class TaskControl:
 
     def _step(self, timeout_s: float | None) -> Step:
         gate, name = self._task.gate, self._task.name
+        if self._task.ending is not None and self._turn is None:
+            return Step("idle", name)
         if not gate.closed:
             raise NotPaused(f"{name!r} is not paused, so it takes its turns itself; pause({name!r}) first")
         turn = self._turn
@@ -105,11 +120,17 @@ class TaskControl:
             if not self.has_work():
                 return Step("idle", name)
             turn = self._turn = gate.grant()
-        gate.wait_for(lambda: turn.over or (turn.began and self._waits_on()), timeout_s)
+        # Behind its packet the task still has its way back to the gate, where it is at rest and can be edited.
+        gate.wait_for(lambda: (turn.over and self._is_back()) or (turn.began and self._waits_on()), timeout_s)
         if turn.over:
             self._turn = None
             return self._as_step(turn.passing, None)
-        return self._so_far(gate.passing, _WAITS.get(gate.doing, "running"))
+        result = _WAITS.get(gate.doing, "running")
+        self._told_running = result == "running"
+        return self._so_far(gate.passing, result)
+
+    def _is_back(self) -> bool:
+        return self._task.gate.reached() or not self._task.gate.closed
 
     def _waits_on(self) -> bool:
         gate = self._task.gate
@@ -125,6 +146,8 @@ class TaskControl:
         if result is None:
             over = passing.signal is not None or (passing.ending is not None and passing.packet is None)
             result = "stop" if over else "done"
+            if not over and passing.packet is None and not isinstance(_bare(task.operator), Source):
+                result = "idle"  # what it was given for was taken away meanwhile
         signal = (passing.signal.producer, passing.signal.how) if passing.signal is not None else None
         several = _bare(task.operator).wants_input
         return Step(

@@ -23,7 +23,7 @@ from typing import Final
 from runtime.communication.lane import parked_lock, ring
 from runtime.errors import Cancelled, NotPaused
 from runtime.facts import TaskState
-from runtime.task.passing import Passing, Tap, Turn
+from runtime.task.passing import MID_PACKET, Passing, Tap, Turn
 
 
 class Watch:
@@ -218,8 +218,14 @@ class Gate:
             self.stir()
 
     def reached(self) -> bool:
-        """Whether no user code is at work: what the task does next, it does not do while the gate is closed."""
-        return self.doing in _AT_REST
+        """Whether no user code is at work: what the task does next, it does not do while the gate is closed.
+
+        One that waits in mid-packet for what has come by now is about to go on, and one that is cancelled, to end.
+        """
+        doing = self.doing
+        if doing == "ended" or doing not in _AT_REST:
+            return doing == "ended"
+        return not self.cancelled and not (doing in MID_PACKET and self._ready())
 
     def has_come(self) -> bool:
         """Whether what the task waits for is there, so that it is about to go on."""
