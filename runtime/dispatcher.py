@@ -69,6 +69,7 @@ class Dispatcher:
 
     def submit(self) -> None:
         """Make every service and task. Raises `GraphInvalid`; then nothing has been taken."""
+        self._began_s = self.backend.clock()
         services = ServiceTaskFactory(self.graph, self.backend, self)
         for service in self.graph.service_nodes:
             self.services[service.name] = services.create_service_task(service)
@@ -78,7 +79,6 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start services, then tasks, consumers before their producers."""
-        self._began_s = self.backend.clock()
         served = f", {len(self.services)} services" if self.services else ""
         self._note("start", None, f"started, {len(self.tasks)} tasks{served}")
         layers = self.graph.layers

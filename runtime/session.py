@@ -20,7 +20,7 @@ from runtime.control import REACH_S, Control
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment, Stream
-from runtime.errors import AlreadyStarted, GraphInvalid, InputOpen, NotStarted, QueueUnreachable
+from runtime.errors import AlreadyStarted, GraphInvalid, InputOpen, NotStarted, QueueUnreachable, UnknownName
 from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
@@ -395,6 +395,10 @@ class Session:
         Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`.
         """
         if self._control is None:
+            graph = self.graph
+            known = {*graph.by_name, *(node.name for node in (*graph.nodes, *graph.service_nodes))}
+            if task not in known:
+                raise UnknownName("task, operator or service", task, known)
             return QueueView(task, (), 0, 0)
         return self._control.peek(task, first, last)
 

@@ -119,6 +119,7 @@ class RequestQueue:
             return None
         self.granted -= bool(self.granted)
         call = self.waiting.popleft()
+        self._give_time_back(call)
         self._let_in()
         if call.future is not None:
             call.future.set_running_or_notify_cancel()  # only runs: who cancels it takes the call back first
@@ -163,25 +164,31 @@ class RequestQueue:
 
     def release(self) -> None:
         """Serve again."""
-        if (since_s := self._held_since_s) is None:
-            return
-        now_s, self._held_since_s = self.ledger.clock(), None
         for call in (*self.waiting, *self._held_back):
-            lost_s = now_s - max(since_s, call.made_s)
-            call.made_s += lost_s
-            call.deadline_s += lost_s
+            self._give_time_back(call)
+        self._held_since_s = None
+        self._ring_all()
+
+    def _give_time_back(self, call: Call) -> None:
+        """Let the time of a call go on that stood still while it was held here."""
+        if self._held_since_s is None:
+            return
+        lost_s = self.ledger.clock() - max(self._held_since_s, call.made_s)
+        call.made_s += lost_s
+        call.deadline_s += lost_s
         self.ledger.next_look_s = 0.0
         self.ledger.look_sooner()
-        self._ring_all()
 
     def pause(self) -> None:
         """By hand: let nothing begin but what turns are granted for."""
+        if not self.paused:
+            self.granted = 0  # what a step has given and nobody has used
         self.paused = True
         self.hold()
 
     def resume(self) -> None:
         """By hand: serve again."""
-        self.paused = False
+        self.paused, self.granted = False, 0
         if self.is_set_up:
             self.release()
 
