@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any, Literal
 
+from runtime.errors import CommandRefused
 from runtime.operators.function import Context, Function, callable_of
 from runtime.operators.operator import Attention, Emit, Operator
+from runtime.preview import preview
 
 How = Literal["inner", "left", "outer"]
 
@@ -89,6 +91,7 @@ class Join(Operator):
     """
 
     wants_keys = True
+    remembers = True
     wants_input = True
 
     def __init__(self, function: Any, *, how: How = "inner") -> None:
@@ -182,7 +185,21 @@ class Join(Operator):
 
     def remembered(self) -> Any:
         """The rows of each key: of the left input, of the right one."""
-        return {key: (rows[:lefts], rows[lefts:]) for key, (lefts, *rows) in self._rows.items()}
+        entries = list(self._rows.items())  # in one step: it may be at work
+        return {key: (rows[:lefts], rows[lefts:]) for key, (lefts, *rows) in entries}
+
+    def remember(self, key: Any, value: Any) -> None:
+        """Keep other rows for a key: those of the left input, and those of the right one."""
+        try:
+            left, right = map(list, value)
+        except (TypeError, ValueError):
+            raise CommandRefused(
+                f"a join keeps rows of its left and of its right input; give a pair of lists, not {preview(value)}"
+            ) from None
+        if left or right:
+            self._rows[key] = [len(left), *left, *right]
+        else:
+            self._rows.pop(key, None)
 
     def _lonely(self) -> Iterator[Any]:
         merge, (left_too, right_too) = self.call, self._sends_lonely

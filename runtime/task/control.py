@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
 Breaks = Callable[[Packet], object]
-Broke = Callable[[Packet, BaseException | None], None]
+Broke = Callable[[Packet], None]
 
 
 class _Change(NamedTuple):
-    """What was done to a lane: by it, older places are found again. `removed`, `inserted`, or `moved` to `to`."""
+    """What was done to a lane: by it, older places are found again.
+
+    `removed`, `moved` to the number `to`, or `inserted`, which undoes the removal that was change `to` of the lane.
+    """
 
     what: str
     number: int
@@ -161,7 +164,7 @@ class TaskControl:
         self._task.gate.set_taps(() if tap is None else (lambda passing: tap(self._as_step(passing, None)),))
 
     def set_breaks(self, breaks: Breaks | None, broke: Broke) -> None:
-        """Before each packet, ask `breaks`; if it says yes or raises, close the gate and say so by `broke`."""
+        """Before each packet, ask `breaks`, which raises nothing; if it says yes, close the gate and tell `broke`."""
         if isinstance(_bare(self._task.operator), Source):
             raise CommandRefused(
                 f"{self._task.name!r} is a source and has no packets to stop before; stop its consumer"
@@ -170,18 +173,21 @@ class TaskControl:
 
     def _is_hit(self, breaks: Breaks, broke: Broke) -> bool:
         packet = self._task.front()
-        if packet is None or packet.place == self._let_pass:
+        if packet is None or packet.place is None or self._has_stopped_before(packet.place) or not breaks(packet):
             return False
-        error: BaseException | None = None
-        try:
-            if not breaks(packet):
-                return False
-        except BaseException as failure:  # noqa: BLE001  the border to user code
-            error = failure
         self._let_pass = packet.place
         self._task.gate.close()
-        broke(packet, error)
+        broke(packet)
         return True
+
+    def _has_stopped_before(self, place: Place) -> bool:
+        """Whether a breakpoint has stopped at the packet of this place, which may have been moved since."""
+        if (before := self._let_pass) is None or before.lane != place.lane:
+            return False
+        try:
+            return self._find(before) == place.number
+        except PacketGone:
+            return False
 
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last packets of each lane, lane by lane; of a paused task exact."""
@@ -214,6 +220,7 @@ class TaskControl:
             lane.changes.append(_Change("removed", number))
             again = Place(place.lane, number, len(lane.changes))
             self._undo.append(lambda: self._put_back(again, item))
+        self._task.gate.nudge()  # there is room now, for a producer that may be held back
 
     def move(self, place: Place, to: int) -> None:
         """Move a packet within its lane, to `to` counted from the front. Raises `NotPaused`, `PacketGone`."""
@@ -232,7 +239,11 @@ class TaskControl:
         if not self._undo:
             raise CommandRefused(f"nothing was changed in the queue of {self._task.name!r} that could be undone")
         back = self._undo[-1]
-        back()
+        try:
+            back()
+        except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
+            self._undo.remove(back)
+            raise
         self._undo.remove(back)
 
     def _edit_back(self, place: Place, item: Any) -> None:
@@ -244,7 +255,7 @@ class TaskControl:
             inbox, lane = self._task.inbox, self._task.inbox.lanes[place.lane]
             number = max(self._replay(place, place.number), lane.taken - 1)  # to the front, if its neighbours are gone
             inbox.put_back(lane, number - lane.taken + 1, item)
-            lane.changes.append(_Change("inserted", number))
+            lane.changes.append(_Change("inserted", number, place.version - 1))
 
     def _move_back(self, place: Place, number: int) -> None:
         with self._grip(place) as (inbox, lane, now):
@@ -265,17 +276,17 @@ class TaskControl:
 
     def _find(self, place: Place) -> int:
         """The number that the packet has now. Raises `PacketGone`."""
-        for change in self._changes(place)[place.version :]:
-            if change.what == "removed" and change.number == self._replay_until(place, change):
-                raise PacketGone("the packet was dropped by hand")
-        return self._replay(place, place.number)
-
-    def _replay_until(self, place: Place, until: _Change) -> int:
-        number = place.number
-        for change in self._changes(place)[place.version :]:
-            if change is until:
-                break
-            number = _moved(number, change)
+        number, dropped = place.number, -1
+        for version, change in enumerate(self._changes(place)[place.version :], place.version):
+            if dropped >= 0:
+                if change.what == "inserted" and change.to == dropped:  # the drop was undone
+                    number, dropped = change.number, -1
+            elif change.what == "removed" and change.number == number:
+                dropped = version
+            else:
+                number = _moved(number, change)
+        if dropped >= 0:
+            raise PacketGone("the packet was dropped by hand")
         return number
 
     def _replay(self, place: Place, number: int) -> int:
@@ -287,21 +298,19 @@ class TaskControl:
 
     def state(self) -> Any:
         """What the operator remembers: per key on a keyed input, else of the instance."""
-        own = _bare(self._task.operator).remembered()
-        if own is not None:
-            return own
-        states = self._task.ctx.states
-        return (
-            {key: dict(state) for key, state in states.items()} if self._task.ctx.wiring.keyed else dict(states[None])
-        )
+        operator, ctx = _bare(self._task.operator), self._task.ctx
+        if operator.remembers:
+            return operator.remembered()
+        states = list(ctx.states.items())  # in one step: the task may be at work
+        return {key: dict(state) for key, state in states} if ctx.wiring.keyed else dict(ctx.states[None])
 
     def set_state(self, key: Any, value: Any) -> None:
         """Let it remember something else. Raises `NotPaused`, `CommandRefused`."""
+        operator, ctx = _bare(self._task.operator), self._task.ctx
         with self._task.gate.at_rest(self._task.name):
-            if _bare(self._task.operator).remember(key, value):
-                return
-            ctx = self._task.ctx
-            if not ctx.wiring.keyed:
+            if operator.remembers:
+                operator.remember(key, value)
+            elif not ctx.wiring.keyed:
                 ctx.states[None][key] = value
             elif not isinstance(value, dict):
                 raise CommandRefused(f"the state of a key is a mapping; give a dict for key {key!r} of {ctx.name!r}")
