@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from runtime.breakpoints import Breakpoint, Tap
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
 from runtime.dispatcher import Dispatcher
-from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, UnknownName, failure_text
+from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, TaskEnded, UnknownName, failure_text
 from runtime.factory import Grip, Handle
 from runtime.preview import preview
 from runtime.step import Path, QueueView, Step
@@ -34,7 +35,8 @@ class Control:
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
         self._edited: list[str] = []  # tasks, a name for each change that can be undone
         self._breakpoints: dict[str, list[Breakpoint]] = {}
-        self._changing = threading.Lock()  # guards the two above
+        self._taps: dict[str, list[Callable[[Step], None]]] = {}
+        self._changing = threading.Lock()  # guards the three above
         # Services first, since somebody waits for them; then the deepest, graph order, index; sources last.
         layers, kinds = self._graph.layers, {operator.name: operator.kind for operator in self._graph.operators}
         by_depth = [node.name for node in sorted(self._graph.nodes, key=lambda node: -layers[node.operator])]
@@ -168,11 +170,14 @@ class Control:
 
     def tap(self, name: str) -> Tap:
         """What collects the packets that pass."""
-        grips = [handle.control for handle in self._find(name)]
+        tasks = [handle.name for handle in self._find(name)]
 
-        def show(tap: Callable[[Step], None] | None) -> None:
-            for grip in grips:
-                grip.set_tap(tap)
+        def show(see: Callable[[Step], None], wanted: bool) -> None:
+            with self._changing:
+                for task in tasks:
+                    others = [each for each in self._taps.get(task, ()) if each is not see]
+                    taps = self._taps[task] = [*others, see] if wanted else others
+                    self._handles[task].control.set_tap(_to_all(taps) if taps else None)
 
         return Tap(name, show)
 
@@ -185,6 +190,7 @@ class Control:
                 breakpoints = [*self._breakpoints.get(task, ()), found]
                 self._set_breaks(task, breakpoints)
                 self._breakpoints[task] = breakpoints
+        self._dispatcher.on_end(partial(found.end, "the job has ended"))
         return found
 
     def _remove_breakpoint(self, found: Breakpoint, tasks: list[str]) -> None:
@@ -195,22 +201,26 @@ class Control:
 
     def _set_breaks(self, task: str, breakpoints: list[Breakpoint]) -> None:
         """Let the task ask `breakpoints` before each packet; on its own thread, one packet at a time."""
-        matching: list[Breakpoint] = []
+        met: list[tuple[Breakpoint, BaseException | None]] = []
 
         def breaks(packet: Packet) -> bool:
-            matching.clear()
-            for each in breakpoints:
-                matching[:] = [each]
-                if each.matches(packet):
-                    return True
-            return False
+            met.clear()
+            for each in breakpoints:  # all of them: once it has stopped for one, no other is asked for this packet
+                try:
+                    if each.matches(packet):
+                        met.append((each, None))
+                except BaseException as error:  # noqa: BLE001  the border to user code
+                    met.append((each, error))
+            return bool(met)
 
-        def broke(packet: Packet, error: BaseException | None) -> None:
+        def broke(packet: Packet) -> None:
             for handle in self._handles.values():
                 handle.control.pause()
-            why = "" if error is None else f"; its condition {failure_text(packet.payload, error)}"
+            errors = [failure_text(packet.payload, error) for _, error in met if error is not None]
+            why = f"; its condition {errors[0]}" if errors else ""
             self._dispatcher.gates_changed(f"breakpoint at {task} before {packet.text}{why}")
-            matching[0].hit(packet, error)
+            for each, error in met:
+                each.hit(packet, error)
 
         self._handles[task].control.set_breaks(breaks if breakpoints else None, broke)
 
@@ -239,7 +249,11 @@ class Control:
         with self._changing:
             if not self._edited:
                 raise CommandRefused("nothing was changed by hand that could be undone")
-            self._handles[self._edited[-1]].control.undo()
+            try:
+                self._handles[self._edited[-1]].control.undo()
+            except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
+                self._edited.pop()
+                raise
             self._edited.pop()
 
     def _remember(self, task: str) -> None:
@@ -251,7 +265,9 @@ class Control:
         operator = self._operator_of.get(packet.task)
         if operator is None:
             return value
-        edge = next((edge for edge in self._graph.inputs(operator) if edge.input == packet.input), None)
+        edges = [edge for edge in self._graph.inputs(operator) if edge.input == packet.input]
+        source = self._operator_of.get(packet.producer)  # where streams are united, each comes with a key of its own
+        edge = next((edge for edge in edges if edge.source == source), edges[0] if edges else None)
         if packet.keyed and edge is not None and edge.key is not None:
             key = edge.key(value)
             owner = Partition(self._graph.tasks(operator)).find(key)
@@ -280,8 +296,14 @@ class Control:
         handles = self._find(name)
         if len(handles) > 1 and not self._is_keyed(name):
             raise GraphInvalid(f"{name!r} has {len(handles)} tasks, each with a state of its own; name one of them")
-        owner = Partition(handles).find(key) if len(handles) > 1 else handles[0]
-        owner.control.set_state(key, value)
+        tasks = self._graph.tasks(operator) if (operator := self._operator_of.get(handles[0].name)) is not None else ()
+        if not self._is_keyed(name) or len(tasks) < 2:
+            handles[0].control.set_state(key, value)
+            return
+        owner = Partition(tasks).find(key)
+        if all(handle.name != owner for handle in handles):
+            raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
+        self._handles[owner].control.set_state(key, value)
 
     # ── inside ──
 
@@ -315,6 +337,14 @@ def _next(grips: Iterable[Grip]) -> Grip | None:
     """Whose turn it is: first of all, whoever can tell how a turn has ended."""
     grips = list(grips)
     return next((grip for grip in grips if grip.has_news()), next((grip for grip in grips if grip.can_step()), None))
+
+
+def _to_all(taps: list[Callable[[Step], None]]) -> Callable[[Step], None]:
+    def tell(step: Step) -> None:
+        for tap in taps:
+            tap(step)
+
+    return tell
 
 
 def _deadline(timeout_s: float | None) -> float:

@@ -237,7 +237,11 @@ class Gate:
 
     @contextmanager
     def at_rest(self, name: str) -> Iterator[None]:
-        """Keep the task at its closed gate, with nothing in work, while the block runs. Raises `NotPaused`."""
+        """Keep the task at its closed gate, with nothing in work, while the block runs. Raises `NotPaused`.
+
+        One that is on its way there (it has just been started, paused or stepped) is waited for.
+        """
+        self.wait_for(lambda: self.reached() or not self.closed, _ON_ITS_WAY_S)
         with self._hand:
             if not self.closed:
                 raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
@@ -291,6 +295,7 @@ class Gate:
             ring(lock)
 
 
+_ON_ITS_WAY_S: Final = 5.0  # how long one that is to be edited is waited for, should it be in user code
 _WAITING: Final = ("idle", "paused", "held back")
 _AT_REST: Final = ("idle", "paused", "held back", "waiting", "backing off", "ended")
 
