@@ -191,6 +191,7 @@ class Session:
                 loop.call_soon_threadsafe(ended.set)
 
         dispatcher.on_end(tell)
+        dispatcher.wait_done(0)  # raises `JobPaused` where it stands still already
         async with asyncio.timeout(timeout):
             await ended.wait()
         return dispatcher.wait(timeout)
@@ -396,10 +397,12 @@ class Session:
         """
         if self._control is None:
             graph = self.graph
-            known = {*graph.by_name, *(node.name for node in (*graph.nodes, *graph.service_nodes))}
-            if task not in known:
-                raise UnknownName("task, operator or service", task, known)
-            return QueueView(task, (), 0, 0)
+            capacities = {each.name: each.capacity * each.parallelism for each in graph.operators}
+            capacities |= {node.name: graph.by_name[node.operator].capacity for node in graph.nodes}
+            capacities |= {node.name: node.capacity for node in graph.service_nodes}
+            if task not in capacities:
+                raise UnknownName("task, operator or service", task, capacities)
+            return QueueView(task, (), 0, capacities[task])
         return self._control.peek(task, first, last)
 
     def edit(self, packet: Packet, value: Any) -> None:

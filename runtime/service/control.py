@@ -58,7 +58,7 @@ class ServiceControl:
 
     def is_at_rest(self) -> bool:
         """Whether nothing of it moves."""
-        return self.reached()
+        return all(gate.at_its_place() for gate in self._service.gates)
 
     def _has_ended(self) -> bool:
         return self._service.ending is not None

@@ -91,7 +91,8 @@ class TaskControl:
 
     def is_at_rest(self) -> bool:
         """Whether nothing of it moves, or it was told already that its user code goes on."""
-        return self._task.gate.reached() or (self._turn is not None and self._told_running and not self._turn.over)
+        turn = self._turn
+        return self._task.gate.at_its_place() or (turn is not None and self._told_running and not turn.over)
 
     def number_of(self, place: Place) -> int:
         """Which packet of its lane the packet of this place is now. Raises `PacketGone` if it is not there any more."""

@@ -227,6 +227,10 @@ class Gate:
             return doing == "ended"
         return not self.cancelled and not (doing in MID_PACKET and self._ready())
 
+    def at_its_place(self) -> bool:
+        """Whether it waits, for something that has not come yet, or has ended."""
+        return self.doing == "ended" or (self.reached() and not self._ready())
+
     def has_come(self) -> bool:
         """Whether what the task waits for is there, so that it is about to go on."""
         return self._ready()
