@@ -27,7 +27,8 @@ from runtime.task.base_task import TaskReporter
 class Grip(Protocol):
     """The hand's grip on a task or service, wherever it runs. Everything goes by value.
 
-    All but `step` return at once; what changes something waits for a task that is on its way to its gate. Places are of packets that `peek` has shown.
+    All but `step` return at once; what changes something waits for a task that is on its way to its gate. Places are of
+    packets that `peek` has shown.
     """
 
     def pause(self) -> None:

@@ -29,12 +29,13 @@ Broke = Callable[[Packet], None]
 class _Change(NamedTuple):
     """What was done to a lane: by it, older places are found again.
 
-    `removed`, `moved` to the number `to`, or `inserted`, which undoes the removal that was change `to` of the lane.
+    `removed`, `moved` to the number `to`, or `inserted` again. `undoes` is which change of the lane it takes back.
     """
 
     what: str
     number: int
     to: int = 0
+    undoes: int = -1
 
 
 class TaskControl:
@@ -254,17 +255,17 @@ class TaskControl:
     def _put_back(self, place: Place, item: Any) -> None:
         with self._task.gate.at_rest(self._task.name):
             inbox, lane = self._task.inbox, self._task.inbox.lanes[place.lane]
-            number = max(self._replay(place, place.number), lane.taken - 1)  # to the front, if its neighbours are gone
+            number = max(self._slot(place, place.number), lane.taken - 1)  # to the front, if its neighbours are gone
             inbox.put_back(lane, number - lane.taken + 1, item)
-            lane.changes.append(_Change("inserted", number, place.version - 1))
+            lane.changes.append(_Change("inserted", number, undoes=place.version - 1))
 
     def _move_back(self, place: Place, number: int) -> None:
         with self._grip(place) as (inbox, lane, now):
-            to = self._replay(place, number)
+            to = self._slot(place, number)
             if to < lane.taken:
                 raise PacketGone("the place that the packet was moved from has been worked; it cannot go back")
             inbox.shift(lane, now - lane.taken, to - lane.taken)
-            lane.changes.append(_Change("moved", now, to))
+            lane.changes.append(_Change("moved", now, to, place.version - 1))
 
     def _grip(self, place: Place) -> _Grip:
         return _Grip(self, self._task, place)
@@ -280,7 +281,7 @@ class TaskControl:
         number, dropped = place.number, -1
         for version, change in enumerate(self._changes(place)[place.version :], place.version):
             if dropped >= 0:
-                if change.what == "inserted" and change.to == dropped:  # the drop was undone
+                if change.undoes == dropped:  # the drop was undone
                     number, dropped = change.number, -1
             elif change.what == "removed" and change.number == number:
                 dropped = version
@@ -290,9 +291,16 @@ class TaskControl:
             raise PacketGone("the packet was dropped by hand")
         return number
 
-    def _replay(self, place: Place, number: int) -> int:
-        for change in self._changes(place)[place.version :]:
-            number = _moved(number, change)
+    def _slot(self, place: Place, number: int) -> int:
+        """Where by now that place of the lane is that was `number` at `place.version`.
+
+        What has been taken back counts for nothing: a place, unlike a packet, would not come back from there.
+        """
+        changes = self._changes(place)
+        undone = {change.undoes for change in changes}
+        for version, change in enumerate(changes[place.version :], place.version):
+            if version not in undone and change.undoes < 0:
+                number = _moved(number, change)
         return number
 
     # ── state ──
