@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from _thread import LockType
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -119,7 +120,7 @@ class RequestQueue:
             return None
         self.granted -= bool(self.granted)
         call = self.waiting.popleft()
-        self._give_time_back(call)
+        self._give_time_back([call])
         self._let_in()
         if call.future is not None:
             call.future.set_running_or_notify_cancel()  # only runs: who cancels it takes the call back first
@@ -164,20 +165,15 @@ class RequestQueue:
 
     def release(self) -> None:
         """Serve again."""
-        for call in (*self.waiting, *self._held_back):
-            self._give_time_back(call)
+        self._give_time_back([*self.waiting, *self._held_back])
         self._held_since_s = None
         self._ring_all()
 
-    def _give_time_back(self, call: Call) -> None:
-        """Let the time of a call go on that stood still while it was held here."""
-        if self._held_since_s is None:
-            return
-        lost_s = self.ledger.clock() - max(self._held_since_s, call.made_s)
-        call.made_s += lost_s
-        call.deadline_s += lost_s
-        self.ledger.next_look_s = 0.0
-        self.ledger.look_sooner()
+    def _give_time_back(self, calls: Sequence[Call]) -> None:
+        """Let the time of calls go on that stood still while they were held here."""
+        if (since_s := self._held_since_s) is not None:
+            now_s = self.ledger.clock()
+            self.ledger.give_time({id(call): now_s - max(since_s, call.made_s) for call in calls})
 
     def pause(self) -> None:
         """By hand: let nothing begin but what turns are granted for."""

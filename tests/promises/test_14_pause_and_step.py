@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count, pairwise
 from random import Random
 from typing import Any
@@ -14,7 +14,7 @@ import runtime
 from runtime import JobPaused, NotPaused, ServicePaused
 from runtime.testing import PATIENCE_S, Hold, Moment
 from tests.platforms import MakeSession
-from tests.services import Calling, Echo
+from tests.services import Calling, Echo, InTask
 
 
 def texts(session: runtime.Session, task: str | None = None) -> list[str]:
@@ -456,7 +456,7 @@ def test_leaving_a_with_block_while_paused_cancels_and_names_the_remedy(make_ses
     session = make_session()
     session.source([1], name="numbers").collect()
     session.start(paused=True)
-    with pytest.raises(JobPaused, match=r"'numbers' is paused; resume\(\)"), session:
+    with pytest.raises(JobPaused, match=r"'numbers', 'collect' are paused; resume\(\) or step\(\)"), session:
         session.step()
     assert session.status == "cancelled"
 
@@ -509,6 +509,19 @@ def test_a_stop_while_paused_is_remembered(session: runtime.Session) -> None:
 # ── services ──
 
 
+def clock(session: runtime.Session) -> Callable[[], object]:
+    """A service that takes 0.3 s of the job's time, and what calls it."""
+
+    def delay(invocation: runtime.Invocation) -> Any:
+        if invocation.service == "slow":
+            invocation.sleep(0.3)
+        return invocation.proceed()
+
+    session.service("slow", Echo)
+    session.intercept(delay)
+    return lambda: session.call("slow", timeout=PATIENCE_S)
+
+
 def test_a_call_by_hand_to_a_paused_service_is_refused_at_once(session: runtime.Session) -> None:
     session.service("echo", Echo)
     session.start()
@@ -529,24 +542,14 @@ def test_a_call_by_hand_to_a_paused_service_is_refused_at_once(session: runtime.
 def test_a_tasks_call_to_a_paused_service_waits_and_its_time_stands_still(
     session: runtime.Session, by_step: bool
 ) -> None:
-    """Time passes, for certain: another call, with a longer timeout, to a service that waits itself, has timed out."""
-
-    class Slow:
-        ctx: Any = None
-
-        def process(self) -> None:
-            self.ctx.call_service("stuck", timeout=60)
-
     session.service("echo", Echo)
-    session.service("slow", Slow)
-    session.service("stuck", Echo)
+    let_time_pass = clock(session)
     result = session.input("in").map(Calling("echo", timeout=0.1), name="ask").collect()
     session.start()
-    session.pause("echo", "stuck")
+    session.pause("echo")
     session.send("in", 5)
     session.settle(PATIENCE_S)
-    with pytest.raises(runtime.ServiceTimeout):
-        session.call("slow", timeout=0.3)
+    let_time_pass()
     if by_step:
         assert str(session.step("echo")) == "echo: process(5) -> 5 to ask"
     session.resume()
@@ -577,3 +580,30 @@ def test_a_service_in_mid_request_keeps_no_turn_for_later(session: runtime.Sessi
     session.stop()
     session.wait(PATIENCE_S)
     assert sorted(result) == [1, 2]
+
+
+def test_a_call_that_leads_to_a_paused_service_stands_still_as_well(session: runtime.Session) -> None:
+    """Neither its own time runs nor that of the job, and the one who waits for the end hears why."""
+
+    class Relay:
+        ctx: Any = None
+
+        def process(self, value: int) -> Any:
+            return self.ctx.call_service("echo", value, timeout=0.1)
+
+    session.service("relay", Relay)
+    session.service("echo", Echo)
+    let_time_pass = clock(session)
+    ask = InTask(lambda ctx, value: ctx.call_service("relay", value, timeout=0.1))
+    result = session.input("in").map(ask, name="ask").collect()
+    session.start()
+    session.pause("echo")
+    session.send("in", 5)
+    session.settle(PATIENCE_S)
+    with pytest.raises(JobPaused, match="since 'echo' is paused"):
+        session.wait(PATIENCE_S)
+    let_time_pass()
+    session.resume()
+    session.end("in")
+    session.wait(PATIENCE_S)
+    assert list(result) == [5]
