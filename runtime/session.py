@@ -172,14 +172,18 @@ class Session:
         """Wait for the end, at most `timeout` seconds, and say how it ended.
 
         Raises `TaskFailed` from the user's exception if the job failed, `TimeoutError` if it still runs (it goes on),
-        `NotStarted`. An interrupt ends the wait, not the job.
+        `JobPaused`, naming who, as soon as it stands still because of a pause, `NotStarted`. An interrupt ends the
+        wait, not the job.
         """
         if self._ended_new is not None:
             return self._ended_new
         return self._run().wait(timeout)
 
     async def wait_async(self, timeout: float | None = None) -> Outcome:
-        """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free."""
+        """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free.
+
+        Raises `JobPaused` if the job stands still when this is called; what is paused later, it does not see.
+        """
         if self._ended_new is not None:
             return self._ended_new
         dispatcher = self._run()

@@ -177,14 +177,12 @@ class RequestQueue:
 
     def pause(self) -> None:
         """By hand: let nothing begin but what turns are granted for."""
-        if not self.paused:
-            self.granted = 0  # what a step has given and nobody has used
         self.paused = True
         self.hold()
 
     def resume(self) -> None:
         """By hand: serve again."""
-        self.paused, self.granted = False, 0
+        self.paused, self.granted = False, 0  # what a step has given and nobody has used is given no longer
         if self.is_set_up:
             self.release()
 

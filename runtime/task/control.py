@@ -125,17 +125,13 @@ class TaskControl:
             if not self.has_work():
                 return Step("idle", name)
             turn = self._turn = gate.grant()
-        # Behind its packet the task still has its way back to the gate, where it is at rest and can be edited.
-        gate.wait_for(lambda: (turn.over and self._is_back()) or (turn.began and self._waits_on()), timeout_s)
+        gate.wait_for(lambda: turn.over or (turn.began and self._waits_on()), timeout_s)
         if turn.over:
             self._turn = None
             return self._as_step(turn.passing, None)
         result = _WAITS.get(gate.doing, "running")
         self._told_running = result == "running"
         return self._so_far(gate.passing, result)
-
-    def _is_back(self) -> bool:
-        return self._task.gate.reached() or not self._task.gate.closed
 
     def _waits_on(self) -> bool:
         gate = self._task.gate

@@ -114,10 +114,13 @@ def test_what_has_been_worked_cannot_be_undone_and_what_was_changed_before_can(s
     with_packets(session, [1, 2])
     session.inject("out", 10)
     session.edit(session.peek("out")[0], "ten")
+    session.edit(session.peek("work")[1], "two")
     session.edit(session.peek("work")[0], "one")
     session.step("work")
     with pytest.raises(PacketGone, match="the packet has been worked already"):
         session.undo()
+    session.undo()
+    assert queued(session) == [2]
     session.undo()
     assert queued(session, "out") == [10, "one"]
     session.cancel()

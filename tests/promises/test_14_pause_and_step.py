@@ -538,10 +538,7 @@ def test_a_call_by_hand_to_a_paused_service_is_refused_at_once(session: runtime.
         session.call("echo", 1)
 
 
-@pytest.mark.parametrize("by_step", [False, True])
-def test_a_tasks_call_to_a_paused_service_waits_and_its_time_stands_still(
-    session: runtime.Session, by_step: bool
-) -> None:
+def test_a_tasks_call_to_a_paused_service_waits_and_its_time_stands_still(session: runtime.Session) -> None:
     session.service("echo", Echo)
     let_time_pass = clock(session)
     result = session.input("in").map(Calling("echo", timeout=0.1), name="ask").collect()
@@ -550,8 +547,33 @@ def test_a_tasks_call_to_a_paused_service_waits_and_its_time_stands_still(
     session.send("in", 5)
     session.settle(PATIENCE_S)
     let_time_pass()
-    if by_step:
-        assert str(session.step("echo")) == "echo: process(5) -> 5 to ask"
+    session.resume()
+    session.end("in")
+    session.wait(PATIENCE_S)
+    assert list(result) == [5]
+
+
+def test_a_request_that_begins_by_a_step_has_all_the_time_that_it_had(session: runtime.Session) -> None:
+    class Busy:
+        ctx: Any = None
+
+        def process(self, value: int) -> int:
+            self.ctx.call_service("slow")
+            return value
+
+    session.service("busy", Busy)
+    let_time_pass = clock(session)
+    result = session.input("in").map(Calling("busy", timeout=1), name="ask").collect()
+    session.start()
+    session.pause("busy")
+    session.send("in", 5)
+    session.settle(PATIENCE_S)
+    for _ in range(4):
+        let_time_pass()
+    step = session.step("busy")
+    while step.result == "waiting":
+        session.settle(PATIENCE_S)
+        step = session.step("busy")
     session.resume()
     session.end("in")
     session.wait(PATIENCE_S)
