@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from runtime.communication.packet import Packet
+from runtime.errors import CommandRefused
 from runtime.step import Step
 
 
@@ -22,14 +23,20 @@ class Breakpoint:
         self.packet: Packet | None = None
         self.error: BaseException | None = None
         self._when, self._remove = when, remove
-        self._news = threading.Condition()  # guards the hits with packet and error, and wakes who waits for one
+        self._over = ""  # why there will be no further hit
+        self._news = threading.Condition()  # guards the hits, packet, error and _over, and wakes who waits for one
         self._seen = 0  # how many hits have been waited for
 
     def wait(self, timeout: float | None = None) -> Packet:
-        """Wait for a hit that no `wait` has returned yet, and return its packet. Raises `TimeoutError`."""
+        """Wait for a hit that no `wait` has returned yet, and return its packet.
+
+        Raises `TimeoutError`, and `CommandRefused` if none will come: it was removed, or the job has ended.
+        """
         with self._news:
-            if not self._news.wait_for(lambda: self.hits > self._seen, timeout):
+            if not self._news.wait_for(lambda: self.hits > self._seen or self._over, timeout):
                 raise TimeoutError(f"no packet of {self.task!r} has met the breakpoint within {timeout} s")
+            if self.hits == self._seen:
+                raise CommandRefused(f"no further packet of {self.task!r} will meet this breakpoint: {self._over}")
             self._seen = self.hits
             assert self.packet is not None
             return self.packet
@@ -37,6 +44,13 @@ class Breakpoint:
     def remove(self) -> None:
         """Stop nothing any more. What is paused stays so. Idempotent."""
         self._remove()
+        self.end("it was removed")
+
+    def end(self, why: str) -> None:
+        """Let nobody wait for a further hit."""
+        with self._news:
+            self._over = self._over or why
+            self._news.notify_all()
 
     def matches(self, packet: Packet) -> object:
         """The task: whether to stop before `packet`. Raises what the condition raises."""
@@ -57,10 +71,10 @@ class Breakpoint:
 class Tap:
     """What passes a task, collected while the `with` block runs: in `steps`, one for each packet and stop signal."""
 
-    def __init__(self, task: str, show: Callable[[Callable[[Step], None] | None], None]) -> None:
+    def __init__(self, task: str, show: Callable[[Callable[[Step], None], bool], None]) -> None:
         self.task = task
         self.steps: list[Step] = []
-        self._show = show
+        self._show, self._see = show, self.steps.append
 
     @property
     def packets(self) -> list[Any]:
@@ -68,11 +82,11 @@ class Tap:
         return [step.packet.payload for step in self.steps if step.packet is not None]
 
     def __enter__(self) -> Self:
-        self._show(self.steps.append)
+        self._show(self._see, True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._show(None)
+        self._show(self._see, False)
 
     def __repr__(self) -> str:
         return f"Tap({self.task}: {len(self.packets):,} packets)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from runtime.breakpoints import Breakpoint, Tap
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
 from runtime.dispatcher import Dispatcher
-from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, UnknownName, failure_text
+from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, TaskEnded, UnknownName, failure_text
 from runtime.factory import Grip, Handle
 from runtime.preview import preview
 from runtime.step import Path, QueueView, Step
@@ -34,7 +35,8 @@ class Control:
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
         self._edited: list[str] = []  # tasks, a name for each change that can be undone
         self._breakpoints: dict[str, list[Breakpoint]] = {}
-        self._changing = threading.Lock()  # guards the two above
+        self._taps: dict[str, list[Callable[[Step], None]]] = {}
+        self._changing = threading.Lock()  # guards the three above
         # Services first, since somebody waits for them; then the deepest, graph order, index; sources last.
         layers, kinds = self._graph.layers, {operator.name: operator.kind for operator in self._graph.operators}
         by_depth = [node.name for node in sorted(self._graph.nodes, key=lambda node: -layers[node.operator])]
@@ -48,6 +50,8 @@ class Control:
     def pause(self, names: Iterable[str] = (), timeout_s: float | None = REACH_S) -> tuple[str, ...]:
         """Close gates, all if none is named; wait until they are reached. Who is still in user code after that."""
         handles = self._find_all(names)
+        if self._dispatcher.outcome is not None:
+            return ()
         for handle in handles:
             handle.control.pause()
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
@@ -56,35 +60,61 @@ class Control:
 
     def resume(self, names: Iterable[str] = ()) -> None:
         """Open gates, all if none is named."""
-        for handle in self._find_all(names):
+        handles = self._find_all(names)
+        if self._dispatcher.outcome is not None:
+            return
+        for handle in handles:
             handle.control.resume()
         self._dispatcher.gates_changed(f"resume: {', '.join(names) or 'all'}")
 
     # ── step ──
 
     def step(self, name: str | None, timeout_s: float | None) -> Step:
-        """One turn of one task: the one named, or the one whose turn it is. Raises `NotPaused`, `UnknownName`."""
-        if name is not None:
-            grips = [handle.control for handle in self._find(name)]
-            return next((grip for grip in grips if grip.is_paused() and grip.has_work()), grips[0]).step(timeout_s)
-        grip = self._whose_turn()
-        return Step("idle") if grip is None else grip.step(timeout_s)
+        """One turn of one task: the one named, or the one whose turn it is. Raises `NotPaused`, `UnknownName`.
 
-    def _whose_turn(self) -> Grip | None:
+        Returns when all who are paused have come to rest again: with room or a reply, others may have gone on.
+        """
+        deadline = _deadline(timeout_s)
+        grip = self._whose_turn(deadline) if name is None else self._next_of(self._find(name))
+        if grip is None:
+            return Step("idle")
+        step = grip.step(_left_s(deadline))
+        self._come_to_rest(deadline)
+        return step
+
+    def _next_of(self, handles: list[Handle]) -> Grip:
+        """Of the tasks of an operator, the one that can be stepped; else one that is at it."""
+        grips = [handle.control for handle in handles]
+        return _next([grip for grip in grips if grip.is_paused()]) or next(
+            (grip for grip in grips if grip.is_under_way()), grips[0]
+        )
+
+    def _whose_turn(self, deadline: float) -> Grip | None:
+        """Who is to be stepped if nobody is named; waits while all that could be told is under way."""
+        if self._dispatcher.outcome is not None:  # but something may not have been told yet
+            return next((each.control for each in self._handles.values() if each.control.has_news()), None)
         if not any(handle.control.is_paused() for handle in self._handles.values()):
             raise NotPaused("nothing is paused, so everybody takes their turns themselves; pause() first")
-        for name in (*self._order, *self._sources):
-            grip = self._handles[name].control
-            if grip.is_paused() and grip.can_step():
-                return grip
-        return None
+        self._come_to_rest(deadline)
+        grips = [grip for name in (*self._order, *self._sources) if (grip := self._handles[name].control).is_paused()]
+        self._dispatcher.backend.wait_until(
+            lambda: _next(grips) is not None or not any(grip.is_under_way() for grip in grips), _left_s(deadline)
+        )
+        return _next(grips) or next((grip for grip in grips if grip.is_under_way()), None)
+
+    def _come_to_rest(self, deadline: float) -> None:
+        """Wait until nothing moves of those who are paused."""
+        grips = [handle.control for handle in self._handles.values()]
+        self._dispatcher.backend.wait_until(
+            lambda: all(grip.is_at_rest() or not grip.is_paused() for grip in grips), _left_s(deadline)
+        )
 
     def step_through(self, until: Callable[[Step], object], timeout_s: float | None) -> list[Step]:
         """Step, whoever's turn it is, until `until(step)` or nobody can. The steps. Raises `NotPaused`."""
-        deadline = math.inf if timeout_s is None else monotonic() + timeout_s
+        deadline = _deadline(timeout_s)
         steps: list[Step] = []
-        while (left_s := deadline - monotonic()) > 0:
-            step = self.step(None, None if left_s == math.inf else left_s)
+        while monotonic() < deadline:
+            step = self.step(None, _left_s(deadline))
             if step.result == "idle":
                 break
             steps.append(step)
@@ -97,30 +127,36 @@ class Control:
 
         Raises `NotPaused`, `PacketGone`, `TimeoutError`.
         """
-        return self._follow(packet, math.inf if timeout_s is None else monotonic() + timeout_s)
+        path = self._follow(packet, _deadline(timeout_s), {})
+        if path is None:
+            raise PacketGone(f"{packet!r} was dropped with its job")
+        return path
 
-    def _follow(self, packet: Packet, deadline: float) -> Path:
+    def _follow(self, packet: Packet, deadline: float, done: dict[_Spot, Step]) -> Path | None:
+        """The way of one packet; None if it is not worked, since the job has failed.
+
+        Whoever has to go on first has his turn in between; what that did to packets of the way is found in `done`.
+        """
         grip, place = self._grip(packet)
-        number = grip.number_of(place)
-        while (left_s := deadline - monotonic()) > 0:
-            step = self._finish(grip.step(None if left_s == math.inf else left_s), grip, deadline)
-            taken = step.packet.place if step.packet is not None else None
-            if taken is not None and (taken.lane, taken.number) == (place.lane, number):
-                return Path(
-                    step, tuple(self._follow(sent, deadline) for _, sent in step.sent if sent.place is not None)
-                )
+        spot = (packet.task, place.lane, place.number)
+        if spot not in done:
+            spot = (packet.task, place.lane, grip.number_of(place))
+            if not grip.is_paused() and self._dispatcher.outcome is None:
+                raise NotPaused(f"{packet.task!r} is not paused; pause({packet.task!r}) to follow a packet through it")
+        while spot not in done:
+            if monotonic() >= deadline:
+                raise TimeoutError(f"{packet!r} has not come through {packet.task!r} in time")
+            name = packet.task if grip.can_step() or grip.has_news() else None
+            step = self.step(name, _left_s(deadline))
             if step.result == "idle":
+                if self._dispatcher.outcome is not None:
+                    return None
                 raise PacketGone(f"{packet!r} is not in the queue of {packet.task!r} any more")
-        raise TimeoutError(f"{packet!r} has not come through {packet.task!r} in time")
-
-    def _finish(self, step: Step, grip: Grip, deadline: float) -> Step:
-        """Where a packet is held back or waits, let others have their turns until it is done."""
-        while step.result in ("held_back", "waiting", "running") and monotonic() < deadline:
-            other = self._whose_turn()
-            if other is not None:
-                other.step(max(0.0, deadline - monotonic()) if deadline < math.inf else None)
-            step = grip.step(_LOOK_S)
-        return step
+            if step.result == "done" and step.packet is not None and (taken := step.packet.place) is not None:
+                done[step.packet.task, taken.lane, taken.number] = step
+        step = done[spot]
+        paths = [self._follow(sent, deadline, done) for _, sent in step.sent if sent.place is not None]
+        return Path(step, tuple(path for path in paths if path is not None))
 
     # ── look ──
 
@@ -134,11 +170,14 @@ class Control:
 
     def tap(self, name: str) -> Tap:
         """What collects the packets that pass."""
-        grips = [handle.control for handle in self._find(name)]
+        tasks = [handle.name for handle in self._find(name)]
 
-        def show(tap: Callable[[Step], None] | None) -> None:
-            for grip in grips:
-                grip.set_tap(tap)
+        def show(see: Callable[[Step], None], wanted: bool) -> None:
+            with self._changing:
+                for task in tasks:
+                    others = [each for each in self._taps.get(task, ()) if each is not see]
+                    taps = self._taps[task] = [*others, see] if wanted else others
+                    self._handles[task].control.set_tap(_to_all(taps) if taps else None)
 
         return Tap(name, show)
 
@@ -151,6 +190,7 @@ class Control:
                 breakpoints = [*self._breakpoints.get(task, ()), found]
                 self._set_breaks(task, breakpoints)
                 self._breakpoints[task] = breakpoints
+        self._dispatcher.on_end(partial(found.end, "the job has ended"))
         return found
 
     def _remove_breakpoint(self, found: Breakpoint, tasks: list[str]) -> None:
@@ -161,22 +201,26 @@ class Control:
 
     def _set_breaks(self, task: str, breakpoints: list[Breakpoint]) -> None:
         """Let the task ask `breakpoints` before each packet; on its own thread, one packet at a time."""
-        matching: list[Breakpoint] = []
+        met: list[tuple[Breakpoint, BaseException | None]] = []
 
         def breaks(packet: Packet) -> bool:
-            matching.clear()
-            for each in breakpoints:
-                matching[:] = [each]
-                if each.matches(packet):
-                    return True
-            return False
+            met.clear()
+            for each in breakpoints:  # all of them: once it has stopped for one, no other is asked for this packet
+                try:
+                    if each.matches(packet):
+                        met.append((each, None))
+                except BaseException as error:  # noqa: BLE001  the border to user code
+                    met.append((each, error))
+            return bool(met)
 
-        def broke(packet: Packet, error: BaseException | None) -> None:
+        def broke(packet: Packet) -> None:
             for handle in self._handles.values():
                 handle.control.pause()
-            why = "" if error is None else f"; its condition {failure_text(packet.payload, error)}"
+            errors = [failure_text(packet.payload, error) for _, error in met if error is not None]
+            why = f"; its condition {errors[0]}" if errors else ""
             self._dispatcher.gates_changed(f"breakpoint at {task} before {packet.text}{why}")
-            matching[0].hit(packet, error)
+            for each, error in met:
+                each.hit(packet, error)
 
         self._handles[task].control.set_breaks(breaks if breakpoints else None, broke)
 
@@ -205,7 +249,11 @@ class Control:
         with self._changing:
             if not self._edited:
                 raise CommandRefused("nothing was changed by hand that could be undone")
-            self._handles[self._edited[-1]].control.undo()
+            try:
+                self._handles[self._edited[-1]].control.undo()
+            except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
+                self._edited.pop()
+                raise
             self._edited.pop()
 
     def _remember(self, task: str) -> None:
@@ -217,7 +265,9 @@ class Control:
         operator = self._operator_of.get(packet.task)
         if operator is None:
             return value
-        edge = next((edge for edge in self._graph.inputs(operator) if edge.input == packet.input), None)
+        edges = [edge for edge in self._graph.inputs(operator) if edge.input == packet.input]
+        source = self._operator_of.get(packet.producer)  # where streams are united, each comes with a key of its own
+        edge = next((edge for edge in edges if edge.source == source), edges[0] if edges else None)
         if packet.keyed and edge is not None and edge.key is not None:
             key = edge.key(value)
             owner = Partition(self._graph.tasks(operator)).find(key)
@@ -246,8 +296,14 @@ class Control:
         handles = self._find(name)
         if len(handles) > 1 and not self._is_keyed(name):
             raise GraphInvalid(f"{name!r} has {len(handles)} tasks, each with a state of its own; name one of them")
-        owner = Partition(handles).find(key) if len(handles) > 1 else handles[0]
-        owner.control.set_state(key, value)
+        tasks = self._graph.tasks(operator) if (operator := self._operator_of.get(handles[0].name)) is not None else ()
+        if not self._is_keyed(name) or len(tasks) < 2:
+            handles[0].control.set_state(key, value)
+            return
+        owner = Partition(tasks).find(key)
+        if all(handle.name != owner for handle in handles):
+            raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
+        self._handles[owner].control.set_state(key, value)
 
     # ── inside ──
 
@@ -273,4 +329,27 @@ class Control:
         return any(edge.strategy == "hash" for edge in self._graph.inputs(self._operator_of.get(name, name)))
 
 
-_LOOK_S: Final = 0.05  # how long a packet under way is waited for before others get their turns again
+_Spot = tuple[str, int, int]
+"""Task, lane and number of a packet that was worked."""
+
+
+def _next(grips: Iterable[Grip]) -> Grip | None:
+    """Whose turn it is: first of all, whoever can tell how a turn has ended."""
+    grips = list(grips)
+    return next((grip for grip in grips if grip.has_news()), next((grip for grip in grips if grip.can_step()), None))
+
+
+def _to_all(taps: list[Callable[[Step], None]]) -> Callable[[Step], None]:
+    def tell(step: Step) -> None:
+        for tap in taps:
+            tap(step)
+
+    return tell
+
+
+def _deadline(timeout_s: float | None) -> float:
+    return math.inf if timeout_s is None else monotonic() + timeout_s
+
+
+def _left_s(deadline: float) -> float | None:
+    return None if deadline == math.inf else max(0.0, deadline - monotonic())

@@ -73,6 +73,7 @@ class Dispatcher:
 
     def submit(self) -> None:
         """Make every service and task. Raises `GraphInvalid`; then nothing has been taken."""
+        self._began_s = self.backend.clock()
         services = ServiceTaskFactory(self.graph, self.backend, self)
         for service in self.graph.service_nodes:
             self.services[service.name] = services.create_service_task(service)
@@ -152,8 +153,8 @@ class Dispatcher:
                 # While something is paused, watch what everybody does: it may be all that keeps the job from its end.
                 self.backend.wait_until(self._is_done_or_stuck, left_s)
                 if not self._done.is_set() and (held := self._held_by_pause()):
-                    names = ", ".join(map(repr, held))
-                    raise JobPaused(f"the job stands still, since {names} is paused; resume() or step(), then wait")
+                    names = f"{', '.join(map(repr, held))} {'is' if len(held) == 1 else 'are'}"
+                    raise JobPaused(f"the job stands still, since {names} paused; resume() or step(), then wait")
             else:
                 with self._news:
                     self._news.wait_for(lambda: self._done.is_set() or self._gates_moved.is_set(), left_s)

@@ -20,7 +20,15 @@ from runtime.control import REACH_S, Control
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment, Stream
-from runtime.errors import AlreadyStarted, GraphInvalid, InputOpen, NotStarted, QueueUnreachable, ServiceStopped
+from runtime.errors import (
+    AlreadyStarted,
+    GraphInvalid,
+    InputOpen,
+    NotStarted,
+    QueueUnreachable,
+    ServiceStopped,
+    UnknownName,
+)
 from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
@@ -172,14 +180,18 @@ class Session:
         """Wait for the end, at most `timeout` seconds, and say how it ended.
 
         Raises `TaskFailed` from the user's exception if the job failed, `TimeoutError` if it still runs (it goes on),
-        `NotStarted`. An interrupt ends the wait, not the job.
+        `JobPaused`, naming who, as soon as it stands still because of a pause, `NotStarted`. An interrupt ends the
+        wait, not the job.
         """
         if self._ended_new is not None:
             return self._ended_new
         return self._run().wait(timeout)
 
     async def wait_async(self, timeout: float | None = None) -> Outcome:
-        """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free."""
+        """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free.
+
+        Raises `JobPaused` if the job stands still when this is called; what is paused later, it does not see.
+        """
         if self._ended_new is not None:
             return self._ended_new
         dispatcher = self._run()
@@ -191,6 +203,7 @@ class Session:
                 loop.call_soon_threadsafe(ended.set)
 
         dispatcher.on_end(tell)
+        dispatcher.wait_done(0)  # raises `JobPaused` where it stands still already
         async with asyncio.timeout(timeout):
             await ended.wait()
         return dispatcher.wait(timeout)
@@ -398,7 +411,13 @@ class Session:
         Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`.
         """
         if self._control is None:
-            return QueueView(task, (), 0, 0)
+            graph = self.graph
+            capacities = {each.name: each.capacity * each.parallelism for each in graph.operators}
+            capacities |= {node.name: graph.by_name[node.operator].capacity for node in graph.nodes}
+            capacities |= {node.name: node.capacity for node in graph.service_nodes}
+            if task not in capacities:
+                raise UnknownName("task, operator or service", task, capacities)
+            return QueueView(task, (), 0, capacities[task])
         return self._control.peek(task, first, last)
 
     def edit(self, packet: Packet, value: Any) -> None:

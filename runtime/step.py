@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, overload
 
-from runtime.communication.packet import Packet
-from runtime.errors import failure_text
+from runtime.communication.packet import Asked, Packet
+from runtime.errors import NO_PACKET, error_text, failure_text
 from runtime.facts import Ending
 
 Result = Literal["done", "stop", "held_back", "waiting", "running", "idle"]
@@ -52,9 +52,10 @@ class Step:
     def _what(self) -> str:
         taken = self._taken()
         if self.error is not None and self.packet is not None:
-            return failure_text(self.packet.payload, self.error)
+            what = "request" if type(self.packet.payload) is Asked else "packet"
+            return f"failed on {what} {self.packet.text}: {error_text(self.error)}"
         if self.error is not None:
-            return f"failed: {failure_text(None, self.error).partition(': ')[2]}"
+            return failure_text(NO_PACKET, self.error)
         if self.result == "idle":
             return "idle, nothing to take"
         if self.result in ("held_back", "waiting", "running"):
@@ -64,6 +65,8 @@ class Step:
             heard = [f"stop from {self.signal[0]} ({self.signal[1]})"] if self.signal is not None else []
             heard += [f"-> {self._sent()}"] if self.sent else []
             return ", ".join([*heard, *([f"ended {self.ending}"] if self.ending is not None else [])])
+        if self.ending == "cancelled":
+            return f"{taken} broken off, {f'so far {self._sent()}, ' if self.sent else ''}ended cancelled"
         return f"{taken}{' ' if taken else ''}-> {self._sent() or 'nothing'}"
 
     def _taken(self) -> str:

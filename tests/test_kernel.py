@@ -101,7 +101,7 @@ def test_a_cell_that_is_run_again_replaces_its_session_and_no_thread_stays(kerne
     kernel.run("before = held()")
     for again in range(3):
         assert kernel.run(CELL) == Reply("running\n", None, None)
-        assert kernel.value("[each.state for each in sessions]") == repr(["cancelled"] * (again + 1) + ["running"])
+        assert kernel.value("[each.status for each in sessions]") == repr(["cancelled"] * (again + 1) + ["running"])
         assert kernel.value(f"len({THREADS})") == "5"
         assert kernel.value("[more <= less for more, less in zip(held(), before)]") == "[True, True]"
     kernel.run("session.close()")
@@ -118,9 +118,9 @@ for name in ("a", "b", None, None):
     made[-1].start()
 """
     kernel.run(cell)
-    assert kernel.value("[each.state for each in made]") == repr(["running"] * 4)
+    assert kernel.value("[each.status for each in made]") == repr(["running"] * 4)
     kernel.run("new = runtime.Session('b')")
-    assert kernel.value("[each.state for each in made]") == repr(["running", "cancelled", "running", "running"])
+    assert kernel.value("[each.status for each in made]") == repr(["running", "cancelled", "running", "running"])
     kernel.run("for each in made: each.close()")
 
 

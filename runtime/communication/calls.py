@@ -110,8 +110,19 @@ class Call:
         return self.stage == "done"
 
     def is_held(self) -> bool:
-        """Whether its service is paused and has not begun it: its time stands still."""
-        return self.queue.paused and self.stage != "running"
+        """Whether a paused service keeps it, or something that was asked in its name: its time stands still.
+
+        Any thread, without the lock: what is open is read in one step.
+        """
+        if self.queue.paused and self.stage != "running":
+            return True
+        open_calls = list(self.queue.ledger.open)
+        return any(call.queue.paused and call.stage != "running" and self.awaits(call) for call in open_calls)
+
+    def awaits(self, call: Call) -> bool:
+        """Whether `call` was made to answer this one."""
+        chain = (*self.request.callers, self.request.service)
+        return call.request.callers[: len(chain)] == chain
 
     def is_accepted(self) -> bool:
         """Whether it has found room in the queue, or has its ending."""
@@ -211,15 +222,37 @@ class Ledger:
         """End every call whose time is over, and say which; sets `next_look_s`."""
         with self.lock:
             now_s = self.clock()
-            over = [call for call in self.open if call.deadline_s <= now_s and not call.queue.is_held(call)]
+            awaited = self._awaited()
+            timed = [call for call in self.open if not call.queue.is_held(call)]
+            if awaited:
+                timed = [call for call in timed if (*call.request.callers, call.request.service) not in awaited]
+            over = [call for call in timed if call.deadline_s <= now_s]
             for call in over:
                 began = call.stage == "running"
                 call.queue.withdraw(call)
                 self.close(call, None, _timed_out(call, began=began))
                 call.queue.counts.timeouts += 1
-            deadlines = [call.deadline_s for call in self.open if not call.queue.is_held(call)]
+            deadlines = [call.deadline_s for call in timed if call.stage != "done"]
             self.next_look_s = min(deadlines, default=float("inf"))
         return over
+
+    def _awaited(self) -> set[tuple[str, ...]]:
+        """Under the lock: the chains that lead to a call that is held; of a call on one, time stands still, too."""
+        held = [call.request.callers for call in self.open if call.queue.is_held(call)]
+        return {callers[:length] for callers in held for length in range(2, len(callers) + 1)}
+
+    def give_time(self, lost_s: Mapping[Call, float]) -> None:
+        """Under the lock: let time go on for held calls that have lost so much; and for who awaits them."""
+        gained: dict[Call, float] = {}
+        for held in [call for call in self.open if call in lost_s]:
+            for call in self.open:
+                if call is held or (call.stage == "running" and call.awaits(held)):
+                    gained[call] = max(gained.get(call, 0.0), lost_s[held])
+        for call, seconds in gained.items():
+            call.made_s += seconds
+            call.deadline_s += seconds
+        self.next_look_s = 0.0
+        self.look_sooner()
 
     def drain(self, signal: StopSignal) -> None:
         """Send `signal` down every request queue, behind the last request: as soon as no request can follow."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from _thread import LockType
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -121,6 +122,8 @@ class RequestQueue:
             return None
         self.granted -= bool(self.granted)
         call = self.waiting.popleft()
+        if self._held_since_s is not None:
+            self._give_time_back([call])
         if self._held_back:
             self._let_in()
         if call.future is not None:
@@ -166,16 +169,15 @@ class RequestQueue:
 
     def release(self) -> None:
         """Serve again."""
-        if (since_s := self._held_since_s) is None:
-            return
-        now_s, self._held_since_s = self.ledger.clock(), None
-        for call in (*self.waiting, *self._held_back):
-            lost_s = now_s - max(since_s, call.made_s)
-            call.made_s += lost_s
-            call.deadline_s += lost_s
-        self.ledger.next_look_s = 0.0
-        self.ledger.look_sooner()
+        self._give_time_back([*self.waiting, *self._held_back])
+        self._held_since_s = None
         self._ring_all()
+
+    def _give_time_back(self, calls: Sequence[Call]) -> None:
+        """Let the time of calls go on that stood still while they were held here."""
+        if (since_s := self._held_since_s) is not None:
+            now_s = self.ledger.clock()
+            self.ledger.give_time({call: now_s - max(since_s, call.made_s) for call in calls})
 
     def pause(self) -> None:
         """By hand: let nothing begin but what turns are granted for."""
@@ -184,7 +186,7 @@ class RequestQueue:
 
     def resume(self) -> None:
         """By hand: serve again."""
-        self.paused = False
+        self.paused, self.granted = False, 0  # what a step has given and nobody has used is given no longer
         if self.is_set_up:
             self.release()
 

@@ -27,7 +27,8 @@ from runtime.task.base_task import TaskReporter
 class Grip(Protocol):
     """The hand's grip on a task or service, wherever it runs. Everything goes by value.
 
-    All but `step` return at once. Places are of packets that `peek` has shown.
+    All but `step` return at once; what changes something waits for a task that is on its way to its gate. Places are of
+    packets that `peek` has shown.
     """
 
     def pause(self) -> None:
@@ -51,6 +52,15 @@ class Grip(Protocol):
     def can_step(self) -> bool:
         """Whether a turn given now would do something."""
 
+    def is_under_way(self) -> bool:
+        """Whether a turn was given of which nobody has been told yet how it ended."""
+
+    def has_news(self) -> bool:
+        """Whether such a turn is over by now, so that `step` tells of it at once."""
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it moves, or `step` has said already that its user code goes on."""
+
     def step(self, timeout_s: float | None) -> Step:
         """One turn, waited for. Raises `NotPaused`."""
 
@@ -63,10 +73,8 @@ class Grip(Protocol):
     def set_tap(self, tap: Callable[[Step], None] | None) -> None:
         """Show every packet from the next on."""
 
-    def set_breaks(
-        self, breaks: Callable[[Packet], object] | None, broke: Callable[[Packet, BaseException | None], None]
-    ) -> None:
-        """Before each packet, ask whether to pause, and say so."""
+    def set_breaks(self, breaks: Callable[[Packet], object] | None, broke: Callable[[Packet], None]) -> None:
+        """Before each packet, ask `breaks` (which raises nothing) whether to pause, and say so."""
 
     def edit(self, place: Place, item: Any) -> None:
         """Put another item there. Raises `NotPaused`, `PacketGone`."""

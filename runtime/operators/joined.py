@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final, Literal
 
+from runtime.errors import CommandRefused
 from runtime.operators.function import Context, Function, callable_of
 from runtime.operators.operator import Attention, Emit, Operator, Part
+from runtime.preview import preview
 
 How = Literal["inner", "left", "outer"]
 
@@ -96,6 +98,7 @@ class Join(Operator):
     """
 
     wants_keys = True
+    remembers = True
     wants_input = True
 
     def __init__(self, function: Any, *, how: How = "inner") -> None:
@@ -185,11 +188,23 @@ class Join(Operator):
 
     def remembered(self) -> Any:
         """The rows of each key: of the left input, of the right one."""
-        lefts, rights = self._sides
-        return {
-            key: tuple(list(_listed(side[key])) if key in side else [] for side in self._sides)
-            for key in dict.fromkeys((*lefts, *rights))
-        }
+        sides = [dict(side) for side in self._sides]  # each in one step: it may be at work
+        keys = dict.fromkeys(key for side in sides for key in side)
+        return {key: tuple(list(_listed(side[key])) if key in side else [] for side in sides) for key in keys}
+
+    def remember(self, key: Any, value: Any) -> None:
+        """Keep other rows for a key: those of the left input, and those of the right one."""
+        try:
+            left, right = map(list, value)
+        except (TypeError, ValueError):
+            raise CommandRefused(
+                f"a join keeps rows of its left and of its right input; give a pair of lists, not {preview(value)}"
+            ) from None
+        for side, rows in zip(self._sides, (left, right), strict=True):
+            if rows:
+                side[key] = _Rows(rows)
+            else:
+                side.pop(key, None)
 
     def _lonely(self) -> Iterator[Part]:
         merge = self.call

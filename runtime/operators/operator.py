@@ -44,6 +44,8 @@ class Operator(ABC):
     """Whether a packet makes one result at most, and nothing that the operator does behind `emit` can fail."""
     wants_keys: ClassVar[bool] = False
     """Whether `receive_packets` takes `(key, value)` pairs if the input is keyed."""
+    remembers: ClassVar[bool] = False
+    """Whether it keeps something itself, besides what a function keeps in the context's state."""
     wants_input: ClassVar[bool] = False
     """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
 
@@ -74,12 +76,11 @@ class Operator(ABC):
         """Hear that nothing more comes from one of several inputs. Not called of an operator with one."""
 
     def remembered(self) -> Any:
-        """What it keeps from packet to packet, for people to look at; None: nothing beside the context's state."""
+        """What it keeps from packet to packet, if it `remembers`, for people to look at. Any thread."""
         return None
 
-    def remember(self, key: Any, value: Any) -> bool:
-        """Let it keep something else. False: it keeps nothing, or nothing that can be set."""
-        return False
+    def remember(self, key: Any, value: Any) -> None:  # noqa: B027  most keep nothing
+        """Let it keep something else for a key. Called between two packets. Raises `CommandRefused`."""
 
     def finish(self) -> Iterable[Any]:
         """What is still to be sent when all inputs have ended well."""

@@ -35,6 +35,7 @@ class Reduce(Operator):
     at_most_one = True
     emits_last = True
     wants_keys = True
+    remembers = True
 
     def __init__(
         self, function: Any, *, initial: Any = NO_INITIAL, emit: Literal["each", "end"] = "each", keyed: bool = False
@@ -64,10 +65,9 @@ class Reduce(Operator):
         """What each key has so far; on an unkeyed input, what all packets have."""
         return dict(self.accumulators) if self._keyed else self.accumulators.get(None)
 
-    def remember(self, key: Any, value: Any) -> bool:
+    def remember(self, key: Any, value: Any) -> None:
         """Go on from another value."""
         self.accumulators[key if self._keyed else None] = value
-        return True
 
     def finish(self) -> Iterable[Any]:
         """The folded values, if they were not sent all along, and what the function itself has left."""

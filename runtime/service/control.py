@@ -45,8 +45,26 @@ class ServiceControl:
         return self._service.ending is None and queue.is_set_up and (bool(queue.waiting) or queue.signal is not None)
 
     def can_step(self) -> bool:
-        """Whether a turn would do something."""
-        return self.has_work() and self.reached()
+        """Whether a turn would do something: there is a request, and somebody to take it."""
+        return self.has_work() and self.reached() and self._has_a_free_thread()
+
+    def is_under_way(self) -> bool:
+        """Whether a request is in work."""
+        return self._service.queue.running > 0
+
+    def has_news(self) -> bool:
+        """Never: of a request that waits in the middle, its caller tells."""
+        return False
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it moves."""
+        return all(gate.at_its_place() for gate in self._service.gates)
+
+    def _has_ended(self) -> bool:
+        return self._service.ending is not None
+
+    def _has_a_free_thread(self) -> bool:
+        return any(gate.doing in ("idle", "paused") for gate in self._service.gates)
 
     def number_of(self, place: Place) -> NoReturn:
         """Refused: requests have callers, not places."""
@@ -55,10 +73,14 @@ class ServiceControl:
     def step(self, timeout_s: float | None) -> Step:
         """One request, waited for. Raises `NotPaused`."""
         service, queue, gate = self._service, self._service.queue, self._service.gates[0]
+        if self._has_ended():
+            return Step("idle", service.name)
         if not queue.paused:
             raise NotPaused(f"{service.name!r} is not paused, so it serves by itself; pause({service.name!r}) first")
         if not gate.wait_for(self.reached, timeout_s):
             return Step("running", service.name)
+        if not self._has_a_free_thread():  # a turn given now would be used by whom nobody has asked, later
+            return Step("waiting", service.name)
         if not self.has_work():
             return Step("idle", service.name)
         seen: list[Step] = []

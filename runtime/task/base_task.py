@@ -171,8 +171,8 @@ class BaseTask:
             receive(values, emit, gate)
             while gate.look_up:
                 self._look_up()
-                if feed.wants_out or (gate.closed and passing is None):
-                    break
+                if feed.wants_out or (gate.attentive and passing is None):
+                    break  # what follows is to be held, or asked about, or seen
                 if uses_window:
                     emit = self._router.window_again(emit)
                 receive(values, emit, gate)

@@ -23,15 +23,19 @@ if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
 Breaks = Callable[[Packet], object]
-Broke = Callable[[Packet, BaseException | None], None]
+Broke = Callable[[Packet], None]
 
 
 class _Change(NamedTuple):
-    """What was done to a lane: by it, older places are found again. `removed`, `inserted`, or `moved` to `to`."""
+    """What was done to a lane: by it, older places are found again.
+
+    `removed`, `moved` to the number `to`, or `inserted` again. `undoes` is which change of the lane it takes back.
+    """
 
     what: str
     number: int
     to: int = 0
+    undoes: int = -1
 
 
 class TaskControl:
@@ -42,6 +46,7 @@ class TaskControl:
         self._undo: list[Callable[[], None]] = []
         self._stepping = threading.Lock()  # guards that steps come one by one, each with a turn of its own
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
+        self._told_running = False  # of that one: that user code is still at it
         self._let_pass: Place | None = None  # of the packet that a breakpoint has stopped at already
 
     # ── pause and step ──
@@ -74,8 +79,21 @@ class TaskControl:
         return task.ending is None and (isinstance(_bare(task.operator), Source) or task.inbox.ready())
 
     def can_step(self) -> bool:
-        """Whether a turn would do something; one that is under way in mid-packet needs no other."""
-        return self.has_work() and self._task.gate.doing not in MID_PACKET
+        """Whether a turn would do something; one that is under way needs no other."""
+        return self._turn is None and self.has_work() and self._task.gate.doing not in MID_PACKET
+
+    def is_under_way(self) -> bool:
+        """Whether a turn was given of which nobody has been told yet how it ended."""
+        return self._turn is not None
+
+    def has_news(self) -> bool:
+        """Whether such a turn is over by now."""
+        return (turn := self._turn) is not None and turn.over
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it moves, or it was told already that its user code goes on."""
+        turn = self._turn
+        return self._task.gate.at_its_place() or (turn is not None and self._told_running and not turn.over)
 
     def number_of(self, place: Place) -> int:
         """Which packet of its lane the packet of this place is now. Raises `PacketGone` if it is not there any more."""
@@ -94,6 +112,8 @@ class TaskControl:
 
     def _step(self, timeout_s: float | None) -> Step:
         gate, name = self._task.gate, self._task.name
+        if self._task.ending is not None and self._turn is None:
+            return Step("idle", name)
         if not gate.closed:
             raise NotPaused(f"{name!r} is not paused, so it takes its turns itself; pause({name!r}) first")
         turn = self._turn
@@ -109,7 +129,9 @@ class TaskControl:
         if turn.over:
             self._turn = None
             return self._as_step(turn.passing, None)
-        return self._so_far(gate.passing, _WAITS.get(gate.doing, "running"))
+        result = _WAITS.get(gate.doing, "running")
+        self._told_running = result == "running"
+        return self._so_far(gate.passing, result)
 
     def _waits_on(self) -> bool:
         gate = self._task.gate
@@ -125,6 +147,8 @@ class TaskControl:
         if result is None:
             over = passing.signal is not None or (passing.ending is not None and passing.packet is None)
             result = "stop" if over else "done"
+            if not over and passing.packet is None and not isinstance(_bare(task.operator), Source):
+                result = "idle"  # what it was given for was taken away meanwhile
         signal = (passing.signal.producer, passing.signal.how) if passing.signal is not None else None
         several = _bare(task.operator).wants_input
         return Step(
@@ -138,7 +162,7 @@ class TaskControl:
         self._task.gate.set_taps(() if tap is None else (lambda passing: tap(self._as_step(passing, None)),))
 
     def set_breaks(self, breaks: Breaks | None, broke: Broke) -> None:
-        """Before each packet, ask `breaks`; if it says yes or raises, close the gate and say so by `broke`."""
+        """Before each packet, ask `breaks`, which raises nothing; if it says yes, close the gate and tell `broke`."""
         if isinstance(_bare(self._task.operator), Source):
             raise CommandRefused(
                 f"{self._task.name!r} is a source and has no packets to stop before; stop its consumer"
@@ -147,18 +171,21 @@ class TaskControl:
 
     def _is_hit(self, breaks: Breaks, broke: Broke) -> bool:
         packet = self._task.front()
-        if packet is None or packet.place == self._let_pass:
+        if packet is None or packet.place is None or self._has_stopped_before(packet.place) or not breaks(packet):
             return False
-        error: BaseException | None = None
-        try:
-            if not breaks(packet):
-                return False
-        except BaseException as failure:  # noqa: BLE001  the border to user code
-            error = failure
         self._let_pass = packet.place
         self._task.gate.close()
-        broke(packet, error)
+        broke(packet)
         return True
+
+    def _has_stopped_before(self, place: Place) -> bool:
+        """Whether a breakpoint has stopped at the packet of this place, which may have been moved since."""
+        if (before := self._let_pass) is None or before.lane != place.lane:
+            return False
+        try:
+            return self._find(before) == place.number
+        except PacketGone:
+            return False
 
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last packets of each lane, lane by lane; of a paused task exact."""
@@ -191,6 +218,7 @@ class TaskControl:
             lane.changes.append(_Change("removed", number))
             again = Place(place.lane, number, len(lane.changes))
             self._undo.append(lambda: self._put_back(again, item))
+        self._task.gate.nudge()  # there is room now, for a producer that may be held back
 
     def move(self, place: Place, to: int) -> None:
         """Move a packet within its lane, to `to` counted from the front. Raises `NotPaused`, `PacketGone`."""
@@ -209,7 +237,11 @@ class TaskControl:
         if not self._undo:
             raise CommandRefused(f"nothing was changed in the queue of {self._task.name!r} that could be undone")
         back = self._undo[-1]
-        back()
+        try:
+            back()
+        except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
+            self._undo.remove(back)
+            raise
         self._undo.remove(back)
 
     def _edit_back(self, place: Place, item: Any) -> None:
@@ -219,17 +251,17 @@ class TaskControl:
     def _put_back(self, place: Place, item: Any) -> None:
         with self._task.gate.at_rest(self._task.name):
             inbox, lane = self._task.inbox, self._task.inbox.lanes[place.lane]
-            number = max(self._replay(place, place.number), lane.taken - 1)  # to the front, if its neighbours are gone
+            number = max(self._slot(place, place.number), lane.taken - 1)  # to the front, if its neighbours are gone
             inbox.put_back(lane, number - lane.taken + 1, item)
-            lane.changes.append(_Change("inserted", number))
+            lane.changes.append(_Change("inserted", number, undoes=place.version - 1))
 
     def _move_back(self, place: Place, number: int) -> None:
         with self._grip(place) as (inbox, lane, now):
-            to = self._replay(place, number)
+            to = self._slot(place, number)
             if to < lane.taken:
                 raise PacketGone("the place that the packet was moved from has been worked; it cannot go back")
             inbox.shift(lane, now - lane.taken, to - lane.taken)
-            lane.changes.append(_Change("moved", now, to))
+            lane.changes.append(_Change("moved", now, to, place.version - 1))
 
     def _grip(self, place: Place) -> _Grip:
         return _Grip(self, self._task, place)
@@ -242,43 +274,48 @@ class TaskControl:
 
     def _find(self, place: Place) -> int:
         """The number that the packet has now. Raises `PacketGone`."""
-        for change in self._changes(place)[place.version :]:
-            if change.what == "removed" and change.number == self._replay_until(place, change):
-                raise PacketGone("the packet was dropped by hand")
-        return self._replay(place, place.number)
-
-    def _replay_until(self, place: Place, until: _Change) -> int:
-        number = place.number
-        for change in self._changes(place)[place.version :]:
-            if change is until:
-                break
-            number = _moved(number, change)
+        number, dropped = place.number, -1
+        for version, change in enumerate(self._changes(place)[place.version :], place.version):
+            if dropped >= 0:
+                if change.undoes == dropped:  # the drop was undone
+                    number, dropped = change.number, -1
+            elif change.what == "removed" and change.number == number:
+                dropped = version
+            else:
+                number = _moved(number, change)
+        if dropped >= 0:
+            raise PacketGone("the packet was dropped by hand")
         return number
 
-    def _replay(self, place: Place, number: int) -> int:
-        for change in self._changes(place)[place.version :]:
-            number = _moved(number, change)
+    def _slot(self, place: Place, number: int) -> int:
+        """Where by now that place of the lane is that was `number` at `place.version`.
+
+        What has been taken back counts for nothing: a place, unlike a packet, would not come back from there.
+        """
+        changes = self._changes(place)
+        undone = {change.undoes for change in changes}
+        for version, change in enumerate(changes[place.version :], place.version):
+            if version not in undone and change.undoes < 0:
+                number = _moved(number, change)
         return number
 
     # ── state ──
 
     def state(self) -> Any:
         """What the operator remembers: per key on a keyed input, else of the instance."""
-        own = _bare(self._task.operator).remembered()
-        if own is not None:
-            return own
-        states = self._task.ctx.states
-        return (
-            {key: dict(state) for key, state in states.items()} if self._task.ctx.wiring.keyed else dict(states[None])
-        )
+        operator, ctx = _bare(self._task.operator), self._task.ctx
+        if operator.remembers:
+            return operator.remembered()
+        states = list(ctx.states.items())  # in one step: the task may be at work
+        return {key: dict(state) for key, state in states} if ctx.wiring.keyed else dict(ctx.states[None])
 
     def set_state(self, key: Any, value: Any) -> None:
         """Let it remember something else. Raises `NotPaused`, `CommandRefused`."""
+        operator, ctx = _bare(self._task.operator), self._task.ctx
         with self._task.gate.at_rest(self._task.name):
-            if _bare(self._task.operator).remember(key, value):
-                return
-            ctx = self._task.ctx
-            if not ctx.wiring.keyed:
+            if operator.remembers:
+                operator.remember(key, value)
+            elif not ctx.wiring.keyed:
                 ctx.states[None][key] = value
             elif not isinstance(value, dict):
                 raise CommandRefused(f"the state of a key is a mapping; give a dict for key {key!r} of {ctx.name!r}")

@@ -23,7 +23,7 @@ from typing import Final
 from runtime.communication.lane import parked_lock, ring
 from runtime.errors import Cancelled, NotPaused
 from runtime.facts import TaskState
-from runtime.task.passing import Passing, Tap, Turn
+from runtime.task.passing import MID_PACKET, Passing, Tap, Turn
 
 
 class Watch:
@@ -218,8 +218,18 @@ class Gate:
             self.stir()
 
     def reached(self) -> bool:
-        """Whether no user code is at work: what the task does next, it does not do while the gate is closed."""
-        return self.doing in _AT_REST
+        """Whether no user code is at work: what the task does next, it does not do while the gate is closed.
+
+        One that waits in mid-packet for what has come by now is about to go on, and one that is cancelled, to end.
+        """
+        doing = self.doing
+        if doing == "ended" or doing not in _AT_REST:
+            return doing == "ended"
+        return not self.cancelled and not (doing in MID_PACKET and self._ready())
+
+    def at_its_place(self) -> bool:
+        """Whether it waits, for something that has not come yet, or has ended."""
+        return self.doing == "ended" or (self.reached() and not self._ready())
 
     def has_come(self) -> bool:
         """Whether what the task waits for is there, so that it is about to go on."""
@@ -231,7 +241,11 @@ class Gate:
 
     @contextmanager
     def at_rest(self, name: str) -> Iterator[None]:
-        """Keep the task at its closed gate, with nothing in work, while the block runs. Raises `NotPaused`."""
+        """Keep the task at its closed gate, with nothing in work, while the block runs. Raises `NotPaused`.
+
+        One that is on its way there (it has just been started, paused or stepped) is waited for.
+        """
+        self.wait_for(lambda: self.reached() or not self.closed, _ON_ITS_WAY_S)
         with self._hand:
             if not self.closed:
                 raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
@@ -285,6 +299,7 @@ class Gate:
             ring(lock)
 
 
+_ON_ITS_WAY_S: Final = 5.0  # how long one that is to be edited is waited for, should it be in user code
 _WAITING: Final = ("idle", "paused", "held back")
 _AT_REST: Final = ("idle", "paused", "held back", "waiting", "backing off", "ended")
 

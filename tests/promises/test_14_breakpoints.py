@@ -1,0 +1,282 @@
+"""Promise 14: breakpoints stop the job before a packet, taps show what passes, and both lose nothing."""
+
+from __future__ import annotations
+
+import threading
+from itertools import count
+from typing import Any
+
+import pytest
+
+import runtime
+from runtime import CommandRefused, JobPaused
+from runtime.testing import PATIENCE_S, Hold, Moment
+from tests.platforms import MakeSession
+from tests.services import Calling, Echo
+
+
+def numbered(session: runtime.Session, **settings: Any) -> runtime.Collected[int]:
+    """`numbers → work → out`, 50 of them."""
+    return (
+        session.source(lambda: iter(range(50)), name="numbers")
+        .map(lambda value: value, name="work", **settings)
+        .collect(name="out")
+    )
+
+
+def test_a_breakpoint_stops_the_job_before_the_packet_that_it_matches(session: runtime.Session) -> None:
+    result = numbered(session)
+    session.start(paused=True)
+    found = session.breakpoint("work", lambda value: value == 20)
+    session.resume()
+    packet = found.wait(PATIENCE_S)
+    session.settle(PATIENCE_S)
+    assert (packet.payload, found.hits, found.packet) == (20, 1, packet)
+    assert session.snapshot()["work"].processed == 20
+    assert session.peek("work", 1)[0] == packet
+    assert {task.state for task in session.snapshot()} <= {"paused", "held back", "ended"}
+    with pytest.raises(JobPaused):
+        session.wait(PATIENCE_S)
+    assert repr(found) == "Breakpoint(work: 1 hit, the last before 20)"
+    assert any(event.text == "breakpoint at work before 20" for event in session.events)
+    session.resume()
+    assert session.wait(PATIENCE_S).state == "completed"
+    assert list(result) == list(range(50))
+    assert found.hits == 1
+
+
+@pytest.mark.concurrent
+def test_a_breakpoint_that_is_set_in_the_middle_of_a_batch_holds_for_the_rest_of_it(make_session: MakeSession) -> None:
+    session = make_session()
+    hold = Hold[int](lambda value: value == 500)
+    result = session.source(range(1000), name="numbers").map(hold, name="work").collect()
+    session.start()
+    hold.reached.wait()
+    found = session.breakpoint("work", lambda value: value == 502)
+    hold.release()
+    assert found.wait(PATIENCE_S).payload == 502
+    session.resume()
+    session.wait(PATIENCE_S)
+    assert list(result) == list(range(1000))
+
+
+@pytest.mark.concurrent
+def test_a_tap_that_is_set_in_the_middle_of_a_batch_sees_the_rest_of_it(make_session: MakeSession) -> None:
+    session = make_session()
+    hold = Hold[int](lambda value: value == 500)
+    session.source(range(1000), name="numbers").map(hold, name="work").collect()
+    session.start()
+    hold.reached.wait()
+    with session.tap("work") as seen:
+        hold.release()
+        session.wait(PATIENCE_S)
+    assert seen.packets == list(range(501, 1000))
+
+
+def test_every_packet_meets_a_breakpoint_without_a_condition_once(session: runtime.Session) -> None:
+    result = numbered(session)
+    session.start(paused=True)
+    found = session.breakpoint("work")
+    met = []
+    for _ in range(50):
+        session.resume()
+        met.append(found.wait(PATIENCE_S).payload)
+    assert met == list(range(50))
+    session.resume()
+    session.wait(PATIENCE_S)
+    assert list(result) == list(range(50))
+
+
+def test_of_several_breakpoints_each_that_matches_is_hit_and_the_job_stops_once(session: runtime.Session) -> None:
+    numbered(session)
+    session.start(paused=True)
+    by_four = session.breakpoint("work", lambda value: value % 4 == 3)
+    by_six = session.breakpoint("work", lambda value: value % 6 == 5)
+    stops = []
+    for _ in range(5):
+        session.resume()
+        with pytest.raises(JobPaused):
+            session.wait(PATIENCE_S)
+        stops.append(session.peek("work", 1)[0].payload)
+    assert stops == [3, 5, 7, 11, 15]
+    assert (by_four.hits, by_six.hits) == (4, 2)
+    by_four.remove()
+    session.resume()
+    assert by_six.wait(PATIENCE_S).payload == 11  # the hit that no wait has returned yet
+    session.cancel()
+
+
+def test_a_condition_that_raises_stops_the_job_and_says_so(session: runtime.Session) -> None:
+    result = numbered(session)
+    session.start(paused=True)
+    found = session.breakpoint("work", lambda value: 1 // (value - 7) and False)
+    session.resume()
+    assert found.wait(PATIENCE_S).payload == 7
+    assert isinstance(found.error, ZeroDivisionError)
+    text = next(event.text for event in session.events if event.text.startswith("breakpoint"))
+    assert text == (
+        "breakpoint at work before 7; its condition failed on packet 7: "
+        "ZeroDivisionError: integer division or modulo by zero"
+    )
+    found.remove()
+    session.resume()
+    session.wait(PATIENCE_S)
+    assert list(result) == list(range(50))
+
+
+def test_a_step_passes_a_breakpoint_and_a_resume_behind_it_does_not(session: runtime.Session) -> None:
+    numbered(session)
+    session.start(paused=True)
+    found = session.breakpoint("work", lambda value: value in (0, 2))
+    for _ in range(2):
+        session.step("numbers")
+        session.step("work")
+    assert found.hits == 0
+    session.resume()
+    assert found.wait(PATIENCE_S).payload == 2
+    session.step("work")
+    found.remove()
+    session.resume()
+    assert session.wait(PATIENCE_S).packets_out == 50
+
+
+def test_a_packet_is_stopped_at_once_even_if_others_of_its_lane_are_changed_meanwhile(session: runtime.Session) -> None:
+    session.input("in").map(abs, name="work").collect()
+    session.start(paused=True)
+    found = session.breakpoint("work", lambda value: value == 1)
+    for number in (1, 2, 3):
+        session.inject("work", number)
+    session.resume()
+    found.wait(PATIENCE_S)
+    session.drop(session.peek("work")[1])
+    session.resume()
+    session.settle(PATIENCE_S)
+    assert (found.hits, session.peek("work").depth) == (1, 0)
+    session.cancel()
+
+
+def test_a_breakpoint_that_was_removed_while_the_job_is_paused_stops_nothing_more(session: runtime.Session) -> None:
+    result = numbered(session)
+    session.start(paused=True)
+    found = session.breakpoint("work")
+    session.resume()
+    found.wait(PATIENCE_S)
+    found.remove()
+    found.remove()
+    session.resume()
+    session.wait(PATIENCE_S)
+    assert (list(result), found.hits) == (list(range(50)), 1)
+
+
+def test_a_breakpoint_of_an_operator_is_one_for_all_its_tasks(session: runtime.Session) -> None:
+    session.input("in").map(abs, name="work", parallelism=3).collect()
+    session.start(paused=True)
+    found = session.breakpoint("work")
+    session.inject("work#1", 1)
+    session.resume()
+    assert found.wait(PATIENCE_S).task == "work#1"
+    session.cancel()
+
+
+@pytest.mark.parametrize("end", ["remove", "cancel"])
+def test_nobody_waits_for_a_hit_that_cannot_come(session: runtime.Session, end: str) -> None:
+    session.input("in").map(abs, name="work").collect()
+    session.start()
+    found = session.breakpoint("work")
+    waits, heard = Moment("the wait"), []
+
+    def wait() -> None:
+        waits.set()
+        try:
+            found.wait()
+        except CommandRefused as error:
+            heard.append(str(error))
+
+    helper = threading.Thread(target=wait)
+    helper.start()
+    waits.wait()
+    with pytest.raises(TimeoutError, match=r"no packet of 'work' has met the breakpoint within 0\.01 s"):
+        found.wait(0.01)
+    (found.remove if end == "remove" else session.cancel)()
+    helper.join(PATIENCE_S)
+    why = "it was removed" if end == "remove" else "the job has ended"
+    assert heard == [f"no further packet of 'work' will meet this breakpoint: {why}"]
+    session.cancel()
+
+
+def test_sources_and_services_have_no_breakpoints(session: runtime.Session) -> None:
+    session.service("echo", Echo)
+    numbered(session)
+    session.start(paused=True)
+    with pytest.raises(CommandRefused, match="'numbers' is a source"):
+        session.breakpoint("numbers")
+    with pytest.raises(CommandRefused, match="'echo' is a service"):
+        session.breakpoint("echo")
+    with pytest.raises(runtime.UnknownName, match="did you mean 'work'"):
+        session.breakpoint("wrok")
+    session.cancel()
+
+
+# ── taps ──
+
+
+def test_a_tap_collects_what_passes_with_what_became_of_it(session: runtime.Session) -> None:
+    session.source([1, 2, 3], name="numbers").filter(lambda value: value != 2, name="work").collect(name="out")
+    session.start(paused=True)
+    with session.tap("work") as seen:
+        session.resume()
+        session.wait(PATIENCE_S)
+    assert list(map(str, seen.steps)) == [
+        "work: 1 -> 1 to out",
+        "work: 2 -> nothing",
+        "work: 3 -> 3 to out",
+        "work: stop from numbers (completed), ended completed",
+    ]
+    assert (seen.packets, repr(seen)) == ([1, 2, 3], "Tap(work: 3 packets)")
+
+
+def test_taps_of_one_task_do_not_disturb_each_other(session: runtime.Session) -> None:
+    session.input("in").map(abs, name="work").collect()
+    session.start()
+
+    def put_in(value: int) -> None:
+        session.inject("work", value)
+        session.settle(PATIENCE_S)
+
+    with session.tap("work") as outer:
+        put_in(1)
+        with session.tap("work") as inner:
+            put_in(2)
+        put_in(3)
+    put_in(4)
+    assert (outer.packets, inner.packets) == ([1, 2, 3], [2])
+    session.cancel()
+
+
+def test_a_tap_of_a_service_sees_requests_with_their_replies_also_under_step(session: runtime.Session) -> None:
+    session.service("echo", Echo)
+    session.input("in").map(Calling("echo"), name="ask").collect(name="out")
+    session.start(paused=True)
+    with session.tap("echo") as seen:
+        session.inject("ask", 1)
+        session.step("ask")
+        session.step("echo")
+        session.resume()
+        session.call("echo", 2, method="double")
+    assert list(map(str, seen.steps)) == ["echo: process(1) -> 1 to ask", "echo: double(2) -> 4 to hand"]
+    session.cancel()
+
+
+def test_a_tap_costs_no_packet_whenever_it_is_put_on_and_taken_off(session: runtime.Session) -> None:
+    result = session.source(lambda: iter(range(3000)), name="numbers").map(abs, name="work").collect()
+    session.start()
+    seen: list[int] = []
+    for _ in count():
+        with session.tap("work") as tap:
+            session.snapshot()
+        seen += tap.packets
+        if session.outcome is not None:
+            break
+    session.wait(PATIENCE_S)
+    assert list(result) == list(range(3000))
+    assert seen == sorted(set(seen))
