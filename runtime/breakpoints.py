@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from runtime.communication.packet import Packet
+from runtime.errors import error_text
 from runtime.step import Step
 
 
@@ -51,7 +52,8 @@ class Breakpoint:
 
     def __repr__(self) -> str:
         last = f", the last before {self.packet.text}" if self.packet is not None else ""
-        return f"Breakpoint({self.task}: {self.hits} hit{'' if self.hits == 1 else 's'}{last})"
+        why = f": the condition raised {error_text(self.error)}" if self.error is not None else ""
+        return f"Breakpoint({self.task}: {self.hits} hit{'' if self.hits == 1 else 's'}{last}{why})"
 
 
 class Tap:
@@ -75,4 +77,5 @@ class Tap:
         self._show(None)
 
     def __repr__(self) -> str:
-        return f"Tap({self.task}: {len(self.packets):,} packets)"
+        number = len(self.packets)
+        return f"Tap({self.task}: {number:,} packet{'' if number == 1 else 's'})"

@@ -16,7 +16,7 @@ from runtime.breakpoints import Breakpoint, Tap
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
 from runtime.dispatcher import Dispatcher
-from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, UnknownName, failure_text
+from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, UnknownName, error_text
 from runtime.factory import Grip, Handle
 from runtime.preview import preview
 from runtime.step import Path, QueueView, Step
@@ -130,7 +130,8 @@ class Control:
         if len(views) == 1:
             return views[0]
         packets = [packet for view in views for packet in view]
-        return QueueView(name, packets, sum(view.depth for view in views), sum(view.capacity for view in views))
+        depth, capacity = sum(view.depth for view in views), sum(view.capacity for view in views)
+        return QueueView(name, packets, depth, capacity, several_inputs=views[0].several_inputs)
 
     def tap(self, name: str) -> Tap:
         """What collects the packets that pass."""
@@ -174,7 +175,7 @@ class Control:
         def broke(packet: Packet, error: BaseException | None) -> None:
             for handle in self._handles.values():
                 handle.control.pause()
-            why = "" if error is None else f"; its condition {failure_text(packet.payload, error)}"
+            why = "" if error is None else f": the condition raised {error_text(error)}"
             self._dispatcher.gates_changed(f"breakpoint at {task} before {packet.text}{why}")
             matching[0].hit(packet, error)
 

@@ -63,7 +63,7 @@ class Dispatcher:
         self._done = threading.Event()
         self._gates_moved = threading.Event()  # something is paused
         self._news = threading.Condition()  # wakes those who wait for the end: it has come, or something was paused
-        self._began_s = 0.0
+        self._began_s = backend.clock()  # until `start`: gates may be closed before it
 
     # ── life ──
 
@@ -147,7 +147,8 @@ class Dispatcher:
                 self.backend.wait_until(self._is_done_or_stuck, left_s)
                 if not self._done.is_set() and (held := self._held_by_pause()):
                     names = ", ".join(map(repr, held))
-                    raise JobPaused(f"the job stands still, since {names} is paused; resume() or step(), then wait")
+                    verb = "is" if len(held) == 1 else "are"
+                    raise JobPaused(f"the job stands still, since {names} {verb} paused; resume() or step(), then wait")
             else:
                 with self._news:
                     self._news.wait_for(lambda: self._done.is_set() or self._gates_moved.is_set(), left_s)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from runtime.communication.packet import Asked, Packet, Place
 from runtime.errors import CommandRefused, NotPaused
 from runtime.step import QueueView, Step
+from runtime.task.passing import MID_PACKET
 
 if TYPE_CHECKING:
     from runtime.service.base_service_task import BaseServiceTask
@@ -74,8 +75,8 @@ class ServiceControl:
             return seen[0]
         if service.ending is not None:
             return Step("stop", service.name, ending=service.ending)
-        waits = any(each.doing in ("waiting", "backing off", "held back") for each in service.gates)
-        return Step("waiting" if waits else "running", service.name)
+        waits = [each.doing for each in service.gates if each.doing in MID_PACKET]
+        return Step("waiting", service.name, doing=waits[0]) if waits else Step("running", service.name)
 
     def _is_over(self, seen: list[Step]) -> bool:
         service = self._service
@@ -93,9 +94,10 @@ class ServiceControl:
         packets = [
             Packet(Asked(r.method, r.args, dict(r.kwargs)), task=service.name, producer=r.callers[-1]) for r in requests
         ]
+        left_out = None
         if len(packets) > first + last:
-            packets = packets[:first] + packets[len(packets) - last :]
-        return QueueView(service.name, packets, len(requests), service.queue.capacity)
+            packets, left_out = packets[:first] + packets[len(packets) - last :], first
+        return QueueView(service.name, packets, len(requests), service.queue.capacity, left_out=left_out)
 
     def set_tap(self, tap: Callable[[Step], None] | None) -> None:
         """Show every request from the next on; None: no more."""

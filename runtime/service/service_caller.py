@@ -113,7 +113,7 @@ class ServiceManager:
         From outside the job also `ServicePaused`: who waits there could be the one to resume it.
         """
         if queue.paused and here.waiter is None and self._caller == HAND_CALLER:
-            raise ServicePaused(f"service {queue.service!r} is paused; resume({queue.service!r}) it first, or step it")
+            raise ServicePaused(f"service {queue.service!r} is paused; resume({queue.service!r}) first")
         call = self._make(queue, ask, timeout_s)
         _enter(call)
         _wait(call, call.is_done)
