@@ -63,21 +63,32 @@ class Control:
     # ── step ──
 
     def step(self, name: str | None, timeout_s: float | None) -> Step:
-        """One turn of one task: the one named, or the one whose turn it is. Raises `NotPaused`, `UnknownName`."""
-        if name is not None:
+        """One turn of one task: the one named, or the one whose turn it is. Raises `NotPaused`, `UnknownName`.
+
+        Whoever stood still before it stands still again behind it, so what the next step does is no matter of luck.
+        """
+        deadline = math.inf if timeout_s is None else monotonic() + timeout_s
+        if name is None:
+            grip = self._whose_turn()
+            if grip is None:
+                return Step("idle")
+        else:
             grips = [handle.control for handle in self._find(name)]
-            return next((grip for grip in grips if grip.is_paused() and grip.has_work()), grips[0]).step(timeout_s)
-        grip = self._whose_turn()
-        return Step("idle") if grip is None else grip.step(timeout_s)
+            grip = next((grip for grip in grips if grip.is_paused() and grip.has_work()), grips[0])
+        is_still = self._dispatcher.backend.is_still
+        resting = [each for each in self._handles.values() if each.control.is_paused() and is_still([each])]
+        step = grip.step(timeout_s)
+        self._dispatcher.backend.wait_until(
+            lambda: is_still([each for each in resting if each.facts().state != "backing off"]), _left(deadline)
+        )
+        return grip.step(0) if step.result != "idle" and grip.has_news() else step
 
     def _whose_turn(self) -> Grip | None:
         if not any(handle.control.is_paused() for handle in self._handles.values()):
             raise NotPaused("nothing is paused, so everybody takes their turns themselves; pause() first")
-        for name in (*self._order, *self._sources):
-            grip = self._handles[name].control
-            if grip.is_paused() and grip.can_step():
-                return grip
-        return None
+        grips = [self._handles[name].control for name in (*self._order, *self._sources)]
+        told_first = (grip for grip in grips if grip.has_news())
+        return next(told_first, None) or next((grip for grip in grips if grip.is_paused() and grip.can_step()), None)
 
     def step_through(self, until: Callable[[Step], object], timeout_s: float | None) -> list[Step]:
         """Step, whoever's turn it is, until `until(step)` or nobody can. The steps. Raises `NotPaused`."""
@@ -117,9 +128,11 @@ class Control:
         """Where a packet is held back or waits, let others have their turns until it is done."""
         while step.result in ("held_back", "waiting", "running") and monotonic() < deadline:
             other = self._whose_turn()
-            if other is not None:
-                other.step(max(0.0, deadline - monotonic()) if deadline < math.inf else None)
-            step = grip.step(_LOOK_S)
+            if other is None:
+                self._dispatcher.backend.wait_until(lambda: self._whose_turn() is not None, _left(deadline))
+            elif other is not grip:
+                other.step(_left(deadline))
+            step = grip.step(0)
         return step
 
     # ── look ──
@@ -274,4 +287,6 @@ class Control:
         return any(edge.strategy == "hash" for edge in self._graph.inputs(self._operator_of.get(name, name)))
 
 
-_LOOK_S: Final = 0.05  # how long a packet under way is waited for before others get their turns again
+def _left(deadline: float) -> float | None:
+    """Seconds until `deadline`; None: there is none."""
+    return None if deadline == math.inf else max(0.0, deadline - monotonic())

@@ -65,13 +65,32 @@ class CallWaiter(Waiter, Protocol):
         """Something has changed that no lane or bell of the job told."""
 
 
+class Server(CallWaiter, Protocol):
+    """How a thread of a service waits."""
+
+    def stands_still(self) -> bool:
+        """Whether it waits for something that time alone will not bring."""
+
+
 Stage = Literal["held back", "waiting", "running", "done"]
 
 
 class Call:
     """One request and its ending. All but `request` is guarded by the ledger's lock until `stage` is `done`."""
 
-    __slots__ = ("bell", "deadline_s", "error", "future", "made_s", "queue", "request", "stage", "value", "waiter")
+    __slots__ = (
+        "bell",
+        "deadline_s",
+        "error",
+        "future",
+        "made_s",
+        "queue",
+        "request",
+        "server",
+        "stage",
+        "value",
+        "waiter",
+    )
 
     def __init__(self, request: Request, queue: RequestQueue, made_s: float, timeout_s: float) -> None:
         self.request, self.queue = request, queue
@@ -80,6 +99,7 @@ class Call:
         self.value: Any = None
         self.error: BaseException | None = None
         self.future: Future[Any] | None = None
+        self.server: Server | None = None  # who executes it, from the moment it runs
         self.waiter = here.waiter
         self.bell = parked_lock()  # rung when it is done, and when it has found room
 
@@ -88,8 +108,10 @@ class Call:
         return self.stage == "done"
 
     def is_held(self) -> bool:
-        """Whether its service is paused and has not begun it: its time stands still."""
-        return self.queue.paused and self.stage != "running"
+        """Whether time alone will not end it: its service is paused and has not begun it, or waits for one that is."""
+        if self.stage == "running":
+            return self.server is not None and self.server.stands_still()
+        return self.queue.paused
 
     def is_accepted(self) -> bool:
         """Whether it has found room in the queue, or has its ending."""
@@ -188,15 +210,31 @@ class Ledger:
         """End every call whose time is over, and say which; sets `next_look_s`."""
         with self.lock:
             now_s = self.clock()
-            over = [call for call in self.open.values() if call.deadline_s <= now_s and not call.queue.is_held(call)]
+            over = [call for call in self.open.values() if call.deadline_s <= now_s and not self._is_held(call)]
             for call in over:
                 began = call.stage == "running"
                 call.queue.withdraw(call)
                 self.close(call, None, _timed_out(call, began=began))
                 call.queue.counts.timeouts += 1
-            deadlines = [call.deadline_s for call in self.open.values() if not call.queue.is_held(call)]
+            deadlines = [call.deadline_s for call in self.open.values() if not self._is_held(call)]
             self.next_look_s = min(deadlines, default=float("inf"))
         return over
+
+    def _is_held(self, call: Call) -> bool:
+        """Whether the time of `call` stands still: in its queue, or since a call is held that is made to answer it."""
+        return call.queue.is_held(call) or any(self._is_held(inner) for inner in self._made_for(call))
+
+    def _made_for(self, call: Call) -> list[Call]:
+        if call.server is None or call.stage != "running":
+            return []
+        return [inner for inner in self.open.values() if inner.waiter is call.server]
+
+    def catch_up(self, call: Call, lost_s: float) -> None:
+        """Under the lock: the time of `call`, and of those that wait for it, has stood still for so long."""
+        call.made_s += lost_s
+        call.deadline_s += lost_s
+        for outer in [outer for outer in self.open.values() if call in self._made_for(outer)]:
+            self.catch_up(outer, lost_s)
 
     def drain(self, signal: StopSignal) -> None:
         """Send `signal` down every request queue, behind the last request: as soon as no request can follow."""

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
-from runtime.communication.calls import Call, Ledger, stopped
+from runtime.communication.calls import Call, Ledger, Server, stopped
 from runtime.communication.lane import StopSignal, ring
 from runtime.communication.queue_descriptor import keep_queue, kept_queue, release_queue
 
@@ -113,7 +113,7 @@ class RequestQueue:
             self._idle.append(bell)
         return True
 
-    def take(self) -> Call | None:
+    def take(self, server: Server | None = None) -> Call | None:
         """Begin the first request, or say that there is none. Of a paused service, that uses up a turn."""
         if self._is_shut() or not self.waiting:
             return None
@@ -122,7 +122,9 @@ class RequestQueue:
         self._let_in()
         if call.future is not None:
             call.future.set_running_or_notify_cancel()  # only runs: who cancels it takes the call back first
-        call.stage = "running"
+        if self._held_since_s is not None:
+            self._catch_up(call)
+        call.stage, call.server = "running", server
         self.running += 1
         return call
 
@@ -163,16 +165,19 @@ class RequestQueue:
 
     def release(self) -> None:
         """Serve again."""
-        if (since_s := self._held_since_s) is None:
+        if self._held_since_s is None:
             return
-        now_s, self._held_since_s = self.ledger.clock(), None
         for call in (*self.waiting, *self._held_back):
-            lost_s = now_s - max(since_s, call.made_s)
-            call.made_s += lost_s
-            call.deadline_s += lost_s
+            self._catch_up(call)
+        self._held_since_s = None
+        self._ring_all()
+
+    def _catch_up(self, call: Call) -> None:
+        """The time of `call` has stood still; from now on it does not."""
+        assert self._held_since_s is not None
+        self.ledger.catch_up(call, self.ledger.clock() - max(self._held_since_s, call.made_s))
         self.ledger.next_look_s = 0.0
         self.ledger.look_sooner()
-        self._ring_all()
 
     def pause(self) -> None:
         """By hand: let nothing begin but what turns are granted for."""

@@ -47,7 +47,9 @@ class BaseServiceTask:
         self.queue: RequestQueue = ctx.wiring.queue.get_queue()
         self.ending: Ending | None = None
         self.interceptors: tuple[Interceptor, ...] = ()
-        self.tap: Callable[[Step], None] | None = None  # sees each request that has been worked
+        # See each request that has been worked: who looks on, and who has given a turn for it.
+        self.tap: Callable[[Step], None] | None = None
+        self.stepped: Callable[[Step], None] | None = None
         self._make = make
         self._methods: Methods | None = None
         self._instance: Any = None
@@ -136,7 +138,7 @@ class BaseServiceTask:
                     continue
             gate.enter(1)
             with lock:
-                call = queue.take()
+                call = queue.take(gate)
             if call is not None:
                 self._work(call, gate)
             elif queue.signal is not None and queue.ready():
@@ -149,8 +151,10 @@ class BaseServiceTask:
         value, error = self._answer(request, gate)
         here.callers = (self.name,)
         lost = isinstance(error, LostReply)
-        if self.tap is not None:
-            self.tap(self._as_step(request, value, error))
+        if (tap := self.tap) is not None:
+            tap(self._as_step(request, value, error))
+        if (stepped := self.stepped) is not None:
+            stepped(self._as_step(request, value, error))
         with queue.ledger.lock:
             if lost:
                 queue.lose()

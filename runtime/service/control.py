@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +20,8 @@ class ServiceControl:
 
     def __init__(self, service: BaseServiceTask) -> None:
         self._service = service
+        self._stepping = threading.Lock()  # guards that steps come one by one
+        self._seen: list[Step] | None = None  # what the turn that was given last has come to, until it has been told
 
     def pause(self) -> None:
         """Let no request begin. Returns at once; `reached` says when none is in work."""
@@ -26,6 +29,7 @@ class ServiceControl:
 
     def resume(self) -> None:
         """Serve again."""
+        self._forget()  # what a turn under way comes to, nobody asks any more
         self._do(self._service.queue.resume)
 
     def reached(self) -> bool:
@@ -47,36 +51,46 @@ class ServiceControl:
 
     def can_step(self) -> bool:
         """Whether a turn would do something."""
-        return self.has_work() and self.reached()
+        return self._seen is None and self.has_work() and self.reached()
+
+    def has_news(self) -> bool:
+        """Whether a request that was under way has been answered, and no step has told so."""
+        return bool(self._seen)
 
     def number_of(self, place: Place) -> NoReturn:
         """Refused: requests have callers, not places."""
         self.edit(place, None)
 
     def step(self, timeout_s: float | None) -> Step:
-        """One request, waited for. Raises `NotPaused`."""
+        """One request, waited for. Raises `NotPaused`.
+
+        One that waits for another service keeps its turn: further steps say so until it has been answered.
+        """
+        with self._stepping:
+            return self._step(timeout_s)
+
+    def _step(self, timeout_s: float | None) -> Step:
         service, queue, gate = self._service, self._service.queue, self._service.gates[0]
         if not queue.paused:
             raise NotPaused(f"{service.name!r} is not paused, so it serves by itself; pause({service.name!r}) first")
-        if not gate.wait_for(self.reached, timeout_s):
-            return Step("running", service.name)
-        if not self.has_work():
-            return Step("idle", service.name)
-        seen: list[Step] = []
-        before, service.tap = service.tap, seen.append
-        try:
+        seen = self._seen
+        if seen is None:
+            if not gate.wait_for(self.reached, timeout_s):
+                return Step("running", service.name)
+            if not self.has_work():
+                return Step("idle", service.name)
+            seen = self._seen = []
+            service.stepped = seen.append
             self._do(queue.grant)
-            gate.wait_for(lambda: self._is_over(seen), timeout_s)
-        finally:
-            service.tap = before
-        if seen:
-            if before is not None:
-                before(seen[0])
-            return seen[0]
-        if service.ending is not None:
-            return Step("stop", service.name, ending=service.ending)
+        gate.wait_for(lambda: self._is_over(seen), timeout_s)
+        if seen or service.ending is not None:
+            self._forget()
+            return seen[0] if seen else Step("stop", service.name, ending=service.ending)
         waits = [each.doing for each in service.gates if each.doing in MID_PACKET]
         return Step("waiting", service.name, doing=waits[0]) if waits else Step("running", service.name)
+
+    def _forget(self) -> None:
+        self._seen = self._service.stepped = None
 
     def _is_over(self, seen: list[Step]) -> bool:
         service = self._service

@@ -78,6 +78,11 @@ class TaskControl:
         """Whether a turn would do something; one that is under way in mid-packet needs no other."""
         return self.has_work() and self._task.gate.doing not in MID_PACKET
 
+    def has_news(self) -> bool:
+        """Whether a turn that was under way is over, and no step has told so."""
+        turn = self._turn
+        return turn is not None and turn.over
+
     def number_of(self, place: Place) -> int:
         """Which packet of its lane the packet of this place is now. Raises `PacketGone` if it is not there any more."""
         number = self._find(place)
