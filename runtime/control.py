@@ -68,13 +68,9 @@ class Control:
         Whoever stood still before it stands still again behind it, so what the next step does is no matter of luck.
         """
         deadline = math.inf if timeout_s is None else monotonic() + timeout_s
-        if name is None:
-            grip = self._whose_turn()
-            if grip is None:
-                return Step("idle")
-        else:
-            grips = [handle.control for handle in self._find(name)]
-            grip = next((grip for grip in grips if grip.is_paused() and grip.has_work()), grips[0])
+        grip = self._whose_turn() if name is None else self._who_of([handle.control for handle in self._find(name)])
+        if grip is None:
+            return Step("idle", name)
         is_still = self._dispatcher.backend.is_still
         resting = [each for each in self._handles.values() if each.control.is_paused() and is_still([each])]
         step = grip.step(timeout_s)
@@ -82,6 +78,16 @@ class Control:
             lambda: is_still([each for each in resting if each.facts().state != "backing off"]), _left(deadline)
         )
         return grip.step(0) if step.result != "idle" and grip.has_news() else step
+
+    @staticmethod
+    def _who_of(grips: list[Grip]) -> Grip | None:
+        """Whose turn it is of the tasks of one operator; None: of several, that all are paused and have none."""
+        if len(grips) == 1:
+            return grips[0]
+        running = next((grip for grip in grips if not grip.is_paused()), None)
+        news = next((grip for grip in grips if grip.has_news()), None)
+        able = next((grip for grip in grips if grip.is_paused() and grip.can_step()), None)
+        return news or able or running or next((grip for grip in grips if grip.has_turn()), None)
 
     def _whose_turn(self) -> Grip | None:
         if not any(handle.control.is_paused() for handle in self._handles.values()):

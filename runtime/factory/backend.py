@@ -51,6 +51,9 @@ class Grip(Protocol):
     def can_step(self) -> bool:
         """Whether a turn given now would do something."""
 
+    def has_turn(self) -> bool:
+        """Whether a turn is under way, or over and not told."""
+
     def has_news(self) -> bool:
         """Whether a turn that was under way has come to its end, and no step has told so."""
 

@@ -53,6 +53,10 @@ class ServiceControl:
         """Whether a turn would do something."""
         return self._seen is None and self.has_work() and self.reached()
 
+    def has_turn(self) -> bool:
+        """Whether a turn is under way, or over and not told."""
+        return self._seen is not None
+
     def has_news(self) -> bool:
         """Whether a request that was under way has been answered, and no step has told so."""
         return bool(self._seen)

@@ -78,6 +78,10 @@ class TaskControl:
         """Whether a turn would do something; one that is under way in mid-packet needs no other."""
         return self.has_work() and self._task.gate.doing not in MID_PACKET
 
+    def has_turn(self) -> bool:
+        """Whether a packet is in work in mid-packet, or a turn has not been told."""
+        return self._turn is not None or self._task.gate.doing in MID_PACKET
+
     def has_news(self) -> bool:
         """Whether a turn that was under way is over, and no step has told so."""
         turn = self._turn
@@ -87,7 +91,7 @@ class TaskControl:
         """Which packet of its lane the packet of this place is now. Raises `PacketGone` if it is not there any more."""
         number = self._find(place)
         if number < self._task.inbox.lanes[place.lane].taken:
-            raise PacketGone("the packet has been worked already")
+            raise PacketGone("the packet has been worked already; nothing about it can be changed any more")
         return number
 
     def step(self, timeout_s: float | None) -> Step:
@@ -321,7 +325,7 @@ class _Grip:
             lane = inbox.lanes[self._place.lane]
             number = self._control._find(self._place)
             if number < lane.taken:
-                raise PacketGone("the packet has been worked already")
+                raise PacketGone("the packet has been worked already; nothing about it can be changed any more")
         except BaseException:
             self._rest.__exit__(None, None, None)
             raise

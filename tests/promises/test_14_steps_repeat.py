@@ -165,3 +165,27 @@ def test_a_queue_shows_what_was_asked_for_from_both_ends(make_session: MakeSessi
     assert repr(session.peek("show", 2, 2)) == "QueueView(show, 10 of 1,024: 0, 1, … 6 more, 8, 9)"
     assert repr(session.peek("show", 0, 1)) == "QueueView(show, 10 of 1,024: … 9 more, 9)"
     session.cancel()
+
+
+def test_an_operator_of_several_tasks_gives_the_turn_to_one_that_can_use_it(make_session: MakeSession) -> None:
+    session = make_session(capacity=8)
+    numbers = session.input("numbers").map(abs, name="work", parallelism=2)
+    numbers.map(abs, name="narrow", capacity=1).sink(lambda value: None)
+    session.start()
+    session.pause()
+    for task, number in (("work#0", 1), ("work#0", 2), ("work#1", 3)):
+        session.inject(task, number)
+    assert [str(session.step("work")) for _ in range(4)] == [
+        "work#0: 1 -> 1 to narrow",
+        "work#0: 2 held back: 2 to narrow",
+        "work#1: 3 -> 3 to narrow",
+        "work#0: 2 held back: 2 to narrow",
+    ]
+    session.step("narrow")
+    session.step("narrow")
+    assert str(session.step("work")) == "work#0: 2 -> 2 to narrow"
+    assert str(session.step("work")) == "work: idle, nothing to take"
+    session.resume("work#1")
+    with pytest.raises(runtime.NotPaused):
+        session.step("work")
+    session.cancel()
