@@ -51,6 +51,13 @@ class Control:
         for handle in handles:
             handle.control.pause()
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
+        return self._reach(handles, timeout_s)
+
+    def wait_reached(self) -> None:
+        """Wait until all stand at their gates, which have been closed before they were started."""
+        self._reach(self._find_all(()), REACH_S)
+
+    def _reach(self, handles: list[Handle], timeout_s: float | None) -> tuple[str, ...]:
         self._dispatcher.backend.wait_until(lambda: all(each.control.reached() for each in handles), timeout_s)
         return tuple(handle.name for handle in handles if not handle.control.reached())
 

@@ -189,3 +189,16 @@ def test_an_operator_of_several_tasks_gives_the_turn_to_one_that_can_use_it(make
     with pytest.raises(runtime.NotPaused):
         session.step("work")
     session.cancel()
+
+
+@pytest.mark.parametrize("again", range(10))
+def test_a_job_that_was_started_paused_stands_at_its_gates_when_start_returns(
+    make_session: MakeSession, again: int
+) -> None:
+    session = make_session()
+    session.service("tens", Tens)
+    session.source(range(3), name="numbers").map(abs, parallelism=8).collect()
+    session.start(paused=True)
+    assert set(session.snapshot().states.values()) == {"paused"}
+    assert session.snapshot().services["tens"].state == "paused"
+    session.cancel()
