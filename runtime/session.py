@@ -371,8 +371,10 @@ class Session:
         """One turn of a paused task or service: one packet, request, or stop signal. With `n`, as many, as a list.
 
         Without a name it is the turn of a service that somebody waits for, else of the task deepest in the graph that
-        has something to do, a source only if nothing is queued. Waits at most `timeout` seconds for user code; a packet
-        that is held back or waits keeps its turn until it is done. Raises `NotPaused`, `UnknownName`, `NotStarted`.
+        has something to do, a source only if nothing is queued. Waits at most `timeout` seconds for user code, and for
+        whatever paused task the step has set going again. A packet that is held back or waits keeps its turn until it
+        is done; the next step without a name tells what it came to. So, while all are paused, the steps are the same
+        in every run. An interrupt gives up the waiting, not the turn. Raises `NotPaused`, `UnknownName`, `NotStarted`.
         """
         control = self._in_control()
         if type(n) is not int or n < 1:
@@ -496,7 +498,7 @@ class Session:
         return metrics_of(self.snapshot())
 
     def settle(self, timeout: float | None = None) -> None:
-        """Wait until nothing will change until something from outside does: all are idle, held back or ended.
+        """Wait until nothing will change until something from outside does: all are idle, held back, paused or ended.
 
         Services are waited for as well. Raises `TimeoutError`, `NotStarted`.
         """
