@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from runtime.communication.packet import Packet
-from runtime.errors import CommandRefused
+from runtime.errors import CommandRefused, error_text
 from runtime.step import Step
 
 
@@ -65,7 +65,8 @@ class Breakpoint:
 
     def __repr__(self) -> str:
         last = f", the last before {self.packet.text}" if self.packet is not None else ""
-        return f"Breakpoint({self.task}: {self.hits} hit{'' if self.hits == 1 else 's'}{last})"
+        why = f": the condition raised {error_text(self.error)}" if self.error is not None else ""
+        return f"Breakpoint({self.task}: {self.hits} hit{'' if self.hits == 1 else 's'}{last}{why})"
 
 
 class Tap:
@@ -89,4 +90,5 @@ class Tap:
         self._show(self._see, False)
 
     def __repr__(self) -> str:
-        return f"Tap({self.task}: {len(self.packets):,} packets)"
+        number = len(self.packets)
+        return f"Tap({self.task}: {number:,} packet{'' if number == 1 else 's'})"

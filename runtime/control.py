@@ -17,7 +17,7 @@ from runtime.breakpoints import Breakpoint, Tap
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
 from runtime.dispatcher import Dispatcher
-from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, TaskEnded, UnknownName, failure_text
+from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, TaskEnded, UnknownName, error_text
 from runtime.factory import Grip, Handle
 from runtime.preview import preview
 from runtime.step import Path, QueueView, Step
@@ -55,6 +55,13 @@ class Control:
         for handle in handles:
             handle.control.pause()
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
+        return self._reach(handles, timeout_s)
+
+    def wait_reached(self) -> None:
+        """Wait until all stand at their gates, which have been closed before they were started."""
+        self._reach(self._find_all(()), REACH_S)
+
+    def _reach(self, handles: list[Handle], timeout_s: float | None) -> tuple[str, ...]:
         self._dispatcher.backend.wait_until(lambda: all(each.control.reached() for each in handles), timeout_s)
         return tuple(handle.name for handle in handles if not handle.control.reached())
 
@@ -77,17 +84,19 @@ class Control:
         deadline = _deadline(timeout_s)
         grip = self._whose_turn(deadline) if name is None else self._next_of(self._find(name))
         if grip is None:
-            return Step("idle")
+            return Step("idle", name)
         step = grip.step(_left_s(deadline))
         self._come_to_rest(deadline)
         return step
 
-    def _next_of(self, handles: list[Handle]) -> Grip:
-        """Of the tasks of an operator, the one that can be stepped; else one that is at it."""
+    def _next_of(self, handles: list[Handle]) -> Grip | None:
+        """Of the tasks of an operator, the one that can be stepped; else one that is at it. None: none of several."""
         grips = [handle.control for handle in handles]
-        return _next([grip for grip in grips if grip.is_paused()]) or next(
-            (grip for grip in grips if grip.is_under_way()), grips[0]
-        )
+        if len(grips) == 1:
+            return grips[0]
+        paused = [grip for grip in grips if grip.is_paused()]
+        busy = [*(grip for grip in grips if grip.is_under_way()), *(grip for grip in grips if not grip.is_paused())]
+        return _next(paused) or next(iter(busy), None)
 
     def _whose_turn(self, deadline: float) -> Grip | None:
         """Who is to be stepped if nobody is named; waits while all that could be told is under way."""
@@ -166,7 +175,8 @@ class Control:
         if len(views) == 1:
             return views[0]
         packets = [packet for view in views for packet in view]
-        return QueueView(name, packets, sum(view.depth for view in views), sum(view.capacity for view in views))
+        depth, capacity = sum(view.depth for view in views), sum(view.capacity for view in views)
+        return QueueView(name, packets, depth, capacity, several_inputs=views[0].several_inputs)
 
     def tap(self, name: str) -> Tap:
         """What collects the packets that pass."""
@@ -216,8 +226,8 @@ class Control:
         def broke(packet: Packet) -> None:
             for handle in self._handles.values():
                 handle.control.pause()
-            errors = [failure_text(packet.payload, error) for _, error in met if error is not None]
-            why = f"; its condition {errors[0]}" if errors else ""
+            errors = [error_text(error) for _, error in met if error is not None]
+            why = f": the condition raised {errors[0]}" if errors else ""
             self._dispatcher.gates_changed(f"breakpoint at {task} before {packet.text}{why}")
             for each, error in met:
                 each.hit(packet, error)

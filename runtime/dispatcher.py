@@ -67,7 +67,7 @@ class Dispatcher:
         self._done = threading.Event()
         self._gates_moved = threading.Event()  # something is paused
         self._news = threading.Condition()  # wakes those who wait for the end: it has come, or something was paused
-        self._began_s = 0.0
+        self._began_s = backend.clock()  # until `start`: gates may be closed before it
 
     # ── life ──
 

@@ -143,9 +143,10 @@ class Session:
     # ── life ──
 
     def start(self, *, paused: bool = False) -> None:
-        """Run the graph, without waiting; `paused`: with every gate closed.
+        """Run the graph, without waiting.
 
-        After an end it runs again: callables and iterables anew, with empty state.
+        `paused`: with every gate closed, and all tasks in front of theirs when it returns (those that are not open
+        within 5 seconds come there later). After an end it runs again: callables and iterables anew, with empty state.
 
         Raises `AlreadyStarted`, and `GraphInvalid` before anything runs.
         """
@@ -165,11 +166,13 @@ class Session:
             self._hand = Hand(graph, backend, dispatcher.tasks)
             self._proxies = ProxyManager(HAND_CALLER, service_queues(graph))
             dispatcher.intercept(tuple(self._interceptors.values()))
-            self._control = Control(dispatcher)
+            control = self._control = Control(dispatcher)
             self._dispatcher, self._ended_new = dispatcher, None
             if paused:
-                self._control.pause(timeout_s=0)
+                control.pause(timeout_s=0)
             dispatcher.start()
+        if paused:
+            control.wait_reached()
 
     def run(self, timeout: float | None = None) -> Outcome:
         """`start()` and `wait()`."""
@@ -384,8 +387,10 @@ class Session:
         """One turn of a paused task or service: one packet, request, or stop signal. With `n`, as many, as a list.
 
         Without a name it is the turn of a service that somebody waits for, else of the task deepest in the graph that
-        has something to do, a source only if nothing is queued. Waits at most `timeout` seconds for user code; a packet
-        that is held back or waits keeps its turn until it is done. Raises `NotPaused`, `UnknownName`, `NotStarted`.
+        has something to do, a source only if nothing is queued. Waits at most `timeout` seconds for user code, and for
+        whatever paused task the step has set going again. A packet that is held back or waits keeps its turn until it
+        is done; the next step without a name tells what it came to. So, while all are paused, the steps are the same
+        in every run. An interrupt gives up the waiting, not the turn. Raises `NotPaused`, `UnknownName`, `NotStarted`.
         """
         control = self._in_control()
         if type(n) is not int or n < 1:
@@ -515,7 +520,7 @@ class Session:
         return metrics_of(self.snapshot())
 
     def settle(self, timeout: float | None = None) -> None:
-        """Wait until nothing will change until something from outside does: all are idle, held back or ended.
+        """Wait until nothing will change until something from outside does: all are idle, held back, paused or ended.
 
         Services are waited for as well. Raises `TimeoutError`, `NotStarted`.
         """

@@ -12,8 +12,8 @@ from itertools import groupby
 from typing import Literal, overload
 
 from runtime.communication.packet import Asked, Packet
-from runtime.errors import NO_PACKET, error_text, failure_text
-from runtime.facts import Ending
+from runtime.errors import error_text
+from runtime.facts import Ending, TaskState
 
 Result = Literal["done", "stop", "held_back", "waiting", "running", "idle"]
 """What became of a turn: a packet was worked; a stop signal was taken, or a source ended; the task waits in mid-packet
@@ -25,11 +25,13 @@ _SHOWN = 6  # outputs, packets
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One turn of one task or service, and what it did.
+    """One turn of one task or service, and what it did. As text, what was taken, an arrow, and what was sent where.
 
     `packet` is what was taken (None of a source, of a stop signal, and where nothing was), `sent` what was sent, as
-    `(target task, packet)` in order, `error` what user code raised, `signal` the stop signal that was taken, as
-    `(producer, ending)`, `ending` how the task ended if this was its last turn.
+    `(target task, packet)` in order; the last of them waits for room while the step is held back. `error` is what user
+    code raised, `signal` the stop signal that was taken, as `(producer, ending)`, and `heard` how many of how many have
+    arrived with it. `ending` is how the task ended if this was its last turn, `doing` what it waits for if the turn is
+    not over. A task that is an end of the graph never `sends`; one with several inputs says on which a packet came.
     """
 
     result: Result
@@ -40,56 +42,94 @@ class Step:
     signal: tuple[str, Ending] | None = None
     ending: Ending | None = None
     several_inputs: bool = False
+    sends: bool = True
+    heard: tuple[int, int] | None = None
+    doing: TaskState | None = None
 
     def __str__(self) -> str:
         if self.task is None:
             return "idle: nobody can take a turn"
-        return f"{self.task}: {self._what()}"
+        if self.result == "idle":
+            return f"{self.task}: idle, nothing to take"
+        taken, sent, then = self._taken(), self._sent(), self._then()
+        if self.signal is not None:
+            taken = ", ".join([taken, *([] if sent else then)])
+        elif not sent and then:
+            taken = " ".join([taken, *then]).lstrip()
+        if sent:
+            taken = "; ".join([f"{taken} -> {sent}".lstrip(), *then])
+        return f"{self.task}: {taken}"
 
     def __repr__(self) -> str:
         return f"Step({self})"
 
-    def _what(self) -> str:
-        taken = self._taken()
-        if self.error is not None and self.packet is not None:
-            what = "request" if type(self.packet.payload) is Asked else "packet"
-            return f"failed on {what} {self.packet.text}: {error_text(self.error)}"
-        if self.error is not None:
-            return failure_text(NO_PACKET, self.error)
-        if self.result == "idle":
-            return "idle, nothing to take"
-        if self.result in ("held_back", "waiting", "running"):
-            so_far = f", so far {self._sent()}" if self.sent else ""
-            return f"{taken}{' ' if taken else ''}{_STILL[self.result]}{so_far}"
-        if self.result == "stop":
-            heard = [f"stop from {self.signal[0]} ({self.signal[1]})"] if self.signal is not None else []
-            heard += [f"-> {self._sent()}"] if self.sent else []
-            return ", ".join([*heard, *([f"ended {self.ending}"] if self.ending is not None else [])])
-        if self.ending == "cancelled":
-            return f"{taken} broken off, {f'so far {self._sent()}, ' if self.sent else ''}ended cancelled"
-        return f"{taken}{' ' if taken else ''}-> {self._sent() or 'nothing'}"
-
     def _taken(self) -> str:
-        if self.packet is None:
+        if self.packet is not None:
+            return _shown(self.packet, self.several_inputs)
+        if self.signal is None:
             return ""
-        return f"{self.packet.text} on input {self.packet.input}" if self.several_inputs else self.packet.text
+        producer, how = self.signal
+        of_how_many = f", {self.heard[0]} of {self.heard[1]}" if self.heard is not None and self.heard[1] > 1 else ""
+        return f"stop from {producer} ({how}){of_how_many}"
 
     def _sent(self) -> str:
+        """What has gone, target by target; `nothing` of a packet that is over and of which something might have."""
+        gone = self.sent[:-1] if self.result == "held_back" else self.sent
         shown = []
-        for target, group in groupby(self.sent[:_SHOWN], key=lambda each: each[0]):
+        for target, group in groupby(gone[:_SHOWN], key=lambda each: each[0]):
             shown.append(f"{', '.join(packet.text for _, packet in group)} to {target}")
-        more = len(self.sent) - _SHOWN
-        return ", ".join(shown) + (f", … {more} more" if more > 0 else "")
+        if (more := len(gone) - _SHOWN) > 0:
+            shown.append(f"… {more:,} more")
+        if not shown and self.result == "done" and self.sends and self.error is None:
+            return "nothing"
+        return ", ".join(shown)
+
+    def _then(self) -> list[str]:
+        """What there is to say behind what was sent: what went wrong, what is waited for, that it was the end."""
+        if self.result == "held_back":
+            return [f"held back: {packet.text} to {target}" for target, packet in self.sent[-1:]] or ["held back"]
+        if self.result in ("waiting", "running"):
+            return [_WAITS_FOR.get(self.doing, "still in user code")]
+        then = [] if self.error is None else [f"{self._went_wrong()}: {error_text(self.error)}"]
+        if self.ending is not None and self.ending != "failed":
+            then.append(f"ended ({self.ending})")
+        return then
+
+    def _went_wrong(self) -> str:
+        if self.packet is not None and type(self.packet.payload) is Asked:
+            return "raised"
+        return "failed" if self.ending == "failed" else "skipped"
 
 
-_STILL = {"held_back": "held back", "waiting": "waiting", "running": "still in user code"}
+_WAITS_FOR: dict[TaskState | None, str] = {
+    "held back": "waiting for room",
+    "waiting": "waiting for a reply",
+    "backing off": "waiting for its next attempt",
+}
+
+
+def _shown(packet: Packet, several_inputs: bool) -> str:
+    return f"{packet.text} on input {packet.input}" if several_inputs else packet.text
 
 
 class QueueView(Sequence[Packet]):
-    """Packets that wait for a task, as they would be taken of each lane; looking has not changed anything."""
+    """Packets that wait for a task, as they would be taken of each lane; looking has not changed anything.
 
-    def __init__(self, task: str, packets: Sequence[Packet], depth: int, capacity: int) -> None:
-        self.task, self.depth, self.capacity = task, depth, capacity
+    `depth` is how many wait in all; those that were not asked for have their place before the one of index `left_out`.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        packets: Sequence[Packet],
+        depth: int,
+        capacity: int,
+        *,
+        left_out: int | None = None,
+        several_inputs: bool = False,
+    ) -> None:
+        self.task, self.depth, self.capacity, self.several_inputs = task, depth, capacity, several_inputs
+        self.left_out = len(packets) if left_out is None else left_out
         self._packets = tuple(packets)
 
     @overload
@@ -105,11 +145,13 @@ class QueueView(Sequence[Packet]):
         return len(self._packets)
 
     def __repr__(self) -> str:
-        shown = ", ".join(packet.text for packet in self._packets[:_SHOWN])
-        more = self.depth - min(len(self._packets), _SHOWN)
-        parts = [shown] if shown else []
-        parts += [f"… {more:,} more"] if more > 0 else []
-        return f"QueueView({self.task}, {self.depth:,} of {self.capacity:,}: {', '.join(parts) or 'empty'})"
+        last = self._packets[self.left_out :][-_SHOWN // 2 :]
+        first = self._packets[: self.left_out][: _SHOWN - len(last)]
+        shown = [_shown(packet, self.several_inputs) for packet in first]
+        if (more := self.depth - len(first) - len(last)) > 0:
+            shown.append(f"… {more:,} more")
+        shown += [_shown(packet, self.several_inputs) for packet in last]
+        return f"QueueView({self.task}, {self.depth:,} of {self.capacity:,}: {', '.join(shown) or 'empty'})"
 
 
 @dataclass(frozen=True, slots=True)

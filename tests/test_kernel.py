@@ -1,4 +1,4 @@
-"""In a real kernel: a cell run twice replaces its session, and an interrupt of `wait()` leaves the job running."""
+"""In a real kernel: a cell run twice replaces its session, and an interrupt of a command leaves the job as it was."""
 
 from __future__ import annotations
 
@@ -108,6 +108,53 @@ def test_a_cell_that_is_run_again_replaces_its_session_and_no_thread_stays(kerne
     assert kernel.value(THREADS) == "[]"
 
 
+AGAIN = """
+import itertools, runtime
+class Doubles:
+    def process(self, value): return value * 2
+class Ask(runtime.Function):
+    def process(self, value): return self.ctx.call_service("doubles", value)
+session = runtime.Session("again", capacity=4)
+session.service("doubles", Doubles, concurrency=2)
+numbers = session.source(itertools.count, name="numbers").map(Ask(), name="ask", parallelism=3)
+numbers.sink(lambda value: None, name="show")
+"""
+STATES = {
+    "new": ("", "cancelled"),
+    "started paused": ("session.start(paused=True)", "cancelled"),
+    "running": ("session.start()", "cancelled"),
+    "paused": ("session.start(); session.pause()", "cancelled"),
+    "paused in part": ("session.start(); session.pause('show')", "cancelled"),
+    "in a step": ("session.start(paused=True); print(session.step(), session.step())", "cancelled"),
+    "at a breakpoint": ("session.start(); session.breakpoint('show').wait(20)", "cancelled"),
+    "draining": (
+        "session.start(); session.pause('show'); session.stop(); session.settle(20)",
+        "cancelled",
+    ),
+    "ended": ("session.start(); session.stop(); session.wait(20)", "stopped"),
+    "closed": ("session.start(); session.close()", "cancelled"),
+    "failed": ("session.start(paused=True); session.inject('ask', {}); session.resume(); session.settle(20)", "failed"),
+}
+OWN_THREADS = "[thread.name for thread in threading.enumerate() if thread.name.startswith('again/')]"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_cell_that_is_run_again_in_any_state_replaces_its_session_and_no_thread_stays(
+    kernel: Kernel, state: str
+) -> None:
+    command, ending = STATES[state]
+    cell = f"{AGAIN}{command}\nsessions = globals().setdefault('sessions', []) + [session]"
+    kernel.run("import threading\nsessions = []")
+    assert kernel.run(cell).error is None
+    before = kernel.value(f"len({OWN_THREADS})")
+    for again in range(1, 3):
+        assert kernel.run(cell).error is None
+        assert kernel.value("[each.status for each in sessions[:-1]]") == repr([ending] * again)
+        assert kernel.value(f"len({OWN_THREADS})") == before
+    assert kernel.run("session.close()").error is None
+    assert kernel.value(OWN_THREADS) == "[]"
+
+
 def test_sessions_of_other_names_and_without_names_are_left_alone(kernel: Kernel) -> None:
     cell = """
 import runtime
@@ -147,6 +194,59 @@ def test_an_interrupt_during_wait_leaves_the_session_running_and_usable(kernel: 
     assert kernel.value("list(result)") == "[1, 2]"
     assert kernel.run("session.stop()").error is None
     assert kernel.value("session.wait(20)") == "Outcome(stopped: 2 in, 2 out)"
+
+
+HELD = """
+import runtime, signal, threading
+go = threading.Event()
+def interrupt_and_wait(value):  # what the interrupt button does, at a moment when the cell surely waits
+    if not go.is_set():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        go.wait(60)
+    return value * 2
+class Doubles:
+    process = staticmethod(interrupt_and_wait)
+session = runtime.Session("held")
+session.service("doubles", Doubles)
+result = session.input("in").map(interrupt_and_wait, name="work").collect(name="result")
+"""
+STEPS = [
+    "session.step('work', timeout=60)",
+    "session.step(timeout=60)",
+    "session.step('work', 3, timeout=60)",
+    "session.step_through(lambda step: False, timeout=60)",
+    "session.follow(session.peek('work')[0], timeout=60)",
+]
+
+
+@pytest.mark.parametrize("command", STEPS)
+def test_an_interrupt_during_step_leaves_the_packet_where_it_is_and_the_session_usable(
+    kernel: Kernel, command: str
+) -> None:
+    kernel.run(f"{HELD}session.start(paused=True)\nfor value in (1, 2): session.inject('work', value)")
+    assert kernel.run(command).error == "KeyboardInterrupt"
+    assert kernel.value("session.status") == "'running'"
+    assert kernel.value("session.peek('work')") == "QueueView(work, 1 of 1,024: 2)"
+    assert kernel.value("session.step('work', timeout=0)") == "Step(work: 1 still in user code)"
+    kernel.run("go.set()")
+    assert kernel.value("session.step('work')") == "Step(work: 1 -> 2 to result)"  # the turn that was interrupted
+    assert kernel.value("session.step()") == "Step(result: 2)"
+    assert kernel.value("session.follow(session.peek('work')[0])") == "work: 2 -> 4 to result\n└─ result: 4"
+    assert kernel.run("session.resume(); session.end('in')").error is None
+    assert kernel.value("session.wait(20), list(result)") == "(Outcome(completed: 2 in, 2 out), [2, 4])"
+
+
+@pytest.mark.parametrize(
+    "command", ["session.call('doubles', 1, timeout=60)", "session.services['doubles'].process(1)"]
+)
+def test_an_interrupt_during_call_gives_up_the_call_and_nothing_else(kernel: Kernel, command: str) -> None:
+    kernel.run(f"{HELD}session.start()")
+    assert kernel.run(command).error == "KeyboardInterrupt"
+    assert kernel.value("session.status") == "'running'"
+    kernel.run("go.set()")
+    assert kernel.value("session.call('doubles', 2, timeout=20)") == "4"
+    kernel.run("session.send('in', 3); session.end('in')")
+    assert kernel.value("session.wait(20), list(result)") == "(Outcome(completed: 1 in, 1 out), [6])"
 
 
 def test_a_cell_may_await_the_end_while_the_kernel_stays_free(kernel: Kernel) -> None:

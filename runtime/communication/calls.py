@@ -84,13 +84,32 @@ class Reply(Protocol):
         """Behind `close`, outside the lock: run what waits for it, user code."""
 
 
+class Server(CallWaiter, Protocol):
+    """How a thread of a service waits."""
+
+    def stands_still(self) -> bool:
+        """Whether it waits for something that time alone will not bring."""
+
+
 Stage = Literal["held back", "waiting", "running", "done"]
 
 
 class Call:
     """One request and its ending. All but `request` is guarded by the ledger's lock until `stage` is `done`."""
 
-    __slots__ = ("bell", "deadline_s", "error", "future", "made_s", "queue", "request", "stage", "value", "waiter")
+    __slots__ = (
+        "bell",
+        "deadline_s",
+        "error",
+        "future",
+        "made_s",
+        "queue",
+        "request",
+        "server",
+        "stage",
+        "value",
+        "waiter",
+    )
 
     def __init__(
         self, request: Request, queue: RequestQueue, made_s: float, timeout_s: float, *, waits: bool = True
@@ -101,6 +120,7 @@ class Call:
         self.value: Any = None
         self.error: BaseException | None = None
         self.future: Reply | None = None
+        self.server: Server | None = None  # who executes it, from the moment it runs
         self.waiter = here.waiter
         # Rung when it is done, and when it has found room; whoever has a future waits only while it is held back.
         self.bell = parked_lock() if waits else None
@@ -110,19 +130,10 @@ class Call:
         return self.stage == "done"
 
     def is_held(self) -> bool:
-        """Whether a paused service keeps it, or something that was asked in its name: its time stands still.
-
-        Any thread, without the lock: what is open is read in one step.
-        """
-        if self.queue.paused and self.stage != "running":
-            return True
-        open_calls = list(self.queue.ledger.open)
-        return any(call.queue.paused and call.stage != "running" and self.awaits(call) for call in open_calls)
-
-    def awaits(self, call: Call) -> bool:
-        """Whether `call` was made to answer this one."""
-        chain = (*self.request.callers, self.request.service)
-        return call.request.callers[: len(chain)] == chain
+        """Whether time alone will not end it: its service is paused and has not begun it, or waits for one that is."""
+        if self.stage == "running":
+            return self.server is not None and self.server.stands_still()
+        return self.queue.paused
 
     def is_accepted(self) -> bool:
         """Whether it has found room in the queue, or has its ending."""
@@ -222,32 +233,35 @@ class Ledger:
         """End every call whose time is over, and say which; sets `next_look_s`."""
         with self.lock:
             now_s = self.clock()
-            awaited = self._awaited()
-            timed = [call for call in self.open if not call.queue.is_held(call)]
-            if awaited:
-                timed = [call for call in timed if (*call.request.callers, call.request.service) not in awaited]
-            over = [call for call in timed if call.deadline_s <= now_s]
+            over = [call for call in self.open if call.deadline_s <= now_s and not self._is_held(call)]
             for call in over:
                 began = call.stage == "running"
                 call.queue.withdraw(call)
                 self.close(call, None, _timed_out(call, began=began))
                 call.queue.counts.timeouts += 1
-            deadlines = [call.deadline_s for call in timed if call.stage != "done"]
+            deadlines = [call.deadline_s for call in self.open if not self._is_held(call)]
             self.next_look_s = min(deadlines, default=float("inf"))
         return over
 
-    def _awaited(self) -> set[tuple[str, ...]]:
-        """Under the lock: the chains that lead to a call that is held; of a call on one, time stands still, too."""
-        held = [call.request.callers for call in self.open if call.queue.is_held(call)]
-        return {callers[:length] for callers in held for length in range(2, len(callers) + 1)}
+    def _is_held(self, call: Call) -> bool:
+        """Whether the time of `call` stands still: in its queue, or since a call is held that is made to answer it."""
+        return call.queue.is_held(call) or any(self._is_held(inner) for inner in self._made_for(call))
+
+    def _made_for(self, call: Call) -> list[Call]:
+        if call.server is None or call.stage != "running":
+            return []
+        return [inner for inner in self.open if inner.waiter is call.server]
 
     def give_time(self, lost_s: Mapping[Call, float]) -> None:
-        """Under the lock: let time go on for held calls that have lost so much; and for who awaits them."""
-        gained: dict[Call, float] = {}
-        for held in [call for call in self.open if call in lost_s]:
-            for call in self.open:
-                if call is held or (call.stage == "running" and call.awaits(held)):
-                    gained[call] = max(gained.get(call, 0.0), lost_s[held])
+        """Under the lock: let time go on for held calls that have lost so much; and for those that wait for them."""
+        gained = dict(lost_s)
+        held = list(lost_s)
+        while held:
+            inner = held.pop()
+            for outer in self.open:
+                if inner in self._made_for(outer) and gained.get(outer, 0.0) < gained[inner]:
+                    gained[outer] = gained[inner]
+                    held.append(outer)
         for call, seconds in gained.items():
             call.made_s += seconds
             call.deadline_s += seconds

@@ -52,8 +52,7 @@ class Packet:
         """Its payload, and its key if it has one, as bounded text."""
         if type(self.payload) is Asked:
             return self.payload.text
-        return f"{preview(self.payload)} [{preview(self.key)}]" if self.keyed else preview(self.payload)
+        return f"{preview(self.payload)} [key {preview(self.key)}]" if self.keyed else preview(self.payload)
 
     def __repr__(self) -> str:
-        key = f", key={preview(self.key)}" if self.keyed else ""
-        return f"Packet({preview(self.payload)}{key})"
+        return f"Packet({self.text})"

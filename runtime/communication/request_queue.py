@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from runtime.communication.calls import Call, Ledger, stopped
+from runtime.communication.calls import Call, Ledger, Server, stopped
 from runtime.communication.lane import StopSignal, parked_lock, ring
 from runtime.communication.queue_descriptor import keep_queue, kept_queue, release_queue
 
@@ -116,7 +116,7 @@ class RequestQueue:
             self._idle.append(bell)
         return True
 
-    def take(self) -> Call | None:
+    def take(self, server: Server | None = None) -> Call | None:
         """Begin the first request, or say that there is none. Of a paused service, that uses up a turn."""
         if self._is_shut() or not self.waiting:
             return None
@@ -128,7 +128,7 @@ class RequestQueue:
             self._let_in()
         if call.future is not None:
             call.future.begin()
-        call.stage = "running"
+        call.stage, call.server = "running", server
         self.running += 1
         return call
 

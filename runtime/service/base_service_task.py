@@ -47,7 +47,9 @@ class BaseServiceTask:
         self.queue: RequestQueue = ctx.wiring.queue.get_queue()
         self.ending: Ending | None = None
         self.interceptors: tuple[Interceptor, ...] = ()
-        self.tap: Callable[[Step], None] | None = None  # sees each request that has been worked
+        # See each request that has been worked: who looks on, and who has given a turn for it.
+        self.tap: Callable[[Step], None] | None = None
+        self.stepped: Callable[[Step], None] | None = None
         self._make = make
         self._methods: Methods | None = None
         self._instance: Any = None
@@ -138,7 +140,7 @@ class BaseServiceTask:
             gate.enter(1)
             lock.acquire()  # not `with`, which takes twice as long; so below
             try:
-                call = queue.take()
+                call = queue.take(gate)
             finally:
                 lock.release()
             if call is not None:
@@ -153,8 +155,9 @@ class BaseServiceTask:
         value, error = self._answer(request, gate)
         here.callers = (self.name,)
         lost = isinstance(error, LostReply)
-        if self.tap is not None:
-            self.tap(self._as_step(request, value, error))
+        for look in (self.tap, self.stepped):
+            if look is not None:
+                look(self._as_step(request, value, error))
         lock = queue.ledger.lock
         lock.acquire()
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from runtime.communication.packet import Asked, Packet, Place
 from runtime.errors import CommandRefused, NotPaused
 from runtime.step import QueueView, Step
+from runtime.task.passing import MID_PACKET
 
 if TYPE_CHECKING:
     from runtime.service.base_service_task import BaseServiceTask
@@ -18,6 +20,8 @@ class ServiceControl:
 
     def __init__(self, service: BaseServiceTask) -> None:
         self._service = service
+        self._stepping = threading.Lock()  # guards that steps come one by one
+        self._seen: list[Step] | None = None  # what the turn that was given last has come to, until it has been told
 
     def pause(self) -> None:
         """Let no request begin. Returns at once; `reached` says when none is in work."""
@@ -25,6 +29,7 @@ class ServiceControl:
 
     def resume(self) -> None:
         """Serve again."""
+        self._forget()  # what a turn under way comes to, nobody asks any more
         self._do(self._service.queue.resume)
 
     def reached(self) -> bool:
@@ -45,16 +50,16 @@ class ServiceControl:
         return self._service.ending is None and queue.is_set_up and (bool(queue.waiting) or queue.signal is not None)
 
     def can_step(self) -> bool:
-        """Whether a turn would do something: there is a request, and somebody to take it."""
-        return self.has_work() and self.reached() and self._has_a_free_thread()
+        """Whether a turn would do something: there is a request, somebody to take it, and no turn to be told first."""
+        return self._seen is None and self.has_work() and self.reached() and self._has_a_free_thread()
 
     def is_under_way(self) -> bool:
-        """Whether a request is in work."""
-        return self._service.queue.running > 0
+        """Whether a turn was given of which nobody has been told yet how it ended."""
+        return self._seen is not None
 
     def has_news(self) -> bool:
-        """Never: of a request that waits in the middle, its caller tells."""
-        return False
+        """Whether such a turn is over by now."""
+        return bool(self._seen) or (self._seen is not None and self._has_ended())
 
     def is_at_rest(self) -> bool:
         """Whether nothing of it moves."""
@@ -71,33 +76,39 @@ class ServiceControl:
         self.edit(place, None)
 
     def step(self, timeout_s: float | None) -> Step:
-        """One request, waited for. Raises `NotPaused`."""
+        """One request, waited for. Raises `NotPaused`.
+
+        One that waits for another service keeps its turn: further steps say so until it has been answered.
+        """
+        with self._stepping:
+            return self._step(timeout_s)
+
+    def _step(self, timeout_s: float | None) -> Step:
         service, queue, gate = self._service, self._service.queue, self._service.gates[0]
-        if self._has_ended():
+        if self._has_ended() and self._seen is None:
             return Step("idle", service.name)
-        if not queue.paused:
+        if not queue.paused and not self._has_ended():
             raise NotPaused(f"{service.name!r} is not paused, so it serves by itself; pause({service.name!r}) first")
-        if not gate.wait_for(self.reached, timeout_s):
-            return Step("running", service.name)
-        if not self._has_a_free_thread():  # a turn given now would be used by whom nobody has asked, later
-            return Step("waiting", service.name)
-        if not self.has_work():
-            return Step("idle", service.name)
-        seen: list[Step] = []
-        before, service.tap = service.tap, seen.append
-        try:
+        seen = self._seen
+        if seen is None:
+            if not gate.wait_for(self.reached, timeout_s):
+                return Step("running", service.name)
+            if not self.has_work():
+                return Step("idle", service.name)
+            if not self._has_a_free_thread():  # a turn given now would be used by whom nobody has asked, later
+                return Step("waiting", service.name, doing="waiting")
+            seen = self._seen = []
+            service.stepped = seen.append
             self._do(queue.grant)
-            gate.wait_for(lambda: self._is_over(seen), timeout_s)
-        finally:
-            service.tap = before
-        if seen:
-            if before is not None:
-                before(seen[0])
-            return seen[0]
-        if service.ending is not None:
-            return Step("stop", service.name, ending=service.ending)
-        waits = any(each.doing in ("waiting", "backing off", "held back") for each in service.gates)
-        return Step("waiting" if waits else "running", service.name)
+        gate.wait_for(lambda: self._is_over(seen), timeout_s)
+        if seen or service.ending is not None:
+            self._forget()
+            return seen[0] if seen else Step("stop", service.name, ending=service.ending)
+        waits = [each.doing for each in service.gates if each.doing in MID_PACKET]
+        return Step("waiting", service.name, doing=waits[0]) if waits else Step("running", service.name)
+
+    def _forget(self) -> None:
+        self._seen = self._service.stepped = None
 
     def _is_over(self, seen: list[Step]) -> bool:
         service = self._service
@@ -115,9 +126,10 @@ class ServiceControl:
         packets = [
             Packet(Asked(r.method, r.args, dict(r.kwargs)), task=service.name, producer=r.callers[-1]) for r in requests
         ]
+        left_out = None
         if len(packets) > first + last:
-            packets = packets[:first] + packets[len(packets) - last :]
-        return QueueView(service.name, packets, len(requests), service.queue.capacity)
+            packets, left_out = packets[:first] + packets[len(packets) - last :], first
+        return QueueView(service.name, packets, len(requests), service.queue.capacity, left_out=left_out)
 
     def set_tap(self, tap: Callable[[Step], None] | None) -> None:
         """Show every request from the next on; None: no more."""

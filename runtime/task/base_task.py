@@ -180,7 +180,7 @@ class BaseTask:
                 feed.ran_out()
         except BaseException as error:
             self._packet = feed.failed_on()
-            if passing is not None:
+            if passing is not None and not self._let_go(error):
                 passing.error = error
             raise
         finally:
@@ -228,7 +228,7 @@ class BaseTask:
         self.reporter.task_ended(report)
         self._router.end(StopSignal(self.name, report.ending))
         if (passing := self.gate.passing) is not None:
-            passing.ending, passing.error = report.ending, report.error
+            passing.ending, passing.error = report.ending, report.error or passing.error
         self.gate.say("ended")
         self.gate.passed()
 
@@ -245,8 +245,8 @@ class BaseTask:
 
     def _signal_arrived(self, count: str, signal: StopSignal) -> None:
         self.ended_producers = (*self.ended_producers, (signal.producer, signal.how))
-        if self.gate.passing is not None:
-            self.gate.passing.signal = signal
+        if (passing := self.gate.passing) is not None:
+            passing.signal, passing.heard = signal, (len(self.ended_producers), len(self.lanes_in) - 1)
         self.reporter.signal_arrived(self.name, count, signal)
 
     # ── any thread ──

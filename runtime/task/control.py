@@ -14,6 +14,7 @@ from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
+from runtime.facts import TaskState
 from runtime.operators import Operator, Source
 from runtime.step import QueueView, Result, Step
 from runtime.task.guard import Guard
@@ -99,7 +100,7 @@ class TaskControl:
         """Which packet of its lane the packet of this place is now. Raises `PacketGone` if it is not there any more."""
         number = self._find(place)
         if number < self._task.inbox.lanes[place.lane].taken:
-            raise PacketGone("the packet has been worked already")
+            raise PacketGone("the packet has been worked already; nothing about it can be changed any more")
         return number
 
     def step(self, timeout_s: float | None) -> Step:
@@ -119,47 +120,57 @@ class TaskControl:
         turn = self._turn
         if turn is None:
             if not gate.wait_for(gate.reached, timeout_s):
-                return self._so_far(None, "running")
-            if gate.doing in MID_PACKET:
-                return self._so_far(None, _WAITS[gate.doing])
+                return Step("running", name, doing=gate.doing)
+            if (doing := gate.doing) in MID_PACKET:
+                return Step(_WAITS[doing], name, doing=doing)
             if not self.has_work():
                 return Step("idle", name)
             turn = self._turn = gate.grant()
         gate.wait_for(lambda: turn.over or (turn.began and self._waits_on()), timeout_s)
         if turn.over:
             self._turn = None
-            return self._as_step(turn.passing, None)
-        result = _WAITS.get(gate.doing, "running")
-        self._told_running = result == "running"
-        return self._so_far(gate.passing, result)
+            return self._as_step(turn.passing)
+        step = self._as_step(gate.passing, gate.doing)
+        self._told_running = step.result == "running"
+        return step
 
     def _waits_on(self) -> bool:
         gate = self._task.gate
         return gate.doing in MID_PACKET and not gate.has_come()
 
-    def _so_far(self, passing: Passing | None, result: Result) -> Step:
-        return self._as_step(passing, result)
-
-    def _as_step(self, passing: Passing | None, result: Result | None) -> Step:
+    def _as_step(self, passing: Passing | None, doing: TaskState | None = None) -> Step:
+        """What a turn came to; while it is not over, `doing` is what the task does now."""
         task = self._task
+        result: Result
+        if doing is not None:
+            result = _WAITS.get(doing, "running")
         if passing is None:
-            return Step(result or "idle", task.name)
-        if result is None:
+            return Step("idle" if doing is None else result, task.name, doing=doing)
+        if doing is None:
             over = passing.signal is not None or (passing.ending is not None and passing.packet is None)
             result = "stop" if over else "done"
             if not over and passing.packet is None and not isinstance(_bare(task.operator), Source):
                 result = "idle"  # what it was given for was taken away meanwhile
         signal = (passing.signal.producer, passing.signal.how) if passing.signal is not None else None
-        several = _bare(task.operator).wants_input
         return Step(
-            result, task.name, passing.packet, tuple(passing.sent), passing.error, signal, passing.ending, several
+            result,
+            task.name,
+            passing.packet,
+            tuple(passing.sent),
+            passing.error,
+            signal,
+            passing.ending,
+            several_inputs=_bare(task.operator).wants_input,
+            sends=bool(task.lanes_out),
+            heard=passing.heard,
+            doing=doing,
         )
 
     # ── look ──
 
     def set_tap(self, tap: Callable[[Step], None] | None) -> None:
         """Show every step from the next packet on; None: no more."""
-        self._task.gate.set_taps(() if tap is None else (lambda passing: tap(self._as_step(passing, None)),))
+        self._task.gate.set_taps(() if tap is None else (lambda passing: tap(self._as_step(passing)),))
 
     def set_breaks(self, breaks: Breaks | None, broke: Broke) -> None:
         """Before each packet, ask `breaks`, which raises nothing; if it says yes, close the gate and tell `broke`."""
@@ -198,9 +209,12 @@ class TaskControl:
             version = len(lane.changes)
             for index, item in enumerate(items):
                 packets.append(task.packet(lane, item, Place(number, taken + index, version)))
+        several = _bare(task.operator).wants_input
+        left_out = None
         if len(packets) > first + last:
-            packets = packets[:first] + packets[len(packets) - last :]
-        return QueueView(task.name, packets, depth, task.ctx.wiring.node.capacity)
+            packets, left_out = packets[:first] + packets[len(packets) - last :], first
+        capacity = task.ctx.wiring.node.capacity
+        return QueueView(task.name, packets, depth, capacity, left_out=left_out, several_inputs=several)
 
     # ── edit ──
 
@@ -339,7 +353,7 @@ class _Grip:
             lane = inbox.lanes[self._place.lane]
             number = self._control._find(self._place)
             if number < lane.taken:
-                raise PacketGone("the packet has been worked already")
+                raise PacketGone("the packet has been worked already; nothing about it can be changed any more")
         except BaseException:
             self._rest.__exit__(None, None, None)
             raise
@@ -369,4 +383,4 @@ def _bare(operator: Operator) -> Operator:
     return operator.inner if isinstance(operator, Guard) else operator
 
 
-_WAITS: dict[str, Result] = {"held back": "held_back", "waiting": "waiting", "backing off": "waiting"}
+_WAITS: dict[TaskState, Result] = {"held back": "held_back", "waiting": "waiting", "backing off": "waiting"}

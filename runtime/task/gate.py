@@ -13,6 +13,7 @@ task clears it before it looks. Nothing is lost, and between two packets a task 
 
 from __future__ import annotations
 
+import math
 import threading
 from _thread import LockType
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ from runtime.communication.lane import parked_lock, ring
 from runtime.errors import Cancelled, NotPaused
 from runtime.facts import TaskState
 from runtime.task.passing import MID_PACKET, Passing, Tap, Turn
+
+_INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
 
 
 class Watch:
@@ -43,7 +46,13 @@ class Watch:
         with self._changed:
             self.watched += 1
             try:
-                return self._changed.wait_for(ready, timeout_s)
+                deadline_s = math.inf if timeout_s is None else monotonic() + timeout_s
+                while not ready():
+                    left_s = deadline_s - monotonic()
+                    if left_s <= 0:
+                        return False
+                    self._changed.wait(min(left_s, _INTERRUPTIBLE_S))
+                return True
             finally:
                 self.watched -= 1
 

@@ -16,13 +16,17 @@ from runtime.facts import Ending
 
 
 class Passing:
-    """What happened while one packet was worked. `sent` is `(target task, packet)` in order."""
+    """What happened while one packet was worked. `sent` is `(target task, packet)` in order.
 
-    __slots__ = ("ending", "error", "packet", "sent", "signal")
+    Of a stop signal, `heard` is how many of how many producers have been heard with it.
+    """
+
+    __slots__ = ("ending", "error", "heard", "packet", "sent", "signal")
 
     def __init__(self) -> None:
         self.packet: Packet | None = None
         self.signal: StopSignal | None = None
+        self.heard: tuple[int, int] | None = None
         self.ending: Ending | None = None  # of the task, if this was its last turn
         self.sent: list[tuple[str, Packet]] = []
         self.error: BaseException | None = None

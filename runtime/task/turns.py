@@ -169,7 +169,7 @@ class SeededGate(Gate):
         before = self.doing
         self.before_wait()
         self._ready = ready
-        self.say(why)
+        self.say("paused" if self.closed and why == "idle" else why)
         self._give_back(None if timeout_s < 0 else self._turns.now_s + timeout_s)
         self.passes += 1
         self._stirred = False

@@ -115,8 +115,7 @@ def test_a_condition_that_raises_stops_the_job_and_says_so(session: runtime.Sess
     assert isinstance(found.error, ZeroDivisionError)
     text = next(event.text for event in session.events if event.text.startswith("breakpoint"))
     assert text == (
-        "breakpoint at work before 7; its condition failed on packet 7: "
-        "ZeroDivisionError: integer division or modulo by zero"
+        "breakpoint at work before 7: the condition raised ZeroDivisionError: integer division or modulo by zero"
     )
     found.remove()
     session.resume()
@@ -230,7 +229,7 @@ def test_a_tap_collects_what_passes_with_what_became_of_it(session: runtime.Sess
         "work: 1 -> 1 to out",
         "work: 2 -> nothing",
         "work: 3 -> 3 to out",
-        "work: stop from numbers (completed), ended completed",
+        "work: stop from numbers (completed), ended (completed)",
     ]
     assert (seen.packets, repr(seen)) == ([1, 2, 3], "Tap(work: 3 packets)")
 

@@ -316,7 +316,7 @@ TABLE: dict[str, tuple[Cell, Cell, Cell, Cell, Cell]] = {  # new, running, pause
         NotStarted,
         NotPaused,
         reads("work: 0 -> 0 to out"),
-        reads("out: 8 -> nothing"),
+        reads("out: 8"),
         reads("idle: nobody can take a turn"),
     ),
     "step by name": (
@@ -329,11 +329,11 @@ TABLE: dict[str, tuple[Cell, Cell, Cell, Cell, Cell]] = {  # new, running, pause
     "step_through": (
         NotStarted,
         NotPaused,
-        returns(["work: 0 -> 0 to out", "out: 0 -> nothing"]),
-        returns(["out: 8 -> nothing"]),
+        returns(["work: 0 -> 0 to out", "out: 0"]),
+        returns(["out: 8"]),
         returns([]),
     ),
-    "follow": (NotStarted, NotPaused, reads("out: 7 -> nothing"), reads("out: 7 -> nothing"), PacketGone),
+    "follow": (NotStarted, NotPaused, reads("out: 7"), reads("out: 7"), PacketGone),
     "send": (NotStarted, makes(0, 7), makes(0, 7), TaskEnded, TaskEnded),
     "inject": (NotStarted, makes(0, 7), makes(0, 7), makes(0, 7, 8), TaskEnded),
     "end": (NotStarted, ends_the_input, ends_the_input, drains(8, 0), leaves("stopped")),
