@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import sys
 import threading
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
@@ -368,8 +370,18 @@ def test_prometheus_shows_counters_and_depths_of_several_sessions() -> None:
         assert value("sage_task_processed_total", session="two", task="caller") == 3  # of the last run
 
 
-def test_many_threads_from_outside_may_call_at_once() -> None:
-    with runtime.Session(seed=9) as seeded:
+@pytest.fixture
+def tiny_switch_interval() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("tiny_switch_interval")
+@pytest.mark.parametrize("seed", range(10))
+def test_many_threads_from_outside_may_call_at_once(seed: int) -> None:
+    with runtime.Session(seed=seed) as seeded:
         seeded.service("echo", Echo, concurrency=2, capacity=1)
         seeded.start()
         failures: list[BaseException] = []
@@ -388,6 +400,7 @@ def test_many_threads_from_outside_may_call_at_once() -> None:
             thread.join(PATIENCE_S)
         assert failures == []
         assert seeded.snapshot().services["echo"].results == 400
+        assert not any(line.startswith("time:") for line in seeded.turns), "time has passed for nobody"
 
 
 @pytest.mark.parametrize(

@@ -111,11 +111,9 @@ class Call:
         "waiter",
     )
 
-    def __init__(
-        self, request: Request, queue: RequestQueue, made_s: float, timeout_s: float, *, waits: bool = True
-    ) -> None:
+    def __init__(self, request: Request, queue: RequestQueue, timeout_s: float, *, waits: bool = True) -> None:
         self.request, self.queue = request, queue
-        self.made_s, self.deadline_s = made_s, made_s + timeout_s
+        self.made_s, self.deadline_s = 0.0, timeout_s  # counted from when the ledger knows of it
         self.stage: Stage = "held back"
         self.value: Any = None
         self.error: BaseException | None = None
@@ -161,9 +159,14 @@ def _nothing() -> None:
 class Ledger:
     """All open calls of one job. `lock` guards them, the job's request queues, and everything in here."""
 
-    def __init__(self, clock: Callable[[], float], nudge: Callable[[], None] = _nothing) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        nudge: Callable[[], None] = _nothing,
+        lock: threading.RLock | None = None,
+    ) -> None:
         # Of the kind that its holder may take again: who waits for several futures takes it for each of them.
-        self.lock = threading.RLock()
+        self.lock = threading.RLock() if lock is None else lock
         self.futures = threading.Condition(self.lock)  # what a Future wants; nobody waits on it
         self.clock = clock
         self.nudge = nudge  # called, outside the lock, when somebody who takes no turns has changed something
@@ -174,8 +177,10 @@ class Ledger:
         self.signal: StopSignal | None = None  # set: end the queues as soon as nothing is left to do
 
     def enter(self, call: Call) -> None:
-        """Under the lock: an open call, whose deadline is watched from now on."""
+        """Under the lock: an open call, whose time counts, and is watched, from now on."""
         self.open[call] = None
+        call.made_s = now_s = self.clock()
+        call.deadline_s += now_s
         if call.deadline_s < self.next_look_s:
             self.next_look_s = call.deadline_s
             self.look_sooner()
@@ -239,9 +244,12 @@ class Ledger:
                 call.queue.withdraw(call)
                 self.close(call, None, _timed_out(call, began=began))
                 call.queue.counts.timeouts += 1
-            deadlines = [call.deadline_s for call in self.open if not self._is_held(call)]
-            self.next_look_s = min(deadlines, default=float("inf"))
+            self.next_look_s = self.earliest()
         return over
+
+    def earliest(self) -> float:
+        """Under the lock: the next deadline of an open call whose time does not stand still; or infinity."""
+        return min((call.deadline_s for call in self.open if not self._is_held(call)), default=float("inf"))
 
     def _is_held(self, call: Call) -> bool:
         """Whether the time of `call` stands still: in its queue, or since a call is held that is made to answer it."""

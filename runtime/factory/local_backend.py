@@ -50,7 +50,7 @@ class LocalBackend:
     def use_seed(self, seed: int) -> None:
         """Let one thread run at a time, in an order that the seed decides, in virtual time."""
         turns = self._turns = Turns(seed)
-        self._ledger = Ledger(turns.clock, turns.nudge)
+        self._ledger = Ledger(turns.clock, turns.nudge, turns.lock)
 
     @property
     def turns(self) -> list[str]:

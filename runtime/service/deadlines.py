@@ -31,6 +31,9 @@ class Sleeper(CallWaiter, Protocol):
     def cancel(self) -> None:
         """Wake it for good."""
 
+    def wake_by(self, earliest: Callable[[], float]) -> None:
+        """Where time is virtual, ask `earliest`, under the ledger's lock, before any passes for this sleeper."""
+
 
 class DeadlineWatch:
     """Ends calls whose time is over, from `start` to `close`. What user code on its thread waits through."""
@@ -41,12 +44,14 @@ class DeadlineWatch:
         self.held: Callable[[], bool] = bool
         self._ledger, self._sleeper = ledger, sleeper
         self._bell = parked_lock()
+        self._until_s = _NEVER  # what user code on its thread waits for at most
         self._asked = False  # written under the ledger's lock, and cleared by the watch before it looks
         self._thread = threading.Thread(target=self._watch, name=name, daemon=True)
 
     def start(self) -> None:
         """Watch from now on."""
         self._ledger.look_sooner = self._look_sooner
+        self._sleeper.wake_by(lambda: min(self._ledger.earliest(), self._until_s))
         self._thread.start()
 
     def close(self, timeout_s: float | None = None) -> bool:
@@ -59,7 +64,11 @@ class DeadlineWatch:
 
     def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
         """Watch on until `ready`: whoever rings `lock` nudges as well. Raises Cancelled."""
-        self._watch_until(ready, _NEVER if timeout_s < 0 else self._ledger.clock() + timeout_s)
+        before, self._until_s = self._until_s, _NEVER if timeout_s < 0 else self._ledger.clock() + timeout_s
+        try:
+            self._watch_until(ready, self._until_s)
+        finally:
+            self._until_s = before
 
     def nudge(self) -> None:
         """What user code on this thread waits for may have come. Any thread."""

@@ -187,7 +187,7 @@ class ServiceManager:
         numbers = self._numbers.get(callers) or self._numbers.setdefault(callers, itertools.count())
         # A NamedTuple's own constructor takes twice as long, for each call.
         request = tuple.__new__(Request, (service, method, args, kwargs, callers, next(numbers)))
-        return Call(request, queue, ledger.clock(), timeout_s, waits=waits)
+        return Call(request, queue, timeout_s, waits=waits)
 
 
 def _enter(call: Call) -> None:

@@ -185,6 +185,9 @@ class Gate:
     def nudge(self) -> None:
         """Any thread: something has changed that this task may wait for, and no lane or bell of its job told."""
 
+    def wake_by(self, earliest: Callable[[], float]) -> None:
+        """Where time is virtual: what this one waits for may have become later than it knows. Real time just passes."""
+
     def sleep(self, seconds: float, bell: LockType | None = None) -> None:
         """Task: wait for `seconds`; time alone ends it, or cancel, or who rings `bell`. Raises Cancelled."""
         self.park(

@@ -1,7 +1,8 @@
 """Looking at all tasks of a job at once, so cheaply that it can be done many times a second.
 
-A sample is a few columns of numbers, each read by one C-level `map` over all tasks or lanes. `TaskFacts` are made of
-them only for the tasks that somebody asks for.
+A sample is a few columns of numbers, read by C-level `map`s over all tasks or lanes. They are of one moment: the GIL
+changes hands between two bytecodes, and there are none in between; a packet that leaves a lane meanwhile would else be
+seen both in it and behind it. `TaskFacts` are made of them only for the tasks that somebody asks for.
 """
 
 from __future__ import annotations
@@ -40,18 +41,14 @@ class Observer:
         self.producers = [tuple(lane.producer for lane in lanes) for lanes in incoming]
 
     def observe(self) -> Sample:
-        """Read everything now. Tasks do not notice."""
-        return Sample(
-            self,
-            # One that sleeps at an empty queue is paused from the moment that its gate is closed.
-            [
-                "paused" if closed and doing == "idle" else doing
-                for doing, closed in zip(map(_DOING, self.tasks), map(_CLOSED, self.tasks), strict=True)
-            ],
-            [list(map(column, self.tasks)) for column in _REST],
-            list(map(len, self._items)),
-            list(map(_TAKEN, self._lanes)),
-        )
+        """Read everything now, in one call to C, while no other thread runs. Tasks do not notice."""
+        tasks = self.tasks
+        columns = (map(_DOING, tasks), map(_CLOSED, tasks), map(len, self._items), map(_TAKEN, self._lanes))
+        doing, closed, waiting, taken, *rest = map(list, (*columns, *[map(column, tasks) for column in _REST]))
+        if any(closed):  # one that sleeps at an empty queue is paused from the moment that its gate is closed
+            both = zip(doing, closed, strict=True)
+            doing = ["paused" if shut and each == "idle" else each for each, shut in both]
+        return Sample(self, doing, rest, waiting, taken)
 
 
 class Sample(TaskTable):

@@ -12,7 +12,8 @@ When nobody can take a turn the scheduler is dormant, until something from outsi
 from __future__ import annotations
 
 import random
-from _thread import LockType, allocate_lock
+import threading
+from _thread import LockType
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -42,10 +43,12 @@ class Turns:
     """Hands out the turns of one job. `trace` is who had them, and what for, in order."""
 
     def __init__(self, seed: int) -> None:
+        # Guards all below, the trace, the time, and which gates wait for what. Calls of services are made and ended
+        # under it as well: nobody can call between the look at who is able to move and the decision that nobody is.
+        self.lock = threading.RLock()
         self.trace: deque[str] = deque(maxlen=MAX_TURNS)
         self.now_s = 0.0
         self._random = random.Random(seed).random
-        self._lock = allocate_lock()  # guards all below, the trace, the time, and which gates wait for what
         self._gates: list[SeededGate] = []
         self._holder: SeededGate | None = None
         self._begun = False
@@ -65,13 +68,13 @@ class Turns:
 
     def begin(self) -> None:
         """All threads have been started: hand out the first turn."""
-        with self._lock:
+        with self.lock:
             self._begun = True
         self.nudge()
 
     def nudge(self) -> None:
         """Any thread: something has changed; if nobody has the turn, somebody may be able to take it now."""
-        with self._lock:
+        with self.lock:
             chosen = None
             if self._holder is None and self._begun:
                 chosen = self._holder = self._choose()
@@ -80,7 +83,7 @@ class Turns:
 
     def pass_on(self, giver: SeededGate) -> bool:
         """The holder: let somebody else have the turn. True: it is the giver himself again."""
-        with self._lock:
+        with self.lock:
             if self.freed:
                 return True
             giver.waits = giver.doing != "ended"
@@ -94,7 +97,7 @@ class Turns:
 
     def free(self) -> SeededGate | None:
         """Whoever has the turn, and is returned, keeps it: let all others run to their end, as without turns."""
-        with self._lock:
+        with self.lock:
             self.freed = True
             holder = self._holder
             waiting = [gate for gate in self._gates if gate.waits]
@@ -116,7 +119,7 @@ class Turns:
                 chosen.waits = False
                 self._note(chosen.label())
                 return chosen
-            times = [gate.due_s for gate in waiting if gate.due_s is not None]
+            times = [due_s for gate in waiting if (due_s := gate.due()) is not None]
             if not times or not self._players:  # behind the end, nobody is left for whom time could pass
                 return None
             self.now_s = min(times)
@@ -131,7 +134,7 @@ class Turns:
 class SeededGate(Gate):
     """A gate that is never open. A turn lasts from the moment it is given until the next wait or the next packet."""
 
-    __slots__ = ("_fresh", "_labels", "_name", "_stirred", "_turns", "baton", "due_s", "serves", "waits")
+    __slots__ = ("_earliest", "_fresh", "_labels", "_name", "_stirred", "_turns", "baton", "due_s", "serves", "waits")
 
     def __init__(self, watch: Watch, turns: Turns, name: str, *, serves: bool) -> None:
         super().__init__(watch)
@@ -144,6 +147,7 @@ class SeededGate(Gate):
         self.waits = True  # for a turn; guarded by the lock of the turns, as `due_s`
         self.due_s: float | None = None
         self._stirred = False  # it is to say anew what it is doing
+        self._earliest: Callable[[], float] | None = None
 
     # ── its own thread ──
 
@@ -199,6 +203,10 @@ class SeededGate(Gate):
         """Something has changed that this task may wait for."""
         self._turns.nudge()
 
+    def wake_by(self, earliest: Callable[[], float]) -> None:
+        """Ask `earliest` before time passes for this gate: what it waits for may have become later since it began."""
+        self._earliest = earliest
+
     def cancel(self) -> None:
         """End the task when it has its next turn, which may come at once."""
         super().cancel()
@@ -229,12 +237,22 @@ class SeededGate(Gate):
         """Whether it could use a turn now."""
         return self.cancelled or self._stirred or self._ready() or (self.due_s is not None and self.due_s <= now_s)
 
+    def due(self) -> float | None:
+        """Until when time may pass for it; None: for ever."""
+        if self.due_s is None or self._earliest is None:
+            return self.due_s
+        due_s = max(self.due_s, self._earliest())
+        return due_s if due_s < _NEVER else None
+
     def label(self) -> str:
         """Its line in the trace, with what it has waited for."""
         label = self._labels.get(self.doing)
         if label is None:
             label = self._labels[self.doing] = f"{self._name}: {_FOR[self.doing]}"
         return label
+
+
+_NEVER: Final = float("inf")
 
 
 def _always() -> bool:

@@ -612,7 +612,7 @@ def test_room_that_a_call_gives_up_goes_to_the_next_who_waits_for_it(by: str) ->
     queue = RequestQueue("it", 1, ledger)
     with ledger.lock:
         queue.begin()
-        calls = [Call(Request("it", "process", (), {}, ("caller",), n), queue, now_s, 1.0 + n) for n in range(3)]
+        calls = [Call(Request("it", "process", (), {}, ("caller",), n), queue, 1.0 + n) for n in range(3)]
         for call in calls:
             queue.put(call)
     assert [call.stage for call in calls] == ["waiting", "held back", "held back"]

@@ -165,7 +165,7 @@ def test_a_request_waits_for_the_set_up_and_its_time_stands_still() -> None:
     queue = RequestQueue("it", 1, ledger)
 
     def put(timeout_s: float) -> Call:
-        call = Call(Request("it", "process", (), {}, ("caller",), 0), queue, now_s, timeout_s)
+        call = Call(Request("it", "process", (), {}, ("caller",), 0), queue, timeout_s)
         with ledger.lock:
             queue.put(call)
         return call
