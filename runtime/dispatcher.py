@@ -62,6 +62,7 @@ class Dispatcher:
         self._on_end: list[Callable[[], None]] = []
         self._done = threading.Event()
         self._gates_moved = threading.Event()  # something is paused
+        self._looking = threading.Lock()  # guards that what is said of the gates is what was seen of them last
         self._news = threading.Condition()  # wakes those who wait for the end: it has come, or something was paused
         self._began_s = 0.0
 
@@ -158,10 +159,11 @@ class Dispatcher:
     def gates_changed(self, text: str) -> None:
         """Gates were closed or opened by hand: those who wait for the end have to look at them."""
         self._note("command", None, text)
-        if any(handle.control.is_paused() for handle in self._handles()):
-            self._gates_moved.set()
-        else:
-            self._gates_moved.clear()
+        with self._looking:
+            if any(handle.control.is_paused() for handle in self._handles()):
+                self._gates_moved.set()
+            else:
+                self._gates_moved.clear()
         self._tell()
 
     def _tell(self) -> None:
