@@ -182,7 +182,7 @@ class Join(Operator):
 
     def remembered(self) -> Any:
         """The rows of each key: of the left input, of the right one."""
-        return {key: (rows[:lefts], rows[lefts:]) for key, (lefts, *rows) in self._rows.items()}
+        return {key: (rows[:lefts], rows[lefts:]) for key, (lefts, *rows) in list(self._rows.items())}
 
     def _lonely(self) -> Iterator[Any]:
         merge, (left_too, right_too) = self.call, self._sends_lonely
