@@ -16,7 +16,7 @@ from runtime.breakpoints import Breakpoint, Tap
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
 from runtime.dispatcher import Dispatcher
-from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, UnknownName, failure_text
+from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, TaskEnded, UnknownName, failure_text
 from runtime.factory import Grip, Handle
 from runtime.preview import preview
 from runtime.step import Path, QueueView, Step
@@ -34,7 +34,8 @@ class Control:
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
         self._edited: list[str] = []  # tasks, a name for each change that can be undone
         self._breakpoints: dict[str, list[Breakpoint]] = {}
-        self._changing = threading.Lock()  # guards the two above
+        self._taps: dict[str, list[Callable[[Step], None]]] = {}
+        self._changing = threading.Lock()  # guards the three above
         # Services first, since somebody waits for them; then the deepest, graph order, index; sources last.
         layers, kinds = self._graph.layers, {operator.name: operator.kind for operator in self._graph.operators}
         by_depth = [node.name for node in sorted(self._graph.nodes, key=lambda node: -layers[node.operator])]
@@ -51,8 +52,20 @@ class Control:
         for handle in handles:
             handle.control.pause()
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
-        self._dispatcher.backend.wait_until(lambda: all(each.control.reached() for each in handles), timeout_s)
-        return tuple(handle.name for handle in handles if not handle.control.reached())
+        return self._reach(handles, timeout_s)
+
+    def wait_for_gates(self, timeout_s: float | None = REACH_S) -> None:
+        """Wait until every closed gate is reached."""
+        self._reach(list(self._handles.values()), timeout_s)
+
+    def _reach(self, handles: list[Handle], timeout_s: float | None) -> tuple[str, ...]:
+        """Wait until their gates are reached, or opened again by somebody else. Who is still in user code."""
+
+        def late() -> list[str]:
+            grips = [(handle.name, handle.control) for handle in handles]
+            return [name for name, grip in grips if grip.is_paused() and not grip.reached()]
+
+        return () if self._dispatcher.backend.wait_until(lambda: not late(), timeout_s) else tuple(late())
 
     def resume(self, names: Iterable[str] = ()) -> None:
         """Open gates, all if none is named."""
@@ -67,12 +80,18 @@ class Control:
         if name is not None:
             grips = [handle.control for handle in self._find(name)]
             return next((grip for grip in grips if grip.is_paused() and grip.has_work()), grips[0]).step(timeout_s)
-        grip = self._whose_turn()
+        grip = self._whose_turn(timeout_s)
         return Step("idle") if grip is None else grip.step(timeout_s)
 
-    def _whose_turn(self) -> Grip | None:
-        if not any(handle.control.is_paused() for handle in self._handles.values()):
+    def _whose_turn(self, timeout_s: float | None) -> Grip | None:
+        paused = [handle.control for handle in self._handles.values() if handle.control.is_paused()]
+        if not paused:
             raise NotPaused("nothing is paused, so everybody takes their turns themselves; pause() first")
+        # The step before may have given somebody room, or a reply: what he makes of it is to be seen.
+        self._dispatcher.backend.wait_until(
+            lambda: all(grip.reached() for grip in paused),
+            _AT_REST_S if timeout_s is None else min(timeout_s, _AT_REST_S),
+        )
         for name in (*self._order, *self._sources):
             grip = self._handles[name].control
             if grip.is_paused() and grip.can_step():
@@ -116,9 +135,10 @@ class Control:
     def _finish(self, step: Step, grip: Grip, deadline: float) -> Step:
         """Where a packet is held back or waits, let others have their turns until it is done."""
         while step.result in ("held_back", "waiting", "running") and monotonic() < deadline:
-            other = self._whose_turn()
+            left_s = max(0.0, deadline - monotonic()) if deadline < math.inf else None
+            other = self._whose_turn(left_s)
             if other is not None:
-                other.step(max(0.0, deadline - monotonic()) if deadline < math.inf else None)
+                other.step(left_s)
             step = grip.step(_LOOK_S)
         return step
 
@@ -134,11 +154,17 @@ class Control:
 
     def tap(self, name: str) -> Tap:
         """What collects the packets that pass."""
-        grips = [handle.control for handle in self._find(name)]
+        handles = self._find(name)
+        mine: list[Callable[[Step], None]] = []
 
         def show(tap: Callable[[Step], None] | None) -> None:
-            for grip in grips:
-                grip.set_tap(tap)
+            with self._changing:
+                added, removed = ([tap], []) if tap is not None else ([], mine)
+                for handle in handles:
+                    taps = self._taps.get(handle.name, [])
+                    self._taps[handle.name] = [each for each in taps if each not in removed] + added
+                    handle.control.set_tap(_to_all(self._taps[handle.name]))
+                mine[:] = added
 
         return Tap(name, show)
 
@@ -205,7 +231,11 @@ class Control:
         with self._changing:
             if not self._edited:
                 raise CommandRefused("nothing was changed by hand that could be undone")
-            self._handles[self._edited[-1]].control.undo()
+            try:
+                self._handles[self._edited[-1]].control.undo()
+            except (PacketGone, TaskEnded):  # it can never be taken back any more; the one before it perhaps can
+                self._edited.pop()
+                raise
             self._edited.pop()
 
     def _remember(self, task: str) -> None:
@@ -263,14 +293,27 @@ class Control:
         raise UnknownName("task, operator or service", name, {**self._graph.by_name, **self._handles})
 
     def _grip(self, packet: Packet) -> tuple[Grip, Place]:
-        """Raises `PacketGone` if it was not looked at in a queue of this run."""
+        """Raises `PacketGone` if it was not seen in a queue that stood still."""
         handle = self._handles.get(packet.task)
         if handle is None or packet.place is None:
-            raise PacketGone(f"{packet!r} is in no queue of this run; take one from peek()")
+            raise PacketGone(
+                f"{packet!r} is in no queue, or was seen while its task ran; pause, then take it from peek()"
+            )
         return handle.control, packet.place
 
     def _is_keyed(self, name: str) -> bool:
         return any(edge.strategy == "hash" for edge in self._graph.inputs(self._operator_of.get(name, name)))
 
 
+def _to_all(taps: list[Callable[[Step], None]]) -> Callable[[Step], None] | None:
+    """One tap for several; None for none."""
+
+    def show(step: Step) -> None:
+        for tap in taps:
+            tap(step)
+
+    return show if taps else None
+
+
+_AT_REST_S: Final = 1.0  # how long whoever is at work is waited for before it is said whose turn it is
 _LOOK_S: Final = 0.05  # how long a packet under way is waited for before others get their turns again

@@ -135,7 +135,7 @@ class Session:
     # ── life ──
 
     def start(self, *, paused: bool = False) -> None:
-        """Run the graph, without waiting; `paused`: with every gate closed.
+        """Run the graph, without waiting; `paused`: with every gate closed, and every `open` and `setup` done.
 
         After an end it runs again: callables and iterables anew, with empty state.
 
@@ -157,11 +157,13 @@ class Session:
             self._hand = Hand(graph, backend, dispatcher.tasks)
             self._proxies = ProxyManager(HAND_CALLER, service_queues(graph))
             dispatcher.intercept(tuple(self._interceptors.values()))
-            self._control = Control(dispatcher)
+            control = self._control = Control(dispatcher)
             self._dispatcher, self._ended_new = dispatcher, None
             if paused:
-                self._control.pause(timeout_s=0)
+                control.pause(timeout_s=0)
             dispatcher.start()
+        if paused:
+            control.wait_for_gates()
 
     def run(self, timeout: float | None = None) -> Outcome:
         """`start()` and `wait()`."""

@@ -61,6 +61,10 @@ class DeadlineWatch:
         """Watch on until `ready`: whoever rings `lock` nudges as well. Raises Cancelled."""
         self._watch_until(ready, _NEVER if timeout_s < 0 else self._ledger.clock() + timeout_s)
 
+    def is_at_work(self) -> bool:
+        """It fills no lane."""
+        return False
+
     def nudge(self) -> None:
         """What user code on this thread waits for may have come. Any thread."""
         self._look_sooner()

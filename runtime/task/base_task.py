@@ -171,7 +171,7 @@ class BaseTask:
             receive(values, emit, gate)
             while gate.look_up:
                 self._look_up()
-                if feed.wants_out or (gate.closed and passing is None):
+                if feed.wants_out or (gate.attentive and passing is None):
                     break
                 if uses_window:
                     emit = self._router.window_again(emit)

@@ -7,11 +7,15 @@ Writers may still append: an edit never makes a lane longer, and each is one ste
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
+from runtime.communication.order import Order, index_of, number_at, waiting
 from runtime.communication.packet import Packet, Place
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.operators import Operator, Source
@@ -24,14 +28,6 @@ if TYPE_CHECKING:
 
 Breaks = Callable[[Packet], object]
 Broke = Callable[[Packet, BaseException | None], None]
-
-
-class _Change(NamedTuple):
-    """What was done to a lane: by it, older places are found again. `removed`, `inserted`, or `moved` to `to`."""
-
-    what: str
-    number: int
-    to: int = 0
 
 
 class TaskControl:
@@ -52,8 +48,8 @@ class TaskControl:
 
     def resume(self) -> None:
         """Open the gate."""
-        self._turn = None  # what a turn under way comes to, nobody asks any more
         self._task.gate.open()
+        self._turn = None  # what a turn under way comes to, nobody asks any more
 
     def reached(self) -> bool:
         """Whether no user code is at work."""
@@ -78,19 +74,23 @@ class TaskControl:
         return self.has_work() and self._task.gate.doing not in MID_PACKET
 
     def number_of(self, place: Place) -> int:
-        """Which packet of its lane the packet of this place is now. Raises `PacketGone` if it is not there any more."""
-        number = self._find(place)
-        if number < self._task.inbox.lanes[place.lane].taken:
-            raise PacketGone("the packet has been worked already")
-        return number
+        """Which packet of its lane it is. Raises `PacketGone` if it does not wait any more."""
+        if index_of(self._task.inbox.lanes[place.lane], place.number) is None:
+            raise _gone()
+        return place.number
 
     def step(self, timeout_s: float | None) -> Step:
         """One turn, waited for. Raises `NotPaused`.
 
         A packet that is held back or waits in mid-packet keeps its turn: further steps say so until it is done.
         """
-        with self._stepping:
-            return self._step(timeout_s)
+        began_s = monotonic()
+        if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):
+            return self._so_far(None, "running")  # somebody else's step
+        try:
+            return self._step(None if timeout_s is None else max(0.0, timeout_s - (monotonic() - began_s)))
+        finally:
+            self._stepping.release()
 
     def _step(self, timeout_s: float | None) -> Step:
         gate, name = self._task.gate, self._task.name
@@ -102,9 +102,9 @@ class TaskControl:
                 return self._so_far(None, "running")
             if gate.doing in MID_PACKET:
                 return self._so_far(None, _WAITS[gate.doing])
-            if not self.has_work():
+            turn = self._turn = gate.grant(self.has_work)
+            if turn is None:
                 return Step("idle", name)
-            turn = self._turn = gate.grant()
         gate.wait_for(lambda: turn.over or (turn.began and self._waits_on()), timeout_s)
         if turn.over:
             self._turn = None
@@ -163,102 +163,100 @@ class TaskControl:
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last packets of each lane, lane by lane; of a paused task exact."""
         task = self._task
+        queue, is_exact = task.gate.look(lambda: [_numbered(lane) for lane in task.lanes_in])
         packets: list[Packet] = []
-        depth = 0
-        for number, lane in enumerate(task.lanes_in):
-            items, taken = list(lane.items), lane.taken
-            depth += len(items)
-            version = len(lane.changes)
-            for index, item in enumerate(items):
-                packets.append(task.packet(lane, item, Place(number, taken + index, version)))
-        if len(packets) > first + last:
-            packets = packets[:first] + packets[len(packets) - last :]
+        for at, lane in enumerate(task.lanes_in):
+            for item, number in queue[at]:
+                packet = task.packet(lane, item, Place(at, number))
+                packets.append(packet if is_exact else replace(packet, place=None))  # it may have moved on meanwhile
+        depth = len(packets)
+        if depth > first + last:
+            packets = packets[:first] + packets[depth - last :]
         return QueueView(task.name, packets, depth, task.ctx.wiring.node.capacity)
 
     # ── edit ──
 
     def edit(self, place: Place, item: Any) -> None:
         """Put another item in the place of a packet. Raises `NotPaused`, `PacketGone`."""
-        with self._grip(place) as (inbox, lane, number):
-            before = inbox.exchange(lane, number - lane.taken, item)
-            again = self._now(place)
-            self._undo.append(lambda: self._edit_back(again, before))
+        with self._grip(place) as (inbox, lane, index):
+            before = inbox.exchange(lane, index, item)
+            self._undo.append(lambda: self._edit_back(place, before))
 
     def drop(self, place: Place) -> None:
         """Take a packet out; it counts as dropped. Raises `NotPaused`, `PacketGone`."""
-        with self._grip(place) as (inbox, lane, number):
-            item = inbox.remove(lane, number - lane.taken)
-            lane.changes.append(_Change("removed", number))
-            again = Place(place.lane, number, len(lane.changes))
-            self._undo.append(lambda: self._put_back(again, item))
+        with self._grip(place) as (inbox, lane, index):
+            numbers = waiting(lane)
+            ahead = set(numbers[:index])
+            item = inbox.remove(lane, index)
+            del numbers[index]
+            lane.order = Order(numbers, lane.taken)
+            self._undo.append(lambda: self._put_back(place, item, ahead))
+        self._task.gate.nudge()  # its producer may have waited for the room
 
     def move(self, place: Place, to: int) -> None:
         """Move a packet within its lane, to `to` counted from the front. Raises `NotPaused`, `PacketGone`."""
-        with self._grip(place) as (inbox, lane, number):
-            index = number - lane.taken
+        with self._grip(place) as (inbox, lane, index):
             if not 0 <= to < len(lane.items):
                 raise CommandRefused(f"index {to} is outside of the lane, which holds {len(lane.items)} packets")
-            inbox.shift(lane, index, to)
-            target = lane.taken + to
-            lane.changes.append(_Change("moved", number, target))
-            again = Place(place.lane, target, len(lane.changes))
-            self._undo.append(lambda: self._move_back(again, number))
+            ahead = set(waiting(lane)[:index])
+            self._shift(inbox, lane, index, to)
+            self._undo.append(lambda: self._move_back(place, ahead))
 
     def undo(self) -> None:
         """Take back the last change that has not been taken back. Raises `NotPaused`, `PacketGone`, `QueueFull`."""
         if not self._undo:
             raise CommandRefused(f"nothing was changed in the queue of {self._task.name!r} that could be undone")
         back = self._undo[-1]
-        back()
+        try:
+            back()
+        except (PacketGone, TaskEnded):  # it can never be taken back any more; the one before it perhaps can
+            self._undo.remove(back)
+            raise
         self._undo.remove(back)
 
     def _edit_back(self, place: Place, item: Any) -> None:
-        with self._grip(place) as (inbox, lane, number):
-            inbox.exchange(lane, number - lane.taken, item)
+        with self._grip(place) as (inbox, lane, index):
+            inbox.exchange(lane, index, item)
 
-    def _put_back(self, place: Place, item: Any) -> None:
+    def _put_back(self, place: Place, item: Any, ahead: set[int]) -> None:
         with self._task.gate.at_rest(self._task.name):
+            self._refuse_ended()
             inbox, lane = self._task.inbox, self._task.inbox.lanes[place.lane]
-            number = max(self._replay(place, place.number), lane.taken - 1)  # to the front, if its neighbours are gone
-            inbox.put_back(lane, number - lane.taken + 1, item)
-            lane.changes.append(_Change("inserted", number))
+            numbers = waiting(lane)
+            index = _behind(ahead, numbers)
+            inbox.put_back(lane, index, item)
+            numbers.insert(index, place.number)
+            lane.order = Order(numbers, lane.taken)
+        self._task.gate.nudge()
 
-    def _move_back(self, place: Place, number: int) -> None:
-        with self._grip(place) as (inbox, lane, now):
-            to = self._replay(place, number)
-            if to < lane.taken:
-                raise PacketGone("the place that the packet was moved from has been worked; it cannot go back")
-            inbox.shift(lane, now - lane.taken, to - lane.taken)
-            lane.changes.append(_Change("moved", now, to))
+    def _move_back(self, place: Place, ahead: set[int]) -> None:
+        with self._grip(place) as (inbox, lane, index):
+            others = waiting(lane)
+            del others[index]
+            self._shift(inbox, lane, index, _behind(ahead, others))
 
-    def _grip(self, place: Place) -> _Grip:
-        return _Grip(self, self._task, place)
+    @staticmethod
+    def _shift(inbox: Inbox, lane: Lane, index: int, to: int) -> None:
+        numbers = waiting(lane)
+        inbox.shift(lane, index, to)
+        numbers.insert(to, numbers.pop(index))
+        lane.order = Order(numbers, lane.taken)
 
-    def _changes(self, place: Place) -> list[_Change]:
-        return self._task.inbox.lanes[place.lane].changes
+    @contextmanager
+    def _grip(self, place: Place) -> Iterator[tuple[Inbox, Lane, int]]:
+        """The queue, the lane and the index of a packet of the paused task, which stays there meanwhile."""
+        self._refuse_ended()
+        with self._task.gate.at_rest(self._task.name):
+            self._refuse_ended()
+            inbox = self._task.inbox
+            lane = inbox.lanes[place.lane]
+            if (index := index_of(lane, place.number)) is None:
+                raise _gone()
+            yield inbox, lane, index
 
-    def _now(self, place: Place) -> Place:
-        return Place(place.lane, self._find(place), len(self._changes(place)))
-
-    def _find(self, place: Place) -> int:
-        """The number that the packet has now. Raises `PacketGone`."""
-        for change in self._changes(place)[place.version :]:
-            if change.what == "removed" and change.number == self._replay_until(place, change):
-                raise PacketGone("the packet was dropped by hand")
-        return self._replay(place, place.number)
-
-    def _replay_until(self, place: Place, until: _Change) -> int:
-        number = place.number
-        for change in self._changes(place)[place.version :]:
-            if change is until:
-                break
-            number = _moved(number, change)
-        return number
-
-    def _replay(self, place: Place, number: int) -> int:
-        for change in self._changes(place)[place.version :]:
-            number = _moved(number, change)
-        return number
+    def _refuse_ended(self) -> None:
+        if self._task.ending is not None:
+            raise TaskEnded(f"{self._task.name!r} has ended; its queue cannot be changed any more")
 
     # ── state ──
 
@@ -269,7 +267,9 @@ class TaskControl:
             return own
         states = self._task.ctx.states
         return (
-            {key: dict(state) for key, state in states.items()} if self._task.ctx.wiring.keyed else dict(states[None])
+            {key: dict(state) for key, state in list(states.items())}
+            if self._task.ctx.wiring.keyed
+            else dict(states[None])
         )
 
     def set_state(self, key: Any, value: Any) -> None:
@@ -286,46 +286,19 @@ class TaskControl:
                 ctx.states[key] = dict(value)
 
 
-class _Grip:
-    """A packet of a paused task, held while it is changed: its queue, its lane, and the number that it has there."""
-
-    def __init__(self, control: TaskControl, task: BaseTask, place: Place) -> None:
-        self._control, self._place, self._task = control, place, task
-        self._rest = task.gate.at_rest(task.name)
-
-    def __enter__(self) -> tuple[Inbox, Lane, int]:
-        if self._task.ending is not None:
-            raise TaskEnded(f"{self._task.name!r} has ended; its queue cannot be changed any more")
-        self._rest.__enter__()
-        try:
-            inbox = self._task.inbox
-            lane = inbox.lanes[self._place.lane]
-            number = self._control._find(self._place)
-            if number < lane.taken:
-                raise PacketGone("the packet has been worked already")
-        except BaseException:
-            self._rest.__exit__(None, None, None)
-            raise
-        return inbox, lane, number
-
-    def __exit__(self, *_: object) -> None:
-        self._rest.__exit__(None, None, None)
+def _behind(ahead: set[int], numbers: list[int]) -> int:
+    """The index right behind the last of those that were ahead of a packet; the front, if they are all gone."""
+    return 1 + max((index for index, number in enumerate(numbers) if number in ahead), default=-1)
 
 
-def _moved(number: int, change: _Change) -> int:
-    """What a packet's number is behind a change of another packet of its lane.
+def _numbered(lane: Lane) -> list[tuple[Any, int]]:
+    """What waits in a lane, each with its number."""
+    taken = lane.taken
+    return [(item, number_at(lane, position)) for position, item in enumerate(list(lane.items), taken)]
 
-    A packet that is removed counts as taken, so those before it move up by one; one that is put back, the other way.
-    """
-    if change.what == "removed":
-        return number + 1 if number < change.number else number
-    if change.what == "inserted":
-        return number - 1 if number <= change.number else number
-    if number == change.number:
-        return change.to
-    if change.number < number <= change.to:
-        return number - 1
-    return number + 1 if change.to <= number < change.number else number
+
+def _gone() -> PacketGone:
+    return PacketGone("the packet has been worked already, or was dropped by hand")
 
 
 def _bare(operator: Operator) -> Operator:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
 _DOING: Final = attrgetter("gate.doing")
+_CLOSED: Final = attrgetter("gate.closed")
 _REST: Final = tuple(map(attrgetter, ("processed", "errors", "ending", "ended_producers", "skipped", "retries")))
 _TAKEN: Final = attrgetter("taken")
 
@@ -42,7 +43,10 @@ class Observer:
         """Read everything now. Tasks do not notice."""
         return Sample(
             self,
-            list(map(_DOING, self.tasks)),
+            [  # one that waits for packets behind a closed gate is paused, though nobody has woken it to say so
+                "paused" if closed and doing == "idle" else doing
+                for doing, closed in zip(map(_DOING, self.tasks), map(_CLOSED, self.tasks), strict=True)
+            ],
             [list(map(column, self.tasks)) for column in _REST],
             list(map(len, self._items)),
             list(map(_TAKEN, self._lanes)),

@@ -123,7 +123,7 @@ class Turns:
 class SeededGate(Gate):
     """A gate that is never open. A turn lasts from the moment it is given until the next wait or the next packet."""
 
-    __slots__ = ("_fresh", "_labels", "_name", "_stirred", "_turns", "baton", "due_s", "waits")
+    __slots__ = ("_fresh", "_labels", "_name", "_turns", "baton", "due_s", "waits")
 
     def __init__(self, watch: Watch, turns: Turns, name: str) -> None:
         super().__init__(watch)
@@ -134,7 +134,6 @@ class SeededGate(Gate):
         self.baton = parked_lock()  # whose opening is the turn
         self.waits = True  # for a turn; guarded by the lock of the turns, as `due_s`
         self.due_s: float | None = None
-        self._stirred = False  # it is to say anew what it is doing
 
     # ── its own thread ──
 
@@ -162,9 +161,8 @@ class SeededGate(Gate):
         self._ready = ready
         self.say(why)
         self._give_back(None if timeout_s < 0 else self._turns.now_s + timeout_s)
-        self.passes += 1
-        self._stirred = False
         self.doing = before
+        self.passes += 1
         self._fresh = why == "idle"
         if self.cancelled:
             raise Cancelled
@@ -205,20 +203,15 @@ class SeededGate(Gate):
         super().open()
         self._turns.nudge()
 
-    def grant(self) -> Turn:
+    def grant(self, is_of_use: Callable[[], bool]) -> Turn | None:
         """Give a turn to the task at its closed gate."""
-        turn = super().grant()
+        turn = super().grant(is_of_use)
         self._turns.nudge()
         return turn
 
-    def stir(self) -> None:
-        """Let one that waits for packets look again, and say anew what it is doing."""
-        self._stirred = self.doing in ("idle", "paused")
-        self._turns.nudge()
-
     def is_able(self, now_s: float) -> bool:
         """Whether it could use a turn now."""
-        return self.cancelled or self._stirred or self._ready() or (self.due_s is not None and self.due_s <= now_s)
+        return self.cancelled or self._ready() or (self.due_s is not None and self.due_s <= now_s)
 
     def label(self) -> str:
         """Its line in the trace, with what it has waited for."""
