@@ -48,6 +48,7 @@ class BaseServiceTask:
         self.ending: Ending | None = None
         self.interceptors: tuple[Interceptor, ...] = ()
         self.tap: Callable[[Step], None] | None = None  # sees each request that has been worked
+        self.stepped: Callable[[Step], None] | None = None  # likewise, while somebody waits for a step
         self._make = make
         self._methods: Methods | None = None
         self._instance: Any = None
@@ -138,6 +139,8 @@ class BaseServiceTask:
             with lock:
                 call = queue.take()
             if call is not None:
+                if self.stepped is not None:
+                    gate.say("running")
                 self._work(call, gate)
             elif queue.signal is not None and queue.ready():
                 return
@@ -149,8 +152,9 @@ class BaseServiceTask:
         value, error = self._answer(request, gate)
         here.callers = (self.name,)
         lost = isinstance(error, LostReply)
-        if self.tap is not None:
-            self.tap(self._as_step(request, value, error))
+        for look in (self.tap, self.stepped):
+            if look is not None:
+                look(self._as_step(request, value, error))
         with queue.ledger.lock:
             if lost:
                 queue.lose()

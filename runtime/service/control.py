@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from runtime.communication.packet import Asked, Packet, Place
 from runtime.errors import CommandRefused, NotPaused
 from runtime.step import QueueView, Step
+from runtime.task.passing import MID_PACKET
 
 if TYPE_CHECKING:
     from runtime.service.base_service_task import BaseServiceTask
@@ -18,6 +21,7 @@ class ServiceControl:
 
     def __init__(self, service: BaseServiceTask) -> None:
         self._service = service
+        self._stepping = threading.Lock()  # guards that steps come one by one: whose request it was is known then
 
     def pause(self) -> None:
         """Let no request begin. Returns at once; `reached` says when none is in work."""
@@ -28,8 +32,9 @@ class ServiceControl:
         self._do(self._service.queue.resume)
 
     def reached(self) -> bool:
-        """Whether no user code is at work."""
-        return all(gate.reached() for gate in self._service.gates)
+        """Whether no user code is at work, nor about to be."""
+        service = self._service
+        return all(gate.reached() for gate in service.gates) and not (service.queue.granted and service.ending is None)
 
     def is_paused(self) -> bool:
         """Whether it is held by hand."""
@@ -46,7 +51,7 @@ class ServiceControl:
 
     def can_step(self) -> bool:
         """Whether a turn would do something."""
-        return self.has_work() and self.reached()
+        return self.has_work() and self._has_idle_thread()
 
     def number_of(self, place: Place) -> NoReturn:
         """Refused: requests have callers, not places."""
@@ -54,36 +59,58 @@ class ServiceControl:
 
     def step(self, timeout_s: float | None) -> Step:
         """One request, waited for. Raises `NotPaused`."""
+        began_s = monotonic()
+        if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):
+            return Step("running", self._service.name)  # somebody else's step
+        try:
+            return self._step(None if timeout_s is None else max(0.0, timeout_s - (monotonic() - began_s)))
+        finally:
+            self._service.stepped = None
+            self._stepping.release()
+
+    def _step(self, timeout_s: float | None) -> Step:
         service, queue, gate = self._service, self._service.queue, self._service.gates[0]
         if not queue.paused:
             raise NotPaused(f"{service.name!r} is not paused, so it serves by itself; pause({service.name!r}) first")
         if not gate.wait_for(self.reached, timeout_s):
             return Step("running", service.name)
-        if not self.has_work():
-            return Step("idle", service.name)
+        if self.has_work() and not self._has_idle_thread():
+            return Step("waiting", service.name)
         seen: list[Step] = []
-        before, service.tap = service.tap, seen.append
-        try:
-            self._do(queue.grant)
-            gate.wait_for(lambda: self._is_over(seen), timeout_s)
-        finally:
-            service.tap = before
+        service.stepped = seen.append
+        waited, ends = self._waiting_threads(), queue.signal is not None and not queue.waiting
+        self._do(lambda: queue.grant() if queue.paused and self.has_work() else None)
+        if ends:
+            gate.wait_for(lambda: service.ending is not None or not queue.paused, timeout_s)
+        elif self._begins():
+            gate.wait_for(lambda: self._is_over(seen, waited), timeout_s)
         if seen:
-            if before is not None:
-                before(seen[0])
             return seen[0]
         if service.ending is not None:
             return Step("stop", service.name, ending=service.ending)
-        waits = any(each.doing in ("waiting", "backing off", "held back") for each in service.gates)
-        return Step("waiting" if waits else "running", service.name)
+        if not queue.running:
+            return Step("idle", service.name)
+        return Step("waiting" if self._waiting_threads() > waited else "running", service.name)
 
-    def _is_over(self, seen: list[Step]) -> bool:
-        service = self._service
+    def _begins(self) -> bool:
+        """Whether a request is begun by the turn, as an idle thread does at once; else nobody is to find it later."""
+        service, queue = self._service, self._service.queue
+        service.gates[0].wait_for(lambda: not queue.granted or not self.has_work(), _SOON_S)
+        with queue.ledger.lock:
+            begun, queue.granted = not queue.granted, 0
+        return begun
+
+    def _is_over(self, seen: list[Step], waited: int) -> bool:
         if seen:  # the reply is out, and its thread sleeps again
             return self.reached()
-        return service.ending is not None or (
-            service.queue.running > 0 and any(gate.doing in ("waiting", "backing off") for gate in service.gates)
-        )
+        service = self._service
+        return service.ending is not None or not service.queue.running or self._waiting_threads() > waited
+
+    def _waiting_threads(self) -> int:
+        return sum(gate.doing in MID_PACKET for gate in self._service.gates)
+
+    def _has_idle_thread(self) -> bool:
+        return any(gate.doing == "idle" for gate in self._service.gates)
 
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last requests that wait."""
@@ -136,5 +163,7 @@ class ServiceControl:
         with queue.ledger.lock:
             change()
         queue.ledger.nudge()
-        for gate in self._service.gates:
-            gate.stir()
+        self._service.gates[0].tell()
+
+
+_SOON_S: Final = 1.0  # of a thread that runs no user code
