@@ -169,7 +169,7 @@ REFUSES = "self.queue.ledger.refuse([self.queue])\n        "
 SLOWLY = SWITCH.replace("(0)", "(0.01)") + "\n        "
 REPORTS = "self.reporter.task_ended("
 OF_CHAIN = "self._numbers.get(callers) or self._numbers.setdefault(callers"
-AT_WORK = 'return doing == "ended" or (doing in _BETWEEN and self.turn is None)'
+AT_WORK = 'return doing == "ended" or (doing in _BETWEEN and self.turn is None and not self._ready())'
 USED_UP = "turn.passing, turn.over = passing, True\n                self.turn = None"
 OPENS = "self._attend()\n            ring(self._bell)\n\n    def reached"
 IS_OVER = "turn.over or (turn.began and self._waits_on())"
@@ -177,6 +177,7 @@ ONE_STEP = "if not self._stepping.acquire(timeout=-1 if timeout_s is None else m
 SERVES_ONE = ONE_STEP
 EDITS_LOCKED = "with self._hand:\n                if not self.closed:\n                    raise NotPaused"
 EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._hand", "if True")
+GIVES_BACK = "lane.drop(count)\n        if lane is self.hand:"
 GIVES_ROOM = "elif lane.held_back and lane.has_room():\n                lane.give_room()"
 FITS = "fits = len(lane.items) + promised <= lane.capacity"
 IN_ORDER = "if (order := lane.order) is not None and number < order.taken + len(order.numbers):"
@@ -243,7 +244,9 @@ MUTANTS: Final = (
     one(
         "claim given back behind a waiting hand's back", ROUTER, "if lane.inbox.hand_waits:", "if False:", WAITING_HAND
     ),
-    one("borrowed room never given back", INBOX, "if lane is self.hand:", "if False:", RETURNED),
+    one(
+        "borrowed room never given back", INBOX, GIVES_BACK, GIVES_BACK.replace("lane is self.hand", "False"), RETURNED
+    ),
     # ── wake-ups ──
     one("lost wake-up: put does not ring", LANE, PUT_RINGS, PUT_RINGS.replace("self.inbox.asleep", "False"), SLEEPERS),
     one("lost wake-up: a keyed edge does not ring", ROUTER, KEYED, f"{KEYED}False and ", f"{SLEEPERS}[hash]"),
@@ -376,7 +379,7 @@ MUTANTS: Final = (
     one(
         "policy: the fast path is taken before a key",
         GUARD,
-        " and all(output.key is None for output, _ in router.ways)",
+        " and all(output.key is None for output, _, _ in router.ways)",
         "",
         KEY_AGAIN,
     ),

@@ -228,7 +228,7 @@ class Gate:
         doing = self.doing
         if doing in MID_PACKET:
             return not self._ready()
-        return doing == "ended" or (doing in _BETWEEN and self.turn is None)
+        return doing == "ended" or (doing in _BETWEEN and self.turn is None and not self._ready())
 
     def is_at_work(self) -> bool:
         """Whether it does not wait, or is about to go on."""
