@@ -171,7 +171,7 @@ REPORTS = "self.reporter.task_ended("
 OF_CHAIN = "self._numbers.get(callers) or self._numbers.setdefault(callers"
 AT_WORK = 'return doing == "ended" or (doing in _BETWEEN and self.turn is None and not self._ready())'
 USED_UP = "turn.passing, turn.over = passing, True\n                self.turn = None"
-OPENS = "self._attend()\n            ring(self._bell)\n\n    def reached"
+OPENS = "self._rung = True\n            ring(self._bell)\n\n    def reached"
 IS_OVER = "turn.over or (turn.began and self._waits_on())"
 ONE_STEP = "if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):"
 SERVES_ONE = ONE_STEP
@@ -245,7 +245,11 @@ MUTANTS: Final = (
         "claim given back behind a waiting hand's back", ROUTER, "if lane.inbox.hand_waits:", "if False:", WAITING_HAND
     ),
     one(
-        "borrowed room never given back", INBOX, GIVES_BACK, GIVES_BACK.replace("lane is self.hand", "False"), RETURNED
+        "borrowed room never given back",
+        INBOX,
+        GIVES_BACK,
+        GIVES_BACK.replace("if lane is self.hand", "if False"),
+        RETURNED,
     ),
     # ── wake-ups ──
     one("lost wake-up: put does not ring", LANE, PUT_RINGS, PUT_RINGS.replace("self.inbox.asleep", "False"), SLEEPERS),
@@ -446,7 +450,7 @@ MUTANTS: Final = (
     one("hand: a pause does not cut the batch", BASE, "(gate.attentive and passing is None)", "False", CUTS),
     one("hand: a pause is reached while user code runs", GATE, AT_WORK, "return True", STILL),
     one("hand: a turn is used twice", GATE, USED_UP, "turn.passing, turn.over = passing, True", STEPS),
-    one("hand: the gate opens without a ring", GATE, OPENS, "self._attend()\n\n    def reached", PAUSES),
+    one("hand: the gate opens without a ring", GATE, OPENS, "pass\n\n    def reached", PAUSES),
     one("hand: a step returns before the packet is worked", TASK_CONTROL, IS_OVER, "turn.began", STEPS),
     one("hand: two steps share one turn", TASK_CONTROL, ONE_STEP, "if False:", STEPS),
     one("hand: a turn is given for what is not there", GATE, "or not is_of_use()", "", CANCEL_STEPS, MACHINE),

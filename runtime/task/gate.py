@@ -80,6 +80,7 @@ class Gate:
         "_hand",
         "_parked_on",
         "_ready",
+        "_rung",
         "_watch",
         "attentive",
         "before_wait",
@@ -107,6 +108,7 @@ class Gate:
         self.passing: Passing | None = None
         self.held: Callable[[], bool] = _never  # whether what it waits for stands still itself
         self._bell = parked_lock()
+        self._rung = False  # the bell, since the task has come to its closed gate; guarded by _hand
         self.doing: TaskState = "new"
         self.passes = 0  # how many waits are over; tells two waits with the same name apart
         self.before_wait: Callable[[], None] = _nothing  # the task's: makes its depths exact before it waits
@@ -138,7 +140,9 @@ class Gate:
 
     def _wait_until_open(self) -> None:
         while not self.may_enter():
-            self._bell.acquire(False)  # a ring from before, that would let the task seem to run for a moment
+            with self._hand:
+                self._bell.acquire(False)  # a ring from before
+                self._rung = False
             if not self.may_enter():
                 self.park(self._bell, self.may_enter, "paused")
 
@@ -221,6 +225,7 @@ class Gate:
         with self._hand:
             self.closed = False
             self._attend()
+            self._rung = True
             ring(self._bell)
 
     def reached(self) -> bool:
@@ -228,6 +233,10 @@ class Gate:
         doing = self.doing
         if doing in MID_PACKET:
             return not self._ready()
+        if (
+            doing == "paused" and self._rung
+        ):  # it was open since, and is about to look again
+            return False
         return doing == "ended" or (doing in _BETWEEN and self.turn is None and not self._ready())
 
     def is_at_work(self) -> bool:
@@ -289,6 +298,7 @@ class Gate:
                     self.turn = None
                     self._attend()
                     return None
+            self._rung = True
             ring(self._bell)
             return self.turn
 
