@@ -57,13 +57,18 @@ class Control:
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
         return self._reach(handles, timeout_s)
 
-    def wait_reached(self) -> None:
-        """Wait until all stand at their gates, which have been closed before they were started."""
-        self._reach(self._find_all(()), REACH_S)
+    def wait_for_gates(self, timeout_s: float | None = REACH_S) -> None:
+        """Wait until every closed gate is reached."""
+        self._reach(list(self._handles.values()), timeout_s)
 
     def _reach(self, handles: list[Handle], timeout_s: float | None) -> tuple[str, ...]:
-        self._dispatcher.backend.wait_until(lambda: all(each.control.reached() for each in handles), timeout_s)
-        return tuple(handle.name for handle in handles if not handle.control.reached())
+        """Wait until their gates are reached, or opened again by somebody else. Who is still in user code."""
+
+        def late() -> list[str]:
+            grips = [(handle.name, handle.control) for handle in handles]
+            return [name for name, grip in grips if grip.is_paused() and not grip.reached()]
+
+        return () if self._dispatcher.backend.wait_until(lambda: not late(), timeout_s) else tuple(late())
 
     def resume(self, names: Iterable[str] = ()) -> None:
         """Open gates, all if none is named."""

@@ -66,6 +66,7 @@ class Dispatcher:
         self._on_end: list[Callable[[], None]] = []
         self._done = threading.Event()
         self._gates_moved = threading.Event()  # something is paused
+        self._looking = threading.Lock()  # guards that what is said of the gates is what was seen of them last
         self._news = threading.Condition()  # wakes those who wait for the end: it has come, or something was paused
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
 
@@ -165,10 +166,11 @@ class Dispatcher:
     def gates_changed(self, text: str) -> None:
         """Gates were closed or opened by hand: those who wait for the end have to look at them."""
         self._note("command", None, text)
-        if any(handle.control.is_paused() for handle in self._handles()):
-            self._gates_moved.set()
-        else:
-            self._gates_moved.clear()
+        with self._looking:
+            if any(handle.control.is_paused() for handle in self._handles()):
+                self._gates_moved.set()
+            else:
+                self._gates_moved.clear()
         self._tell()
 
     def _tell(self) -> None:

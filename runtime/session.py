@@ -172,7 +172,7 @@ class Session:
                 control.pause(timeout_s=0)
             dispatcher.start()
         if paused:
-            control.wait_reached()
+            control.wait_for_gates()
 
     def run(self, timeout: float | None = None) -> Outcome:
         """`start()` and `wait()`."""

@@ -113,6 +113,21 @@ JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "hand.
 OPERATORS = "factory/operator_factory.py"
 LEDGER, REQUESTS, CALLER = "communication/calls.py", "communication/request_queue.py", "service/service_caller.py"
 SERVICE = "service/base_service_task.py"
+CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control.py", "task/control.py", "service/control.py"
+ORDER = "communication/order.py"
+
+CONTROLLED = "stress/test_hand_control.py::"
+CUTS = f"{CONTROLLED}test_a_pause_cuts_the_batch_behind_the_packet_in_work"
+PAUSES = f"{CONTROLLED}test_pause_and_resume_from_two_threads_lose_double_and_reorder_nothing"
+STILL = f"{CONTROLLED}test_nothing_moves_behind_a_pause_that_has_returned"
+STEPS = f"{CONTROLLED}test_steps_from_two_threads_are_one_packet_each"
+EDITS = f"{CONTROLLED}test_edits_against_running_producers_lose_nothing_and_overfill_nothing"
+BREAKS = f"{CONTROLLED}test_a_breakpoint_against_resume_is_hit_once_by_each_packet_it_is_for"
+CANCEL_STEPS = f"{CONTROLLED}test_cancel_against_step_and_pause_leaves_nobody_waiting"
+TAPS = f"{CONTROLLED}test_taps_on_and_off_at_full_speed_show_all_between"
+SERVED = f"{CONTROLLED}test_a_paused_service_serves_one_request_for_each_step"
+MACHINE = "test_hand_machine.py"
+FOUND = "test_hand_order.py"
 
 FINDS_LEFT = "own, partner = rights, partners_of_right(key, _NONE)"
 TWO_INPUTS = "promises/test_01_two_inputs.py"
@@ -156,6 +171,21 @@ REFUSES = "self.queue.ledger.refuse([self.queue])\n        "
 SLOWLY = SWITCH.replace("(0)", "(0.01)") + "\n        "
 REPORTS = "self.reporter.task_ended("
 OF_CHAIN = "self._numbers.get(callers) or self._numbers.setdefault(callers"
+AT_WORK = 'return doing == "ended" or (doing in _BETWEEN and self.turn is None and not self._ready())'
+USED_UP = "turn.passing, turn.over = passing, True\n                self.turn = None"
+OPENS = "self._rung = True\n            ring(self._bell)\n\n    def reached"
+IS_OVER = "turn.over or (turn.began and self._waits_on())"
+ONE_STEP = "if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):"
+SERVES_ONE = ONE_STEP
+EDITS_LOCKED = "with self._hand:\n                if not self.closed:\n                    raise NotPaused"
+EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._hand", "if True")
+GIVES_BACK = "lane.drop(count)\n        if lane is self.hand:"
+GIVES_ROOM = "elif lane.held_back and lane.has_room():\n                lane.give_room()"
+FITS = "fits = len(lane.items) + promised <= lane.capacity"
+IN_ORDER = "if (order := lane.order) is not None and number < order.taken + len(order.numbers):"
+LOOKS_AT = "self._open = lanes[position:] + lanes[:position]  # else"
+HITS = "breaks is not None and breaks()"
+TAPPED = "if self.turn is not None or self.taps:"
 LOOK = "all(gate.stands_still() for gate in gates)"
 LOOK_TWICE = f"{LOOK}\n        and {LOOK}"
 SLOW_LOOK = LOOK.replace("(gate", f"({SWITCH.replace('(0)', '(0.0001)')} is None and gate")
@@ -216,7 +246,13 @@ MUTANTS: Final = (
     one(
         "claim given back behind a waiting hand's back", ROUTER, "if lane.inbox.hand_waits:", "if False:", WAITING_HAND
     ),
-    one("borrowed room never given back", INBOX, "if lane is self.hand:", "if False:", RETURNED),
+    one(
+        "borrowed room never given back",
+        INBOX,
+        GIVES_BACK,
+        GIVES_BACK.replace("if lane is self.hand", "if False"),
+        RETURNED,
+    ),
     # ── wake-ups ──
     one("lost wake-up: put does not ring", LANE, PUT_RINGS, PUT_RINGS.replace("self.inbox.asleep", "False"), SLEEPERS),
     one("lost wake-up: a keyed edge does not ring", ROUTER, KEYED, f"{KEYED}False and ", f"{SLEEPERS}[hash]"),
@@ -349,7 +385,7 @@ MUTANTS: Final = (
     one(
         "policy: the fast path is taken before a key",
         GUARD,
-        " and all(output.key is None for output, _ in router.ways)",
+        " and all(output.key is None for output, _, _ in router.ways)",
         "",
         KEY_AGAIN,
     ),
@@ -418,6 +454,27 @@ MUTANTS: Final = (
     one("a future is cancelled without its call", CALLER, "if not ledger.take_back", "if ledger.take_back", TAKEN_BACK),
     one("idle thread not rung", REQUESTS, "            ring(self._idle.pop())", "            pass", CALLS),
     one("calls numbered per caller", CALLER, OF_CHAIN, OF_CHAIN.replace("(callers", "(callers[-1:]"), FATE),
+    # ── the hand on gates, turns and queues ──
+    one("hand: a pause does not cut the batch", BASE, "(gate.attentive and passing is None)", "False", CUTS),
+    one("hand: a pause is reached while user code runs", GATE, AT_WORK, "return True", STILL),
+    one("hand: a turn is used twice", GATE, USED_UP, "turn.passing, turn.over = passing, True", STEPS),
+    one("hand: the gate opens without a ring", GATE, OPENS, "pass\n\n    def reached", PAUSES),
+    one("hand: a step returns before the packet is worked", TASK_CONTROL, IS_OVER, "turn.began", STEPS),
+    one("hand: two steps share one turn", TASK_CONTROL, ONE_STEP, "if False:", STEPS),
+    one("hand: a turn is given for what is not there", GATE, "or not is_of_use()", "", CANCEL_STEPS, MACHINE),
+    one("hand: edited without the gate's lock", GATE, EDITS_LOCKED, EDITS_UNLOCKED, EDITS, MACHINE),
+    one("hand: dropped and not counted", INBOX, "self.removed += 1", "pass", EDITS),
+    one("hand: dropped and its room not given", INBOX, GIVES_ROOM, "", EDITS, MACHINE),
+    one("hand: undone to the wrong place", TASK_CONTROL, "return 1 + max(", "return max(", FOUND),
+    one("hand: put back beyond the bound", INBOX, FITS, "fits = True", EDITS),
+    one("hand: put back behind the end of its lane", INBOX, "or lane not in self._open", "", MACHINE),
+    one("hand: another packet is edited behind a drop", ORDER, IN_ORDER, "if False:", FOUND),
+    one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
+    one("hand: a breakpoint is hit behind the packet", GATE, HITS, "breaks is not None and not breaks()", BREAKS),
+    one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
+    one("hand: a tap ends the others", CONTROL, "if each not in removed] + added", "if False] + added", TAPS),
+    one("hand: a tap misses every second packet", GATE, TAPPED, "if self.turn is not None:", TAPS),
+    one("hand: two steps of a service see each other's", SERVICE_CONTROL, SERVES_ONE, "if False:", SERVED),
     # ── settle ──
     one("settle looks once only (and slowly)", GATE, LOOK_TWICE, SLOW_LOOK, SETTLE),
     one("(slow looks alone)", GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),

@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Any
 
 from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter, parked_lock, ring
-from runtime.errors import QueueFull, TaskEnded
+from runtime.errors import PacketGone, QueueFull, TaskEnded
 from runtime.facts import Ending
 
 HAND = "hand"
@@ -109,9 +109,11 @@ class Inbox:
         return batch, parts
 
     def front(self) -> tuple[int, Any] | None:
-        """What `gather(1)` would return: the number of its lane, and the item."""
-        for lane in self._open:
+        """What `gather(1)` will return: the number of its lane, and the item; whatever comes meanwhile."""
+        lanes = self._open
+        for position, lane in enumerate(lanes):
             if lane.items:
+                self._open = lanes[position:] + lanes[:position]  # else one before it may have filled by then
                 return self.lanes.index(lane), lane.items[0]
         return None
 
@@ -132,6 +134,7 @@ class Inbox:
     def wait(self) -> None:
         """Return when there is something to take. Raises Cancelled."""
         while not self.ready():
+            self._alarm.acquire(False)  # a ring from before, that would let the task seem to run for a moment
             self.asleep = True
             for lane in self._open:
                 lane.writer.look_up = True  # a writer in the middle of a batch rings after its next packet
@@ -201,14 +204,26 @@ class Inbox:
         return item
 
     def put_back(self, lane: Lane, index: int, item: Any) -> None:
-        """Undo `remove`. Raises `QueueFull` if the place has been taken by another packet."""
+        """Undo `remove`. Raises `QueueFull` if its place has been taken, `PacketGone` if the end has come behind it."""
         with self._hand_room:
-            promised = lane.claim + 1 if lane is not self.hand and lane.signal is None else 0
-            if len(lane.items) + promised > lane.capacity:
-                raise QueueFull("the place of the dropped packet has been taken, or is promised to its producer")
-            lane.items.insert(index, item)
-            lane.taken -= 1
-            self.removed -= 1
+            is_ended = lane is self.hand and self._closed_inputs and item[0] in self._closed_inputs
+            if is_ended or lane not in self._open:
+                raise PacketGone("the packet's producer has ended, and what follows from that has begun")
+            if lane is self.hand:
+                fits = self._find_room()
+            else:
+                lane.capacity -= 1  # until it is in; and said before the claim is read, as in `_find_room`
+                promised = 0 if lane.signal is not None else lane.claim + lane.writer.is_at_work()
+                fits = len(lane.items) + promised <= lane.capacity
+            if fits:
+                lane.items.insert(index, item)
+                lane.taken -= 1
+                self.removed -= 1
+            if lane is not self.hand:
+                self._return_to(lane)
+            self.wake()  # it may have been the only one
+        if not fits:
+            raise QueueFull("the place of the dropped packet has been taken, or is promised to its producer")
 
     def shift(self, lane: Lane, index: int, to: int) -> None:
         """Move an item within its lane: one step, in which the lane is never shorter."""

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from runtime.communication.order import Order
 from runtime.errors import Cancelled
 from runtime.facts import Ending, TaskState
 
@@ -43,6 +44,9 @@ class Waiter(Protocol):
 
     def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState) -> None:
         """Wait until somebody rings `lock`; `ready` says whether there is a reason to. Raises Cancelled."""
+
+    def is_at_work(self) -> bool:
+        """Whether it does not wait, or is about to go on: it may have seen room, and append any moment."""
 
 
 class Reader(Protocol):
@@ -77,6 +81,10 @@ class NoWaiter:
         """Nobody is there to wait: a lane without a writer is never put to."""
         raise AssertionError("a lane was filled before its writer had opened it")
 
+    def is_at_work(self) -> bool:
+        """Nobody is there."""
+        return False
+
 
 def parked_lock() -> LockType:
     """A lock to wait on: taken, until somebody rings."""
@@ -99,13 +107,13 @@ class Lane:
     __slots__ = (
         "_room",
         "capacity",
-        "changes",
         "claim",
         "held_back",
         "inbox",
         "input",
         "items",
         "low",
+        "order",
         "producer",
         "refused",
         "signal",
@@ -117,7 +125,7 @@ class Lane:
     def __init__(self, inbox: Reader, producer: str, capacity: int, input_index: int = 0) -> None:
         self.inbox, self.producer, self.capacity, self.input = inbox, producer, capacity, input_index
         self.items: list[Any] = []
-        self.changes: list[Any] = []  # what the hand has changed; see task/control.py
+        self.order: Order | None = None  # of the packets that waited when the hand last changed it
         self.signal: StopSignal | None = None
         self.writer: Waiter = NoWaiter()
         self.held_back = False

@@ -9,13 +9,13 @@ from runtime.preview import preview
 
 
 class Place(NamedTuple):
-    """Where a packet lies: the lane of the task's queue (0 is the hand's), the how many-th packet of that lane it is,
-    and after how many changes by hand it was looked at.
+    """Where a packet lies: the lane of the task's queue (0 is the hand's), and the how many-th it was to arrive there.
+
+    That stays the same, whatever the hand does with it and with others.
     """
 
     lane: int
     number: int
-    version: int = 0
 
 
 class Asked(NamedTuple):

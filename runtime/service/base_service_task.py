@@ -144,6 +144,8 @@ class BaseServiceTask:
             finally:
                 lock.release()
             if call is not None:
+                if self.stepped is not None:
+                    gate.say("running")
                 self._work(call, gate)
             elif queue.signal is not None and queue.ready():
                 return

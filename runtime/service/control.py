@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from runtime.communication.packet import Asked, Packet, Place
 from runtime.errors import CommandRefused, NotPaused
@@ -22,6 +23,7 @@ class ServiceControl:
         self._service = service
         self._stepping = threading.Lock()  # guards that steps come one by one
         self._seen: list[Step] | None = None  # what the turn that was given last has come to, until it has been told
+        self._waited = 0  # threads that waited in the middle of a request when it was given
 
     def pause(self) -> None:
         """Let no request begin. Returns at once; `reached` says when none is in work."""
@@ -33,8 +35,9 @@ class ServiceControl:
         self._do(self._service.queue.resume)
 
     def reached(self) -> bool:
-        """Whether no user code is at work."""
-        return all(gate.reached() for gate in self._service.gates)
+        """Whether no user code is at work, nor about to be."""
+        service = self._service
+        return all(gate.reached() for gate in service.gates) and not (service.queue.granted and service.ending is None)
 
     def is_paused(self) -> bool:
         """Whether it is held by hand."""
@@ -51,7 +54,7 @@ class ServiceControl:
 
     def can_step(self) -> bool:
         """Whether a turn would do something: there is a request, somebody to take it, and no turn to be told first."""
-        return self._seen is None and self.has_work() and self.reached() and self._has_a_free_thread()
+        return self._seen is None and self.has_work() and self.reached() and self._has_idle_thread()
 
     def is_under_way(self) -> bool:
         """Whether a turn was given of which nobody has been told yet how it ended."""
@@ -59,17 +62,11 @@ class ServiceControl:
 
     def has_news(self) -> bool:
         """Whether such a turn is over by now."""
-        return bool(self._seen) or (self._seen is not None and self._has_ended())
+        return self._seen is not None and (bool(self._seen) or self._service.ending is not None)
 
     def is_at_rest(self) -> bool:
         """Whether nothing of it moves."""
-        return all(gate.at_its_place() for gate in self._service.gates)
-
-    def _has_ended(self) -> bool:
-        return self._service.ending is not None
-
-    def _has_a_free_thread(self) -> bool:
-        return any(gate.doing in ("idle", "paused") for gate in self._service.gates)
+        return self.reached() and all(gate.at_its_place() for gate in self._service.gates)
 
     def number_of(self, place: Place) -> NoReturn:
         """Refused: requests have callers, not places."""
@@ -80,43 +77,71 @@ class ServiceControl:
 
         One that waits for another service keeps its turn: further steps say so until it has been answered.
         """
-        with self._stepping:
-            return self._step(timeout_s)
+        began_s = monotonic()
+        if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):
+            return Step("running", self._service.name)  # somebody else's step
+        try:
+            return self._step(None if timeout_s is None else max(0.0, timeout_s - (monotonic() - began_s)))
+        finally:
+            self._stepping.release()
 
     def _step(self, timeout_s: float | None) -> Step:
-        service, queue, gate = self._service, self._service.queue, self._service.gates[0]
-        if self._has_ended() and self._seen is None:
-            return Step("idle", service.name)
-        if not queue.paused and not self._has_ended():
-            raise NotPaused(f"{service.name!r} is not paused, so it serves by itself; pause({service.name!r}) first")
-        seen = self._seen
+        service, gate, seen = self._service, self._service.gates[0], self._seen
+        name = service.name
         if seen is None:
+            if service.ending is not None:
+                return Step("idle", name)
+            if not service.queue.paused:
+                raise NotPaused(f"{name!r} is not paused, so it serves by itself; pause({name!r}) first")
             if not gate.wait_for(self.reached, timeout_s):
-                return Step("running", service.name)
-            if not self.has_work():
-                return Step("idle", service.name)
-            if not self._has_a_free_thread():  # a turn given now would be used by whom nobody has asked, later
-                return Step("waiting", service.name, doing="waiting")
-            seen = self._seen = []
-            service.stepped = seen.append
-            self._do(queue.grant)
+                return Step("running", name)
+            if self.has_work() and not self._has_idle_thread():  # whoever used the turn later, nobody would have asked
+                return Step("waiting", name, doing="waiting")
+            if (seen := self._give_turn()) is None:
+                return Step("idle", name)
         gate.wait_for(lambda: self._is_over(seen), timeout_s)
         if seen or service.ending is not None:
             self._forget()
-            return seen[0] if seen else Step("stop", service.name, ending=service.ending)
+            return seen[0] if seen else Step("stop", name, ending=service.ending)
+        if not service.queue.running and not service.queue.granted:  # it was resumed meanwhile
+            self._forget()
+            return Step("idle", name)
         waits = [each.doing for each in service.gates if each.doing in MID_PACKET]
-        return Step("waiting", service.name, doing=waits[0]) if waits else Step("running", service.name)
+        return Step("waiting", name, doing=waits[0]) if waits else Step("running", name)
+
+    def _give_turn(self) -> list[Step] | None:
+        """Let one request begin, as an idle thread does at once, or the end. What it comes to; None: there is none."""
+        service, queue = self._service, self._service.queue
+        seen = self._seen = []
+        service.stepped = seen.append
+        self._waited = self._waiting_threads()
+        ends = queue.signal is not None and not queue.waiting
+        self._do(lambda: queue.grant() if queue.paused and self.has_work() else None)
+        if ends:
+            return seen
+        service.gates[0].wait_for(lambda: not queue.granted or not self.has_work(), _SOON_S)
+        with queue.ledger.lock:
+            begun, queue.granted = not queue.granted, 0  # else somebody would find it later
+        if not begun:
+            self._forget()
+        return seen if begun else None
 
     def _forget(self) -> None:
         self._seen = self._service.stepped = None
 
     def _is_over(self, seen: list[Step]) -> bool:
-        service = self._service
         if seen:  # the reply is out, and its thread sleeps again
             return self.reached()
-        return service.ending is not None or (
-            service.queue.running > 0 and any(gate.doing in ("waiting", "backing off") for gate in service.gates)
-        )
+        service = self._service
+        if service.ending is not None or not service.queue.paused:
+            return True
+        return (not service.queue.running and not service.queue.granted) or self._waiting_threads() > self._waited
+
+    def _waiting_threads(self) -> int:
+        return sum(gate.doing in MID_PACKET for gate in self._service.gates)
+
+    def _has_idle_thread(self) -> bool:
+        return any(gate.doing in ("idle", "paused") for gate in self._service.gates)
 
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last requests that wait."""
@@ -170,5 +195,7 @@ class ServiceControl:
         with queue.ledger.lock:
             change()
         queue.ledger.nudge()
-        for gate in self._service.gates:
-            gate.stir()
+        self._service.gates[0].tell()
+
+
+_SOON_S: Final = 1.0  # of a thread that runs no user code

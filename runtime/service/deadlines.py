@@ -70,6 +70,10 @@ class DeadlineWatch:
         finally:
             self._until_s = before
 
+    def is_at_work(self) -> bool:
+        """It fills no lane."""
+        return False
+
     def nudge(self) -> None:
         """What user code on this thread waits for may have come. Any thread."""
         self._look_sooner()

@@ -7,11 +7,14 @@ Writers may still append: an edit never makes a lane longer, and each is one ste
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
+from runtime.communication.order import Order, index_of, number_at, waiting
 from runtime.communication.packet import Packet, Place
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import TaskState
@@ -25,18 +28,6 @@ if TYPE_CHECKING:
 
 Breaks = Callable[[Packet], object]
 Broke = Callable[[Packet], None]
-
-
-class _Change(NamedTuple):
-    """What was done to a lane: by it, older places are found again.
-
-    `removed`, `moved` to the number `to`, or `inserted` again. `undoes` is which change of the lane it takes back.
-    """
-
-    what: str
-    number: int
-    to: int = 0
-    undoes: int = -1
 
 
 class TaskControl:
@@ -58,8 +49,8 @@ class TaskControl:
 
     def resume(self) -> None:
         """Open the gate."""
-        self._turn = None  # what a turn under way comes to, nobody asks any more
         self._task.gate.open()
+        self._turn = None  # what a turn under way comes to, nobody asks any more
 
     def reached(self) -> bool:
         """Whether no user code is at work."""
@@ -97,19 +88,23 @@ class TaskControl:
         return self._task.gate.at_its_place() or (turn is not None and self._told_running and not turn.over)
 
     def number_of(self, place: Place) -> int:
-        """Which packet of its lane the packet of this place is now. Raises `PacketGone` if it is not there any more."""
-        number = self._find(place)
-        if number < self._task.inbox.lanes[place.lane].taken:
-            raise PacketGone("the packet has been worked already; nothing about it can be changed any more")
-        return number
+        """Which packet of its lane it is. Raises `PacketGone` if it does not wait any more."""
+        if index_of(self._task.inbox.lanes[place.lane], place.number) is None:
+            raise _gone()
+        return place.number
 
     def step(self, timeout_s: float | None) -> Step:
         """One turn, waited for. Raises `NotPaused`.
 
         A packet that is held back or waits in mid-packet keeps its turn: further steps say so until it is done.
         """
-        with self._stepping:
-            return self._step(timeout_s)
+        began_s = monotonic()
+        if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):
+            return Step("running", self._task.name, doing=self._task.gate.doing)  # somebody else's step
+        try:
+            return self._step(None if timeout_s is None else max(0.0, timeout_s - (monotonic() - began_s)))
+        finally:
+            self._stepping.release()
 
     def _step(self, timeout_s: float | None) -> Step:
         gate, name = self._task.gate, self._task.name
@@ -123,9 +118,9 @@ class TaskControl:
                 return Step("running", name, doing=gate.doing)
             if (doing := gate.doing) in MID_PACKET:
                 return Step(_WAITS[doing], name, doing=doing)
-            if not self.has_work():
+            turn = self._turn = gate.grant(self.has_work)
+            if turn is None:
                 return Step("idle", name)
-            turn = self._turn = gate.grant()
         gate.wait_for(lambda: turn.over or (turn.began and self._waits_on()), timeout_s)
         if turn.over:
             self._turn = None
@@ -182,69 +177,55 @@ class TaskControl:
 
     def _is_hit(self, breaks: Breaks, broke: Broke) -> bool:
         packet = self._task.front()
-        if packet is None or packet.place is None or self._has_stopped_before(packet.place) or not breaks(packet):
+        if packet is None or packet.place == self._let_pass or not breaks(packet):
             return False
         self._let_pass = packet.place
         self._task.gate.close()
         broke(packet)
         return True
 
-    def _has_stopped_before(self, place: Place) -> bool:
-        """Whether a breakpoint has stopped at the packet of this place, which may have been moved since."""
-        if (before := self._let_pass) is None or before.lane != place.lane:
-            return False
-        try:
-            return self._find(before) == place.number
-        except PacketGone:
-            return False
-
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last packets of each lane, lane by lane; of a paused task exact."""
         task = self._task
-        packets: list[Packet] = []
-        depth = 0
-        for number, lane in enumerate(task.lanes_in):
-            items, taken = list(lane.items), lane.taken
-            depth += len(items)
-            version = len(lane.changes)
-            for index, item in enumerate(items):
-                packets.append(task.packet(lane, item, Place(number, taken + index, version)))
-        several = _bare(task.operator).wants_input
-        left_out = None
-        if len(packets) > first + last:
-            packets, left_out = packets[:first] + packets[len(packets) - last :], first
-        capacity = task.ctx.wiring.node.capacity
+        queue = task.gate.look(lambda: [_numbered(lane) for lane in task.lanes_in])
+        packets = [
+            task.packet(lane, item, Place(at, number))
+            for at, lane in enumerate(task.lanes_in)
+            for item, number in queue[at]
+        ]
+        depth, left_out = len(packets), None
+        if depth > first + last:
+            packets, left_out = packets[:first] + packets[depth - last :], first
+        several, capacity = _bare(task.operator).wants_input, task.ctx.wiring.node.capacity
         return QueueView(task.name, packets, depth, capacity, left_out=left_out, several_inputs=several)
 
     # ── edit ──
 
     def edit(self, place: Place, item: Any) -> None:
         """Put another item in the place of a packet. Raises `NotPaused`, `PacketGone`."""
-        with self._grip(place) as (inbox, lane, number):
-            before = inbox.exchange(lane, number - lane.taken, item)
-            again = self._now(place)
-            self._undo.append(lambda: self._edit_back(again, before))
+        with self._grip(place) as (inbox, lane, index):
+            before = inbox.exchange(lane, index, item)
+            self._undo.append(lambda: self._edit_back(place, before))
 
     def drop(self, place: Place) -> None:
         """Take a packet out; it counts as dropped. Raises `NotPaused`, `PacketGone`."""
-        with self._grip(place) as (inbox, lane, number):
-            item = inbox.remove(lane, number - lane.taken)
-            lane.changes.append(_Change("removed", number))
-            again = Place(place.lane, number, len(lane.changes))
-            self._undo.append(lambda: self._put_back(again, item))
-        self._task.gate.nudge()  # there is room now, for a producer that may be held back
+        with self._grip(place) as (inbox, lane, index):
+            numbers = waiting(lane)
+            ahead = set(numbers[:index])
+            item = inbox.remove(lane, index)
+            del numbers[index]
+            lane.order = Order(numbers, lane.taken)
+            self._undo.append(lambda: self._put_back(place, item, ahead))
+        self._task.gate.nudge()  # its producer may have waited for the room
 
     def move(self, place: Place, to: int) -> None:
         """Move a packet within its lane, to `to` counted from the front. Raises `NotPaused`, `PacketGone`."""
-        with self._grip(place) as (inbox, lane, number):
-            index = number - lane.taken
+        with self._grip(place) as (inbox, lane, index):
             if not 0 <= to < len(lane.items):
                 raise CommandRefused(f"index {to} is outside of the lane, which holds {len(lane.items)} packets")
-            inbox.shift(lane, index, to)
-            target = lane.taken + to
-            lane.changes.append(_Change("moved", number, target))
-            again = Place(place.lane, target, len(lane.changes))
-            self._undo.append(lambda: self._move_back(again, number))
+            ahead = set(waiting(lane)[:index])
+            self._shift(inbox, lane, index, to)
+            self._undo.append(lambda: self._move_back(place, ahead))
 
     def undo(self) -> None:
         """Take back the last change that has not been taken back. Raises `NotPaused`, `PacketGone`, `QueueFull`."""
@@ -253,65 +234,54 @@ class TaskControl:
         back = self._undo[-1]
         try:
             back()
-        except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
+        except (PacketGone, TaskEnded):  # it can never be taken back any more; the one before it perhaps can
             self._undo.remove(back)
             raise
         self._undo.remove(back)
 
     def _edit_back(self, place: Place, item: Any) -> None:
-        with self._grip(place) as (inbox, lane, number):
-            inbox.exchange(lane, number - lane.taken, item)
+        with self._grip(place) as (inbox, lane, index):
+            inbox.exchange(lane, index, item)
 
-    def _put_back(self, place: Place, item: Any) -> None:
+    def _put_back(self, place: Place, item: Any, ahead: set[int]) -> None:
         with self._task.gate.at_rest(self._task.name):
+            self._refuse_ended()
             inbox, lane = self._task.inbox, self._task.inbox.lanes[place.lane]
-            number = max(self._slot(place, place.number), lane.taken - 1)  # to the front, if its neighbours are gone
-            inbox.put_back(lane, number - lane.taken + 1, item)
-            lane.changes.append(_Change("inserted", number, undoes=place.version - 1))
+            numbers = waiting(lane)
+            index = _behind(ahead, numbers)
+            inbox.put_back(lane, index, item)
+            numbers.insert(index, place.number)
+            lane.order = Order(numbers, lane.taken)
+        self._task.gate.nudge()
 
-    def _move_back(self, place: Place, number: int) -> None:
-        with self._grip(place) as (inbox, lane, now):
-            to = self._slot(place, number)
-            if to < lane.taken:
-                raise PacketGone("the place that the packet was moved from has been worked; it cannot go back")
-            inbox.shift(lane, now - lane.taken, to - lane.taken)
-            lane.changes.append(_Change("moved", now, to, place.version - 1))
+    def _move_back(self, place: Place, ahead: set[int]) -> None:
+        with self._grip(place) as (inbox, lane, index):
+            others = waiting(lane)
+            del others[index]
+            self._shift(inbox, lane, index, _behind(ahead, others))
 
-    def _grip(self, place: Place) -> _Grip:
-        return _Grip(self, self._task, place)
+    @staticmethod
+    def _shift(inbox: Inbox, lane: Lane, index: int, to: int) -> None:
+        numbers = waiting(lane)
+        inbox.shift(lane, index, to)
+        numbers.insert(to, numbers.pop(index))
+        lane.order = Order(numbers, lane.taken)
 
-    def _changes(self, place: Place) -> list[_Change]:
-        return self._task.inbox.lanes[place.lane].changes
+    @contextmanager
+    def _grip(self, place: Place) -> Iterator[tuple[Inbox, Lane, int]]:
+        """The queue, the lane and the index of a packet of the paused task, which stays there meanwhile."""
+        self._refuse_ended()
+        with self._task.gate.at_rest(self._task.name):
+            self._refuse_ended()
+            inbox = self._task.inbox
+            lane = inbox.lanes[place.lane]
+            if (index := index_of(lane, place.number)) is None:
+                raise _gone()
+            yield inbox, lane, index
 
-    def _now(self, place: Place) -> Place:
-        return Place(place.lane, self._find(place), len(self._changes(place)))
-
-    def _find(self, place: Place) -> int:
-        """The number that the packet has now. Raises `PacketGone`."""
-        number, dropped = place.number, -1
-        for version, change in enumerate(self._changes(place)[place.version :], place.version):
-            if dropped >= 0:
-                if change.undoes == dropped:  # the drop was undone
-                    number, dropped = change.number, -1
-            elif change.what == "removed" and change.number == number:
-                dropped = version
-            else:
-                number = _moved(number, change)
-        if dropped >= 0:
-            raise PacketGone("the packet was dropped by hand")
-        return number
-
-    def _slot(self, place: Place, number: int) -> int:
-        """Where by now that place of the lane is that was `number` at `place.version`.
-
-        What has been taken back counts for nothing: a place, unlike a packet, would not come back from there.
-        """
-        changes = self._changes(place)
-        undone = {change.undoes for change in changes}
-        for version, change in enumerate(changes[place.version :], place.version):
-            if version not in undone and change.undoes < 0:
-                number = _moved(number, change)
-        return number
+    def _refuse_ended(self) -> None:
+        if self._task.ending is not None:
+            raise TaskEnded(f"{self._task.name!r} has ended; its queue cannot be changed any more")
 
     # ── state ──
 
@@ -337,46 +307,22 @@ class TaskControl:
                 ctx.states[key] = dict(value)
 
 
-class _Grip:
-    """A packet of a paused task, held while it is changed: its queue, its lane, and the number that it has there."""
-
-    def __init__(self, control: TaskControl, task: BaseTask, place: Place) -> None:
-        self._control, self._place, self._task = control, place, task
-        self._rest = task.gate.at_rest(task.name)
-
-    def __enter__(self) -> tuple[Inbox, Lane, int]:
-        if self._task.ending is not None:
-            raise TaskEnded(f"{self._task.name!r} has ended; its queue cannot be changed any more")
-        self._rest.__enter__()
-        try:
-            inbox = self._task.inbox
-            lane = inbox.lanes[self._place.lane]
-            number = self._control._find(self._place)
-            if number < lane.taken:
-                raise PacketGone("the packet has been worked already; nothing about it can be changed any more")
-        except BaseException:
-            self._rest.__exit__(None, None, None)
-            raise
-        return inbox, lane, number
-
-    def __exit__(self, *_: object) -> None:
-        self._rest.__exit__(None, None, None)
+def _behind(ahead: set[int], numbers: list[int]) -> int:
+    """The index right behind the last of those that were ahead of a packet; the front, if they are all gone."""
+    return 1 + max((index for index, number in enumerate(numbers) if number in ahead), default=-1)
 
 
-def _moved(number: int, change: _Change) -> int:
-    """What a packet's number is behind a change of another packet of its lane.
+def _numbered(lane: Lane) -> list[tuple[Any, int]]:
+    """What waits in a lane, each with its number, also while its reader takes some.
 
-    A packet that is removed counts as taken, so those before it move up by one; one that is put back, the other way.
+    That is exact under the GIL, which changes hands at calls and at loops: there is none between the two looks.
     """
-    if change.what == "removed":
-        return number + 1 if number < change.number else number
-    if change.what == "inserted":
-        return number - 1 if number <= change.number else number
-    if number == change.number:
-        return change.to
-    if change.number < number <= change.to:
-        return number - 1
-    return number + 1 if change.to <= number < change.number else number
+    taken, items = lane.taken, lane.items[:]
+    return [(item, number_at(lane, position)) for position, item in enumerate(items, taken)]
+
+
+def _gone() -> PacketGone:
+    return PacketGone("the packet has been worked already, or was dropped by hand")
 
 
 def _bare(operator: Operator) -> Operator:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.order import number_at
 from runtime.communication.packet import Packet, Place
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
@@ -142,12 +143,12 @@ class LaneFeed:
             return None
         number, item = found
         lane = self.inbox.lanes[number]
-        return self.packet(lane, item, Place(number, lane.taken, len(lane.changes)))
+        return self.packet(lane, item, Place(number, number_at(lane, lane.taken)))
 
     def seen(self) -> Packet | None:
         """The packet that has been taken, of a batch of one."""
         lane = self._lane
-        place = Place(self.inbox.lanes.index(lane), lane.taken - 1, len(lane.changes))
+        place = Place(self.inbox.lanes.index(lane), number_at(lane, lane.taken - 1))
         return packet_of(self._batch[0], self._ctx.wiring.keyed, lane, self._ctx.name, place)
 
     def packet(self, lane: Lane, item: Any, place: Place) -> Packet:

@@ -19,7 +19,7 @@ from _thread import LockType
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import Final
+from typing import Final, TypeVar
 
 from runtime.communication.lane import parked_lock, ring
 from runtime.errors import Cancelled, NotPaused
@@ -27,6 +27,7 @@ from runtime.facts import TaskState
 from runtime.task.passing import MID_PACKET, Passing, Tap, Turn
 
 _INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
+T = TypeVar("T")
 
 
 class Watch:
@@ -87,6 +88,7 @@ class Gate:
         "_hand",
         "_parked_on",
         "_ready",
+        "_rung",
         "_watch",
         "attentive",
         "before_wait",
@@ -114,6 +116,7 @@ class Gate:
         self.passing: Passing | None = None
         self.held: Callable[[], bool] = _never  # whether what it waits for stands still itself
         self._bell = parked_lock()
+        self._rung = False  # the bell, since the task has come to its closed gate; guarded by _hand
         self.doing: TaskState = "new"
         self.passes = 0  # how many waits are over; tells two waits with the same name apart
         self.before_wait: Callable[[], None] = _nothing  # the task's: makes its depths exact before it waits
@@ -131,18 +134,25 @@ class Gate:
         """Through a closed gate by a turn, past breakpoints, and seen if somebody looks: one packet."""
         while True:
             self._wait_until_open()
-            if self.turn is not None or self.breaks is None or not self.breaks():
-                break
-        with self._hand:
-            if self.turn is not None:
-                self.turn.began = True
-            if self.turn is not None or self.taps:
-                self.passing = Passing()
-        return 1
+            breaks = self.breaks
+            if self.turn is None and breaks is not None and breaks():
+                continue
+            with self._hand:
+                if self.closed and self.turn is None:  # closed again since it was looked at
+                    continue
+                if self.turn is not None:
+                    self.turn.began = True
+                if self.turn is not None or self.taps:
+                    self.passing = Passing()
+                return 1
 
     def _wait_until_open(self) -> None:
         while not self.may_enter():
-            self.park(self._bell, self.may_enter, "paused")
+            with self._hand:
+                self._bell.acquire(False)  # a ring from before
+                self._rung = False
+            if not self.may_enter():
+                self.park(self._bell, self.may_enter, "paused")
 
     def may_enter(self) -> bool:
         """Whether it is open, or there is a turn to be used."""
@@ -152,8 +162,9 @@ class Gate:
         """Task: what `passing` saw is over, or the task itself; tell whoever waits for it."""
         passing, self.passing = self.passing, None
         if passing is not None:
-            for tap in self.taps:
-                tap(passing)
+            if passing.has_something():
+                for tap in self.taps:
+                    tap(passing)
         elif self.turn is None:
             return
         with self._hand:
@@ -170,12 +181,12 @@ class Gate:
         self.before_wait()
         self._ready = ready
         self._parked_on = lock  # said before `cancelled` is read; cancel() does the two the other way round
-        self.say("paused" if self.closed and why == "idle" else why)
+        self.say(why)
         if not self.cancelled:
             lock.acquire(True, timeout_s)
-        self.passes += 1
         self._parked_on = None
         self.doing = before
+        self.passes += 1  # behind `doing`: who reads it first, and then that the task waits, sees each wait that ends
         if self.cancelled:
             raise Cancelled
 
@@ -219,61 +230,90 @@ class Gate:
             self.closed = True
             self._attend()
             self.look_up = True
-            self.stir()
 
     def open(self) -> None:
         """Resume. Idempotent."""
         with self._hand:
             self.closed = False
             self._attend()
-            ring(self._bell)
-            self.stir()
+            self._ring()
+
+    def _ring(self) -> None:
+        """Under `_hand`: let the task look at its gate again."""
+        self._rung = True
+        ring(self._bell)
 
     def reached(self) -> bool:
-        """Whether no user code is at work: what the task does next, it does not do while the gate is closed.
-
-        One that waits in mid-packet for what has come by now is about to go on, and one that is cancelled, to end.
-        """
+        """Whether no user code is at work, nor will be: what the task does next, its closed gate holds up."""
         doing = self.doing
-        if doing == "ended" or doing not in _AT_REST:
+        if doing not in _AT_REST or self.cancelled:
             return doing == "ended"
-        return not self.cancelled and not (doing in MID_PACKET and self._ready())
+        return self.turn is None if doing in _BETWEEN else doing == "ended" or not self._ready()
 
     def at_its_place(self) -> bool:
-        """Whether it waits, for something that has not come yet, or has ended."""
-        return self.doing == "ended" or (self.reached() and not self._ready())
+        """Whether, besides, it waits for what has not come yet: it will not move before something else does."""
+        if (doing := self.doing) == "ended":
+            return True
+        return self.reached() and not self._ready() and not (doing == "paused" and self._rung)
+
+    def is_at_work(self) -> bool:
+        """Whether it does not wait, or is about to go on."""
+        return not self.at_its_place()
 
     def has_come(self) -> bool:
         """Whether what the task waits for is there, so that it is about to go on."""
         return self._ready()
 
+    def tell(self) -> None:
+        """Any thread: something that is watched has changed."""
+        self._watch.tell()
+
     def wait_for(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
         """Wait until `ready`, which is asked whenever a task of the job does something else."""
         return self._watch.wait_for(ready, timeout_s)
+
+    def look(self, read: Callable[[], T]) -> T:
+        """What `read` returns; the hand changes nothing meanwhile."""
+        with self._hand:
+            return read()
 
     @contextmanager
     def at_rest(self, name: str) -> Iterator[None]:
         """Keep the task at its closed gate, with nothing in work, while the block runs. Raises `NotPaused`.
 
-        One that is on its way there (it has just been started, paused or stepped) is waited for.
+        One that is on its way to the gate, because a packet has just come, is waited for.
         """
-        self.wait_for(lambda: self.reached() or not self.closed, _ON_ITS_WAY_S)
-        with self._hand:
-            if not self.closed:
-                raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
-            if self.turn is not None or self.doing not in ("paused", "idle", "ended"):
-                raise NotPaused(
-                    f"{name!r} is paused, but still at work on a packet ({self.doing}); let it finish first"
-                )
-            yield
+        deadline = monotonic() + _ON_ITS_WAY_S
+        while True:
+            self.wait_for(lambda: self.at_its_place() or not self.closed, max(0.0, deadline - monotonic()))
+            with self._hand:
+                if not self.closed:
+                    raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
+                if self.turn is None and self.doing in (*_BETWEEN, "ended"):
+                    yield
+                    return
+                if self.doing in MID_PACKET or monotonic() >= deadline:
+                    raise NotPaused(
+                        f"{name!r} is paused, but still at work on a packet ({self.doing}); let it finish first"
+                    )
 
-    def grant(self) -> Turn:
-        """Give a turn to the task at its closed gate; it is used by its next packet or stop signal."""
+    def grant(self, is_of_use: Callable[[], bool]) -> Turn | None:
+        """Give a turn to the task at its closed gate; it is used by its next packet or stop signal.
+
+        None: the gate is open, or the turn would be of no use. Whoever takes packets out of the queue of a closed gate
+        does it under the same lock, so that no turn is left for a packet that nobody has stepped.
+        """
         with self._hand:
+            if not self.closed or not is_of_use():
+                return None
             if self.turn is None:
                 self.turn = Turn()
                 self._attend()
-            ring(self._bell)
+                if self.doing == "ended":  # read behind the turn; the task says it, and looks for a turn then
+                    self.turn = None
+                    self._attend()
+                    return None
+            self._ring()
             return self.turn
 
     def set_taps(self, taps: tuple[Tap, ...]) -> None:
@@ -293,12 +333,6 @@ class Gate:
     def _attend(self) -> None:
         self.attentive = self.closed or self.turn is not None or bool(self.taps) or self.breaks is not None
 
-    def stir(self) -> None:
-        """Let one that waits for packets look again, and say anew what it is doing."""
-        lock = self._parked_on
-        if lock is not None and self.doing in ("idle", "paused"):
-            ring(lock)
-
     def cancel(self) -> None:
         """Wake the task wherever it waits; it ends behind the packet in work at the latest.
 
@@ -313,7 +347,8 @@ class Gate:
 
 _ON_ITS_WAY_S: Final = 5.0  # how long one that is to be edited is waited for, should it be in user code
 _WAITING: Final = ("idle", "paused", "held back")
-_AT_REST: Final = ("idle", "paused", "held back", "waiting", "backing off", "ended")
+_BETWEEN: Final = ("idle", "paused")  # with no packet in work
+_AT_REST: Final = (*_BETWEEN, *MID_PACKET, "ended")
 
 
 def _nothing() -> None:

@@ -31,6 +31,10 @@ class Passing:
         self.sent: list[tuple[str, Packet]] = []
         self.error: BaseException | None = None
 
+    def has_something(self) -> bool:
+        """Whether anything was taken, made or raised; the packet that let the task in may have been dropped by hand."""
+        return any(each is not None for each in (self.packet, self.signal, self.ending, self.error)) or bool(self.sent)
+
 
 class Turn:
     """One way through a closed gate, given by hand, for one packet or one stop signal."""
@@ -72,7 +76,7 @@ class Witness:
 
         def see(lane: Lane, item: Any) -> None:
             task, number = self._target_of[id(lane)]
-            place = Place(number, lane.taken + len(lane.items), len(lane.changes))
+            place = Place(number, lane.taken + len(lane.items))
             sent.append((task, packet_of(item, self._keyed[id(lane)], lane, task, place)))
 
         plan = self._plan

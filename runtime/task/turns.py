@@ -134,7 +134,7 @@ class Turns:
 class SeededGate(Gate):
     """A gate that is never open. A turn lasts from the moment it is given until the next wait or the next packet."""
 
-    __slots__ = ("_earliest", "_fresh", "_labels", "_name", "_stirred", "_turns", "baton", "due_s", "serves", "waits")
+    __slots__ = ("_earliest", "_fresh", "_labels", "_name", "_turns", "baton", "due_s", "serves", "waits")
 
     def __init__(self, watch: Watch, turns: Turns, name: str, *, serves: bool) -> None:
         super().__init__(watch)
@@ -146,7 +146,6 @@ class SeededGate(Gate):
         self.baton = parked_lock()  # whose opening is the turn
         self.waits = True  # for a turn; guarded by the lock of the turns, as `due_s`
         self.due_s: float | None = None
-        self._stirred = False  # it is to say anew what it is doing
         self._earliest: Callable[[], float] | None = None
 
     # ── its own thread ──
@@ -173,11 +172,10 @@ class SeededGate(Gate):
         before = self.doing
         self.before_wait()
         self._ready = ready
-        self.say("paused" if self.closed and why == "idle" else why)
+        self.say(why)
         self._give_back(None if timeout_s < 0 else self._turns.now_s + timeout_s)
-        self.passes += 1
-        self._stirred = False
         self.doing = before
+        self.passes += 1
         self._fresh = why == "idle"
         if self.cancelled:
             raise Cancelled
@@ -222,20 +220,18 @@ class SeededGate(Gate):
         super().open()
         self._turns.nudge()
 
-    def grant(self) -> Turn:
+    def grant(self, is_of_use: Callable[[], bool]) -> Turn | None:
         """Give a turn to the task at its closed gate."""
-        turn = super().grant()
+        turn = super().grant(is_of_use)
         self._turns.nudge()
         return turn
 
-    def stir(self) -> None:
-        """Let one that waits for packets look again, and say anew what it is doing."""
-        self._stirred = self.doing in ("idle", "paused")
-        self._turns.nudge()
+    def _ring(self) -> None:
+        """It wakes by its turn alone, for which it is asked again."""
 
     def is_able(self, now_s: float) -> bool:
         """Whether it could use a turn now."""
-        return self.cancelled or self._stirred or self._ready() or (self.due_s is not None and self.due_s <= now_s)
+        return self.cancelled or self._ready() or (self.due_s is not None and self.due_s <= now_s)
 
     def due(self) -> float | None:
         """Until when time may pass for it; None: for ever."""
