@@ -416,11 +416,7 @@ class Session:
         Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`.
         """
         if self._control is None:
-            graph = self.graph
-            capacities = {each.name: each.capacity * each.parallelism for each in graph.operators}
-            capacities |= {node.name: graph.by_name[node.operator].capacity for node in graph.nodes}
-            capacities |= {node.name: node.capacity for node in graph.service_nodes}
-            if task not in capacities:
+            if task not in (capacities := self.graph.capacities()):
                 raise UnknownName("task, operator or service", task, capacities)
             return QueueView(task, (), 0, capacities[task])
         return self._control.peek(task, first, last)

@@ -125,6 +125,12 @@ class ExecutionGraph:
             outputs.setdefault(edge.source, []).append(edge)
         return {name: tuple(edges) for name, edges in inputs.items()}, {n: tuple(e) for n, e in outputs.items()}
 
+    def capacities(self) -> dict[str, int]:
+        """How much may wait for each operator, task and service, by name."""
+        of_operators = {each.name: each.capacity * each.parallelism for each in self.operators}
+        of_tasks = {task: each.capacity for each in self.operators for task in self.tasks(each.name)}
+        return of_operators | of_tasks | {each.name: each.capacity for each in self.service_nodes}
+
     def tasks(self, operator: str) -> tuple[str, ...]:
         """The names of the operator's tasks: `count#0`, `count#1` …, or plain `count` if there is one."""
         parallelism = self.by_name[operator].parallelism

@@ -1,14 +1,15 @@
 """Looking at all tasks of a job at once, so cheaply that it can be done many times a second.
 
-A sample is a few columns of numbers, read by C-level `map`s over all tasks or lanes. They are of one moment: the GIL
-changes hands between two bytecodes, and there are none in between; a packet that leaves a lane meanwhile would else be
-seen both in it and behind it. `TaskFacts` are made of them only for the tasks that somebody asks for.
+A sample is a few columns of numbers, read by C-level `map`s over all tasks or lanes into one list. They are of one
+moment: the GIL changes hands between two bytecodes, and where the garbage collector calls somebody, and there is
+neither in between. A packet that leaves a lane meanwhile would else be seen both in it and behind it. `TaskFacts` are
+made of them only for the tasks that somebody asks for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +18,12 @@ from runtime.facts import TaskFacts, TaskState, TaskTable
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
-_DOING: Final = attrgetter("gate.doing")
-_CLOSED: Final = attrgetter("gate.closed")
-_REST: Final = tuple(map(attrgetter, ("processed", "errors", "ending", "ended_producers", "skipped", "retries")))
+_OF_TASKS: Final = tuple(
+    map(
+        attrgetter,
+        ("gate.doing", "gate.closed", "processed", "errors", "ending", "ended_producers", "skipped", "retries"),
+    )
+)
 _TAKEN: Final = attrgetter("taken")
 
 
@@ -41,14 +45,16 @@ class Observer:
         self.producers = [tuple(lane.producer for lane in lanes) for lanes in incoming]
 
     def observe(self) -> Sample:
-        """Read everything now, in one call to C, while no other thread runs. Tasks do not notice."""
-        tasks = self.tasks
-        columns = (map(_DOING, tasks), map(_CLOSED, tasks), map(len, self._items), map(_TAKEN, self._lanes))
-        doing, closed, waiting, taken, *rest = map(list, (*columns, *[map(column, tasks) for column in _REST]))
+        """Read everything now, while no other thread runs. Tasks do not notice."""
+        columns = [map(column, self.tasks) for column in _OF_TASKS]
+        values = list(chain(*columns, map(len, self._items), map(_TAKEN, self._lanes)))
+        tasks, lanes = len(self.tasks), len(self._lanes)
+        doing, closed, *rest = [values[tasks * column : tasks * (column + 1)] for column in range(len(_OF_TASKS))]
+        first = len(_OF_TASKS) * tasks
         if any(closed):  # one that sleeps at an empty queue is paused from the moment that its gate is closed
             both = zip(doing, closed, strict=True)
             doing = ["paused" if shut and each == "idle" else each for each, shut in both]
-        return Sample(self, doing, rest, waiting, taken)
+        return Sample(self, doing, rest, values[first : first + lanes], values[first + lanes :])
 
 
 class Sample(TaskTable):
@@ -70,7 +76,7 @@ class Sample(TaskTable):
             name,
             node.name,
             node.kind,
-            self._doing[place],
+            "ended" if ending is not None else self._doing[place],
             sum(depths),
             node.capacity,
             processed,
