@@ -295,7 +295,7 @@ class Rig:
         with self.editing:
             try:
                 self.session.undo()
-            except runtime.PacketGone:  # it can never be undone any more
+            except (runtime.PacketGone, runtime.TaskEnded):  # it can never be undone any more
                 self.books.undo.pop()
                 raise
             self.books.undo.pop()()
