@@ -33,7 +33,7 @@ class Control:
         self._dispatcher, self._graph = dispatcher, dispatcher.graph
         self._handles: dict[str, Handle] = {**dispatcher.tasks, **dispatcher.services}
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
-        self._edited: list[str] = []  # tasks, a name for each change that can be undone
+        self._edited: list[tuple[str, str]] = []  # each change that can be undone: at which task, and what it was
         self._breakpoints: dict[str, list[Breakpoint]] = {}
         self._taps: dict[str, list[Callable[[Step], None]]] = {}
         self._changing = threading.Lock()  # guards the three above
@@ -64,11 +64,12 @@ class Control:
     def _reach(self, handles: list[Handle], timeout_s: float | None) -> tuple[str, ...]:
         """Wait until their gates are reached, or opened again by somebody else. Who is still in user code."""
 
-        def late() -> list[str]:
-            grips = [(handle.name, handle.control) for handle in handles]
-            return [name for name, grip in grips if grip.is_paused() and not grip.reached()]
+        def is_settled(grip: Grip) -> bool:
+            return not grip.is_paused() or (grip.reached() and grip.is_at_rest())
 
-        return () if self._dispatcher.backend.wait_until(lambda: not late(), timeout_s) else tuple(late())
+        if self._dispatcher.backend.wait_until(lambda: all(is_settled(each.control) for each in handles), timeout_s):
+            return ()
+        return tuple(each.name for each in handles if each.control.is_paused() and not each.control.reached())
 
     def resume(self, names: Iterable[str] = ()) -> None:
         """Open gates, all if none is named."""
@@ -245,35 +246,38 @@ class Control:
         """Let a waiting packet have another payload, and key. Raises `CommandRefused` if it then belongs elsewhere."""
         grip, place = self._grip(packet)
         grip.edit(place, self._item(packet, place, value))
-        self._remember(packet.task)
+        self._remember(packet.task, f"edit: {packet.text} becomes {preview(value)}")
 
     def drop(self, packet: Packet) -> None:
         """Take a waiting packet out of its queue; it counts as dropped."""
         grip, place = self._grip(packet)
         grip.drop(place)
-        self._remember(packet.task)
+        self._remember(packet.task, f"drop: {packet.text}")
 
     def move(self, packet: Packet, to: int) -> None:
         """Move a waiting packet within its lane, to index `to`."""
         grip, place = self._grip(packet)
         grip.move(place, to)
-        self._remember(packet.task)
+        self._remember(packet.task, f"move: {packet.text} to {to}")
 
     def undo(self) -> None:
         """Take back the last change. Raises `CommandRefused` if there is none, `PacketGone` if it is too late."""
         with self._changing:
             if not self._edited:
                 raise CommandRefused("nothing was changed by hand that could be undone")
+            task, text = self._edited[-1]
             try:
-                self._handles[self._edited[-1]].control.undo()
+                self._handles[task].control.undo()
             except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
                 self._edited.pop()
                 raise
             self._edited.pop()
+        self._dispatcher.edited(task, f"undo of {text}")
 
-    def _remember(self, task: str) -> None:
+    def _remember(self, task: str, text: str) -> None:
         with self._changing:
-            self._edited.append(task)
+            self._edited.append((task, text))
+        self._dispatcher.edited(task, text)
 
     def _item(self, packet: Packet, place: Place, value: Any) -> Any:
         """What lies in the lane for `value` in place of the packet."""
@@ -311,14 +315,14 @@ class Control:
         handles = self._find(name)
         if len(handles) > 1 and not self._is_keyed(name):
             raise GraphInvalid(f"{name!r} has {len(handles)} tasks, each with a state of its own; name one of them")
-        tasks = self._graph.tasks(operator) if (operator := self._operator_of.get(handles[0].name)) is not None else ()
-        if not self._is_keyed(name) or len(tasks) < 2:
-            handles[0].control.set_state(key, value)
-            return
-        owner = Partition(tasks).find(key)
+        owner = handles[0].name
+        operator = self._operator_of.get(owner)
+        if self._is_keyed(name) and operator is not None:
+            owner = Partition(self._graph.tasks(operator)).find(key)
         if all(handle.name != owner for handle in handles):
             raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
         self._handles[owner].control.set_state(key, value)
+        self._dispatcher.edited(owner, f"state of {preview(key)} becomes {preview(value)}")
 
     # ── inside ──
 

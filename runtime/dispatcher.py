@@ -67,6 +67,7 @@ class Dispatcher:
         self._done = threading.Event()
         self._gates_moved = threading.Event()  # something is paused
         self._looking = threading.Lock()  # guards that what is said of the gates is what was seen of them last
+        self._watchers: list[Callable[[], None]] = []  # guarded by _news
         self._news = threading.Condition()  # wakes those who wait for the end: it has come, or something was paused
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
 
@@ -173,9 +174,35 @@ class Dispatcher:
                 self._gates_moved.clear()
         self._tell()
 
+    def edited(self, task: str, text: str) -> None:
+        """Something was changed by hand in a task's queue, or in what it remembers."""
+        self._note("command", task, text)
+
+    @property
+    def is_something_paused(self) -> bool:
+        """Whether a gate is closed by hand: the job may stand still because of it."""
+        return self._gates_moved.is_set()
+
+    def on_news(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` when the run ends and when gates are closed or opened, on whichever thread does it.
+
+        Returns what ends that.
+        """
+        with self._news:
+            self._watchers.append(callback)
+
+        def remove() -> None:
+            with self._news:
+                self._watchers.remove(callback)
+
+        return remove
+
     def _tell(self) -> None:
         with self._news:
             self._news.notify_all()
+            watchers = list(self._watchers)
+        for watcher in watchers:
+            watcher()
         self.backend.tell()
 
     def _is_done_or_stuck(self) -> bool:

@@ -7,28 +7,19 @@ import itertools
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib import metadata
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, overload
+from typing import Any, Final, Self, TypeVar
 
-from runtime.breakpoints import Breakpoint, Tap
-from runtime.calling import Service, Services
+from runtime.calling import Service
 from runtime.communication.calls import HAND_CALLER
-from runtime.communication.packet import Packet
-from runtime.control import REACH_S, Control
+from runtime.control import Control
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment, Stream
-from runtime.errors import (
-    AlreadyStarted,
-    GraphInvalid,
-    InputOpen,
-    NotStarted,
-    QueueUnreachable,
-    ServiceStopped,
-    UnknownName,
-)
+from runtime.errors import AlreadyStarted, InputOpen
 from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
@@ -38,10 +29,9 @@ from runtime.job_manager import JobManager
 from runtime.metrics import Metrics, metrics_of
 from runtime.operators import SourceFunction
 from runtime.policy import OnError
-from runtime.preview import preview
-from runtime.proxy import DEFAULT_METHOD, ProxyManager
+from runtime.proxy import ProxyManager
 from runtime.service.invocation import Interceptor
-from runtime.step import Path, QueueView, Step
+from runtime.steering import Steering
 from runtime.text import as_text
 
 T = TypeVar("T")
@@ -49,12 +39,14 @@ T = TypeVar("T")
 CLOSE_S: Final = 5.0
 """How long `close()` and leaving a `with` block wait for user code before a task is abandoned."""
 
+_LOOK_S: Final = 0.25  # how long a thread waits for a coroutine, which may have been cancelled meanwhile
+
 _numbers = itertools.count(1)
 _named: dict[str, Session] = {}  # in an interactive kernel, until they are closed
 _named_lock = threading.Lock()  # guards _named
 
 
-class Session:
+class Session(Steering):
     """A dataflow graph that a person can write, run, look into and stop.
 
     Build with `source`, `input` and the methods of `Stream`; then `run()`, or `start()` and `wait()`. Every command may
@@ -191,24 +183,29 @@ class Session:
         return self._run().wait(timeout)
 
     async def wait_async(self, timeout: float | None = None) -> Outcome:
-        """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free.
-
-        Raises `JobPaused` if the job stands still when this is called; what is paused later, it does not see.
-        """
+        """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free."""
         if self._ended_new is not None:
             return self._ended_new
         dispatcher = self._run()
+        dispatcher.wait_done(0)  # refuses what could never end
         loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
+        news = asyncio.Event()
 
         def tell() -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(ended.set)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(news.set)
 
-        dispatcher.on_end(tell)
-        dispatcher.wait_done(0)  # raises `JobPaused` where it stands still already
-        async with asyncio.timeout(timeout):
-            await ended.wait()
+        remove = dispatcher.on_news(tell)
+        try:
+            async with asyncio.timeout(timeout):
+                while dispatcher.outcome is None:
+                    news.clear()
+                    if dispatcher.is_something_paused:  # then it may stand still, which only a thread can wait for
+                        await asyncio.to_thread(dispatcher.wait_done, _LOOK_S)
+                    else:
+                        await news.wait()
+        finally:
+            remove()
         return dispatcher.wait(timeout)
 
     def stop(self) -> None:
@@ -284,44 +281,6 @@ class Session:
         finally:
             self.close()
 
-    # ── the hand ──
-
-    def send(self, name: str, value: Any, *, timeout: float | None = CLOSE_S) -> None:
-        """Put `value` into the input `name`, waiting at most `timeout` seconds (None: without limit) while it is full.
-
-        Raises `UnknownName`, `QueueFull`, `TaskEnded`, `NotStarted`.
-        """
-        self._running_hand().send(name, value, timeout)
-
-    def inject(self, target: str, value: Any, *, input: int | None = None, timeout: float | None = 0) -> None:
-        """Put `value` into the queue of an operator or task, as if it had arrived on its input.
-
-        `input` says on which, where two streams are connected or joined: 0 or 1. It is accepted before the task begins
-        to end and before that input has ended, or refused. Raises `UnknownName`, `QueueFull` if there is no room within
-        `timeout` seconds, `TaskEnded`, `NotStarted`, `GraphInvalid`, and what a key function raises.
-        """
-        self._running_hand().inject(target, value, timeout, input)
-
-    def end(self, name: str) -> None:
-        """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""
-        self._running_hand().end(name)
-
-    def call(
-        self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any
-    ) -> Any:
-        """Call a method of a service from outside, and wait for what it returns, at most `timeout` seconds (None: 10).
-
-        Raises what the method raises (`ServiceFailed` in place of SystemExit and the like), `ServiceTimeout`,
-        `ServiceStopped`, `UnknownName`, `WrongArguments`, `NotStarted`, and `GraphInvalid` for a timeout that is no
-        number of seconds. An interrupt gives up the call, not the job.
-        """
-        return self._call(service, method, args, kwargs, timeout)
-
-    @property
-    def services(self) -> Services:
-        """The services by name. `session.services["clock"].now()` is a `call`, of 10 seconds at most."""
-        return Services(tuple(node.name for node in self.graph.service_nodes), self._call)
-
     def intercept(self, interceptor: Interceptor) -> Callable[[], None]:
         """Let every request of every service go through `interceptor`, on the service's thread. Returns what ends it.
 
@@ -345,130 +304,6 @@ class Session:
     def _intercept(self) -> None:
         if self._dispatcher is not None:
             self._dispatcher.intercept(tuple(self._interceptors.values()))
-
-    def _call(
-        self, service: str, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], timeout: float | None = None
-    ) -> Any:
-        if self._proxies is None:
-            raise self._not_started()
-        try:
-            return self._proxies.call_sync(service, (method, args, kwargs), timeout)
-        except QueueUnreachable:
-            raise ServiceStopped(f"service {service!r} has stopped with its job; start the session again") from None
-
-    def _running_hand(self) -> Hand:
-        hand = self._hand
-        if hand is None:
-            raise self._not_started()
-        return hand
-
-    # ── control ──
-
-    def pause(self, *names: str, timeout: float | None = REACH_S) -> tuple[str, ...]:
-        """Hold tasks, services or whole operators behind the packet in work; all of them, if none is named.
-
-        Returns when every gate is reached; after `timeout` seconds, whoever is still in user code then (they stop
-        behind their packet all the same). Nothing is lost, doubled or reordered. Idempotent. Raises `UnknownName`,
-        `NotStarted`.
-        """
-        return self._in_control().pause(names, timeout)
-
-    def resume(self, *names: str) -> None:
-        """Let tasks, services or operators run again; all of them, if none is named. Idempotent."""
-        self._in_control().resume(names)
-
-    @overload
-    def step(self, task: str | None = None, *, timeout: float | None = REACH_S) -> Step: ...
-
-    @overload
-    def step(self, task: str | None, n: int, *, timeout: float | None = REACH_S) -> list[Step]: ...
-
-    def step(self, task: str | None = None, n: int = 1, *, timeout: float | None = REACH_S) -> Step | list[Step]:
-        """One turn of a paused task or service: one packet, request, or stop signal. With `n`, as many, as a list.
-
-        Without a name it is the turn of a service that somebody waits for, else of the task deepest in the graph that
-        has something to do, a source only if nothing is queued. Waits at most `timeout` seconds for user code, and for
-        whatever paused task the step has set going again. A packet that is held back or waits keeps its turn until it
-        is done; the next step without a name tells what it came to. So, while all are paused, the steps are the same
-        in every run. An interrupt gives up the waiting, not the turn. Raises `NotPaused`, `UnknownName`, `NotStarted`.
-        """
-        control = self._in_control()
-        if type(n) is not int or n < 1:
-            raise GraphInvalid(f"n of step is {preview(n)}; it must be a whole number of at least 1")
-        if n == 1:
-            return control.step(task, timeout)
-        return [control.step(task, timeout) for _ in range(n)]
-
-    def step_through(self, until: Callable[[Step], object], *, timeout: float | None = REACH_S) -> list[Step]:
-        """Step, whoever's turn it is, until `until(step)` is true or nothing is left to do. The steps, in order."""
-        return self._in_control().step_through(until, timeout)
-
-    def follow(self, packet: Packet, *, timeout: float | None = REACH_S) -> Path:
-        """Step one packet that `peek` has shown, and all that is made of it, to the end; its way as a small tree.
-
-        Raises `NotPaused`, `PacketGone`, `TimeoutError`.
-        """
-        return self._in_control().follow(packet, timeout)
-
-    def peek(self, task: str, first: int = 100, last: int = 0) -> QueueView:
-        """The `first` and the `last` packets that wait for a task, service or operator. Consumes nothing.
-
-        Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`.
-        """
-        if self._control is None:
-            if task not in (capacities := self.graph.capacities()):
-                raise UnknownName("task, operator or service", task, capacities)
-            return QueueView(task, (), 0, capacities[task])
-        return self._control.peek(task, first, last)
-
-    def edit(self, packet: Packet, value: Any) -> None:
-        """Let a packet that waits for a paused task have another payload, and so another key.
-
-        Raises `NotPaused`, `PacketGone` if it has been worked or dropped, `CommandRefused` if by its key it would
-        belong to another task, and what the key function raises.
-        """
-        self._in_control().edit(packet, value)
-
-    def drop(self, packet: Packet) -> None:
-        """Take a packet that waits for a paused task out of its queue; it counts as dropped. Raises as `edit`."""
-        self._in_control().drop(packet)
-
-    def move(self, packet: Packet, to: int) -> None:
-        """Move a packet that waits for a paused task in its lane, to index `to` from the front. Raises as `edit`."""
-        self._in_control().move(packet, to)
-
-    def undo(self) -> None:
-        """Take back the last `edit`, `drop` or `move` that has not been taken back.
-
-        Raises `CommandRefused` if there is none, `NotPaused`, `PacketGone` if the packet has been worked since, and
-        `QueueFull` if the place of a dropped one has been taken.
-        """
-        self._in_control().undo()
-
-    def breakpoint(self, task: str, when: Callable[[Any], object] | None = None) -> Breakpoint:
-        """Pause the job before the next packet of a task for which `when(payload)` is true; each, without `when`.
-
-        `when` runs on the task's thread; if it raises, the job is paused, too. Raises `UnknownName`, `CommandRefused`
-        for sources and services.
-        """
-        return self._in_control().breakpoint(task, when)
-
-    def tap(self, task: str) -> Tap:
-        """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`."""
-        return self._in_control().tap(task)
-
-    def state(self, task: str) -> Any:
-        """What a task remembers: its reduced values or `ctx.state`, by key where its input is keyed."""
-        return self._in_control().state(task)
-
-    def set_state(self, task: str, key: Any, value: Any) -> None:
-        """Let a paused task remember `value` for `key`. Raises `NotPaused`, `CommandRefused`, `UnknownName`."""
-        self._in_control().set_state(task, key, value)
-
-    def _in_control(self) -> Control:
-        if self._control is None:
-            raise self._not_started()
-        return self._control
 
     # ── facts ──
 
@@ -532,9 +367,6 @@ class Session:
         if dispatcher is None:
             raise self._not_started()
         return dispatcher
-
-    def _not_started(self) -> NotStarted:
-        return NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
 
     # ── looks ──
 

@@ -11,6 +11,7 @@ import pytest
 
 import runtime
 from runtime import CommandRefused, NotPaused, PacketGone, QueueFull
+from runtime.preview import preview
 from runtime.testing import PATIENCE_S
 from tests.platforms import MakeSession
 from tests.promises.test_14_hand import fill
@@ -486,3 +487,20 @@ def test_state_is_set_only_while_paused_and_seen_at_any_time(session: runtime.Se
     with pytest.raises(NotPaused):
         session.set_state("most", 1, 1)
     session.cancel()
+
+
+def test_every_change_by_hand_is_an_event_of_one_line(session: runtime.Session) -> None:
+    with_packets(session, range(3))
+    first, second, third = session.peek("work")
+    session.edit(first, "x" * 500)
+    session.drop(second)
+    session.undo()
+    session.move(third, 0)
+    session.set_state("work", "seen", 3)
+    assert [repr(event) for event in session.events if event.task == "work"] == [
+        f"work: edit: 0 becomes {preview('x' * 500)}",
+        "work: drop: 1",
+        "work: undo of drop: 1",
+        "work: move: 2 to 0",
+        "work: state of 'seen' becomes 3",
+    ]

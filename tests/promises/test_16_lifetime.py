@@ -213,6 +213,27 @@ def test_wait_async_leaves_the_loop_free(make_session: MakeSession) -> None:
     assert list(result) == [2]
 
 
+@pytest.mark.parametrize("pause", [("work",), ()])
+def test_wait_async_says_that_the_job_was_paused_meanwhile(make_session: MakeSession, pause: tuple[str, ...]) -> None:
+    session = make_session()
+    session.input("in").map(lambda value: value, name="work").collect()
+
+    async def run() -> runtime.Outcome:
+        session.start()
+        waiting = asyncio.ensure_future(session.wait_async(PATIENCE_S))
+        await asyncio.sleep(0)
+        session.pause(*pause)
+        session.send("in", 1, timeout=PATIENCE_S)
+        session.step("in") if not pause else None
+        with pytest.raises(runtime.JobPaused, match="'work' is paused"):
+            await waiting
+        session.resume()
+        session.end("in")
+        return await session.wait_async(PATIENCE_S)
+
+    assert asyncio.run(run()).packets_out == 1
+
+
 def test_wait_async_of_a_failed_job_raises_and_one_that_is_too_short_goes_on(make_session: MakeSession) -> None:
     session = make_session()
     session.input("in").map(lambda value: 1 // value).collect()
