@@ -89,7 +89,7 @@ class RequestQueue:
     def _accept(self, call: Call) -> None:
         call.stage = "waiting"
         self.waiting.append(call)
-        if self._idle and not self._is_shut():
+        if self._idle and (self._held_since_s is None or self.granted):
             ring(self._idle.pop())
 
     def _let_in(self) -> None:
@@ -103,10 +103,9 @@ class RequestQueue:
 
     def ready(self) -> bool:
         """Whether a thread of the service has something to do."""
-        return (self.signal is not None or bool(self.waiting)) and not self._is_shut()
-
-    def _is_shut(self) -> bool:
-        return self._held_since_s is not None and not self.granted
+        if self._held_since_s is not None and not self.granted:
+            return False
+        return self.signal is not None or bool(self.waiting)
 
     def sleep(self, bell: LockType) -> bool:
         """Note a thread that is about to sleep. False: it should not."""
@@ -118,11 +117,14 @@ class RequestQueue:
 
     def take(self, server: Server | None = None) -> Call | None:
         """Begin the first request, or say that there is none. Of a paused service, that uses up a turn."""
-        if self._is_shut() or not self.waiting:
+        if not self.waiting:
             return None
-        self.granted -= bool(self.granted)
+        held = self._held_since_s is not None
+        if held and not self.granted:
+            return None
         call = self.waiting.popleft()
-        if self._held_since_s is not None:
+        if held:
+            self.granted -= 1
             self._give_time_back([call])
         if self._held_back:
             self._let_in()

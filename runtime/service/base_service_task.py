@@ -157,9 +157,8 @@ class BaseServiceTask:
         value, error = self._answer(request, gate)
         here.callers = (self.name,)
         lost = isinstance(error, LostReply)
-        for look in (self.tap, self.stepped):
-            if look is not None:
-                look(self._as_step(request, value, error))
+        if self.tap is not None or self.stepped is not None:
+            self._show(self._as_step(request, value, error))
         lock = queue.ledger.lock
         lock.acquire()
         try:
@@ -196,6 +195,11 @@ class BaseServiceTask:
         if not interceptors:
             return methods.call(request, request.args, request.kwargs)
         return Invocation(request, interceptors, methods.call, gate.sleep).proceed()
+
+    def _show(self, step: Step) -> None:
+        for look in (self.tap, self.stepped):
+            if look is not None:
+                look(step)
 
     def _as_step(self, request: Request, value: Any, error: BaseException | None) -> Step:
         """A request and its reply as a person sees them."""
