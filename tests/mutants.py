@@ -171,9 +171,10 @@ REFUSES = "self.queue.ledger.refuse([self.queue])\n        "
 SLOWLY = SWITCH.replace("(0)", "(0.01)") + "\n        "
 REPORTS = "self.reporter.task_ended("
 OF_CHAIN = "self._numbers.get(callers) or self._numbers.setdefault(callers"
-AT_WORK = 'return doing == "ended" or (doing in _BETWEEN and self.turn is None and not self._ready())'
+AT_WORK = 'if doing not in _AT_REST or self.cancelled:\n            return doing == "ended"'
+AT_REST = "if doing not in _AT_REST:\n            return True"
 USED_UP = "turn.passing, turn.over = passing, True\n                self.turn = None"
-OPENS = "self._rung = True\n            ring(self._bell)\n\n    def reached"
+OPENS = "self._attend()\n            self._ring()\n\n"
 IS_OVER = "turn.over or (turn.began and self._waits_on())"
 ONE_STEP = "if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):"
 SERVES_ONE = ONE_STEP
@@ -189,6 +190,13 @@ TAPPED = "if self.turn is not None or self.taps:"
 LOOK = "all(gate.stands_still() for gate in gates)"
 LOOK_TWICE = f"{LOOK}\n        and {LOOK}"
 SLOW_LOOK = LOOK.replace("(gate", f"({SWITCH.replace('(0)', '(0.0001)')} is None and gate")
+
+
+OBSERVER = "task/observer.py"
+AT_ONCE = "values = list(chain(*columns, map(len, self._items), map(_TAKEN, self._lanes)))"
+AT_TWO_MOMENTS = "values = [*list(chain(*columns, map(len, self._items))), *map(_TAKEN, self._lanes)]"
+OUTSIDE = "test_turns.py::test_many_threads_from_outside_may_call_at_once"
+ONE_MOMENT = "stress/test_snapshot.py"
 
 
 def one(bug: str, file: str, text: str, instead: str, *tests: str, harmless: bool = False) -> Mutant:
@@ -456,9 +464,9 @@ MUTANTS: Final = (
     one("calls numbered per caller", CALLER, OF_CHAIN, OF_CHAIN.replace("(callers", "(callers[-1:]"), FATE),
     # ── the hand on gates, turns and queues ──
     one("hand: a pause does not cut the batch", BASE, "(gate.attentive and passing is None)", "False", CUTS),
-    one("hand: a pause is reached while user code runs", GATE, AT_WORK, "return True", STILL),
+    one("hand: a pause is reached while user code runs", GATE, AT_WORK, AT_REST, STILL),
     one("hand: a turn is used twice", GATE, USED_UP, "turn.passing, turn.over = passing, True", STEPS),
-    one("hand: the gate opens without a ring", GATE, OPENS, "pass\n\n    def reached", PAUSES),
+    one("hand: the gate opens without a ring", GATE, OPENS, "self._attend()\n\n", PAUSES),
     one("hand: a step returns before the packet is worked", TASK_CONTROL, IS_OVER, "turn.began", STEPS),
     one("hand: two steps share one turn", TASK_CONTROL, ONE_STEP, "if False:", STEPS),
     one("hand: a turn is given for what is not there", GATE, "or not is_of_use()", "", CANCEL_STEPS, MACHINE),
@@ -472,12 +480,16 @@ MUTANTS: Final = (
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
     one("hand: a breakpoint is hit behind the packet", GATE, HITS, "breaks is not None and not breaks()", BREAKS),
     one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
-    one("hand: a tap ends the others", CONTROL, "if each not in removed] + added", "if False] + added", TAPS),
+    one("hand: a tap ends the others", CONTROL, "if each is not see]", "if False]", TAPS),
     one("hand: a tap misses every second packet", GATE, TAPPED, "if self.turn is not None:", TAPS),
     one("hand: two steps of a service see each other's", SERVICE_CONTROL, SERVES_ONE, "if False:", SERVED),
+    # ── looking ──
+    one("looking: a snapshot is of two moments", OBSERVER, AT_ONCE, AT_TWO_MOMENTS, ONE_MOMENT),
     # ── settle ──
     one("settle looks once only (and slowly)", GATE, LOOK_TWICE, SLOW_LOOK, SETTLE),
     one("(slow looks alone)", GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),
+    # ── turns ──
+    one("turns: time passes while somebody outside calls", "task/turns.py", "gate.due()", "gate.due_s", OUTSIDE),
     # ── schedules ──
     one("schedules: retry doubles outputs", GUARD, CLEAR_AND_WAIT, "self._wait", SCHEDULES.format(200)),
     one(
