@@ -322,7 +322,9 @@ def _numbered(lane: Lane) -> list[tuple[Any, int]]:
 
 
 def _gone() -> PacketGone:
-    return PacketGone("the packet has been worked already, or was dropped by hand")
+    return PacketGone(
+        "the packet has been worked already, or was dropped by hand; nothing about it can be changed any more"
+    )
 
 
 def _bare(operator: Operator) -> Operator:
