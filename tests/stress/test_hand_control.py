@@ -140,8 +140,13 @@ def step_from_two_threads(rng: Random) -> None:
         helpers.close()
         taken = [s.packet.payload for mine in steps for s in mine if s.task == "end" and s.packet is not None]
         assert len(taken) == len(set(taken)), "one packet was shown by two steps"
-        worked = [s for mine in steps for s in mine if s.task == "work" and s.result == "done"]
-        assert len(worked) == session.snapshot()["work"].processed, "a turn was lost, or used twice"
+        told = [s for mine in steps for s in mine if s.task == "work" and s.packet is not None]
+        begun = {s.packet.payload for s in told if s.packet is not None}
+        done = [s for s in told if s.result == "done"]
+        processed = session.snapshot()["work"].processed
+        # One that was held back may have come to its end behind the last step, or not yet.
+        assert processed <= len(begun) <= processed + 1, "a turn was lost, or used twice"
+        assert processed - 1 <= len(done) <= processed, "a turn was told twice, or never"
         session.resume()
         session.wait(PATIENCE_S)
         assert_all_came(got, count)
