@@ -7,7 +7,7 @@ from runtime.connected import ConnectedStreams
 from runtime.context import ServiceContext, TaskContext
 from runtime.dead_letters import DeadLetter, DeadLetters
 from runtime.dispatcher import Dispatcher
-from runtime.environment import Environment, KeyedStream, Stream
+from runtime.environment import Environment
 from runtime.errors import (
     NO_PACKET,
     AlreadyStarted,
@@ -51,6 +51,7 @@ from runtime.policy import Retry
 from runtime.service.invocation import Invocation
 from runtime.session import Session
 from runtime.step import Path, QueueView, Step
+from runtime.stream import KeyedStream, Stream
 
 __all__ = [
     "NO_PACKET",

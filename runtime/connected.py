@@ -11,7 +11,7 @@ from runtime.operators import Function
 from runtime.policy import OnError
 
 if TYPE_CHECKING:
-    from runtime.environment import Stream
+    from runtime.stream import Stream
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -18,7 +18,7 @@ from runtime.communication.calls import HAND_CALLER
 from runtime.control import Control
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
-from runtime.environment import Environment, Stream
+from runtime.environment import Environment
 from runtime.errors import AlreadyStarted, InputOpen
 from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
@@ -32,6 +32,7 @@ from runtime.policy import OnError
 from runtime.proxy import ProxyManager
 from runtime.service.invocation import Interceptor
 from runtime.steering import Steering
+from runtime.stream import Stream
 from runtime.text import as_text
 
 T = TypeVar("T")

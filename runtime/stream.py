@@ -1,0 +1,303 @@
+"""Stream: what an operator sends, and what may come next. Writes records into an environment; runs nothing."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, overload
+
+from runtime.collected import Collected
+from runtime.connected import ConnectedStreams, Settings, join_options, not_keyed
+from runtime.errors import GraphInvalid
+from runtime.graph.execution_graph import OperatorNode, Strategy
+from runtime.graph.validation import refuse_async
+from runtime.operators import NO_INITIAL, Function
+from runtime.operators.joined import How
+from runtime.policy import OnError
+from runtime.preview import preview
+
+if TYPE_CHECKING:
+    from runtime.environment import Environment
+
+T = TypeVar("T")
+U = TypeVar("U")
+V = TypeVar("V")
+K = TypeVar("K")
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An operator's output, how it is to be divided among the next one's instances, and on which input of theirs."""
+
+    operator: str
+    strategy: Strategy = "round_robin"
+    key: Callable[[Any], Any] | None = None
+    input: int = 0
+
+
+class Stream(Generic[T]):
+    """What an operator sends, not yet consumed. Each method adds one operator or sets how packets are divided.
+
+    A function is a plain callable, shared by parallel instances, or an object of `Function`, copied for each.
+    `capacity` limits the queue of each instance of the new operator; `on_error` says what an exception in it does, as
+    for a session. Without them it has the session's. Methods raise `GraphInvalid` and `GraphFrozen`.
+    """
+
+    def __init__(self, environment: Environment, ends: tuple[End, ...]) -> None:
+        self._environment, self._ends = environment, ends
+
+    def map(
+        self,
+        function: Callable[[T], U] | Function[T, U],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+    ) -> Stream[U]:
+        """One packet for each: what `function` returns."""
+        return self._then("map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+
+    def filter(
+        self,
+        function: Callable[[T], object] | Function[T, object],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+    ) -> Stream[T]:
+        """The packets for which `function` returns something true."""
+        return self._then("filter", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+
+    def flat_map(
+        self,
+        function: Callable[[T], Iterable[U]] | Function[T, Iterable[U]],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+    ) -> Stream[U]:
+        """All that `function` returns or yields for each packet, each result sent as soon as it is made."""
+        return self._then(
+            "flat_map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error
+        )
+
+    def reduce(
+        self,
+        function: Callable[[A, T], A],
+        *,
+        initial: A = NO_INITIAL,  # type: ignore[assignment]
+        emit: Literal["each", "end"] = "each",
+        name: str | None = None,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+    ) -> Stream[A]:
+        """Fold all packets, one instance; send the folded value behind each packet, or once at the end of the input.
+
+        Without `initial` the first packet is the first value. `initial` is copied. After `key_by`: see `KeyedStream`.
+        """
+        options = _reduce_options(initial, emit, keyed=False)
+        return self._then("reduce", function, name=name, capacity=capacity, on_error=on_error, options=options)
+
+    def take(self, count: int, *, name: str | None = None, capacity: int | None = None) -> Stream[T]:
+        """The first `count` packets. A source whose packets nobody else needs then ends by itself."""
+        if type(count) is not int or count < 0:
+            raise GraphInvalid(f"take needs a whole number of at least 0, not {preview(count)}")
+        return self._then("take", None, name=name, capacity=capacity, options={"count": count})
+
+    def sink(
+        self,
+        function: Callable[[T], object] | Function[T, object],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+    ) -> None:
+        """Call `function` for each packet; the stream ends here."""
+        self._add("sink", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+
+    def collect(
+        self, limit: int | None = None, *, name: str | None = None, capacity: int | None = None
+    ) -> Collected[T]:
+        """Gather the packets where the session lives, in order per producer; with `limit`, keep the first so many."""
+        if limit is not None and (type(limit) is not int or limit < 0):
+            raise GraphInvalid(f"limit of collect must be None or a whole number of at least 0, not {preview(limit)}")
+        collected: Collected[T] = Collected(limit)
+        self._add("collect", collected.gather, name=name, capacity=capacity)
+        self._environment.collected.append(collected)
+        return collected
+
+    def key_by(self, function: Callable[[T], K]) -> KeyedStream[K, T]:
+        """Equal keys go to the same instance of whoever consumes this; the key is there as `ctx.key`.
+
+        `function` runs in the producer. Its keys need a stable digest: numbers, text, bytes, None, dates, UUIDs, enum
+        members, tuples of these.
+        """
+        if not callable(function):
+            raise GraphInvalid(f"key_by needs a function, not {preview(function)}")
+        refuse_async(function, f"{self.name}.key_by")
+        return KeyedStream(self._environment, tuple(End(end.operator, "hash", function) for end in self._ends))
+
+    def round_robin(self) -> Stream[T]:
+        """Each instance of whoever consumes this gets a packet in turn (what happens if nothing else is said)."""
+        return Stream(self._environment, tuple(End(end.operator, "round_robin") for end in self._ends))
+
+    def broadcast(self) -> Stream[T]:
+        """Each instance of whoever consumes this gets every packet: the same object, so do not change it."""
+        return Stream(self._environment, tuple(End(end.operator, "broadcast") for end in self._ends))
+
+    def union(self, *others: Stream[T]) -> Self:
+        """The packets of all these streams, as they come; order is kept per producer."""
+        for other in others:
+            self._require_neighbour(other, "union")
+        ends = self._ends + tuple(end for other in others for end in other._ends)
+        return type(self)(self._environment, ends)
+
+    def connect(self, other: Stream[U]) -> ConnectedStreams[T, U]:
+        """Both streams for one operator that has a function for each. Both are keyed, or neither is.
+
+        Keyed streams share `ctx.state` key by key, whichever of them a packet comes from.
+        """
+        self._require_neighbour(other, "connect")
+        if self._keyed != other._keyed:
+            keyed, plain = (self, other) if self._keyed else (other, self)
+            raise GraphInvalid(
+                f"connect of {keyed.name!r}, which is keyed, and {plain.name!r}, which is not; call key_by on both, or "
+                "on neither"
+            )
+        return ConnectedStreams(functools.partial(self._then_both, other))
+
+    def join(self, *_: object, **__: object) -> NoReturn:
+        """Refused: rows meet where their keys are equal, so a stream needs `key_by` before `join`."""
+        raise not_keyed(self.name)
+
+    @property
+    def name(self) -> str:
+        """The name of the operator whose stream this is; several of them joined by `+` after union."""
+        return "+".join(end.operator for end in self._ends)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def _then(self, kind: str, function: Any, **settings: Any) -> Stream[Any]:
+        return Stream(self._environment, (End(self._add(kind, function, **settings).name),))
+
+    def _then_both(self, other: Stream[Any], kind: str, function: Any, **settings: Any) -> Stream[Any]:
+        ends = self._ends + tuple(replace(end, input=1) for end in other._ends)
+        return Stream(self._environment, (End(self._environment.add(kind, function, ends, **settings).name),))
+
+    def _add(self, kind: str, function: Any, **settings: Any) -> OperatorNode:
+        return self._environment.add(kind, function, self._ends, **settings)
+
+    @property
+    def _keyed(self) -> bool:
+        return all(end.strategy == "hash" for end in self._ends)
+
+    def _require_neighbour(self, other: object, method: str) -> None:
+        if not isinstance(other, Stream):
+            raise GraphInvalid(f"{method} takes streams, not {preview(other)}")
+        if other._environment is not self._environment:
+            raise GraphInvalid(f"{method} of streams of {self._environment.name!r} and of {other._environment.name!r}")
+
+
+class KeyedStream(Stream[T], Generic[K, T]):
+    """A stream whose packets have keys: state is per key, and equal keys meet in one instance."""
+
+    @overload  # type: ignore[override]
+    def reduce(
+        self,
+        function: Callable[[A, T], A],
+        *,
+        initial: A,
+        emit: Literal["each", "end"] = ...,
+        name: str | None = ...,
+        parallelism: int = ...,
+        capacity: int | None = ...,
+        on_error: OnError | None = ...,
+    ) -> Stream[tuple[K, A]]: ...
+
+    @overload
+    def reduce(
+        self,
+        function: Callable[[T, T], T],
+        *,
+        emit: Literal["each", "end"] = ...,
+        name: str | None = ...,
+        parallelism: int = ...,
+        capacity: int | None = ...,
+        on_error: OnError | None = ...,
+    ) -> Stream[tuple[K, T]]: ...
+
+    def reduce(
+        self,
+        function: Callable[[Any, T], Any],
+        *,
+        initial: Any = NO_INITIAL,
+        emit: Literal["each", "end"] = "each",
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+    ) -> Stream[Any]:
+        """Fold the packets of each key; send `(key, value)` behind each packet, or once per key at the end of input.
+
+        Without `initial` a key starts with its first packet. `initial` is copied per key.
+        """
+        options = _reduce_options(initial, emit, keyed=True)
+        settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        return self._then("reduce", function, **settings, options=options)
+
+    @overload  # type: ignore[override]
+    def join(
+        self, other: KeyedStream[K, U], merge: Callable[[T, U], V], how: Literal["inner"] = ..., **s: Unpack[Settings]
+    ) -> Stream[V]: ...
+
+    @overload
+    def join(
+        self, other: KeyedStream[K, U], merge: Callable[[T, U | None], V], how: Literal["left"], **s: Unpack[Settings]
+    ) -> Stream[V]: ...
+
+    @overload
+    def join(
+        self, other: KeyedStream[K, U], merge: Callable[[T | None, U | None], V], how: How, **s: Unpack[Settings]
+    ) -> Stream[V]: ...
+
+    def join(
+        self,
+        other: Stream[Any],
+        merge: Callable[[Any, Any], V],
+        how: How = "inner",
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+    ) -> Stream[V]:
+        """`merge(row, other_row)` for each two packets of equal keys, as soon as the later one is there.
+
+        At the end of the input a `left` join also sends `merge(row, None)` for the rows that met no other, an `outer`
+        join `merge(None, other_row)` as well, unless a producer has failed or was cancelled. All rows are kept in
+        memory; once one stream has ended, those of the other are no longer added.
+        """
+        self._require_neighbour(other, "join")
+        for side in (self, other):
+            if not side._keyed:
+                raise not_keyed(side.name)
+        settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        return self._then_both(other, "join", merge, **settings, options=join_options(how))
+
+
+def _reduce_options(initial: Any, emit: str, *, keyed: bool) -> dict[str, Any]:
+    if emit not in ("each", "end"):
+        raise GraphInvalid(f"emit of reduce is {emit!r}; it can be 'each' or 'end'")
+    try:
+        copy.deepcopy(initial)
+    except Exception as error:  # the border to user code
+        raise GraphInvalid(f"initial of reduce cannot be copied ({error}), and each key needs its own") from error
+    return {"initial": initial, "emit": emit, "keyed": keyed}
