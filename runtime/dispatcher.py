@@ -6,7 +6,6 @@ user code happens under it.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -16,7 +15,8 @@ from typing import Any, Final, Literal, Protocol
 
 from runtime.communication.lane import StopSignal
 from runtime.dead_letters import DeadLetter, DeadLetters
-from runtime.errors import CommandRefused, JobPaused, TaskEnded, TaskFailed, failure_text
+from runtime.end import End
+from runtime.errors import CommandRefused, TaskEnded, TaskFailed, failure_text
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
@@ -26,7 +26,6 @@ from runtime.task.report import TaskReport
 
 MAX_EVENTS: Final = 10_000
 _GIVE_UP_S: Final = 5.0  # how long a start that failed waits for what it had started
-_INTERRUPTIBLE_S: Final = 0.5  # Windows delivers Ctrl-C only between two waits; elsewhere a wait ends at once
 
 
 class JobListener(Protocol):
@@ -37,7 +36,7 @@ class JobListener(Protocol):
 
 
 class Dispatcher:
-    """One run of one graph. `tasks` and `services` are the handles by name, in graph order.
+    """One run of one graph. `tasks` and `services` are the handles by name, in graph order; `end` is to be waited for.
 
     `is_failure_told`: somebody has heard by `wait` that it failed.
     """
@@ -64,11 +63,7 @@ class Dispatcher:
         self._draining = False
         self._satisfied: set[str] = set()
         self._on_end: list[Callable[[], None]] = []
-        self._done = threading.Event()
-        self._gates_moved = threading.Event()  # something is paused
-        self._looking = threading.Lock()  # guards that what is said of the gates is what was seen of them last
-        self._watchers: list[Callable[[], None]] = []  # guarded by _news
-        self._news = threading.Condition()  # wakes those who wait for the end: it has come, or something was paused
+        self.end = End(backend, lambda: list(self._handles()))
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
 
     # ── life ──
@@ -148,71 +143,16 @@ class Dispatcher:
         Raises `JobPaused` if it will not have one before somebody resumes.
         """
         self._refuse_own_tasks("wait")
-        deadline = math.inf if timeout_s is None else monotonic() + timeout_s
-        while not self._done.is_set():
-            left_s = max(0.0, min(_INTERRUPTIBLE_S, deadline - monotonic()))
-            if self._gates_moved.is_set():
-                # While something is paused, watch what everybody does: it may be all that keeps the job from its end.
-                self.backend.wait_until(self._is_done_or_stuck, left_s)
-                if not self._done.is_set() and (held := self._held_by_pause()):
-                    names = f"{', '.join(map(repr, held))} {'is' if len(held) == 1 else 'are'}"
-                    raise JobPaused(f"the job stands still, since {names} paused; resume() or step(), then wait")
-            else:
-                with self._news:
-                    self._news.wait_for(lambda: self._done.is_set() or self._gates_moved.is_set(), left_s)
-            if monotonic() >= deadline:
-                return self._done.is_set()
-        return True
+        return self.end.wait(timeout_s)
 
     def gates_changed(self, text: str) -> None:
         """Gates were closed or opened by hand: those who wait for the end have to look at them."""
         self._note("command", None, text)
-        with self._looking:
-            if any(handle.control.is_paused() for handle in self._handles()):
-                self._gates_moved.set()
-            else:
-                self._gates_moved.clear()
-        self._tell()
+        self.end.look_at_gates()
 
     def edited(self, task: str, text: str) -> None:
         """Something was changed by hand in a task's queue, or in what it remembers."""
         self._note("command", task, text)
-
-    @property
-    def is_something_paused(self) -> bool:
-        """Whether a gate is closed by hand: the job may stand still because of it."""
-        return self._gates_moved.is_set()
-
-    def on_news(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` when the run ends and when gates are closed or opened, on whichever thread does it.
-
-        Returns what ends that.
-        """
-        with self._news:
-            self._watchers.append(callback)
-
-        def remove() -> None:
-            with self._news:
-                self._watchers.remove(callback)
-
-        return remove
-
-    def _tell(self) -> None:
-        with self._news:
-            self._news.notify_all()
-            watchers = list(self._watchers)
-        for watcher in watchers:
-            watcher()
-        self.backend.tell()
-
-    def _is_done_or_stuck(self) -> bool:
-        return self._done.is_set() or not self._gates_moved.is_set() or bool(self._held_by_pause())
-
-    def _held_by_pause(self) -> list[str]:
-        """Who has something to do and is paused, if that is why nothing moves."""
-        handles = list(self._handles())
-        held = [handle.name for handle in handles if handle.control.is_held()]
-        return held if held and self.backend.is_still(handles) else []
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
         """Cancel what still runs, wait, release all. Returns the tasks that were abandoned, stuck in user code."""
@@ -404,8 +344,7 @@ class Dispatcher:
             self._note("abandoned", name, "was stuck in user code at the close; what it still makes is discarded")
         self._note("end", None, outcome.state)
         self._listener.job_ended(outcome)
-        self._done.set()
-        self._tell()
+        self.end.come()
         for callback in callbacks:
             callback()
 

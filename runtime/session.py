@@ -196,12 +196,12 @@ class Session(Steering):
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(news.set)
 
-        remove = dispatcher.on_news(tell)
+        remove = dispatcher.end.on_news(tell)
         try:
             async with asyncio.timeout(timeout):
                 while dispatcher.outcome is None:
                     news.clear()
-                    if dispatcher.is_something_paused:  # then it may stand still, which only a thread can wait for
+                    if dispatcher.end.is_something_paused:  # then it may stand still, which only a thread can wait for
                         await asyncio.to_thread(dispatcher.wait_done, _LOOK_S)
                     else:
                         await news.wait()
