@@ -152,6 +152,9 @@ class Session(Steering):
             dispatcher = Dispatcher(graph, backend, self._manager)
             try:
                 dispatcher.submit()
+                control = Control(dispatcher)
+                if paused:
+                    control.pause(timeout_s=0)
             except BaseException:
                 backend.close()
                 raise
@@ -159,10 +162,7 @@ class Session(Steering):
             self._hand = Hand(graph, backend, dispatcher.tasks)
             self._proxies = ProxyManager(HAND_CALLER, service_queues(graph))
             dispatcher.intercept(tuple(self._interceptors.values()))
-            control = self._control = Control(dispatcher)
-            self._dispatcher, self._ended_new = dispatcher, None
-            if paused:
-                control.pause(timeout_s=0)
+            self._control, self._dispatcher, self._ended_new = control, dispatcher, None
             dispatcher.start()
         if paused:
             control.wait_for_gates()

@@ -290,3 +290,16 @@ def test_a_task_that_is_stuck_is_killed_by_close(
     assert session.outcome is not None
     assert session.outcome.abandoned == ("stuck",)
     assert multiprocessing.active_children() == []
+
+
+def test_the_hand_is_refused_by_name_and_a_paused_start_changes_nothing(session: runtime.Session) -> None:
+    result = session.source([1, 2]).map(abs, name="work").collect()
+    refused = r"'(source|work|collect)' runs in another process, where it cannot be paused or stepped"
+    with pytest.raises(runtime.CommandRefused, match=refused):
+        session.start(paused=True)
+    assert session.status == "new"
+    session.start()
+    with pytest.raises(runtime.CommandRefused, match=refused):
+        session.pause()
+    session.wait(PATIENCE_S)
+    assert list(result) == [1, 2]
