@@ -155,9 +155,9 @@ class Control:
         grip, place = self._grip(packet)
         spot = (packet.task, place.lane, place.number)
         if spot not in done:
-            spot = (packet.task, place.lane, grip.number_of(place))
             if not grip.is_paused() and self._dispatcher.outcome is None:
                 raise NotPaused(f"{packet.task!r} is not paused; pause({packet.task!r}) to follow a packet through it")
+            spot = (packet.task, place.lane, grip.number_of(place))
         while spot not in done:
             if monotonic() >= deadline:
                 raise TimeoutError(f"{packet!r} has not come through {packet.task!r} in time")

@@ -128,6 +128,7 @@ TAPS = f"{CONTROLLED}test_taps_on_and_off_at_full_speed_show_all_between"
 SERVED = f"{CONTROLLED}test_a_paused_service_serves_one_request_for_each_step"
 MACHINE = "test_hand_machine.py"
 FOUND = "test_hand_order.py"
+TOO_LATE = "promises/test_14_edit.py::test_a_drop_cannot_be_undone_once_the_end_of_its_producer_has_been_taken"
 
 FINDS_LEFT = "own, partner = rights, partners_of_right(key, _NONE)"
 TWO_INPUTS = "promises/test_01_two_inputs.py"
@@ -475,7 +476,7 @@ MUTANTS: Final = (
     one("hand: dropped and its room not given", INBOX, GIVES_ROOM, "", EDITS, MACHINE),
     one("hand: undone to the wrong place", TASK_CONTROL, "return 1 + max(", "return max(", FOUND),
     one("hand: put back beyond the bound", INBOX, FITS, "fits = True", EDITS),
-    one("hand: put back behind the end of its lane", INBOX, "or lane not in self._open", "", MACHINE),
+    one("hand: put back behind the end of its lane", INBOX, "or lane not in self._open", "", TOO_LATE),
     one("hand: another packet is edited behind a drop", ORDER, IN_ORDER, "if False:", FOUND),
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
     one("hand: a breakpoint is hit behind the packet", GATE, HITS, "breaks is not None and not breaks()", BREAKS),

@@ -216,7 +216,7 @@ class Ledger:
     def abandon(self, call: Call) -> None:
         """Its caller waits no more: a request that has not begun will not begin."""
         with self.lock:
-            if call.stage != "done":
+            if call in self.open:
                 self._stop(call)
 
     def take_back(self, call: Call) -> bool:

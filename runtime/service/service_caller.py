@@ -158,8 +158,12 @@ class ServiceManager:
         if queue.paused and not queue.refusing and here.waiter is None and self._caller == HAND_CALLER:
             raise ServicePaused(f"service {queue.service!r} is paused; resume({queue.service!r}) it first, or step it")
         call = self._make(queue, ask, timeout_s)
-        _enter(call)
-        _wait(call, call.is_done)
+        try:
+            _enter(call)
+            _wait(call, call.is_done)
+        except BaseException:  # an interrupt gives the call up
+            queue.ledger.abandon(call)
+            raise
         if call.error is not None:
             _give_way(call.error)
             try:
@@ -172,9 +176,13 @@ class ServiceManager:
         """Call, and return at once the future of the answer; wait only while the request queue is full."""
         call = self._make(queue, ask, timeout_s, waits=False)
         future = call.future = CallFuture(call)
-        _enter(call)
-        if call.stage == "held back":
-            _wait(call, call.is_accepted)
+        try:
+            _enter(call)
+            if call.stage == "held back":
+                _wait(call, call.is_accepted)
+        except BaseException:
+            queue.ledger.abandon(call)
+            raise
         return future
 
     def _make(self, queue: RequestQueue, ask: Ask, timeout_s: float, *, waits: bool = True) -> Call:
@@ -193,14 +201,19 @@ class ServiceManager:
 def _enter(call: Call) -> None:
     """Put a call into its queue. Raises `ServiceStopped`, `Cancelled`."""
     queue, ledger = call.queue, call.queue.ledger
-    ledger.lock.acquire()  # not `with`, which takes as long as the rest of this
     try:
-        queue.put(call)
+        if call.waiter is None:
+            with ledger.lock:  # an interrupt, which only comes here, finds no way between this and what follows
+                queue.put(call)
+        else:
+            ledger.lock.acquire()  # not `with`, which takes as long as the rest of this
+            try:
+                queue.put(call)
+            finally:
+                ledger.lock.release()
     except ServiceStopped as refusal:
         _give_way(refusal)
         raise
-    finally:
-        ledger.lock.release()
     ledger.nudge()  # also from a thread that takes turns: they may be those of another job
 
 
@@ -212,16 +225,12 @@ def _give_way(error: BaseException | None) -> None:
 
 
 def _wait(call: Call, ready: Callable[[], bool]) -> None:
-    """Wait for the bell of a call, on a task's thread through its gate. An interrupt gives the call up."""
+    """Wait for the bell of a call, on a task's thread through its gate."""
     waiter, bell = call.waiter, call.bell
     assert bell is not None, "only a call that is held back is waited for beside its future"
-    try:
-        while not ready():
-            if waiter is None:
-                bell.acquire(True, _INTERRUPTIBLE_S)
-            else:
-                waiter.held = call.is_held
-                waiter.park(bell, ready, "waiting")
-    except BaseException:
-        call.queue.ledger.abandon(call)
-        raise
+    while not ready():
+        if waiter is None:
+            bell.acquire(True, _INTERRUPTIBLE_S)
+        else:
+            waiter.held = call.is_held
+            waiter.park(bell, ready, "waiting")

@@ -504,3 +504,17 @@ def test_every_change_by_hand_is_an_event_of_one_line(session: runtime.Session) 
         "work: move: 2 to 0",
         "work: state of 'seen' becomes 3",
     ]
+
+
+def test_a_drop_cannot_be_undone_once_the_end_of_its_producer_has_been_taken(session: runtime.Session) -> None:
+    ending, open_ = session.source([1], name="ending"), session.input("open")
+    ending.union(open_).map(lambda value: value, name="work").collect()
+    session.start(paused=True)
+    assert [str(step) for step in session.step("ending", 2)] == ["ending: -> 1 to work", "ending: ended (completed)"]
+    session.drop(session.peek("work")[0])
+    assert str(session.step("work")) == "work: stop from ending (completed), 1 of 2"
+    with pytest.raises(PacketGone, match="the packet's producer has ended"):
+        session.undo()
+    session.resume()
+    session.end("open")
+    assert session.wait(PATIENCE_S).dropped == 1
