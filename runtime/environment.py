@@ -25,7 +25,8 @@ A = TypeVar("A")
 class Environment:
     """Holds a graph while it is being written. `Session` has one; on its own it serves programs without a notebook.
 
-    `capacity` and `on_error` are what operators have that say nothing else. With a `seed`, runs repeat: see `Session`.
+    `capacity` and `on_error` are what operators have that say nothing else. With a `seed`, runs repeat, and
+    with `trace`, packets have ids: see `Session`.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Environment:
         capacity: int = 1024,
         on_error: OnError = "fail",
         seed: int | None = None,
+        trace: bool = False,
     ) -> None:
         require_platform(platform)
         if type(name) is not str or not name.isprintable():
@@ -44,6 +46,9 @@ class Environment:
         if seed is not None and type(seed) is not int:
             raise GraphInvalid(f"seed is {preview(seed)}; it must be a whole number, or None for threads that run free")
         self.name, self.platform, self.capacity, self.on_error, self.seed = name, platform, capacity, on_error, seed
+        if type(trace) is not bool:
+            raise GraphInvalid(f"trace is {preview(trace)}; it must be True or False")
+        self.trace = trace
         self.frozen = False
         self.collected: list[Collected[Any]] = []
         self._operators: dict[str, OperatorNode] = {}
@@ -131,7 +136,8 @@ class Environment:
     def graph(self) -> ExecutionGraph:
         """What has been written so far, neither validated nor compiled."""
         services = tuple(self._services.values())
-        return ExecutionGraph(self.name, tuple(self._operators.values()), tuple(self._edges), service_nodes=services)
+        operators, edges = tuple(self._operators.values()), tuple(self._edges)
+        return ExecutionGraph(self.name, operators, edges, service_nodes=services, traced=self.trace)
 
     def _refuse_frozen(self) -> None:
         if self.frozen:

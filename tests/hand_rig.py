@@ -83,6 +83,7 @@ class Shape:
     parallelism: int
     items: int
     seed: int | None
+    traced: bool
 
 
 @dataclass
@@ -114,7 +115,7 @@ class Rig:
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.session = Session(capacity=shape.capacity, seed=shape.seed)
+        self.session = Session(capacity=shape.capacity, seed=shape.seed, trace=shape.traced)
         self.editing = threading.RLock()  # guards the books, and that edits and undos come one by one
         self.books = Books()
         self.breakpoints: list[runtime.Breakpoint] = []

@@ -113,6 +113,13 @@ JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "hand.
 OPERATORS = "factory/operator_factory.py"
 LEDGER, REQUESTS, CALLER = "communication/calls.py", "communication/request_queue.py", "service/service_caller.py"
 SERVICE = "service/base_service_task.py"
+TRACES = "promises/test_15_traces.py::"
+PARENTS = f"{TRACES}test_every_packet_has_an_id_of_its_own_and_the_packet_in_work_as_its_parent[local-fail]"
+LEFT = f"{TRACES}test_what_is_left_at_the_end_of_the_input_has_no_parents"
+SAME_ID = f"{TRACES}test_a_packet_keeps_its_id_whatever_the_hand_does_with_it"
+COPIES = f"{TRACES}test_each_copy_of_a_broadcast_packet_has_an_id_of_its_own"
+VIRTUAL = f"{TRACES}test_under_a_seed_timestamps_are_virtual_and_a_run_has_the_same_traces_again"
+BY_HAND = f"{TRACES}test_what_the_hand_puts_in_is_traced_too_at_every_kind_of_input"
 CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control.py", "task/control.py", "service/control.py"
 ORDER = "communication/order.py"
 
@@ -501,6 +508,25 @@ MUTANTS: Final = (
         SCHEDULES.format(0),
     ),
     one("schedules: turns behind the end", "task/turns.py", "if self._players:", "if True:", TURNS_END),
+    # ── traces ──
+    one("trace: a packet has no parents", FEED, "(packet.id,)", "()", PARENTS),
+    one("trace: what is left has the last packet as parent", BASE, "tracer.parents = ()", "tracer.parents", LEFT),
+    one(
+        "trace: an edit makes another packet",
+        FEED,
+        "changed(before, item) if self._traced",
+        "self.inbox.marked(item) if self.inbox.marked",
+        SAME_ID,
+    ),
+    one("trace: an id is given twice", "communication/tracer.py", "self._made += 1", "self._made += keyed", COPIES),
+    one("trace: real time under a seed", "task/turns.py", "def timestamp(self)", "def timestamp_(self)", VIRTUAL),
+    one(
+        "trace: what lies in the hand's lane is no packet",
+        BASE,
+        "if tracer is not None:\n                self._inbox",
+        "if False:\n                self._inbox",
+        BY_HAND,
+    ),
 )
 
 

@@ -208,10 +208,13 @@ class HandMachine(RuleBasedStateMachine):
         parallelism=st.integers(1, 3),
         items=st.integers(0, 40),
         turns=st.none() | st.integers(0, 99),
+        traced=st.booleans(),
         paused=st.booleans(),
     )
-    def build(self, kind: Any, capacity: int, parallelism: int, items: int, turns: int | None, paused: bool) -> None:
-        shape = Shape(kind, capacity, parallelism, items, turns)
+    def build(
+        self, kind: Any, capacity: int, parallelism: int, items: int, turns: int | None, traced: bool, paused: bool
+    ) -> None:
+        shape = Shape(kind, capacity, parallelism, items, turns, traced)
         self.journal.append(repr(shape))
         self.rig = Rig(shape)
         if paused:

@@ -12,7 +12,7 @@ the writer's claim then. A writer that had looked at the room before may still a
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
@@ -61,6 +61,7 @@ class Inbox:
         "hand",
         "hand_waits",
         "lanes",
+        "marked",
         "removed",
     )
 
@@ -78,6 +79,7 @@ class Inbox:
         self._borrowed: list[Lane] = []
         self._closed_inputs: set[int] = set()
         self.removed = 0  # packets that the hand has taken out
+        self.marked: Callable[[Any], Any] | None = None  # of a traced job: what an item of the hand becomes
         self.hand_waits = 0  # how many threads wait for room for the hand
 
     def __len__(self) -> int:
@@ -255,7 +257,7 @@ class Inbox:
     def _accept(self, item: Any) -> None:
         """Take an item of the hand for which there is room. Under the lock."""
         try:
-            self.hand.items.append(item)
+            self.hand.items.append(item if self.marked is None else self.marked(item))
             if self.asleep:
                 self.wake()
         except BaseException:  # an interrupt of the main thread may fall between any two of these steps

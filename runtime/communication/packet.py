@@ -37,6 +37,11 @@ class Packet:
     """A payload on its way: its key on a keyed edge (`keyed`), and which input of the operator it goes to.
 
     `task` is in whose queue it lies or lay, `producer` who put it there. `place` finds it again, to be edited.
+
+    In a job with `trace=True` it also has an `id`, its own among all packets of the run ("split#2:17" is the 17th that
+    split#2 has sent), the ids of its `parents` (of the packet in work when it was made; none of what sources and the
+    hand make, and of what is left at the end of the input), and a `timestamp` of when it was made: seconds since the
+    epoch, under a seed virtual ones since the start. All three stay the same when it is edited or moved.
     """
 
     payload: Any
@@ -46,6 +51,9 @@ class Packet:
     task: str = ""
     producer: str = ""
     place: Place | None = field(default=None, compare=False)
+    id: str | None = field(default=None, compare=False)
+    parents: tuple[str, ...] = field(default=(), compare=False)
+    timestamp: float | None = field(default=None, compare=False)
 
     @property
     def text(self) -> str:
@@ -55,4 +63,6 @@ class Packet:
         return f"{preview(self.payload)} [key {preview(self.key)}]" if self.keyed else preview(self.payload)
 
     def __repr__(self) -> str:
-        return f"Packet({self.text})"
+        if self.id is None:
+            return f"Packet({self.text})"
+        return f"Packet({self.text}, {self.id}{' of ' if self.parents else ''}{', '.join(self.parents)})"

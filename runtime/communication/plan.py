@@ -1,7 +1,8 @@
 """Where the results of one packet go, before any of them has gone: so that all of them go, or none.
 
-For tasks whose policy is not `fail`; the others send each result as it is made. Only a key function can fail here, so
-keys are asked first: what is decided in turn has then not moved on for results that are never sent.
+For tasks whose policy is not `fail`, and for all while they are seen or traced; the others send each result as it is
+made. Only a key function can fail here, so keys are asked first: what is decided in turn has then not moved on for
+results that are never sent.
 """
 
 from __future__ import annotations
@@ -28,16 +29,27 @@ class Plan:
         self._ways = [self._by_key(output.key, lanes) for output, lanes, _ in router.ways if output.key is not None]
         self._ways += [_way(output, lanes, turns) for output, lanes, turns in router.ways if output.key is None]
         self.watcher: Callable[[Lane, Any], None] | None = None  # sees what is put, just before
+        self._tracer = router.tracer
+        self._targets = {
+            id(lane): (output.key is not None, connection.queue.task)
+            for output, lanes, _ in (router.ways if self._tracer is not None else ())
+            for connection, lane in zip(output.connections, lanes, strict=True)
+        }
 
     def puts(self, results: Sequence[Any]) -> Puts:
         """What has to be put where, in order for each lane. Raises what a key function raises, and `UnstableKey`."""
         edges = [[way(result) for result in results] for way in self._ways]
         return list(chain.from_iterable(chain.from_iterable(zip(*edges, strict=True))))
 
+    def send_one(self, result: Any) -> None:
+        """Put one result where it belongs. Raises as `puts` and `send`."""
+        self.send(self.puts((result,)))
+
     def send(self, puts: Puts) -> None:
         """Put everything where it belongs, waiting for room. Raises Cancelled; the rest then counts as refused."""
-        rest, watcher = iter(puts), self.watcher
-        for lane, item in rest:
+        rest, watcher, tracer = iter(puts), self.watcher, self._tracer
+        for lane, bare in rest:
+            item = bare if tracer is None else tracer.packet(bare, *self._targets[id(lane)], lane.input, lane.producer)
             try:
                 if watcher is not None:
                     watcher(lane, item)

@@ -16,6 +16,7 @@ from typing import Any
 from runtime.communication.connection import Output
 from runtime.communication.lane import Lane, StopSignal, Waiter
 from runtime.communication.partition import PLAIN_KEYS, Partition
+from runtime.communication.tracer import Tracer
 from runtime.errors import NO_PACKET
 
 Send = Callable[[Any], object]
@@ -24,7 +25,8 @@ Send = Callable[[Any], object]
 class Router:
     """The outgoing side of one task. Used by that task's thread alone."""
 
-    def __init__(self, outputs: Sequence[Output], writer: Waiter) -> None:
+    def __init__(self, outputs: Sequence[Output], writer: Waiter, tracer: Tracer | None = None) -> None:
+        self.tracer = tracer  # of a traced job: what it sends goes through a Plan
         edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
         self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]
         # The edges, each with its lanes, and whose turn it is where they have turns.

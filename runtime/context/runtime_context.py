@@ -97,6 +97,7 @@ class TaskWiring:
     outputs: tuple[Output, ...]
     keyed: bool
     services: Mapping[str, RequestQueueDescriptor] = field(default_factory=dict)
+    traced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

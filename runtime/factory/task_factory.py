@@ -44,6 +44,7 @@ class TaskFactory:
             outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),
             keyed=any(edge.strategy == "hash" for edge in self._graph.inputs(node.operator)),
             services=self._services,
+            traced=self._graph.traced,
         )
         ctx = TaskContext(node.name, self._graph.name, wiring)
         made = create_operator(operator, node.index)

@@ -86,13 +86,17 @@ class ServiceNode:
 
 @dataclass(frozen=True)
 class ExecutionGraph:
-    """What a job consists of: operators and edges in the order in which they were made, tasks in graph order."""
+    """What a job consists of: operators and edges in the order in which they were made, tasks in graph order.
+
+    Where it is `traced`, edges carry packets with ids, parents and timestamps.
+    """
 
     name: str
     operators: tuple[OperatorNode, ...]
     edges: tuple[Edge, ...]
     nodes: tuple[TaskNode, ...] = ()
     service_nodes: tuple[ServiceNode, ...] = ()
+    traced: bool = False
 
     @cached_property
     def by_name(self) -> Mapping[str, OperatorNode]:

@@ -11,10 +11,12 @@ from time import perf_counter
 from typing import Any, Final, Protocol
 
 from runtime.communication.calls import here
-from runtime.communication.inbox import Inbox
+from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.lane import Lane, StopSignal
 from runtime.communication.packet import Packet, Place
+from runtime.communication.plan import Plan
 from runtime.communication.router import Router, Send
+from runtime.communication.tracer import Tracer
 from runtime.context import Reporter, TaskContext
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded
 from runtime.facts import Ending, TaskFacts
@@ -83,8 +85,12 @@ class BaseTask:
         self._control: TaskControl | None = None
         self._size = 1  # of the next batch
         self._packet: Any = NO_PACKET  # what process() was working on when it raised
-        self._router = Router(ctx.wiring.outputs, self.gate)
+        tracer = Tracer(self.name, gate.timestamp) if ctx.wiring.traced else None
+        self._router = Router(ctx.wiring.outputs, self.gate, tracer)
         self._uses_window = operator.at_most_one and not operator.has_context
+        if tracer is not None:
+            self._uses_window = False
+            self._router.send = Plan(self._router).send_one
         self._inbox: Inbox | None = None
         self._feed: Feed
         if isinstance(operator, Source):
@@ -93,7 +99,9 @@ class BaseTask:
             self._inbox = ctx.wiring.queue.get_queue()
             self._inbox.gate = self.gate
             lane_feed = JoinedFeed if operator.wants_input else LaneFeed
-            self._feed = lane_feed(self._inbox, ctx, operator, self._signal_arrived)
+            self._feed = lane_feed(self._inbox, ctx, operator, self._signal_arrived, tracer)
+            if tracer is not None:
+                self._inbox.marked = self._feed.marker(Tracer(f"{HAND}/{self.name}", gate.timestamp))
         ctx.bind(self._router.send, reporter)
         if ctx.wiring.node.on_error != "fail":
             self._uses_window = False
@@ -207,6 +215,8 @@ class BaseTask:
         ending = self._feed.ending
         if ending not in ("completed", "stopped"):
             return "cancelled"
+        if self._router.tracer is not None:
+            self._router.tracer.parents = ()  # no packet is in work any more
         passing = self.gate.passing
         send = self._router.send if passing is None else self._witness().begin(passing)
         for part in self.operator.parts_of_finish():
@@ -286,6 +296,11 @@ class BaseTask:
         """What `item` of a lane of its queue is."""
         assert isinstance(self._feed, LaneFeed), "a source has no lanes"
         return self._feed.packet(lane, item, place)
+
+    def with_item(self, lane: Lane, before: Any, item: Any) -> Any:
+        """What lies in a lane of its queue once `item` is put in the place of what lies there."""
+        assert isinstance(self._feed, LaneFeed), "a source has no lanes"
+        return self._feed.with_item(lane, before, item)
 
     def left_over(self) -> int:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""

@@ -8,6 +8,7 @@ list's iterator is exact), so nothing is counted per packet.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from operator import length_hint
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.lane import Lane, StopSignal
 from runtime.communication.order import number_at
 from runtime.communication.packet import Packet, Place
+from runtime.communication.tracer import Tracer, bare, changed
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
@@ -63,7 +65,14 @@ class Feed(Protocol):
 class LaneFeed:
     """Packets from an inbox, its lanes in turn, until every producer's stop signal has arrived."""
 
-    def __init__(self, inbox: Inbox, ctx: TaskContext, operator: Operator, arrived: Callable[[str, StopSignal], None]):
+    def __init__(
+        self,
+        inbox: Inbox,
+        ctx: TaskContext,
+        operator: Operator,
+        arrived: Callable[[str, StopSignal], None],
+        tracer: Tracer | None = None,
+    ) -> None:
         self.inbox = inbox
         self.barrier = StopBarrier(len(inbox.lanes) - 1)
         self.ending: Ending | None = None
@@ -74,7 +83,10 @@ class LaneFeed:
         self._rest: Iterator[Any] = iter(())
         self._here = 0  # the sum of these
         self._lane: Lane = inbox.hand  # of a batch of one
+        self._traced = tracer is not None
         self._unpack = _unpacker(ctx, operator)
+        if tracer is not None:
+            self._unpack = _drawing(tracer, self._unpack)
 
     def wait(self) -> None:
         """Return when there is a packet or a stop signal."""
@@ -133,8 +145,8 @@ class LaneFeed:
         worked = len(self._batch) - length_hint(self._rest)
         if not worked:
             return NO_PACKET
-        packet = self._batch[worked - 1]
-        return packet[1] if self._ctx.wiring.keyed else packet
+        item = self._bare(self._batch[worked - 1])
+        return item[1] if self._ctx.wiring.keyed else item
 
     def front(self) -> Packet | None:
         """The packet that would be taken next; None for a stop signal."""
@@ -149,15 +161,29 @@ class LaneFeed:
         """The packet that has been taken, of a batch of one."""
         lane = self._lane
         place = Place(self.inbox.lanes.index(lane), number_at(lane, lane.taken - 1))
-        return packet_of(self._batch[0], self._ctx.wiring.keyed, lane, self._ctx.name, place)
+        return LaneFeed.packet(self, lane, self._batch[0], place)
 
     def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
         """What `item` of `lane` is."""
+        if self._traced:
+            traced: Packet = replace(item, place=place)
+            return traced
         return packet_of(item, self._ctx.wiring.keyed, lane, self._ctx.name, place)
 
     def in_work(self) -> Any:
-        """What was taken last, as it lay in its lane."""
-        return self._batch[len(self._batch) - length_hint(self._rest) - 1]
+        """What was taken last, as it lies in a lane where nothing is traced."""
+        return self._bare(self._batch[len(self._batch) - length_hint(self._rest) - 1])
+
+    def with_item(self, lane: Lane, before: Any, item: Any) -> Any:
+        """What is to lie in `lane` in place of `before`: `item`, or in a traced job the same packet with it."""
+        return changed(before, item) if self._traced else item
+
+    def marker(self, tracer: Tracer) -> Callable[[Any], Any]:
+        """What makes, in a traced job, the packet for an item that comes by hand."""
+        return lambda item: tracer.packet(item, self._ctx.wiring.keyed, self._ctx.name, 0, HAND)
+
+    def _bare(self, item: Any) -> Any:
+        return bare(item) if self._traced else item
 
     def end(self, how: Ending) -> None:
         """Close the hand's lane; of an input, that is the end."""
@@ -233,7 +259,21 @@ class SourceFeed:
         self._ctx.stopping.set()
 
 
-def _unpacker(ctx: TaskContext, operator: Operator) -> Callable[[Iterator[Any]], Iterator[Any]] | None:
+_Unpack = Callable[[Iterator[Any]], Iterator[Any]]
+
+
+def _drawing(tracer: Tracer, unpack: _Unpack | None) -> _Unpack:
+    """Take each traced packet out of its wrapping, and let `tracer` know that it is in work."""
+
+    def items(packets: Iterator[Packet]) -> Iterator[Any]:
+        for packet in packets:
+            tracer.parents = () if packet.id is None else (packet.id,)
+            yield bare(packet)
+
+    return items if unpack is None else lambda packets: unpack(items(packets))
+
+
+def _unpacker(ctx: TaskContext, operator: Operator) -> _Unpack | None:
     """What makes the values that the operator wants from the items on its lanes; None if they are the same."""
     if not ctx.wiring.keyed or (operator.wants_keys and not operator.has_context):
         return None

@@ -18,7 +18,7 @@ import threading
 from _thread import LockType
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, time
 from typing import Final, TypeVar
 
 from runtime.communication.lane import parked_lock, ring
@@ -208,6 +208,10 @@ class Gate:
     def clock(self) -> float:
         """Seconds since some moment, of the time that `sleep` counts in."""
         return monotonic()
+
+    def timestamp(self) -> float:
+        """Seconds since the epoch."""
+        return time()
 
     def say(self, doing: TaskState) -> None:
         """Task: tell what it is doing now."""

@@ -15,9 +15,10 @@ from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 
-from runtime.communication.inbox import Inbox
+from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.lane import Lane, StopSignal
 from runtime.communication.packet import Packet, Place
+from runtime.communication.tracer import Tracer
 from runtime.context import TaskContext
 from runtime.operators import Operator
 from runtime.task.feed import LaneFeed
@@ -26,8 +27,15 @@ from runtime.task.feed import LaneFeed
 class JoinedFeed(LaneFeed):
     """Packets as `(number of the input, item)`."""
 
-    def __init__(self, inbox: Inbox, ctx: TaskContext, operator: Operator, arrived: Callable[[str, StopSignal], None]):
-        super().__init__(inbox, ctx, operator, arrived)
+    def __init__(
+        self,
+        inbox: Inbox,
+        ctx: TaskContext,
+        operator: Operator,
+        arrived: Callable[[str, StopSignal], None],
+        tracer: Tracer | None = None,
+    ) -> None:
+        super().__init__(inbox, ctx, operator, arrived, tracer)
         self._operator = operator
         self._item = self._unpack
         self._unpack = self._with_inputs
@@ -64,6 +72,17 @@ class JoinedFeed(LaneFeed):
         """What `item` of `lane` is; in the hand's lane it names its input."""
         number, item = item if lane is self.inbox.hand else (lane.input, item)
         return replace(super().packet(lane, item, place), input=number)
+
+    def with_item(self, lane: Lane, before: Any, item: Any) -> Any:
+        """What is to lie in `lane` in place of `before`; in the hand's lane, beside the number of its input."""
+        if lane is not self.inbox.hand:
+            return super().with_item(lane, before, item)
+        return (item[0], super().with_item(lane, before[1], item[1]))
+
+    def marker(self, tracer: Tracer) -> Callable[[Any], Any]:
+        """What makes, in a traced job, the packet for an item that comes by hand, beside the number of its input."""
+        keyed, task = self._ctx.wiring.keyed, self._ctx.name
+        return lambda item: (item[0], tracer.packet(item[1], keyed, task, item[0], HAND))
 
     def _take_signal(self) -> bool:
         taken = super()._take_signal()

@@ -6,6 +6,7 @@ Made only while somebody looks: a step, a tap. Used by the task's thread until i
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from runtime.communication.lane import Lane, StopSignal
@@ -68,6 +69,7 @@ class Witness:
             for output, lanes, _ in router.ways
             for connection, lane in zip(output.connections, lanes, strict=True)
         }
+        self._traced = router.tracer is not None
         self._keyed = {id(lane): output.key is not None for output, lanes, _ in router.ways for lane in lanes}
 
     def begin(self, passing: Passing) -> Callable[[Any], object]:
@@ -77,17 +79,18 @@ class Witness:
         def see(lane: Lane, item: Any) -> None:
             task, number = self._target_of[id(lane)]
             place = Place(number, lane.taken + len(lane.items))
-            sent.append((task, packet_of(item, self._keyed[id(lane)], lane, task, place)))
+            packet = (
+                replace(item, place=place)
+                if self._traced
+                else packet_of(item, self._keyed[id(lane)], lane, task, place)
+            )
+            sent.append((task, packet))
 
         plan = self._plan
         plan.watcher = see
-
-        def send(value: Any) -> None:
-            plan.send(plan.puts([value]))
-
         if self._ctx is not None:
-            self._before = self._ctx.redirect(send)
-        return send
+            self._before = self._ctx.redirect(plan.send_one)
+        return plan.send_one
 
     def end(self) -> None:
         """See nothing any more."""

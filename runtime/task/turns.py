@@ -184,6 +184,10 @@ class SeededGate(Gate):
         """Virtual seconds."""
         return self._turns.now_s
 
+    def timestamp(self) -> float:
+        """Virtual seconds, too."""
+        return self._turns.now_s
+
     def say(self, doing: TaskState) -> None:
         """Tell what the task is doing now; with its end the turn goes to somebody else."""
         super().say(doing)
