@@ -10,6 +10,7 @@ from typing import Final
 
 from benchmarks.calls import call, flight, intercept
 from benchmarks.flow import broadcast, hop, keyed, throughput
+from benchmarks.hand import hand
 from benchmarks.harness import FULL, QUICK, FigureOf, measure
 from benchmarks.joins import join
 from benchmarks.machine import Neighbours
@@ -34,6 +35,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "call": call,
     "flight": flight,
     "intercept": intercept,
+    "hand": hand,
     "turns": turns,
     "join": join,
 }
