@@ -36,6 +36,7 @@ class TaskControl:
     def __init__(self, task: BaseTask) -> None:
         self._task = task
         self._undo: list[Callable[[], None]] = []
+        self._dropped: set[Place] = set()  # by hand, and not put back
         self._stepping = threading.Lock()  # guards that steps come one by one, each with a turn of its own
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
         self._told_running = False  # of that one: that user code is still at it
@@ -90,7 +91,7 @@ class TaskControl:
     def number_of(self, place: Place) -> int:
         """Which packet of its lane it is. Raises `PacketGone` if it does not wait any more."""
         if index_of(self._task.inbox.lanes[place.lane], place.number) is None:
-            raise _gone()
+            raise self._gone(place)
         return place.number
 
     def step(self, timeout_s: float | None) -> Step:
@@ -215,6 +216,7 @@ class TaskControl:
             item = inbox.remove(lane, index)
             del numbers[index]
             lane.order = Order(numbers, lane.taken)
+            self._dropped.add(place)
             self._undo.append(lambda: self._put_back(place, item, ahead))
         self._task.gate.nudge()  # its producer may have waited for the room
 
@@ -250,6 +252,7 @@ class TaskControl:
             numbers = waiting(lane)
             index = _behind(ahead, numbers)
             inbox.put_back(lane, index, item)
+            self._dropped.discard(place)
             numbers.insert(index, place.number)
             lane.order = Order(numbers, lane.taken)
         self._task.gate.nudge()
@@ -276,8 +279,13 @@ class TaskControl:
             inbox = self._task.inbox
             lane = inbox.lanes[place.lane]
             if (index := index_of(lane, place.number)) is None:
-                raise _gone()
+                raise self._gone(place)
             yield inbox, lane, index
+
+    def _gone(self, place: Place) -> PacketGone:
+        if place in self._dropped:
+            return PacketGone("the packet was dropped by hand; undo() puts the last one back")
+        return PacketGone("the packet has been worked already; nothing about it can be changed any more")
 
     def _refuse_ended(self) -> None:
         if self._task.ending is not None:
@@ -319,12 +327,6 @@ def _numbered(lane: Lane) -> list[tuple[Any, int]]:
     """
     taken, items = lane.taken, lane.items[:]
     return [(item, number_at(lane, position)) for position, item in enumerate(items, taken)]
-
-
-def _gone() -> PacketGone:
-    return PacketGone(
-        "the packet has been worked already, or was dropped by hand; nothing about it can be changed any more"
-    )
 
 
 def _bare(operator: Operator) -> Operator:
