@@ -36,6 +36,7 @@ class TaskFacts(NamedTuple):
     (one that is broadcast to three tasks counts three times). `lane_depths` is in the order of `producers`,
     `ended_producers` in that of their stop signals. `errors` counts what user code raised and no retry has mended,
     `skipped` the packets among them that were skipped (they are in `processed`, too), `retries` the repeated attempts.
+    `node` is the machine that it runs on, where there may be several.
     """
 
     name: str
@@ -53,6 +54,7 @@ class TaskFacts(NamedTuple):
     ending: Ending | None
     skipped: int = 0
     retries: int = 0
+    node: str | None = None
 
     @property
     def lanes(self) -> tuple[LaneFacts, ...]:
