@@ -141,15 +141,16 @@ class FarGrip:
 class ActorWrapper:
     """What the driver has of one actor. A thread of the driver, the listener, takes what the actor says."""
 
-    def __init__(self, name: str, actor: Any, post: Callable[[str, Message], None], tell: Callable[[], None]) -> None:
-        self.name, self.actor = name, actor
+    def __init__(self, name: str, post: Callable[[str, Message], None]) -> None:
+        self.name = name
+        self.actor: Any = None  # until Ray is asked for it
         self.node: str | None = None
         self.control = FarGrip(self)
         self.heard = 0  # the last parcel from it that was taken in
         self.is_lost = False
         self.is_listener: Callable[[], bool] = bool  # whether the caller takes its mail
         self.round: Callable[[], bool] = bool  # whether the caller is looking at all of them at once
-        self._post, self._tell = post, tell
+        self._post = post
         self._last: Look | None = None
         self._final: Look | None = None
         self._gone = threading.Event()
@@ -294,14 +295,11 @@ class TaskWrapper(ActorWrapper):
     def __init__(
         self,
         ctx: TaskContext,
-        actor: Any,
         reporter: TaskReporter,
         post: Callable[[str, Message], None],
-        tell: Callable[[], None],
         puts: Callable[[str], Sequence[int]],
     ) -> None:
-        super().__init__(ctx.name, actor, post, tell)
-        self.wiring = ctx.wiring
+        super().__init__(ctx.name, post)
         self._reporter = reporter
         self._puts = puts  # how many packets were put into each lane of its queue
 
@@ -341,15 +339,8 @@ class TaskWrapper(ActorWrapper):
 class ServiceWrapper(ActorWrapper):
     """A service in an actor, as the dispatcher knows services."""
 
-    def __init__(
-        self,
-        ctx: ServiceContext,
-        actor: Any,
-        reporter: ServiceReporter,
-        post: Callable[[str, Message], None],
-        tell: Callable[[], None],
-    ) -> None:
-        super().__init__(ctx.name, actor, post, tell)
+    def __init__(self, ctx: ServiceContext, reporter: ServiceReporter, post: Callable[[str, Message], None]) -> None:
+        super().__init__(ctx.name, post)
         self._reporter = reporter
 
     def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:

@@ -11,12 +11,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Any, Final, NoReturn, cast
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError
+from ray.exceptions import RayActorError, RayError
 
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import StopSignal
@@ -28,7 +29,7 @@ from runtime.factory.local_backend import LocalBackend
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.remote.by_value import received_error
-from runtime.remote.cluster import require_cluster, require_resources, resources_there_and_free
+from runtime.remote.cluster import lack, refuse_excess, require_cluster
 from runtime.remote.far_lane import Arrivals
 from runtime.remote.freight import Freight, pack
 from runtime.remote.host import deliver_to
@@ -43,7 +44,9 @@ from runtime.task.local_task import LocalTask
 from runtime.task.ray_task import make_task_actor
 
 START_S: Final = 120.0
-"""How long the actors of a job may take to be there, on a cluster that has room for them."""
+"""How long the actors of a job may take to be there, as long as they come one by one."""
+
+_STARTS_S: Final = 20.0  # without another one of them having come
 
 _INTERRUPTIBLE_S: Final = 0.5
 
@@ -125,8 +128,8 @@ class RayBackend(LocalBackend):
         self._lanes: dict[str, tuple[LaneSpec, ...]] = {}
         self._local: dict[str, DriverTask] = {}
         self._far: dict[str, ActorWrapper] = {}
-        self._making: dict[str, Any] = {}
-        self._wanted: dict[str, Mapping[str, float]] = {}
+        self._to_make: dict[str, tuple[partial[Any], Freight]] = {}
+        self._making: dict[Any, ActorWrapper] = {}
         self._address: str | None = None
         self._resources: Mapping[str, Mapping[str, float]] = {}
         self._round = threading.local()  # whether this thread is looking at all actors at once
@@ -164,56 +167,61 @@ class RayBackend(LocalBackend):
         if node.kind in ("collect", "input") or (node.kind == "source" and isinstance(operator.function, Iterator)):
             local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, self._gate(ctx.name), self)
             return local
-        freight = _packed(ctx.name, (ctx, operator))
-        actor = self._actor(make_task_actor, ctx.name, node.name, freight)
-        far = TaskWrapper(ctx, actor, reporter, self._site.post, self._watch.tell, self.puts)
-        self._add(far)
+        made = _packed(ctx.name, (ctx, operator))
+        far = TaskWrapper(ctx, reporter, self._site.post, self.puts)
+        self._add(far, partial(make_task_actor, self._options(node.name), self._job, ctx.name), made)
         return far
 
     def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
         """Make a service in an actor. Raises `NotCopyable` if it cannot be pickled."""
-        freight = _packed(ctx.name, (ctx, make))
-        actor = self._actor(make_service_actor, ctx.name, ctx.name, freight)
-        far = ServiceWrapper(ctx, actor, reporter, self._site.post, self._watch.tell)
-        self._add(far)
+        made = _packed(ctx.name, (ctx, make))
+        far = ServiceWrapper(ctx, reporter, self._site.post)
+        self._add(far, partial(make_service_actor, self._options(ctx.name), self._job, ctx.name), made)
         return far
 
-    def _actor(self, make: Callable[[dict[str, Any], str, str], Any], name: str, of: str, freight: Freight) -> Any:
-        require_cluster(self._address)
-        wanted = dict(self._resources.get(of, {}))
-        self._wanted[name] = _flat(wanted)
-        require_resources(self._wanted)
-        actor = make({"scheduling_strategy": "SPREAD", **wanted}, self._job, name)
-        self._making[name] = actor.make.remote(freight)
-        return actor
+    def _options(self, of: str) -> dict[str, Any]:
+        return {"scheduling_strategy": "SPREAD", **self._resources.get(of, {})}
 
-    def _add(self, far: ActorWrapper) -> None:
+    def _add(self, far: ActorWrapper, make: partial[Any], made: Freight) -> None:
         far.round = lambda: getattr(self._round, "now", False)
         far.is_listener = lambda: threading.current_thread() is self._listener
         self._far[far.name] = far
+        self._to_make[far.name] = make, made
 
     def ready(self) -> None:
-        """Wait until all actors are there, and join them. Raises `GraphInvalid`, naming what cannot be made there."""
-        try:
-            made = dict(zip(self._making, ray.get(list(self._making.values()), timeout=START_S), strict=True))
-        except GetTimeoutError as error:
-            there, free = resources_there_and_free()
-            raise GraphInvalid(
-                f"Ray has not started the {len(self._making)} actors of this job within {START_S:g} s; of {there} it "
-                f"has {free} left"
-            ) from error
-        except RayActorError as error:
-            raise GraphInvalid(f"an actor of this job has died while it was being made: {error}") from error
-        for name, (node, sent) in made.items():
-            if sent is not None:
-                refusal = received_error(sent)
-                raise _refusal(name, refusal) from refusal
-            self._far[name].node = node
+        """Start all actors, and join them. Raises `GraphInvalid`, naming what there is too little of, or what is wrong.
+
+        Nothing is started if the cluster could never have it.
+        """
+        if self._far:
+            require_cluster(self._address)
+            refuse_excess({name: make.args[0] for name, (make, _) in self._to_make.items()})
+        for name, (make, made) in self._to_make.items():
+            actor = self._far[name].actor = make()
+            self._making[actor.make.remote(made)] = self._far[name]
+        self._to_make.clear()
+        self._wait_until_made()
         self._join()
         for far in self._far.values():
             far.look()
         self._listener = threading.Thread(target=self._listen, name=f"{self._job} listener", daemon=True)
         self._listener.start()
+
+    def _wait_until_made(self) -> None:
+        waiting, began_s = list(self._making), monotonic()
+        while waiting:
+            come, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=_STARTS_S)
+            for each in come:
+                far = self._making.pop(each)
+                try:
+                    far.node, sent = ray.get(each)
+                except RayError as error:
+                    raise GraphInvalid(f"the actor of {far.name!r} has died while it was made: {error}") from error
+                if sent is not None:
+                    refusal = received_error(sent)
+                    raise _refusal(far.name, refusal) from refusal
+            if waiting and (not come or monotonic() - began_s > START_S):
+                raise GraphInvalid(lack(sorted(self._making[each].name for each in waiting)))
 
     def _join(self) -> None:
         """Let everybody know the way to everybody else."""
@@ -263,7 +271,8 @@ class RayBackend(LocalBackend):
             if not self._closed:
                 self._closed = True
                 for far in self._far.values():
-                    far.kill()
+                    if far.actor is not None:
+                        far.kill()
                 self._watch.tell()
                 for thread in (self._listener, self._drainer):
                     if thread is not None and thread is not threading.current_thread():
@@ -505,10 +514,3 @@ def _refusal(name: str, error: BaseException) -> GraphInvalid:
             "there, put it beside the main program, or define the function in the notebook"
         )
     return NotCopyable(f"{name!r} cannot be made in a process of its own ({type(error).__name__}: {error})")
-
-
-def _flat(options: Mapping[str, Any]) -> dict[str, float]:
-    """The resources that a set of Ray's options asks for, by their names in the cluster."""
-    names = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
-    wanted = {names[name]: float(amount) for name, amount in options.items() if name in names and amount}
-    return wanted | {name: float(amount) for name, amount in (options.get("resources") or {}).items()}

@@ -9,7 +9,7 @@ import atexit
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import ray
@@ -45,7 +45,8 @@ def require_cluster(address: str | None) -> None:
                 )
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
+        logging.getLogger("ray").setLevel(logging.ERROR)  # what it would say of itself in every notebook
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
             # "local": without it, a RAY_ADDRESS in the environment would join somebody's cluster.
             ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
@@ -69,23 +70,40 @@ def shut_down() -> None:
             ray.shutdown()
 
 
-def resources_there_and_free() -> tuple[dict[str, float], dict[str, float]]:
-    """What the cluster has, and what of it nobody holds."""
-    untyped: Any = ray
-    return untyped.cluster_resources(), untyped.available_resources()
-
-
-def require_resources(wanted: Mapping[str, Mapping[str, float]]) -> None:
-    """Raise `GraphInvalid`, with what is needed and what is there, if the cluster cannot have all these at once."""
-    needed: dict[str, float] = {}
-    for resources in wanted.values():
-        for name, amount in resources.items():
-            needed[name] = needed.get(name, 0.0) + amount
-    there, free = resources_there_and_free()
-    for name, amount in needed.items():
-        if amount > free.get(name, 0.0) + 1e-9:
-            who = ", ".join(f"{task} {wants[name]:g}" for task, wants in wanted.items() if wants.get(name))
+def refuse_excess(wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise `GraphInvalid` if the cluster can never have all these at once. `wanted` are Ray's options, by name."""
+    there: dict[str, float] = _untyped.cluster_resources()
+    needed: dict[str, dict[str, float]] = {}
+    for name, options in wanted.items():
+        for resource, amount in _resources(options).items():
+            needed.setdefault(resource, {})[name] = amount
+    for resource, amounts in needed.items():
+        if sum(amounts.values()) > there.get(resource, 0.0) + _ROUNDING:
+            each = ", ".join(f"{name} {amount:g}" for name, amount in amounts.items())
             raise GraphInvalid(
-                f"the job needs {amount:g} {name} ({who}), and of the {there.get(name, 0.0):g} {name} of the Ray "
-                f"cluster {free.get(name, 0.0):g} are free; lower resources=, or close what holds them"
+                f"the job needs {sum(amounts.values()):g} {resource} ({each}), and the Ray cluster has "
+                f"{there.get(resource, 0.0):g}; lower resources=, or run it on a larger cluster"
             )
+
+
+def lack(names: Sequence[str]) -> str:
+    """What to say of actors that Ray does not start."""
+    there, free = (
+        {name: amount for name, amount in resources.items() if ":" not in name}
+        for resources in (_untyped.cluster_resources(), _untyped.available_resources())
+    )
+    return (
+        f"Ray does not start {', '.join(map(repr, names))}: of {there} in the cluster, {free} is free; lower "
+        "resources=, or end what holds them"
+    )
+
+
+def _resources(options: Mapping[str, Any]) -> dict[str, float]:
+    """What options of Ray's ask for, by the names that the cluster has for it."""
+    wanted = {_NAMES[name]: float(amount) for name, amount in options.items() if name in _NAMES and amount}
+    return wanted | {name: float(amount) for name, amount in (options.get("resources") or {}).items()}
+
+
+_untyped: Final[Any] = ray
+_NAMES: Final = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
+_ROUNDING: Final = 1e-9
