@@ -17,7 +17,7 @@ from ray.exceptions import RayError
 
 from runtime.communication.packet import Place
 from runtime.context import ServiceContext, TaskContext
-from runtime.errors import CommandRefused, TaskEnded, TaskLost
+from runtime.errors import CommandRefused, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, TaskFacts
 from runtime.remote.by_value import received_error, received_letter, received_report
 from runtime.remote.freight import pack, unpack
@@ -122,8 +122,14 @@ class FarGrip:
         self._wrapper.ask("hand", "move", place, to)
 
     def undo(self) -> None:
-        """Take back the last change."""
-        self._wrapper.ask("hand", "undo")
+        """Take back the last change. If that needs a place in a lane, its writer is asked for it."""
+        try:
+            self._wrapper.ask("hand", "undo")
+        except QueueFull:
+            number = self._wrapper.ask("hand", "wanted")
+            if number is None or not self._wrapper.take_back(number):
+                raise
+            self._wrapper.ask("hand", "undo_into", number)
 
     def state(self) -> Any:
         """What it remembers."""
@@ -150,6 +156,7 @@ class ActorWrapper:
         self.is_lost = False
         self.is_listener: Callable[[], bool] = bool  # whether the caller takes its mail
         self.round: Callable[[], bool] = bool  # whether the caller is looking at all of them at once
+        self.take_back: Callable[[int], bool] = bool  # lets the writer of a lane count a packet again
         self._post = post
         self._last: Look | None = None
         self._final: Look | None = None

@@ -184,6 +184,7 @@ class RayBackend(LocalBackend):
 
     def _add(self, far: ActorWrapper, make: partial[Any], made: Freight) -> None:
         far.round = lambda: getattr(self._round, "now", False)
+        far.take_back = partial(self._ask_writer, "take_back", far.name)
         far.is_listener = lambda: threading.current_thread() is self._listener
         self._far[far.name] = far
         self._to_make[far.name] = make, made
@@ -468,15 +469,20 @@ class RayBackend(LocalBackend):
 
     def _borrow(self, task: str) -> int | None:
         """A lane of a task's queue whose writer lends a place; None: none does."""
-        for number, spec in enumerate(self._lanes[task]):
-            far = self._far.get(spec.producer)
-            try:
-                lane = (task, number)
-                if self._site.lend(lane) if far is None else ray.get(far.actor.lend.remote(lane)):
-                    return number
-            except RayError:  # its writer has died, and so will the job
-                continue
-        return None
+        return next(
+            (number for number in range(len(self._lanes[task])) if self._ask_writer("lend", task, number)), None
+        )
+
+    def _ask_writer(self, what: str, task: str, number: int) -> bool:
+        """Ask whoever fills a lane of a task's queue to lend a place, or to take one back. False: it cannot."""
+        far, lane = self._far.get(self._lanes[task][number].producer), (task, number)
+        try:
+            granted: bool = (
+                getattr(self._site, what)(lane) if far is None else ray.get(getattr(far.actor, what).remote(lane))
+            )
+        except RayError:  # the writer has died, and so will the job
+            return False
+        return granted
 
     def _give_back(self, task: str, number: int) -> None:
         producer = self._lanes[task][number].producer

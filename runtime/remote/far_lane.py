@@ -141,6 +141,17 @@ class Outbox:
         if lane.held_back and lane.has_room():
             lane.give_room()
 
+    def take_back(self) -> bool:
+        """A packet that had left the reader's lane is put back there: let it count again. False: there is no room."""
+        if not self.lend():
+            return False
+        with self._lock:
+            self.lane.items.insert(0, None)
+            self.lane.taken -= 1
+            self._packed += 1
+        self.return_place()  # it is the placeholder that takes it now
+        return True
+
     def lend(self) -> bool:
         """Lend a place of the lane to the reader's hand. False: there is none."""
         lane = self.lane
@@ -191,7 +202,7 @@ class _FarGate(NoWaiter):
 class Arrivals(Inbox):
     """The reader's end: an inbox that tells writers how much has left, by `acknowledge(number of lane, taken)`."""
 
-    __slots__ = ("_acknowledge", "_acknowledged", "_broken", "_lent", "_return")
+    __slots__ = ("_acknowledge", "_acknowledged", "_broken", "_lent", "_promised", "_return", "wanted")
 
     def __init__(
         self,
@@ -205,6 +216,8 @@ class Arrivals(Inbox):
         self._acknowledged = [0] * len(self.lanes)  # by lane, the hand's not used
         self._broken: BaseException | None = None
         self._lent: list[int] = []  # lanes whose writers have lent a place to the hand; guarded by _hand_room
+        self.wanted: int | None = None  # the lane in which a place is wanted, to put back what was taken out
+        self._promised: int | None = None  # and is there, by the word of its writer; guarded by _hand_room
         for lane in self.lanes[1:]:
             lane.claim = lane.capacity  # for ever: what the writer appends is not seen here in time
 
@@ -264,6 +277,25 @@ class Arrivals(Inbox):
         if lane is not self.hand:
             self._tell(self.lanes.index(lane))
         return item
+
+    def promise(self, number: int) -> None:
+        """The writer of lane `number` counts a packet again that is put back next."""
+        self._promised = number
+
+    def put_back(self, lane: Lane, index: int, item: Any) -> None:
+        """Undo `remove`. Raises `QueueFull` unless there is a place, `PacketGone`; then `wanted` is the lane."""
+        number = self.lanes.index(lane)
+        self.wanted = number - 1
+        with self._hand_room:
+            promised, self._promised = self._promised == number - 1, None
+            if promised and lane in self._open:
+                lane.items.insert(index, item)
+                lane.taken -= 1
+                self.removed -= 1
+                self._acknowledged[number] -= 1
+                self.wake()
+                return
+        super().put_back(lane, index, item)
 
     def _give_back(self) -> None:
         super()._give_back()

@@ -125,6 +125,11 @@ class Host(ABC):
         return self.site.lend(lane)
 
     @ray.method(concurrency_group="control")
+    def take_back(self, lane: tuple[str, int]) -> bool:
+        """Count a packet of a lane that is filled here again, since its reader puts it back."""
+        return self.site.take_back(lane)
+
+    @ray.method(concurrency_group="control")
     def control(self, method: str, arguments: Freight) -> tuple[Freight | None, SentError | None]:
         """A call of the hand that returns at once."""
         return self._call(method, arguments)

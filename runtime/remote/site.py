@@ -205,6 +205,10 @@ class Site:
     def _look_up(self, task: str) -> None:
         self._inboxes[task].gate.look_up = True
 
+    def take_back(self, lane: Address) -> bool:
+        """A packet is put back at the reader of a lane that is filled here: count it again, if there is room."""
+        return self._outboxes[lane].take_back()
+
     def lend(self, lane: Address) -> bool:
         """Lend a place of a lane that is filled here to the hand of its reader."""
         return self._outboxes[lane].lend()

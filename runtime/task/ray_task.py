@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import ray
 
@@ -24,6 +24,9 @@ from runtime.task.control import Condition, Met
 from runtime.task.gate import Gate
 from runtime.task.local_task import LocalTask
 from runtime.task.report import TaskReport
+
+
+_SOON_S: Final = 5.0  # mail arrives at once, unless its receiver has died
 
 
 class FarTask(LocalTask):
@@ -120,6 +123,19 @@ class RayTask(Host):
         queue = self.task.queue
         assert queue is not None, "a source has no queue to lend a place to"
         queue.accept_lent(number, item)
+
+    def hand_wanted(self) -> int | None:
+        """In which lane an `undo` wants a place; all that was said of it before has arrived at its writer."""
+        queue = self.task.queue
+        self.watch.wait_for(self.site.is_quiet, _SOON_S)
+        return None if queue is None else queue.wanted
+
+    def hand_undo_into(self, number: int) -> None:
+        """Take back the last change; the writer of lane `number` has a place for it."""
+        queue = self.task.queue
+        assert queue is not None, "nothing was changed in the queue of a source"
+        queue.promise(number)
+        self.task.control.undo()
 
     def hand_tap(self, wanted: bool) -> None:
         """Show every packet to the driver, or no more."""
