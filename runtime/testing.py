@@ -348,6 +348,14 @@ class FaultInjector:
         self._seed, self._delay_s = seed, delay_s
         self._delays, self._errors, self._lost = delays, errors, lost
 
+    def __getstate__(self) -> dict[str, Any]:
+        """By value, for services in other processes; each counts for itself there."""
+        return {name: value for name, value in self.__dict__.items() if name != "_counting"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._counting = threading.Lock()
+
     def __call__(self, invocation: Invocation) -> Any:
         fate = random.Random(f"{self._seed}/{invocation.service}/{invocation.callers}/{invocation.number}")
         delay_s = fate.random() * self._delay_s if fate.random() < self._delays else 0.0

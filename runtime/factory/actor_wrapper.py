@@ -126,8 +126,9 @@ class FarGrip:
         try:
             self._wrapper.ask("hand", "undo")
         except QueueFull:
-            number = self._wrapper.ask("hand", "wanted")
-            if number is None or not self._wrapper.take_back(number):
+            wanted = self._wrapper.ask("hand", "wanted")
+            number = None if wanted is None else self._wrapper.find_place(wanted)
+            if number is None:
                 raise
             self._wrapper.ask("hand", "undo_into", number)
 
@@ -156,7 +157,8 @@ class ActorWrapper:
         self.is_lost = False
         self.is_listener: Callable[[], bool] = bool  # whether the caller takes its mail
         self.round: Callable[[], bool] = bool  # whether the caller is looking at all of them at once
-        self.take_back: Callable[[int], bool] = bool  # lets the writer of a lane count a packet again
+        # For what is put back into a lane of its queue: whose writer has a place for it, None: nobody.
+        self.find_place: Callable[[int], int | None] = lambda wanted: None
         self._post = post
         self._last: Look | None = None
         self._final: Look | None = None

@@ -30,7 +30,7 @@ from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.remote.by_value import received_error
 from runtime.remote.cluster import lack, refuse_excess, require_cluster
-from runtime.remote.far_lane import Arrivals
+from runtime.remote.far_lane import HAND_LANE, Arrivals
 from runtime.remote.freight import Freight, pack
 from runtime.remote.host import deliver_to
 from runtime.remote.site import DRIVER, RayQueueDescriptor, RayRequestQueueDescriptor, Site
@@ -92,7 +92,7 @@ class DriverTask(LocalTask):
     def control(self) -> TaskControl:
         """The hand's grip on it: at rest only when all that was sent from here has arrived."""
         if self._control is None:
-            self._control = _DriverControl(self, self._backend.is_quiet)
+            self._control = _DriverControl(self, self._backend)
         return self._control
 
     def left_over(self) -> int:
@@ -106,13 +106,26 @@ class DriverTask(LocalTask):
 
 
 class _DriverControl(TaskControl):
-    def __init__(self, task: DriverTask, is_quiet: Callable[[], bool]) -> None:
+    def __init__(self, task: DriverTask, backend: RayBackend) -> None:
         super().__init__(task)
-        self._is_quiet = is_quiet
+        self._backend = backend
 
     def is_at_rest(self) -> bool:
         """Whether nothing of it moves, and all that was sent has arrived."""
-        return super().is_at_rest() and self._is_quiet()
+        return super().is_at_rest() and self._backend.is_quiet()
+
+    def undo(self) -> None:
+        """Take back the last change. If that needs a place in a lane, its writer is asked for it."""
+        try:
+            super().undo()
+        except QueueFull:
+            queue = cast(Arrivals, self._task.inbox)
+            self._backend.wait_until(self._backend.is_quiet, _INTERRUPTIBLE_S)  # what was said before of that lane
+            number = None if queue.wanted is None else self._backend.find_place(self._task.name, queue.wanted)
+            if number is None:
+                raise
+            queue.make_room(number)
+            super().undo()
 
 
 class RayBackend(LocalBackend):
@@ -184,7 +197,7 @@ class RayBackend(LocalBackend):
 
     def _add(self, far: ActorWrapper, make: partial[Any], made: Freight) -> None:
         far.round = lambda: getattr(self._round, "now", False)
-        far.take_back = partial(self._ask_writer, "take_back", far.name)
+        far.find_place = partial(self.find_place, far.name)
         far.is_listener = lambda: threading.current_thread() is self._listener
         self._far[far.name] = far
         self._to_make[far.name] = make, made
@@ -466,6 +479,12 @@ class RayBackend(LocalBackend):
             except TaskEnded:
                 self._give_back(handle.name, number)
                 raise
+
+    def find_place(self, task: str, wanted: int) -> int | None:
+        """For what is put back into lane `wanted` of a task's queue: whose writer has a place for it; None: nobody."""
+        if wanted == HAND_LANE:
+            return self._borrow(task)
+        return wanted if self._ask_writer("take_back", task, wanted) else None
 
     def _borrow(self, task: str) -> int | None:
         """A lane of a task's queue whose writer lends a place; None: none does."""

@@ -278,16 +278,21 @@ class Arrivals(Inbox):
             self._tell(self.lanes.index(lane))
         return item
 
-    def promise(self, number: int) -> None:
-        """The writer of lane `number` counts a packet again that is put back next."""
-        self._promised = number
+    def make_room(self, number: int) -> None:
+        """The writer of lane `number` has a place for what is put back next: in that lane, or in the hand's."""
+        with self._hand_room:
+            if self.wanted == HAND_LANE:
+                self._lent.append(number)
+                self.hand.capacity += 1
+            else:
+                self._promised = number
 
     def put_back(self, lane: Lane, index: int, item: Any) -> None:
         """Undo `remove`. Raises `QueueFull` unless there is a place, `PacketGone`; then `wanted` is the lane."""
         number = self.lanes.index(lane)
         self.wanted = number - 1
         with self._hand_room:
-            promised, self._promised = self._promised == number - 1, None
+            promised, self._promised = self._promised == number - 1 != HAND_LANE, None
             if promised and lane in self._open:
                 lane.items.insert(index, item)
                 lane.taken -= 1
@@ -315,3 +320,6 @@ class Arrivals(Inbox):
 
 
 _PARTS: Final = 4
+
+HAND_LANE: Final = -1
+"""The number of the hand's lane, where the others are counted without it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
@@ -18,6 +18,7 @@ from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.step import Step
+from runtime.task.control import Condition
 from runtime.task.gate import Gate
 from runtime.task.report import TaskReport
 
@@ -112,6 +113,10 @@ class RayServiceTask(Host):
     def hand_tap(self, wanted: bool) -> None:
         """Show every request to the driver, or no more."""
         self.service.control.set_tap(self._show if wanted else None)
+
+    def hand_breaks(self, conditions: Sequence[Condition]) -> None:
+        """Refused: a service has no packets to stop before."""
+        self.service.control.set_breaks(conditions, None)
 
     def _show(self, step: Step) -> None:
         self.post("tap", pack(step))

@@ -25,7 +25,6 @@ from runtime.task.gate import Gate
 from runtime.task.local_task import LocalTask
 from runtime.task.report import TaskReport
 
-
 _SOON_S: Final = 5.0  # mail arrives at once, unless its receiver has died
 
 
@@ -134,7 +133,7 @@ class RayTask(Host):
         """Take back the last change; the writer of lane `number` has a place for it."""
         queue = self.task.queue
         assert queue is not None, "nothing was changed in the queue of a source"
-        queue.promise(number)
+        queue.make_room(number)
         self.task.control.undo()
 
     def hand_tap(self, wanted: bool) -> None:
