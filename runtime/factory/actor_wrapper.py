@@ -183,7 +183,7 @@ class ActorWrapper:
 
     def begin_look(self) -> Any:
         """Ask where it stands; `end_look` waits for the answer."""
-        return None if self._final is not None else self.actor.seen.remote(self.heard)
+        return None if self.is_lost else self.actor.seen.remote(self.heard)
 
     def end_look(self, asked: Any) -> None:
         """Wait for the answer."""
@@ -195,8 +195,6 @@ class ActorWrapper:
 
     def look(self) -> Look:
         """Where it stands now."""
-        if self._final is not None:
-            return self._final
         if not self.round() or self._last is None:
             self.end_look(self.begin_look())
         assert self._last is not None, "it was looked at when it was made"
@@ -204,8 +202,13 @@ class ActorWrapper:
 
     @property
     def last(self) -> Look:
-        """Where it stood when it was looked at last."""
+        """Where it stood when it was looked at last, or at its end."""
         return self._final or self._last or self.look()
+
+    @property
+    def counts(self) -> Look:
+        """What it has done so far, or had done at its end."""
+        return self._final or self.look()
 
     # ── life ──
 
@@ -269,7 +272,7 @@ class ActorWrapper:
                 "for it, what was in work, and what it had made and not sent yet"
             )
             error.__cause__ = why
-            self._final = self._as_lost(self.last)
+            self._last = self._final = self._as_lost(self.last)
             self._reporter.task_ended(TaskReport(self.name, "failed", error))
         self._gone.set()
 
@@ -315,17 +318,17 @@ class TaskWrapper(ActorWrapper):
     @property
     def injected(self) -> int:
         """How many packets the hand has put in."""
-        return self.look().injected
+        return self.counts.injected
 
     @property
     def hand_closed(self) -> bool:
         """Whether the hand can put in nothing more."""
-        return self.look().hand_closed
+        return self.counts.hand_closed
 
     @property
     def broken_off(self) -> int:
         """How many packets a cancel has found between two attempts."""
-        return self.look().broken_off
+        return self.counts.broken_off
 
     def end_input(self, how: Ending) -> None:
         """Ask a source to end."""
@@ -333,13 +336,13 @@ class TaskWrapper(ActorWrapper):
 
     def facts(self) -> TaskFacts:
         """Where it stands now."""
-        facts = self.look().facts
+        facts = self.counts.facts
         assert isinstance(facts, TaskFacts)
         return facts._replace(node=self.node)
 
     def left_over(self) -> int:
         """After the end of all tasks: what was sent here or made here, and never worked."""
-        look, facts = self.look(), self.facts()
+        look, facts = self.counts, self.facts()
         by_hand = facts.lane_depths[0] if facts.lane_depths else 0
         unworked = sum(put - taken for put, taken in zip(self._puts(self.name), look.taken[1:], strict=False))
         return unworked + by_hand + look.removed + look.refused + look.broken_off
@@ -366,6 +369,6 @@ class ServiceWrapper(ActorWrapper):
 
     def facts(self) -> ServiceFacts:
         """Where it stands now."""
-        facts = self.look().facts
+        facts = self.counts.facts
         assert isinstance(facts, ServiceFacts)
         return facts

@@ -229,6 +229,11 @@ class Arrivals(Inbox):
         if self.asleep:
             self.wake()
 
+    def look_up(self) -> None:
+        """A writer is held back: let it know what has left, and the reader look up from its batch. Any thread."""
+        self._tell_all()
+        self.gate.look_up = True
+
     def fail(self, error: BaseException) -> None:
         """Nothing more can arrive, or be sent: the task ends with `error`, behind the batch in work. Any thread."""
         self._broken = error

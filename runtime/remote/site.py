@@ -203,7 +203,7 @@ class Site:
         self._outboxes[lane].return_place()
 
     def _look_up(self, task: str) -> None:
-        self._inboxes[task].gate.look_up = True
+        self._inboxes[task].look_up()
 
     def take_back(self, lane: Address) -> bool:
         """A packet is put back at the reader of a lane that is filled here: count it again, if there is room."""

@@ -67,7 +67,7 @@ def test_a_process_that_dies_by_itself_in_user_code_is_named() -> None:
 
 def test_calls_that_wait_for_a_service_that_dies_fail_with_the_job() -> None:
     with runtime.Session(platform="remote") as session:
-        session.service("doubles", far.Doubles)
+        session.service("doubles", far.Doubles, concurrency=2)
         session.input("numbers").map(far.Ask("doubles", "sleep", 60.0), name="ask").collect()
         session.start()
         assert session.call("doubles", 2) == 4
