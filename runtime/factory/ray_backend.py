@@ -34,7 +34,7 @@ from runtime.remote.far_lane import HAND_LANE, Arrivals
 from runtime.remote.freight import Freight, pack
 from runtime.remote.host import deliver_to
 from runtime.remote.site import DRIVER, RayQueueDescriptor, RayRequestQueueDescriptor, Site
-from runtime.remote.way import CHANGED, ActorWay, Message
+from runtime.remote.way import CHANGED, Message
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor
 from runtime.task.base_task import TaskReporter
@@ -244,7 +244,7 @@ class RayBackend(LocalBackend):
         ray.get([far.actor.join.remote({n: a for n, a in actors.items() if n != name}, in_driver)
                  for name, far in self._far.items()])  # fmt: skip
         carriers = {name: deliver_to(actor, DRIVER) for name, actor in actors.items()} | {DRIVER: self._deliver_here}
-        ways = [ActorWay(peer, lambda: True, deliver, self._site.landed) for peer, deliver in carriers.items()]
+        ways = [self._site.way_to(peer, deliver) for peer, deliver in carriers.items()]
         self._site.join(ways, dict.fromkeys(in_driver, DRIVER))
 
     def _deliver_here(self, number: int, messages: list[Message]) -> Future[None]:

@@ -49,7 +49,14 @@ def require_cluster(address: str | None) -> None:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
             # "local": without it, a RAY_ADDRESS in the environment would join somebody's cluster.
-            ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+            # Workers as nice as we are: by themselves they would give way to everything else on the machine.
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",
+                _system_config={"worker_niceness": 0},
+                **quiet,
+            )
         else:
             try:
                 ray.init(address=address, **quiet)

@@ -5,8 +5,8 @@ worked it and acknowledged that: so the one bound that `Lane` keeps covers what 
 the reader, each payload is kept once, and what arrives finds room: whoever carries it never waits, and cannot deadlock.
 The stop signal is shipped behind the last packet.
 
-An acknowledgement says how many packets of the lane have left in all. It is sent for each quarter of the lane, and
-before the reader waits.
+An acknowledgement says how many packets of the lane have left in all. It is sent for each half of the lane, before the
+reader waits, and when the lane is full for longer than a quick batch takes: its writer may be held back then.
 """
 
 from __future__ import annotations
@@ -36,9 +36,6 @@ class Shipper(Protocol):
 
     def ship(self) -> None:
         """Something waits to be carried. Any thread; returns at once."""
-
-    def look_up(self, task: str) -> None:
-        """Ask the reader at the other end to look up from its batch."""
 
 
 class FarLane(Lane):
@@ -77,7 +74,7 @@ class Outbox:
         self.lane.writer = writer
         self.address = address
         self.asleep = False
-        self.gate: Waiter = _FarGate(self)
+        self.gate: Waiter = NoWaiter()  # the reader's: it sees by itself that the lane is full
         self.shipper: Shipper | None = None
         self.ended = False  # the stop signal has been given to whoever carries it
         self._failed = failed
@@ -182,27 +179,10 @@ class Outbox:
         return None
 
 
-class _FarGate(NoWaiter):
-    """The reader's gate, as far as a writer who is held back needs it."""
-
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-
-    @property
-    def look_up(self) -> bool:
-        """Write only."""
-        return False
-
-    @look_up.setter
-    def look_up(self, wanted: bool) -> None:
-        if (shipper := self._outbox.shipper) is not None:
-            shipper.look_up(self._outbox.address[0])
-
-
 class Arrivals(Inbox):
     """The reader's end: an inbox that tells writers how much has left, by `acknowledge(number of lane, taken)`."""
 
-    __slots__ = ("_acknowledge", "_acknowledged", "_broken", "_lent", "_promised", "_return", "wanted")
+    __slots__ = ("_acknowledge", "_acknowledged", "_broken", "_is_full", "_lent", "_promised", "_return", "wanted")
 
     def __init__(
         self,
@@ -210,9 +190,10 @@ class Arrivals(Inbox):
         lanes: Sequence[LaneSpec],
         acknowledge: Callable[[int, int], None],
         give_back: Callable[[int], None],
+        is_full: Callable[[], None],
     ) -> None:
         super().__init__(capacity, lanes)
-        self._acknowledge, self._return = acknowledge, give_back
+        self._acknowledge, self._return, self._is_full = acknowledge, give_back, is_full
         self._acknowledged = [0] * len(self.lanes)  # by lane, the hand's not used
         self._broken: BaseException | None = None
         self._lent: list[int] = []  # lanes whose writers have lent a place to the hand; guarded by _hand_room
@@ -225,12 +206,15 @@ class Arrivals(Inbox):
 
     def receive(self, number: int, items: list[Any]) -> None:
         """Take what a writer has sent down lane `number`, counted without the hand's. One thread at a time."""
-        self.lanes[number + 1].items.extend(items)  # not `put`: its room was found in the writer's lane
+        lane = self.lanes[number + 1]
+        lane.items.extend(items)  # not `put`: its room was found in the writer's lane
         if self.asleep:
             self.wake()
+        elif lane.taken + len(lane.items) - self._acknowledged[number + 1] >= lane.capacity:
+            self._is_full()
 
     def look_up(self) -> None:
-        """A writer is held back: let it know what has left, and the reader look up from its batch. Any thread."""
+        """Writers may be held back: let them know what has left, and the reader look up from its batch. Any thread."""
         self._tell_all()
         self.gate.look_up = True
 
@@ -250,7 +234,7 @@ class Arrivals(Inbox):
     # ── the reader ──
 
     def drop(self, lane: Lane, count: int) -> None:
-        """Delete packets from the front of `lane`; its writer hears of each quarter."""
+        """Delete packets from the front of `lane`; its writer hears of each half."""
         super().drop(lane, count)
         if lane is not self.hand:
             number = self.lanes.index(lane)
@@ -324,7 +308,7 @@ class Arrivals(Inbox):
             self._acknowledge(number - 1, taken)
 
 
-_PARTS: Final = 4
+_PARTS: Final = 2
 
 HAND_LANE: Final = -1
 """The number of the hand's lane, where the others are counted without it."""

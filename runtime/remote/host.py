@@ -20,7 +20,7 @@ from runtime.remote.by_value import SentError, send_error
 from runtime.remote.freight import Freight, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.site import DRIVER, Site
-from runtime.remote.way import ActorWay, Deliver, Mailbox, Message
+from runtime.remote.way import Deliver, Mailbox, Message
 from runtime.task.gate import Watch
 
 GROUPS: Final = {"data": 1, "control": 2, "hand": 8, "mail": 1}
@@ -92,10 +92,7 @@ class Host(ABC):
 
     def join(self, neighbours: Mapping[str, ActorHandle[Any]], in_driver: tuple[str, ...]) -> None:
         """Begin to send."""
-        ways = [
-            ActorWay(peer, lambda: self.site.may_end, deliver_to(handle, self.name), self.site.landed)
-            for peer, handle in neighbours.items()
-        ]
+        ways = [self.site.way_to(peer, deliver_to(handle, self.name)) for peer, handle in neighbours.items()]
         self.site.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER))
 
     @ray.method(concurrency_group="data")

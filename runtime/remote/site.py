@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from runtime.communication.calls import Ledger
 from runtime.communication.inbox import Inbox, LaneSpec, shares
@@ -21,7 +20,10 @@ from runtime.errors import QueueUnreachable
 from runtime.remote.far_calls import FarRequestQueue, ServedQueue
 from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
 from runtime.remote.freight import Freight, unpack
-from runtime.remote.way import ActorWay, Message, Way
+from runtime.remote.way import ActorWay, Deliver, Message, Way
+
+SLOW_S: Final = 0.005
+"""How long a lane may be full before its writer hears what has left of it, though that is less than half."""
 
 DRIVER: Final = ""
 """The name of the process that the session is in."""
@@ -57,6 +59,7 @@ class Site:
         self._reads: Mapping[str, str] = {}  # tasks that run in another process than that of their own name
         self._numbers: dict[str, int] = {}  # of the last parcel from each sender
         self._closed = False
+        self._full = False  # some lane that is read here
         self._bell = parked_lock()
         self._undeliverable: list[tuple[str, BaseException]] = []
         self._carrier = threading.Thread(target=self._carry, name=f"{job}/{name or 'driver'} carrier", daemon=True)
@@ -91,7 +94,7 @@ class Site:
             def give_back(number: int) -> None:
                 self._way_to(lanes[number].producer).post(("return place", (task, number)))
 
-            inbox = self._inboxes[task] = Arrivals(capacity, lanes, acknowledge, give_back)
+            inbox = self._inboxes[task] = Arrivals(capacity, lanes, acknowledge, give_back, self._lane_is_full)
         return inbox
 
     def outbox(self, address: Address, spec: LaneSpec, capacity: int, producers: int, writer: Waiter) -> Lane:
@@ -135,21 +138,28 @@ class Site:
         for way in self._ways.values():
             way.ship()
 
-    def landed(self, way: Way, future: Future[Any]) -> None:
-        """A parcel has been received, or cannot be. On a thread of Ray's."""
-        if (error := future.exception()) is not None:
-            self._undeliverable.append((way.peer, error))
+    def way_to(self, peer: str, deliver: Deliver) -> ActorWay:
+        """A way to another process of the job, by calls."""
+        return ActorWay(peer, lambda: self.may_end, deliver, self._call_carrier, self._note_undelivered)
+
+    def _call_carrier(self) -> None:
         ring(self._bell)
+
+    def _note_undelivered(self, peer: str, error: BaseException) -> None:
+        self._undeliverable.append((peer, error))
 
     def _carry(self) -> None:
         while not self._closed:
             for way in self._ways.values():
                 if isinstance(way, ActorWay):
-                    way.rest()
+                    way.carry()
             while self._undeliverable:
                 self._undelivered(*self._undeliverable.pop(0))
             self._news()
-            self._bell.acquire()
+            if not self._bell.acquire(True, SLOW_S if self._full else -1):
+                self._full = False
+                for inbox in self._inboxes.values():
+                    inbox.look_up()
 
     def lose(self, peer: str) -> None:
         """A process of the job has died."""
@@ -171,6 +181,12 @@ class Site:
         return {address: box.lane.taken + len(box.lane.items) for address, box in self._outboxes.items()}
 
     # ── receiving ──
+
+    def _lane_is_full(self) -> None:
+        """A lane read here is full: if it stays so, let its writer know what has left all the same."""
+        if not self._full:
+            self._full = True
+            ring(self._bell)
 
     def receive(self, sender: str, number: int, messages: list[Message]) -> None:
         """Take in a parcel. Never waits. One thread at a time for each sender."""
@@ -201,9 +217,6 @@ class Site:
 
     def _return_place(self, lane: Address) -> None:
         self._outboxes[lane].return_place()
-
-    def _look_up(self, task: str) -> None:
-        self._inboxes[task].look_up()
 
     def take_back(self, lane: Address) -> bool:
         """A packet is put back at the reader of a lane that is filled here: count it again, if there is room."""
@@ -238,7 +251,6 @@ _HANDLERS: Final = {
     "end": "_end",
     "ack": "_ack",
     "return place": "_return_place",
-    "look up": "_look_up",
     "request": "_request",
     "withdraw": "_withdraw",
     "reply": "_reply",

@@ -1,8 +1,9 @@
 """Ways from one process of a job to another: mail in order, several messages in a parcel. Knows Ray by a call to make.
 
-Whoever has something to say ships it itself if nothing is under way; what comes meanwhile goes together, when the
-parcel before it has been received. So a lone packet leaves at once, and a stream fills its parcels by itself. A parcel
-has been received when the receiver has taken in all of it, which never waits for anything.
+A carrier, a thread of the process, ships what waits as soon as it has the GIL: behind a lone packet at once, in a
+stream when the writer lets go of it, or its parcels have been received. So a lone packet leaves at once, and a stream
+fills its parcels by itself. A parcel has been received when the receiver has taken in all of it, which never waits for
+anything.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ class Way(ABC):
         self.sent = 0  # messages and packets' parcels, to see whether anything was sent
         self._outboxes: list[Outbox] = []
         self._may_end = may_end  # whether stop signals may be sent
-        self._looked: set[str] = set()  # tasks that have been asked to look up, since a parcel left
 
     def add(self, outbox: Outbox) -> None:
         """Carry the packets of `outbox`."""
@@ -49,12 +49,6 @@ class Way(ABC):
         """Send a message behind all that were posted before."""
         self.posted.append(message)
         self.ship()
-
-    def look_up(self, task: str) -> None:
-        """Ask the reader of a lane to look up; once for each parcel."""
-        if task not in self._looked:
-            self._looked.add(task)
-            self.post(("look up", task))
 
     @abstractmethod
     def ship(self) -> None:
@@ -73,7 +67,6 @@ class Way(ABC):
 
     def _gather(self) -> list[Message]:
         """All that waits, in order. One thread at a time."""
-        self._looked.clear()
         messages: list[Message] = []
         while self.posted:
             messages.append(self.posted.popleft())
@@ -104,43 +97,48 @@ Deliver = Callable[[int, list[Message]], Future[Any]]
 
 
 class ActorWay(Way):
-    """The way to an actor, by calls."""
+    """The way to an actor, by calls. A carrier ships; `call_carrier` lets it come."""
 
     def __init__(
-        self, peer: str, may_end: Callable[[], bool], deliver: Deliver, landed: Callable[[Way, Future[Any]], None]
+        self,
+        peer: str,
+        may_end: Callable[[], bool],
+        deliver: Deliver,
+        call_carrier: Callable[[], None],
+        undelivered: Callable[[str, BaseException], None],
     ) -> None:
         super().__init__(peer, may_end)
         self.is_lost = False
-        self._deliver, self._landed = deliver, landed
-        self._shipping = threading.Lock()  # guards that parcels are made and numbered one by one
+        self._deliver, self._call_carrier, self._undelivered = deliver, call_carrier, undelivered
         self._counting = threading.Lock()  # guards `_received`
         self._shipped = self._received = 0
+        self._gathering = False
 
     def ship(self) -> None:
-        """Ship what waits, if there is room on the way."""
-        while self._has_room() and self.has_mail():
-            if not self._shipping.acquire(False):
-                return  # whoever ships looks again
-            try:
-                if self._has_room() and (messages := self._gather()):
-                    if self._shipped - self._received + 1 >= WINDOW:
-                        self._awake()
-                    self._shipped += 1
-                    future = self._deliver(self._shipped, messages)
-                    future.add_done_callback(self._has_landed)
-            finally:
-                self._shipping.release()
+        """Let the carrier come."""
+        self._call_carrier()
 
-    def rest(self) -> None:
-        """The carrier: ship what waits; then let writers ship by themselves, if there is room on the way."""
-        self.ship()
-        if self._has_room() and not self._sleep():
-            self.ship()
+    def carry(self) -> None:
+        """The carrier: ship what waits, while there is room on the way; then sleep until the next packet is put."""
+        self._awake()
+        while not self.is_lost and self._shipped - self._received < WINDOW:
+            self._gathering = True
+            messages = self._gather()
+            if messages:
+                self._shipped += 1
+                future = self._deliver(self._shipped, messages)
+                self._gathering = False
+                future.add_done_callback(self._has_landed)
+            else:
+                self._gathering = False
+                if self._sleep():
+                    return
+                self._awake()
 
     def is_quiet(self) -> bool:
         """Whether all that was posted has been received; nothing ever is by one that is lost."""
         shipped = self._shipped
-        quiet = not self.has_mail() and not self._shipping.locked() and shipped == self._received
+        quiet = not self.has_mail() and not self._gathering and shipped == self._received
         return self.is_lost or (quiet and shipped == self._shipped)  # else something may have been taken meanwhile
 
     def lose(self) -> None:
@@ -148,13 +146,13 @@ class ActorWay(Way):
         self.is_lost = True
         self.posted.clear()
 
-    def _has_room(self) -> bool:
-        return not self.is_lost and self._shipped - self._received < WINDOW
-
     def _has_landed(self, future: Future[Any]) -> None:
+        """On a thread of Ray's."""
         with self._counting:
             self._received += 1
-        self._landed(self, future)
+        if (error := future.exception()) is not None:
+            self._undelivered(self.peer, error)
+        self._call_carrier()
 
 
 class Mailbox(Way):
