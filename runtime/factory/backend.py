@@ -254,7 +254,7 @@ class Backend(Protocol):
 
 _backends: dict[str, Callable[[], Backend] | str] = {
     "local": "runtime.factory.local_backend:LocalBackend",
-    "remote": "runtime.factory.ray_backend:RayBackend",
+    "remote": "runtime.factory.remote:remote_backend",
 }
 
 

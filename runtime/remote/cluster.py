@@ -16,7 +16,7 @@ import ray
 
 from runtime.errors import GraphInvalid
 
-_START_S: Final = 30.0  # how long an address is tried
+_START_S: Final = 100
 
 
 class _Cluster:
@@ -45,6 +45,7 @@ def require_cluster(address: str | None) -> None:
                 )
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_raylet_start_wait_time_s", str(_START_S))  # its own limit is short beside other work
         logging.getLogger("ray").setLevel(logging.ERROR)  # what it would say of itself in every notebook
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
