@@ -29,7 +29,7 @@ from runtime.factory.local_backend import LocalBackend
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.remote.by_value import received_error
-from runtime.remote.cluster import lack, refuse_excess, require_cluster
+from runtime.remote.cluster import lack, refuse_excess, require_cluster, spread
 from runtime.remote.far_lane import HAND_LANE, Arrivals
 from runtime.remote.freight import Freight, pack
 from runtime.remote.host import deliver_to
@@ -193,7 +193,7 @@ class RayBackend(LocalBackend):
         return far
 
     def _options(self, of: str) -> dict[str, Any]:
-        return {"scheduling_strategy": "SPREAD", **self._resources.get(of, {})}
+        return dict(self._resources.get(of, {}))
 
     def _add(self, far: ActorWrapper, make: partial[Any], made: Freight) -> None:
         far.round = lambda: getattr(self._round, "now", False)
@@ -209,7 +209,9 @@ class RayBackend(LocalBackend):
         """
         if self._far:
             require_cluster(self._address)
-            refuse_excess({name: make.args[0] for name, (make, _) in self._to_make.items()})
+            options = {name: make.args[0] for name, (make, _) in self._to_make.items()}
+            refuse_excess(options)
+            spread(options)
         for name, (make, made) in self._to_make.items():
             actor = self._far[name].actor = make()
             self._making[actor.make.remote(made)] = self._far[name]

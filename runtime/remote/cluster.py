@@ -6,6 +6,7 @@ Never joins a cluster by accident: another one than a local one needs an address
 from __future__ import annotations
 
 import atexit
+import itertools
 import logging
 import os
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runtime.errors import GraphInvalid
 
@@ -92,6 +94,15 @@ def refuse_excess(wanted: Mapping[str, Mapping[str, Any]]) -> None:
                 f"the job needs {sum(amounts.values()):g} {resource} ({each}), and the Ray cluster has "
                 f"{there.get(resource, 0.0):g}; lower resources=, or run it on a larger cluster"
             )
+
+
+def spread(wanted: Mapping[str, dict[str, Any]]) -> None:
+    """Say in Ray's options, by name, where each actor should run: those that ask for nothing, on each node in turn."""
+    nodes = itertools.cycle(sorted(node["NodeID"] for node in _untyped.nodes() if node["Alive"]))
+    for options in wanted.values():
+        idle = not _resources(options)
+        where = NodeAffinitySchedulingStrategy(next(nodes), soft=True) if idle else "SPREAD"
+        options.setdefault("scheduling_strategy", where)
 
 
 def lack(names: Sequence[str]) -> str:

@@ -210,7 +210,7 @@ class Arrivals(Inbox):
         lane.items.extend(items)  # not `put`: its room was found in the writer's lane
         if self.asleep:
             self.wake()
-        elif lane.taken + len(lane.items) - self._acknowledged[number + 1] >= lane.capacity:
+        if lane.taken + len(lane.items) - self._acknowledged[number + 1] >= lane.capacity:
             self._is_full()
 
     def look_up(self) -> None:

@@ -38,8 +38,7 @@ def pack(value: Any) -> Freight:
         raw = buffer.raw()
         if raw.nbytes <= LARGE:
             return True
-        mapped = _mapped.get(_where(raw))
-        refs.append(ray.put(pickle.PickleBuffer(raw)) if mapped is None else mapped)
+        refs.append(_put(raw))
         return False
 
     with io.BytesIO() as file:
@@ -51,25 +50,36 @@ def unpack(freight: Freight) -> Any:
     """The value. Raises what unpickling raises."""
     if not freight.refs:
         return pickle.loads(freight.blob)
-    views = [memoryview(buffer) for buffer in ray.get(list(freight.refs))]
-    for ref, view in zip(freight.refs, views, strict=True):
-        if (where := _where(view)) is not None:
+    found = ray.get(list(freight.refs))
+    numpy = _numpy()
+    buffers = found if numpy is None else [numpy.frombuffer(buffer, dtype="u1") for buffer in found]
+    value = pickle.loads(freight.blob, buffers=buffers)
+    if numpy is not None:
+        for ref, buffer in zip(freight.refs, buffers, strict=True):
+            where = _where(buffer)
             _mapped[where] = ref
-            finalize(view, _mapped.pop, where, None)
-    return pickle.loads(freight.blob, buffers=views)
+            finalize(buffer, _mapped.pop, where, None)  # which the value keeps alive
+    return value
 
 
-def _where(view: memoryview) -> tuple[int, int] | None:
-    """Where the bytes of a buffer are, and how many; None if that cannot be told."""
-    numpy = sys.modules.get("numpy")  # whose arrays large buffers mostly are; else each is put anew
-    if numpy is None:
-        return None
-    return numpy.frombuffer(view, dtype="u1").__array_interface__["data"][0], view.nbytes
+def _numpy() -> Any:
+    """numpy, of whose arrays large buffers mostly are, if it is in use: its arrays say where they are."""
+    return sys.modules.get("numpy")
 
 
-_mapped: Final[
-    dict[tuple[int, int] | None, ObjectRef[Any]]
-] = {}  # buffers that are in use here
+def _where(buffer: Any) -> tuple[int, int]:
+    """Where the bytes of an array are, and how many."""
+    return buffer.__array_interface__["data"][0], buffer.nbytes
+
+
+def _put(raw: memoryview) -> ObjectRef[Any]:
+    """What refers to the bytes of a buffer in the object store: they are put there, unless they are there already."""
+    numpy = _numpy()
+    mapped = None if numpy is None else _mapped.get(_where(numpy.frombuffer(raw, dtype="u1")))
+    return ray.put(pickle.PickleBuffer(raw)) if mapped is None else mapped
+
+
+_mapped: Final[dict[tuple[int, int], ObjectRef[Any]]] = {}  # buffers that are in use here
 
 
 def arrives(value: Any) -> bool:
