@@ -9,6 +9,7 @@ import atexit
 import itertools
 import logging
 import os
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -19,6 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from runtime.errors import GraphInvalid
 
 _START_S: Final = 100
+_ANSWER_S: Final = 10
 
 
 class _Cluster:
@@ -62,6 +64,7 @@ def require_cluster(address: str | None) -> None:
             )
         else:
             try:
+                _require_answer(address)
                 ray.init(address=address, **quiet)
             except Exception as error:  # Ray raises whatever its connection does
                 raise GraphInvalid(
@@ -70,6 +73,13 @@ def require_cluster(address: str | None) -> None:
                 ) from error
         _cluster.address, _cluster.started = address, True
         atexit.register(shut_down)
+
+
+def _require_answer(address: str) -> None:
+    """Raise `OSError` at once if nobody listens there: Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), _ANSWER_S).close()
 
 
 def shut_down() -> None:
@@ -101,7 +111,7 @@ def spread(wanted: Mapping[str, dict[str, Any]]) -> None:
     nodes = itertools.cycle(sorted(node["NodeID"] for node in _untyped.nodes() if node["Alive"]))
     for options in wanted.values():
         idle = not _resources(options)
-        where = NodeAffinitySchedulingStrategy(next(nodes), soft=True) if idle else "SPREAD"
+        where = NodeAffinitySchedulingStrategy(next(nodes), soft=False) if idle else "SPREAD"
         options.setdefault("scheduling_strategy", where)
 
 
