@@ -14,6 +14,7 @@ import sage_nb
 from runtime.testing import leak_guard
 from tests.platforms import PLATFORMS, MakeSession, Platform
 from tests.remote.cluster import end_cluster, start_cluster
+from tests.remote.shared import close_pipes
 from tests.remote.subset import is_left_out, wants_ray
 from tests.schedules import FIRST, SCHEDULES
 
@@ -62,6 +63,7 @@ def nothing_stays_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         start_cluster()
     with leak_guard():
         yield
+        close_pipes()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -50,13 +50,20 @@ class SharedMoment(Moment):
 
 
 class _Pipe:
-    """A named pipe, open for reading and writing, until it is forgotten."""
+    """A named pipe, open for reading and writing."""
 
     def __init__(self, path: str) -> None:
         self.number = os.open(path, os.O_RDWR)
+        _open_pipes.append(self.number)
 
-    def __del__(self) -> None:
-        os.close(self.number)
+
+_open_pipes: Final[list[int]] = []
+
+
+def close_pipes() -> None:
+    """Behind a test: forget its moments."""
+    while _open_pipes:
+        os.close(_open_pipes.pop())
 
 
 class SharedLog(Sequence[Any]):

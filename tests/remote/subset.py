@@ -30,14 +30,12 @@ TESTS: Final[Mapping[str, Sizes]] = {
     "test_stop_ends_the_sources_and_drains_all_that_is_under_way": {**_NARROW, "producers": 1},
     "test_cancel_counts_every_packet_that_it_drops": {**_NARROW, "producers": 1},
     "test_take_ends_an_infinite_source_that_nobody_else_needs": {},
-    "test_tasks_end_behind_their_producers": {},
     "test_a_warning_that_a_task_logs_becomes_an_event": {},
     "test_any_edits_do_what_a_list_does_and_undo_is_their_reverse": {"seed": 3},
     "test_undo_takes_back_the_last_change_first_whatever_it_was_and_where": {},
     "test_steps_of_a_service_request_with_an_answer_and_with_an_error": {},
     "test_of_several_breakpoints_each_that_matches_is_hit_and_the_job_stops_once": {},
-    "test_settle_waits_until_all_that_is_under_way_has_arrived": {},
-    "test_every_packet_has_an_id_of_its_own_and_the_packet_in_work_as_its_parent": {"policy": "fail"},
+    "test_what_is_left_at_the_end_of_the_input_has_no_parents": {},
     "test_a_with_block_with_an_open_input_cancels_and_names_the_remedy": {},
 }
 """By name: the one size in which it runs; of parameters that are not named here every value."""
