@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+
 from runtime.errors import GraphInvalid
 from runtime.factory.backend import Backend
 
 
 def remote_backend() -> Backend:
     """A job's way to run on Ray. Raises `GraphInvalid` if Ray is not installed."""
+    if "ray" not in sys.modules:
+        logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # it recommends packages, in whatever cell imports it
     try:
         from runtime.factory.ray_backend import RayBackend  # noqa: PLC0415  only for those who ask for it
     except ModuleNotFoundError as error:

@@ -71,8 +71,24 @@ def require_cluster(address: str | None) -> None:
                     f"no Ray cluster could be joined at ray_address={address!r}: {error}; start one there, or leave "
                     "ray_address out for a local one"
                 ) from error
+        _keep_quiet()
         _cluster.address, _cluster.started = address, True
         atexit.register(shut_down)
+
+
+def _keep_quiet() -> None:
+    """Let Ray not print into cells what its daemons report of processes that died: we tell that ourselves.
+
+    It does so whatever it is told about logs, and has no setting for it.
+    """
+    worker: Any = ray._private.worker
+    tell = worker.print_to_stdstream
+
+    def tell_others(report: Mapping[str, Any], ignore_prefix: bool) -> None:
+        if report.get("pid") != "raylet":
+            tell(report, ignore_prefix)
+
+    worker.print_to_stdstream = tell_others
 
 
 def _require_answer(address: str) -> None:
