@@ -19,7 +19,6 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runtime.errors import GraphInvalid
 
-_START_S: Final = 100
 _ANSWER_S: Final = 10
 
 
@@ -49,7 +48,6 @@ def require_cluster(address: str | None) -> None:
                 )
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_raylet_start_wait_time_s", str(_START_S))  # its own limit is short beside other work
         logging.getLogger("ray").setLevel(logging.ERROR)  # what it would say of itself in every notebook
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
