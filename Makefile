@@ -19,6 +19,7 @@ lab: $(READY)  ## open JupyterLab on the first notebook
 
 test: check  ## everything: the checks, all tests, all notebooks
 	@sh tools/need_redis.sh
+	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m pytest
 
 check: $(READY)  ## style, types, layers, public names; before every commit
