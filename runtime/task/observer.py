@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, pairwise
-from operator import attrgetter
+from operator import add, attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime.facts import TaskFacts, TaskState, TaskTable
+from runtime.facts import Columns, TaskFacts, TaskState, TaskTable
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
@@ -99,6 +99,25 @@ class Sample(TaskTable):
     def states(self) -> dict[str, TaskState]:
         """What each task is doing."""
         return dict(zip(self._observer.place, self._doing, strict=True))
+
+    def columns(self) -> Columns:
+        """What a picture of all tasks wants to know of them, many times a second."""
+        processed, errors, endings, ended_producers, _, _ = self._rest
+        waiting, filled = self._waiting, self._observer.filled
+        passed = list(map(add, self._taken, waiting))
+        return Columns(
+            [ending or doing for ending, doing in zip(endings, self._doing, strict=True)],
+            [sum(waiting[first:behind]) for first, behind in self._observer.queues],
+            processed,
+            [sum([passed[lane] for lane in lanes]) for lanes in filled],
+            errors,
+            list(map(len, ended_producers)),
+        )
+
+    def lane_depths(self, name: str) -> tuple[int, ...]:
+        """How many packets wait in each lane of a task's queue, the hand's first."""
+        first, behind = self._observer.queues[self._observer.place[name]]
+        return tuple(self._waiting[first:behind])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._observer.place)
