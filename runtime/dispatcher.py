@@ -214,6 +214,7 @@ class Dispatcher:
             self.backend.observe(tuple(self.tasks.values())),
             tuple(self._order),
             {name: service.facts() for name, service in self.services.items()},
+            self.backend.clock() - self._began_s,
         )
 
     def settle(self, timeout_s: float | None) -> bool:

@@ -36,6 +36,7 @@ class TaskFacts(NamedTuple):
     (one that is broadcast to three tasks counts three times). `lane_depths` is in the order of `producers`,
     `ended_producers` in that of their stop signals. `errors` counts what user code raised and no retry has mended,
     `skipped` the packets among them that were skipped (they are in `processed`, too), `retries` the repeated attempts.
+    `held` is whether its gate is closed by hand, also while it still works, or waits, in mid-packet.
     """
 
     name: str
@@ -53,6 +54,7 @@ class TaskFacts(NamedTuple):
     ending: Ending | None
     skipped: int = 0
     retries: int = 0
+    held: bool = False
 
     @property
     def lanes(self) -> tuple[LaneFacts, ...]:
@@ -123,7 +125,7 @@ class ServiceFacts(NamedTuple):
 class Columns(NamedTuple):
     """Single facts of all tasks, each as a list in graph order: how a task ended or what it is doing, and numbers.
 
-    `heard` counts the producers whose stop signal has arrived.
+    `heard` counts the producers whose stop signal has arrived, `held` says whether the gate is closed by hand.
     """
 
     states: list[TaskState | Ending]
@@ -131,7 +133,9 @@ class Columns(NamedTuple):
     processed: list[int]
     emitted: list[int]
     errors: list[int]
+    skipped: list[int]
     heard: list[int]
+    held: list[bool]
 
 
 class TaskTable(Mapping[str, TaskFacts]):
@@ -154,7 +158,9 @@ class TaskTable(Mapping[str, TaskFacts]):
             [each.processed for each in facts],
             [each.emitted for each in facts],
             [each.errors for each in facts],
+            [each.skipped for each in facts],
             [len(each.ended_producers) for each in facts],
+            [each.held for each in facts],
         )
 
     def lane_depths(self, name: str) -> tuple[int, ...]:
@@ -179,13 +185,15 @@ class NoTasks(TaskTable):
 class Snapshot:
     """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`; `services["clock"].depth`.
 
-    `order` names the tasks and services that have ended, in the order in which they did.
+    `order` names the tasks and services that have ended, in the order in which they did. `at_s` is seconds since the
+    start, by the backend's clock.
     """
 
     state: JobState
     tasks: TaskTable
     order: tuple[str, ...] = ()
     services: Mapping[str, ServiceFacts] = field(default_factory=dict)
+    at_s: float = field(default=0.0, compare=False)
 
     def __getitem__(self, task: str) -> TaskFacts:
         return self.tasks[task]
