@@ -131,7 +131,8 @@ class Frame(TypedDict):
 
     `states` is a text with a letter for each row (`STATES`). `depths` counts what waits; `processed`, `emitted` and
     `errors` what was counted (of a service: calls received, results, errors); `ended` how many producers have sent
-    their stop signal. `order` are the rows that have ended, in that order. `lanes` gives for some rows the depths of
+    their stop signal. `held` are the rows whose gate is closed by hand (a row may be held back, and held as well);
+    `order` those that have ended, in that order. `lanes` gives for some rows the depths of
     the lanes of their queue, first the hand's, then in the order of `Row.producers`: of all rows with more than one
     producer in a small graph, of the watched ones in a large one. `happenings` are the events that are new since the
     frame before; a page that finds a gap in their numbers asks for them (`events`).
@@ -152,6 +153,7 @@ class Frame(TypedDict):
     emitted: list[int]
     errors: list[int]
     ended: list[int]
+    held: list[int]
     order: list[int]
     lanes: dict[str, list[int]]
     letters: int

@@ -341,7 +341,7 @@ def graphs(draw: st.DrawFn) -> runtime.ExecutionGraph:
 def layout_of(graph: runtime.ExecutionGraph) -> Layout:
     drawn = graph.to_networkx()
     edges = list(drawn.edges(keys=True))
-    return arrange(drawn, widths=dict.fromkeys(drawn, 90.0), height=48.0, label_widths=dict.fromkeys(edges, 60.0))
+    return arrange(drawn, widths=dict.fromkeys(drawn, 90.0), heights=dict.fromkeys(drawn, 48.0), label_widths=dict.fromkeys(edges, 60.0))
 
 
 def inside(point: Point, box: Box) -> bool:
