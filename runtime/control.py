@@ -16,6 +16,7 @@ from typing import Any, Final
 from runtime.breakpoints import Breakpoint, Tap
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
+from runtime.communication.rekey import rekeyed
 from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, TaskEnded, UnknownName, error_text
 from runtime.factory import Grip, Handle
@@ -93,6 +94,7 @@ class Control:
             return Step("idle", name)
         step = grip.step(_left_s(deadline))
         self._come_to_rest(deadline)
+        self._dispatcher.turned(step)
         return step
 
     def _next_of(self, handles: list[Handle]) -> Grip | None:
@@ -184,9 +186,10 @@ class Control:
         depth, capacity = sum(view.depth for view in views), sum(view.capacity for view in views)
         return QueueView(name, packets, depth, capacity, several_inputs=views[0].several_inputs)
 
-    def tap(self, name: str) -> Tap:
-        """What collects the packets that pass."""
+    def tap(self, name: str, see: Callable[[Step], None] | None) -> Tap:
+        """What collects the packets that pass, or has `see` called with each."""
         tasks = [handle.name for handle in self._find(name)]
+        see = None if see is None else self._guarded(name, see)
 
         def show(see: Callable[[Step], None], wanted: bool) -> None:
             with self._changing:
@@ -195,7 +198,23 @@ class Control:
                     taps = self._taps[task] = [*others, see] if wanted else others
                     self._handles[task].control.set_tap(_to_all(taps) if taps else None)
 
-        return Tap(name, show)
+        return Tap(name, show, see)
+
+    def _guarded(self, name: str, see: Callable[[Step], None]) -> Callable[[Step], None]:
+        """`see` behind the border to user code: once it has raised, that is told, and it is called no more."""
+        broken = False
+
+        def tell(step: Step) -> None:
+            nonlocal broken
+            if broken:
+                return
+            try:
+                see(step)
+            except BaseException as error:  # noqa: BLE001  the border to user code, on the task's own thread
+                broken = True
+                self._dispatcher.warned(name, f"a tap raised {error_text(error)}, and sees nothing any more")
+
+        return tell
 
     def breakpoint(self, name: str, when: Callable[[Any], object] | None) -> Breakpoint:
         """Stop the job before packets of a task. Raises `UnknownName`, `CommandRefused` for sources and services."""
@@ -284,18 +303,8 @@ class Control:
         operator = self._operator_of.get(packet.task)
         if operator is None:
             return value
-        edges = [edge for edge in self._graph.inputs(operator) if edge.input == packet.input]
-        source = self._operator_of.get(packet.producer)  # where streams are united, each comes with a key of its own
-        edge = next((edge for edge in edges if edge.source == source), edges[0] if edges else None)
-        if packet.keyed and edge is not None and edge.key is not None:
-            key = edge.key(value)
-            owner = Partition(self._graph.tasks(operator)).find(key)
-            if owner != packet.task:
-                raise CommandRefused(
-                    f"with key {preview(key)} the packet would belong to {owner!r}, not to {packet.task!r}; drop it "
-                    f"and inject({operator!r}, …)"
-                )
-            value = (key, value)
+        if packet.keyed:
+            value = rekeyed(self._graph, packet.task, packet.input, packet.producer, value)
         several = len(self._graph.input_numbers(operator)) > 1
         return (packet.input, value) if several and place.lane == 0 else value
 

@@ -25,7 +25,8 @@ A = TypeVar("A")
 class Environment:
     """Holds a graph while it is being written. `Session` has one; on its own it serves programs without a notebook.
 
-    `capacity` and `on_error` are what operators have that say nothing else. With a `seed`, runs repeat, and
+    `capacity` and `on_error` are what operators have that say nothing else. `on_change` is called behind each
+    addition. With a `seed`, runs repeat, and
     with `trace`, packets have ids: see `Session`.
     """
 
@@ -54,6 +55,7 @@ class Environment:
         self._operators: dict[str, OperatorNode] = {}
         self._edges: list[Edge] = []
         self._services: dict[str, ServiceNode] = {}
+        self.on_change: Callable[[], None] = lambda: None
 
     def source(
         self,
@@ -97,6 +99,7 @@ class Environment:
         validate_service(node)
         self._refuse_taken(name)
         self._services[name] = node
+        self.on_change()
 
     def add(
         self,
@@ -131,6 +134,7 @@ class Environment:
         validate_operator(node)
         self._operators[node.name] = node
         self._edges += [Edge(end.operator, node.name, end.strategy, end.key, end.input) for end in ends]
+        self.on_change()
         return node
 
     def graph(self) -> ExecutionGraph:

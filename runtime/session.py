@@ -9,9 +9,9 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from importlib import metadata
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from runtime.calling import Service
 from runtime.communication.calls import HAND_CALLER
@@ -20,6 +20,7 @@ from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment
 from runtime.errors import AlreadyStarted, InputOpen
+from runtime.face import Shown
 from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
 from runtime.graph import ExecutionGraph, validate
@@ -29,6 +30,7 @@ from runtime.job_manager import JobManager
 from runtime.metrics import Metrics, metrics_of
 from runtime.operators import SourceFunction
 from runtime.policy import OnError
+from runtime.progress import wait_with_progress
 from runtime.proxy import ProxyManager
 from runtime.service.invocation import Interceptor
 from runtime.steering import Steering
@@ -36,6 +38,8 @@ from runtime.stream import Stream
 from runtime.text import as_text
 
 T = TypeVar("T")
+Change = Literal["built", "started", "reset", "closed"]
+"""What has happened to a session as a whole: operators were added, and so on."""
 
 CLOSE_S: Final = 5.0
 """How long `close()` and leaving a `with` block wait for user code before a task is abandoned."""
@@ -47,7 +51,7 @@ _named: dict[str, Session] = {}  # in an interactive kernel, until they are clos
 _named_lock = threading.Lock()  # guards _named
 
 
-class Session(Steering):
+class Session(Steering, Shown):
     """A dataflow graph that a person can write, run, look into and stop.
 
     Build with `source`, `input` and the methods of `Stream`; then `run()`, or `start()` and `wait()`. Every command may
@@ -89,6 +93,8 @@ class Session(Steering):
         self._control: Control | None = None
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
+        self._listeners: list[Callable[[Change], None]] = []
+        self._environment.on_change = partial(self._tell, "built")
         if name is not None and _in_kernel():
             with _named_lock:
                 older, _named[name] = _named.get(name), self
@@ -169,6 +175,7 @@ class Session(Steering):
             dispatcher.intercept(tuple(self._interceptors.values()))
             self._control, self._dispatcher, self._ended_new = control, dispatcher, None
             dispatcher.start()
+        self._tell("started")
         if paused:
             control.wait_for_gates()
 
@@ -177,8 +184,10 @@ class Session(Steering):
         self.start()
         return self.wait(timeout)
 
-    def wait(self, timeout: float | None = None) -> Outcome:
+    def wait(self, timeout: float | None = None, *, progress: bool = False) -> Outcome:
         """Wait for the end, at most `timeout` seconds, and say how it ended.
+
+        `progress`: with a bar for each source and each end of the graph, by tqdm.
 
         Raises `TaskFailed` from the user's exception if the job failed, `TimeoutError` if it still runs (it goes on),
         `JobPaused`, naming who, as soon as it stands still because of a pause, `NotStarted`. An interrupt ends the
@@ -186,6 +195,8 @@ class Session(Steering):
         """
         if self._ended_new is not None:
             return self._ended_new
+        if progress:
+            return wait_with_progress(self, timeout)
         return self._run().wait(timeout)
 
     async def wait_async(self, timeout: float | None = None) -> Outcome:
@@ -241,9 +252,13 @@ class Session(Steering):
             dispatcher = self._dispatcher
         if dispatcher is None:
             self.cancel()
+            self._tell("closed")
             return
         already = dispatcher.outcome is not None
-        abandoned = dispatcher.cleanup(timeout)
+        try:
+            abandoned = dispatcher.cleanup(timeout)
+        finally:
+            self._tell("closed")
         if abandoned and not already:
             names = ", ".join(map(repr, abandoned))
             warnings.warn(
@@ -262,6 +277,25 @@ class Session(Steering):
                 self._dispatcher.cleanup(CLOSE_S)
             self._dispatcher = self._hand = self._proxies = self._control = self._ended_new = None
             self._environment.frozen = False
+        self._tell("reset")
+
+    def on_change(self, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `callback` when the graph is written further, at a start, a reset, a close, on whichever thread does it.
+
+        For whoever shows the session. It must return at once and raise nothing. Returns what ends that.
+        """
+        with self._lock:
+            self._listeners = [*self._listeners, callback]
+
+        def remove() -> None:
+            with self._lock:
+                self._listeners = [each for each in self._listeners if each is not callback]
+
+        return remove
+
+    def _tell(self, change: Change) -> None:
+        for listener in self._listeners:
+            listener(change)
 
     def __enter__(self) -> Self:
         return self
@@ -326,9 +360,25 @@ class Session(Steering):
         return self._ended_new if self._dispatcher is None else self._dispatcher.outcome
 
     @property
+    def told_outcome(self) -> Outcome | None:
+        """The outcome, once somebody has waited for it or closed the session: what a picture may show.
+
+        `outcome` itself may be there from one moment to the next, and a notebook's output would depend on that.
+        """
+        told = self._dispatcher is None or self._dispatcher.is_end_told
+        return self.outcome if told else None
+
+    @property
     def events(self) -> tuple[Event, ...]:
         """What happened in this run: starts, commands, stop signals, ends, errors, skips, warnings. The last 10,000."""
-        return () if self._dispatcher is None else tuple(self._dispatcher.events)
+        return self.events_since(0)[1]
+
+    def events_since(self, number: int) -> tuple[int, tuple[Event, ...]]:
+        """The events of this run from the one of this `number` on, counted from 0; and the number of the first of them.
+
+        That is a later one if so many have come meanwhile that those before are forgotten.
+        """
+        return (number, ()) if self._dispatcher is None else self._dispatcher.events.since(number)
 
     @property
     def turns(self) -> list[str]:
@@ -384,18 +434,8 @@ class Session(Steering):
     def __str__(self) -> str:
         return as_text(self.graph, self.snapshot())
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": repr(self)}
-        for entry in metadata.entry_points(group=DISPLAY_HOOK):
-            try:
-                bundle |= entry.load()(self)
-            except Exception as error:  # noqa: BLE001  the border to whoever draws: the text is there in any case
-                warnings.warn(f"{entry.value} could not draw {self.name!r}: {error!r}", RuntimeWarning, stacklevel=2)
-        return bundle
-
-
-DISPLAY_HOOK: Final = "runtime.display"
-"""The entry point group in which another package offers a picture: a function from a session to a mime bundle."""
+    def _self(self) -> Session:
+        return self
 
 
 def _in_kernel() -> bool:

@@ -182,9 +182,13 @@ class Steering(ABC):
         """
         return self._in_control().breakpoint(task, when)
 
-    def tap(self, task: str) -> Tap:
-        """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`."""
-        return self._in_control().tap(task)
+    def tap(self, task: str, see: Callable[[Step], None] | None = None) -> Tap:
+        """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`.
+
+        With `see`, nothing is collected, but `see(step)` called, on the task's thread. If it raises, a warning event
+        says so, and it is called no more.
+        """
+        return self._in_control().tap(task, see)
 
     def state(self, task: str) -> Any:
         """What a task remembers: its reduced values or `ctx.state`, by key where its input is keyed."""

@@ -118,7 +118,7 @@ def picture_of(what: Session | ExecutionGraph) -> Picture:
         return _picture(what, None, None)
     if not isinstance(what, Session):
         raise TypeError(f"a Session or an ExecutionGraph can be drawn, not {type(what).__name__}")
-    outcome = what.outcome
+    outcome = what.told_outcome
     return _picture(what.graph, outcome, what.snapshot() if outcome is not None else None)
 
 

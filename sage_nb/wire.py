@@ -71,8 +71,8 @@ class Way(TypedDict):
 class Plan(TypedDict):
     """What there is to draw. `revision` tells graphs apart; a frame belongs to the plan of the same one.
 
-    `note` is what a person should know of the drawing: that it is by operator, if it is. `runnable` is empty, or why the
-    graph cannot be started as it is.
+    `note` is what a person should know of the drawing: that it is by operator, if it is. `runnable` is empty, or why
+    the graph cannot be started as it is.
     """
 
     revision: int
@@ -130,9 +130,9 @@ class Frame(TypedDict):
     """How everything stands. Columns have an entry for each row of the plan.
 
     `states` is a text with a letter for each row (`STATES`). `depths` counts what waits; `processed`, `emitted` and
-    `errors` what was counted (of a service: calls received, results, errors); `ended` how many producers have sent their
-    stop signal. `order` are the rows that have ended, in that order. `lanes` gives for some rows the depths of the lanes
-    of their queue, first the hand's, then in the order of `Row.producers`: of all rows with more than one
+    `errors` what was counted (of a service: calls received, results, errors); `ended` how many producers have sent
+    their stop signal. `order` are the rows that have ended, in that order. `lanes` gives for some rows the depths of
+    the lanes of their queue, first the hand's, then in the order of `Row.producers`: of all rows with more than one
     producer in a small graph, of the watched ones in a large one. `happenings` are the events that are new since the
     frame before; a page that finds a gap in their numbers asks for them (`events`).
 
@@ -161,7 +161,7 @@ class Frame(TypedDict):
 
 
 Command = Literal[
-    # the view itself: {view: a name of the page's own, unique}; `watch` {view, row or -1}: whose lanes frames are to tell
+    # the view itself: {view: a name of the page's own, unique}; `watch` {view, row}: whose lanes frames are to tell
     "mount",
     "unmount",
     "watch",

@@ -28,7 +28,9 @@ def chromium() -> Iterator[Browser]:
     """A headless Chromium, closed at the end. Only one at a time: Playwright refuses a second one in a thread."""
     program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not program:
-        raise RuntimeError(f"no Chromium: put one of {', '.join(NAMES)} on PATH, or set CHROMIUM; sh tools/need_chromium.sh")
+        raise RuntimeError(
+            f"no Chromium: put one of {', '.join(NAMES)} on PATH, or set CHROMIUM; sh tools/need_chromium.sh"
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(FLAGS))
         try:

@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 
 import runtime
 import sage_nb
+from runtime.testing import Moment
 from sage_nb.layout import Box, Layout, Point, arrange, swing
 from sage_nb.picture import MAX_NAME, picture_of, printable
 
@@ -276,10 +277,30 @@ def test_a_session_brings_text_svg_and_an_image_of_the_same_svg(session: runtime
     assert "numbers (source), to absolute by round robin." in (attributes["alt"] or "")
 
 
-def test_the_text_of_a_session_is_one_stable_line(session: runtime.Session) -> None:
+def test_the_text_of_a_session_is_one_line_and_in_a_notebook_always_the_same(session: runtime.Session) -> None:
     flow(session)
-    assert session._repr_mimebundle_()["text/plain"] == "Session('test', new: 7 operators, 11 tasks)"
+    session.service("clock", object)
     assert repr(session) == "Session('test', new: 7 operators, 11 tasks)"
+    lines = [session._repr_mimebundle_()["text/plain"]]
+    session.start()
+    lines.append(session._repr_mimebundle_()["text/plain"])
+    session.stop()
+    session.wait()
+    lines.append(session._repr_mimebundle_()["text/plain"])
+    assert lines == ["Session('test': 7 operators, 11 tasks, 1 service)"] * 3
+
+
+def test_an_end_that_nobody_has_waited_for_is_not_in_the_picture(session: runtime.Session) -> None:
+    """Else a notebook's output would depend on how fast the run was."""
+    session.source([1, 2]).collect()
+    before = sage_nb.to_svg(session)
+    session.start()
+    ended = Moment("the end")
+    session._run().on_end(ended.set)
+    ended.wait()
+    assert sage_nb.to_svg(session) == before
+    session.wait()
+    assert "✓ completed" in sage_nb.to_svg(session)
 
 
 # ── on axes ──

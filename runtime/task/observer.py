@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, pairwise
-from operator import attrgetter
+from operator import add, attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime.facts import TaskFacts, TaskState, TaskTable
+from runtime.facts import Columns, TaskFacts, TaskState, TaskTable
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
@@ -49,21 +49,28 @@ class Observer:
         columns = [map(column, self.tasks) for column in _OF_TASKS]
         values = list(chain(*columns, map(len, self._items), map(_TAKEN, self._lanes)))
         tasks, lanes = len(self.tasks), len(self._lanes)
-        doing, closed, *rest = [values[tasks * column : tasks * (column + 1)] for column in range(len(_OF_TASKS))]
+        doing, held, *rest = [values[tasks * column : tasks * (column + 1)] for column in range(len(_OF_TASKS))]
         first = len(_OF_TASKS) * tasks
-        if any(closed):  # one that sleeps at an empty queue is paused from the moment that its gate is closed
-            both = zip(doing, closed, strict=True)
+        if any(held):  # one that sleeps at an empty queue is paused from the moment that its gate is closed
+            both = zip(doing, held, strict=True)
             doing = ["paused" if shut and each == "idle" else each for each, shut in both]
-        return Sample(self, doing, rest, values[first : first + lanes], values[first + lanes :])
+        return Sample(self, doing, held, rest, values[first : first + lanes], values[first + lanes :])
 
 
 class Sample(TaskTable):
     """What an observer read: the facts of each task by name, in graph order."""
 
     def __init__(
-        self, observer: Observer, doing: list[TaskState], rest: list[list[Any]], waiting: list[int], taken: list[int]
+        self,
+        observer: Observer,
+        doing: list[TaskState],
+        held: list[bool],
+        rest: list[list[Any]],
+        waiting: list[int],
+        taken: list[int],
     ) -> None:
-        self._observer, self._doing, self._rest, self._waiting, self._taken = observer, doing, rest, waiting, taken
+        self._observer, self._doing, self._held, self._rest = observer, doing, held, rest
+        self._waiting, self._taken = waiting, taken
 
     def __getitem__(self, name: str) -> TaskFacts:
         place = self._observer.place[name]
@@ -88,6 +95,7 @@ class Sample(TaskTable):
             ending,
             skipped,
             retries,
+            self._held[place],
         )
 
     def depths(self) -> dict[str, int]:
@@ -99,6 +107,27 @@ class Sample(TaskTable):
     def states(self) -> dict[str, TaskState]:
         """What each task is doing."""
         return dict(zip(self._observer.place, self._doing, strict=True))
+
+    def columns(self) -> Columns:
+        """What a picture of all tasks wants to know of them, many times a second."""
+        processed, errors, endings, ended_producers, skipped, _ = self._rest
+        waiting, filled = self._waiting, self._observer.filled
+        passed = list(map(add, self._taken, waiting))
+        return Columns(
+            [ending or doing for ending, doing in zip(endings, self._doing, strict=True)],
+            [sum(waiting[first:behind]) for first, behind in self._observer.queues],
+            processed,
+            [sum([passed[lane] for lane in lanes]) for lanes in filled],
+            errors,
+            skipped,
+            list(map(len, ended_producers)),
+            self._held,
+        )
+
+    def lane_depths(self, name: str) -> tuple[int, ...]:
+        """How many packets wait in each lane of a task's queue, the hand's first."""
+        first, behind = self._observer.queues[self._observer.place[name]]
+        return tuple(self._waiting[first:behind])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._observer.place)
