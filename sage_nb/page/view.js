@@ -1,0 +1,131 @@
+// The view: puts the parts together that are asked for, and takes everything away again at the end.
+
+import { Desk } from "./desk.js";
+import { html } from "./elements.js";
+import { Graph } from "./graph.js";
+import { listenToKeys } from "./keys.js";
+import { reasonFor } from "./reasons.js";
+import { Store } from "./store.js";
+import { PythonLine, stepped, Toolbar } from "./toolbar.js";
+
+let views = 0;
+
+class View {
+  constructor(model, root) {
+    this.model = model;
+    this.name = `view-${++views}-${Math.random().toString(36).slice(2, 10)}`;
+    this.store = new Store(model, this.name);
+    this.desk = new Desk(model, this.name, () => this.store.changed("desk"));
+    this.parts = new Set(model.get("parts") ?? []);
+    this.closers = [];
+    this.mounted = false;
+    this.root = html("div", { class: "sage-nb-view" });
+    this.compose();
+    root.append(this.root);
+    this.listen();
+    this.seen = true;
+    this.mount(true);
+  }
+
+  compose() {
+    const { store, desk, parts, root } = this;
+    const has = (part) => parts.has(part);
+    if (has("toolbar")) {
+      this.toolbar = new Toolbar(store, desk, { choice: has("graph") && has("table") });
+      this.python = new PythonLine(store, desk);
+      root.append(this.toolbar.element, this.python.element);
+    }
+    const main = html("div", { class: "sn-main" });
+    if (has("graph")) main.append((this.graph = new Graph(store)).element);
+    if (main.childElementCount > 0) root.append(main);
+    root.classList.toggle("sn-alone", parts.size === 1);
+    this.choose();
+  }
+
+  /** Graph and table: one of them is shown where both are there. */
+  choose() {
+    if (!this.graph || !this.table) return;
+    const table = this.model.get("shown") === "table";
+    this.graph.element.hidden = table;
+    this.table.element.hidden = !table;
+    this.store.changed("look");
+  }
+
+  listen() {
+    const { model, store } = this;
+    const on = (event, act) => {
+      model.on(event, act);
+      this.closers.push(() => model.off(event, act));
+    };
+    on("change:plan", () => store.readPlan());
+    on("change:frame", () => store.readFrame());
+    on("change:shown", () => this.choose());
+    this.closers.push(listenToKeys(this.root, store, this.doings()));
+    const leave = () => this.mount(false);
+    const look = () => this.mount(this.seen && !document.hidden);
+    this.watcher = new IntersectionObserver((entries) => {
+      this.seen = entries.at(-1).isIntersecting;
+      look();
+    });
+    this.watcher.observe(this.root);
+    for (const [target, event, act] of [[window, "pagehide", leave], [window, "pageshow", look], [document, "visibilitychange", look]]) {
+      target.addEventListener(event, act);
+      this.closers.push(() => target.removeEventListener(event, act));
+    }
+  }
+
+  /** Tell the kernel whether somebody can see this view: it looks at the job only for those. */
+  mount(visible) {
+    if (visible === this.mounted) return;
+    this.mounted = visible;
+    this.store.show(visible);
+    if (visible) this.desk.ask("mount", { view: this.name });
+    else this.desk.tell("unmount", { view: this.name });
+  }
+
+  doings() {
+    const { store, desk } = this;
+    const shownPart = () => (this.table && !this.table.element.hidden ? this.table : this.graph);
+    const ordered = (control, cmd) => {
+      const reason = reasonFor(control, store);
+      if (reason) desk.noted(reason, "refused");
+      else if (cmd === "step") stepped(store, desk, store.row.name);
+      else desk.order(cmd, { name: store.row.name });
+    };
+    return {
+      move: (index) => {
+        store.select(index);
+        shownPart()?.focus(index);
+      },
+      inspect: (index) => {
+        store.select(index);
+        this.inspector?.open();
+      },
+      toggle: () => (reasonFor("pause_task", store) === "" ? ordered("pause_task", "pause") : ordered("resume_task", "resume")),
+      step: () => ordered("step_task", "step"),
+      inject: () => this.inspector?.inject(),
+      back: (event) => {
+        if (event.target.closest(".sn-graph, .sn-table") !== null) return false;
+        const part = shownPart();
+        if (!part) return false;
+        part.focus();
+        return true;
+      },
+    };
+  }
+
+  close() {
+    this.watcher.disconnect();
+    for (const close of this.closers) close();
+    for (const part of [this.graph, this.toolbar]) part?.close?.();
+    this.mount(false);
+    this.store.close();
+    this.desk.close();
+    this.root.remove();
+  }
+}
+
+export function render({ model, el }) {
+  const view = new View(model, el);
+  return () => view.close();
+}
