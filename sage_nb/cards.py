@@ -1,4 +1,4 @@
-"""Facts, packets, letters as records for a page. Bounded texts only, made without running a line of a payload's code."""
+"""Facts, packets and letters as records for a page: bounded texts, made without running a line of a payload's code."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _failure_of(session: Session) -> tuple[str, str]:
     try:
         session.wait(0)
     except TaskFailed as failed:
-        cause = DeadLetter(failed.task, failed.packet, failed.error)
+        cause = DeadLetter(failed.task, failed.packet, failed.__cause__ or failed)
         return shown(cause.text), shown(cause.traceback, 20_000)
     return "", ""
 

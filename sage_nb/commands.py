@@ -164,7 +164,9 @@ class Commands:
         view = session.peek(task, int(args.get("first", 100)), int(args.get("last", 0)))
         self._remember(view)
         cards = packet_cards(view)
-        return Done(result=Queue(task=task, depth=view.depth, capacity=view.capacity, left_out=view.left_out, packets=cards))
+        return Done(
+            result=Queue(task=task, depth=view.depth, capacity=view.capacity, left_out=view.left_out, packets=cards)
+        )
 
     def _edit(self, session: Session, args: Args) -> Done:
         packet, value = self._packet(args), value_of(str(args["value"]))
@@ -213,7 +215,7 @@ class Commands:
                 "retries": found.retries,
                 "capacity": found.capacity,
             }
-            producers = [tuple(lane) for lane in ((each.producer, each.ended, each.depth) for each in found.lanes)]
+            producers = [(lane.producer, lane.ended, lane.depth) for lane in found.lanes]
         elif task in snapshot.services:
             facts = dict(snapshot.services[task]._asdict()) | {"open": snapshot.services[task].open}
             del facts["name"]
@@ -342,11 +344,11 @@ def inject(session: Session, target: str, text: str, number: int = 0) -> Done:
     """Put what was typed into the queue of a task, or into an input."""
     value = value_of(text)
     operators = session.graph.by_name
-    several = target.rpartition("#")[0] if target not in operators else target
-    if operators[target].kind == "input" if target in operators else False:
+    if target in operators and operators[target].kind == "input":
         session.send(target, value, timeout=0)
         return Done(f"session.send({target!r}, {value!r})", f"{preview(value)} is in {target}")
-    wanted = len(session.graph.input_numbers(several)) > 1 if several in operators else False
+    operator = target if target in operators else target.rpartition("#")[0]
+    wanted = operator in operators and len(session.graph.input_numbers(operator)) > 1
     session.inject(target, value, input=number if wanted else None)
     on_input = f", input={number}" if wanted else ""
     return Done(f"session.inject({target!r}, {value!r}{on_input})", f"{preview(value)} is in the queue of {target}")
@@ -375,7 +377,9 @@ def _place(session: Session, packet: Packet) -> str:
     index = next((index for index, each in enumerate(view) if token_of(each) == token), None)
     if index is None:
         raise PacketGone(f"{packet!r} is not in the queue of {packet.task!r} any more")
-    return f"session.peek({packet.task!r})[{index}]" if index < 100 else f"session.peek({packet.task!r}, {index + 1})[-1]"
+    if index < 100:
+        return f"session.peek({packet.task!r})[{index}]"
+    return f"session.peek({packet.task!r}, {index + 1})[-1]"
 
 
 def _letter(session: Session, args: Args) -> int:
@@ -405,5 +409,3 @@ def _condition(when: str) -> Callable[[Any], object]:
     names = shell.user_ns if shell is not None else {}
     condition: Callable[[Any], object] = eval(f"lambda value: ({when}\n)", names)
     return condition
-
-

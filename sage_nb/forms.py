@@ -20,7 +20,7 @@ from sage_nb.wire import Field, Form, Method
 Kind = Literal["checkbox", "select", "number", "text", "literal"]
 
 _LIFE: Final = frozenset({"setup", "close"})  # called by the runtime, not by callers
-_SEVERAL: Final = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+_SEVERAL: Final[dict[Any, str]] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
 def form_of(session: Session, service: str) -> Form:
@@ -28,7 +28,10 @@ def form_of(session: Session, service: str) -> Form:
     kind = _class_of(_node(session, service))
     if kind is None:
         note = "what makes this service says no class, so its methods are not known: name one and give its arguments"
-        fields = [_field("method", "text", "'process'", True, "method"), _field("*args", "literal", "()", False, "tuple")]
+        fields = [
+            _field("method", "literal", "process", True, "its name"),
+            _field("*args", "literal", "()", False, "tuple"),
+        ]
         return Form(service=service, methods=[Method(name="", doc="", fields=fields)], note=note)
     methods = [
         Method(name=name, doc=_first_line(method), fields=[field for _, field, _ in _parameters(method)])

@@ -44,7 +44,6 @@ class Framer:
         self._done = _places(graph, self._spans, END_KINDS)
         self._several = [row for row in plan["rows"] if len(row["producers"]) > 1 and row["tasks"] == 1]
         self._all_lanes = not self._grouped and sum(len(row["producers"]) for row in self._several) <= _MAX_LANES
-        self._nothing = Columns([], [], [], [], [], [], [], [])
 
     def row(self, name: str | None) -> int:
         """The row of a task, operator or service; -1 of the job, and of what has none."""
@@ -59,23 +58,24 @@ class Framer:
         if (outcome := session.outcome) is not None and outcome.abandoned:
             gone = set(outcome.abandoned)
             pairs = zip(self._tasks, columns.states, strict=True)
-            columns = columns._replace(states=["abandoned" if task in gone else state for task, state in pairs])
+            states: list[Any] = ["abandoned" if task in gone else state for task, state in pairs]
+            columns = columns._replace(states=states)
         if self._grouped:
             columns = self._by_operator(columns)
         services = snapshot.services
         asked = [services[name] for name in self._services] if services else []
         blank = [] if asked else [0] * len(self._services)
-        states = [STATES[state] for state in columns.states]
-        states += [STATES[each.ending or each.state] for each in asked] if asked else ["n"] * len(blank)
+        letters = [STATES[state] for state in columns.states]
+        letters += [STATES[each.ending or each.state] for each in asked] if asked else ["n"] * len(blank)
         held = columns.held + ([each.state == "paused" for each in asked] or [False] * len(blank))
         return Frame(
             revision=self._plan["revision"],
             number=0,
             at_s=round(snapshot.at_s, 3),
             state=snapshot.state,
-            holding=_holding(states, held),
+            holding=_holding(letters, held),
             counts=counts,
-            states="".join(states),
+            states="".join(letters),
             depths=columns.depths + ([each.depth for each in asked] or blank),
             processed=columns.processed + ([each.received for each in asked] or blank),
             emitted=columns.emitted + ([each.results for each in asked] or blank),
@@ -107,7 +107,8 @@ class Framer:
     def _new(self) -> Columns:
         """Of a job that has not begun."""
         zeros = [0] * len(self._tasks)
-        return Columns(["new"] * len(zeros), zeros, zeros, zeros, zeros, zeros, zeros, [False] * len(zeros))
+        states: list[Any] = ["new"] * len(zeros)
+        return Columns(states, zeros, zeros, zeros, zeros, zeros, zeros, [False] * len(zeros))
 
     def _order(self, ended: Sequence[str]) -> list[int]:
         if not self._grouped:
@@ -130,11 +131,9 @@ class Framer:
 
     def _by_operator(self, columns: Columns) -> Columns:
         states, *numbers, held = columns
-        return Columns(
-            [_worst(states[first:behind]) for first, behind in self._spans],
-            *([sum(column[first:behind]) for first, behind in self._spans] for column in numbers),
-            [all(held[first:behind]) for first, behind in self._spans],
-        )
+        sums: list[Any] = [[sum(column[first:behind]) for first, behind in self._spans] for column in numbers]
+        worst = [_worst(states[first:behind]) for first, behind in self._spans]
+        return Columns._make([worst, *sums, [all(held[first:behind]) for first, behind in self._spans]])
 
 
 Happened = tuple[int, Sequence[Event]]
@@ -174,5 +173,3 @@ def _worst(states: list[Any]) -> Any:
     """What is to be said of an operator whose tasks do different things."""
     found = set(states)
     return next(state for state in (*_WORST, *_ENDINGS) if state in found)
-
-

@@ -1,4 +1,4 @@
-"""How long packets take in a task's user code, measured while somebody wants to know. Costs nothing before and behind."""
+"""How long packets take in a task's user code, while somebody wants to know. Costs nothing before and behind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Measure:
 
     def latency(self) -> Latency | None:
         """What was measured so far; None if nothing was."""
-        times = sorted(tuple(self._times_ms))
+        times = sorted(self._times_ms.copy())
         if not times:
             return None
         return Latency(

@@ -17,7 +17,8 @@ MAX_TASKS: Final = 200
 HEAD_PX: Final = 27.0
 ROW_PX: Final = 24.0
 _FOOT_PX: Final = 4.0
-_WIDTH_PX: Final = 190.0
+_COLUMN_GAP_PX: Final = 40.0
+_WIDTH_PX: Final = 176.0
 _HEIGHT_PX: Final = 80.0  # of a box that shows one row
 _SERVICE_WIDTH_PX: Final = 210.0
 _NAME: Final = 60  # characters: what the page cuts further, and shows whole when it is pointed at
@@ -123,6 +124,7 @@ def _layout(graph: ExecutionGraph, boxes: list[Box]) -> Layout:
         widths={box["name"]: box["width"] for box in operators},
         heights={box["name"]: box["height"] for box in operators},
         label_widths=label_widths,
+        column_gap=_COLUMN_GAP_PX,
     )
 
 

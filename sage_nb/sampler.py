@@ -1,7 +1,7 @@
 """Sampler: looks at a session several times a second, as long as a page shows it, and sends a frame if it has changed.
 
-One daemon thread at most, none without a page. While nothing can change (before a start, behind the end) it sleeps until
-it is told to look. Tasks are never asked to do anything: it reads what they count anyway.
+One daemon thread at most, none without a page. While nothing can change (before a start, behind the end) it sleeps
+until it is told to look. Tasks are never asked to do anything: it reads what they count anyway.
 """
 
 from __future__ import annotations

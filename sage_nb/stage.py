@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Final
 
 from runtime import Session
@@ -51,8 +50,7 @@ class Stage:
         self.commands = Commands(self._session)
         self._sampler = Sampler(self._session, self)
         self.desk = Desk(self.commands.execute, self._sampler.look)
-        stage = weakref.ref(self)
-        session.on_change(lambda change: (found := stage()) and found.changed(change))
+        session.on_change(self.changed)
         weakref.finalize(session, self._close_all)
 
     # ── widgets ──
@@ -163,5 +161,7 @@ class Stage:
             self._pages.clear()
         self.desk.close()
         self.commands.nobody_looks()
-        for close in [*(partial(View.close, view) for view in views), *closers]:
+        for view in views:
+            view.close()
+        for close in closers:
             close()

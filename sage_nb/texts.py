@@ -61,9 +61,9 @@ def _is_literal(value: Any, room: list[int], depth: int) -> bool:
     if room[0] < 0 or depth < 0:
         return False
     if id(kind) in _PLAIN:
-        return kind not in (str, bytes) or len(value) <= MAX_LITERAL
+        return kind not in (str, bytes) or bool(len(value) <= MAX_LITERAL)
     if kind is int:
-        return value.bit_length() <= _MAX_INT_BITS
+        return bool(value.bit_length() <= _MAX_INT_BITS)
     if kind is float:
         return math.isfinite(value)
     if id(kind) in _SEQUENCES:

@@ -137,8 +137,7 @@ class Frame(TypedDict):
     producer in a small graph, of the watched ones in a large one. `happenings` are the events that are new since the
     frame before; a page that finds a gap in their numbers asks for them (`events`).
 
-    `holding` says whether all, some or none of the rows that have not ended are held by hand, and `held` which ones,
-    if it is some: what is in mid-packet does not say so in its state.
+    `holding` says whether all, some or none of the rows that have not ended are held by hand.
     `closed`: the session was closed, and no frame will follow.
     """
 
@@ -147,7 +146,6 @@ class Frame(TypedDict):
     at_s: float
     state: Literal["new", "running", "draining", "completed", "stopped", "failed", "cancelled"]
     holding: Literal["none", "some", "all"]
-    held: NotRequired[list[int]]
     counts: Counts
     states: str
     depths: list[int]

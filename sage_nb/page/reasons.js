@@ -14,14 +14,9 @@ const alive = ({ frame, index, row }) => (hasEnded(frame.states[index]) ? `${row
 const task = ({ service, row }) => (service ? `${row.name} is a service` : "");
 const queued = ({ row }) => (row.capacity > 0 ? "" : `${row.name} has no queue: it makes its packets itself`);
 
-/** "yes", "no", or "perhaps": a row in mid-packet does not say whether its gate is closed, if only some are. */
-function held({ frame, index }) {
-  if (frame.holding === "none") return "no";
-  if (frame.holding === "all" || frame.states[index] === "p") return "yes";
-  return frame.states[index] === "i" || frame.states[index] === "n" ? "no" : "perhaps";
-}
+const held = ({ frame, index }) => frame.held.includes(index);
 
-const notHeld = (facts) => (held(facts) === "no" ? `${facts.row.name} is not paused: pause it first` : "");
+const notHeld = (facts) => (held(facts) ? "" : `${facts.row.name} is not paused: pause it first`);
 
 const picked = ({ packet }) => (packet === null ? "select a packet first" : "");
 const changeable = [closed, chosen, task, queued, going, alive, notHeld];
@@ -35,8 +30,8 @@ const RULES = {
   step_task: [closed, chosen, going, alive, notHeld],
   stop: [closed, going, ({ frame }) => (frame.state === "draining" ? "it is stopping already" : "")],
   cancel: [closed, going],
-  pause_task: [closed, chosen, going, alive, (facts) => (held(facts) === "yes" ? `${facts.row.name} is paused already` : "")],
-  resume_task: [closed, chosen, going, alive, (facts) => (held(facts) === "no" ? `${facts.row.name} is not paused` : "")],
+  pause_task: [closed, chosen, going, alive, (facts) => (held(facts) ? `${facts.row.name} is paused already` : "")],
+  resume_task: [closed, chosen, going, alive, (facts) => (held(facts) ? "" : `${facts.row.name} is not paused`)],
   peek: [closed, chosen, queued],
   inject: [closed, chosen, task, queued, going, alive],
   change_queue: [...changeable],
