@@ -1,10 +1,10 @@
 // The graph: boxes with rows and the ways between them, in an area of its own that scrolls and zooms.
 
 import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.js";
-import { button } from "./icons.js";
+import { button, icon } from "./icons.js";
 import { factsAt, RowPicture } from "./rows.js";
 import { blockedWays, boxEnded, sayWay, WayPicture } from "./ways.js";
-import { hasEnded } from "./states.js";
+import { hasEnded, STATES } from "./states.js";
 
 const ROUND = new Set(["source", "input", "sink", "collect"]);
 const MARGIN = 16;
@@ -24,8 +24,7 @@ export class Graph {
     this.scale = 1;
     this.drawing = svg("svg", { class: "sn-drawing", role: "group" });
     this.area = html("div", { class: "sn-area", tabindex: "-1" }, this.drawing);
-    this.note = html("p", { class: "sn-plan-note" });
-    this.hint = html("p", { class: "sn-hint" });
+    this.note = html("span", { class: "sn-plan-note" });
     const zoom = html(
       "div",
       { class: "sn-zoom", role: "group", "aria-label": "Size of the graph" },
@@ -33,7 +32,7 @@ export class Graph {
       button("Smaller", "minus", () => this.zoom(-1), { bare: true }),
       button("Larger", "plus", () => this.zoom(1), { bare: true }),
     );
-    this.element = html("section", { class: "sn-graph", "aria-label": "Graph" }, this.area, zoom, this.note);
+    this.element = html("section", { class: "sn-graph", "aria-label": "Graph" }, this.area, html("div", { class: "sn-foot" }, legend(), this.note, zoom));
     this.rows = [];
     this.ways = [];
     this.fitted = true;
@@ -211,6 +210,14 @@ export class Graph {
   close() {
     this.resized.disconnect();
   }
+}
+
+/** What the glyphs mean, for those who meet them first. */
+function legend() {
+  const known = [STATES.i, STATES.r, STATES.w, STATES.p, STATES.h, STATES.c, STATES.f];
+  const entries = known.map(({ word, glyph, look }) => html("span", {}, icon(glyph, `sn-is-${look}`), word));
+  const stop = html("span", {}, icon("octagon", "sn-is-ended"), "stop signal: producers that have ended");
+  return html("span", { class: "sn-legend" }, ...entries, stop);
 }
 
 function hexagon({ x, y, width, height }) {

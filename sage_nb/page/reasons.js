@@ -14,10 +14,11 @@ const alive = ({ frame, index, row }) => (hasEnded(frame.states[index]) ? `${row
 const task = ({ service, row }) => (service ? `${row.name} is a service` : "");
 const queued = ({ row }) => (row.capacity > 0 ? "" : `${row.name} has no queue: it makes its packets itself`);
 
-/** "yes", "no", or "perhaps": a row in mid-packet does not say whether its gate is closed, if only some are. */
+/** Whether the row is held by hand: "yes", "no", or "perhaps" if the frame does not say which ones are. */
 function held({ frame, index }) {
   if (frame.holding === "none") return "no";
   if (frame.holding === "all" || frame.states[index] === "p") return "yes";
+  if (frame.held) return frame.held.includes(index) ? "yes" : "no";
   return frame.states[index] === "i" || frame.states[index] === "n" ? "no" : "perhaps";
 }
 

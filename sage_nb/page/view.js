@@ -1,11 +1,17 @@
 // The view: puts the parts together that are asked for, and takes everything away again at the end.
 
+import { Depths, Stops } from "./alone.js";
 import { Desk } from "./desk.js";
 import { html } from "./elements.js";
+import { ErrorsTab } from "./errors_tab.js";
 import { Graph } from "./graph.js";
+import { Inspector } from "./inspector.js";
 import { listenToKeys } from "./keys.js";
+import { Log } from "./log.js";
 import { reasonFor } from "./reasons.js";
 import { Store } from "./store.js";
+import { Table } from "./table.js";
+import { Timeline } from "./timeline.js";
 import { PythonLine, stepped, Toolbar } from "./toolbar.js";
 
 let views = 0;
@@ -37,9 +43,33 @@ class View {
     }
     const main = html("div", { class: "sn-main" });
     if (has("graph")) main.append((this.graph = new Graph(store)).element);
+    if (has("table")) main.append((this.table = new Table(store)).element);
+    if (has("inspector")) main.append((this.inspector = new Inspector(store, desk)).element);
     if (main.childElementCount > 0) root.append(main);
+    if (has("timeline")) root.append((this.timeline = new Timeline(store)).element);
+    if (has("depths")) root.append((this.depths = new Depths(store)).element);
+    if (has("stops")) root.append((this.stops = new Stops(store)).element);
+    if (has("errors")) root.append((this.errors = new ErrorsTab(store, desk)).element);
+    if (has("log")) root.append((this.log = new Log(store)).element);
+    if (has("timeline") || has("log")) store.on("plan frame", () => this.catchUp());
+    if (has("inspector")) store.on("select", () => desk.ask("watch", { view: this.name, row: store.selected }));
     root.classList.toggle("sn-alone", parts.size === 1);
     this.choose();
+  }
+
+  /** Ask for the happenings that this page has missed: all before it was there, and any gap. */
+  async catchUp() {
+    const { history, frame } = this.store;
+    if (this.store.past >= 0 || frame.number < 0) return;
+    const first = this.asked === history.revision ? history.missing : 0;
+    if (first < 0 || this.asking) return;
+    this.asked = history.revision;
+    this.asking = true;
+    const ack = await this.desk.ask("events", { first });
+    this.asking = false;
+    if (this.asked !== history.revision) return;
+    history.add(ack.ok ? (ack.result?.happenings ?? []) : [], first);
+    this.store.changed("events");
   }
 
   /** Graph and table: one of them is shown where both are there. */
@@ -117,7 +147,7 @@ class View {
   close() {
     this.watcher.disconnect();
     for (const close of this.closers) close();
-    for (const part of [this.graph, this.toolbar]) part?.close?.();
+    for (const part of [this.graph, this.toolbar, this.inspector, this.timeline, this.errors, this.log]) part?.close?.();
     this.mount(false);
     this.store.close();
     this.desk.close();
