@@ -42,6 +42,11 @@ export function heading(text) {
   return html("h4", { class: "sn-heading" }, text);
 }
 
+/** Things that belong together; where there is room, groups stand side by side. */
+export function group(...children) {
+  return html("div", { class: "sn-group" }, ...children);
+}
+
 /** A row of buttons. */
 export function actions(...controls) {
   return html("div", { class: "sn-actions" }, ...controls.map((control) => control.element ?? control));

@@ -8,7 +8,7 @@ import { hasEnded, STATES } from "./states.js";
 
 const ROUND = new Set(["source", "input", "sink", "collect"]);
 const MARGIN = 16;
-const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked
+export const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked
 const SCALES = [0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1, 1.25, 1.5, 2];
 const ANGLE = 9; // of a service's sides
 
@@ -22,7 +22,7 @@ export class Graph {
     this.store = store;
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.scale = 1;
-    this.drawing = svg("svg", { class: "sn-drawing", role: "group" });
+    this.drawing = svg("svg", { class: "sn-drawing", role: "group", onclick: (event) => this.clicked(event) });
     this.area = html("div", { class: "sn-area", tabindex: "-1" }, this.drawing);
     this.note = html("span", { class: "sn-plan-note" });
     const zoom = html(
@@ -36,7 +36,7 @@ export class Graph {
     this.rows = [];
     this.ways = [];
     this.fitted = true;
-    this.resized = new ResizeObserver(() => this.fitted && requestAnimationFrame(() => this.fitted && this.fit(true)));
+    this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.refit()));
     this.resized.observe(this.element);
     store.on("plan", () => this.build());
     store.on("plan frame look", () => this.paint());
@@ -158,6 +158,11 @@ export class Graph {
     return this.store.plan.boxes[target].rows.some((row) => frame.ended[row] > this.before.ended[row]);
   }
 
+  clicked(event) {
+    const row = event.target.closest("[data-row]");
+    if (row !== null) this.store.select(Number(row.dataset.row));
+  }
+
   paintSelected() {
     const { selected } = this.store;
     for (const row of this.rows) {
@@ -190,6 +195,11 @@ export class Graph {
     this.resize(readable ? Math.max(READABLE, Math.min(1, wide)) : Math.max(0.1, Math.min(1, wide, 480 / this.height)));
   }
 
+  /** After the room has changed: fit again, unless its reader has chosen a size. */
+  refit() {
+    if (this.fitted) this.fit(true);
+  }
+
   zoom(by) {
     const larger = SCALES.filter((scale) => (by > 0 ? scale > this.scale + 0.01 : scale < this.scale - 0.01));
     if (larger.length === 0) return;
@@ -216,7 +226,8 @@ export class Graph {
 function legend() {
   const known = [STATES.i, STATES.r, STATES.w, STATES.p, STATES.h, STATES.c, STATES.f];
   const entries = known.map(({ word, glyph, look }) => html("span", {}, icon(glyph, `sn-is-${look}`), word));
-  const stop = html("span", {}, icon("octagon", "sn-is-ended"), "stop signal: producers that have ended");
+  const stop = html("span", {}, icon("octagon", "sn-is-ended"), "stop signal");
+  stop.title = "beside it: how many of a task's producers have ended";
   return html("span", { class: "sn-legend" }, ...entries, stop);
 }
 

@@ -2,7 +2,7 @@
 
 import { Control } from "./controls.js";
 import { counted, html, numbered, printable, quoted } from "./elements.js";
-import { actions, factList, heading, reading, renew } from "./forms.js";
+import { actions, factList, group, heading, reading, renew } from "./forms.js";
 import { reasonFor } from "./reasons.js";
 
 export class PacketTab {
@@ -20,7 +20,7 @@ export class PacketTab {
       hint: "runs the payload's own code; bounded in time and length",
     });
     this.buttons = actions(this.control);
-    this.element = html("div", {}, this.facts, this.buttons, this.whole);
+    this.element = html("div", { class: "sn-groups" }, group(this.facts, this.buttons), group(this.whole));
   }
 
   refresh() {

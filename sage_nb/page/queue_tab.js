@@ -3,7 +3,7 @@
 import { meter, paintMeter } from "./alone.js";
 import { Control } from "./controls.js";
 import { counted, freshId, html, mark, printable, quoted, say } from "./elements.js";
-import { actions, heading, labelled, renew, textField } from "./forms.js";
+import { actions, group, heading, labelled, renew, textField } from "./forms.js";
 import { Pace } from "./pace.js";
 import { reasonFor } from "./reasons.js";
 
@@ -62,19 +62,15 @@ export class QueueTab {
     };
     this.form = html("form", { class: "sn-inject", onsubmit: submit }, labelled("Inject a value", this.value), this.inputField, inject.element);
     inject.button.type = "submit";
-    this.element = html(
+    this.nothing = html("p", { class: "sn-hint" }, "Select a task in the graph or in the table.");
+    const line = html("div", { class: "sn-heading-line" }, heading("Packets"), this.note, refresh.element);
+    this.groups = html(
       "div",
-      {},
-      this.head,
-      this.bar.element,
-      this.lanes,
-      html("div", { class: "sn-heading-line" }, heading("Packets"), this.note, refresh.element),
-      this.list,
-      this.paging,
-      actions(look, edit, drop, up, down, undo),
-      this.editor,
-      this.form,
+      { class: "sn-groups" },
+      group(this.head, this.bar.element, this.lanes, this.form),
+      group(line, this.list, this.paging, actions(look, edit, drop, up, down, undo), this.editor),
     );
+    this.element = html("div", {}, this.nothing, this.groups);
   }
 
   /** The selected packet and where it is in its lane, for the table of reasons. */
@@ -171,6 +167,8 @@ export class QueueTab {
     if (this.queue !== null && this.queue.task !== row?.name) this.forget();
     if (row !== null && row.name !== this.owner) this.first = 0;
     this.owner = row?.name;
+    this.nothing.hidden = row !== null;
+    this.groups.hidden = row === null;
     this.paintHead(frame, selected, row);
     this.paintPackets();
     for (const control of Object.values(this.controls)) control.refresh();
@@ -191,7 +189,7 @@ export class QueueTab {
   paintHead(frame, selected, row) {
     const depth = row === null ? 0 : frame.depths[selected];
     const capacity = row?.capacity ?? 0;
-    say(this.head, row === null ? "No task is selected." : capacity > 0 ? `${counted(depth)} of ${counted(capacity)} places taken` : "It has no queue: it makes its packets itself.");
+    say(this.head, capacity > 0 ? `${counted(depth)} of ${counted(capacity)} places taken` : "It has no queue: it makes its packets itself.");
     this.bar.element.hidden = capacity === 0;
     paintMeter(this.bar, depth, capacity);
     const depths = row === null ? undefined : (frame.lanes[selected] ?? frame.lanes[String(selected)]);

@@ -2,7 +2,7 @@
 
 import { Control } from "./controls.js";
 import { html, mark, numbered, printable, printableLines, say } from "./elements.js";
-import { heading, labelled, reading, renew, textField } from "./forms.js";
+import { group, heading, labelled, reading, renew, textField } from "./forms.js";
 import { reasonFor } from "./reasons.js";
 
 export class ServiceTab {
@@ -23,7 +23,7 @@ export class ServiceTab {
     this.form = html("form", { onsubmit: submit }, labelled("Method", this.method), this.doc, this.fields, this.call.element);
     this.result = html("div", { class: "sn-result", "aria-live": "polite" });
     this.service = html("p", { class: "sn-heading" });
-    this.element = html("div", {}, this.service, this.note, this.form, this.result);
+    this.element = html("div", { class: "sn-groups" }, group(this.service, this.note, this.form), group(this.result));
     store.on("plan", () => this.forms.clear());
   }
 

@@ -2,7 +2,7 @@
 
 import { Control } from "./controls.js";
 import { counted, html, mark, numbered, printable, quoted, say } from "./elements.js";
-import { actions, factList, heading, labelled, reading, renew, textField } from "./forms.js";
+import { actions, factList, group, heading, labelled, reading, renew, textField } from "./forms.js";
 import { button } from "./icons.js";
 import { Pace } from "./pace.js";
 import { reasonFor } from "./reasons.js";
@@ -46,23 +46,16 @@ export class TaskTab {
     this.when = textField({ class: "sn-input sn-code", placeholder: "value > 3, or nothing for every packet" });
     const parts = ["facts", "producers", "pointList", "split", "latency", "stateTable", "error"];
     for (const part of parts) this[part] = html("div");
-    this.element = html(
+    this.nothing = html("p", { class: "sn-hint" }, "Select a task in the graph or in the table.");
+    const form = html("form", { class: "sn-inject", onsubmit: add }, labelled("Pause the job before a packet with", this.when), point.element);
+    this.groups = html(
       "div",
-      {},
-      actions(pause, resume, step),
-      this.facts,
-      this.producers,
-      this.error,
-      heading("Time"),
-      this.split,
-      html("div", { class: "sn-heading-line" }, heading("Latency"), measure.element),
-      this.latency,
-      heading("Breakpoints"),
-      html("form", { class: "sn-inject", onsubmit: add }, labelled("Pause the job before a packet with", this.when), point.element),
-      this.pointList,
-      html("div", { class: "sn-heading-line" }, heading("State"), state.element),
-      this.stateTable,
+      { class: "sn-groups" },
+      group(actions(pause, resume, step), this.facts, this.error, this.producers),
+      group(heading("Time"), this.split, html("div", { class: "sn-heading-line" }, heading("Latency"), measure.element), this.latency),
+      group(heading("Breakpoints"), form, this.pointList, html("div", { class: "sn-heading-line" }, heading("State"), state.element), this.stateTable),
     );
+    this.element = html("div", {}, this.nothing, this.groups);
   }
 
   refresh() {
@@ -112,6 +105,8 @@ export class TaskTab {
     const { store } = this;
     const { row, frame, selected } = store;
     const card = row !== null && this.card?.task === row.name ? this.card : null;
+    this.nothing.hidden = row !== null;
+    this.groups.hidden = row === null;
     for (const control of Object.values(this.controls)) control.refresh();
     say(this.controls.measure.button.lastChild, card?.measuring ? "Stop measuring" : "Measure");
     mark(this.controls.measure.button, "aria-pressed", String(card?.measuring === true));
@@ -133,9 +128,8 @@ export class TaskTab {
   }
 
   factsOf(row, card) {
-    if (row === null) return html("p", { class: "sn-hint" }, "Select a task in the graph or in the table.");
-    const known = card === null ? [["Kind", row.kind]] : card.facts;
-    return factList(known);
+    if (row === null) return [];
+    return factList(card === null ? [["Kind", row.kind]] : card.facts);
   }
 
   producersOf(card) {

@@ -50,6 +50,7 @@ export class Timeline {
     store.on("plan frame events", () => this.pace.soon());
     store.on("look select", () => this.paint());
     this.build();
+    this.pointed("");
     this.pace.soon();
   }
 
@@ -141,11 +142,11 @@ export class Timeline {
     const near = happenings.filter((one) => one.row === lane && Math.abs(one.at_s - time) < 4 * each);
     const words = near.slice(0, 3).map((one) => happeningText(this.store, one));
     const state = frame === undefined ? "" : `${row.name} ${stateOf(frame.states[lane]).word}`;
-    this.pointed([seconds(time), state, ...words].filter((one) => one).join(" · "));
+    return this.pointed([seconds(time), state, ...words].filter((one) => one).join(" · "));
   }
 
   pointed(text) {
-    say(this.hint, printable(text, 300));
+    say(this.hint, printable(text, 300) || "Click to look back in time.");
   }
 
   close() {

@@ -4,7 +4,7 @@ import { Depths, Stops } from "./alone.js";
 import { Desk } from "./desk.js";
 import { html } from "./elements.js";
 import { ErrorsTab } from "./errors_tab.js";
-import { Graph } from "./graph.js";
+import { Graph, READABLE } from "./graph.js";
 import { Inspector } from "./inspector.js";
 import { listenToKeys } from "./keys.js";
 import { Log } from "./log.js";
@@ -13,6 +13,9 @@ import { Store } from "./store.js";
 import { Table } from "./table.js";
 import { Timeline } from "./timeline.js";
 import { PythonLine, stepped, Toolbar } from "./toolbar.js";
+
+const INSPECTOR_PX = 400;
+const TABLE_PX = 760;
 
 let views = 0;
 
@@ -41,7 +44,7 @@ class View {
       this.python = new PythonLine(store, desk);
       root.append(this.toolbar.element, this.python.element);
     }
-    const main = html("div", { class: "sn-main" });
+    const main = (this.main = html("div", { class: "sn-main" }));
     if (has("graph")) main.append((this.graph = new Graph(store)).element);
     if (has("table")) main.append((this.table = new Table(store)).element);
     if (has("inspector")) main.append((this.inspector = new Inspector(store, desk)).element);
@@ -74,11 +77,21 @@ class View {
 
   /** Graph and table: one of them is shown where both are there. */
   choose() {
-    if (!this.graph || !this.table) return;
-    const table = this.model.get("shown") === "table";
-    this.graph.element.hidden = table;
-    this.table.element.hidden = !table;
+    if (this.graph && this.table) {
+      const table = this.model.get("shown") === "table";
+      this.graph.element.hidden = table;
+      this.table.element.hidden = !table;
+    }
     this.store.changed("look");
+    this.place();
+  }
+
+  /** The inspector stands beside the graph where both have room, else below it. */
+  place() {
+    if (!this.inspector) return;
+    const wanted = this.table && !this.table.element.hidden ? TABLE_PX : (this.graph?.width ?? 0) * READABLE;
+    this.main.classList.toggle("sn-below", this.root.clientWidth < wanted + INSPECTOR_PX);
+    this.graph?.refit();
   }
 
   listen() {
@@ -98,6 +111,9 @@ class View {
       look();
     });
     this.watcher.observe(this.root);
+    this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.place()));
+    this.resized.observe(this.root);
+    store.on("plan", () => this.place());
     for (const [target, event, act] of [[window, "pagehide", leave], [window, "pageshow", look], [document, "visibilitychange", look]]) {
       target.addEventListener(event, act);
       this.closers.push(() => target.removeEventListener(event, act));
@@ -146,6 +162,7 @@ class View {
 
   close() {
     this.watcher.disconnect();
+    this.resized.disconnect();
     for (const close of this.closers) close();
     for (const part of [this.graph, this.toolbar, this.inspector, this.timeline, this.errors, this.log]) part?.close?.();
     this.mount(false);
