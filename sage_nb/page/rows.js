@@ -67,7 +67,7 @@ export class RowPicture {
     this.producers = row.producers.length;
     this.glyph = glyphPath("dot");
     this.texts = {};
-    this.frame = svg("rect", { class: "sn-row-frame", rx: 4, ...this.inset(alone ? 3 : 1) });
+    this.frame = svg("rect", { class: "sn-row-frame", rx: 4, ...(alone ? this.inset(3, 3) : this.inset(4, 1)) });
     const props = { class: "sn-row", role: "button", tabindex: "-1", "data-row": index };
     this.title = svg("title");
     this.element = svg("g", props, this.title, this.frame, this.glyph);
@@ -76,9 +76,9 @@ export class RowPicture {
     this.last = null;
   }
 
-  inset(by) {
+  inset(across, down) {
     const { x, y, width, height } = this.place;
-    return { x: x + by, y: y + by, width: Math.max(0, width - 2 * by), height: Math.max(0, height - 2 * by) };
+    return { x: x + across, y: y + down, width: Math.max(0, width - 2 * across), height: Math.max(0, height - 2 * down) };
   }
 
   text(name, x, y, look, anchor = "start") {
@@ -135,8 +135,10 @@ export class RowPicture {
     end -= this.stopsAt(end, baseline);
     if (this.row.capacity > 0) {
       const used = this.queueAt(begin, Math.min(end, begin + 60 + DIGIT * 9), baseline);
-      if (end - begin - used > 34) this.text("count", end, baseline, "sn-counts", "end");
+      this.countRoom = end - begin - used;
+      if (this.countRoom > 34) this.text("count", end, baseline, "sn-counts", "end");
     } else {
+      this.countRoom = end - begin;
       this.text("count", end, baseline, "sn-counts", "end");
     }
   }
@@ -191,7 +193,7 @@ export class RowPicture {
       mark(this.stops, "data-ended", facts.ended >= this.producers ? "all" : facts.ended > 0 ? "some" : null);
     }
     if (this.texts.counts) say(this.texts.counts, this.countsText(facts));
-    if (this.texts.count) say(this.texts.count, facts.errors > 0 ? `${compact(facts.errors)} ✕` : compact(this.row.capacity > 0 ? facts.processed : facts.emitted));
+    if (this.texts.count) say(this.texts.count, this.countText(facts));
     if (last?.place !== facts.place) this.paintPlace(facts.place);
     if (last?.stops !== facts.stops) mark(this.element, "data-breakpoint", facts.stops ? "set" : null);
     const words = spoken(row, facts.letter, facts.depth, facts.ended, facts.errors, facts.place);
@@ -209,6 +211,13 @@ export class RowPicture {
     const { capacity } = this.row;
     const whole = `${counted(depth)}/${counted(capacity)}`;
     return whole.length <= 9 ? whole : `${compact(depth)}/${compact(capacity)}`;
+  }
+
+  /** The one number of a line: what it has processed, or made; and errors, if there were any. */
+  countText({ processed, emitted, errors }) {
+    const number = compact(this.row.capacity > 0 ? processed : emitted);
+    if (errors === 0) return number;
+    return this.countRoom > 90 ? `${number} · ${compact(errors)} ✕` : `${compact(errors)} ✕`;
   }
 
   countsText({ processed, emitted, errors }) {

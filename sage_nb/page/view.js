@@ -164,7 +164,7 @@ class View {
     this.watcher.disconnect();
     this.resized.disconnect();
     for (const close of this.closers) close();
-    for (const part of [this.graph, this.toolbar, this.inspector, this.timeline, this.errors, this.log]) part?.close?.();
+    for (const part of [this.graph, this.table, this.toolbar, this.inspector, this.timeline, this.errors, this.log]) part?.close?.();
     this.mount(false);
     this.store.close();
     this.desk.close();
