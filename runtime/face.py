@@ -67,7 +67,7 @@ class Shown(ABC):
         Path(path).write_text(self._require_face().svg(self._self()), encoding="utf-8")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": self._one_line()}
+        bundle: dict[str, Any] = {"text/plain": self.one_line()}
         try:
             if (face := _face()) is not None:
                 bundle |= face.mimebundle(self._self())
@@ -83,7 +83,7 @@ class Shown(ABC):
             self._warn(error)
         raise NotImplementedError  # IPython's way to say: ask for the mime bundle
 
-    def _one_line(self) -> str:
+    def one_line(self) -> str:
         """The same before, during and after a run, so that a notebook can keep it."""
         graph = self.graph
         parts = [

@@ -59,21 +59,22 @@ def arrange(
     graph: networkx.MultiDiGraph[str],
     *,
     widths: Mapping[str, float],
-    height: float,
+    heights: Mapping[str, float],
     label_widths: Mapping[EdgeKey, float],
+    column_gap: float = COLUMN_GAP,
 ) -> Layout:
-    """Place operators by their attribute `layer`; boxes are `height` high and as wide as the widest of their column."""
+    """Place operators by their attribute `layer`; boxes are as high as `heights` says and as wide as their column."""
     columns, links = _columns(graph)
     _untangle(columns, links)
-    heights = {slot: height if isinstance(slot, str) else _BEND_HEIGHT for column in columns for slot in column}
-    ys = _rows(columns, links, heights)
-    top = min((ys[slot] - heights[slot] / 2 for slot in ys), default=0.0)
-    bottom = max((ys[slot] + heights[slot] / 2 for slot in ys), default=0.0)
+    high = {slot: heights[slot] if isinstance(slot, str) else _BEND_HEIGHT for column in columns for slot in column}
+    ys = _rows(columns, links, high)
+    top = min((ys[slot] - high[slot] / 2 for slot in ys), default=0.0)
+    bottom = max((ys[slot] + high[slot] / 2 for slot in ys), default=0.0)
     column_widths = [max((widths[slot] for slot in column if isinstance(slot, str)), default=0.0) for column in columns]
-    gaps = [_gap(column, label_widths) for column in columns[:-1]]
+    gaps = [column_gap + _widest_label(column, label_widths) for column in columns[:-1]]
     lefts = list(accumulate((w + gap for w, gap in zip(column_widths, gaps, strict=False)), initial=0.0))
     boxes = {
-        slot: Box(left + width / 2, ys[slot] - top, width, height)
+        slot: Box(left + width / 2, ys[slot] - top, width, high[slot])
         for column, left, width in zip(columns, lefts, column_widths, strict=False)
         for slot in column
         if isinstance(slot, str)
@@ -189,9 +190,8 @@ def _spread(
     return {slot: mean + offset for slot, mean, offset in zip(column, means, offsets, strict=False)}
 
 
-def _gap(column: Sequence[_Slot], label_widths: Mapping[EdgeKey, float]) -> float:
-    labels = (width for edge, width in label_widths.items() if edge[0] in column)
-    return COLUMN_GAP + max(labels, default=0.0)
+def _widest_label(column: Sequence[_Slot], label_widths: Mapping[EdgeKey, float]) -> float:
+    return max((width for edge, width in label_widths.items() if edge[0] in column), default=0.0)
 
 
 def _way(

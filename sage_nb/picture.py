@@ -143,10 +143,11 @@ def _picture(graph: ExecutionGraph, outcome: Outcome | None, snapshot: Snapshot 
     labels: dict[EdgeKey, str] = {edge: str(drawn.edges[edge]["label"]) for edge in drawn.edges(keys=True)}
     label_widths = {edge: text_width(label, DETAIL_PX) for edge, label in labels.items()}
     boxless = {node.name: _operator(graph, node, outcome, snapshot) for node in graph.operators}
+    height = max((len(operator.lines) for operator in boxless.values()), default=0) * LINE_PX + _PADDING_PX
     layout = arrange(
         drawn,
         widths={name: _width(operator) for name, operator in boxless.items()},
-        height=max((len(operator.lines) for operator in boxless.values()), default=0) * LINE_PX + _PADDING_PX,
+        heights=dict.fromkeys(boxless, height),
         label_widths=label_widths,
     )
     services = [_service(node, outcome, snapshot) for node in graph.service_nodes]

@@ -1,9 +1,9 @@
 """What goes between the kernel and a view's page: the traits, the messages and the replies, as types. No behaviour.
 
 A view's page gets two traits. `plan` says what there is to draw and is set once for each graph; `frame` says how it
-stands, and is a new dict a few times a second, as long as something changes. What a frame says of tasks and services
-it says in columns, one entry for each *row* of the plan: a task, or an operator with all its tasks where a graph is too
-large (`Plan.grouped`), and behind them the services.
+stands, and is sent anew a few times a second, as JSON text, as long as something changes. What a frame says of tasks
+and services it says in columns, one entry for each *row* of the plan: a task, or an operator with all its tasks where
+a graph is too large (`Plan.grouped`), and behind them the services.
 
 From the page come messages `{cmd, args, id}`; each is answered by `{ack: id, …}`, to the page that sent it and to all
 others, which do not know the id. Numbers are plain, texts are bounded and may contain anything: they are never markup.
@@ -131,13 +131,13 @@ class Frame(TypedDict):
 
     `states` is a text with a letter for each row (`STATES`). `depths` counts what waits; `processed`, `emitted` and
     `errors` what was counted (of a service: calls received, results, errors); `ended` how many producers have sent
-    their stop signal. `order` are the rows that have ended, in that order. `lanes` gives for some rows the depths of
+    their stop signal. `held` are the rows whose gate is closed by hand (a row may be held back, and held as well);
+    `order` those that have ended, in that order. `lanes` gives for some rows the depths of
     the lanes of their queue, first the hand's, then in the order of `Row.producers`: of all rows with more than one
     producer in a small graph, of the watched ones in a large one. `happenings` are the events that are new since the
     frame before; a page that finds a gap in their numbers asks for them (`events`).
 
-    `holding` says whether all, some or none of the rows that have not ended are held by hand, and `held` which ones,
-    if it is some: what is in mid-packet does not say so in its state.
+    `holding` says whether all, some or none of the rows that have not ended are held by hand.
     `closed`: the session was closed, and no frame will follow.
     """
 
@@ -146,7 +146,6 @@ class Frame(TypedDict):
     at_s: float
     state: Literal["new", "running", "draining", "completed", "stopped", "failed", "cancelled"]
     holding: Literal["none", "some", "all"]
-    held: NotRequired[list[int]]
     counts: Counts
     states: str
     depths: list[int]
@@ -154,6 +153,7 @@ class Frame(TypedDict):
     emitted: list[int]
     errors: list[int]
     ended: list[int]
+    held: list[int]
     order: list[int]
     lanes: dict[str, list[int]]
     letters: int

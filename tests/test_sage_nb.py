@@ -92,7 +92,7 @@ def test_the_notebook_package_offers_the_very_same_session() -> None:
 def test_importing_sage_nb_imports_no_drawing_library_and_drawing_never_pyplot() -> None:
     code = """
 import sys, runtime, sage_nb
-print({"matplotlib", "networkx"} & set(sys.modules))
+print({"matplotlib", "networkx", "ipywidgets", "anywidget", "tqdm"} & set(sys.modules))
 session = sage_nb.Session()
 session.source([1]).collect()
 sage_nb.to_svg(session), sage_nb.draw(session), session._repr_mimebundle_()
@@ -248,7 +248,8 @@ def test_a_hostile_name_stays_text(make_session: Callable[[str], runtime.Session
     assert printable(name, 2 * MAX_NAME) in shown, "the session's name has more room"
     assert {"source", "round robin", "result"} <= set(shown)
     assert all(len(text) <= 2 * MAX_NAME + 1 and text.isprintable() for text in shown)
-    [(tag, attributes)] = Images(bundle["text/html"]).found
+    div, style, (tag, attributes) = Images(bundle["text/html"]).found
+    assert (div, style) == (("div", {"class": "sage-nb-still"}), ("style", {}))
     assert tag == "img"
     assert set(attributes) == {"alt", "src"}
 
@@ -269,7 +270,8 @@ def test_a_session_brings_text_svg_and_an_image_of_the_same_svg(session: runtime
     assert set(bundle) == {"text/plain", "image/svg+xml", "text/html"}
     assert bundle["image/svg+xml"] == sage_nb.to_svg(session)
     assert bundle["image/svg+xml"].startswith("<svg ")
-    [(_, attributes)] = Images(bundle["text/html"]).found
+    assert [tag for tag, _ in Images(bundle["text/html"]).found] == ["div", "style", "img"]
+    [*_, (_, attributes)] = Images(bundle["text/html"]).found
     source = attributes["src"] or ""
     kind, _, encoded = source.partition(",")
     assert kind == "data:image/svg+xml;base64"
@@ -341,7 +343,12 @@ def graphs(draw: st.DrawFn) -> runtime.ExecutionGraph:
 def layout_of(graph: runtime.ExecutionGraph) -> Layout:
     drawn = graph.to_networkx()
     edges = list(drawn.edges(keys=True))
-    return arrange(drawn, widths=dict.fromkeys(drawn, 90.0), height=48.0, label_widths=dict.fromkeys(edges, 60.0))
+    return arrange(
+        drawn,
+        widths=dict.fromkeys(drawn, 90.0),
+        heights=dict.fromkeys(drawn, 48.0),
+        label_widths=dict.fromkeys(edges, 60.0),
+    )
 
 
 def inside(point: Point, box: Box) -> bool:

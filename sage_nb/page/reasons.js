@@ -14,15 +14,9 @@ const alive = ({ frame, index, row }) => (hasEnded(frame.states[index]) ? `${row
 const task = ({ service, row }) => (service ? `${row.name} is a service` : "");
 const queued = ({ row }) => (row.capacity > 0 ? "" : `${row.name} has no queue: it makes its packets itself`);
 
-/** Whether the row is held by hand: "yes", "no", or "perhaps" if the frame does not say which ones are. */
-function held({ frame, index }) {
-  if (frame.holding === "none") return "no";
-  if (frame.holding === "all" || frame.states[index] === "p") return "yes";
-  if (frame.held) return frame.held.includes(index) ? "yes" : "no";
-  return frame.states[index] === "i" || frame.states[index] === "n" ? "no" : "perhaps";
-}
+const held = ({ frame, index }) => frame.held.includes(index);
 
-const notHeld = (facts) => (held(facts) === "no" ? `${facts.row.name} is not paused: pause it first` : "");
+const notHeld = (facts) => (held(facts) ? "" : `${facts.row.name} is not paused: pause it first`);
 
 const picked = ({ packet }) => (packet === null ? "select a packet first" : "");
 const changeable = [closed, chosen, task, queued, going, alive, notHeld];
@@ -36,8 +30,8 @@ const RULES = {
   step_task: [closed, chosen, going, alive, notHeld],
   stop: [closed, going, ({ frame }) => (frame.state === "draining" ? "it is stopping already" : "")],
   cancel: [closed, going],
-  pause_task: [closed, chosen, going, alive, (facts) => (held(facts) === "yes" ? `${facts.row.name} is paused already` : "")],
-  resume_task: [closed, chosen, going, alive, (facts) => (held(facts) === "no" ? `${facts.row.name} is not paused` : "")],
+  pause_task: [closed, chosen, going, alive, (facts) => (held(facts) ? `${facts.row.name} is paused already` : "")],
+  resume_task: [closed, chosen, going, alive, (facts) => (held(facts) ? "" : `${facts.row.name} is not paused`)],
   peek: [closed, chosen, queued],
   inject: [closed, chosen, task, queued, going, alive],
   change_queue: [...changeable],

@@ -121,6 +121,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         emitted=[*zeros],
         errors=[*zeros],
         ended=[*zeros],
+        held=[],
         order=[],
         lanes={},
         letters=0,
