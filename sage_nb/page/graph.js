@@ -2,7 +2,7 @@
 
 import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.js";
 import { button, icon } from "./icons.js";
-import { factsAt, RowPicture } from "./rows.js";
+import { factsAt, nameRoomOf, RowPicture } from "./rows.js";
 import { blockedWays, boxEnded, WayPicture } from "./ways.js";
 import { Slices } from "./slices.js";
 import { hasEnded, STATES } from "./states.js";
@@ -87,10 +87,12 @@ export class Graph {
     element.append(outline());
     const detail = box.detail;
     if (!alone) element.append(...this.head(box, detail));
+    const shared = { alone, detail, service: box.service, rows: plan.rows.length };
+    shared.nameRoom = nameRoomOf(box.rows.map((index) => plan.rows[index]));
     const rows = box.rows.map((index, place) => {
       const top = alone ? box.y : box.y + plan.head_px + place * plan.row_px;
       const at = { x: box.x, y: top, width: box.width, height: alone ? box.height : plan.row_px };
-      const picture = new RowPicture(plan.rows[index], index, at, { alone, detail, service: box.service });
+      const picture = new RowPicture(plan.rows[index], index, at, shared);
       this.rows[index] = picture;
       return picture;
     });

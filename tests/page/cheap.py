@@ -6,11 +6,13 @@ than a screen shows it. Chromium itself reports animation frames that took longe
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import sys
 from dataclasses import dataclass
 from statistics import median
 
+from sage_nb.wire import Frame
 from tests.browser import chromium
 from tests.page import plans
 from tests.page.harness import Harness, Shown
@@ -30,7 +32,7 @@ _MEASURE = """async frames => {
   requestAnimationFrame(tick);
   for (const frame of frames) {
     arrived = performance.now();
-    kernelSets('frame', frame);
+    kernelSets('frame', frame);  // as text, as from the kernel
     await new Promise(done => setTimeout(done, Math.max(0, 100 - (performance.now() - arrived))));
   }
   await new Promise(done => setTimeout(done, 200));
@@ -55,8 +57,12 @@ class Cost:
 
 def cost(shown: Shown, pushed: int) -> Cost:
     """Push so many frames, in each of which every column of every row is another, ten in a second."""
-    frames = [plans.running(shown.plan, number) for number in range(100, 100 + pushed)]
+    frames = [json.dumps(each) for each in _frames(shown, pushed)]
     return Cost(**shown.page.evaluate(_MEASURE, frames))
+
+
+def _frames(shown: Shown, pushed: int) -> list[Frame]:
+    return [plans.running(shown.plan, number) for number in range(100, 100 + pushed)]
 
 
 def main() -> None:

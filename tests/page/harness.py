@@ -86,7 +86,7 @@ class Shown:
     def push(self, *frames: Frame) -> None:
         """Let frames arrive, and wait until they are painted."""
         for frame in frames:
-            self.page.evaluate("frame => kernelSets('frame', frame)", frame)
+            self.page.evaluate("text => kernelSets('frame', text)", json.dumps(frame))
         self.settle()
 
     def settle(self) -> None:
@@ -141,7 +141,7 @@ class Harness:
         self.contexts.append(context)
         state: dict[str, Any] = {
             "plan": plan,
-            "frame": frame or {},
+            "frame": json.dumps(frame),
             "parts": DASHBOARD if parts is None else parts,
             "shown": shown,
         }
