@@ -74,7 +74,8 @@ def _rows_and_boxes(graph: ExecutionGraph, grouped: bool) -> tuple[list[Row], li
 def _rows_of(graph: ExecutionGraph, node: OperatorNode, grouped: bool, box: int) -> list[Row]:
     producers = [task for edge in graph.inputs(node.name) for task in graph.tasks(edge.source)]
     inputs = len(graph.input_numbers(node.name))
-    capacity = 0 if node.kind == "source" else node.capacity
+    # A queue holds one packet per lane at least; the hand's lane borrows its room from the others.
+    capacity = 0 if node.kind == "source" else max(node.capacity, len(producers))
     if grouped:
         row = _row(node.name, node.name, node.kind, capacity * node.parallelism, producers, inputs, box)
         row["tasks"] = node.parallelism
