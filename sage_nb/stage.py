@@ -6,6 +6,7 @@ a view the sampler looks at the session and sends frames; with the last page it 
 
 from __future__ import annotations
 
+import json
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -63,7 +64,7 @@ class Stage:
             if (view := self._views.get((*parts, shown))) is not None:
                 return view
         frame = framer.frame(session.snapshot(), session, (), (0, ()))
-        view = View(session.name, parts, shown, plan=plan, frame=dict(frame or {}))
+        view = View(session.name, parts, shown, plan=plan, frame=json.dumps(frame))
         view.on_msg(self._receive)
         with self._lock:
             self._views[*parts, shown] = view
@@ -131,8 +132,9 @@ class Stage:
 
     def send(self, frame: Frame) -> None:
         """Give every view its next frame."""
+        text = json.dumps(frame)
         for view in self.views:
-            view.frame = dict(frame)
+            view.frame = text
 
     # ── its session ──
 

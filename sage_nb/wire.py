@@ -1,9 +1,9 @@
 """What goes between the kernel and a view's page: the traits, the messages and the replies, as types. No behaviour.
 
 A view's page gets two traits. `plan` says what there is to draw and is set once for each graph; `frame` says how it
-stands, and is a new dict a few times a second, as long as something changes. What a frame says of tasks and services
-it says in columns, one entry for each *row* of the plan: a task, or an operator with all its tasks where a graph is too
-large (`Plan.grouped`), and behind them the services.
+stands, and is sent anew a few times a second, as JSON text, as long as something changes. What a frame says of tasks
+and services it says in columns, one entry for each *row* of the plan: a task, or an operator with all its tasks where
+a graph is too large (`Plan.grouped`), and behind them the services.
 
 From the page come messages `{cmd, args, id}`; each is answered by `{ack: id, …}`, to the page that sent it and to all
 others, which do not know the id. Numbers are plain, texts are bounded and may contain anything: they are never markup.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, pairwise
-from operator import add, attrgetter
+from operator import add, attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.facts import Columns, TaskFacts, TaskState, TaskTable
@@ -42,6 +42,9 @@ class Observer:
         self._items = [lane.items for lane in self._lanes]
         place_of = {id(lane): place for place, lane in enumerate(self._lanes)}
         self.filled = [[place_of[id(lane)] for lane in task.lanes_out] for task in tasks]
+        # Two places behind the last lane besides: so each of these gets a tuple, however few lanes there are.
+        behind = len(self._lanes)
+        self.get_filled = [itemgetter(*lanes, behind, behind) for lanes in self.filled]
         self.producers = [tuple(lane.producer for lane in lanes) for lanes in incoming]
 
     def observe(self) -> Sample:
@@ -111,13 +114,13 @@ class Sample(TaskTable):
     def columns(self) -> Columns:
         """What a picture of all tasks wants to know of them, many times a second."""
         processed, errors, endings, ended_producers, skipped, _ = self._rest
-        waiting, filled = self._waiting, self._observer.filled
-        passed = list(map(add, self._taken, waiting))
+        waiting = self._waiting
+        passed = [*map(add, self._taken, waiting), 0]
         return Columns(
             [ending or doing for ending, doing in zip(endings, self._doing, strict=True)],
             [sum(waiting[first:behind]) for first, behind in self._observer.queues],
             processed,
-            [sum([passed[lane] for lane in lanes]) for lanes in filled],
+            [sum(get(passed)) for get in self._observer.get_filled],
             errors,
             skipped,
             list(map(len, ended_producers)),

@@ -1,14 +1,14 @@
 // The graph: boxes with rows and the ways between them, in an area of its own that scrolls and zooms.
 
 import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.js";
-import { button } from "./icons.js";
+import { button, icon } from "./icons.js";
 import { factsAt, RowPicture } from "./rows.js";
 import { blockedWays, boxEnded, sayWay, WayPicture } from "./ways.js";
-import { hasEnded } from "./states.js";
+import { hasEnded, STATES } from "./states.js";
 
 const ROUND = new Set(["source", "input", "sink", "collect"]);
 const MARGIN = 16;
-const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked
+export const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked
 const SCALES = [0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1, 1.25, 1.5, 2];
 const ANGLE = 9; // of a service's sides
 
@@ -22,10 +22,9 @@ export class Graph {
     this.store = store;
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.scale = 1;
-    this.drawing = svg("svg", { class: "sn-drawing", role: "group" });
+    this.drawing = svg("svg", { class: "sn-drawing", role: "group", onclick: (event) => this.clicked(event) });
     this.area = html("div", { class: "sn-area", tabindex: "-1" }, this.drawing);
-    this.note = html("p", { class: "sn-plan-note" });
-    this.hint = html("p", { class: "sn-hint" });
+    this.note = html("span", { class: "sn-plan-note" });
     const zoom = html(
       "div",
       { class: "sn-zoom", role: "group", "aria-label": "Size of the graph" },
@@ -33,11 +32,11 @@ export class Graph {
       button("Smaller", "minus", () => this.zoom(-1), { bare: true }),
       button("Larger", "plus", () => this.zoom(1), { bare: true }),
     );
-    this.element = html("section", { class: "sn-graph", "aria-label": "Graph" }, this.area, zoom, this.note);
+    this.element = html("section", { class: "sn-graph", "aria-label": "Graph" }, this.area, html("div", { class: "sn-foot" }, legend(), this.note, zoom));
     this.rows = [];
     this.ways = [];
     this.fitted = true;
-    this.resized = new ResizeObserver(() => this.fitted && requestAnimationFrame(() => this.fitted && this.fit(true)));
+    this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.refit()));
     this.resized.observe(this.element);
     store.on("plan", () => this.build());
     store.on("plan frame look", () => this.paint());
@@ -159,6 +158,11 @@ export class Graph {
     return this.store.plan.boxes[target].rows.some((row) => frame.ended[row] > this.before.ended[row]);
   }
 
+  clicked(event) {
+    const row = event.target.closest("[data-row]");
+    if (row !== null) this.store.select(Number(row.dataset.row));
+  }
+
   paintSelected() {
     const { selected } = this.store;
     for (const row of this.rows) {
@@ -191,6 +195,11 @@ export class Graph {
     this.resize(readable ? Math.max(READABLE, Math.min(1, wide)) : Math.max(0.1, Math.min(1, wide, 480 / this.height)));
   }
 
+  /** After the room has changed: fit again, unless its reader has chosen a size. */
+  refit() {
+    if (this.fitted) this.fit(true);
+  }
+
   zoom(by) {
     const larger = SCALES.filter((scale) => (by > 0 ? scale > this.scale + 0.01 : scale < this.scale - 0.01));
     if (larger.length === 0) return;
@@ -211,6 +220,15 @@ export class Graph {
   close() {
     this.resized.disconnect();
   }
+}
+
+/** What the glyphs mean, for those who meet them first. */
+function legend() {
+  const known = [STATES.i, STATES.r, STATES.w, STATES.p, STATES.h, STATES.c, STATES.f];
+  const entries = known.map(({ word, glyph, look }) => html("span", {}, icon(glyph, `sn-is-${look}`), word));
+  const stop = html("span", {}, icon("octagon", "sn-is-ended"), "stop signal");
+  stop.title = "beside it: how many of a task's producers have ended";
+  return html("span", { class: "sn-legend" }, ...entries, stop);
 }
 
 function hexagon({ x, y, width, height }) {

@@ -18,6 +18,11 @@ function emptyFrame(plan) {
   };
 }
 
+/** A frame comes as JSON text. */
+function frameOf(text) {
+  return typeof text === "string" ? JSON.parse(text || "null") : text;
+}
+
 export class Store {
   constructor(model, view) {
     this.model = model;
@@ -70,6 +75,7 @@ export class Store {
     this.names = new Map(plan.rows.map((row, index) => [row.name, index]));
     this.selected = this.names.get(chosen) ?? -1;
     this.frame = emptyFrame(plan);
+    this.text = null; // of the frame read last
     this.history.clear();
     this.past = -1;
     this.packet = null;
@@ -79,9 +85,12 @@ export class Store {
   }
 
   readFrame() {
-    const frame = this.model.get("frame");
+    const text = this.model.get("frame");
+    if (text === this.text) return;
+    const frame = frameOf(text);
     // A frame may overtake its plan, or come twice: it is read once both are there.
-    if (frame?.revision !== this.plan.revision || typeof frame.states !== "string" || frame === this.frame) return;
+    if (frame?.revision !== this.plan.revision || typeof frame.states !== "string") return;
+    this.text = text;
     const anew = this.history.accept(frame);
     if (anew) this.past = -1;
     this.frame = frame;

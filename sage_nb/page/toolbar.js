@@ -26,7 +26,7 @@ const JOB_GLYPHS = {
 export function statusText(frame) {
   const { made, done, errors, skipped } = frame.counts;
   const held = { none: "", some: ", some tasks paused", all: ", paused" }[frame.holding] ?? "";
-  const parts = [`${frame.state}${held}`];
+  const parts = [frame.state === "running" && frame.holding === "all" ? "paused" : `${frame.state}${held}`];
   if (frame.state !== "new") parts.push(`${counted(made)} in`, `${counted(done)} out`);
   if (errors > 0) parts.push(numbered(errors, "error"));
   if (skipped > 0) parts.push(`${counted(skipped)} skipped`);

@@ -1,12 +1,21 @@
 // The view: puts the parts together that are asked for, and takes everything away again at the end.
 
+import { Depths, Stops } from "./alone.js";
 import { Desk } from "./desk.js";
 import { html } from "./elements.js";
-import { Graph } from "./graph.js";
+import { ErrorsTab } from "./errors_tab.js";
+import { Graph, READABLE } from "./graph.js";
+import { Inspector } from "./inspector.js";
 import { listenToKeys } from "./keys.js";
+import { Log } from "./log.js";
 import { reasonFor } from "./reasons.js";
 import { Store } from "./store.js";
+import { Table } from "./table.js";
+import { Timeline } from "./timeline.js";
 import { PythonLine, stepped, Toolbar } from "./toolbar.js";
+
+const INSPECTOR_PX = 400;
+const TABLE_PX = 760;
 
 let views = 0;
 
@@ -35,20 +44,54 @@ class View {
       this.python = new PythonLine(store, desk);
       root.append(this.toolbar.element, this.python.element);
     }
-    const main = html("div", { class: "sn-main" });
+    const main = (this.main = html("div", { class: "sn-main" }));
     if (has("graph")) main.append((this.graph = new Graph(store)).element);
+    if (has("table")) main.append((this.table = new Table(store)).element);
+    if (has("inspector")) main.append((this.inspector = new Inspector(store, desk)).element);
     if (main.childElementCount > 0) root.append(main);
+    if (has("timeline")) root.append((this.timeline = new Timeline(store)).element);
+    if (has("depths")) root.append((this.depths = new Depths(store)).element);
+    if (has("stops")) root.append((this.stops = new Stops(store)).element);
+    if (has("errors")) root.append((this.errors = new ErrorsTab(store, desk)).element);
+    if (has("log")) root.append((this.log = new Log(store)).element);
+    if (has("timeline") || has("log")) store.on("plan frame", () => this.catchUp());
+    if (has("inspector")) store.on("select", () => desk.ask("watch", { view: this.name, row: store.selected }));
     root.classList.toggle("sn-alone", parts.size === 1);
     this.choose();
   }
 
+  /** Ask for the happenings that this page has missed: all before it was there, and any gap. */
+  async catchUp() {
+    const { history, frame } = this.store;
+    if (this.store.past >= 0 || frame.number < 0) return;
+    const first = this.asked === history.revision ? history.missing : 0;
+    if (first < 0 || this.asking) return;
+    this.asked = history.revision;
+    this.asking = true;
+    const ack = await this.desk.ask("events", { first });
+    this.asking = false;
+    if (this.asked !== history.revision) return;
+    history.add(ack.ok ? (ack.result?.happenings ?? []) : [], first);
+    this.store.changed("events");
+  }
+
   /** Graph and table: one of them is shown where both are there. */
   choose() {
-    if (!this.graph || !this.table) return;
-    const table = this.model.get("shown") === "table";
-    this.graph.element.hidden = table;
-    this.table.element.hidden = !table;
+    if (this.graph && this.table) {
+      const table = this.model.get("shown") === "table";
+      this.graph.element.hidden = table;
+      this.table.element.hidden = !table;
+    }
     this.store.changed("look");
+    this.place();
+  }
+
+  /** The inspector stands beside the graph where both have room, else below it. */
+  place() {
+    if (!this.inspector) return;
+    const wanted = this.table && !this.table.element.hidden ? TABLE_PX : (this.graph?.width ?? 0) * READABLE;
+    this.main.classList.toggle("sn-below", this.root.clientWidth < wanted + INSPECTOR_PX);
+    this.graph?.refit();
   }
 
   listen() {
@@ -68,6 +111,9 @@ class View {
       look();
     });
     this.watcher.observe(this.root);
+    this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.place()));
+    this.resized.observe(this.root);
+    store.on("plan", () => this.place());
     for (const [target, event, act] of [[window, "pagehide", leave], [window, "pageshow", look], [document, "visibilitychange", look]]) {
       target.addEventListener(event, act);
       this.closers.push(() => target.removeEventListener(event, act));
@@ -116,8 +162,9 @@ class View {
 
   close() {
     this.watcher.disconnect();
+    this.resized.disconnect();
     for (const close of this.closers) close();
-    for (const part of [this.graph, this.toolbar]) part?.close?.();
+    for (const part of [this.graph, this.toolbar, this.inspector, this.timeline, this.errors, this.log]) part?.close?.();
     this.mount(false);
     this.store.close();
     this.desk.close();
