@@ -126,15 +126,16 @@ export function textWidth(text, size) {
 
 /** `text` cut so that it takes at most `width` px. */
 export function fitted(text, width, size) {
-  const characters = [...printable(text, 400)];
-  let room = width / size;
-  for (let index = 0; index < characters.length; index++) {
-    const last = index === characters.length - 1;
-    room -= emsOf(characters[index]);
-    if (room < (last ? 0 : 0.9) && textWidth(characters.slice(index).join(""), 1) > room + emsOf(characters[index]))
-      return `${characters.slice(0, index).join("")}…`;
+  const short = printable(text, 400);
+  if (textWidth(short, size) <= width + 0.5) return short;
+  let room = width - size; // with the dots
+  let end = 0;
+  for (const character of short) {
+    room -= emsOf(character) * size;
+    if (room < 0) break;
+    end += character.length;
   }
-  return characters.join("");
+  return `${short.slice(0, end)}…`;
 }
 
 function emsOf(character) {

@@ -23,7 +23,7 @@ export class ErrorsTab {
     this.list = html("ul", { class: "sn-letters" });
     this.line = html("div", { class: "sn-heading-line" }, heading("Skipped packets"), this.note);
     this.buttons = actions(...this.all);
-    this.element = html("div", {}, this.failure, this.line, this.buttons, this.list);
+    this.element = html("div", { class: "sn-errors" }, this.failure, this.line, this.buttons, this.list);
     this.controls = [];
     this.seen = null;
     if (inspector === null) {

@@ -2,8 +2,9 @@
 
 import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.js";
 import { button, icon } from "./icons.js";
-import { factsAt, RowPicture } from "./rows.js";
-import { blockedWays, boxEnded, sayWay, WayPicture } from "./ways.js";
+import { factsAt, nameRoomOf, RowPicture } from "./rows.js";
+import { blockedWays, boxEnded, WayPicture } from "./ways.js";
+import { Slices } from "./slices.js";
 import { hasEnded, STATES } from "./states.js";
 
 const ROUND = new Set(["source", "input", "sink", "collect"]);
@@ -23,7 +24,7 @@ export class Graph {
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.scale = 1;
     this.drawing = svg("svg", { class: "sn-drawing", role: "group", onclick: (event) => this.clicked(event) });
-    this.area = html("div", { class: "sn-area", tabindex: "-1" }, this.drawing);
+    this.area = html("div", { class: "sn-area", tabindex: "-1", onscroll: () => this.scrolled() }, this.drawing);
     this.note = html("span", { class: "sn-plan-note" });
     const zoom = html(
       "div",
@@ -33,6 +34,8 @@ export class Graph {
       button("Larger", "plus", () => this.zoom(1), { bare: true }),
     );
     this.element = html("section", { class: "sn-graph", "aria-label": "Graph" }, this.area, html("div", { class: "sn-foot" }, legend(), this.note, zoom));
+    this.sight = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
+    this.slices = new Slices((row) => row.paint(factsAt(store.shown, row.index, this.places)));
     this.rows = [];
     this.ways = [];
     this.fitted = true;
@@ -84,10 +87,12 @@ export class Graph {
     element.append(outline());
     const detail = box.detail;
     if (!alone) element.append(...this.head(box, detail));
+    const shared = { alone, detail, service: box.service, rows: plan.rows.length };
+    shared.nameRoom = nameRoomOf(box.rows.map((index) => plan.rows[index]));
     const rows = box.rows.map((index, place) => {
       const top = alone ? box.y : box.y + plan.head_px + place * plan.row_px;
       const at = { x: box.x, y: top, width: box.width, height: alone ? box.height : plan.row_px };
-      const picture = new RowPicture(plan.rows[index], index, at, { alone, detail, service: box.service });
+      const picture = new RowPicture(plan.rows[index], index, at, shared);
       this.rows[index] = picture;
       return picture;
     });
@@ -118,10 +123,28 @@ export class Graph {
     const { plan, shown: frame } = this.store;
     if (this.element.hidden || frame === this.before) return;
     const places = placesOf(frame);
-    for (const row of this.rows) row.paint(factsAt(frame, row.index, places));
+    this.places = places;
+    this.slices.start(this.rows, (row) => this.inSight(row.place));
     for (const { box, element } of this.boxes) mark(element, "data-state", boxLook(box, frame));
     this.paintWays(plan, frame, places);
     this.before = frame;
+  }
+
+  /** Whether some of a place is in the part of the drawing that is scrolled to. */
+  inSight({ x, y, width, height }) {
+    const { left, top, right, bottom } = this.sight;
+    return x < right && x + width > left && y < bottom && y + height > top;
+  }
+
+  look() {
+    const { area, scale } = this;
+    const [left, top] = [area.scrollLeft / scale - MARGIN, area.scrollTop / scale - MARGIN];
+    this.sight = { left, top, right: left + area.clientWidth / scale, bottom: top + area.clientHeight / scale };
+  }
+
+  scrolled() {
+    this.look();
+    if (this.before !== null) this.slices.start(this.rows, (row) => this.inSight(row.place));
   }
 
   paintWays(plan, frame, places) {
@@ -146,8 +169,8 @@ export class Graph {
       picture.look("ended", ended);
       picture.look("begun", begun && !ended);
       picture.look("blocked", blocked.has(index));
-      picture.label?.setAttribute("data-ended", ended ? "yes" : "no");
-      sayWay(picture, plan, blocked.has(index) ? "held back" : ended ? "its producer has ended" : "");
+      if (picture.label) mark(picture.label, "data-ended", ended ? "yes" : null);
+      picture.saying(blocked.has(index) ? "held back" : ended ? "its producer has ended" : "", plan);
     });
   }
 
@@ -214,11 +237,13 @@ export class Graph {
     this.scale = scale;
     mark(this.drawing, "width", String(Math.round(this.width * scale)));
     mark(this.drawing, "height", String(Math.round(this.height * scale)));
+    this.look();
     if (ratio !== 1 && !this.fitted) area.scrollTo(x * ratio - area.clientWidth / 2, y * ratio - area.clientHeight / 2);
   }
 
   close() {
     this.resized.disconnect();
+    this.slices.close();
   }
 }
 
@@ -240,8 +265,8 @@ function hexagon({ x, y, width, height }) {
 function boxLook(box, frame) {
   const letters = new Set(box.rows.map((index) => frame.states[index]));
   if (letters.has("f") || letters.has("a")) return "failed";
-  if (letters.has("h")) return "held";
   const all = [...letters];
+  if (letters.has("h") && all.every((letter) => "hcsx".includes(letter))) return "held"; // nobody in it can go on
   if (all.every((letter) => "cs".includes(letter))) return "ended";
   if (all.every((letter) => letter === "x")) return "cancelled";
   if (all.every((letter) => "pcsx".includes(letter))) return "paused";

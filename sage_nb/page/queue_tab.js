@@ -8,6 +8,7 @@ import { Pace } from "./pace.js";
 import { reasonFor } from "./reasons.js";
 
 const PAGE = 100;
+const MOST = 1_000; // of which the kernel remembers which is which
 const PEEK_MS = 500;
 const LOOKED_AT = 200; // so many packets are looked at again by themselves
 
@@ -16,7 +17,7 @@ export class QueueTab {
     Object.assign(this, { store, desk, inspector });
     this.queue = null;
     this.token = null; // of the selected packet
-    this.first = 0;
+    this.many = PAGE; // so many are looked at, from the front
     this.editing = null;
     this.seen = "";
     this.pace = new Pace(PEEK_MS, () => this.peek());
@@ -43,13 +44,11 @@ export class QueueTab {
       down: control("Later", "down", "move_down", () => this.move(1), { wait: () => desk.waits("move") }),
       undo: control("Undo", "undo", "change_queue", () => this.change("undo", {}), { wait: () => desk.waits("undo") }),
       inject: control("Inject", "plus", "inject", () => {}, { wait: () => desk.waits("inject") }),
-      before: control("First 100", "left", "peek", () => this.page(-PAGE)),
-      after: control("Next 100", "right", "peek", () => this.page(PAGE)),
+      more: control("Show 100 more", "down", "peek", () => this.showMore()),
       refresh: control("Refresh", null, "peek", () => this.peek()),
     };
-    say(this.controls.before.button.lastChild, "Previous 100");
-    const { look, edit, drop, up, down, undo, inject, before, after, refresh } = this.controls;
-    this.paging = actions(before, after);
+    const { look, edit, drop, up, down, undo, inject, more, refresh } = this.controls;
+    this.paging = actions(more);
     this.editor = html("div", { hidden: true });
     this.value = textField({ class: "sn-input sn-code", placeholder: "a Python literal, such as 3 or 'text'" });
     this.input = html("select", { class: "sn-input" });
@@ -78,7 +77,7 @@ export class QueueTab {
     const packet = this.queue?.packets.find((each) => each.token === this.token) ?? null;
     if (packet === null) return { packet };
     const lane = this.queue.packets.filter((each) => each.producer === packet.producer);
-    return { packet, lastOfLane: lane.at(-1) === packet && this.queue.depth <= this.first + this.queue.packets.length };
+    return { packet, lastOfLane: lane.at(-1) === packet && this.queue.depth <= this.queue.packets.length };
   }
 
   refresh() {
@@ -89,14 +88,14 @@ export class QueueTab {
   async peek() {
     const { row } = this.store;
     if (row === null || row.capacity <= 0 || this.store.frame.state === "new" || this.store.frame.closed) return;
-    const ack = await this.desk.ask("peek", { task: row.name, first: this.first, last: this.first + PAGE });
+    const ack = await this.desk.ask("peek", { task: row.name, first: this.many, last: 0 });
     if (!ack.ok || this.store.row?.name !== row.name) return;
     this.queue = ack.result ?? null;
     this.paint();
   }
 
-  page(by) {
-    this.first = Math.max(0, this.first + by);
+  showMore() {
+    this.many = Math.min(MOST, this.many + PAGE);
     this.pace.now();
   }
 
@@ -165,7 +164,7 @@ export class QueueTab {
     const { store } = this;
     const { frame, selected, row } = store;
     if (this.queue !== null && this.queue.task !== row?.name) this.forget();
-    if (row !== null && row.name !== this.owner) this.first = 0;
+    if (row !== null && row.name !== this.owner) this.many = PAGE;
     this.owner = row?.name;
     this.nothing.hidden = row !== null;
     this.groups.hidden = row === null;
@@ -220,12 +219,10 @@ export class QueueTab {
   paintPackets() {
     const packets = this.queue?.packets ?? [];
     const depth = this.queue?.depth ?? 0;
-    const end = this.first + packets.length;
-    const range = this.first > 0 ? `${counted(this.first + 1)}–${counted(end)}` : counted(packets.length);
-    say(this.note, depth > packets.length ? `showing ${range} of ${counted(depth)}` : this.queue === null ? "" : "showing all");
-    this.paging.hidden = depth <= PAGE;
+    say(this.note, depth > packets.length ? `showing ${counted(packets.length)} of ${counted(depth)}` : this.queue === null ? "" : "showing all");
+    this.paging.hidden = depth <= packets.length || this.many >= MOST;
     this.list.hidden = packets.length === 0;
-    renew(this.list, [packets, this.first], () => packets.map((packet, place) => this.packet(packet, this.first + place)));
+    renew(this.list, packets, () => packets.map((packet, place) => this.packet(packet, place)));
     const place = packets.findIndex((each) => each.token === this.token);
     packets.forEach((_, at) => mark(this.list.children[at], "aria-selected", String(at === place)));
     mark(this.list, "aria-activedescendant", place < 0 ? null : this.list.children[place].id);

@@ -58,27 +58,32 @@ class Gauge {
 }
 
 export class RowPicture {
-  /** `place` is x, y, width, height; `alone` whether it is all of its box. */
-  constructor(row, index, place, { alone, detail, service }) {
+  /**
+   * `place` is x, y, width, height; `alone` whether it is all of its box. `nameRoom` is how wide the names of its box
+   * are, `rows` how many rows the whole graph has: both make columns out of lines.
+   */
+  constructor(row, index, place, { alone, detail, service, nameRoom, rows }) {
     this.row = row;
     this.index = index;
     this.place = place;
     this.service = service;
+    this.alone = alone;
+    this.badgeWidth = badgeWidth(rows);
     this.producers = row.producers.length;
     this.glyph = glyphPath("dot");
     this.texts = {};
-    this.frame = svg("rect", { class: "sn-row-frame", rx: 4, ...this.inset(alone ? 3 : 1) });
+    this.frame = svg("rect", { class: "sn-row-frame", rx: 4, ...(alone ? this.inset(3, 3) : this.inset(4, 1)) });
     const props = { class: "sn-row", role: "button", tabindex: "-1", "data-row": index };
     this.title = svg("title");
     this.element = svg("g", props, this.title, this.frame, this.glyph);
     if (alone) this.layBox(detail);
-    else this.layLine();
+    else this.layLine(nameRoom);
     this.last = null;
   }
 
-  inset(by) {
+  inset(across, down) {
     const { x, y, width, height } = this.place;
-    return { x: x + by, y: y + by, width: Math.max(0, width - 2 * by), height: Math.max(0, height - 2 * by) };
+    return { x: x + across, y: y + down, width: Math.max(0, width - 2 * across), height: Math.max(0, height - 2 * down) };
   }
 
   text(name, x, y, look, anchor = "start") {
@@ -118,34 +123,36 @@ export class RowPicture {
   }
 
   /** One line of a box: as much of it as there is room for, the counters last. */
-  layLine() {
+  layLine(nameRoom) {
     const { x, y, width, height } = this.place;
     const left = x + PAD;
     const right = x + width - PAD;
     const baseline = y + height / 2 + 4;
     this.putGlyph(left, baseline - 9.5);
-    const { name, operator } = this.row;
-    const short = name.startsWith(operator) && name.length > operator.length ? name.slice(operator.length) : name;
-    const room = Math.min(Math.max(24, textWidth(short, SMALL) + 4), width / 3);
-    this.text("name", left + 16, baseline, "sn-row-name");
-    say(this.texts.name, fitted(short, room, SMALL));
-    const begin = left + 16 + room + 4;
-    this.order(right, baseline, 16);
-    let end = right - 20;
-    end -= this.stopsAt(end, baseline);
+    const room = Math.min(nameRoom, width / 3);
+    this.text("name", left + 15, baseline, "sn-row-name");
+    say(this.texts.name, fitted(shortName(this.row), room, SMALL * 1.08));
+    const begin = left + 15 + room + 5;
+    const stops = this.stopsAt(right, baseline);
+    const end = right - Math.max(stops, this.badgeWidth + 6);
+    // As what it has ended stands where the sign was: all its producers have, then.
+    this.order(this.stops ? right - stops + 4 + this.badgeWidth : right, baseline);
     if (this.row.capacity > 0) {
-      const used = this.queueAt(begin, Math.min(end, begin + 60 + DIGIT * 9), baseline);
-      if (end - begin - used > 34) this.text("count", end, baseline, "sn-counts", "end");
+      const used = this.queueAt(begin, Math.min(end, begin + 64 + DIGIT * 9), baseline);
+      this.countRoom = end - begin - used;
+      if (this.countRoom > 40) this.text("count", end, baseline, "sn-counts", "end");
     } else {
+      this.countRoom = end - begin;
       this.text("count", end, baseline, "sn-counts", "end");
     }
   }
 
   /** The gauge and `3/4` between `left` and `right`; returns how much of it was used. */
   queueAt(left, right, baseline) {
-    const figures = String(this.row.capacity).length * 2 + 1;
-    const text = Math.min(figures, 9) * DIGIT + 6;
-    const width = Math.max(18, Math.min(right - left - text - 4, this.row.capacity <= MOST_CELLS ? 96 : 64));
+    const whole = Math.min(counted(this.row.capacity).length * 2 + 1, 11) * DIGIT + 6;
+    this.narrow = right - left - whole < 30; // then the capacity is not said again in each line
+    const text = this.narrow ? Math.min(counted(this.row.capacity).length, 5) * DIGIT + 8 : whole;
+    const width = Math.max(18, Math.min(right - left - text - 2, this.row.capacity <= MOST_CELLS ? 96 : 64));
     this.gauge = new Gauge(this.row.capacity, left, baseline - 9.5, width);
     this.element.append(this.gauge.element);
     this.text("depth", left + this.gauge.width + 5, baseline, "sn-depth");
@@ -155,17 +162,17 @@ export class RowPicture {
   /** The sign of the stop signal and `1/2`, ending at `right`; returns how much room it takes. */
   stopsAt(right, baseline) {
     if (this.producers === 0) return 0;
-    const width = (String(this.producers).length * 2 + 1) * DIGIT;
+    const width = (counted(this.producers).length * 2 + 1) * DIGIT;
     const sign = svg("path", { d: GLYPHS.octagon, class: "sn-sign" });
     sign.setAttribute("transform", `translate(${(right - width - 12).toFixed(1)} ${(baseline - 8.5).toFixed(1)}) scale(.78)`);
     this.stops = svg("g", { class: "sn-stops" }, sign);
     this.element.append(this.stops);
     this.text("stops", right, baseline, "sn-stop-count", "end");
-    return width + 18;
+    return width + (this.alone ? 18 : Math.max(18, this.badgeWidth + 9));
   }
 
   order(right, baseline) {
-    this.badge = svg("rect", { x: right - 17, y: baseline - 10.5, width: 17, height: 14, rx: 7, class: "sn-badge" });
+    this.badge = svg("rect", { y: baseline - 10.5, height: 14, rx: 7, class: "sn-badge" });
     this.badge.style.display = "none";
     this.badgeAt = right;
     this.element.append(this.badge);
@@ -191,7 +198,7 @@ export class RowPicture {
       mark(this.stops, "data-ended", facts.ended >= this.producers ? "all" : facts.ended > 0 ? "some" : null);
     }
     if (this.texts.counts) say(this.texts.counts, this.countsText(facts));
-    if (this.texts.count) say(this.texts.count, facts.errors > 0 ? `${compact(facts.errors)} ✕` : compact(this.row.capacity > 0 ? facts.processed : facts.emitted));
+    if (this.texts.count) say(this.texts.count, this.countText(facts));
     if (last?.place !== facts.place) this.paintPlace(facts.place);
     if (last?.stops !== facts.stops) mark(this.element, "data-breakpoint", facts.stops ? "set" : null);
     const words = spoken(row, facts.letter, facts.depth, facts.ended, facts.errors, facts.place);
@@ -207,8 +214,16 @@ export class RowPicture {
 
   depthText(depth) {
     const { capacity } = this.row;
+    if (this.narrow) return compact(depth);
     const whole = `${counted(depth)}/${counted(capacity)}`;
-    return whole.length <= 9 ? whole : `${compact(depth)}/${compact(capacity)}`;
+    return whole.length <= 11 ? whole : `${compact(depth)}/${compact(capacity)}`;
+  }
+
+  /** The one number of a line: what it has processed, or made; and errors, if there were any. */
+  countText({ processed, emitted, errors }) {
+    const number = compact(this.row.capacity > 0 ? processed : emitted);
+    if (errors === 0) return number;
+    return this.countRoom > 90 ? `${number} · ${compact(errors)} ✕` : `${compact(errors)} ✕`;
   }
 
   countsText({ processed, emitted, errors }) {
@@ -227,13 +242,28 @@ export class RowPicture {
 
   paintPlace(place) {
     this.badge.style.display = place > 0 ? "" : "none";
+    if (!this.alone && this.stops) this.stops.style.display = place > 0 ? "none" : "";
     say(this.texts.order, place > 0 ? String(place) : "");
-    const width = Math.max(17, String(place).length * DIGIT + 9);
+    const width = badgeWidth(place);
     mark(this.badge, "width", String(width));
     mark(this.badge, "x", String(this.badgeAt - width));
     mark(this.texts.order, "x", String(this.badgeAt - width / 2));
     titled(this.badge, place > 0 ? `ended ${ordinal(place)}` : "");
   }
+}
+
+/** `#2` of `count#2`: the box says the rest. */
+export function shortName({ name, operator }) {
+  return name.startsWith(operator) && name.length > operator.length ? name.slice(operator.length) : name;
+}
+
+/** How wide the names of a box's lines are. */
+export function nameRoomOf(rows) {
+  return Math.max(18, ...rows.map((row) => textWidth(shortName(row), SMALL * 1.08)));
+}
+
+function badgeWidth(number) {
+  return Math.max(17, String(number).length * DIGIT + 8);
 }
 
 function sameFacts(one, other) {

@@ -70,8 +70,7 @@ export class ServiceTab {
   inputs(method) {
     this.given = (method?.fields ?? []).map((field) => ({ field, input: inputFor(field) }));
     return this.given.map(({ field, input }) => {
-      const hint = [field.hint, field.required ? "" : "may be left out"].filter((each) => each).join("; ");
-      return labelled(field.required ? field.name : `${field.name} (optional)`, input, hint);
+      return labelled(field.required ? field.name : `${field.name} (optional)`, input, field.hint);
     });
   }
 

@@ -4,6 +4,7 @@ import { counted, html, mark, ordinal, printable, quoted, say } from "./elements
 import { GLYPHS, icon } from "./icons.js";
 import { placesOf } from "./graph.js";
 import { factsAt } from "./rows.js";
+import { Slices } from "./slices.js";
 import { levelOf, stateOf } from "./states.js";
 
 const COLUMNS = [
@@ -25,7 +26,8 @@ export class Table {
     this.body = html("tbody");
     this.caption = html("caption", { class: "sn-hidden" });
     const table = html("table", { class: "sn-table" }, this.caption, html("thead", {}, html("tr", {}, ...heads)), this.body);
-    this.element = html("section", { class: "sn-table-area", "aria-label": "Table of tasks" }, table);
+    this.element = html("section", { class: "sn-table-area", onscroll: () => this.before && this.start(), "aria-label": "Table of tasks" }, table);
+    this.slices = new Slices((line) => this.paintLine(line, factsAt(store.shown, line.index, this.places)));
     this.lines = [];
     store.on("plan", () => this.build());
     store.on("plan frame look", () => this.paint());
@@ -63,7 +65,16 @@ export class Table {
     if (this.element.hidden || frame === this.before) return;
     this.before = frame;
     const places = placesOf(frame);
-    for (const line of this.lines) this.paintLine(line, factsAt(frame, line.index, places));
+    this.places = places;
+    this.start();
+  }
+
+  /** Lines are of one height: which of them are in sight needs no look at each. */
+  start() {
+    const { scrollTop, clientHeight } = this.element;
+    const high = this.high || (this.high = this.lines[0]?.element.offsetHeight ?? 0) || 24;
+    const [from, to] = [scrollTop / high - 2, (scrollTop + clientHeight) / high + 1];
+    this.slices.start(this.lines, ({ index }) => index >= from && index <= to);
   }
 
   paintLine({ row, path, word, state, cells }, facts) {
@@ -89,6 +100,10 @@ export class Table {
       mark(name, "aria-pressed", String(index === selected));
       mark(name, "tabindex", index === Math.max(selected, 0) ? "0" : "-1");
     }
+  }
+
+  close() {
+    this.slices.close();
   }
 
   focus(index = Math.max(this.store.selected, 0)) {

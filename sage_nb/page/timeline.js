@@ -12,7 +12,7 @@ const LANE = 16;
 const GUTTER = 132; // where the names are
 const AXIS = 20;
 const END = 12; // room at the right
-const MOST_LANES = 9; // shown at once; of more, they scroll
+const MOST_LANES = 9.5; // shown at once; of more, they scroll, as the half one says
 const PAINT_MS = 200;
 
 export class Timeline {
@@ -57,8 +57,8 @@ export class Timeline {
   build() {
     const lanes = this.store.plan.rows.length;
     this.lanes = lanes;
-    this.area.style.height = `${AXIS + LANE * Math.min(MOST_LANES, Math.max(1, lanes)) + 4}px`;
-    this.space.style.height = `${AXIS + LANE * lanes + 4}px`;
+    this.area.style.height = `${AXIS + LANE * Math.min(MOST_LANES, Math.max(1, lanes))}px`;
+    this.space.style.height = `${AXIS + LANE * lanes}px`;
     this.element.classList.toggle("sn-empty", lanes === 0);
   }
 

@@ -55,7 +55,7 @@ class View {
     if (has("errors")) root.append((this.errors = new ErrorsTab(store, desk)).element);
     if (has("log")) root.append((this.log = new Log(store)).element);
     if (has("timeline") || has("log")) store.on("plan frame", () => this.catchUp());
-    if (has("inspector")) store.on("select", () => desk.ask("watch", { view: this.name, row: store.selected }));
+    store.on("plan select", () => this.watch());
     root.classList.toggle("sn-alone", parts.size === 1);
     this.choose();
   }
@@ -125,8 +125,13 @@ class View {
     if (visible === this.mounted) return;
     this.mounted = visible;
     this.store.show(visible);
-    if (visible) this.desk.ask("mount", { view: this.name });
-    else this.desk.tell("unmount", { view: this.name });
+    this.desk.tell(visible ? "mount" : "unmount", { view: this.name });
+    if (visible && this.store.selected >= 0) this.watch();
+  }
+
+  /** Say whose lanes frames are to tell. */
+  watch() {
+    if (this.inspector) this.desk.tell("watch", { view: this.name, row: this.store.selected });
   }
 
   doings() {
@@ -164,7 +169,7 @@ class View {
     this.watcher.disconnect();
     this.resized.disconnect();
     for (const close of this.closers) close();
-    for (const part of [this.graph, this.toolbar, this.inspector, this.timeline, this.errors, this.log]) part?.close?.();
+    for (const part of [this.graph, this.table, this.toolbar, this.inspector, this.timeline, this.errors, this.log]) part?.close?.();
     this.mount(false);
     this.store.close();
     this.desk.close();

@@ -54,6 +54,15 @@ export class WayPicture {
     mark(this.element, `data-${name}`, on ? "yes" : null);
   }
 
+  /** Say how it stands to who points at it. */
+  saying(words, { boxes }) {
+    if (words === this.words) return;
+    this.words = words;
+    const { source, target, label } = this.way;
+    const parts = [`${boxes[source]?.name} to ${boxes[target]?.name}`, label, words].filter((each) => each);
+    say(this.element.firstChild, printable(parts.join(", "), 300));
+  }
+
   /** Let a stop signal travel along. Where movement is not wanted, the way itself stays marked. */
   signal(layer, still) {
     this.signals += 1;
@@ -108,11 +117,4 @@ function fullest(plan, frame, producer, box) {
 /** Whether every row of a box has ended. */
 export function boxEnded(box, frame) {
   return box.rows.length > 0 && box.rows.every((index) => hasEnded(frame.states[index]));
-}
-
-/** Write a way's facts for who cannot see it. */
-export function sayWay(picture, plan, words) {
-  const { source, target, label } = picture.way;
-  const ends = `${plan.boxes[source]?.name} to ${plan.boxes[target]?.name}`;
-  say(picture.element.firstChild, printable(`${ends}, ${label}${words ? `, ${words}` : ""}`, 300));
 }

@@ -86,7 +86,7 @@ class Shown:
     def push(self, *frames: Frame) -> None:
         """Let frames arrive, and wait until they are painted."""
         for frame in frames:
-            self.page.evaluate("frame => kernelSets('frame', frame)", frame)
+            self.page.evaluate("text => kernelSets('frame', text)", json.dumps(frame))
         self.settle()
 
     def settle(self) -> None:
@@ -132,8 +132,12 @@ class Harness:
         theme: str = "",
         system: Any = "light",
         motion: Any = "reduce",
+        clock: bool = False,
     ) -> Shown:
-        """A view of `plan`, painted. `theme` is the notebook's, `system` the reader's; both "light" or "dark"."""
+        """A view of `plan`, painted. `theme` is the notebook's, `system` the reader's; both "light" or "dark".
+
+        With `clock` the page's time stands still, and goes on by `shown.page.clock.run_for(ms)`.
+        """
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=system, reduced_motion=motion
         )
@@ -141,7 +145,7 @@ class Harness:
         self.contexts.append(context)
         state: dict[str, Any] = {
             "plan": plan,
-            "frame": frame or {},
+            "frame": json.dumps(frame),
             "parts": DASHBOARD if parts is None else parts,
             "shown": shown,
         }
@@ -158,6 +162,9 @@ class Harness:
             }
         )
         page.wait_for_function("window.ready")
+        if clock:
+            page.clock.install()
+            page.clock.pause_at(page.evaluate("Date.now()") + 1)
         return Shown(page, plan)
 
     def close(self) -> None:

@@ -9,13 +9,13 @@ from typing import Any, Final, Literal, cast
 
 from sage_nb.wire import STATES, Box, Counts, Frame, Happening, Plan, Point, Row, Way
 
-HEAD_PX: Final = 32.0
+HEAD_PX: Final = 27.0
 ROW_PX: Final = 24.0
-SINGLE_PX: Final = 84.0
+SINGLE_PX: Final = 80.0
 NARROW_PX: Final = 176.0  # of a box of one row
-WIDE_PX: Final = 236.0  # of a box of several
+WIDE_PX: Final = 208.0  # of a box of several
 GAP_PX: Final = 26.0
-COLUMN_PX: Final = 120.0  # between two columns, label included
+COLUMN_PX: Final = 104.0  # between two columns, label included
 
 Strategy = Literal["round_robin", "hash", "broadcast"]
 _LABELS: Final[dict[Strategy, str]] = {"round_robin": "round robin", "hash": "by key", "broadcast": "broadcast"}
@@ -68,6 +68,7 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
     _place(boxes, columns)
     bottom = max(box["y"] + box["height"] for box in boxes)
     left = 0.0
+    service_px = 210.0
     for service in services:
         places = [len(rows)]
         rows.append(
@@ -82,9 +83,9 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
                 tasks=1,
             )
         )
-        box = _box(service, "service", "service", 1, NARROW_PX, SINGLE_PX, places, service=True)
+        box = _box(service, "service", "service", 1, service_px, SINGLE_PX, places, service=True)
         box["x"], box["y"] = left, bottom + GAP_PX
-        left += NARROW_PX + GAP_PX
+        left += service_px + GAP_PX
         boxes.append(box)
     plan = Plan(
         revision=1,
@@ -159,8 +160,8 @@ def running(plan: Plan, number: int = 1, seed: int = 0, **more: Any) -> Frame:
 def paused(plan: Plan, number: int = 1, **more: Any) -> Frame:
     """The same, held by hand."""
     frame = running(plan, number, holding="all")
-    states = "".join("h" if letter == "h" else "p" for letter in frame["states"])
-    frame["states"] = states
+    frame["states"] = "".join("h" if letter == "h" else "p" for letter in frame["states"])
+    frame["held"] = list(range(len(plan["rows"])))
     frame.update(cast(Frame, more))
     return frame
 
