@@ -19,7 +19,7 @@ from runtime.control import Control
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment
-from runtime.errors import AlreadyStarted, InputOpen
+from runtime.errors import AlreadyStarted, InputOpen, TaskFailed
 from runtime.face import Shown
 from runtime.factory import service_queues
 from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
@@ -358,6 +358,11 @@ class Session(Steering, Shown):
     def outcome(self) -> Outcome | None:
         """How the last run ended; None while there is none."""
         return self._ended_new if self._dispatcher is None else self._dispatcher.outcome
+
+    @property
+    def failure(self) -> TaskFailed | None:
+        """What `wait()` raises of the last run, if it has failed. Who reads it has not been told, as by `wait`."""
+        return None if self._dispatcher is None else self._dispatcher.failure()
 
     @property
     def told_outcome(self) -> Outcome | None:

@@ -1,6 +1,6 @@
 // A button that can be out of order: it says why, and stays where the keyboard can reach it.
 
-import { freshId, html, mark, say } from "./elements.js";
+import { freshId, html, mark, printable, say } from "./elements.js";
 import { button } from "./icons.js";
 
 /**
@@ -27,7 +27,7 @@ export class Control {
   }
 
   refresh() {
-    this.reason = this.wait() ? "waiting for the kernel" : this.why();
+    this.reason = this.wait() ? "waiting for the kernel" : printable(this.why(), 300);
     mark(this.button, "aria-disabled", this.reason === "" ? null : "true");
     say(this.described, this.reason);
     const title = this.reason !== "" ? `${this.word}: ${this.reason}` : this.hint || (this.bare ? this.word : "");

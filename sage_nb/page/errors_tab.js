@@ -7,6 +7,7 @@ import { Pace } from "./pace.js";
 import { reasonFor } from "./reasons.js";
 
 const LETTERS_MS = 500;
+const MOST_TRACED = 20_000; // characters
 
 export class ErrorsTab {
   constructor(store, desk, inspector = null) {
@@ -133,5 +134,5 @@ export class ErrorsTab {
 
 function details(traceback) {
   if (!traceback) return null;
-  return html("details", { class: "sn-details" }, html("summary", {}, "Traceback"), reading(traceback, "Traceback"));
+  return html("details", { class: "sn-details" }, html("summary", {}, "Traceback"), reading(traceback.slice(0, MOST_TRACED), "Traceback"));
 }

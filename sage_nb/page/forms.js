@@ -32,9 +32,12 @@ export function textField(props = {}) {
   });
 }
 
+const MOST_READ = 100_000; // what a whole repr may be
+
 /** A text of several lines, as it is; it scrolls, so the keyboard can reach it. */
 export function reading(text, label) {
-  return html("pre", { class: "sn-reading", tabindex: "0", "aria-label": label }, printableLines(text));
+  const props = { class: "sn-reading", role: "group", tabindex: "0", "aria-label": label };
+  return html("pre", props, printableLines(text, MOST_READ));
 }
 
 /** A heading inside a tab. */
@@ -52,10 +55,15 @@ export function actions(...controls) {
   return html("div", { class: "sn-actions" }, ...controls.map((control) => control.element ?? control));
 }
 
-/** Replace what is in `element`, unless it was made of the same facts. */
+const madeOf = new WeakMap(); // what each element's content was made of, as it is and as text
+
+/** Replace what is in `element`, unless it was made of the same facts: a list, or one. */
 export function renew(element, facts, make) {
-  const text = JSON.stringify(facts);
-  if (element.sageFacts === text) return;
-  element.sageFacts = text;
+  const parts = Array.isArray(facts) ? [...facts] : [facts];
+  const before = madeOf.get(element);
+  if (before?.parts.length === parts.length && parts.every((part, place) => part === before.parts[place])) return;
+  const text = JSON.stringify(parts);
+  madeOf.set(element, { parts, text });
+  if (before?.text === text) return;
   element.replaceChildren(...[make()].flat().filter((each) => each !== null && each !== undefined));
 }

@@ -8,7 +8,7 @@ const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 36
 const HUES = { running: "blue", paused: "pink", held: "red", waiting: "orange", backing: "orange", failed: "red", ended: "green" };
 
 // What a happening looks like: glyph, colour, size.
-const SIGNS = {
+const SIGNS = new Map(Object.entries({
   start: ["right", "faint", 7],
   turn: ["dot", "ink", 7],
   "stop signal": ["octagon", "green", 9],
@@ -19,7 +19,7 @@ const SIGNS = {
   abandoned: ["alarm", "red", 9],
   "late reply": ["hourglass", "orange", 8],
   command: ["triangle", "pink", 7],
-};
+}));
 
 export class Strokes {
   constructor(canvas) {
@@ -132,7 +132,7 @@ export class Strokes {
         if (taken.get(row) === place) continue;
         taken.set(row, place);
       }
-      const [glyph, colour, size] = SIGNS[kind] ?? SIGNS.turn;
+      const [glyph, colour, size] = SIGNS.get(kind) ?? SIGNS.get("turn");
       brush.save();
       brush.translate(at - size / 2, y - size / 2);
       brush.scale(size / 12, size / 12);

@@ -17,10 +17,15 @@ const CONTROLS = [
   ["cancel", "Cancel", "cross", "cancel", () => ({}), "end at once; what is in flight is dropped and counted"],
 ];
 
-const JOB_GLYPHS = {
-  ...{ new: ["dot", "new"], running: ["play", "running"], draining: ["hourglass", "waiting"], completed: ["check", "ended"] },
-  ...{ stopped: ["check", "ended"], failed: ["cross", "failed"], cancelled: ["slashed", "cancelled"] },
-};
+const JOB_GLYPHS = new Map([
+  ["new", ["dot", "new"]],
+  ["running", ["play", "running"]],
+  ["draining", ["hourglass", "waiting"]],
+  ["completed", ["check", "ended"]],
+  ["stopped", ["check", "ended"]],
+  ["failed", ["cross", "failed"]],
+  ["cancelled", ["slashed", "cancelled"]],
+]);
 
 /** `running · 8,759 in · 365 out · 2 errors` */
 export function statusText(frame) {
@@ -108,8 +113,8 @@ export class Toolbar {
   paint() {
     const { frame } = this.store;
     for (const control of this.controls) control.refresh();
-    say(this.status, statusText(frame));
-    const [glyph, look] = frame.holding === "all" ? ["pause", "paused"] : (JOB_GLYPHS[frame.state] ?? ["dot", "new"]);
+    say(this.status, printable(statusText(frame)));
+    const [glyph, look] = frame.holding === "all" ? ["pause", "paused"] : (JOB_GLYPHS.get(frame.state) ?? ["dot", "new"]);
     if (this.shownGlyph !== glyph) {
       this.shownGlyph = glyph;
       this.glyph.replaceChildren(icon(glyph, `sn-is-${look}`));

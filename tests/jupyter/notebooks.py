@@ -97,8 +97,8 @@ class Notebook:
         self.page.evaluate("async () => { await window.notebookPanel.context.save(); }")
 
     def click(self, name: str) -> None:
-        """Click the button of this name in the view."""
-        self.view.get_by_role("button", name=name, exact=True).click()
+        """Click the button of this name in the toolbar."""
+        self.view.locator(".sn-toolbar").get_by_role("button", name=name, exact=True).click()
 
     def row(self, name: str) -> Locator:
         """A task or service in the graph."""

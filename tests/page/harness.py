@@ -113,11 +113,32 @@ class Shown:
 
 
 class Harness:
-    """Makes pages in one browser; `close()` says what went wrong in them."""
+    """Loads views in one browser, one page after the other; `close()` says what went wrong in them."""
 
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
-        self.contexts: list[Any] = []
+        self.failures: list[str] = []
+        self.page: Page | None = None
+        self.clocked = False  # the page's time stands still, for good
+
+    def _page(self, anew: bool) -> Page:
+        """An empty page. To take the last one again is much faster than a new one; its document is another."""
+        self._collect()
+        contexts = self.browser.contexts
+        if anew:
+            for context in contexts:
+                context.close()
+            contexts = []
+        context = contexts[0] if contexts else self.browser.new_context()
+        page = context.pages[0] if context.pages else context.new_page()
+        page.set_default_timeout(10_000)
+        page.goto("about:blank")
+        self.page = page
+        return page
+
+    def _collect(self) -> None:
+        if self.page is not None and not self.page.is_closed():
+            self.failures += self.page.evaluate("window.failures ?? []")
 
     def load(
         self,
@@ -138,18 +159,16 @@ class Harness:
 
         With `clock` the page's time stands still, and goes on by `shown.page.clock.run_for(ms)`.
         """
-        context = self.browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=system, reduced_motion=motion
-        )
-        context.set_default_timeout(10_000)
-        self.contexts.append(context)
+        page = self._page(anew=self.clocked or clock)
+        self.clocked = clock
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=system, reduced_motion=motion)
         state: dict[str, Any] = {
             "plan": plan,
             "frame": json.dumps(frame),
             "parts": DASHBOARD if parts is None else parts,
             "shown": shown,
         }
-        page = context.new_page()
         page.set_content(
             _PAGE
             % {
@@ -168,8 +187,6 @@ class Harness:
         return Shown(page, plan)
 
     def close(self) -> None:
-        """Close every page. Raises if a script failed in one."""
-        failures = [each for context in self.contexts for page in context.pages for each in page.evaluate("failures")]
-        for context in self.contexts:
-            context.close()
-        assert not failures, failures
+        """Leave an empty page. Raises if a script failed in one before."""
+        self._page(anew=self.clocked)
+        assert not self.failures, self.failures

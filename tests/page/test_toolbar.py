@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator
 
 from sage_nb.wire import Frame
 from tests.page import plans
@@ -17,7 +16,7 @@ PLAN = plans.small()
 WORDS = ["Run", "Start paused", "Pause", "Resume", "Step", "Step task", "Stop", "Cancel"]
 
 
-def control(shown: Shown, word: str) -> Locator:
+def control(shown: Shown, word: str) -> Any:
     return shown.root.get_by_role("toolbar").get_by_role("button", name=word, exact=True)
 
 
