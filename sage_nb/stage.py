@@ -152,6 +152,7 @@ class Stage:
             return
         with self._lock:
             self._current = None  # a run is told from the one before it by the revision, too
+        self.commands.forget()
         self._sampler.look()
 
     def _close_all(self) -> None:
