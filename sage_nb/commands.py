@@ -111,12 +111,13 @@ class Commands:
         for measure in measures:
             measure.stop()
 
-    def breakpoint_rows(self) -> list[int]:
-        """The rows that have breakpoints of these pages."""
+    def breakpoints(self) -> tuple[list[int], int]:
+        """The rows that have breakpoints of these pages, and how often these have been met."""
         framer = self._framer
         with self._lock:
             found = [each for each, _ in self._breakpoints.values()]
-        return sorted({framer.row(each.task) for each in found}) if framer is not None else []
+        rows = sorted({framer.row(each.task) for each in found}) if framer is not None else []
+        return rows, sum(each.hits for each in found)
 
     # ── the job ──
 
