@@ -135,11 +135,20 @@ class Dispatcher:
             raise TimeoutError(f"the job still runs after {timeout_s} s ({running}); it goes on")
         self.backend.wait([handle for handle in self._handles() if handle.name not in outcome.abandoned], None)
         self.is_end_told = True
-        if (failure := self._failure) is not None and failure.error is not None:
-            kind = "task" if failure.task in self.tasks else "service"
+        if (failed := self.failure()) is not None:
             self.is_failure_told = True
-            raise TaskFailed(failure.task, failure.packet, failure.error, outcome, kind) from failure.error
+            raise failed
         return outcome
+
+    def failure(self) -> TaskFailed | None:
+        """What `wait` raises behind the end, if a task or service has failed the run."""
+        failure = self._failure
+        if failure is None or failure.error is None or self.outcome is None:
+            return None
+        kind = "task" if failure.task in self.tasks else "service"
+        failed = TaskFailed(failure.task, failure.packet, failure.error, self.outcome, kind)
+        failed.__cause__ = failure.error
+        return failed
 
     def wait_done(self, timeout_s: float | None = None) -> bool:
         """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: it has none yet.

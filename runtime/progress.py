@@ -69,5 +69,5 @@ def _length(source: object) -> int | None:
     """How many items a source will make, if its own `len` says so."""
     try:
         return operator.length_hint(source, -1) if hasattr(type(source), "__len__") else None
-    except Exception:  # noqa: BLE001  the border to user code: a bar without a total will do
+    except (Exception, SystemExit):  # noqa: BLE001  the border to user code: a bar without a total will do
         return None

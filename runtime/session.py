@@ -16,18 +16,17 @@ from typing import Any, Final, Literal, Self, TypeVar
 from runtime.calling import Service
 from runtime.communication.calls import HAND_CALLER
 from runtime.control import Control
-from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment
 from runtime.errors import AlreadyStarted, InputOpen
 from runtime.face import Shown
 from runtime.factory import service_queues
-from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
+from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, validate
 from runtime.graph.validation import refuse_interceptor
 from runtime.hand import Hand
 from runtime.job_manager import JobManager
-from runtime.metrics import Metrics, metrics_of
+from runtime.observed import Observed
 from runtime.operators import SourceFunction
 from runtime.policy import OnError
 from runtime.progress import wait_with_progress
@@ -51,7 +50,7 @@ _named: dict[str, Session] = {}  # in an interactive kernel, until they are clos
 _named_lock = threading.Lock()  # guards _named
 
 
-class Session(Steering, Shown):
+class Session(Steering, Observed, Shown):
     """A dataflow graph that a person can write, run, look into and stop.
 
     Build with `source`, `input` and the methods of `Stream`; then `run()`, or `start()` and `wait()`. Every command may
@@ -345,84 +344,9 @@ class Session(Steering, Shown):
         if self._dispatcher is not None:
             self._dispatcher.intercept(tuple(self._interceptors.values()))
 
-    # ── facts ──
-
-    @property
-    def status(self) -> JobState:
-        """`new`, `running`, `draining` after `stop()`, then how it ended."""
-        if self._dispatcher is not None:
-            return self._dispatcher.state
-        return "new" if self._ended_new is None else self._ended_new.state
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """How the last run ended; None while there is none."""
-        return self._ended_new if self._dispatcher is None else self._dispatcher.outcome
-
-    @property
-    def told_outcome(self) -> Outcome | None:
-        """The outcome, once somebody has waited for it or closed the session: what a picture may show.
-
-        `outcome` itself may be there from one moment to the next, and a notebook's output would depend on that.
-        """
-        told = self._dispatcher is None or self._dispatcher.is_end_told
-        return self.outcome if told else None
-
-    @property
-    def events(self) -> tuple[Event, ...]:
-        """What happened in this run: starts, commands, stop signals, ends, errors, skips, warnings. The last 10,000."""
-        return self.events_since(0)[1]
-
-    def events_since(self, number: int) -> tuple[int, tuple[Event, ...]]:
-        """The events of this run from the one of this `number` on, counted from 0; and the number of the first of them.
-
-        That is a later one if so many have come meanwhile that those before are forgotten.
-        """
-        return (number, ()) if self._dispatcher is None else self._dispatcher.events.since(number)
-
-    @property
-    def turns(self) -> list[str]:
-        """With a seed: who had which turn and what for, in order, a line each; else empty. The last million.
-
-        `count#0: work` took a packet, `count#0: reply` had its answer, `time: 0.5 s` is a step of the virtual time.
-        """
-        return [] if self._dispatcher is None else self._dispatcher.backend.turns
-
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
-        return DeadLetters() if self._dispatcher is None else self._dispatcher.dead_letters
-
-    def snapshot(self) -> Snapshot:
-        """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""
-        return Snapshot(self.status, NoTasks()) if self._dispatcher is None else self._dispatcher.snapshot()
-
-    def metrics(self) -> Metrics:
-        """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.
-
-        Of each task `task_` `processed`, `emitted`, `errors`, `skipped`, `retries`, `queue_depth`, `queue_capacity`; of
-        each service `service_` `calls`, `results`, `errors`, `timeouts`, `stopped`, `late_replies`, `lost_replies`,
-        `queue_depth`, `queue_capacity`. What they count is said in `TaskFacts` and `ServiceFacts`.
-        """
-        return metrics_of(self.snapshot())
-
-    def settle(self, timeout: float | None = None) -> None:
-        """Wait until nothing will change until something from outside does: all are idle, held back, paused or ended.
-
-        Services are waited for as well. Raises `TimeoutError`, `NotStarted`.
-        """
-        if self._ended_new is None and not self._run().settle(timeout):
-            raise TimeoutError(f"the job has not settled within {timeout} s")
-
     def validate(self) -> None:
         """Raise the `GraphInvalid` that `start()` would raise for the graph as it is now."""
         validate(self._environment.graph())
-
-    def _run(self) -> Dispatcher:
-        dispatcher = self._dispatcher
-        if dispatcher is None:
-            raise self._not_started()
-        return dispatcher
 
     # ── looks ──
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from runtime import NO_PACKET, DeadLetter, Packet, Session, Step, TaskFailed
+from runtime import NO_PACKET, DeadLetter, Packet, Session, Step
 from runtime.errors import error_text
 from runtime.preview import preview, type_name
 from sage_nb.texts import literal_of, shown, size_of
@@ -90,14 +90,11 @@ def _letter_card(letter: DeadLetter) -> LetterCard:
 
 
 def _failure_of(session: Session) -> tuple[str, str]:
-    if session.outcome is None or session.outcome.state != "failed":
+    failed = session.failure
+    if failed is None:
         return "", ""
-    try:
-        session.wait(0)
-    except TaskFailed as failed:
-        cause = DeadLetter(failed.task, failed.packet, failed.__cause__ or failed)
-        return shown(cause.text), shown(cause.traceback, 20_000)
-    return "", ""
+    cause = DeadLetter(failed.task, failed.packet, failed.__cause__ or failed)
+    return shown(cause.text), shown(cause.traceback, 20_000)
 
 
 def state_of(state: Any) -> State:

@@ -5,7 +5,6 @@ Every command that changes something answers with the line of Python that does t
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
 from collections import deque
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from runtime import Breakpoint, CommandRefused, Packet, PacketGone, QueueView, Session
 from runtime.preview import preview
+from sage_nb.acts import call, condition_of, inject, last_error, letter_at, place_of
 from sage_nb.cards import (
     facts_of,
     full_text_of,
@@ -22,11 +22,10 @@ from sage_nb.cards import (
     split_of,
     state_of,
     stepped,
-    text_of,
     token_of,
 )
 from sage_nb.desk import Done
-from sage_nb.forms import call_of, form_of, python_of
+from sage_nb.forms import form_of
 from sage_nb.frame import Framer
 from sage_nb.latency import Measure
 from sage_nb.texts import shown, value_of
@@ -170,19 +169,19 @@ class Commands:
 
     def _edit(self, session: Session, args: Args) -> Done:
         packet, value = self._packet(args), value_of(str(args["value"]))
-        line = f"session.edit({_place(session, packet)}, {value!r})"
+        line = f"session.edit({place_of(session, packet)}, {value!r})"
         session.edit(packet, value)
         return Done(line, f"{packet.text} is {preview(value)} now")
 
     def _drop(self, session: Session, args: Args) -> Done:
         packet = self._packet(args)
-        line = f"session.drop({_place(session, packet)})"
+        line = f"session.drop({place_of(session, packet)})"
         session.drop(packet)
         return Done(line, f"{packet.text} is dropped")
 
     def _move(self, session: Session, args: Args) -> Done:
         packet, to = self._packet(args), int(args["to"])
-        line = f"session.move({_place(session, packet)}, to={to})"
+        line = f"session.move({place_of(session, packet)}, to={to})"
         session.move(packet, to)
         return Done(line, f"{packet.text} is at index {to} of its lane")
 
@@ -232,7 +231,7 @@ class Commands:
                 split=split_of(tuple(self.looks), row) if row >= 0 else [],
                 looks=len(self.looks),
                 producers=producers,
-                last_error=_last_error(session, task),
+                last_error=last_error(session, task),
                 measuring=measure is not None,
                 latency=measure.latency() if measure is not None else None,
             )
@@ -255,7 +254,7 @@ class Commands:
 
     def _breakpoint(self, session: Session, args: Args) -> Done:
         task, when = str(args["task"]), str(args.get("when", "")).strip()
-        found = session.breakpoint(task, _condition(when) if when else None)
+        found = session.breakpoint(task, condition_of(when) if when else None)
         with self._lock:
             self._number += 1
             self._breakpoints[self._number] = found, when
@@ -296,18 +295,18 @@ class Commands:
         return Done(result=letters_of(session))
 
     def _retry(self, session: Session, args: Args) -> Done:
-        place = _letter(session, args)
+        place = letter_at(session, args)
         session.dead_letters.retry(place)
         return Done(f"session.dead_letters.retry({place})", "back in its queue", letters_of(session))
 
     def _edit_retry(self, session: Session, args: Args) -> Done:
-        place, value = _letter(session, args), value_of(str(args["value"]))
+        place, value = letter_at(session, args), value_of(str(args["value"]))
         session.dead_letters.retry(place, value=value)
         line = f"session.dead_letters.retry({place}, value={value!r})"
         return Done(line, f"{preview(value)} is in its queue", letters_of(session))
 
     def _discard(self, session: Session, args: Args) -> Done:
-        place = _letter(session, args)
+        place = letter_at(session, args)
         session.dead_letters.discard(place)
         return Done(f"session.dead_letters.discard({place})", "forgotten", letters_of(session))
 
@@ -337,30 +336,6 @@ class Commands:
         return packet
 
 
-# ── what the widgets of `parts` do as well ──
-
-
-def inject(session: Session, target: str, text: str, number: int = 0) -> Done:
-    """Put what was typed into the queue of a task, or into an input."""
-    value = value_of(text)
-    operators = session.graph.by_name
-    if target in operators and operators[target].kind == "input":
-        session.send(target, value, timeout=0)
-        return Done(f"session.send({target!r}, {value!r})", f"{preview(value)} is in {target}")
-    operator = target if target in operators else target.rpartition("#")[0]
-    wanted = operator in operators and len(session.graph.input_numbers(operator)) > 1
-    session.inject(target, value, input=number if wanted else None)
-    on_input = f", input={number}" if wanted else ""
-    return Done(f"session.inject({target!r}, {value!r}{on_input})", f"{preview(value)} is in the queue of {target}")
-
-
-def call(session: Session, service: str, method: str, values: Mapping[str, Any]) -> Done:
-    """Call a service with what was filled into its form."""
-    name, args, kwargs = call_of(session, service, method, values)
-    reply = session.call(service, *args, method=name, **kwargs)
-    return Done(python_of(service, name, args, kwargs), preview(reply), text_of(reply))
-
-
 def _names(args: Args) -> tuple[str, ...]:
     name = str(args.get("name") or "")
     return (name,) if name else ()
@@ -368,44 +343,3 @@ def _names(args: Args) -> tuple[str, ...]:
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(map(repr, names))
-
-
-def _place(session: Session, packet: Packet) -> str:
-    """The Python that finds a packet that waits. Raises `PacketGone`."""
-    view = session.peek(packet.task, sys.maxsize)
-    token = token_of(packet)
-    index = next((index for index, each in enumerate(view) if token_of(each) == token), None)
-    if index is None:
-        raise PacketGone(f"{packet!r} is not in the queue of {packet.task!r} any more")
-    if index < 100:
-        return f"session.peek({packet.task!r})[{index}]"
-    return f"session.peek({packet.task!r}, {index + 1})[-1]"
-
-
-def _letter(session: Session, args: Args) -> int:
-    """The index of the letter of this number. Raises `CommandRefused`."""
-    number = int(args["number"])
-    places = [place for place, letter in enumerate(session.dead_letters) if letter.number == number]
-    if not places:
-        raise CommandRefused("this letter is not here any more: it was retried or discarded already")
-    return places[0]
-
-
-def _last_error(session: Session, task: str) -> str:
-    for event in reversed(session.events):
-        if event.task == task and event.kind in ("error", "skip"):
-            return shown(event.text)
-    return ""
-
-
-def _condition(when: str) -> Callable[[Any], object]:
-    """`lambda value: when`, with the names of the notebook. Raises `CommandRefused` for what is no expression."""
-    try:
-        compile(when, "<condition>", "eval")
-    except (SyntaxError, ValueError) as error:
-        raise CommandRefused(f"{preview(when)} is no expression of Python: {error}") from None
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    names = shell.user_ns if shell is not None else {}
-    condition: Callable[[Any], object] = eval(f"lambda value: ({when}\n)", names)
-    return condition

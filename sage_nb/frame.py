@@ -130,10 +130,11 @@ class Framer:
         return {str(row): list(snapshot.tasks.lane_depths(self._tasks[row])) for row in sorted(rows)}
 
     def _by_operator(self, columns: Columns) -> Columns:
-        states, *numbers, held = columns
+        states, *numbers, heard, held = columns
         sums: list[Any] = [[sum(column[first:behind]) for first, behind in self._spans] for column in numbers]
         worst = [_worst(states[first:behind]) for first, behind in self._spans]
-        return Columns._make([worst, *sums, [all(held[first:behind]) for first, behind in self._spans]])
+        everywhere = [min(heard[first:behind]) for first, behind in self._spans]
+        return Columns._make([worst, *sums, everywhere, [all(held[first:behind]) for first, behind in self._spans]])
 
 
 Happened = tuple[int, Sequence[Event]]

@@ -26,7 +26,7 @@ class Panel:
         self.stage: Stage = stage_of(session)
         self.said = ipywidgets.Label(layout=ipywidgets.Layout(width="auto"))
         self.said.add_class("sage-nb-said")
-        self._widgets: list[ipywidgets.Widget] = [self.said, self.said.layout, self.said.style]
+        self.hidden: list[Any] = []  # widgets that are not always in the box
         self.box: ipywidgets.VBox
         self._number = 0
         self.stage.adopt(self.close)
@@ -52,7 +52,7 @@ class Panel:
 
     def close(self) -> None:
         """Close all of its widgets."""
-        for widget in _all(self.box):
+        for widget in (each for root in (self.box, *self.hidden) for each in _all(root)):
             widget.close()
 
 
@@ -116,6 +116,7 @@ class ServiceForm(Panel):
         self._service, self._methods = name, {method["name"]: method for method in form["methods"]}
         self._method = ipywidgets.Dropdown(description="method", options=list(self._methods))
         self._forms = {method: _fields(self._methods[method]) for method in self._methods}
+        self.hidden = [widget for fields in self._forms.values() for widget in fields.values()]
         self._place = ipywidgets.VBox()
         self._note = ipywidgets.Label(value=form["note"])
         self._method.observe(lambda _: self._choose(), "value")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from typing import Final
 
 from runtime import DataflowError, ExecutionGraph, Session
-from runtime.graph import OperatorNode, ServiceNode
-from sage_nb.layout import ROW_GAP, Layout, arrange
+from runtime.graph import Edge, OperatorNode, ServiceNode
+from sage_nb.layout import ROW_GAP, EdgeKey, Layout, arrange
 from sage_nb.picture import DETAIL_PX, printable, text_width
 from sage_nb.wire import Box, Plan, Row, Way
 
@@ -17,8 +19,8 @@ MAX_TASKS: Final = 200
 HEAD_PX: Final = 27.0
 ROW_PX: Final = 24.0
 _FOOT_PX: Final = 4.0
-_COLUMN_GAP_PX: Final = 40.0
-_WIDTH_PX: Final = 176.0
+_COLUMN_GAP_PX: Final = 36.0
+_WIDTH_PX: Final = 172.0
 _HEIGHT_PX: Final = 80.0  # of a box that shows one row
 _SERVICE_WIDTH_PX: Final = 210.0
 _NAME: Final = 60  # characters: what the page cuts further, and shows whole when it is pointed at
@@ -72,7 +74,8 @@ def _rows_and_boxes(graph: ExecutionGraph, grouped: bool) -> tuple[list[Row], li
 def _rows_of(graph: ExecutionGraph, node: OperatorNode, grouped: bool, box: int) -> list[Row]:
     producers = [task for edge in graph.inputs(node.name) for task in graph.tasks(edge.source)]
     inputs = len(graph.input_numbers(node.name))
-    capacity = 0 if node.kind == "source" else node.capacity
+    # A queue holds one packet per lane at least; the hand's lane borrows its room from the others.
+    capacity = 0 if node.kind == "source" else max(node.capacity, len(producers))
     if grouped:
         row = _row(node.name, node.name, node.kind, capacity * node.parallelism, producers, inputs, box)
         row["tasks"] = node.parallelism
@@ -116,38 +119,49 @@ def _service_box(service: ServiceNode, row: int) -> Box:
 
 
 def _layout(graph: ExecutionGraph, boxes: list[Box]) -> Layout:
-    drawn = graph.to_networkx()
-    label_widths = {edge: text_width(str(drawn.edges[edge]["label"]), DETAIL_PX) for edge in drawn.edges(keys=True)}
     operators = [box for box in boxes if not box["service"]]
     return arrange(
-        drawn,
+        graph.to_networkx(),
         widths={box["name"]: box["width"] for box in operators},
         heights={box["name"]: box["height"] for box in operators},
-        label_widths=label_widths,
+        label_widths={key: _label_width(graph, edge) for key, edge in _by_key(graph)},
         column_gap=_COLUMN_GAP_PX,
     )
 
 
 def _ways(graph: ExecutionGraph, layout: Layout) -> list[Way]:
     place = {operator.name: number for number, operator in enumerate(graph.operators)}
-    numbers: dict[tuple[str, str], int] = {}
-    ways = []
-    for edge in graph.edges:
-        number = numbers[edge.source, edge.target] = numbers.get((edge.source, edge.target), -1) + 1
-        key, label = (edge.source, edge.target, number), graph.label(edge)
-        ways.append(
-            Way(
-                source=place[edge.source],
-                target=place[edge.target],
-                strategy=edge.strategy,
-                label=label,
-                label_at=layout.labels[key],
-                label_width=text_width(label, DETAIL_PX),
-                points=list(layout.ways[key]),
-                input=edge.input,
-            )
+    return [
+        Way(
+            source=place[edge.source],
+            target=place[edge.target],
+            strategy=edge.strategy,
+            label=_label(graph, edge),
+            label_at=layout.labels[key],
+            label_width=_label_width(graph, edge),
+            points=list(layout.ways[key]),
+            input=edge.input,
         )
-    return ways
+        for key, edge in _by_key(graph)
+    ]
+
+
+def _by_key(graph: ExecutionGraph) -> Iterator[tuple[EdgeKey, Edge]]:
+    numbers: Counter[tuple[str, str]] = Counter()
+    for edge in graph.edges:
+        ends = edge.source, edge.target
+        yield (*ends, numbers[ends]), edge
+        numbers[ends] += 1
+
+
+def _label(graph: ExecutionGraph, edge: Edge) -> str:
+    """What divides packets, where there is something to divide."""
+    label = graph.label(edge)
+    return "" if label == "round robin" and graph.by_name[edge.target].parallelism == 1 else label
+
+
+def _label_width(graph: ExecutionGraph, edge: Edge) -> float:
+    return text_width(_label(graph, edge), DETAIL_PX)
 
 
 def _why_not(session: Session, graph: ExecutionGraph) -> str:

@@ -13,6 +13,8 @@ _MAX_DEPTH: Final = 20
 _MAX_INT_BITS: Final = 4_096
 
 _PLAIN: Final = frozenset(map(id, (bool, type(None), str, bytes)))
+# By identity: looking a type up among others would ask its metaclass whether they are equal.
+_SIZED: Final = frozenset(map(id, (list, tuple, dict, set, frozenset)))
 _SEQUENCES: Final = frozenset(map(id, (list, tuple, set)))
 
 
@@ -46,7 +48,7 @@ def size_of(value: object) -> str:
     kind = type(value)
     if kind is str or kind is bytes:
         return _counted(len(value), "character" if kind is str else "byte")  # type: ignore[arg-type]
-    if kind in (list, tuple, dict, set, frozenset):
+    if id(kind) in _SIZED:
         return _counted(len(value), "item")  # type: ignore[arg-type]
     numpy = sys.modules.get("numpy")
     if numpy is not None and kind is numpy.ndarray:

@@ -131,11 +131,11 @@ class Frame(TypedDict):
 
     `states` is a text with a letter for each row (`STATES`). `depths` counts what waits; `processed`, `emitted` and
     `errors` what was counted (of a service: calls received, results, errors); `ended` how many producers have sent
-    their stop signal. `held` are the rows whose gate is closed by hand (a row may be held back, and held as well);
-    `order` those that have ended, in that order. `lanes` gives for some rows the depths of
-    the lanes of their queue, first the hand's, then in the order of `Row.producers`: of all rows with more than one
-    producer in a small graph, of the watched ones in a large one. `happenings` are the events that are new since the
-    frame before; a page that finds a gap in their numbers asks for them (`events`).
+    their stop signal (of an operator, to all of its tasks). `held` are the rows whose gate is closed by hand (one may
+    be held back, and held as well); `order` those that have ended, in that order. `lanes` gives for some rows the
+    depths of the lanes of their queue, first the hand's, then in the order of `Row.producers`: of all rows with more
+    than one producer in a small graph, of the watched ones in a large one. `happenings` are the events that are new
+    since the frame before; a page that finds a gap in their numbers asks for them (`events`).
 
     `holding` says whether all, some or none of the rows that have not ended are held by hand.
     `closed`: the session was closed, and no frame will follow.

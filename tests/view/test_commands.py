@@ -272,12 +272,24 @@ def test_a_failure_is_told_with_its_traceback(show: ShowPage) -> None:
         session.source([3], name="numbers").map(lambda n: n // 0, name="divide").collect()
         page = show(session)
         page.order("run")
+        with pytest.raises(runtime.TaskFailed):
+            session.wait()
         page.wait_for_frame(lambda frame: frame["state"] == "failed")
         letters = page.order("letters")["result"]
         assert letters["failure"] == "divide failed on packet 3: ZeroDivisionError: integer division or modulo by zero"
         assert "n // 0" in letters["traceback"]
-        with pytest.raises(runtime.TaskFailed):
-            session.wait()
+
+
+def test_a_failure_that_a_page_has_shown_is_still_raised_at_the_end_of_the_block(show: ShowPage) -> None:
+    def look(session: runtime.Session) -> None:
+        session.source([3], name="numbers").map(lambda n: n // 0, name="divide").collect()
+        page = show(session)
+        page.order("run")
+        page.wait_for_frame(lambda frame: frame["state"] == "failed")
+        assert page.order("letters")["result"]["failure"]
+
+    with pytest.raises(runtime.TaskFailed), runtime.Session("broken") as session:
+        look(session)
 
 
 def test_a_page_that_comes_late_can_ask_for_all_that_has_happened(show: ShowPage) -> None:
