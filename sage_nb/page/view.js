@@ -48,8 +48,13 @@ class View {
     if (has("graph")) main.append((this.graph = new Graph(store)).element);
     if (has("table")) main.append((this.table = new Table(store)).element);
     if (has("inspector")) main.append((this.inspector = new Inspector(store, desk)).element);
-    if (main.childElementCount > 0) root.append(main);
-    if (has("timeline")) root.append((this.timeline = new Timeline(store)).element);
+    root.append(main);
+    main.hidden = main.childElementCount === 0;
+    if (has("timeline")) {
+      this.timeline = new Timeline(store);
+      main.before(this.timeline.banner);
+      root.append(this.timeline.element);
+    }
     if (has("depths")) root.append((this.depths = new Depths(store)).element);
     if (has("stops")) root.append((this.stops = new Stops(store)).element);
     if (has("errors")) root.append((this.errors = new ErrorsTab(store, desk)).element);
