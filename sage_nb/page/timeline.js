@@ -38,7 +38,7 @@ export class Timeline {
     this.element = html(
       "section",
       { class: "sn-timeline", "aria-label": "Timeline" },
-      html("div", { class: "sn-scrub" }, html("span", { class: "sn-scrub-buttons" }, back, on), this.slider, live),
+      html("div", { class: "sn-scrub" }, html("span", { class: "sn-scrub-buttons" }, back, on, live), this.slider),
       this.area,
       html("div", { class: "sn-timeline-foot" }, this.hint),
     );
