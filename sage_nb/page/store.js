@@ -59,7 +59,13 @@ export class Store {
     const kinds = [...this.dirty];
     this.dirty.clear();
     const listeners = new Set(kinds.flatMap((kind) => this.listeners.get(kind) ?? []));
-    for (const listener of listeners) listener();
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        reportError(error); // one part that fails does not blind the others
+      }
+    }
   }
 
   show(visible) {
