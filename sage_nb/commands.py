@@ -46,8 +46,8 @@ class Commands:
     def __init__(self, session: weakref.ref[Session]) -> None:
         self._session_ref = session
         self.looks: deque[str] = deque(maxlen=MAX_LOOKS)  # the states of all rows, at each look of the sampler
-        self._lock = threading.Lock()  # guards all below
         self._framer: Framer | None = None
+        self._lock = threading.Lock()  # guards all below
         self._packets: dict[str, Packet] = {}  # those that pages were shown last, by token
         self._breakpoints: dict[int, tuple[Breakpoint, str]] = {}
         self._measures: dict[str, Measure] = {}
@@ -94,11 +94,14 @@ class Commands:
         return self._commands[command](session, args)
 
     def use(self, framer: Framer) -> None:
-        """The graph, or its run, is another one: what was remembered of the one before is over."""
+        """The graph, or its run, is another one, with rows of its own."""
+        self._framer = framer
+
+    def forget(self) -> None:
+        """The run is another one, and no command for it has come yet: what is remembered of the one before is over."""
         with self._lock:
-            self._framer = framer
             self._packets, self._breakpoints, self._measures = {}, {}, {}
-            self.looks.clear()
+        self.looks.clear()
 
     def nobody_looks(self) -> None:
         """The last page has gone: keep no packets alive, and measure nothing."""
@@ -110,8 +113,9 @@ class Commands:
 
     def breakpoint_rows(self) -> list[int]:
         """The rows that have breakpoints of these pages."""
+        framer = self._framer
         with self._lock:
-            framer, found = self._framer, [each for each, _ in self._breakpoints.values()]
+            found = [each for each, _ in self._breakpoints.values()]
         return sorted({framer.row(each.task) for each in found}) if framer is not None else []
 
     # ── the job ──
