@@ -95,6 +95,7 @@ TASKS: Final = 50
 LATER: Final = 5  # sessions, behind the first
 FIRST: Final = "the first one of a kernel"
 NEXT: Final = "each further one"
+PEER: Final = f"a bare anywidget of {TASKS} rows"
 _SESSIONS: Final = f"""
 import runtime
 def session_of(number):
@@ -105,9 +106,26 @@ def session_of(number):
     stream.sink(print, name="sink", parallelism=10)
     return session
 sessions = [session_of(number) for number in range({LATER + 1})]
+def show():
+    return sessions.pop(0)
 """
+_PEERS: Final = """
+sessions = list(range(LATER + 1))
+def show():
+    import anywidget, traitlets
+    class Peer(anywidget.AnyWidget):
+        _esm = '''export default { render({ model, el }) {
+            const row = (number) => `<div data-row="${number}" aria-label="${number}, new">${number}</div>`;
+            const rows = Array.from({ length: TASKS }, (_, number) => row(number));
+            const name = `Graph mesh ${model.get("number")}`;
+            el.className = "sage-nb-view";
+            el.innerHTML = `<div class="sn-drawing" aria-label="${name}">${rows.join("")}</div>`;
+        } };'''
+        number = traitlets.Int().tag(sync=True)
+    return Peer(number=sessions.pop(0))
+""".replace("LATER", str(LATER)).replace("TASKS", str(TASKS))
 _PASS: Final = "pass"
-_SHOW: Final = "sessions.pop(0)"
+_SHOW: Final = "show()"
 
 # From the command to run a cell until an animation frame begins in which all rows say how they stand.
 _DISPLAY: Final = """async ({index, name, rows}) => {
@@ -134,9 +152,9 @@ _DISPLAY: Final = """async ({index, name, rows}) => {
 }"""
 
 
-def displays(application: str) -> Sample:
-    """Show the first session of a kernel, then some more, and run a cell that does nothing before each."""
-    with notebook_of(application, _SESSIONS, _PASS, _SHOW) as notebook:
+def displays(application: str, setup: str) -> Sample:
+    """Show the first session (or peer) of a kernel, then some more, and run a cell that does nothing before each."""
+    with notebook_of(application, setup, _PASS, _SHOW) as notebook:
         notebook.run(0)
         nothing, shown = [], []
         for number in range(LATER + 1):
@@ -159,10 +177,15 @@ def display(scale: Scale) -> Figure:
     return Figure(
         "display",
         f"from running a cell to a graph of {TASKS} tasks painted",
-        tuple(Case(name, partial(displays, key), 3) for key, name in APPLICATIONS.items()),
+        tuple(
+            Case(name, partial(displays, key, setup), 3)
+            for key, application in APPLICATIONS.items()
+            for name, setup in ((application, _SESSIONS), (f"{application}, {PEER}", _PEERS))
+        ),
         lambda samples: [
-            Row(f"{name}: {which}", MS, samples.of(name, f"{MS}, {which}"), Target("at most", 300))
-            for name in APPLICATIONS.values()
+            Row(f"{name}: {which}", MS, samples.of(name, f"{MS}, {which}"), target)
+            for application in APPLICATIONS.values()
+            for name, target in ((application, Target("at most", 300)), (f"{application}, {PEER}", None))
             for which in (FIRST, NEXT)
         ],
     )
