@@ -75,8 +75,8 @@ def test_a_notebook_ends_with_two_exercises_and_their_answers(notebook: Path) ->
     assert "## Exercises" in source(exercises)
     assert "collapsed" in source(heading)
     for answer in (first, second):
-        assert answer["metadata"]["jupyter"]["source_hidden"]
-        assert "hide-input" in answer["metadata"]["tags"], "for the site"
+        assert answer["metadata"]["jupyter"] == {"outputs_hidden": True, "source_hidden": True}
+        assert "hide-cell" in answer["metadata"]["tags"], "for the site"
         assert answer["outputs"], "it was run, and says something"
 
 

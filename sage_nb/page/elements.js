@@ -101,10 +101,10 @@ export function compact(number) {
   return String(number);
 }
 
-/** `3.2 s`, `1:02:03` */
+/** `0.012 s`, `3.21 s`, `45.6 s`, `1:02:03` */
 export function seconds(time) {
-  if (!(time >= 0)) return "0.0 s";
-  if (time < 100) return `${time.toFixed(1)} s`;
+  if (!(time >= 0)) return "0 s";
+  if (time < 99.95) return `${time.toFixed(time < 1 ? 3 : time < 10 ? 2 : 1)} s`;
   const rounded = Math.floor(time);
   const parts = [Math.floor(rounded / 60) % 60, rounded % 60].map((part) => String(part).padStart(2, "0"));
   return rounded < 3600 ? parts.join(":") : `${Math.floor(rounded / 3600)}:${parts.join(":")}`;

@@ -8,6 +8,7 @@ import { Slices } from "./slices.js";
 import { hasEnded, STATES } from "./states.js";
 
 const ROUND = new Set(["source", "input", "sink", "collect"]);
+const RECENT_S = 3;
 const MARGIN = 16;
 export const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked
 const SCALES = [0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1, 1.25, 1.5, 2];
@@ -150,7 +151,10 @@ export class Graph {
   paintWays(plan, frame, places) {
     const blocked = blockedWays(plan, frame);
     const before = this.before;
-    const live = this.store.past < 0 && before !== null && frame.number > before.number;
+    // Only what happens now travels, not what has happened while nobody looked.
+    const since = before === null ? -1 : frame.at_s - before.at_s;
+    const live = this.store.past < 0 && !this.wasPast && since >= 0 && since < RECENT_S;
+    this.wasPast = this.store.past >= 0;
     const known = before === null ? null : new Set(before.order);
     const senders = new Set();
     if (live) for (const index of places.keys()) if (!known.has(index)) senders.add(plan.rows[index]?.box);

@@ -41,7 +41,7 @@ export class Inspector {
       ...this.tabs.map((each) => each.panel),
     );
     store.on("plan", () => this.build());
-    store.on("plan frame select packet desk events", () => this.paint());
+    store.on("plan frame select packet desk events look", () => this.paint());
     store.on("select", () => this.follow());
     store.on("packet", () => store.packet !== null && this.activate("packet"));
     this.active = "task";
@@ -88,13 +88,14 @@ export class Inspector {
     const { store } = this;
     const { frame, selected, row } = store;
     if (Number(this.choice.value) !== selected) this.choice.value = String(selected);
-    say(this.state, row === null ? "" : stateOf(frame.states[selected]).word);
-    for (const { name, word, head, label, panel } of this.tabs) {
+    const word = row === null ? "" : stateOf(frame.states[selected]).word;
+    say(this.state, store.past >= 0 && word ? `${word} now` : word); // looking back is for the graph alone
+    for (const { name, word: title, head, label, panel } of this.tabs) {
       const active = name === this.active;
       mark(head, "aria-selected", String(active));
       mark(head, "tabindex", active ? "0" : "-1");
       if (panel.hidden === active) panel.hidden = !active;
-      if (name === "errors") say(label, frame.letters > 0 ? `${word} ${counted(frame.letters)}` : word);
+      if (name === "errors") say(label, frame.letters > 0 ? `${title} ${counted(frame.letters)}` : title);
     }
     this.current.tab.paint();
   }

@@ -2,8 +2,9 @@
 // the last of them as a list.
 
 import { counted, html, printable, quoted, say, seconds } from "./elements.js";
+import { Pace } from "./pace.js";
 
-const PAUSE_MS = 1_000;
+const SAYING_MS = 1_000;
 const LISTED = 200;
 
 /** `3.2 s  count: received stop from split#1: 2 of 2, ending` */
@@ -23,22 +24,14 @@ export class Log {
     const summary = html("summary", {}, this.count);
     this.all = html("details", { class: "sn-log-all", ontoggle: () => this.paintList() }, summary, this.list);
     this.element = html("section", { class: "sn-log", "aria-label": "Log" }, this.line, this.all);
-    this.timer = 0;
+    this.pace = new Pace(SAYING_MS, () => this.paint());
     this.said = null;
     this.listed = null;
-    store.on("plan frame events", () => this.soon());
+    store.on("plan frame events", () => this.pace.soon());
     this.paint();
   }
 
-  soon() {
-    if (this.timer !== 0) return;
-    const since = performance.now() - (this.at ?? -PAUSE_MS);
-    if (since >= PAUSE_MS) this.paint();
-    else this.timer = setTimeout(() => this.paint(), PAUSE_MS - since);
-  }
-
   paint() {
-    this.timer = 0;
     const { happenings, revision } = this.store.history;
     const last = happenings.at(-1);
     this.element.classList.toggle("sn-empty", last === undefined);
@@ -46,7 +39,6 @@ export class Log {
     if (name === this.said) return;
     const missed = this.said === null || last === undefined ? 0 : last.number - (this.number ?? last.number) - 1;
     this.said = name;
-    this.at = performance.now();
     this.number = last?.number;
     say(this.time, last === undefined ? "" : seconds(last.at_s));
     const more = missed > 0 ? ` (and ${counted(missed)} more)` : "";
@@ -68,6 +60,6 @@ export class Log {
   }
 
   close() {
-    clearTimeout(this.timer);
+    this.pace.close();
   }
 }

@@ -34,7 +34,8 @@ class Gauge {
     this.full = svg("path", { class: "sn-full" });
     if (this.celled) {
       const step = Math.min(10, width / capacity);
-      this.cell = (at) => `M${(x + at * step + 0.5).toFixed(1)} ${y + 0.5}h${(step - 2.5).toFixed(1)}v9h-${(step - 2.5).toFixed(1)}z`;
+      const wide = (step - Math.min(2.5, step * 0.3)).toFixed(1);
+      this.cell = (at) => `M${(x + at * step + 0.5).toFixed(1)} ${y + 0.5}h${wide}v9h-${wide}z`;
       this.width = step * capacity;
       const cells = Array.from({ length: capacity }, (_, at) => this.cell(at)).join("");
       this.element = svg("g", { class: "sn-gauge" }, svg("path", { d: cells, class: "sn-cells" }), this.full);

@@ -9,6 +9,7 @@ export class Slices {
   /** `paint(item)` paints one thing as it stands now. */
   constructor(paint) {
     this.paintOne = paint;
+    this.items = null;
     this.near = [];
     this.far = [];
     this.due = false; // whether something has changed since all that is far was queued
@@ -19,6 +20,7 @@ export class Slices {
 
   /** Everything may have changed; `inSight(item)` says what can be seen. */
   start(items, inSight) {
+    if (items !== this.items) this.far = []; // others than before: those have gone
     this.items = items;
     this.inSight = inSight;
     this.due = true;
@@ -29,10 +31,10 @@ export class Slices {
   work() {
     cancelAnimationFrame(this.next);
     this.next = 0;
-    if (this.due && this.far.length === 0) this.fill();
     for (const item of this.near.splice(0, NEAR)) this.paintOne(item);
     if (this.near.length === 0) for (const item of this.far.splice(0, FAR)) this.paintOne(item);
     if (this.near.length > 0 || this.far.length > 0) this.next = requestAnimationFrame(() => this.work());
+    else if (this.due) this.fill();
   }
 
   fill() {
@@ -47,6 +49,7 @@ export class Slices {
     this.due = false;
     this.began = performance.now();
     this.far = this.items.filter((item) => !this.inSight(item));
+    if (this.far.length > 0) this.next ||= requestAnimationFrame(() => this.work());
   }
 
   close() {

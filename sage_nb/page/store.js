@@ -14,7 +14,7 @@ function emptyFrame(plan) {
     ...{ revision: plan.revision, number: -1, at_s: 0, state: "new", holding: "none", states: "n".repeat(plan.rows.length) },
     counts: { made: 0, done: 0, errors: 0, skipped: 0 },
     ...{ depths: column(), processed: column(), emitted: column(), errors: column(), ended: column(), order: [] },
-    ...{ lanes: {}, letters: 0, breakpoints: [], happenings: [], closed: false },
+    ...{ lanes: {}, letters: 0, breakpoints: [], hits: 0, happenings: [], closed: false },
   };
 }
 
@@ -59,7 +59,13 @@ export class Store {
     const kinds = [...this.dirty];
     this.dirty.clear();
     const listeners = new Set(kinds.flatMap((kind) => this.listeners.get(kind) ?? []));
-    for (const listener of listeners) listener();
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        reportError(error); // one part that fails does not blind the others
+      }
+    }
   }
 
   show(visible) {

@@ -1,10 +1,10 @@
 // The brush of the timeline. Every state has a shape of its own, so that none is told by its colour alone.
 
-import { fitted, seconds } from "./elements.js";
+import { fitted } from "./elements.js";
 import { GLYPHS } from "./icons.js";
 import { stateOf } from "./states.js";
 
-const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400];
+const STEPS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400];
 const HUES = { running: "blue", paused: "pink", held: "red", waiting: "orange", backing: "orange", failed: "red", ended: "green" };
 
 // What a happening looks like: glyph, colour, size.
@@ -20,6 +20,15 @@ const SIGNS = new Map(Object.entries({
   "late reply": ["hourglass", "orange", 8],
   command: ["triangle", "pink", 7],
 }));
+
+/** A time on the axis, as fine as its steps are. */
+function tick(time, step) {
+  if (step < 1) return `${time.toFixed(step < 0.01 ? 3 : step < 0.1 ? 2 : 1)} s`;
+  const whole = Math.round(time);
+  if (step < 60 && whole < 100) return `${whole} s`;
+  const parts = [Math.floor(whole / 60) % 60, whole % 60].map((part) => String(part).padStart(2, "0"));
+  return whole < 3600 ? parts.join(":") : `${Math.floor(whole / 3600)}:${parts.join(":")}`;
+}
 
 export class Strokes {
   constructor(canvas) {
@@ -49,7 +58,8 @@ export class Strokes {
     cut.rect(0, look.axis, width, height);
     brush.save();
     brush.clip(cut);
-    for (const lane of look.lanes) this.lane(lane, look, x);
+    const ends = new Map(look.happenings.filter(({ kind }) => kind === "end").map(({ row, at_s }) => [row, at_s]));
+    for (const lane of look.lanes) this.lane(lane, look, x, ends.get(lane.index) ?? Infinity);
     this.happened(look, x);
     brush.restore();
     this.axis(look, x, scale);
@@ -66,7 +76,8 @@ export class Strokes {
     this.colours.line = style.getPropertyValue("border-top-color");
   }
 
-  lane({ index, name, y }, look, x) {
+  /** A row's name and its states, up to its end, which is known better than by the frames. */
+  lane({ index, name, y }, look, x, ended) {
     const { brush, colours } = this;
     if (index === look.selected) {
       brush.globalAlpha = 0.12;
@@ -87,8 +98,8 @@ export class Strokes {
       let next = at + 1;
       while (next < frames.length && frames[next].states[index] === letter) next += 1;
       const from = x(frames[at].at_s);
-      const to = x(frames[Math.min(next, frames.length - 1)].at_s);
-      this.span(stateOf(letter).look, from, Math.max(1, to - from), middle);
+      const to = x(Math.min(ended, frames[Math.min(next, frames.length - 1)].at_s));
+      if (frames[at].at_s < ended) this.span(stateOf(letter).look, from, Math.max(1, to - from), middle);
       at = next;
     }
   }
@@ -152,7 +163,7 @@ export class Strokes {
       brush.fillStyle = colours.line;
       brush.fillRect(at, axis - 4, 1, height - axis);
       brush.fillStyle = colours.faint;
-      if (at < width - end - 4) brush.fillText(seconds(count * step), Math.max(at, 20), axis - 11);
+      if (at < width - end - 4) brush.fillText(tick(count * step, step), Math.max(at, 20), axis - 11);
     }
   }
 

@@ -6,7 +6,7 @@ import { html, mark, printable, say, seconds } from "./elements.js";
 import { happeningText } from "./log.js";
 import { Pace } from "./pace.js";
 import { Strokes } from "./strokes.js";
-import { stateOf } from "./states.js";
+import { ENDED_JOB, stateOf } from "./states.js";
 
 const LANE = 16;
 const GUTTER = 132; // where the names are
@@ -30,14 +30,17 @@ export class Timeline {
       new Control("Live", "step", { why: now, act: () => store.lookBack(-1), hint: "show how it stands now" }),
     ];
     this.note = html("span", { class: "sn-looking", role: "status" });
+    const toNow = new Control("Live", "step", { why: () => "", act: () => store.lookBack(-1) });
+    /** To stand above what is not now. */
+    this.banner = html("div", { class: "sn-banner", hidden: true }, this.note, toNow.element);
     this.hint = html("span", { class: "sn-hint sn-quoted" });
     const [back, on, live] = this.controls.map((control) => control.element);
     this.element = html(
       "section",
       { class: "sn-timeline", "aria-label": "Timeline" },
-      html("div", { class: "sn-scrub" }, html("span", { class: "sn-scrub-buttons" }, back, on), this.slider, live),
+      html("div", { class: "sn-scrub" }, html("span", { class: "sn-scrub-buttons" }, back, on, live), this.slider),
       this.area,
-      html("div", { class: "sn-timeline-foot" }, this.note, this.hint),
+      html("div", { class: "sn-timeline-foot" }, this.hint),
     );
     this.strokes = new Strokes(this.canvas);
     this.pace = new Pace(PAINT_MS, () => this.paint());
@@ -48,7 +51,8 @@ export class Timeline {
     this.themed.addEventListener("change", this.retheme);
     store.on("plan", () => this.build());
     store.on("plan frame events", () => this.pace.soon());
-    store.on("look select", () => this.paint());
+    store.on("look", () => this.paint());
+    store.on("select", () => this.follow());
     this.build();
     this.pointed("");
     this.pace.soon();
@@ -62,11 +66,22 @@ export class Timeline {
     this.element.classList.toggle("sn-empty", lanes === 0);
   }
 
+  /** Bring the lane of the selected row into sight. */
+  follow() {
+    const { area, store } = this;
+    const top = store.selected * LANE;
+    const room = area.clientHeight - AXIS - LANE;
+    if (store.selected >= 0 && top < area.scrollTop) area.scrollTop = top;
+    else if (top > area.scrollTop + room) area.scrollTop = top - room;
+    this.paint();
+  }
+
   /** From when to when. */
   get span() {
     const { frames, happenings } = this.store.history;
     const start = Math.min(0, frames[0]?.at_s ?? 0, happenings[0]?.at_s ?? 0);
-    const end = Math.max(frames.at(-1)?.at_s ?? 0, happenings.at(-1)?.at_s ?? 0, start + 1);
+    const shortest = ENDED_JOB.has(this.store.frame.state) ? 0.01 : 0.5;
+    const end = Math.max(frames.at(-1)?.at_s ?? 0, happenings.at(-1)?.at_s ?? 0, start + shortest);
     return [start, end];
   }
 
@@ -94,7 +109,8 @@ export class Timeline {
     const past = store.past >= 0;
     mark(this.slider, "aria-valuetext", past ? seconds(store.shown.at_s) : "now");
     mark(this.element, "data-past", past ? "yes" : null);
-    say(this.note, past ? `looking back at ${seconds(store.shown.at_s)}: graph and table show how it stood then` : "");
+    say(this.note, past ? `looking back at ${seconds(store.shown.at_s)}: this is how it stood then` : "");
+    this.banner.hidden = !past;
     mark(this.canvas, "aria-label", printable(`States of ${this.lanes} tasks over ${seconds(end - start)}, ${happenings.length} happenings; the log says them in words`, 200));
   }
 

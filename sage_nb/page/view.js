@@ -48,22 +48,30 @@ class View {
     if (has("graph")) main.append((this.graph = new Graph(store)).element);
     if (has("table")) main.append((this.table = new Table(store)).element);
     if (has("inspector")) main.append((this.inspector = new Inspector(store, desk)).element);
-    if (main.childElementCount > 0) root.append(main);
-    if (has("timeline")) root.append((this.timeline = new Timeline(store)).element);
+    root.append(main);
+    main.hidden = main.childElementCount === 0;
+    if (has("timeline")) {
+      this.timeline = new Timeline(store);
+      main.before(this.timeline.banner);
+      root.append(this.timeline.element);
+    }
     if (has("depths")) root.append((this.depths = new Depths(store)).element);
     if (has("stops")) root.append((this.stops = new Stops(store)).element);
     if (has("errors")) root.append((this.errors = new ErrorsTab(store, desk)).element);
     if (has("log")) root.append((this.log = new Log(store)).element);
-    if (has("timeline") || has("log")) store.on("plan frame", () => this.catchUp());
+    this.follows = has("timeline") || has("log");
+    store.on("plan frame", () => this.catchUp());
     store.on("plan select", () => this.watch());
     root.classList.toggle("sn-alone", parts.size === 1);
     this.choose();
+    store.dirty.clear(); // the parts were made of all that there is
+    this.catchUp();
   }
 
   /** Ask for the happenings that this page has missed: all before it was there, and any gap. */
   async catchUp() {
     const { history, frame } = this.store;
-    if (this.store.past >= 0 || frame.number < 0) return;
+    if (!this.follows || frame.number < 0) return;
     const first = this.asked === history.revision ? history.missing : 0;
     if (first < 0 || this.asking) return;
     this.asked = history.revision;
