@@ -10,12 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from playwright.sync_api import ViewportSize
+
 from benchmarks.harness import Case, Figure, Row, Sample, Scale, Target, check
 from tests.browser import chromium
 from tests.jupyter.notebooks import PATIENCE_MS, Applications, Notebook
 from tests.jupyter.server import server
 
 MS: Final = "ms"
+VIEWPORT: Final[ViewportSize] = {"width": 1280, "height": 900}
 APPLICATIONS: Final = {"lab": "JupyterLab", "notebook": "Notebook 7"}
 
 
@@ -24,8 +27,9 @@ def notebook_of(application: str, *cells: str) -> Iterator[Notebook]:
     """A notebook of these cells, with its kernel, in a browser."""
     with ExitStack() as opened:
         home, folder = (Path(opened.enter_context(TemporaryDirectory())) for _ in range(2))
-        browser = opened.enter_context(chromium())
-        applications = Applications(opened.enter_context(server(home, folder)), browser)
+        context = opened.enter_context(chromium()).new_context(reduced_motion="reduce", viewport=VIEWPORT)
+        context.set_default_timeout(PATIENCE_MS)
+        applications = Applications(opened.enter_context(server(home, folder)), context)
         opened.callback(applications.close)
         yield applications.open(application, applications.write(list(cells)))
 
