@@ -6,6 +6,7 @@ import { GLYPHS, glyphPath } from "./icons.js";
 import { levelOf, spoken, stateOf } from "./states.js";
 
 const MOST_CELLS = 12;
+const LEAST_CELL = 3.6; // px; where there is less room for each, even a short queue is a bar
 const PAD = 11;
 const SMALL = 11; // px, of everything but a name
 const NAME = 13;
@@ -30,7 +31,7 @@ export function factsAt(frame, index, places) {
 class Gauge {
   constructor(capacity, x, y, width) {
     this.capacity = capacity;
-    this.celled = capacity <= MOST_CELLS;
+    this.celled = capacity <= MOST_CELLS && width / capacity >= LEAST_CELL;
     this.full = svg("path", { class: "sn-full" });
     if (this.celled) {
       const step = Math.min(10, width / capacity);
@@ -151,7 +152,7 @@ export class RowPicture {
   /** The gauge and `3/4` between `left` and `right`; returns how much of it was used. */
   queueAt(left, right, baseline) {
     const whole = Math.min(counted(this.row.capacity).length * 2 + 1, 11) * DIGIT + 6;
-    this.narrow = right - left - whole < 30; // then the capacity is not said again in each line
+    this.narrow = right - left - whole < 22; // then the capacity is not said again in each line
     const text = this.narrow ? Math.min(counted(this.row.capacity).length, 5) * DIGIT + 8 : whole;
     const width = Math.max(18, Math.min(right - left - text - 2, this.row.capacity <= MOST_CELLS ? 96 : 64));
     this.gauge = new Gauge(this.row.capacity, left, baseline - 9.5, width);
