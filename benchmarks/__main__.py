@@ -10,6 +10,7 @@ from typing import Final
 
 from benchmarks.calls import call, flight, intercept
 from benchmarks.flow import broadcast, hop, keyed, throughput
+from benchmarks.frames import frame, sender
 from benchmarks.hand import hand
 from benchmarks.harness import FULL, QUICK, FigureOf, measure
 from benchmarks.joins import join
@@ -38,6 +39,8 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "hand": hand,
     "turns": turns,
     "join": join,
+    "frame": frame,
+    "sender": sender,
 }
 ROUNDS: Final = 7
 JSON_PATH: Final = Path("build/benchmarks.json")  # git-ignored

@@ -68,6 +68,14 @@ class Session(Steering, Observed, Shown):
       That costs some microseconds for each packet; without it none of the three exists.
 
     Raises `GraphInvalid`.
+
+    >>> with Session("sizes") as session:
+    ...     words = session.source("to be or not to be".split(), name="words")
+    ...     sizes = words.key_by(len).reduce(lambda n, _: n + 1, initial=0, emit="end", name="count").collect()
+    ...     session.run()
+    Outcome(completed: 6 in, 2 out)
+    >>> sorted(sizes)
+    [(2, 5), (3, 1)]
     """
 
     def __init__(

@@ -120,6 +120,17 @@ class Steering(ABC):
         whatever paused task the step has set going again. A packet that is held back or waits keeps its turn until it
         is done; the next step without a name tells what it came to. So, while all are paused, the steps are the same
         in every run. An interrupt gives up the waiting, not the turn. Raises `NotPaused`, `UnknownName`, `NotStarted`.
+
+        >>> import runtime
+        >>> session = runtime.Session()
+        >>> roots = session.source([-9, 4], name="numbers").map(abs, name="absolute").collect(name="result")
+        >>> session.start(paused=True)
+        >>> session.step()
+        Step(numbers: -> -9 to absolute)
+        >>> session.step(None, 2)
+        [Step(absolute: -9 -> 9 to result), Step(result: 9)]
+        >>> session.resume(); session.wait(); session.close()
+        Outcome(completed: 2 in, 2 out)
         """
         control = self._in_control()
         if type(n) is not int or n < 1:
@@ -143,6 +154,17 @@ class Steering(ABC):
         """The `first` and the `last` packets that wait for a task, service or operator. Consumes nothing.
 
         Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`.
+
+        >>> import runtime
+        >>> session = runtime.Session()
+        >>> session.source(range(8), name="numbers").sink(abs, name="end")
+        >>> session.start(paused=True)
+        >>> steps = session.step("numbers", 8)
+        >>> session.peek("end", 2, last=1)
+        QueueView(end, 8 of 1,024: 0, 1, … 5 more, 7)
+        >>> session.peek("end")[3].payload
+        3
+        >>> session.close()
         """
         if self._control is None:
             if task not in (capacities := self.graph.capacities()):

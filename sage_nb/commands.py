@@ -46,8 +46,8 @@ class Commands:
     def __init__(self, session: weakref.ref[Session]) -> None:
         self._session_ref = session
         self.looks: deque[str] = deque(maxlen=MAX_LOOKS)  # the states of all rows, at each look of the sampler
-        self._lock = threading.Lock()  # guards all below
         self._framer: Framer | None = None
+        self._lock = threading.Lock()  # guards all below
         self._packets: dict[str, Packet] = {}  # those that pages were shown last, by token
         self._breakpoints: dict[int, tuple[Breakpoint, str]] = {}
         self._measures: dict[str, Measure] = {}
@@ -94,9 +94,12 @@ class Commands:
         return self._commands[command](session, args)
 
     def use(self, framer: Framer) -> None:
-        """The graph, or its run, is another one: what was remembered of the one before is over."""
+        """The graph as it is drawn from now on."""
+        self._framer = framer
+
+    def forget(self) -> None:
+        """The graph, or its run, has become another one: what was remembered of the one before is over."""
         with self._lock:
-            self._framer = framer
             self._packets, self._breakpoints, self._measures = {}, {}, {}
             self.looks.clear()
 
@@ -108,11 +111,13 @@ class Commands:
         for measure in measures:
             measure.stop()
 
-    def breakpoint_rows(self) -> list[int]:
-        """The rows that have breakpoints of these pages."""
+    def breakpoints(self) -> tuple[list[int], int]:
+        """The rows that have breakpoints of these pages, and how often these have been met."""
+        framer = self._framer
         with self._lock:
-            framer, found = self._framer, [each for each, _ in self._breakpoints.values()]
-        return sorted({framer.row(each.task) for each in found}) if framer is not None else []
+            found = [each for each, _ in self._breakpoints.values()]
+        rows = sorted({framer.row(each.task) for each in found}) if framer is not None else []
+        return rows, sum(each.hits for each in found)
 
     # ── the job ──
 

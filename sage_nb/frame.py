@@ -86,6 +86,7 @@ class Framer:
             lanes=self._lanes(snapshot, watched),
             letters=len(session.dead_letters),
             breakpoints=[],
+            hits=0,
             happenings=self.happenings(*happened),
             closed=False,
         )

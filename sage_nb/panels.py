@@ -5,7 +5,7 @@ All of them do their work through the session's desk, never on the thread of a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -19,21 +19,36 @@ from sage_nb.wire import Ack, Field, Method
 _SHOWN_STEPS: Final = 8
 
 
+class Box(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """A form as one widget. Its text is one line, always the same, so that a notebook can keep it."""
+
+    def __init__(self, text: str, children: Sequence[ipywidgets.Widget]) -> None:
+        self._text = text
+        super().__init__(children)
+
+    def __repr__(self) -> str:
+        return self._text
+
+
 class Panel:
     """What the forms have in common: a box that is closed with its session, a line that says what came of a click."""
 
     def __init__(self, session: Session) -> None:
         self.stage: Stage = stage_of(session)
+        self._of = session.name
         self.said = ipywidgets.Label(layout=ipywidgets.Layout(width="auto"))
         self.said.add_class("sage-nb-said")
         self.hidden: list[Any] = []  # widgets that are not always in the box
-        self.box: ipywidgets.VBox
+        self.box: Box
         self._number = 0
         self.stage.adopt(self.close)
 
     def show(self, *children: ipywidgets.Widget) -> None:
         """Make the box of these."""
-        self.box = ipywidgets.VBox([*children, self.said])
+        self.box = Box(repr(self), [*children, self.said])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._of!r})"
 
     def button(self, text: str, order: Callable[[], tuple[str, Mapping[str, Any]]], icon: str = "") -> Any:
         """A button that gives the command of `order` to the desk."""
@@ -122,6 +137,9 @@ class ServiceForm(Panel):
         self._method.observe(lambda _: self._choose(), "value")
         self._choose()
         self.show(self._method, self._place, self.button("Call", self._order, "phone"), self._note)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._of!r}, {self._service!r})"
 
     def _choose(self) -> None:
         self._place.children = list(self._forms.get(self._method.value, {}).values())

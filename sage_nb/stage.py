@@ -126,7 +126,7 @@ class Stage:
 
     def complete(self, frame: Frame) -> None:
         """Add to a frame what only the pages know; and remember it."""
-        frame["breakpoints"] = self.commands.breakpoint_rows()
+        frame["breakpoints"], frame["hits"] = self.commands.breakpoints()
         if frame["state"] in ("running", "draining"):
             self.commands.looks.append(frame["states"])
 
@@ -152,6 +152,7 @@ class Stage:
             return
         with self._lock:
             self._current = None  # a run is told from the one before it by the revision, too
+        self.commands.forget()
         self._sampler.look()
 
     def _close_all(self) -> None:

@@ -137,6 +137,7 @@ class Frame(TypedDict):
     than one producer in a small graph, of the watched ones in a large one. `happenings` are the events that are new
     since the frame before; a page that finds a gap in their numbers asks for them (`events`).
 
+    `breakpoints` are the rows that have some of these pages, and `hits` how often they have been met, in all.
     `holding` says whether all, some or none of the rows that have not ended are held by hand.
     `closed`: the session was closed, and no frame will follow.
     """
@@ -158,6 +159,7 @@ class Frame(TypedDict):
     lanes: dict[str, list[int]]
     letters: int
     breakpoints: list[int]
+    hits: int
     happenings: list[Happening]
     closed: bool
 

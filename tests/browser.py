@@ -20,6 +20,9 @@ FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # A request to anywhere but this machine fails at once, instead of hanging where there is no network. Playwright's
+    # own way to refuse requests would switch the browser's cache off, and every notebook would load all of JupyterLab.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
 

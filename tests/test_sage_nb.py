@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import base64
-import json
 import os
 import re
 import subprocess
@@ -305,6 +303,15 @@ def test_an_end_that_nobody_has_waited_for_is_not_in_the_picture(session: runtim
     assert "✓ completed" in sage_nb.to_svg(session)
 
 
+def test_the_text_of_a_form_is_one_line_and_names_its_session(session: runtime.Session) -> None:
+    """What ipywidgets would say changes with its releases, and strict nbval compares it."""
+    flow(session)
+    session.service("clock", object)
+    forms = [sage_nb.injector(session), sage_nb.stepper(session), sage_nb.service_form(session, "clock")]
+    assert list(map(repr, forms)) == ["Injector('test')", "Stepper('test')", "ServiceForm('test', 'clock')"]
+    assert all(form._repr_mimebundle_()["text/plain"] == repr(form) for form in forms)
+
+
 # ── on axes ──
 
 
@@ -393,17 +400,3 @@ def test_edges_cross_only_where_they_must() -> None:
     layout = layout_of(session.graph)
     for n in range(4):
         assert layout.boxes[f"source {n}"].y == layout.boxes[f"map {n}"].y == layout.boxes[f"sink {n}"].y
-
-
-# ── the notebooks ──
-
-
-@pytest.mark.parametrize(
-    "notebook", sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb")), ids=lambda p: p.name
-)
-def test_a_notebook_is_saved_as_run_from_top_to_bottom(notebook: Path) -> None:
-    """Without saved outputs, nbval has nothing to compare and would pass."""
-    cells = [cell for cell in json.loads(notebook.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
-    assert all(isinstance(line, ast.Import | ast.ImportFrom) for line in ast.parse("".join(cells[0]["source"])).body)
-    assert any("image/svg+xml" in output.get("data", ()) for cell in cells for output in cell["outputs"])

@@ -14,7 +14,7 @@ function emptyFrame(plan) {
     ...{ revision: plan.revision, number: -1, at_s: 0, state: "new", holding: "none", states: "n".repeat(plan.rows.length) },
     counts: { made: 0, done: 0, errors: 0, skipped: 0 },
     ...{ depths: column(), processed: column(), emitted: column(), errors: column(), ended: column(), order: [] },
-    ...{ lanes: {}, letters: 0, breakpoints: [], happenings: [], closed: false },
+    ...{ lanes: {}, letters: 0, breakpoints: [], hits: 0, happenings: [], closed: false },
   };
 }
 

@@ -118,7 +118,7 @@ export class TaskTab {
     renew(this.pointList, [this.points], () => this.pointsOf());
     const state = this.state?.task === row?.name ? this.state : null;
     renew(this.stateTable, [state], () => this.stateOf(state));
-    const hits = `${frame.breakpoints} ${frame.holding}`;
+    const hits = `${frame.breakpoints} ${frame.hits}`;
     if (hits !== this.hits && this.asked) this.desk.ask("breakpoints").then((ack) => this.pointed(ack));
     this.hits = hits;
     const still = frame.number === this.number || (row !== null && hasEnded(frame.states[selected]) && card !== null && this.over === row.name);

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext
 
-from tests.jupyter.notebooks import Applications, Notebook
+from tests.jupyter.notebooks import PATIENCE_MS, Applications, Notebook
 from tests.jupyter.server import Server, server
 
 Open = Callable[[list[str]], Notebook]
@@ -19,9 +20,20 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def context(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> BrowserContext:
+    """One for all, so that JupyterLab is loaded once."""
+    chromium, loop = one_chromium
+    asyncio._set_running_loop(loop)
+    context = chromium.new_context(reduced_motion="reduce", viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    asyncio._set_running_loop(None)
+    return context
+
+
 @pytest.fixture
-def applications(jupyter: Server, chromium: Browser) -> Iterator[Applications]:
-    found = Applications(jupyter, chromium)
+def applications(jupyter: Server, context: BrowserContext, chromium: Browser) -> Iterator[Applications]:
+    found = Applications(jupyter, context)
     yield found
     found.close()
 

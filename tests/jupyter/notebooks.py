@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
 import nbformat as _nbformat
-from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Error, Locator, Page, expect
 
 from tests.jupyter.server import Server
 
@@ -115,44 +114,31 @@ class Notebook:
 
 
 class Applications:
-    """Opens notebooks, and closes all that it has opened."""
+    """Opens notebooks in one browser context, whose cache all share, and closes what it has opened."""
 
-    def __init__(self, server: Server, browser: Browser) -> None:
-        self._server, self._browser = server, browser
-        self._contexts: list[BrowserContext] = []
+    def __init__(self, server: Server, context: BrowserContext) -> None:
+        self._server, self._context = server, context
         self._notebooks: list[Notebook] = []
 
-    def write(self, cells: list[str], change: Callable[[Any], None] = lambda _: None) -> str:
+    def write(self, cells: list[str]) -> str:
         """A new notebook file of code cells; its name."""
         name = f"{secrets.token_hex(4)}.ipynb"
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        change(notebook)
         nbformat.write(notebook, self._server.folder / name)
         return name
 
-    def open(self, application: str, name: str, *, ready: bool = True, **context: Any) -> Notebook:
-        """Open a notebook's file. `context`: how the browser is to be."""
-        browser = self._browser.new_context(**{"reduced_motion": "reduce", **context})
-        browser.set_default_timeout(PATIENCE_MS)
-        browser.route("**/*", self._only_our_server)
-        self._contexts.append(browser)
-        page = browser.new_page()
+    def open(self, application: str, name: str) -> Notebook:
+        """Open a notebook's file."""
+        page = self._context.new_page()
         page.goto(self._server.address + PATHS[application].format(name=name, token=self._server.token))
         notebook = Notebook(page)
         self._notebooks.append(notebook)
-        if ready:
-            page.evaluate(_UNTIL_READY)
+        page.evaluate(_UNTIL_READY)
         return notebook
 
     def close(self) -> None:
         """Close all."""
         for notebook in self._notebooks:
             notebook.shut_down()
-        for context in self._contexts:
-            context.close()
-
-    def _only_our_server(self, route: Route) -> None:
-        """A request to anywhere else fails at once, instead of hanging where there is no network."""
-        ours = route.request.url.startswith((self._server.address, "data:", "blob:"))
-        route.continue_() if ours else route.abort()
+            notebook.page.close()

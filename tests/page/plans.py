@@ -125,6 +125,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         lanes={},
         letters=0,
         breakpoints=[],
+        hits=0,
         happenings=[],
         closed=False,
     )

@@ -209,3 +209,19 @@ def test_above_200_tasks_a_row_is_an_operator_and_it_says_so(show: ShowPage) -> 
         frame = page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 4)
         assert (frame["states"], frame["processed"]) == ("cccc", [1_000] * 4)
         assert frame["ended"] == [0, 1, 150, 50], "so many producers have ended for all of its tasks"
+
+
+def test_what_a_page_has_been_shown_of_a_run_is_not_forgotten_when_the_sampler_comes_late(
+    session: runtime.Session, show: ShowPage
+) -> None:
+    line(session)
+    page = show(session)
+    page.unmount()
+    join_sampler(page)  # so nobody asks for the new plan but this test
+    page.order("start_paused")
+    page.order("step")
+    (card,) = page.order("peek", task="double")["result"]["packets"]
+    stage_of(session).current(session)
+    page.order("edit", token=card["token"], value="5")
+    assert session.peek("double")[0].payload == 5
+    session.close()
