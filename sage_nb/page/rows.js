@@ -85,7 +85,12 @@ export class RowPicture {
 
   inset(across, down) {
     const { x, y, width, height } = this.place;
-    return { x: x + across, y: y + down, width: Math.max(0, width - 2 * across), height: Math.max(0, height - 2 * down) };
+    return {
+      x: x + across,
+      y: y + down,
+      width: Math.max(0, width - 2 * across),
+      height: Math.max(0, height - 2 * down),
+    };
   }
 
   text(name, x, y, look, anchor = "start") {
@@ -166,7 +171,10 @@ export class RowPicture {
     if (this.producers === 0) return 0;
     const width = (counted(this.producers).length * 2 + 1) * DIGIT;
     const sign = svg("path", { d: GLYPHS.octagon, class: "sn-sign" });
-    sign.setAttribute("transform", `translate(${(right - width - 12).toFixed(1)} ${(baseline - 8.5).toFixed(1)}) scale(.78)`);
+    sign.setAttribute(
+      "transform",
+      `translate(${(right - width - 12).toFixed(1)} ${(baseline - 8.5).toFixed(1)}) scale(.78)`,
+    );
     this.stops = svg("g", { class: "sn-stops" }, sign);
     this.element.append(this.stops);
     this.text("stops", right, baseline, "sn-stop-count", "end");
