@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Written last: a .venv without it was interrupted, and is made anew. When pyproject.toml is newer, .venv is updated.
 READY := $(VENV)/.ready
 
-.PHONY: help lab test check bench bench-ray mutants clean
+.PHONY: help lab test check docs notebooks bench bench-ray mutants clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,7 @@ lab: $(READY)  ## open JupyterLab on the first notebook
 
 test: check  ## everything: the checks, all tests, all notebooks
 	@sh tools/need_redis.sh
+	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m pytest
 
 check: $(READY)  ## style, types, layers, public names; before every commit
@@ -26,7 +27,16 @@ check: $(READY)  ## style, types, layers, public names; before every commit
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
 	$(BIN)/python tools/check_house.py
+
+docs: $(READY)  ## the notebooks and the reference as one site, in build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
+	$(BIN)/python tools/check_links.py build/docs
+	@echo "open build/docs/index.html"
+
+notebooks: $(READY)  ## run the notebooks and save what comes out, when an output is to change
+	$(BIN)/python tools/save_notebooks.py
 
 bench: $(READY)  ## figures, beside hand-written threads and queues
 	$(BIN)/python -m benchmarks
@@ -38,9 +48,9 @@ mutants: $(READY)  ## plant bugs, one at a time; the tests must notice
 	$(BIN)/python -m tests.mutants
 
 clean:  ## remove .venv and everything else made here
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist docs/notebooks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml tools/make_venv.sh
-	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) lab,test
+	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) lab,test,docs
 	@touch $@

@@ -10,11 +10,14 @@ from typing import Final
 
 from benchmarks.calls import call, flight, intercept
 from benchmarks.flow import broadcast, hop, keyed, throughput
+from benchmarks.frames import frame, sender
 from benchmarks.hand import hand
 from benchmarks.harness import FULL, QUICK, FigureOf, measure
 from benchmarks.joins import join
 from benchmarks.machine import Neighbours
 from benchmarks.memory import memory
+from benchmarks.notebook import click, display
+from benchmarks.paint import paint
 from benchmarks.report import as_json, rows_of, table, write_json
 from benchmarks.size import many, sampler, snapshot
 from benchmarks.turns import turns
@@ -38,6 +41,11 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "hand": hand,
     "turns": turns,
     "join": join,
+    "frame": frame,
+    "sender": sender,
+    "paint": paint,
+    "click": click,
+    "display": display,
 }
 ROUNDS: Final = 7
 JSON_PATH: Final = Path("build/benchmarks.json")  # git-ignored

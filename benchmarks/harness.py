@@ -51,6 +51,10 @@ class Scale:
     calls_per_session: int = 1_000
     seeded_packets: int = 10_000
     joined_rows: int = 100_000  # on each side
+    frames: int = 400
+    watched_s: float = 10.0
+    painted: int = 150  # frames, ten in a second
+    clicks: int = 30
 
 
 FULL: Final = Scale()
@@ -70,6 +74,10 @@ QUICK: Final = Scale(
     calls_per_session=100,
     seeded_packets=200,
     joined_rows=2_000,
+    frames=20,
+    watched_s=0.5,
+    painted=5,
+    clicks=2,
 )
 
 

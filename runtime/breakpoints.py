@@ -67,12 +67,20 @@ class Breakpoint:
 
 
 class Tap:
-    """What passes a task, collected while the `with` block runs: in `steps`, one for each packet and stop signal."""
+    """What passes a task, collected while the `with` block runs: in `steps`, one for each packet and stop signal.
 
-    def __init__(self, task: str, show: Callable[[Callable[[Step], None], bool], None]) -> None:
+    With a function `see` nothing is collected: it is called with each, on the task's thread.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        show: Callable[[Callable[[Step], None], bool], None],
+        see: Callable[[Step], None] | None = None,
+    ) -> None:
         self.task = task
         self.steps: list[Step] = []
-        self._show, self._see = show, self.steps.append
+        self._show, self._see = show, self.steps.append if see is None else see
 
     @property
     def packets(self) -> list[Any]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from runtime.breakpoints import Breakpoint, Tap
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
+from runtime.communication.rekey import rekeyed
 from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, TaskEnded, UnknownName, error_text
 from runtime.factory import Grip, Handle
@@ -34,6 +35,7 @@ class Control:
         self._dispatcher, self._graph = dispatcher, dispatcher.graph
         self._handles: dict[str, Handle] = {**dispatcher.tasks, **dispatcher.services}
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
+        self._undoing = threading.Lock()  # guards that changes are taken back one by one
         self._edited: list[tuple[str, str]] = []  # each change that can be undone: at which task, and what it was
         self._breakpoints: dict[str, list[Breakpoint]] = {}
         self._taps: dict[str, list[Callable[[Step], None]]] = {}
@@ -94,6 +96,7 @@ class Control:
             return Step("idle", name)
         step = grip.step(_left_s(deadline))
         self._come_to_rest(deadline)
+        self._dispatcher.turned(step)
         return step
 
     def _next_of(self, handles: list[Handle]) -> Grip | None:
@@ -181,13 +184,20 @@ class Control:
         views = [handle.control.peek(first, last) for handle in self._find(name)]
         if len(views) == 1:
             return views[0]
-        packets = [packet for view in views for packet in view]
         depth, capacity = sum(view.depth for view in views), sum(view.capacity for view in views)
-        return QueueView(name, packets, depth, capacity, several_inputs=views[0].several_inputs)
+        # Of a queue that was not shown in full, its own first ones fill up the first here, and its last ones the last.
+        heads = [packet for view in views for packet in view[: view.left_out]]
+        tails = [packet for view in views for packet in (view[view.left_out :] or view)]
+        packets, left_out = heads, None
+        if depth > first + last:
+            packets, left_out = heads[:first] + tails[max(len(tails) - last, 0) :], first
+        several = views[0].several_inputs
+        return QueueView(name, packets, depth, capacity, left_out=left_out, several_inputs=several)
 
-    def tap(self, name: str) -> Tap:
-        """What collects the packets that pass."""
+    def tap(self, name: str, see: Callable[[Step], None] | None) -> Tap:
+        """What collects the packets that pass, or has `see` called with each."""
         tasks = [handle.name for handle in self._find(name)]
+        see = None if see is None else self._guarded(name, see)
 
         def show(see: Callable[[Step], None], wanted: bool) -> None:
             with self._changing:
@@ -196,7 +206,23 @@ class Control:
                     taps = self._taps[task] = [*others, see] if wanted else others
                     self._handles[task].control.set_tap(_to_all(taps) if taps else None)
 
-        return Tap(name, show)
+        return Tap(name, show, see)
+
+    def _guarded(self, name: str, see: Callable[[Step], None]) -> Callable[[Step], None]:
+        """`see` behind the border to user code: once it has raised, that is told, and it is called no more."""
+        broken = False
+
+        def tell(step: Step) -> None:
+            nonlocal broken
+            if broken:
+                return
+            try:
+                see(step)
+            except BaseException as error:  # noqa: BLE001  the border to user code, on the task's own thread
+                broken = True
+                self._dispatcher.warned(name, f"a tap raised {error_text(error)}, and sees nothing any more")
+
+        return tell
 
     def breakpoint(self, name: str, when: Callable[[Any], object] | None) -> Breakpoint:
         """Stop the job before packets of a task. Raises `UnknownName`, `CommandRefused` for sources and services."""
@@ -252,17 +278,23 @@ class Control:
 
     def undo(self) -> None:
         """Take back the last change. Raises `CommandRefused` if there is none, `PacketGone` if it is too late."""
-        with self._changing:
-            if not self._edited:
-                raise CommandRefused("nothing was changed by hand that could be undone")
-            task, text = self._edited[-1]
+        with self._undoing:
+            with self._changing:
+                if not self._edited:
+                    raise CommandRefused("nothing was changed by hand that could be undone")
+                at = len(self._edited) - 1  # its place, whatever comes behind it meanwhile
+                task, text = self._edited[at]
             try:
-                self._handles[task].control.undo()
+                self._handles[task].control.undo()  # which may wait for a task on its way to its gate
             except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
-                self._edited.pop()
+                self._forget_edit(at)
                 raise
-            self._edited.pop()
+            self._forget_edit(at)
         self._dispatcher.edited(task, f"undo of {text}")
+
+    def _forget_edit(self, at: int) -> None:
+        with self._changing:
+            del self._edited[at]
 
     def _remember(self, task: str, text: str) -> None:
         with self._changing:
@@ -274,18 +306,8 @@ class Control:
         operator = self._operator_of.get(packet.task)
         if operator is None:
             return value
-        edges = [edge for edge in self._graph.inputs(operator) if edge.input == packet.input]
-        source = self._operator_of.get(packet.producer)  # where streams are united, each comes with a key of its own
-        edge = next((edge for edge in edges if edge.source == source), edges[0] if edges else None)
-        if packet.keyed and edge is not None and edge.key is not None:
-            key = edge.key(value)
-            owner = Partition(self._graph.tasks(operator)).find(key)
-            if owner != packet.task:
-                raise CommandRefused(
-                    f"with key {preview(key)} the packet would belong to {owner!r}, not to {packet.task!r}; drop it "
-                    f"and inject({operator!r}, …)"
-                )
-            value = (key, value)
+        if packet.keyed:
+            value = rekeyed(self._graph, packet.task, packet.input, packet.producer, value)
         several = len(self._graph.input_numbers(operator)) > 1
         return (packet.input, value) if several and place.lane == 0 else value
 

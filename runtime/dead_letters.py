@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from traceback import format_tb
 from typing import Any, Final, overload
 
@@ -53,7 +54,16 @@ class DeadLetter:
         return f"DeadLetter({self.text})"
 
 
-def _nowhere(letter: DeadLetter, timeout_s: float | None) -> None:
+class _Same(Enum):
+    """That the packet is retried as it is. None would be a value."""
+
+    SAME = "as it is"
+
+
+SAME: Final = _Same.SAME
+
+
+def _nowhere(letter: DeadLetter, value: Any, timeout_s: float | None) -> None:
     """Where the letters of a session that has not started would go; it has none."""
     raise CommandRefused(f"{letter!r} has no queue to go back to: nothing runs")
 
@@ -65,7 +75,7 @@ class DeadLetters(Sequence[DeadLetter]):
     longer. Any thread may call. What is kept keeps packets and tracebacks alive.
     """
 
-    def __init__(self, reenter: Callable[[DeadLetter, float | None], None] = _nowhere) -> None:
+    def __init__(self, reenter: Callable[[DeadLetter, Any, float | None], None] = _nowhere) -> None:
         self._reenter = reenter  # puts the packet of a letter back into its task's queue, or raises
         self._lock = threading.Lock()  # guards all below
         self._letters: dict[int, DeadLetter] = {}  # by number
@@ -85,12 +95,14 @@ class DeadLetters(Sequence[DeadLetter]):
             if len(self._letters) > MAX_LETTERS:
                 del self._letters[next(iter(self._letters))]
 
-    def retry(self, letter: DeadLetter | int, *, timeout: float | None = 0) -> None:
+    def retry(self, letter: DeadLetter | int, *, value: Any = SAME, timeout: float | None = 0) -> None:
         """Put the packet of a letter (or of the letter at an index) at the tail of its task's queue, by hand.
 
-        Once it is accepted the letter is gone; whoever comes second is refused. Raises `QueueFull` if there is no room
-        within `timeout` seconds (None: without limit) and `TaskEnded` if the task takes nothing any more, and the
-        letter stays; `CommandRefused` if it is not here, has no packet, or is of a source; `IndexError`.
+        With `value`, another payload in place of it, with the key that belongs to that. Once it is accepted the letter
+        is gone; whoever comes second is refused. Raises `QueueFull` if there is no room within `timeout` seconds (None:
+        without limit) and `TaskEnded` if the task takes nothing any more, and the letter stays; `CommandRefused` if it
+        is not here, has no packet, is of a source, or if `value` belongs to another task by its key; `IndexError`; and
+        what the key function raises.
         """
         with self._lock:
             found = self._find(letter)
@@ -99,7 +111,7 @@ class DeadLetters(Sequence[DeadLetter]):
             self._leaving.add(found.number)
         accepted = False
         try:
-            self._reenter(found, timeout)
+            self._reenter(found, value, timeout)
             accepted = True
         finally:
             with self._lock:

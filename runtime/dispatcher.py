@@ -7,24 +7,26 @@ user code happens under it.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from time import monotonic
 from typing import Any, Final, Literal, Protocol
 
+from runtime.communication.inbox import HAND
 from runtime.communication.lane import StopSignal
-from runtime.dead_letters import DeadLetter, DeadLetters
+from runtime.communication.rekey import rekeyed
+from runtime.dead_letters import SAME, DeadLetter, DeadLetters
 from runtime.end import End
 from runtime.errors import CommandRefused, TaskEnded, TaskFailed, failure_text
+from runtime.event_log import EventLog
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
 from runtime.graph.validation import END_KINDS, START_KINDS
 from runtime.service.invocation import Interceptor
+from runtime.step import Step
 from runtime.task.report import TaskReport
 
-MAX_EVENTS: Final = 10_000
 _GIVE_UP_S: Final = 5.0  # how long a start that failed waits for what it had started
 
 
@@ -38,14 +40,15 @@ class JobListener(Protocol):
 class Dispatcher:
     """One run of one graph. `tasks` and `services` are the handles by name, in graph order; `end` is to be waited for.
 
-    `is_failure_told`: somebody has heard by `wait` that it failed.
+    `is_failure_told`: somebody has heard by `wait` that it failed, `is_end_told`: that it has ended, by that,
+    `settle` or `cleanup`.
     """
 
     def __init__(self, graph: ExecutionGraph, backend: Backend, listener: JobListener) -> None:
         self.graph, self.backend = graph, backend
         self.tasks: dict[str, TaskHandle] = {}
         self.services: dict[str, ServiceHandle] = {}
-        self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self.events = EventLog()
         self.dead_letters = DeadLetters(self._reenter)
         self.outcome: Outcome | None = None
         self._listener = listener
@@ -55,7 +58,7 @@ class Dispatcher:
         self._running = {node.name for node in graph.nodes} | {node.name for node in graph.service_nodes}
         self._tasks_left = len(graph.nodes)
         self._cancelled = False
-        self.is_failure_told = False
+        self.is_failure_told = self.is_end_told = False
         self._order: list[str] = []
         self._endings: set[Ending] = set()
         self._failure: TaskReport | None = None
@@ -132,24 +135,49 @@ class Dispatcher:
             running = ", ".join(sorted(self._running))
             raise TimeoutError(f"the job still runs after {timeout_s} s ({running}); it goes on")
         self.backend.wait([handle for handle in self._handles() if handle.name not in outcome.abandoned], None)
-        if (failure := self._failure) is not None and failure.error is not None:
-            kind = "task" if failure.task in self.tasks else "service"
+        self.is_end_told = True
+        if (failed := self.failure()) is not None:
             self.is_failure_told = True
-            raise TaskFailed(failure.task, failure.packet, failure.error, outcome, kind) from failure.error
+            raise failed
         return outcome
+
+    def failure(self) -> TaskFailed | None:
+        """What `wait` raises behind the end, if a task or service has failed the run."""
+        failure = self._failure
+        if failure is None or failure.error is None or self.outcome is None:
+            return None
+        kind = "task" if failure.task in self.tasks else "service"
+        failed = TaskFailed(failure.task, failure.packet, failure.error, self.outcome, kind)
+        failed.__cause__ = failure.error
+        return failed
 
     def wait_done(self, timeout_s: float | None = None) -> bool:
         """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: it has none yet.
 
         Raises `JobPaused` if it will not have one before somebody resumes.
         """
-        self._refuse_own_tasks("wait")
+        self.refuse_own_tasks("wait")
         return self.end.wait(timeout_s)
+
+    def refuse_own_tasks(self, command: str) -> None:
+        """Raise `CommandRefused` on a thread of one of its tasks or services, which would wait for itself."""
+        for handle in self._handles():
+            if handle.is_current():
+                kind = "task" if handle.name in self.tasks else "service"
+                raise CommandRefused(
+                    f"{command}() was called by {kind} {handle.name!r} of this job, which would wait for itself; "
+                    "call it outside, or ask for the end with ctx.request_stop()"
+                )
 
     def gates_changed(self, text: str) -> None:
         """Gates were closed or opened by hand: those who wait for the end have to look at them."""
         self._note("command", None, text)
         self.end.look_at_gates()
+
+    def turned(self, step: Step) -> None:
+        """Somebody has given a turn by hand."""
+        if step.task is not None and step.result != "idle":
+            self._note("turn", step.task, str(step).removeprefix(f"{step.task}: "))
 
     def edited(self, task: str, text: str) -> None:
         """Something was changed by hand in a task's queue, or in what it remembers."""
@@ -157,7 +185,7 @@ class Dispatcher:
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
         """Cancel what still runs, wait, release all. Returns the tasks that were abandoned, stuck in user code."""
-        self._refuse_own_tasks("close")
+        self.refuse_own_tasks("close")
         if self.outcome is None:
             self.cancel("close: what is queued is dropped")
             stuck = self._wait_for_all(timeout_s)
@@ -169,6 +197,7 @@ class Dispatcher:
             [handle for handle in self._handles() if handle.name not in self.outcome.abandoned], timeout_s
         )
         self.backend.close()
+        self.is_end_told = True
         return self.outcome.abandoned
 
     def on_end(self, callback: Callable[[], None]) -> None:
@@ -205,15 +234,18 @@ class Dispatcher:
             self.backend.observe(tuple(self.tasks.values())),
             tuple(self._order),
             {name: service.facts() for name, service in self.services.items()},
+            self.backend.clock() - self._began_s,
         )
 
     def settle(self, timeout_s: float | None) -> bool:
         """Wait until every task stands still. False: not within `timeout_s`."""
-        self._refuse_own_tasks("settle")
+        self.refuse_own_tasks("settle")
         with self._lock:  # after the end, those that are about to stand still; some may be stuck, or never have begun
             names = [*self.tasks, *self.services] if self.outcome is None else list(self._order)
         handles = {handle.name: handle for handle in self._handles()}
-        return self.backend.settle([handles[name] for name in names], timeout_s)
+        settled = self.backend.settle([handles[name] for name in names], timeout_s)
+        self.is_end_told |= settled and self.outcome is not None
+        return settled
 
     # ── what tasks report ──
 
@@ -284,15 +316,6 @@ class Dispatcher:
             self._end_services()
 
     # ── inside ──
-
-    def _refuse_own_tasks(self, command: str) -> None:
-        for handle in self._handles():
-            if handle.is_current():
-                kind = "task" if handle.name in self.tasks else "service"
-                raise CommandRefused(
-                    f"{command}() was called by {kind} {handle.name!r} of this job, which would wait for itself; "
-                    "call it outside, or ask for the end with ctx.request_stop()"
-                )
 
     def _needed(self) -> set[str]:
         """The operators of which some way leads to an end without passing one that has enough. Under the lock."""
@@ -368,14 +391,19 @@ class Dispatcher:
                 break
         return Outcome(state, packets_in, packets_out, dropped, self._errors, tuple(self._order), abandoned, skipped)
 
-    def _reenter(self, letter: DeadLetter, timeout_s: float | None) -> None:
-        """Put a dead letter's packet at the tail of its task's queue, by hand."""
+    def _reenter(self, letter: DeadLetter, value: Any, timeout_s: float | None) -> None:
+        """Put a dead letter's packet, or `value` in its place, at the tail of its task's queue, by hand."""
         handle = self.tasks[letter.task]
         if handle.facts().kind == "source":
             raise CommandRefused(
                 f"{letter!r} is of a source, which has no queue; inject its packet into a consumer, and discard it"
             )
-        item = letter.item
+        if value is SAME:
+            item = letter.item
+        elif letter.keyed:
+            item = rekeyed(self.graph, letter.task, letter.input, HAND, value)
+        else:
+            item = value
         if len(self.graph.input_numbers(self._operator_of[letter.task].name)) > 1:
             item = (letter.input, item)
         try:
@@ -384,7 +412,7 @@ class Dispatcher:
             raise TaskEnded(f"{letter.task!r}: {error}") from None
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
-        self.events.append(Event(kind, task, text, self.backend.clock() - self._began_s))
+        self.events.add(Event(kind, task, text, self.backend.clock() - self._began_s))
 
 
 def _number(count: int, noun: str) -> str:

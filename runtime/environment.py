@@ -27,6 +27,7 @@ class Environment:
 
     `capacity` and `on_error` are what operators have that say nothing else. With a `seed`, runs repeat, and
     with `trace`, packets have ids; `ray_address` and `resources` are for platforms with clusters: see `Session`.
+    `on_change` is called behind each addition.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Environment:
         self._operators: dict[str, OperatorNode] = {}
         self._edges: list[Edge] = []
         self._services: dict[str, ServiceNode] = {}
+        self.on_change: Callable[[], None] = lambda: None
 
     def source(
         self,
@@ -100,6 +102,7 @@ class Environment:
         validate_service(node)
         self._refuse_taken(name)
         self._services[name] = node
+        self.on_change()
 
     def add(
         self,
@@ -134,6 +137,7 @@ class Environment:
         validate_operator(node)
         self._operators[node.name] = node
         self._edges += [Edge(end.operator, node.name, end.strategy, end.key, end.input) for end in ends]
+        self.on_change()
         return node
 
     def graph(self) -> ExecutionGraph:

@@ -36,6 +36,7 @@ class TaskFacts(NamedTuple):
     (one that is broadcast to three tasks counts three times). `lane_depths` is in the order of `producers`,
     `ended_producers` in that of their stop signals. `errors` counts what user code raised and no retry has mended,
     `skipped` the packets among them that were skipped (they are in `processed`, too), `retries` the repeated attempts.
+    `held` is whether its gate is closed by hand, also while it still works, or waits, in mid-packet.
     `node` is the machine that it runs on, where there may be several.
     """
 
@@ -54,6 +55,7 @@ class TaskFacts(NamedTuple):
     ending: Ending | None
     skipped: int = 0
     retries: int = 0
+    held: bool = False
     node: str | None = None
 
     @property
@@ -122,6 +124,22 @@ class ServiceFacts(NamedTuple):
         return f"{self.name}: {', '.join(parts)}"
 
 
+class Columns(NamedTuple):
+    """Single facts of all tasks, each as a list in graph order: how a task ended or what it is doing, and numbers.
+
+    `heard` counts the producers whose stop signal has arrived, `held` says whether the gate is closed by hand.
+    """
+
+    states: list[TaskState | Ending]
+    depths: list[int]
+    processed: list[int]
+    emitted: list[int]
+    errors: list[int]
+    skipped: list[int]
+    heard: list[int]
+    held: list[bool]
+
+
 class TaskTable(Mapping[str, TaskFacts]):
     """The facts of some tasks by name, in graph order, and single columns of them, which may be cheaper to read."""
 
@@ -132,6 +150,24 @@ class TaskTable(Mapping[str, TaskFacts]):
     def states(self) -> dict[str, TaskState]:
         """What each task is doing."""
         return {name: facts.state for name, facts in self.items()}
+
+    def columns(self) -> Columns:
+        """What a picture of all tasks wants to know of them, many times a second."""
+        facts = list(self.values())
+        return Columns(
+            [each.ending or each.state for each in facts],
+            [each.depth for each in facts],
+            [each.processed for each in facts],
+            [each.emitted for each in facts],
+            [each.errors for each in facts],
+            [each.skipped for each in facts],
+            [len(each.ended_producers) for each in facts],
+            [each.held for each in facts],
+        )
+
+    def lane_depths(self, name: str) -> tuple[int, ...]:
+        """How many packets wait in each lane of a task's queue, the hand's first."""
+        return self[name].lane_depths
 
 
 class NoTasks(TaskTable):
@@ -151,13 +187,15 @@ class NoTasks(TaskTable):
 class Snapshot:
     """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`; `services["clock"].depth`.
 
-    `order` names the tasks and services that have ended, in the order in which they did.
+    `order` names the tasks and services that have ended, in the order in which they did. `at_s` is seconds since the
+    start, by the backend's clock.
     """
 
     state: JobState
     tasks: TaskTable
     order: tuple[str, ...] = ()
     services: Mapping[str, ServiceFacts] = field(default_factory=dict)
+    at_s: float = field(default=0.0, compare=False)
 
     def __getitem__(self, task: str) -> TaskFacts:
         return self.tasks[task]
@@ -218,14 +256,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened once: a start, a command, an arriving stop signal, an end, an error, a skip, a warning.
+    """Something that happened once: a start, a command, a turn by hand, a stop signal, an end, an error.
 
     `task` is the name of a task or service, None for the job. An error of a service's method is an event, too, though
     its caller may have caught it; a late reply is one that came after the end of its call. `at_s` is seconds since the
     job was started, by the backend's clock; it is left out of the text, which is stable.
     """
 
-    kind: Literal["start", "stop signal", "end", "error", "skip", "warning", "command", "late reply", "abandoned"]
+    kind: Literal[
+        "start", "stop signal", "end", "error", "skip", "warning", "command", "turn", "late reply", "abandoned"
+    ]
     task: str | None
     text: str
     at_s: float = field(default=0.0, compare=False)

@@ -7,28 +7,30 @@ import itertools
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from importlib import metadata
+from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from runtime.calling import Service
 from runtime.communication.calls import HAND_CALLER
 from runtime.control import Control
-from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment
 from runtime.errors import AlreadyStarted, InputOpen
+from runtime.face import Shown
 from runtime.factory import service_queues
-from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
+from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, validate
 from runtime.graph.validation import refuse_interceptor
 from runtime.hand import Hand
 from runtime.job_manager import JobManager
-from runtime.metrics import Metrics, metrics_of
+from runtime.observed import Observed
 from runtime.operators import SourceFunction
 from runtime.policy import OnError
+from runtime.progress import wait_with_progress
 from runtime.proxy import ProxyManager
 from runtime.service.invocation import Interceptor
 from runtime.steering import Steering
@@ -36,6 +38,8 @@ from runtime.stream import Stream
 from runtime.text import as_text
 
 T = TypeVar("T")
+Change = Literal["built", "started", "reset", "closed"]
+"""What has happened to a session as a whole: operators were added, and so on."""
 
 CLOSE_S: Final = 5.0
 """How long `close()` and leaving a `with` block wait for user code before a task is abandoned."""
@@ -47,7 +51,7 @@ _named: dict[str, Session] = {}  # in an interactive kernel, until they are clos
 _named_lock = threading.Lock()  # guards _named
 
 
-class Session(Steering):
+class Session(Steering, Observed, Shown):
     """A dataflow graph that a person can write, run, look into and stop.
 
     Build with `source`, `input` and the methods of `Stream`; then `run()`, or `start()` and `wait()`. Every command may
@@ -68,6 +72,14 @@ class Session(Steering):
       `{"count": {"num_cpus": 0.5}}`. Without it they need no CPU of Ray's, and are spread over its machines.
 
     Raises `GraphInvalid`.
+
+    >>> with Session("sizes") as session:
+    ...     words = session.source("to be or not to be".split(), name="words")
+    ...     sizes = words.key_by(len).reduce(lambda n, _: n + 1, initial=0, emit="end", name="count").collect()
+    ...     session.run()
+    Outcome(completed: 6 in, 2 out)
+    >>> sorted(sizes)
+    [(2, 5), (3, 1)]
     """
 
     def __init__(
@@ -101,6 +113,8 @@ class Session(Steering):
         self._control: Control | None = None
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
+        self._listeners: list[Callable[[Change], None]] = []
+        self._environment.on_change = partial(_tell_built, weakref.ref(self))
         if name is not None and _in_kernel():
             with _named_lock:
                 older, _named[name] = _named.get(name), self
@@ -181,6 +195,7 @@ class Session(Steering):
             dispatcher.intercept(tuple(self._interceptors.values()))
             self._control, self._dispatcher, self._ended_new = control, dispatcher, None
             dispatcher.start()
+        self._tell("started")
         if paused:
             control.wait_for_gates()
 
@@ -189,8 +204,10 @@ class Session(Steering):
         self.start()
         return self.wait(timeout)
 
-    def wait(self, timeout: float | None = None) -> Outcome:
+    def wait(self, timeout: float | None = None, *, progress: bool = False) -> Outcome:
         """Wait for the end, at most `timeout` seconds, and say how it ended.
+
+        `progress`: with a bar for each source and each end of the graph, by tqdm.
 
         Raises `TaskFailed` from the user's exception if the job failed, `TimeoutError` if it still runs (it goes on),
         `JobPaused`, naming who, as soon as it stands still because of a pause, `NotStarted`. An interrupt ends the
@@ -198,6 +215,8 @@ class Session(Steering):
         """
         if self._ended_new is not None:
             return self._ended_new
+        if progress:
+            return wait_with_progress(self, timeout)
         return self._run().wait(timeout)
 
     async def wait_async(self, timeout: float | None = None) -> Outcome:
@@ -244,18 +263,25 @@ class Session(Steering):
         """Cancel what runs, wait at most `timeout` seconds, release everything. Idempotent.
 
         A task that is stuck in user code for longer is abandoned: its thread is a daemon, what it still makes is
-        discarded, and a `RuntimeWarning` and the outcome name it.
+        discarded, and a `RuntimeWarning` and the outcome name it. Raises `CommandRefused` in a task or service of its
+        own, and does nothing then.
         """
+        with self._lock:  # a start that is under way comes to its end first
+            dispatcher = self._dispatcher
+        if dispatcher is not None:
+            dispatcher.refuse_own_tasks("close")  # before anything is undone: what is refused has no effect
         with _named_lock:
             if _named.get(self.name) is self:
                 del _named[self.name]
-        with self._lock:  # a start that is under way comes to its end first
-            dispatcher = self._dispatcher
         if dispatcher is None:
             self.cancel()
+            self._tell("closed")
             return
         already = dispatcher.outcome is not None
-        abandoned = dispatcher.cleanup(timeout)
+        try:
+            abandoned = dispatcher.cleanup(timeout)
+        finally:
+            self._tell("closed")
         if abandoned and not already:
             names = ", ".join(map(repr, abandoned))
             warnings.warn(
@@ -274,6 +300,25 @@ class Session(Steering):
                 self._dispatcher.cleanup(CLOSE_S)
             self._dispatcher = self._hand = self._proxies = self._control = self._ended_new = None
             self._environment.frozen = False
+        self._tell("reset")
+
+    def on_change(self, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `callback` when the graph is written further, at a start, a reset, a close, on whichever thread does it.
+
+        For whoever shows the session. It must return at once and raise nothing. Returns what ends that.
+        """
+        with self._lock:
+            self._listeners = [*self._listeners, callback]
+
+        def remove() -> None:
+            with self._lock:
+                self._listeners = [each for each in self._listeners if each is not callback]
+
+        return remove
+
+    def _tell(self, change: Change) -> None:
+        for listener in self._listeners:
+            listener(change)
 
     def __enter__(self) -> Self:
         return self
@@ -323,68 +368,9 @@ class Session(Steering):
         if self._dispatcher is not None:
             self._dispatcher.intercept(tuple(self._interceptors.values()))
 
-    # ── facts ──
-
-    @property
-    def status(self) -> JobState:
-        """`new`, `running`, `draining` after `stop()`, then how it ended."""
-        if self._dispatcher is not None:
-            return self._dispatcher.state
-        return "new" if self._ended_new is None else self._ended_new.state
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """How the last run ended; None while there is none."""
-        return self._ended_new if self._dispatcher is None else self._dispatcher.outcome
-
-    @property
-    def events(self) -> tuple[Event, ...]:
-        """What happened in this run: starts, commands, stop signals, ends, errors, skips, warnings. The last 10,000."""
-        return () if self._dispatcher is None else tuple(self._dispatcher.events)
-
-    @property
-    def turns(self) -> list[str]:
-        """With a seed: who had which turn and what for, in order, a line each; else empty. The last million.
-
-        `count#0: work` took a packet, `count#0: reply` had its answer, `time: 0.5 s` is a step of the virtual time.
-        """
-        return [] if self._dispatcher is None else self._dispatcher.backend.turns
-
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
-        return DeadLetters() if self._dispatcher is None else self._dispatcher.dead_letters
-
-    def snapshot(self) -> Snapshot:
-        """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""
-        return Snapshot(self.status, NoTasks()) if self._dispatcher is None else self._dispatcher.snapshot()
-
-    def metrics(self) -> Metrics:
-        """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.
-
-        Of each task `task_` `processed`, `emitted`, `errors`, `skipped`, `retries`, `queue_depth`, `queue_capacity`; of
-        each service `service_` `calls`, `results`, `errors`, `timeouts`, `stopped`, `late_replies`, `lost_replies`,
-        `queue_depth`, `queue_capacity`. What they count is said in `TaskFacts` and `ServiceFacts`.
-        """
-        return metrics_of(self.snapshot())
-
-    def settle(self, timeout: float | None = None) -> None:
-        """Wait until nothing will change until something from outside does: all are idle, held back, paused or ended.
-
-        Services are waited for as well. Raises `TimeoutError`, `NotStarted`.
-        """
-        if self._ended_new is None and not self._run().settle(timeout):
-            raise TimeoutError(f"the job has not settled within {timeout} s")
-
     def validate(self) -> None:
         """Raise the `GraphInvalid` that `start()` would raise for the graph as it is now."""
         validate(self._environment.graph())
-
-    def _run(self) -> Dispatcher:
-        dispatcher = self._dispatcher
-        if dispatcher is None:
-            raise self._not_started()
-        return dispatcher
 
     # ── looks ──
 
@@ -396,18 +382,14 @@ class Session(Steering):
     def __str__(self) -> str:
         return as_text(self.graph, self.snapshot())
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": repr(self)}
-        for entry in metadata.entry_points(group=DISPLAY_HOOK):
-            try:
-                bundle |= entry.load()(self)
-            except Exception as error:  # noqa: BLE001  the border to whoever draws: the text is there in any case
-                warnings.warn(f"{entry.value} could not draw {self.name!r}: {error!r}", RuntimeWarning, stacklevel=2)
-        return bundle
+    def _self(self) -> Session:
+        return self
 
 
-DISPLAY_HOOK: Final = "runtime.display"
-"""The entry point group in which another package offers a picture: a function from a session to a mime bundle."""
+def _tell_built(session: weakref.ref[Session]) -> None:
+    """Weakly: a run holds the environment, and must not keep a session and its widgets that nobody else holds."""
+    if (alive := session()) is not None:
+        alive._tell("built")
 
 
 def _in_kernel() -> bool:

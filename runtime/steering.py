@@ -110,9 +110,14 @@ class Steering(ABC):
     def step(self, task: str | None = None, *, timeout: float | None = REACH_S) -> Step: ...
 
     @overload
+    def step(self, task: str | None = None, *, n: int, timeout: float | None = REACH_S) -> list[Step]: ...
+
+    @overload
     def step(self, task: str | None, n: int, *, timeout: float | None = REACH_S) -> list[Step]: ...
 
-    def step(self, task: str | None = None, n: int = 1, *, timeout: float | None = REACH_S) -> Step | list[Step]:
+    def step(
+        self, task: str | None = None, n: int | None = None, *, timeout: float | None = REACH_S
+    ) -> Step | list[Step]:
         """One turn of a paused task or service: one packet, request, or stop signal. With `n`, as many, as a list.
 
         Without a name it is the turn of a service that somebody waits for, else of the task deepest in the graph that
@@ -120,12 +125,23 @@ class Steering(ABC):
         whatever paused task the step has set going again. A packet that is held back or waits keeps its turn until it
         is done; the next step without a name tells what it came to. So, while all are paused, the steps are the same
         in every run. An interrupt gives up the waiting, not the turn. Raises `NotPaused`, `UnknownName`, `NotStarted`.
+
+        >>> import runtime
+        >>> session = runtime.Session()
+        >>> roots = session.source([-9, 4], name="numbers").map(abs, name="absolute").collect(name="result")
+        >>> session.start(paused=True)
+        >>> session.step()
+        Step(numbers: -> -9 to absolute)
+        >>> session.step(None, 2)
+        [Step(absolute: -9 -> 9 to result), Step(result: 9)]
+        >>> session.resume(); session.wait(); session.close()
+        Outcome(completed: 2 in, 2 out)
         """
         control = self._in_control()
+        if n is None:
+            return control.step(task, timeout)
         if type(n) is not int or n < 1:
             raise GraphInvalid(f"n of step is {preview(n)}; it must be a whole number of at least 1")
-        if n == 1:
-            return control.step(task, timeout)
         return [control.step(task, timeout) for _ in range(n)]
 
     def step_through(self, until: Callable[[Step], object], *, timeout: float | None = REACH_S) -> list[Step]:
@@ -142,8 +158,23 @@ class Steering(ABC):
     def peek(self, task: str, first: int = 100, last: int = 0) -> QueueView:
         """The `first` and the `last` packets that wait for a task, service or operator. Consumes nothing.
 
-        Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`.
+        Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`, and
+        `GraphInvalid` for a number that is none.
+
+        >>> import runtime
+        >>> session = runtime.Session()
+        >>> session.source(range(8), name="numbers").sink(abs, name="end")
+        >>> session.start(paused=True)
+        >>> steps = session.step("numbers", 8)
+        >>> session.peek("end", 2, last=1)
+        QueueView(end, 8 of 1,024: 0, 1, … 5 more, 7)
+        >>> session.peek("end")[3].payload
+        3
+        >>> session.close()
         """
+        for number in (first, last):
+            if type(number) is not int or number < 0:
+                raise GraphInvalid(f"peek was asked for {preview(number)} packets; it must be a whole number from 0 on")
         if self._control is None:
             if task not in (capacities := self.graph.capacities()):
                 raise UnknownName("task, operator or service", task, capacities)
@@ -182,16 +213,23 @@ class Steering(ABC):
         """
         return self._in_control().breakpoint(task, when)
 
-    def tap(self, task: str) -> Tap:
-        """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`."""
-        return self._in_control().tap(task)
+    def tap(self, task: str, see: Callable[[Step], None] | None = None) -> Tap:
+        """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`.
+
+        With `see`, nothing is collected, but `see(step)` called, on the task's thread. If it raises, a warning event
+        says so, and it is called no more.
+        """
+        return self._in_control().tap(task, see)
 
     def state(self, task: str) -> Any:
         """What a task remembers: its reduced values or `ctx.state`, by key where its input is keyed."""
         return self._in_control().state(task)
 
     def set_state(self, task: str, key: Any, value: Any) -> None:
-        """Let a paused task remember `value` for `key`. Raises `NotPaused`, `CommandRefused`, `UnknownName`."""
+        """Let a paused task remember `value` for `key`.
+
+        Raises `NotPaused`, `TaskEnded`, `CommandRefused`, `UnknownName`.
+        """
         self._in_control().set_state(task, key, value)
 
     def _in_control(self) -> Control:

@@ -58,7 +58,15 @@ class Stream(Generic[T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
     ) -> Stream[U]:
-        """One packet for each: what `function` returns."""
+        """One packet for each: what `function` returns.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     numbers = session.source([1, 2, 3]).map(lambda n: n * n).collect()
+        ...     outcome = session.run()
+        >>> numbers
+        [1, 4, 9]
+        """
         return self._then("map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
 
     def filter(
@@ -82,7 +90,15 @@ class Stream(Generic[T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
     ) -> Stream[U]:
-        """All that `function` returns or yields for each packet, each result sent as soon as it is made."""
+        """All that `function` returns or yields for each packet, each result sent as soon as it is made.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     words = session.source(["to be", "or not"]).flat_map(str.split).collect()
+        ...     outcome = session.run()
+        >>> words
+        ['to', 'be', 'or', 'not']
+        """
         return self._then(
             "flat_map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error
         )
@@ -138,6 +154,16 @@ class Stream(Generic[T]):
 
         `function` runs in the producer. Its keys need a stable digest: numbers, text, bytes, None, dates, UUIDs, enum
         members, tuples of these.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     words = session.source("to be or not to be".split(), name="words")
+        ...     words.key_by(str).map(str.upper, name="shout", parallelism=2).sink(len)
+        ...     session.start(paused=True)
+        ...     steps = session.step("words", 6)
+        ...     session.resume()
+        >>> {step.sent[0][0] for step in steps if step.sent[0][1].key == "be"}
+        {'shout#1'}
         """
         if not callable(function):
             raise GraphInvalid(f"key_by needs a function, not {preview(function)}")
@@ -248,6 +274,14 @@ class KeyedStream(Stream[T], Generic[K, T]):
         """Fold the packets of each key; send `(key, value)` behind each packet, or once per key at the end of input.
 
         Without `initial` a key starts with its first packet. `initial` is copied per key.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     words = session.source("to be or not to be".split()).key_by(str)
+        ...     counts = words.reduce(lambda n, _: n + 1, initial=0, emit="end", parallelism=2).collect()
+        ...     outcome = session.run()
+        >>> sorted(counts)
+        [('be', 2), ('not', 1), ('or', 1), ('to', 2)]
         """
         options = _reduce_options(initial, emit, keyed=True)
         settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
@@ -284,6 +318,15 @@ class KeyedStream(Stream[T], Generic[K, T]):
         At the end of the input a `left` join also sends `merge(row, None)` for the rows that met no other, an `outer`
         join `merge(None, other_row)` as well, unless a producer has failed or was cancelled. All rows are kept in
         memory; once one stream has ended, those of the other are no longer added.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     orders = session.source(["tea", "juice"]).key_by(str)
+        ...     prices = session.source([("tea", 310), ("milk", 120)]).key_by(lambda price: price[0])
+        ...     bills = orders.join(prices, lambda order, price: (order, price and price[1]), how="left").collect()
+        ...     outcome = session.run()
+        >>> sorted(bills)
+        [('juice', None), ('tea', 310)]
         """
         self._require_neighbour(other, "join")
         for side in (self, other):

@@ -288,6 +288,16 @@ def explore(
     that fails is a finding unless `run` takes its error. `settings` are the session's. What `build` itself raises
     passes: it would do so under every seed. Functions must not wait for each other but through services. A check that
     returns False has failed, too. Raises `GraphInvalid` where nothing could be found: no seeds, no graph, no check.
+
+    >>> def build(session):
+    ...     return session.source(range(4)).map(abs, parallelism=2).collect()
+    >>> def check(session, numbers):
+    ...     assert numbers == sorted(numbers), "two tasks keep no common order"
+    >>> finding = explore(build, check, seeds=100)
+    >>> finding.error
+    AssertionError('two tasks keep no common order')
+    >>> print(finding.replay)  # doctest: +ELLIPSIS
+    explore(build, check, seeds=[...])
     """
     if not all(map(callable, (build, check, run))):
         raise GraphInvalid("explore() needs two functions, build(session) and check(session, built)")

@@ -1,6 +1,21 @@
-"""The notebook's face of `runtime`: a session's graph as a picture. Imports matplotlib and networkx when it draws."""
+"""The notebook's face of `runtime`: a session's graph as a picture, alive, and in parts.
+
+Imports matplotlib, networkx and ipywidgets when they are needed.
+"""
 
 from runtime import Session
 from sage_nb.drawing import draw, to_svg
+from sage_nb.parts import errors, graph, injector, queue_depths, service_form, stepper, stop_progress
 
-__all__ = ["Session", "draw", "to_svg"]
+__all__ = [
+    "Session",
+    "draw",
+    "errors",
+    "graph",
+    "injector",
+    "queue_depths",
+    "service_form",
+    "stepper",
+    "stop_progress",
+    "to_svg",
+]

@@ -1,19 +1,79 @@
-"""What a session shows of itself in a notebook; `runtime` finds it through the entry point group `runtime.display`."""
+"""What a session shows of itself; `runtime` finds this module as its `Face`, by the group `runtime.display`.
+
+In a kernel a session is shown as two outputs: the live view, and behind it the still picture. While the view is alive
+its style sheet hides the picture. Where there is no view (a notebook that was opened again without its kernel, one that
+is not trusted, an export, a closed session) the picture is what remains, and in a trusted notebook it hides the place
+that the view had, where Jupyter would show an error about a missing model.
+"""
 
 from __future__ import annotations
 
 import base64
+import sys
 from html import escape
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from runtime import Session
-from sage_nb.painter import svg_of
 from sage_nb.picture import picture_of
 
+if TYPE_CHECKING:
+    from sage_nb.view import View
 
-def mimebundle(session: Session) -> dict[str, str]:
-    """The session's picture: as SVG, and as HTML that shows the same SVG in places which strip a bare one."""
+_HIDE_THE_PLACE: Final = (
+    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .sage-nb-still):not(:has(.sage-nb-view))"
+    "{display: none}</style>"
+)
+
+
+def mimebundle(session: Session) -> dict[str, Any]:
+    """All that a session can be shown as: its live view where there is a kernel, its picture as SVG and as HTML."""
+    return _live(session) | _still(session) if _in_kernel() else _still(session)
+
+
+def display(session: Session) -> bool:
+    """Show the live view and the still picture in this cell's output. False: there is no kernel."""
+    if not _in_kernel():
+        return False
+    from IPython.core.display_functions import publish_display_data  # noqa: PLC0415  only in a kernel
+
+    text = {"text/plain": session.one_line()}
+    publish_display_data(text | _live(session))  # type: ignore[no-untyped-call]
+    publish_display_data(text | _still(session))  # type: ignore[no-untyped-call]
+    return True
+
+
+def dashboard(session: Session, view: Literal["graph", "table"] = "graph") -> View:
+    """The session as a live view, by its widget."""
+    from sage_nb.stage import DASHBOARD, stage_of  # noqa: PLC0415  it imports the widgets
+
+    return stage_of(session).view(DASHBOARD, view)
+
+
+def svg(session: Session) -> str:
+    """The picture as SVG."""
+    from sage_nb.painter import svg_of  # noqa: PLC0415  it imports matplotlib, which takes longer than a view
+
+    return svg_of(picture_of(session))
+
+
+def _live(session: Session) -> dict[str, Any]:
+    bundle = dashboard(session)._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    return {kind: value for kind, value in (data or {}).items() if kind != "text/plain"}
+
+
+def _still(session: Session) -> dict[str, Any]:
+    """The picture, as SVG and as HTML that shows the same SVG in places which strip a bare one."""
+    from sage_nb.painter import svg_of  # noqa: PLC0415  as above; by then the live view is on its way
+
     picture = picture_of(session)
-    svg = svg_of(picture)
-    encoded = base64.b64encode(svg.encode()).decode("ascii")
+    text = svg_of(picture)
+    encoded = base64.b64encode(text.encode()).decode("ascii")
     image = f'<img alt="{escape(picture.alt)}" src="data:image/svg+xml;base64,{encoded}">'
-    return {"image/svg+xml": svg, "text/html": image}
+    return {"image/svg+xml": text, "text/html": f'<div class="sage-nb-still">{_HIDE_THE_PLACE}{image}</div>'}
+
+
+def _in_kernel() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

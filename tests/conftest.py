@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser
 
 import runtime
 import sage_nb
 from runtime.testing import leak_guard
+from tests import browser
 from tests.platforms import PLATFORMS, MakeSession, Platform
 from tests.remote.cluster import end_cluster, start_cluster
 from tests.remote.shared import close_pipes
@@ -39,6 +42,25 @@ def pytest_report_header() -> list[str]:
 def fonts() -> None:
     """Matplotlib keeps its font files open once it has read them: not a leak of the first test that draws."""
     sage_nb.to_svg(runtime.Session("fonts").graph)
+
+
+@pytest.fixture(scope="session")
+def one_chromium() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """The browser of this run, and Playwright's event loop. It is there before the first leak guard looks."""
+    with browser.chromium() as chromium:
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield chromium, loop
+        asyncio._set_running_loop(loop)
+
+
+@pytest.fixture
+def chromium(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """The one Chromium. Playwright leaves its loop running, in which no other test could run one of its own."""
+    chromium, loop = one_chromium
+    asyncio._set_running_loop(loop)
+    yield chromium
+    asyncio._set_running_loop(None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

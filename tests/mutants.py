@@ -201,8 +201,8 @@ SLOW_LOOK = LOOK.replace("(gate", f"({SWITCH.replace('(0)', '(0.0001)')} is None
 
 
 OBSERVER = "task/observer.py"
-AT_ONCE = "values = list(chain(*columns, map(len, self._items), map(_TAKEN, self._lanes)))"
-AT_TWO_MOMENTS = "values = [*list(chain(*columns, map(len, self._items))), *map(_TAKEN, self._lanes)]"
+AT_ONCE = "values = list(chain(*columns, map(len, self._items), map(_TAKEN, self._filled)))"
+AT_TWO_MOMENTS = "values = [*list(chain(*columns, map(len, self._items))), *map(_TAKEN, self._filled)]"
 OUTSIDE = "test_turns.py::test_many_threads_from_outside_may_call_at_once"
 ONE_MOMENT = "stress/test_snapshot.py"
 

@@ -8,12 +8,12 @@ made of them only for the tasks that somebody asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, pairwise
-from operator import attrgetter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, chain
+from operator import add, attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime.facts import TaskFacts, TaskState, TaskTable
+from runtime.facts import Columns, TaskFacts, TaskState, TaskTable
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
@@ -34,44 +34,71 @@ class Observer:
         self.tasks = tasks
         self.place = {task.name: place for place, task in enumerate(tasks)}
         incoming = [task.lanes_in for task in tasks]
-        self.queues = list(pairwise(accumulate(map(len, incoming), initial=0)))
+        self.ends_in = [0, *accumulate(map(len, incoming))]
         # The lanes that a task fills are others' incoming ones; of a single task, they come behind its own.
-        self._lanes = [lane for lanes in incoming for lane in lanes]
-        known = set(map(id, self._lanes))
-        self._lanes += [lane for task in tasks for lane in task.lanes_out if id(lane) not in known]
-        self._items = [lane.items for lane in self._lanes]
-        place_of = {id(lane): place for place, lane in enumerate(self._lanes)}
-        self.filled = [[place_of[id(lane)] for lane in task.lanes_out] for task in tasks]
-        self.producers = [tuple(lane.producer for lane in lanes) for lanes in incoming]
+        lanes = [lane for lanes_in in incoming for lane in lanes_in]
+        known = set(map(id, lanes))
+        lanes += [lane for task in tasks for lane in task.lanes_out if id(lane) not in known]
+        self._items = [lane.items for lane in lanes]
+        place_of = {id(lane): place for place, lane in enumerate(lanes)}
+        # All that is known of what tasks have sent is kept by writer, so that it is summed up in one go.
+        self._filled = [lane for task in tasks for lane in task.lanes_out]
+        self.places_filled = [place_of[id(lane)] for lane in self._filled]
+        self.ends_out = [0, *accumulate(len(task.lanes_out) for task in tasks)]
+        self.get_ends_in, self.get_ends_out = _getter(self.ends_in), _getter(self.ends_out)
+        self.get_filled = _getter(self.places_filled)
+        self.producers = [tuple(lane.producer for lane in lanes_in) for lanes_in in incoming]
 
     def observe(self) -> Sample:
         """Read everything now, while no other thread runs. Tasks do not notice."""
         columns = [map(column, self.tasks) for column in _OF_TASKS]
-        values = list(chain(*columns, map(len, self._items), map(_TAKEN, self._lanes)))
-        tasks, lanes = len(self.tasks), len(self._lanes)
-        doing, closed, *rest = [values[tasks * column : tasks * (column + 1)] for column in range(len(_OF_TASKS))]
+        values = list(chain(*columns, map(len, self._items), map(_TAKEN, self._filled)))
+        tasks, lanes = len(self.tasks), len(self._items)
+        doing, held, *rest = [values[tasks * column : tasks * (column + 1)] for column in range(len(_OF_TASKS))]
         first = len(_OF_TASKS) * tasks
-        if any(closed):  # one that sleeps at an empty queue is paused from the moment that its gate is closed
-            both = zip(doing, closed, strict=True)
+        if any(held):  # one that sleeps at an empty queue is paused from the moment that its gate is closed
+            both = zip(doing, held, strict=True)
             doing = ["paused" if shut and each == "idle" else each for each, shut in both]
-        return Sample(self, doing, rest, values[first : first + lanes], values[first + lanes :])
+        return Sample(self, doing, held, rest, values[first : first + lanes], values[first + lanes :])
+
+
+def _getter(places: Sequence[int]) -> Callable[[Sequence[int]], Sequence[int]]:
+    """Gets what is at these places, however few they are."""
+    if len(places) > 1:
+        found: Callable[[Sequence[int]], Sequence[int]] = itemgetter(*places)
+        return found
+    return lambda column: [column[place] for place in places]
+
+
+def _differences(sums: Sequence[int]) -> list[int]:
+    """Each less the one before it."""
+    return list(map(sub, sums[1:], sums))
 
 
 class Sample(TaskTable):
     """What an observer read: the facts of each task by name, in graph order."""
 
     def __init__(
-        self, observer: Observer, doing: list[TaskState], rest: list[list[Any]], waiting: list[int], taken: list[int]
+        self,
+        observer: Observer,
+        doing: list[TaskState],
+        held: list[bool],
+        rest: list[list[Any]],
+        waiting: list[int],
+        taken: list[int],
     ) -> None:
-        self._observer, self._doing, self._rest, self._waiting, self._taken = observer, doing, rest, waiting, taken
+        self._observer, self._doing, self._held, self._rest = observer, doing, held, rest
+        self._waiting = waiting  # in each lane, by reader
+        self._taken = taken  # from each lane, by writer
 
     def __getitem__(self, name: str) -> TaskFacts:
         place = self._observer.place[name]
         node = self._observer.tasks[place].ctx.wiring.node
         processed, errors, ending, ended_producers, skipped, retries = (column[place] for column in self._rest)
-        first, behind = self._observer.queues[place]
-        depths = tuple(self._waiting[first:behind])
-        emitted = sum([self._taken[lane] + self._waiting[lane] for lane in self._observer.filled[place]])
+        depths = self._lanes(place)
+        first, behind = self._observer.ends_out[place : place + 2]
+        waiting = sum([self._waiting[lane] for lane in self._observer.places_filled[first:behind]])
+        emitted = sum(self._taken[first:behind]) + waiting
         return TaskFacts(
             name,
             node.name,
@@ -88,17 +115,44 @@ class Sample(TaskTable):
             ending,
             skipped,
             retries,
+            self._held[place],
         )
 
     def depths(self) -> dict[str, int]:
         """How many packets wait for each task."""
-        waiting = self._waiting
-        queues = self._observer.queues
-        return dict(zip(self._observer.place, [sum(waiting[first:behind]) for first, behind in queues], strict=True))
+        return dict(zip(self._observer.place, self._depths(), strict=True))
 
     def states(self) -> dict[str, TaskState]:
         """What each task is doing."""
         return dict(zip(self._observer.place, self._doing, strict=True))
+
+    def columns(self) -> Columns:
+        """What a picture of all tasks wants to know of them, many times a second."""
+        processed, errors, endings, ended_producers, skipped, _ = self._rest
+        observer = self._observer
+        sums = (accumulate(column, initial=0) for column in (self._taken, observer.get_filled(self._waiting)))
+        sent = list(map(add, *(observer.get_ends_out(list(column)) for column in sums)))
+        return Columns(
+            [ending or doing for ending, doing in zip(endings, self._doing, strict=True)],
+            self._depths(),
+            processed,
+            _differences(sent),
+            errors,
+            skipped,
+            list(map(len, ended_producers)),
+            self._held,
+        )
+
+    def lane_depths(self, name: str) -> tuple[int, ...]:
+        """How many packets wait in each lane of a task's queue, the hand's first."""
+        return self._lanes(self._observer.place[name])
+
+    def _lanes(self, place: int) -> tuple[int, ...]:
+        first, behind = self._observer.ends_in[place : place + 2]
+        return tuple(self._waiting[first:behind])
+
+    def _depths(self) -> list[int]:
+        return _differences(self._observer.get_ends_in(list(accumulate(self._waiting, initial=0))))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._observer.place)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import runtime
+from runtime.communication.partition import Partition
 from runtime.testing import PATIENCE_S, Hold
 from tests.platforms import MakeSession, Platform
 from tests.promises.test_14_hand import fill, join_all, start_all
@@ -253,7 +254,7 @@ def test_of_many_who_retry_a_letter_at_once_one_is_heard(make_session: MakeSessi
 def test_while_a_letter_is_being_retried_nobody_else_gets_it() -> None:
     hold = Hold[runtime.DeadLetter]()
 
-    def reenter(letter: runtime.DeadLetter, timeout_s: float | None) -> None:
+    def reenter(letter: runtime.DeadLetter, value: object, timeout_s: float | None) -> None:
         hold(letter)
 
     letters = runtime.DeadLetters(reenter)
@@ -356,3 +357,37 @@ def test_a_packet_of_an_input_can_be_retried_until_it_is_ended(make_session: Mak
     assert session.dead_letters.retry_all() == 1
     finish(session)
     assert list(result) == [0, 2, 1]
+
+
+def test_a_letter_is_retried_with_another_value_and_the_key_of_that(make_session: MakeSession) -> None:
+    session = make_session(on_error="skip")
+    source = session.input("numbers")
+    counted = source.key_by(lambda n: n % 2).reduce(lambda total, n: total + 10 // n, initial=0, emit="end", name="sum")
+    result = counted.collect()
+    session.start()
+    for number in (0, 5):
+        session.send("numbers", number)
+    session.settle()
+    (letter,) = session.dead_letters
+    session.dead_letters.retry(letter, value=2)
+    assert len(session.dead_letters) == 0
+    with pytest.raises(runtime.CommandRefused, match="not here"):
+        session.dead_letters.retry(letter, value=1)
+    session.end("numbers")
+    session.wait()
+    assert sorted(result) == [(0, 5), (1, 2)]
+
+
+def test_a_value_whose_key_belongs_to_another_task_is_refused_and_the_letter_stays(make_session: MakeSession) -> None:
+    session = make_session(on_error="skip")
+    keyed = session.input("numbers").key_by(lambda n: n)
+    keyed.map(lambda n: 10 // (n - n), name="work", parallelism=2).collect()
+    session.start()
+    session.send("numbers", 1)
+    session.settle()
+    (letter,) = session.dead_letters
+    elsewhere = next(n for n in range(2, 100) if Partition(session.graph.tasks("work")).find(n) != letter.task)
+    with pytest.raises(runtime.CommandRefused, match="belong to 'work#"):
+        session.dead_letters.retry(letter, value=elsewhere)
+    assert list(session.dead_letters) == [letter]
+    session.stop()

@@ -279,3 +279,30 @@ def test_a_tap_costs_no_packet_whenever_it_is_put_on_and_taken_off(session: runt
     session.wait(PATIENCE_S)
     assert list(result) == list(range(3000))
     assert seen == sorted(set(seen))
+
+
+def test_a_tap_with_a_function_calls_it_and_keeps_nothing(session: runtime.Session) -> None:
+    result = numbered(session)
+    seen: list[Any] = []
+    session.start(paused=True)
+    with session.tap("work", lambda step: seen.append(step.packet and step.packet.payload)) as tap:
+        session.resume()
+        session.wait(PATIENCE_S)
+    assert (seen, tap.steps, list(result)) == ([*range(50), None], [], list(range(50)))
+
+
+def test_a_tap_that_raises_is_told_once_and_costs_the_job_nothing(session: runtime.Session) -> None:
+    result = numbered(session)
+    session.start(paused=True)
+    calls: list[Any] = []
+
+    def see(step: runtime.Step) -> None:
+        calls.append(step)
+        raise SystemExit(3)
+
+    with session.tap("work", see):
+        session.resume()
+        assert session.wait(PATIENCE_S).state == "completed"
+    assert (len(calls), list(result)) == (1, list(range(50)))
+    warnings = [repr(event) for event in session.events if event.kind == "warning"]
+    assert warnings == ["work: a tap raised SystemExit: 3, and sees nothing any more"]

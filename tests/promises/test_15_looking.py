@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import runtime
+from runtime.event_log import MAX_EVENTS, EventLog
+from runtime.facts import Event, TaskTable
 from runtime.testing import PATIENCE_S, Hold, check_bounded
 from tests.platforms import MakeSession
 from tests.promises.test_01_exact import every_capacity
@@ -174,3 +176,50 @@ def test_a_settle_is_over_when_the_job_ends(make_session: MakeSession) -> None:
     waiting.join(PATIENCE_S)
     assert not waiting.is_alive()
     assert isinstance(session.wait(PATIENCE_S), runtime.Outcome)
+
+
+def test_columns_say_what_the_facts_of_each_task_say(make_session: MakeSession) -> None:
+    session = make_session(capacity=4)
+    numbers = session.source(range(20), name="numbers").map(abs, name="spread", parallelism=2)
+    numbers.key_by(lambda n: n % 3).reduce(max, name="largest", parallelism=2).collect()
+    session.start(paused=True)
+    for _ in range(60):
+        tasks = session.snapshot().tasks
+        assert tasks.columns() == TaskTable.columns(tasks)
+        assert [tasks.lane_depths(name) for name in tasks] == [facts.lane_depths for facts in tasks.values()]
+        if session.step().result == "idle":
+            break
+    session.resume()
+    session.wait()
+    assert session.snapshot().tasks.columns() == TaskTable.columns(session.snapshot().tasks)
+
+
+def test_events_are_read_from_any_number_on(make_session: MakeSession) -> None:
+    session = make_session()
+    assert session.events_since(3) == (3, ())
+    session.source([1, 2]).collect()
+    session.run()
+    everything = session.events
+    assert session.events_since(0) == (0, everything)
+    assert session.events_since(3) == (3, everything[3:])
+    assert session.events_since(len(everything) + 5) == (len(everything) + 5, ())
+
+
+def test_of_very_many_events_the_last_are_kept_with_their_numbers() -> None:
+    log = EventLog()
+    for number in range(MAX_EVENTS + 7):
+        log.add(Event("warning", "it", str(number)))
+    assert len(log) == MAX_EVENTS
+    first, events = log.since(0)
+    assert (first, events[0].text, len(events)) == (7, "7", MAX_EVENTS)
+    assert [event.text for event in log.since(MAX_EVENTS + 5)[1]] == [str(MAX_EVENTS + 5), str(MAX_EVENTS + 6)]
+
+
+def test_a_turn_by_hand_is_an_event(session: runtime.Session) -> None:
+    session.source([3], name="numbers").map(lambda n: n + n, name="double").collect(name="result")
+    session.start(paused=True)
+    session.step()
+    session.step()
+    turns = [repr(event) for event in session.events if event.kind == "turn"]
+    assert turns == ["numbers: -> 3 to double", "double: 3 -> 6 to result"]
+    session.resume()

@@ -1,0 +1,100 @@
+"""The facts of a session: how its run stands, what has happened in it, how it ended. Reads; changes nothing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from runtime.dead_letters import DeadLetters
+from runtime.dispatcher import Dispatcher
+from runtime.errors import NotStarted, TaskFailed
+from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
+from runtime.metrics import Metrics, metrics_of
+
+
+class Observed(ABC):
+    """The part of a session that says how its run stands."""
+
+    _dispatcher: Dispatcher | None
+    _ended_new: Outcome | None
+
+    @property
+    def status(self) -> JobState:
+        """`new`, `running`, `draining` after `stop()`, then how it ended."""
+        if self._dispatcher is not None:
+            return self._dispatcher.state
+        return "new" if self._ended_new is None else self._ended_new.state
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the last run ended; None while there is none."""
+        return self._ended_new if self._dispatcher is None else self._dispatcher.outcome
+
+    @property
+    def failure(self) -> TaskFailed | None:
+        """What `wait()` raises of the last run, if it has failed. Who reads it has not been told, as by `wait`."""
+        return None if self._dispatcher is None else self._dispatcher.failure()
+
+    @property
+    def told_outcome(self) -> Outcome | None:
+        """The outcome, once somebody has waited for it or closed the session: what a picture may show.
+
+        `outcome` itself may be there from one moment to the next, and a notebook's output would depend on that.
+        """
+        told = self._dispatcher is None or self._dispatcher.is_end_told
+        return self.outcome if told else None
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What happened in this run: starts, commands, stop signals, ends, errors, skips, warnings. The last 10,000."""
+        return self.events_since(0)[1]
+
+    def events_since(self, number: int) -> tuple[int, tuple[Event, ...]]:
+        """The events of this run from the one of this `number` on, counted from 0; and the number of the first of them.
+
+        That is a later one if so many have come meanwhile that those before are forgotten.
+        """
+        return (number, ()) if self._dispatcher is None else self._dispatcher.events.since(number)
+
+    @property
+    def turns(self) -> list[str]:
+        """With a seed: who had which turn and what for, in order, a line each; else empty. The last million.
+
+        `count#0: work` took a packet, `count#0: reply` had its answer, `time: 0.5 s` is a step of the virtual time.
+        """
+        return [] if self._dispatcher is None else self._dispatcher.backend.turns
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
+        return DeadLetters() if self._dispatcher is None else self._dispatcher.dead_letters
+
+    def snapshot(self) -> Snapshot:
+        """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""
+        return Snapshot(self.status, NoTasks()) if self._dispatcher is None else self._dispatcher.snapshot()
+
+    def metrics(self) -> Metrics:
+        """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.
+
+        Of each task `task_` `processed`, `emitted`, `errors`, `skipped`, `retries`, `queue_depth`, `queue_capacity`; of
+        each service `service_` `calls`, `results`, `errors`, `timeouts`, `stopped`, `late_replies`, `lost_replies`,
+        `queue_depth`, `queue_capacity`. What they count is said in `TaskFacts` and `ServiceFacts`.
+        """
+        return metrics_of(self.snapshot())
+
+    def settle(self, timeout: float | None = None) -> None:
+        """Wait until nothing will change until something from outside does: all are idle, held back, paused or ended.
+
+        Services are waited for as well. Raises `TimeoutError`, `NotStarted`.
+        """
+        if self._ended_new is None and not self._run().settle(timeout):
+            raise TimeoutError(f"the job has not settled within {timeout} s")
+
+    def _run(self) -> Dispatcher:
+        dispatcher = self._dispatcher
+        if dispatcher is None:
+            raise self._not_started()
+        return dispatcher
+
+    @abstractmethod
+    def _not_started(self) -> NotStarted:
+        """The error for a command that needs a run."""

@@ -1,0 +1,79 @@
+"""What single commands of a page need beyond the session's own methods: what was typed as a value, a condition or a
+call, and the Python that finds a packet or a letter again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from runtime import CommandRefused, Packet, PacketGone, Session
+from runtime.preview import preview
+from sage_nb.cards import text_of, token_of
+from sage_nb.desk import Done
+from sage_nb.forms import call_of, python_of
+from sage_nb.texts import shown, value_of
+
+
+def inject(session: Session, target: str, text: str, number: int = 0) -> Done:
+    """Put what was typed into the queue of a task, or into an input."""
+    value = value_of(text)
+    operators = session.graph.by_name
+    if target in operators and operators[target].kind == "input":
+        session.send(target, value, timeout=0)
+        return Done(f"session.send({target!r}, {value!r})", f"{preview(value)} is in {target}")
+    operator = target if target in operators else target.rpartition("#")[0]
+    wanted = operator in operators and len(session.graph.input_numbers(operator)) > 1
+    session.inject(target, value, input=number if wanted else None)
+    on_input = f", input={number}" if wanted else ""
+    return Done(f"session.inject({target!r}, {value!r}{on_input})", f"{preview(value)} is in the queue of {target}")
+
+
+def call(session: Session, service: str, method: str, values: Mapping[str, Any]) -> Done:
+    """Call a service with what was filled into its form."""
+    name, args, kwargs = call_of(session, service, method, values)
+    reply = session.call(service, *args, method=name, **kwargs)
+    return Done(python_of(service, name, args, kwargs), preview(reply), text_of(reply))
+
+
+def place_of(session: Session, packet: Packet) -> str:
+    """The Python that finds a packet that waits. Raises `PacketGone`."""
+    view = session.peek(packet.task, sys.maxsize)
+    token = token_of(packet)
+    index = next((index for index, each in enumerate(view) if token_of(each) == token), None)
+    if index is None:
+        raise PacketGone(f"{packet!r} is not in the queue of {packet.task!r} any more")
+    if index < 100:
+        return f"session.peek({packet.task!r})[{index}]"
+    return f"session.peek({packet.task!r}, {index + 1})[-1]"
+
+
+def letter_at(session: Session, args: Mapping[str, Any]) -> int:
+    """The index of the letter of this number. Raises `CommandRefused`."""
+    number = int(args["number"])
+    places = [place for place, letter in enumerate(session.dead_letters) if letter.number == number]
+    if not places:
+        raise CommandRefused("this letter is not here any more: it was retried or discarded already")
+    return places[0]
+
+
+def last_error(session: Session, task: str) -> str:
+    """What user code of a task raised last, or nothing."""
+    for event in reversed(session.events):
+        if event.task == task and event.kind in ("error", "skip"):
+            return shown(event.text)
+    return ""
+
+
+def condition_of(when: str) -> Callable[[Any], object]:
+    """`lambda value: when`, with the names of the notebook. Raises `CommandRefused` for what is no expression."""
+    try:
+        compile(when, "<condition>", "eval")
+    except (SyntaxError, ValueError) as error:
+        raise CommandRefused(f"{preview(when)} is no expression of Python: {error}") from None
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    names = shell.user_ns if shell is not None else {}
+    condition: Callable[[Any], object] = eval(f"lambda value: ({when}\n)", names)
+    return condition

@@ -1,0 +1,151 @@
+"""Facts, packets and letters as records for a page: bounded texts, made without running a line of a payload's code."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from runtime import NO_PACKET, DeadLetter, Packet, Session, Step
+from runtime.errors import error_text
+from runtime.preview import preview, type_name
+from sage_nb.texts import literal_of, shown, size_of
+from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, State, Stepped, Text
+
+MAX_LETTERS: Final = 100
+MAX_STATE: Final = 100
+MAX_FULL: Final = 100_000
+FULL_S: Final = 2.0
+_WORDS: Final = {letter: word for word, letter in STATES.items()}
+
+
+def token_of(packet: Packet) -> str:
+    """What a page calls a packet by: where it lies, which stays the same as long as it lies there."""
+    lane, number = packet.place or (-1, -1)
+    return f"{packet.task}:{lane}:{number}"
+
+
+def packet_card(packet: Packet, index: int = 0) -> PacketCard:
+    """A packet; `index` is its place from the front of its lane."""
+    payload = packet.payload
+    return PacketCard(
+        token=token_of(packet),
+        text=shown(packet.text),
+        literal=literal_of(payload),
+        kind=shown(type_name(type(payload))),
+        size=size_of(payload),
+        key=shown(preview(packet.key)) if packet.keyed else None,
+        input=packet.input,
+        task=packet.task,
+        producer=packet.producer,
+        index=index,
+        id=packet.id,
+        parents=list(packet.parents),
+        timestamp=packet.timestamp,
+    )
+
+
+def packet_cards(packets: Iterable[Packet]) -> list[PacketCard]:
+    """Packets that wait, each with its place in its lane."""
+    places: Counter[tuple[str, int]] = Counter()
+    cards = []
+    for packet in packets:
+        lane = packet.task, packet.place.lane if packet.place is not None else 0
+        cards.append(packet_card(packet, places[lane]))
+        places[lane] += 1
+    return cards
+
+
+def stepped(step: Step) -> Stepped:
+    """What a step has done."""
+    taken = packet_card(step.packet) if step.packet is not None else None
+    return Stepped(text=shown(str(step)), task=step.task or "", result=step.result, packet=taken)
+
+
+def letters_of(session: Session) -> Letters:
+    """What was skipped, newest first, and what has failed the job."""
+    letters = tuple(session.dead_letters)
+    failure, traceback = _failure_of(session)
+    return Letters(
+        letters=[_letter_card(letter) for letter in reversed(letters[-MAX_LETTERS:])],
+        kept=len(letters),
+        total=session.dead_letters.total,
+        failure=failure,
+        traceback=traceback,
+    )
+
+
+def _letter_card(letter: DeadLetter) -> LetterCard:
+    return LetterCard(
+        number=letter.number,
+        task=letter.task,
+        text=shown(letter.text),
+        packet="" if letter.packet is NO_PACKET else shown(preview(letter.packet)),
+        literal=None if letter.packet is NO_PACKET else literal_of(letter.packet),
+        error=shown(error_text(letter.error)),
+        traceback=shown(letter.traceback, 20_000),
+        retriable="it happened outside of packets" if letter.packet is NO_PACKET else "",
+    )
+
+
+def _failure_of(session: Session) -> tuple[str, str]:
+    failed = session.failure
+    if failed is None:
+        return "", ""
+    cause = DeadLetter(failed.task, failed.packet, failed.__cause__ or failed)
+    return shown(cause.text), shown(cause.traceback, 20_000)
+
+
+def state_of(state: Any) -> State:
+    """What a task remembers, by key if it does so by keys."""
+    if type(state) is not dict:
+        return State(rows=[("", shown(preview(state)))], total=1)
+    items = list(state.items())
+    rows = [(shown(preview(key)), shown(preview(value))) for key, value in items[:MAX_STATE]]
+    return State(rows=rows, total=len(items))
+
+
+def split_of(looks: Sequence[str], row: int) -> list[tuple[str, float]]:
+    """In which share of the looks a row was in which state, the most frequent first."""
+    seen = Counter(states[row] for states in looks if row < len(states))
+    return [(_WORDS[letter], count / seen.total()) for letter, count in seen.most_common()]
+
+
+def text_of(value: object) -> Text:
+    """A value, as a preview."""
+    return Text(text=shown(preview(value)), kind=shown(type_name(type(value))), cut=0)
+
+
+def full_text_of(value: object) -> Text:
+    """The whole `repr` of a value, by its own code: on a thread that is left behind if it does not come back.
+
+    Raises `TimeoutError`, and `ValueError` with what the code raised.
+    """
+    said: list[str] = []
+    raised: list[str] = []
+
+    def ask() -> None:
+        try:
+            said.append(repr(value))
+        except BaseException as error:  # noqa: BLE001  the border to the payload's own code
+            raised.append(error_text(error))
+
+    thread = threading.Thread(target=ask, name="sage-nb repr", daemon=True)
+    thread.start()
+    thread.join(FULL_S)
+    if raised:
+        raise ValueError(f"its own repr raised {raised[0]}")
+    if not said:
+        raise TimeoutError(f"its own repr has not come back within {FULL_S:g} s")
+    text = said[0]
+    return Text(
+        text=shown(text[:MAX_FULL], MAX_FULL),
+        kind=shown(type_name(type(value))),
+        cut=max(len(text) - MAX_FULL, 0),
+    )
+
+
+def facts_of(facts: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Names and numbers, as texts."""
+    return [(name, f"{value:,}" if type(value) is int else shown(str(value))) for name, value in facts.items()]

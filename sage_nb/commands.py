@@ -1,0 +1,350 @@
+"""What each command of a page does: on the session, through its public methods only. Runs on the desk's thread.
+
+Every command that changes something answers with the line of Python that does the same.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from runtime import Breakpoint, CommandRefused, Packet, PacketGone, QueueView, Session
+from runtime.preview import preview
+from sage_nb.acts import call, condition_of, inject, last_error, letter_at, place_of
+from sage_nb.cards import (
+    facts_of,
+    full_text_of,
+    letters_of,
+    packet_cards,
+    split_of,
+    state_of,
+    stepped,
+    token_of,
+)
+from sage_nb.desk import Done
+from sage_nb.forms import form_of
+from sage_nb.frame import Framer
+from sage_nb.latency import Measure
+from sage_nb.texts import shown, value_of
+from sage_nb.wire import BreakpointCard, Events, Queue, TaskCard
+
+STEP_S: Final = 0.5
+"""How long a command waits for user code: behind it, others wait at the desk, `cancel` among them."""
+
+MAX_PACKETS: Final = 1_000
+MAX_LOOKS: Final = 3_000
+
+Args = Mapping[str, Any]
+
+
+class Commands:
+    """The commands of all pages of one session, and what they have to remember between two of them."""
+
+    def __init__(self, session: weakref.ref[Session]) -> None:
+        self._session_ref = session
+        self.looks: deque[str] = deque(maxlen=MAX_LOOKS)  # the states of all rows, at each look of the sampler
+        self._framer: Framer | None = None
+        self._lock = threading.Lock()  # guards all below
+        self._packets: dict[str, Packet] = {}  # those that pages were shown last, by token
+        self._breakpoints: dict[int, tuple[Breakpoint, str]] = {}
+        self._measures: dict[str, Measure] = {}
+        self._number = 0
+        self._commands: dict[str, Callable[[Session, Args], Done]] = {
+            "run": self._run,
+            "start_paused": self._start_paused,
+            "stop": self._stop,
+            "cancel": self._cancel,
+            "pause": self._pause,
+            "resume": self._resume,
+            "step": self._step,
+            "events": self._events,
+            "peek": self._peek,
+            "edit": self._edit,
+            "drop": self._drop,
+            "move": self._move,
+            "undo": self._undo,
+            "inject": self._inject,
+            "full": self._full,
+            "task": self._task,
+            "measure": self._measure,
+            "state": self._state,
+            "breakpoint": self._breakpoint,
+            "remove_breakpoint": self._remove_breakpoint,
+            "breakpoints": self._list_breakpoints,
+            "form": self._form,
+            "call": self._call,
+            "letters": self._letters,
+            "retry": self._retry,
+            "edit_retry": self._edit_retry,
+            "discard": self._discard,
+            "retry_all": self._retry_all,
+            "discard_all": self._discard_all,
+        }
+
+    def execute(self, command: str, args: Args) -> Done:
+        """Carry one out. Raises what it raises, `CommandRefused` if there is none of this name."""
+        session = self._session_ref()
+        if session is None:
+            raise CommandRefused("the session of this view is gone")
+        if command not in self._commands:
+            raise CommandRefused(f"there is no command {preview(command)}")
+        return self._commands[command](session, args)
+
+    def use(self, framer: Framer) -> None:
+        """The graph, or its run, is another one, with rows of its own."""
+        self._framer = framer
+
+    def forget(self) -> None:
+        """The run is another one, and no command for it has come yet: what is remembered of the one before is over."""
+        with self._lock:
+            self._packets, self._breakpoints, self._measures = {}, {}, {}
+        self.looks.clear()
+
+    def nobody_looks(self) -> None:
+        """The last page has gone: keep no packets alive, and measure nothing."""
+        with self._lock:
+            self._packets = {}
+            measures, self._measures = list(self._measures.values()), {}
+        for measure in measures:
+            measure.stop()
+
+    def breakpoints(self) -> tuple[list[int], int]:
+        """The rows that have breakpoints of these pages, and how often these have been met."""
+        framer = self._framer
+        with self._lock:
+            found = [each for each, _ in self._breakpoints.values()]
+        rows = sorted({framer.row(each.task) for each in found}) if framer is not None else []
+        return rows, sum(each.hits for each in found)
+
+    # ── the job ──
+
+    def _run(self, session: Session, _: Args) -> Done:
+        session.start()
+        return Done("session.start()", "started")
+
+    def _start_paused(self, session: Session, _: Args) -> Done:
+        session.start(paused=True)
+        return Done("session.start(paused=True)", "started, every gate closed")
+
+    def _stop(self, session: Session, _: Args) -> Done:
+        session.stop()
+        return Done("session.stop()", "sources end, what is under way is processed")
+
+    def _cancel(self, session: Session, _: Args) -> Done:
+        session.cancel()
+        return Done("session.cancel()", "what is queued is dropped")
+
+    def _pause(self, session: Session, args: Args) -> Done:
+        names = _names(args)
+        at_work = session.pause(*names, timeout=STEP_S)
+        text = f"paused; still in user code: {', '.join(at_work)}" if at_work else "paused"
+        return Done(f"session.pause({_listed(names)})", text)
+
+    def _resume(self, session: Session, args: Args) -> Done:
+        names = _names(args)
+        session.resume(*names)
+        return Done(f"session.resume({_listed(names)})", "resumed")
+
+    def _step(self, session: Session, args: Args) -> Done:
+        names = _names(args)
+        step = session.step(*names, timeout=STEP_S)
+        if step.packet is not None:
+            self._remember([step.packet])
+        return Done(f"session.step({_listed(names)})", str(step), stepped(step))
+
+    def _events(self, session: Session, args: Args) -> Done:
+        first, events = session.events_since(int(args.get("first", 0)))
+        framer = self._framer
+        found = framer.happenings(first, events) if framer is not None else []
+        return Done(result=Events(first=found[0]["number"] if found else first, happenings=found))
+
+    # ── queues ──
+
+    def _peek(self, session: Session, args: Args) -> Done:
+        task = str(args["task"])
+        view = session.peek(task, int(args.get("first", 100)), int(args.get("last", 0)))
+        self._remember(view)
+        cards = packet_cards(view)
+        return Done(
+            result=Queue(task=task, depth=view.depth, capacity=view.capacity, left_out=view.left_out, packets=cards)
+        )
+
+    def _edit(self, session: Session, args: Args) -> Done:
+        packet, value = self._packet(args), value_of(str(args["value"]))
+        line = f"session.edit({place_of(session, packet)}, {value!r})"
+        session.edit(packet, value)
+        return Done(line, f"{packet.text} is {preview(value)} now")
+
+    def _drop(self, session: Session, args: Args) -> Done:
+        packet = self._packet(args)
+        line = f"session.drop({place_of(session, packet)})"
+        session.drop(packet)
+        return Done(line, f"{packet.text} is dropped")
+
+    def _move(self, session: Session, args: Args) -> Done:
+        packet, to = self._packet(args), int(args["to"])
+        line = f"session.move({place_of(session, packet)}, to={to})"
+        session.move(packet, to)
+        return Done(line, f"{packet.text} is at index {to} of its lane")
+
+    def _undo(self, session: Session, _: Args) -> Done:
+        session.undo()
+        return Done("session.undo()", "the last change is taken back")
+
+    def _inject(self, session: Session, args: Args) -> Done:
+        return inject(session, str(args["task"]), str(args["value"]), int(args.get("input", 0)))
+
+    def _full(self, _: Session, args: Args) -> Done:
+        return Done(result=full_text_of(self._packet(args).payload))
+
+    # ── a task ──
+
+    def _task(self, session: Session, args: Args) -> Done:
+        task = str(args["task"])
+        snapshot, framer = session.snapshot(), self._framer
+        row = framer.row(task) if framer is not None else -1
+        facts: dict[str, object] = {}
+        producers: list[tuple[str, str | None, int]] = []
+        if task in snapshot.tasks:
+            found = snapshot[task]
+            facts = {
+                "state": found.ending or found.state,
+                "processed": found.processed,
+                "emitted": found.emitted,
+                "errors": found.errors,
+                "skipped": found.skipped,
+                "retries": found.retries,
+                "capacity": found.capacity,
+            }
+            producers = [(lane.producer, lane.ended, lane.depth) for lane in found.lanes]
+        elif task in snapshot.services:
+            facts = dict(snapshot.services[task]._asdict()) | {"open": snapshot.services[task].open}
+            del facts["name"]
+        operators = session.graph.by_name
+        name = task.rpartition("#")[0] if task not in operators else task
+        if name in operators and operators[name].on_error != "fail":
+            facts["on error"] = str(operators[name].on_error)
+        with self._lock:
+            measure = self._measures.get(task)
+        return Done(
+            result=TaskCard(
+                task=task,
+                facts=facts_of({name: value for name, value in facts.items() if value is not None}),
+                split=split_of(tuple(self.looks), row) if row >= 0 else [],
+                looks=len(self.looks),
+                producers=producers,
+                last_error=last_error(session, task),
+                measuring=measure is not None,
+                latency=measure.latency() if measure is not None else None,
+            )
+        )
+
+    def _measure(self, session: Session, args: Args) -> Done:
+        task, on = str(args["task"]), bool(args["on"])
+        with self._lock:
+            old = self._measures.pop(task, None)
+        if old is not None:
+            old.stop()
+        if on:
+            measure = Measure(session, task)
+            with self._lock:
+                self._measures[task] = measure
+        return Done(text=f"measuring {task}: slower while it lasts" if on else f"{task} is measured no more")
+
+    def _state(self, session: Session, args: Args) -> Done:
+        return Done(result=state_of(session.state(str(args["task"]))))
+
+    def _breakpoint(self, session: Session, args: Args) -> Done:
+        task, when = str(args["task"]), str(args.get("when", "")).strip()
+        found = session.breakpoint(task, condition_of(when) if when else None)
+        with self._lock:
+            self._number += 1
+            self._breakpoints[self._number] = found, when
+        condition = f", when=lambda value: {when}" if when else ""
+        line = f"session.breakpoint({task!r}{condition})"
+        return Done(line, f"the job pauses before such a packet of {task}", self._breakpoint_cards())
+
+    def _remove_breakpoint(self, _: Session, args: Args) -> Done:
+        with self._lock:
+            found, _when = self._breakpoints.pop(int(args["id"]), (None, ""))
+        if found is None:
+            raise CommandRefused("this breakpoint has been removed already")
+        found.remove()
+        return Done("breakpoint.remove()", "the breakpoint is removed", self._breakpoint_cards())
+
+    def _list_breakpoints(self, _: Session, _args: Args) -> Done:
+        return Done(result=self._breakpoint_cards())
+
+    def _breakpoint_cards(self) -> list[BreakpointCard]:
+        with self._lock:
+            found = list(self._breakpoints.items())
+        return [
+            BreakpointCard(id=number, task=each.task, when=when, hits=each.hits, text=shown(repr(each)))
+            for number, (each, when) in found
+        ]
+
+    # ── services ──
+
+    def _form(self, session: Session, args: Args) -> Done:
+        return Done(result=form_of(session, str(args["service"])))
+
+    def _call(self, session: Session, args: Args) -> Done:
+        return call(session, str(args["service"]), str(args.get("method", "")), args.get("values") or {})
+
+    # ── dead letters ──
+
+    def _letters(self, session: Session, _: Args) -> Done:
+        return Done(result=letters_of(session))
+
+    def _retry(self, session: Session, args: Args) -> Done:
+        place = letter_at(session, args)
+        session.dead_letters.retry(place)
+        return Done(f"session.dead_letters.retry({place})", "back in its queue", letters_of(session))
+
+    def _edit_retry(self, session: Session, args: Args) -> Done:
+        place, value = letter_at(session, args), value_of(str(args["value"]))
+        session.dead_letters.retry(place, value=value)
+        line = f"session.dead_letters.retry({place}, value={value!r})"
+        return Done(line, f"{preview(value)} is in its queue", letters_of(session))
+
+    def _discard(self, session: Session, args: Args) -> Done:
+        place = letter_at(session, args)
+        session.dead_letters.discard(place)
+        return Done(f"session.dead_letters.discard({place})", "forgotten", letters_of(session))
+
+    def _retry_all(self, session: Session, _: Args) -> Done:
+        number = session.dead_letters.retry_all()
+        return Done("session.dead_letters.retry_all()", f"{number:,} back in their queues", letters_of(session))
+
+    def _discard_all(self, session: Session, _: Args) -> Done:
+        number = session.dead_letters.discard_all()
+        return Done("session.dead_letters.discard_all()", f"{number:,} forgotten", letters_of(session))
+
+    # ── inside ──
+
+    def _remember(self, packets: QueueView | list[Packet]) -> None:
+        with self._lock:
+            for packet in packets:
+                self._packets.pop(token_of(packet), None)
+                self._packets[token_of(packet)] = packet
+            while len(self._packets) > MAX_PACKETS:
+                del self._packets[next(iter(self._packets))]
+
+    def _packet(self, args: Args) -> Packet:
+        with self._lock:
+            packet = self._packets.get(str(args["token"]))
+        if packet is None:
+            raise PacketGone("this packet was shown too long ago; look into the queue again")
+        return packet
+
+
+def _names(args: Args) -> tuple[str, ...]:
+    name = str(args.get("name") or "")
+    return (name,) if name else ()
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, names))

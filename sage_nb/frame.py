@@ -1,0 +1,178 @@
+"""How a session stands, as a record for a view's page: columns over the rows of a plan. Reads snapshots, keeps nothing.
+
+It is made many times a second while somebody looks, so it works on columns, never task by task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Any, Final, Literal
+
+from runtime import Event, Session, Snapshot
+from runtime.facts import Columns
+from runtime.graph import ExecutionGraph
+from runtime.graph.validation import END_KINDS, START_KINDS
+from sage_nb.plan import task_spans
+from sage_nb.texts import shown
+from sage_nb.wire import STATES, Counts, Frame, Happening, Plan
+
+MAX_HAPPENINGS: Final = 500
+"""In one frame: of a flood of events the last ones; a page asks for the others, if it wants them."""
+
+_MAX_LANES: Final = 200  # in all, for every frame to tell all of them
+_WORST: Final = ("failed", "abandoned", "held back", "waiting", "backing off", "running", "paused", "idle", "new")
+_ENDINGS: Final = ("cancelled", "stopped", "completed")
+
+
+class Framer:
+    """Makes the frames of one plan of one session's graph, and keeps nothing of either: functions hold sessions."""
+
+    def __init__(self, session: Session, plan: Plan) -> None:
+        graph = session.graph
+        self._plan = plan
+        self._grouped = plan["grouped"]
+        self._spans = task_spans(graph)
+        self._parallelism = {operator.name: operator.parallelism for operator in graph.operators}
+        self._tasks = [task for operator in graph.operators for task in graph.tasks(operator.name)]
+        self._services = [service.name for service in graph.service_nodes]
+        names = [operator.name for operator in graph.operators] if self._grouped else self._tasks
+        self._row = {name: row for row, name in enumerate([*names, *self._services])}
+        if self._grouped:
+            owners = (operator.name for operator in graph.operators for _ in range(operator.parallelism))
+            self._row |= {task: self._row[owner] for task, owner in zip(self._tasks, owners, strict=True)}
+        self._made = _places(graph, self._spans, START_KINDS)
+        self._done = _places(graph, self._spans, END_KINDS)
+        self._several = [row for row in plan["rows"] if len(row["producers"]) > 1 and row["tasks"] == 1]
+        self._all_lanes = not self._grouped and sum(len(row["producers"]) for row in self._several) <= _MAX_LANES
+
+    def row(self, name: str | None) -> int:
+        """The row of a task, operator or service; -1 of the job, and of what has none."""
+        return -1 if name is None else self._row.get(name, -1)
+
+    def frame(self, snapshot: Snapshot, session: Session, watched: Iterable[int], happened: Happened) -> Frame | None:
+        """How everything stands in `snapshot`, and what has happened. None: that is of another graph."""
+        columns = snapshot.tasks.columns() if len(snapshot.tasks) else self._new()
+        if len(columns.states) != len(self._tasks):
+            return None
+        counts = _counts(columns, self._made, self._done)
+        if (outcome := session.outcome) is not None and outcome.abandoned:
+            gone = set(outcome.abandoned)
+            pairs = zip(self._tasks, columns.states, strict=True)
+            states: list[Any] = ["abandoned" if task in gone else state for task, state in pairs]
+            columns = columns._replace(states=states)
+        if self._grouped:
+            columns = self._by_operator(columns)
+        services = snapshot.services
+        asked = [services[name] for name in self._services] if services else []
+        blank = [] if asked else [0] * len(self._services)
+        letters = [STATES[state] for state in columns.states]
+        letters += [STATES[each.ending or each.state] for each in asked] if asked else ["n"] * len(blank)
+        held = columns.held + ([each.state == "paused" for each in asked] or [False] * len(blank))
+        return Frame(
+            revision=self._plan["revision"],
+            number=0,
+            at_s=round(snapshot.at_s, 3),
+            state=snapshot.state,
+            holding=_holding(letters, held),
+            counts=counts,
+            states="".join(letters),
+            depths=columns.depths + ([each.depth for each in asked] or blank),
+            processed=columns.processed + ([each.received for each in asked] or blank),
+            emitted=columns.emitted + ([each.results for each in asked] or blank),
+            errors=columns.errors + ([each.errors for each in asked] or blank),
+            ended=columns.heard + [0] * len(self._services),
+            held=[row for row, closed in enumerate(held) if closed],
+            order=self._order(snapshot.order),
+            lanes=self._lanes(snapshot, watched),
+            letters=len(session.dead_letters),
+            breakpoints=[],
+            hits=0,
+            happenings=self.happenings(*happened),
+            closed=False,
+        )
+
+    def happenings(self, first: int, events: Sequence[Event]) -> list[Happening]:
+        """Events as a page wants them, the last ones if there are very many."""
+        skipped = max(len(events) - MAX_HAPPENINGS, 0)
+        return [
+            Happening(
+                number=number,
+                kind=event.kind,
+                row=self.row(event.task),
+                text=shown(event.text),
+                at_s=round(event.at_s, 4),
+            )
+            for number, event in enumerate(events[skipped:], first + skipped)
+        ]
+
+    def _new(self) -> Columns:
+        """Of a job that has not begun."""
+        zeros = [0] * len(self._tasks)
+        states: list[Any] = ["new"] * len(zeros)
+        return Columns(states, zeros, zeros, zeros, zeros, zeros, zeros, [False] * len(zeros))
+
+    def _order(self, ended: Sequence[str]) -> list[int]:
+        if not self._grouped:
+            return [self._row[name] for name in ended if name in self._row]
+        left = dict(self._parallelism)
+        rows: list[int] = []
+        for name in ended:  # an operator has ended with the last of its tasks
+            owner = self._plan["rows"][self._row[name]]["name"]
+            left[owner] = left.get(owner, 1) - 1
+            if not left[owner]:
+                rows.append(self._row[name])
+        return rows
+
+    def _lanes(self, snapshot: Snapshot, watched: Iterable[int]) -> dict[str, list[int]]:
+        if not len(snapshot.tasks):
+            return {}
+        rows = {self._row[row["name"]] for row in self._several} if self._all_lanes else set()
+        rows |= {row for row in watched if 0 <= row < len(self._tasks) and not self._grouped}
+        return {str(row): list(snapshot.tasks.lane_depths(self._tasks[row])) for row in sorted(rows)}
+
+    def _by_operator(self, columns: Columns) -> Columns:
+        states, *numbers, heard, held = columns
+        sums: list[Any] = [[sum(column[first:behind]) for first, behind in self._spans] for column in numbers]
+        worst = [_worst(states[first:behind]) for first, behind in self._spans]
+        everywhere = [min(heard[first:behind]) for first, behind in self._spans]
+        return Columns._make([worst, *sums, everywhere, [all(held[first:behind]) for first, behind in self._spans]])
+
+
+Happened = tuple[int, Sequence[Event]]
+"""The number of the first of some events, and these."""
+
+
+def _places(graph: ExecutionGraph, spans: list[tuple[int, int]], kinds: frozenset[str]) -> list[int]:
+    """Where the tasks of these kinds are among all tasks."""
+    pairs = zip(graph.operators, spans, strict=True)
+    return [place for operator, span in pairs if operator.kind in kinds for place in range(*span)]
+
+
+def _counts(columns: Columns, made: list[int], done: list[int]) -> Counts:
+    return Counts(
+        made=sum(_at(columns.processed, made)),
+        done=sum(_at(columns.processed, done)) - sum(_at(columns.skipped, done)),
+        errors=sum(columns.errors),
+        skipped=sum(columns.skipped),
+    )
+
+
+def _at(column: list[int], places: list[int]) -> Sequence[int]:
+    if len(places) == 1:
+        return (column[places[0]],)
+    found: Any = itemgetter(*places)(column) if places else ()
+    return tuple(found)
+
+
+def _holding(states: list[str], held: list[bool]) -> Literal["none", "some", "all"]:
+    if not any(held):
+        return "none"
+    living = [closed for letter, closed in zip(states, held, strict=True) if letter not in "csfxa"]
+    return ("all" if all(living) else "some") if living else "none"
+
+
+def _worst(states: list[Any]) -> Any:
+    """What is to be said of an operator whose tasks do different things."""
+    found = set(states)
+    return next(state for state in (*_WORST, *_ENDINGS) if state in found)

@@ -1,0 +1,95 @@
+// Messages to the kernel and what came of them. Each gets one answer; until then the same message is not sent again.
+
+const BUSY_MS = 1_000;
+const KEPT_LINES = 1_000;
+
+export const BUSY_TEXT = "kernel busy: will apply after the cell";
+
+export class Desk {
+  constructor(model, view, onChange) {
+    this.model = model;
+    this.view = view;
+    this.onChange = onChange;
+    this.pending = new Map(); // by id
+    this.number = 0;
+    this.lines = []; // of Python, those that did something
+    this.note = { text: "", kind: "" }; // what came of the last command
+    this.timer = 0;
+    this.receive = (content) => this.answered(content);
+    model.on("msg:custom", this.receive);
+  }
+
+  /** Send without being heard of: looks, and what the page does by itself. Resolves with the Ack. */
+  ask(cmd, args = {}) {
+    return this.post(cmd, args, false);
+  }
+
+  /** Send what a person has asked for: its answer, its refusal and its line of Python are shown. */
+  order(cmd, args = {}) {
+    return this.post(cmd, args, true);
+  }
+
+  waits(cmd) {
+    for (const each of this.pending.values()) if (each.cmd === cmd && each.loud) return true;
+    return false;
+  }
+
+  post(cmd, args, loud) {
+    const key = `${cmd} ${JSON.stringify(args)}`;
+    for (const each of this.pending.values()) {
+      if (each.key === key) {
+        each.loud ||= loud;
+        return each.promise;
+      }
+    }
+    const id = `${this.view}-${++this.number}`;
+    const entry = { cmd, key, loud, since: performance.now(), resolve: null, promise: null };
+    entry.promise = new Promise((resolve) => (entry.resolve = resolve));
+    this.pending.set(id, entry);
+    this.model.send({ cmd, args, id });
+    if (loud) {
+      this.timer ||= setTimeout(() => this.late(), BUSY_MS);
+      this.onChange();
+    }
+    return entry.promise;
+  }
+
+  /** Send and forget: there may be nobody left to hear the answer. */
+  tell(cmd, args = {}) {
+    this.model.send({ cmd, args, id: `${this.view}-${++this.number}` });
+  }
+
+  late() {
+    this.timer = 0;
+    const loud = [...this.pending.values()].filter((each) => each.loud);
+    if (loud.length === 0) return;
+    const wait = BUSY_MS - (performance.now() - Math.min(...loud.map((each) => each.since)));
+    if (wait > 0) this.timer = setTimeout(() => this.late(), wait);
+    else this.noted(BUSY_TEXT, "busy");
+  }
+
+  answered(content) {
+    const entry = this.pending.get(content?.ack);
+    if (entry === undefined) return; // to another page
+    this.pending.delete(content.ack);
+    if (content.ok && content.python) {
+      this.lines.push(content.python);
+      if (this.lines.length > KEPT_LINES) this.lines.shift();
+    }
+    if (!content.ok && entry.loud) this.noted(content.reason || "refused", "refused");
+    else if (entry.loud) this.noted(content.text, "done");
+    entry.resolve(content);
+    this.onChange();
+  }
+
+  noted(text, kind) {
+    this.note = { text: text ?? "", kind };
+    this.onChange();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.model.off("msg:custom", this.receive);
+    this.pending.clear();
+  }
+}

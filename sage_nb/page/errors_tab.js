@@ -1,0 +1,167 @@
+// What went wrong: the error that failed the job, and the packets that were skipped, which can be retried.
+
+import { Control } from "./controls.js";
+import { counted, html, quoted, say } from "./elements.js";
+import { actions, heading, labelled, reading, renew } from "./forms.js";
+import { Pace } from "./pace.js";
+import { reasonFor } from "./reasons.js";
+
+const LETTERS_MS = 500;
+const MOST_TRACED = 20_000; // characters
+
+export class ErrorsTab {
+  constructor(store, desk, inspector = null) {
+    Object.assign(this, { store, desk, inspector });
+    this.letters = null;
+    this.editing = -1;
+    this.pace = new Pace(LETTERS_MS, () => this.fetch());
+    const count = () => ({ letters: this.letters?.kept ?? 0 });
+    const control = (word, glyph, name) =>
+      new Control(word, glyph, {
+        why: () => reasonFor(name, store, count()),
+        act: () => this.change(name, {}),
+        wait: () => desk.waits(name),
+      });
+    this.all = [control("Retry all", "undo", "retry_all"), control("Discard all", "cross", "discard_all")];
+    this.failure = html("div");
+    this.note = html("span", { class: "sn-hint" });
+    this.list = html("ul", { class: "sn-letters" });
+    this.line = html("div", { class: "sn-heading-line" }, heading("Skipped packets"), this.note);
+    this.buttons = actions(...this.all);
+    this.element = html("div", { class: "sn-errors" }, this.failure, this.line, this.buttons, this.list);
+    this.controls = [];
+    this.seen = null;
+    if (inspector === null) {
+      this.element = html("section", { class: "sn-errors-alone", "aria-label": "Errors" }, this.element);
+      store.on("plan frame desk", () => this.paint());
+    }
+    this.paint();
+  }
+
+  refresh() {
+    this.paint();
+    this.fetch();
+  }
+
+  async fetch() {
+    if (this.store.frame.number < 0 || this.store.frame.closed) return;
+    const ack = await this.desk.ask("letters");
+    if (ack.ok && ack.result) this.take(ack.result);
+  }
+
+  take(letters) {
+    this.letters = letters;
+    this.paint();
+  }
+
+  async change(cmd, args) {
+    const ack = await this.desk.order(cmd, args);
+    if (ack.ok && Array.isArray(ack.result?.letters)) this.take(ack.result);
+    else this.fetch();
+    return ack.ok;
+  }
+
+  paint() {
+    const { frame, visible } = this.store;
+    const now = `${frame.revision} ${frame.letters} ${frame.counts.errors} ${frame.counts.skipped} ${frame.state}`;
+    if (now !== this.seen && visible) {
+      const first = this.seen === null && this.inspector !== null;
+      this.seen = now;
+      if (!first) this.pace.soon();
+    }
+    for (const control of [...this.all, ...this.controls]) control.refresh();
+    const letters = this.letters;
+    renew(this.failure, [letters?.failure, letters?.traceback], () => this.failed(letters));
+    const shown = letters?.letters.length ?? 0;
+    const total = letters?.total ?? 0;
+    say(
+      this.note,
+      total === 0
+        ? "none"
+        : shown < total
+          ? `showing ${counted(shown)} of ${counted(total)}, newest first`
+          : "newest first",
+    );
+    this.buttons.hidden = shown === 0;
+    renew(this.list, [letters?.letters, this.editing], () => {
+      this.controls = [];
+      return (letters?.letters ?? []).map((letter) => this.card(letter));
+    });
+  }
+
+  failed(letters) {
+    if (!letters?.failure) return [];
+    return [
+      heading("The job has failed"),
+      reading(letters.failure, "The error that failed the job"),
+      details(letters.traceback),
+    ];
+  }
+
+  card(letter) {
+    const { number } = letter;
+    const control = (word, glyph, name, act, more = {}) => {
+      const made = new Control(word, glyph, {
+        why: () => reasonFor(more.rule ?? name, this.store, { letter }),
+        act,
+        wait: () => this.desk.waits(name),
+      });
+      this.controls.push(made);
+      return made;
+    };
+    const retry = control("Retry", "undo", "retry", () => this.change("retry", { number }));
+    const edit = control("Edit and retry", null, "edit_retry", () => this.edit(number), { rule: "retry" });
+    const discard = control("Discard", "cross", "discard", () => this.change("discard", { number }));
+    return html(
+      "li",
+      { class: "sn-letter" },
+      html(
+        "div",
+        { class: "sn-letter-head" },
+        quoted(letter.task, { limit: 40, look: "sn-strong" }),
+        quoted(letter.error, { limit: 200 }),
+      ),
+      html("div", { class: "sn-letter-packet" }, quoted(letter.packet, { limit: 200, look: "sn-code" })),
+      details(letter.traceback),
+      this.editing === number ? this.editor(letter) : actions(retry, edit, discard),
+    );
+  }
+
+  edit(number) {
+    this.editing = number;
+    this.paint();
+    this.field?.focus();
+  }
+
+  editor(letter) {
+    const field = html("textarea", { class: "sn-input sn-code", rows: 3, spellcheck: "false" });
+    field.value = letter.literal ?? "";
+    this.field = field;
+    const close = () => {
+      this.editing = -1;
+      this.paint();
+    };
+    const apply = new Control("Retry with this", "check", {
+      why: () => reasonFor("retry", this.store, { letter }),
+      act: async () => (await this.change("edit_retry", { number: letter.number, value: field.value })) && close(),
+      wait: () => this.desk.waits("edit_retry"),
+    });
+    this.controls.push(apply);
+    const cancel = new Control("Cancel", null, { why: () => "", act: close });
+    return html("div", {}, labelled("New value, a Python literal", field), actions(apply, cancel));
+  }
+
+  close() {
+    this.pace.close();
+  }
+}
+
+function details(traceback) {
+  if (!traceback) return null;
+  return html(
+    "details",
+    { class: "sn-details" },
+    html("summary", {}, "Traceback"),
+    reading(traceback.slice(0, MOST_TRACED), "Traceback"),
+  );
+}

@@ -1,0 +1,287 @@
+// The graph: boxes with rows and the ways between them, in an area of its own that scrolls and zooms.
+
+import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.js";
+import { button, icon } from "./icons.js";
+import { factsAt, nameRoomOf, RowPicture } from "./rows.js";
+import { blockedWays, boxEnded, WayPicture } from "./ways.js";
+import { Slices } from "./slices.js";
+import { hasEnded, STATES } from "./states.js";
+
+const ROUND = new Set(["source", "input", "sink", "collect"]);
+const RECENT_S = 3;
+const MARGIN = 16;
+export const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked
+const SCALES = [0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1, 1.25, 1.5, 2];
+const ANGLE = 9; // of a service's sides
+
+/** In which place each row has ended: 1 for the first. */
+export function placesOf(frame) {
+  return new Map(frame.order.map((index, place) => [index, place + 1]));
+}
+
+export class Graph {
+  constructor(store) {
+    this.store = store;
+    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    this.scale = 1;
+    this.drawing = svg("svg", { class: "sn-drawing", role: "group", onclick: (event) => this.clicked(event) });
+    this.area = html("div", { class: "sn-area", tabindex: "-1", onscroll: () => this.scrolled() }, this.drawing);
+    this.note = html("span", { class: "sn-plan-note" });
+    const zoom = html(
+      "div",
+      { class: "sn-zoom", role: "group", "aria-label": "Size of the graph" },
+      button("Fit all of the graph", "fit", () => this.fit(false), { bare: true }),
+      button("Smaller", "minus", () => this.zoom(-1), { bare: true }),
+      button("Larger", "plus", () => this.zoom(1), { bare: true }),
+    );
+    this.element = html(
+      "section",
+      { class: "sn-graph", "aria-label": "Graph" },
+      this.area,
+      html("div", { class: "sn-foot" }, legend(), this.note, zoom),
+    );
+    this.sight = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
+    this.slices = new Slices((row) => row.paint(factsAt(store.shown, row.index, this.places)));
+    this.rows = [];
+    this.ways = [];
+    this.fitted = true;
+    this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.refit()));
+    this.resized.observe(this.element);
+    store.on("plan", () => this.build());
+    store.on("plan frame look", () => this.paint());
+    store.on("plan select", () => this.paintSelected());
+    this.build();
+    this.paint();
+    this.paintSelected();
+  }
+
+  build() {
+    const { plan } = this.store;
+    this.ways = plan.ways.map((way) => new WayPicture(way));
+    this.rows = [];
+    this.boxes = plan.boxes.map((box) => this.box(box));
+    this.markers = svg("g", { class: "sn-markers", "aria-hidden": "true" });
+    const labels = this.ways.map((way) => way.label).filter((label) => label !== null);
+    this.drawing.replaceChildren(
+      svg("g", { class: "sn-ways" }, ...this.ways.map((way) => way.element)),
+      svg("g", { class: "sn-boxes" }, ...this.boxes.map((box) => box.element)),
+      svg("g", { class: "sn-labels" }, ...labels),
+      this.markers,
+    );
+    this.width = plan.width + 2 * MARGIN;
+    this.height = plan.height + 2 * MARGIN;
+    mark(this.drawing, "viewBox", `${-MARGIN} ${-MARGIN} ${this.width} ${this.height}`);
+    mark(this.drawing, "aria-label", printable(`Graph ${plan.name}`, 300));
+    say(this.note, printable(plan.note, 500));
+    this.note.hidden = plan.note === "";
+    this.element.classList.toggle("sn-empty", plan.boxes.length === 0);
+    this.before = null; // the frame painted last, of this plan
+    this.fit(true);
+  }
+
+  box(box) {
+    const { plan } = this.store;
+    const alone = box.rows.length === 1;
+    const element = svg("g", { class: "sn-box" });
+    const look = { class: "sn-box-shape" };
+    const outline = () => (box.service ? svg("path", { ...look, d: hexagon(box) }) : this.rectangle(box, look));
+    if (box.number > 1 && alone) {
+      const behind = outline();
+      behind.setAttribute("transform", "translate(4 -4)");
+      element.append(behind);
+    }
+    element.append(outline());
+    const detail = box.detail;
+    if (!alone) element.append(...this.head(box, detail));
+    const shared = { alone, detail, service: box.service, rows: plan.rows.length };
+    shared.nameRoom = nameRoomOf(box.rows.map((index) => plan.rows[index]));
+    const rows = box.rows.map((index, place) => {
+      const top = alone ? box.y : box.y + plan.head_px + place * plan.row_px;
+      const at = { x: box.x, y: top, width: box.width, height: alone ? box.height : plan.row_px };
+      const picture = new RowPicture(plan.rows[index], index, at, shared);
+      this.rows[index] = picture;
+      return picture;
+    });
+    element.append(...rows.map((row) => row.element));
+    return { box, element };
+  }
+
+  rectangle(box, look) {
+    const round = ROUND.has(box.kind) ? Math.min(box.height / 2, 18) : 6;
+    return svg("rect", { ...look, x: box.x, y: box.y, width: box.width, height: box.height, rx: round });
+  }
+
+  head(box, detail) {
+    const base = box.y + this.store.plan.head_px / 2 + 4.5;
+    const side = box.service ? 8 : 0;
+    const wide = textWidth(detail, 11);
+    const name = fitted(box.name, Math.max(40, box.width - 34 - wide - 2 * side), 13.8);
+    const rule = box.y + this.store.plan.head_px - 1;
+    return [
+      svg("title", {}, printable(`${box.name}, ${detail}`, 600)),
+      svg("text", { x: box.x + 12 + side, y: base, class: "sn-name" }, name),
+      svg(
+        "text",
+        { x: box.x + box.width - 12 - side, y: base, class: "sn-faint", "text-anchor": "end" },
+        fitted(detail, box.width / 2, 11),
+      ),
+      svg("path", { d: `M${box.x + 1} ${rule}h${box.width - 2}`, class: "sn-rule" }),
+    ];
+  }
+
+  paint() {
+    const { plan, shown: frame } = this.store;
+    if (this.element.hidden || frame === this.before) return;
+    const places = placesOf(frame);
+    this.places = places;
+    this.slices.start(this.rows, (row) => this.inSight(row.place));
+    for (const { box, element } of this.boxes) mark(element, "data-state", boxLook(box, frame));
+    this.paintWays(plan, frame, places);
+    this.before = frame;
+  }
+
+  /** Whether some of a place is in the part of the drawing that is scrolled to. */
+  inSight({ x, y, width, height }) {
+    const { left, top, right, bottom } = this.sight;
+    return x < right && x + width > left && y < bottom && y + height > top;
+  }
+
+  look() {
+    const { area, scale } = this;
+    const [left, top] = [area.scrollLeft / scale - MARGIN, area.scrollTop / scale - MARGIN];
+    this.sight = { left, top, right: left + area.clientWidth / scale, bottom: top + area.clientHeight / scale };
+  }
+
+  scrolled() {
+    this.look();
+    if (this.before !== null) this.slices.start(this.rows, (row) => this.inSight(row.place));
+  }
+
+  paintWays(plan, frame, places) {
+    const blocked = blockedWays(plan, frame);
+    const before = this.before;
+    // Only what happens now travels, not what has happened while nobody looked.
+    const since = before === null ? -1 : frame.at_s - before.at_s;
+    const live = this.store.past < 0 && !this.wasPast && since >= 0 && since < RECENT_S;
+    this.wasPast = this.store.past >= 0;
+    const known = before === null ? null : new Set(before.order);
+    const senders = new Set();
+    if (live) for (const index of places.keys()) if (!known.has(index)) senders.add(plan.rows[index]?.box);
+    this.ways.forEach((picture, index) => {
+      const { way } = picture;
+      const ended = boxEnded(plan.boxes[way.source], frame);
+      const begun = plan.boxes[way.source].rows.some((row) => hasEnded(frame.states[row]));
+      if (live && senders.has(way.source)) picture.signal(this.markers, this.still.matches);
+      else if (live && !begun && picture.signals === 0 && this.arrived(way.target, frame)) {
+        picture.signal(this.markers, this.still.matches); // of an operator that has not ended with all its tasks
+      }
+      if (!begun && !ended && !live) {
+        picture.signals = 0;
+        picture.look("signalled", false);
+      }
+      picture.look("ended", ended);
+      picture.look("begun", begun && !ended);
+      picture.look("blocked", blocked.has(index));
+      if (picture.label) mark(picture.label, "data-ended", ended ? "yes" : null);
+      picture.saying(blocked.has(index) ? "held back" : ended ? "its producer has ended" : "", plan);
+    });
+  }
+
+  /** Whether more producers of a box have ended than in the frame before, and it can only be of one way. */
+  arrived(target, frame) {
+    const ways = this.store.plan.ways.filter((way) => way.target === target);
+    if (ways.length !== 1) return false;
+    return this.store.plan.boxes[target].rows.some((row) => frame.ended[row] > this.before.ended[row]);
+  }
+
+  clicked(event) {
+    const row = event.target.closest("[data-row]");
+    if (row !== null) this.store.select(Number(row.dataset.row));
+  }
+
+  paintSelected() {
+    const { selected } = this.store;
+    for (const row of this.rows) {
+      mark(row.element, "aria-pressed", String(row.index === selected));
+      mark(row.element, "tabindex", row.index === Math.max(selected, 0) ? "0" : "-1");
+    }
+  }
+
+  /** Give a row the focus and bring it into sight. */
+  focus(index = Math.max(this.store.selected, 0)) {
+    const row = this.rows[index];
+    if (row === undefined) return;
+    row.element.focus({ preventScroll: true });
+    const { x, y, width, height } = row.place;
+    const { area, scale } = this;
+    const [left, top] = [(x + MARGIN) * scale - 24, (y + MARGIN) * scale - 24];
+    const [right, bottom] = [(x + width + MARGIN) * scale + 24, (y + height + MARGIN) * scale + 24];
+    if (left < area.scrollLeft) area.scrollLeft = left;
+    else if (right > area.scrollLeft + area.clientWidth) area.scrollLeft = right - area.clientWidth;
+    if (top < area.scrollTop) area.scrollTop = top;
+    else if (bottom > area.scrollTop + area.clientHeight) area.scrollTop = bottom - area.clientHeight;
+  }
+
+  /** As wide as there is room, but readable; or, asked for, all of it. */
+  fit(readable) {
+    const room = this.element.clientWidth - 2;
+    if (room <= 0 || this.width <= 0) return;
+    const wide = room / this.width;
+    this.fitted = readable;
+    this.resize(readable ? Math.max(READABLE, Math.min(1, wide)) : Math.max(0.1, Math.min(1, wide, 480 / this.height)));
+  }
+
+  /** After the room has changed: fit again, unless its reader has chosen a size. */
+  refit() {
+    if (this.fitted) this.fit(true);
+  }
+
+  zoom(by) {
+    const larger = SCALES.filter((scale) => (by > 0 ? scale > this.scale + 0.01 : scale < this.scale - 0.01));
+    if (larger.length === 0) return;
+    this.fitted = false;
+    this.resize(by > 0 ? larger[0] : larger.at(-1));
+  }
+
+  resize(scale) {
+    const { area } = this;
+    const ratio = scale / this.scale;
+    const [x, y] = [area.scrollLeft + area.clientWidth / 2, area.scrollTop + area.clientHeight / 2];
+    this.scale = scale;
+    mark(this.drawing, "width", String(Math.round(this.width * scale)));
+    mark(this.drawing, "height", String(Math.round(this.height * scale)));
+    this.look();
+    if (ratio !== 1 && !this.fitted) area.scrollTo(x * ratio - area.clientWidth / 2, y * ratio - area.clientHeight / 2);
+  }
+
+  close() {
+    this.resized.disconnect();
+    this.slices.close();
+  }
+}
+
+/** What the glyphs mean, for those who meet them first. */
+function legend() {
+  const known = [STATES.i, STATES.r, STATES.w, STATES.p, STATES.h, STATES.c, STATES.f];
+  const entries = known.map(({ word, glyph, look }) => html("span", {}, icon(glyph, `sn-is-${look}`), word));
+  const stop = html("span", {}, icon("octagon", "sn-is-ended"), "stop signal");
+  stop.title = "beside it: how many of a task's producers have ended";
+  return html("span", { class: "sn-legend" }, ...entries, stop);
+}
+
+function hexagon({ x, y, width, height }) {
+  const angle = Math.min(ANGLE, height / 2);
+  return `M${x} ${y + height / 2}l${angle} -${height / 2}h${width - 2 * angle}l${angle} ${height / 2}l-${angle} ${height / 2}h-${width - 2 * angle}z`;
+}
+
+/** What speaks for a box: the worst of its rows, or what all of them have in common. */
+function boxLook(box, frame) {
+  const letters = new Set(box.rows.map((index) => frame.states[index]));
+  if (letters.has("f") || letters.has("a")) return "failed";
+  const all = [...letters];
+  if (letters.has("h") && all.every((letter) => "hcsx".includes(letter))) return "held"; // nobody in it can go on
+  if (all.every((letter) => "cs".includes(letter))) return "ended";
+  if (all.every((letter) => letter === "x")) return "cancelled";
+  if (all.every((letter) => "pcsx".includes(letter))) return "paused";
+  return null;
+}

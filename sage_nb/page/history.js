@@ -1,0 +1,62 @@
+// The frames that a page has seen, at most so many, and the happenings by their numbers. Knows no kernel and no page.
+
+const MOST_FRAMES = 600; // even
+const MOST_HAPPENINGS = 5_000;
+
+export class History {
+  constructor() {
+    this.clear();
+  }
+
+  clear() {
+    this.frames = [];
+    this.every = 1; // of how many frames one is kept; doubles when there are too many
+    this.seen = 0;
+    this.happenings = [];
+    this.missing = -1; // the first number that is missing, or -1
+    this.revision = (this.revision ?? 0) + 1; // which run this is of
+  }
+
+  /** Keep a frame and its happenings. True if it belongs to another run than those before: they are forgotten. */
+  accept(frame) {
+    const last = this.frames.at(-1);
+    const anew = last !== undefined && (frame.at_s < last.at_s || frame.order.length < last.order.length);
+    if (anew) this.clear();
+    // The newest is always there; of the others, every nth stays.
+    if (this.frames.length > 1 && (this.seen - 1) % this.every !== 0) this.frames.pop();
+    this.frames.push(frame);
+    this.seen += 1;
+    if (this.frames.length > MOST_FRAMES) {
+      this.frames = this.frames.filter((_, index) => index % 2 === 0); // the first and the newest among them
+      this.every *= 2;
+      this.seen = 1; // the newest counts as the first of its period
+    }
+    this.add(frame.happenings ?? []);
+    return anew;
+  }
+
+  /** Put happenings in their places; numbers that are there already are left out. */
+  add(happenings, first = null) {
+    if (happenings.length > 0) {
+      const last = this.happenings.at(-1)?.number ?? -1;
+      const inOrder = happenings.every((each, index) => each.number > (index ? happenings[index - 1].number : last));
+      if (inOrder) {
+        if (this.missing < 0 && happenings[0].number > last + 1) this.missing = last + 1;
+        this.happenings.push(...happenings);
+      } else {
+        const byNumber = new Map([...this.happenings, ...happenings].map((each) => [each.number, each]));
+        this.happenings = [...byNumber.values()].sort((one, other) => one.number - other.number);
+      }
+    }
+    // An answer to a question for missing ones settles it: what is not in it has been forgotten by the kernel.
+    if (first !== null) this.missing = -1;
+    if (this.happenings.length > MOST_HAPPENINGS) this.happenings.splice(0, this.happenings.length - MOST_HAPPENINGS);
+  }
+
+  /** The place of the last frame that was taken at this time or before. */
+  placeAt(time) {
+    let place = 0;
+    while (place + 1 < this.frames.length && this.frames[place + 1].at_s <= time) place += 1;
+    return place;
+  }
+}

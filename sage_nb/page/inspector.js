@@ -1,0 +1,152 @@
+// The inspector: whose facts are shown, and the tabs that show them.
+
+import { counted, freshId, html, mark, printable, say } from "./elements.js";
+import { ErrorsTab } from "./errors_tab.js";
+import { PacketTab } from "./packet_tab.js";
+import { QueueTab } from "./queue_tab.js";
+import { ServiceTab } from "./service_tab.js";
+import { stateOf } from "./states.js";
+import { TaskTab } from "./task_tab.js";
+
+const TABS = [
+  ["packet", "Packet", PacketTab],
+  ["queue", "Queue", QueueTab],
+  ["task", "Task", TaskTab],
+  ["service", "Service", ServiceTab],
+  ["errors", "Errors", ErrorsTab],
+];
+
+export class Inspector {
+  constructor(store, desk) {
+    this.store = store;
+    this.desk = desk;
+    this.choice = html("select", {
+      class: "sn-input sn-chosen",
+      "aria-label": "Task or service",
+      onchange: () => this.chosen(),
+    });
+    this.state = html("span", { class: "sn-faint-text" });
+    const bar = html("div", {
+      class: "sn-tabs",
+      role: "tablist",
+      "aria-label": "Inspector",
+      onkeydown: (event) => this.walk(event),
+    });
+    this.tabs = TABS.map(([name, word, Tab]) => {
+      const [tabId, panelId] = [freshId("tab"), freshId("panel")];
+      const props = {
+        type: "button",
+        role: "tab",
+        id: tabId,
+        "aria-controls": panelId,
+        class: "sn-tab",
+        "data-tab": name,
+      };
+      const label = html("span", {}, word);
+      const head = html("button", { ...props, onclick: () => this.activate(name) }, label);
+      bar.append(head);
+      const tab = new Tab(store, desk, this);
+      const panel = html(
+        "div",
+        { role: "tabpanel", id: panelId, "aria-labelledby": tabId, tabindex: "0", class: "sn-panel" },
+        tab.element,
+      );
+      return { name, word, head, label, tab, panel };
+    });
+    this.element = html(
+      "section",
+      { class: "sn-inspector", "aria-label": "Inspector" },
+      html("div", { class: "sn-inspector-head" }, this.choice, this.state),
+      bar,
+      ...this.tabs.map((each) => each.panel),
+    );
+    store.on("plan", () => this.build());
+    store.on("plan frame select packet desk events look", () => this.paint());
+    store.on("select", () => this.follow());
+    store.on("packet", () => store.packet !== null && this.activate("packet"));
+    this.active = "task";
+    this.build();
+    this.paint();
+  }
+
+  build() {
+    const { plan } = this.store;
+    const option = (row, index) => html("option", { value: index }, printable(row.name, 60));
+    const group = (label, wanted) => {
+      const options = plan.rows.map(option).filter((_, index) => this.store.isService(index) === wanted);
+      return options.length > 0 ? html("optgroup", { label }, ...options) : null;
+    };
+    const none = html("option", { value: -1 }, "select a task");
+    this.choice.replaceChildren(
+      ...[none, group("Tasks", false), group("Services", true)].filter((each) => each !== null),
+    );
+  }
+
+  chosen() {
+    this.store.select(Number(this.choice.value));
+  }
+
+  /** Another row was selected: a tab that has nothing to say of it gives way. */
+  follow() {
+    const { selected } = this.store;
+    if (selected < 0) return;
+    const service = this.store.isService(selected);
+    if (service && this.active !== "service") this.activate("service");
+    else if (!service && this.active === "service") this.activate("task");
+    else this.current.tab.refresh();
+  }
+
+  get current() {
+    return this.tabs.find((each) => each.name === this.active);
+  }
+
+  activate(name) {
+    this.active = name;
+    this.paint();
+    this.current.tab.refresh();
+  }
+
+  paint() {
+    const { store } = this;
+    const { frame, selected, row } = store;
+    if (Number(this.choice.value) !== selected) this.choice.value = String(selected);
+    const word = row === null ? "" : stateOf(frame.states[selected]).word;
+    say(this.state, store.past >= 0 && word ? `${word} now` : word); // looking back is for the graph alone
+    for (const { name, word: title, head, label, panel } of this.tabs) {
+      const active = name === this.active;
+      mark(head, "aria-selected", String(active));
+      mark(head, "tabindex", active ? "0" : "-1");
+      if (panel.hidden === active) panel.hidden = !active;
+      if (name === "errors") say(label, frame.letters > 0 ? `${title} ${counted(frame.letters)}` : title);
+    }
+    this.current.tab.paint();
+  }
+
+  walk(event) {
+    const heads = this.tabs.map((each) => each.head);
+    const place = heads.indexOf(event.target);
+    const next = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: heads.length - 1 }[event.key];
+    if (place < 0 || next === undefined) return;
+    event.preventDefault();
+    const { name, head } = this.tabs[(next + heads.length) % heads.length];
+    this.activate(name);
+    head.focus();
+  }
+
+  /** Show what is selected, and give it the focus. */
+  open() {
+    if (this.active === "packet" || this.active === "errors") this.activate("task");
+    else this.current.tab.refresh();
+    this.current.head.focus();
+  }
+
+  /** Go to where a value can be injected. */
+  inject() {
+    this.activate("queue");
+    this.tabs.find((each) => each.name === "queue").tab.focusInject();
+  }
+
+  close() {
+    for (const { tab } of this.tabs) tab.close?.();
+  }
+}

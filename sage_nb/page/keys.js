@@ -1,0 +1,73 @@
+// The keyboard: arrows along edges and between rows, Enter, Space, dot, i and Escape. What is handled here goes no
+// further, or it would edit the notebook.
+
+/** Where an arrow key leads from a row: its index, or -1. */
+export function neighbour(plan, index, key) {
+  const row = plan.rows[index];
+  if (row === undefined) return plan.rows.length > 0 ? 0 : -1;
+  const place = plan.boxes[row.box].rows.indexOf(index);
+  if (key === "ArrowRight" || key === "ArrowLeft") {
+    const [from, to] = key === "ArrowRight" ? ["source", "target"] : ["target", "source"];
+    const boxes = plan.ways.filter((way) => way[from] === row.box).map((way) => plan.boxes[way[to]]);
+    if (boxes.length === 0) return -1;
+    const y = middle(plan.boxes[row.box]);
+    const near = boxes.reduce((best, box) => (Math.abs(middle(box) - y) < Math.abs(middle(best) - y) ? box : best));
+    return near.rows[Math.min(place, near.rows.length - 1)] ?? -1;
+  }
+  const by = key === "ArrowDown" ? 1 : -1;
+  const beside = plan.boxes[row.box].rows[place + by];
+  if (beside !== undefined) return beside;
+  return nearestBox(plan, plan.boxes[row.box], by)?.rows.at(by > 0 ? 0 : -1) ?? -1;
+}
+
+const middle = (box) => box.y + box.height / 2;
+
+/** The next box above or below that shares some of the column, else the nearest there is. */
+function nearestBox(plan, from, by) {
+  const there = plan.boxes.filter(
+    (box) => box !== from && (by > 0 ? box.y >= from.y + from.height : box.y + box.height <= from.y),
+  );
+  const apart = (box) => Math.max(0, box.x - (from.x + from.width), from.x - (box.x + box.width));
+  const way = (box) => Math.abs(middle(box) - middle(from)) + 4 * apart(box);
+  return there.reduce((best, box) => (best === null || way(box) < way(best) ? box : best), null);
+}
+
+const ARROWS = new Set(["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"]);
+const EDITABLE = "input, select, textarea, [contenteditable='true']";
+
+/**
+ * Listen to the keys of a view. `does` names what can be done: move(index), inspect(index), toggle(), step(), inject(),
+ * back(); each only if the view has the part for it.
+ */
+export function listenToKeys(root, store, does) {
+  const onRow = (event, index) => {
+    if (ARROWS.has(event.key)) {
+      const vertical = event.key === "ArrowUp" || event.key === "ArrowDown";
+      const inTable = event.target.closest(".sn-table") !== null;
+      const next = !inTable
+        ? neighbour(store.plan, index, event.key)
+        : vertical
+          ? Math.max(0, Math.min(store.plan.rows.length - 1, index + (event.key === "ArrowDown" ? 1 : -1)))
+          : index;
+      if (next >= 0) does.move(next);
+      return true;
+    }
+    const act = { Enter: () => does.inspect(index), " ": does.toggle, ".": does.step, i: does.inject }[event.key];
+    if (act === undefined) return false;
+    store.select(index);
+    act();
+    return true;
+  };
+  const onKey = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const row = event.target.closest("[data-row]");
+    let handled = event.defaultPrevented;
+    if (event.key === "Escape") handled = does.back(event);
+    else if (row !== null && !event.target.matches(EDITABLE)) handled ||= onRow(event, Number(row.dataset.row));
+    if (handled) event.preventDefault();
+    // What is typed into a field is the field's; the notebook would take it for shortcuts.
+    if (handled || event.target.matches(EDITABLE)) event.stopPropagation();
+  };
+  root.addEventListener("keydown", onKey);
+  return () => root.removeEventListener("keydown", onKey);
+}

@@ -1,0 +1,28 @@
+// Doing something soon, but not more often than every so many milliseconds.
+
+export class Pace {
+  constructor(gap, act) {
+    this.gap = gap;
+    this.act = act;
+    this.timer = 0;
+    this.last = -Infinity;
+  }
+
+  soon() {
+    if (this.timer !== 0) return;
+    const wait = this.last + this.gap - performance.now();
+    this.timer = setTimeout(() => this.now(), Math.max(0, wait));
+  }
+
+  now() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.last = performance.now();
+    this.act();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+  }
+}

@@ -1,0 +1,92 @@
+// The packet that is looked at: all that is known of it, and on demand its whole repr.
+
+import { Control } from "./controls.js";
+import { counted, html, numbered, printable, quoted } from "./elements.js";
+import { actions, factList, group, heading, reading, renew } from "./forms.js";
+import { reasonFor } from "./reasons.js";
+
+export class PacketTab {
+  constructor(store, desk, inspector) {
+    this.store = store;
+    this.desk = desk;
+    this.inspector = inspector;
+    this.full = null; // the whole repr, of the packet with `token`
+    this.facts = html("div");
+    this.whole = html("div");
+    this.control = new Control("Show full repr", null, {
+      why: () => reasonFor("full", store, { packet: store.packet }),
+      act: () => this.showFull(),
+      wait: () => desk.waits("full"),
+      hint: "runs the payload's own code; bounded in time and length",
+    });
+    this.buttons = actions(this.control);
+    this.element = html("div", { class: "sn-groups" }, group(this.facts, this.buttons), group(this.whole));
+  }
+
+  refresh() {
+    this.paint();
+  }
+
+  async showFull() {
+    const { token } = this.store.packet;
+    const ack = await this.desk.order("full", { token });
+    if (ack.ok) this.full = { token, ...ack.result };
+    this.paint();
+  }
+
+  paint() {
+    const { packet } = this.store;
+    this.buttons.hidden = packet === null;
+    renew(this.facts, packet, () => (packet === null ? this.nothing() : this.card(packet)));
+    this.control.refresh();
+    const full = this.full !== null && this.full.token === packet?.token ? this.full : null;
+    renew(this.whole, full, () => {
+      if (full === null) return [];
+      const cut = full.cut > 0 ? html("p", { class: "sn-hint" }, `${numbered(full.cut, "character")} left out`) : null;
+      return [heading(`Full repr · ${printable(full.kind, 60)}`), reading(full.text, "Full repr"), cut];
+    });
+  }
+
+  nothing() {
+    return html(
+      "p",
+      { class: "sn-hint" },
+      "No packet yet. Select one in a queue, or take a step: the packet it took is shown here.",
+    );
+  }
+
+  /** A task's name as a way to it. */
+  link(name) {
+    const index = this.store.indexOf(name);
+    if (index < 0) return name;
+    const go = () => {
+      this.store.select(index);
+      this.inspector.activate(this.store.isService(index) ? "service" : "task");
+    };
+    return html("button", { type: "button", class: "sn-link", onclick: go }, quoted(name, { limit: 60 }));
+  }
+
+  card(packet) {
+    const traced =
+      packet.id === null || packet.id === undefined
+        ? []
+        : [
+            ["Id", packet.id],
+            ["Parents", packet.parents.length > 0 ? packet.parents.slice(0, 20).join(", ") : "none"],
+            ["Made at", packet.timestamp === null ? "" : `${packet.timestamp.toFixed(3)} s`],
+          ];
+    return [
+      reading(packet.text, "Preview of the payload"),
+      factList([
+        ["Type", packet.size ? `${packet.kind}, ${packet.size}` : packet.kind],
+        ["Key", packet.key],
+        ["Queue of", this.link(packet.task)],
+        ["From", packet.producer === "hand" ? "your hand" : this.link(packet.producer)],
+        ["In its lane", `number ${counted(packet.index + 1)}`],
+        ["Input", packet.input > 0 ? String(packet.input) : ""],
+        ["As Python", packet.literal !== null && packet.literal !== packet.text ? packet.literal : ""],
+        ...traced,
+      ]),
+    ];
+  }
+}

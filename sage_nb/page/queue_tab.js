@@ -1,0 +1,292 @@
+// The queue of the selected row: its lanes, its packets, and what can be done with them while it is paused.
+
+import { meter, paintMeter } from "./alone.js";
+import { Control } from "./controls.js";
+import { counted, freshId, html, mark, printable, quoted, say } from "./elements.js";
+import { actions, group, heading, labelled, renew, textField } from "./forms.js";
+import { Pace } from "./pace.js";
+import { reasonFor } from "./reasons.js";
+
+const PAGE = 100;
+const MOST = 1_000; // of which the kernel remembers which is which
+const PEEK_MS = 500;
+const LOOKED_AT = 200; // so many packets are looked at again by themselves
+
+export class QueueTab {
+  constructor(store, desk, inspector) {
+    Object.assign(this, { store, desk, inspector });
+    this.queue = null;
+    this.token = null; // of the selected packet
+    this.many = PAGE; // so many are looked at, from the front
+    this.editing = null;
+    this.seen = "";
+    this.pace = new Pace(PEEK_MS, () => this.peek());
+    this.build();
+  }
+
+  build() {
+    const { store, desk } = this;
+    const control = (word, glyph, rule, act, more = {}) =>
+      new Control(word, glyph, { why: () => reasonFor(rule, store, this.picked()), act, ...more });
+    const token = () => ({ token: this.token });
+    this.head = html("div", { class: "sn-queue-head" });
+    this.bar = meter();
+    this.lanes = html("div");
+    this.note = html("span", { class: "sn-hint" });
+    const keys = (event) => this.walk(event);
+    const props = {
+      class: "sn-packets",
+      role: "listbox",
+      tabindex: "0",
+      "aria-label": "Waiting packets",
+      onkeydown: keys,
+    };
+    this.list = html("div", props);
+    this.controls = {
+      look: control("Inspect", null, "full", () => store.look(this.picked().packet)),
+      edit: control("Edit", null, "change_packet", () => this.edit()),
+      drop: control("Drop", "cross", "change_packet", () => this.change("drop", token()), {
+        wait: () => desk.waits("drop"),
+      }),
+      up: control("Earlier", "up", "move_up", () => this.move(-1), { wait: () => desk.waits("move") }),
+      down: control("Later", "down", "move_down", () => this.move(1), { wait: () => desk.waits("move") }),
+      undo: control("Undo", "undo", "change_queue", () => this.change("undo", {}), { wait: () => desk.waits("undo") }),
+      inject: control("Inject", "plus", "inject", () => {}, { wait: () => desk.waits("inject") }),
+      more: control("Show 100 more", "down", "peek", () => this.showMore()),
+      refresh: control("Refresh", null, "peek", () => this.peek()),
+    };
+    const { look, edit, drop, up, down, undo, inject, more, refresh } = this.controls;
+    this.paging = actions(more);
+    this.editor = html("div", { hidden: true });
+    this.value = textField({ class: "sn-input sn-code", placeholder: "a Python literal, such as 3 or 'text'" });
+    this.input = html("select", { class: "sn-input" });
+    this.inputField = labelled("Input", this.input);
+    const submit = (event) => {
+      event.preventDefault(); // and what the button itself would do is done here, for the Enter key too
+      inject.refresh();
+      if (inject.reason === "") this.sendValue();
+      else desk.noted(inject.reason, "refused");
+    };
+    this.form = html(
+      "form",
+      { class: "sn-inject", onsubmit: submit },
+      labelled("Inject a value", this.value),
+      this.inputField,
+      inject.element,
+    );
+    inject.button.type = "submit";
+    this.nothing = html("p", { class: "sn-hint" }, "Select a task in the graph or in the table.");
+    const line = html("div", { class: "sn-heading-line" }, heading("Packets"), this.note, refresh.element);
+    this.groups = html(
+      "div",
+      { class: "sn-groups" },
+      group(this.head, this.bar.element, this.lanes, this.form),
+      group(line, this.list, this.paging, actions(look, edit, drop, up, down, undo), this.editor),
+    );
+    this.element = html("div", {}, this.nothing, this.groups);
+  }
+
+  /** The selected packet and where it is in its lane, for the table of reasons. */
+  picked() {
+    const packet = this.queue?.packets.find((each) => each.token === this.token) ?? null;
+    if (packet === null) return { packet };
+    const lane = this.queue.packets.filter((each) => each.producer === packet.producer);
+    return { packet, lastOfLane: lane.at(-1) === packet && this.queue.depth <= this.queue.packets.length };
+  }
+
+  refresh() {
+    this.paint();
+    this.pace.soon();
+  }
+
+  async peek() {
+    const { row } = this.store;
+    if (row === null || row.capacity <= 0 || this.store.frame.state === "new" || this.store.frame.closed) return;
+    const ack = await this.desk.ask("peek", { task: row.name, first: this.many, last: 0 });
+    if (!ack.ok || this.store.row?.name !== row.name) return;
+    this.queue = ack.result ?? null;
+    this.paint();
+  }
+
+  showMore() {
+    this.many = Math.min(MOST, this.many + PAGE);
+    this.pace.now();
+  }
+
+  /** A command that changes the queue; it is looked at again afterwards. */
+  async change(cmd, args) {
+    const ack = await this.desk.order(cmd, args);
+    this.pace.now();
+    return ack.ok;
+  }
+
+  move(by) {
+    const { packet } = this.picked();
+    this.change("move", { token: packet.token, to: packet.index + by });
+  }
+
+  edit() {
+    const { packet } = this.picked();
+    this.editing = packet.token;
+    const field = html("textarea", { class: "sn-input sn-code", rows: 3, spellcheck: "false" });
+    field.value = packet.literal ?? "";
+    const close = () => {
+      this.editing = null;
+      this.editor.hidden = true;
+      this.list.focus();
+    };
+    const apply = new Control("Apply", "check", {
+      why: () => reasonFor("change_packet", this.store, { packet: this.picked().packet }),
+      act: async () => (await this.change("edit", { token: packet.token, value: field.value })) && close(),
+      wait: () => this.desk.waits("edit"),
+    });
+    this.controls.apply = apply;
+    const cancel = new Control("Cancel", null, { why: () => "", act: close });
+    const hint =
+      packet.literal === null ? "It cannot be written as a Python literal: type what shall take its place." : "";
+    this.editor.replaceChildren(labelled("New value, a Python literal", field, hint), actions(apply, cancel));
+    this.editor.hidden = false;
+    field.focus();
+  }
+
+  async sendValue() {
+    const { row } = this.store;
+    const args = { task: row.name, value: this.value.value, input: Number(this.input.value || 0) };
+    if (await this.change("inject", args)) this.value.select();
+  }
+
+  focusInject() {
+    this.value.focus();
+  }
+
+  walk(event) {
+    const packets = this.queue?.packets ?? [];
+    const place = packets.findIndex((each) => each.token === this.token);
+    const next = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: packets.length - 1 }[event.key];
+    if (event.key === "Enter" && place >= 0) this.store.look(packets[place]);
+    else if (next === undefined || packets.length === 0) return;
+    else this.pick(packets[Math.max(0, Math.min(packets.length - 1, next))]);
+    event.preventDefault();
+  }
+
+  pick(packet) {
+    this.token = packet.token;
+    this.paint();
+    this.list.querySelector("[aria-selected='true']")?.scrollIntoView({ block: "nearest" });
+  }
+
+  paint() {
+    const { store } = this;
+    const { frame, selected, row } = store;
+    if (this.queue !== null && this.queue.task !== row?.name) this.forget();
+    if (row !== null && row.name !== this.owner) this.many = PAGE;
+    this.owner = row?.name;
+    this.nothing.hidden = row !== null;
+    this.groups.hidden = row === null;
+    this.paintHead(frame, selected, row);
+    this.paintPackets();
+    for (const control of Object.values(this.controls)) control.refresh();
+    // What waits has changed since it was looked at: look again, if it is little.
+    const now =
+      row === null
+        ? ""
+        : `${selected} ${frame.depths[selected]} ${frame.processed[selected]} ${store.history.revision}`;
+    if (now !== this.seen && store.visible) {
+      this.seen = now;
+      if (row !== null && frame.depths[selected] <= LOOKED_AT) this.pace.soon();
+    }
+  }
+
+  forget() {
+    this.queue = null;
+    this.token = null;
+    this.editor.hidden = true;
+  }
+
+  paintHead(frame, selected, row) {
+    const depth = row === null ? 0 : frame.depths[selected];
+    const capacity = row?.capacity ?? 0;
+    say(
+      this.head,
+      capacity > 0
+        ? `${counted(depth)} of ${counted(capacity)} places taken`
+        : "It has no queue: it makes its packets itself.",
+    );
+    this.bar.element.hidden = capacity === 0;
+    paintMeter(this.bar, depth, capacity);
+    const depths = row === null ? undefined : (frame.lanes[selected] ?? frame.lanes[String(selected)]);
+    renew(this.lanes, depths === undefined ? null : [selected, depths], () => this.laneList(row, depths));
+    const inputs = row?.inputs ?? 1;
+    this.inputField.hidden = inputs < 2;
+    renew(this.input, inputs, () =>
+      Array.from({ length: inputs }, (_, at) => html("option", { value: at }, String(at))),
+    );
+  }
+
+  laneList(row, depths) {
+    if (depths === undefined || depths.length === 0) return [];
+    const lanes = depths.map((depth, place) => ({
+      depth,
+      producer: place === 0 ? "hand" : row.producers[place - 1],
+      hand: place === 0,
+    }));
+    const most = Math.max(1, ...depths);
+    const shown = lanes.slice(0, 65);
+    return html(
+      "ul",
+      { class: "sn-lanes", "aria-label": "Lanes" },
+      ...shown.map(({ depth, producer, hand }) => {
+        const bar = meter();
+        paintMeter(bar, depth, most);
+        mark(bar.element, "data-level", null);
+        const name = hand ? html("span", {}, "your hand") : quoted(producer, { limit: 40 });
+        return html("li", {}, name, bar.element, html("span", { class: "sn-depth-number" }, counted(depth)));
+      }),
+    );
+  }
+
+  paintPackets() {
+    const packets = this.queue?.packets ?? [];
+    const depth = this.queue?.depth ?? 0;
+    say(
+      this.note,
+      depth > packets.length
+        ? `showing ${counted(packets.length)} of ${counted(depth)}`
+        : this.queue === null
+          ? ""
+          : "showing all",
+    );
+    this.paging.hidden = depth <= packets.length || this.many >= MOST;
+    this.list.hidden = packets.length === 0;
+    renew(this.list, packets, () => packets.map((packet, place) => this.packet(packet, place)));
+    const place = packets.findIndex((each) => each.token === this.token);
+    packets.forEach((_, at) => mark(this.list.children[at], "aria-selected", String(at === place)));
+    mark(this.list, "aria-activedescendant", place < 0 ? null : this.list.children[place].id);
+  }
+
+  packet(packet, place) {
+    const parts = [
+      html("span", { class: "sn-packet-place" }, counted(place + 1)),
+      quoted(packet.text, { limit: 120, look: "sn-code sn-packet-text" }),
+      packet.key === null || packet.key === undefined
+        ? null
+        : html("span", { class: "sn-packet-key" }, "key ", quoted(packet.key, { limit: 20 })),
+      html(
+        "span",
+        { class: "sn-packet-from" },
+        quoted(packet.producer === "hand" ? "your hand" : packet.producer, { limit: 24 }),
+      ),
+    ];
+    const props = { class: "sn-packet", role: "option", id: freshId("packet"), "aria-selected": "false" };
+    const label = printable(`${place + 1}: ${packet.text}`, 200);
+    return html(
+      "div",
+      { ...props, "aria-label": label, onclick: () => this.pick(packet), ondblclick: () => this.store.look(packet) },
+      ...parts,
+    );
+  }
+
+  close() {
+    this.pace.close();
+  }
+}

@@ -1,0 +1,70 @@
+// Why a control cannot work now, in words for its reader: one table for all controls. An empty text: it can.
+// The kernel decides in the end; this only spares a person a click that would be refused.
+
+import { ENDED_JOB, hasEnded } from "./states.js";
+
+const closed = ({ frame }) => (frame.closed ? "the session was closed" : "");
+const going = ({ frame }) =>
+  frame.state === "new" ? "it has not been started" : ENDED_JOB.has(frame.state) ? "the job has ended" : "";
+const startable = ({ frame, plan }) =>
+  frame.state !== "new" && !ENDED_JOB.has(frame.state) ? "it is running already" : plan.runnable;
+const somethingHeld = ({ frame }) => (frame.holding === "none" ? "nothing is paused: pause first" : "");
+const chosen = ({ row }) => (row === null ? "select a task first" : "");
+const alive = ({ frame, index, row }) => (hasEnded(frame.states[index]) ? `${row.name} has ended` : "");
+const task = ({ service, row }) => (service ? `${row.name} is a service` : "");
+const queued = ({ row }) => (row.capacity > 0 ? "" : `${row.name} has no queue: it makes its packets itself`);
+
+const held = ({ frame, index }) => frame.held.includes(index);
+
+const notHeld = (facts) => (held(facts) ? "" : `${facts.row.name} is not paused: pause it first`);
+
+const picked = ({ packet }) => (packet === null ? "select a packet first" : "");
+const changeable = [closed, chosen, task, queued, going, alive, notHeld];
+
+const RULES = {
+  run: [closed, startable],
+  start_paused: [closed, startable],
+  pause: [closed, going, ({ frame }) => (frame.holding === "all" ? "everything is paused already" : "")],
+  resume: [closed, going, ({ frame }) => (frame.holding === "none" ? "nothing is paused" : "")],
+  step: [closed, going, somethingHeld],
+  step_task: [closed, chosen, going, alive, notHeld],
+  stop: [closed, going, ({ frame }) => (frame.state === "draining" ? "it is stopping already" : "")],
+  cancel: [closed, going],
+  pause_task: [closed, chosen, going, alive, (facts) => (held(facts) ? `${facts.row.name} is paused already` : "")],
+  resume_task: [closed, chosen, going, alive, (facts) => (held(facts) ? "" : `${facts.row.name} is not paused`)],
+  peek: [closed, chosen, queued],
+  inject: [closed, chosen, task, queued, going, alive],
+  change_queue: [...changeable],
+  change_packet: [...changeable, picked],
+  move_up: [...changeable, picked, ({ packet }) => (packet.index === 0 ? "it is the first of its lane already" : "")],
+  move_down: [...changeable, picked, ({ lastOfLane }) => (lastOfLane ? "it is the last of its lane already" : "")],
+  full: [closed, picked],
+  breakpoint: [closed, chosen, task, alive],
+  measure: [closed, chosen, task, going, alive],
+  state: [closed, chosen, task],
+  call: [closed, going],
+  retry: [closed, going, ({ letter }) => letter?.retriable ?? ""],
+  retry_all: [closed, going, ({ letters }) => (letters === 0 ? "there is no dead letter" : "")],
+  discard: [closed],
+  discard_all: [closed, ({ letters }) => (letters === 0 ? "there is no dead letter" : "")],
+};
+
+/** Why `control` cannot work, or "". `more` may name a packet, a letter or how many letters there are. */
+export function reasonFor(control, store, more = {}) {
+  const { plan, frame, selected: index, row } = store;
+  const facts = {
+    plan,
+    frame,
+    index,
+    row,
+    service: index >= 0 && store.isService(index),
+    packet: null,
+    letters: 0,
+    ...more,
+  };
+  for (const rule of RULES[control]) {
+    const reason = rule(facts);
+    if (reason) return reason;
+  }
+  return "";
+}

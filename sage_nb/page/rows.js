@@ -1,0 +1,290 @@
+// One row of the graph: state, queue, counters, producers that have ended. Made once for its place; painted from a
+// frame's columns, and only where they differ from what is there.
+
+import { compact, counted, fitted, mark, ordinal, printable, say, svg, textWidth, titled } from "./elements.js";
+import { GLYPHS, glyphPath } from "./icons.js";
+import { levelOf, spoken, stateOf } from "./states.js";
+
+const MOST_CELLS = 12;
+const LEAST_CELL = 3.6; // px; where there is less room for each, even a short queue is a bar
+const PAD = 11;
+const SMALL = 11; // px, of everything but a name
+const NAME = 13;
+const DIGIT = 6.7; // px, a figure of the small size
+const LINE = 17;
+
+/** What a frame says of one row, as a record. */
+export function factsAt(frame, index, places) {
+  return {
+    letter: frame.states[index] ?? "n",
+    depth: frame.depths[index] ?? 0,
+    processed: frame.processed[index] ?? 0,
+    emitted: frame.emitted[index] ?? 0,
+    errors: frame.errors[index] ?? 0,
+    ended: frame.ended[index] ?? 0,
+    place: places.get(index) ?? 0,
+    stops: frame.breakpoints.includes(index),
+  };
+}
+
+/** The queue as cells or as a bar, `width` px wide from (`x`, `y`), 10 px high. */
+class Gauge {
+  constructor(capacity, x, y, width) {
+    this.capacity = capacity;
+    this.celled = capacity <= MOST_CELLS && width / capacity >= LEAST_CELL;
+    this.full = svg("path", { class: "sn-full" });
+    if (this.celled) {
+      const step = Math.min(10, width / capacity);
+      const wide = (step - Math.min(2.5, step * 0.3)).toFixed(1);
+      this.cell = (at) => `M${(x + at * step + 0.5).toFixed(1)} ${y + 0.5}h${wide}v9h-${wide}z`;
+      this.width = step * capacity;
+      const cells = Array.from({ length: capacity }, (_, at) => this.cell(at)).join("");
+      this.element = svg("g", { class: "sn-gauge" }, svg("path", { d: cells, class: "sn-cells" }), this.full);
+    } else {
+      this.width = width;
+      this.bar = (share) => `M${x} ${y}h${(share * width).toFixed(1)}v10h-${(share * width).toFixed(1)}z`;
+      const frame = svg("rect", { x: x + 0.5, y: y + 0.5, width: width - 1, height: 9, class: "sn-cells" });
+      const marks = [0.6, 0.85].map((share) => `M${(x + share * width).toFixed(1)} ${y + 7}v3`).join("");
+      this.element = svg("g", { class: "sn-gauge" }, frame, this.full, svg("path", { d: marks, class: "sn-marks" }));
+    }
+  }
+
+  paint(depth) {
+    const level = levelOf(depth, this.capacity);
+    if (level !== this.level) mark(this.element, "data-level", (this.level = level) || null);
+    let path = "";
+    if (this.celled) for (let at = 0; at < Math.min(depth, this.capacity); at++) path += this.cell(at);
+    else if (depth > 0) path = this.bar(Math.max(0.02, Math.min(1, depth / this.capacity)));
+    this.full.setAttribute("d", path);
+  }
+}
+
+export class RowPicture {
+  /**
+   * `place` is x, y, width, height; `alone` whether it is all of its box. `nameRoom` is how wide the names of its box
+   * are, `rows` how many rows the whole graph has: both make columns out of lines.
+   */
+  constructor(row, index, place, { alone, detail, service, nameRoom, rows }) {
+    this.row = row;
+    this.index = index;
+    this.place = place;
+    this.service = service;
+    this.alone = alone;
+    this.badgeWidth = badgeWidth(rows);
+    this.producers = row.producers.length;
+    this.glyph = glyphPath("dot");
+    this.texts = {};
+    this.frame = svg("rect", { class: "sn-row-frame", rx: 4, ...(alone ? this.inset(3, 3) : this.inset(4, 1)) });
+    const props = { class: "sn-row", role: "button", tabindex: "-1", "data-row": index };
+    this.title = svg("title");
+    this.element = svg("g", props, this.title, this.frame, this.glyph);
+    if (alone) this.layBox(detail);
+    else this.layLine(nameRoom);
+    this.last = null;
+  }
+
+  inset(across, down) {
+    const { x, y, width, height } = this.place;
+    return {
+      x: x + across,
+      y: y + down,
+      width: Math.max(0, width - 2 * across),
+      height: Math.max(0, height - 2 * down),
+    };
+  }
+
+  text(name, x, y, look, anchor = "start") {
+    this.texts[name] = svg("text", { x: x.toFixed(1), y: y.toFixed(1), class: look, "text-anchor": anchor });
+    this.element.append(this.texts[name]);
+  }
+
+  putGlyph(x, y, size = 11) {
+    this.glyph.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${(size / 12).toFixed(3)})`);
+  }
+
+  /** The whole box: name, kind and state, queue, counters, one below the other. */
+  layBox(detail) {
+    const { x, y, width, height } = this.place;
+    const side = this.service ? 8 : 0; // where the angles are
+    const left = x + PAD + side;
+    const right = x + width - PAD - side;
+    const queued = this.row.capacity > 0;
+    const lines = queued || this.producers > 0 ? 4 : 3;
+    const pitch = Math.max(12, Math.min(LINE, (height - 8) / lines));
+    let baseline = y + (height - pitch * lines) / 2 + pitch * 0.5 + 4.5;
+    this.putGlyph(left, baseline - 10);
+    this.text("name", left + 17, baseline, "sn-name");
+    say(this.texts.name, fitted(this.row.name, right - left - 17 - 22, NAME * 1.06));
+    this.order(right, baseline);
+    baseline += pitch;
+    this.detail = detail;
+    this.text("state", left, baseline, "sn-faint");
+    if (lines === 4) {
+      baseline += pitch;
+      const stops = this.stopsAt(right, baseline);
+      if (queued) this.queueAt(left, right - stops, baseline);
+    }
+    baseline += pitch;
+    this.text("counts", left, baseline, "sn-counts");
+    this.countsRoom = right - left;
+  }
+
+  /** One line of a box: as much of it as there is room for, the counters last. */
+  layLine(nameRoom) {
+    const { x, y, width, height } = this.place;
+    const left = x + PAD;
+    const right = x + width - PAD;
+    const baseline = y + height / 2 + 4;
+    this.putGlyph(left, baseline - 9.5);
+    const room = Math.min(nameRoom, width / 3);
+    this.text("name", left + 15, baseline, "sn-row-name");
+    say(this.texts.name, fitted(shortName(this.row), room, SMALL * 1.08));
+    const begin = left + 15 + room + 5;
+    const stops = this.stopsAt(right, baseline);
+    const end = right - Math.max(stops, this.badgeWidth + 6);
+    // As what it has ended stands where the sign was: all its producers have, then.
+    this.order(this.stops ? right - stops + 4 + this.badgeWidth : right, baseline);
+    if (this.row.capacity > 0) {
+      const used = this.queueAt(begin, Math.min(end, begin + 64 + DIGIT * 9), baseline);
+      this.countRoom = end - begin - used;
+      if (this.countRoom > 40) this.text("count", end, baseline, "sn-counts", "end");
+    } else {
+      this.countRoom = end - begin;
+      this.text("count", end, baseline, "sn-counts", "end");
+    }
+  }
+
+  /** The gauge and `3/4` between `left` and `right`; returns how much of it was used. */
+  queueAt(left, right, baseline) {
+    const whole = Math.min(counted(this.row.capacity).length * 2 + 1, 11) * DIGIT + 6;
+    this.narrow = right - left - whole < 22; // then the capacity is not said again in each line
+    const text = this.narrow ? Math.min(counted(this.row.capacity).length, 5) * DIGIT + 8 : whole;
+    const width = Math.max(18, Math.min(right - left - text - 2, this.row.capacity <= MOST_CELLS ? 96 : 64));
+    this.gauge = new Gauge(this.row.capacity, left, baseline - 9.5, width);
+    this.element.append(this.gauge.element);
+    this.text("depth", left + this.gauge.width + 5, baseline, "sn-depth");
+    return this.gauge.width + text;
+  }
+
+  /** The sign of the stop signal and `1/2`, ending at `right`; returns how much room it takes. */
+  stopsAt(right, baseline) {
+    if (this.producers === 0) return 0;
+    const width = (counted(this.producers).length * 2 + 1) * DIGIT;
+    const sign = svg("path", { d: GLYPHS.octagon, class: "sn-sign" });
+    sign.setAttribute(
+      "transform",
+      `translate(${(right - width - 12).toFixed(1)} ${(baseline - 8.5).toFixed(1)}) scale(.78)`,
+    );
+    this.stops = svg("g", { class: "sn-stops" }, sign);
+    this.element.append(this.stops);
+    this.text("stops", right, baseline, "sn-stop-count", "end");
+    return width + (this.alone ? 18 : Math.max(18, this.badgeWidth + 9));
+  }
+
+  order(right, baseline) {
+    this.badge = svg("rect", { y: baseline - 10.5, height: 14, rx: 7, class: "sn-badge" });
+    this.badge.style.display = "none";
+    this.badgeAt = right;
+    this.element.append(this.badge);
+    this.text("order", right - 8.5, baseline, "sn-order", "middle");
+  }
+
+  paint(facts) {
+    const { last, row } = this;
+    if (last !== null && sameFacts(last, facts)) return;
+    this.last = facts;
+    const state = stateOf(facts.letter);
+    if (last?.letter !== facts.letter) {
+      this.glyph.setAttribute("d", GLYPHS[state.glyph]);
+      this.element.setAttribute("data-state", state.look);
+      if (this.texts.state) say(this.texts.state, this.stateText(state.word));
+    }
+    if (last?.depth !== facts.depth && this.gauge) {
+      this.gauge.paint(facts.depth);
+      say(this.texts.depth, this.depthText(facts.depth));
+    }
+    if (last?.ended !== facts.ended && this.stops) {
+      say(this.texts.stops, `${counted(facts.ended)}/${counted(this.producers)}`);
+      mark(this.stops, "data-ended", facts.ended >= this.producers ? "all" : facts.ended > 0 ? "some" : null);
+    }
+    if (this.texts.counts) say(this.texts.counts, this.countsText(facts));
+    if (this.texts.count) say(this.texts.count, this.countText(facts));
+    if (last?.place !== facts.place) this.paintPlace(facts.place);
+    if (last?.stops !== facts.stops) mark(this.element, "data-breakpoint", facts.stops ? "set" : null);
+    const words = spoken(row, facts.letter, facts.depth, facts.ended, facts.errors, facts.place);
+    mark(this.element, "aria-label", printable(words, 300));
+    say(this.title, printable(words, 600));
+  }
+
+  stateText(word) {
+    const { x, width } = this.place;
+    const room = width - 2 * PAD - (this.service ? 16 : 0);
+    return fitted(this.detail ? `${this.detail} · ${word}` : word, room, SMALL);
+  }
+
+  depthText(depth) {
+    const { capacity } = this.row;
+    if (this.narrow) return compact(depth);
+    const whole = `${counted(depth)}/${counted(capacity)}`;
+    return whole.length <= 11 ? whole : `${compact(depth)}/${compact(capacity)}`;
+  }
+
+  /** The one number of a line: what it has processed, or made; and errors, if there were any. */
+  countText({ processed, emitted, errors }) {
+    const number = compact(this.row.capacity > 0 ? processed : emitted);
+    if (errors === 0) return number;
+    return this.countRoom > 90 ? `${number} · ${compact(errors)} ✕` : `${compact(errors)} ✕`;
+  }
+
+  countsText({ processed, emitted, errors }) {
+    const { kind } = this.row;
+    for (const short of [counted, compact]) {
+      const parts = [];
+      if (this.service) parts.push(`${short(processed)} ${processed === 1 ? "call" : "calls"}`);
+      else if (kind !== "source" && kind !== "input") parts.push(`${short(processed)} in`);
+      if (!this.service && kind !== "sink" && kind !== "collect") parts.push(`${short(emitted)} out`);
+      if (errors > 0) parts.push(`${short(errors)} ✕`);
+      const text = parts.join(" · ");
+      if (text.length * 6 <= this.countsRoom || short === compact) return text;
+    }
+    return "";
+  }
+
+  paintPlace(place) {
+    this.badge.style.display = place > 0 ? "" : "none";
+    if (!this.alone && this.stops) this.stops.style.display = place > 0 ? "none" : "";
+    say(this.texts.order, place > 0 ? String(place) : "");
+    const width = badgeWidth(place);
+    mark(this.badge, "width", String(width));
+    mark(this.badge, "x", String(this.badgeAt - width));
+    mark(this.texts.order, "x", String(this.badgeAt - width / 2));
+    titled(this.badge, place > 0 ? `ended ${ordinal(place)}` : "");
+  }
+}
+
+/** `#2` of `count#2`: the box says the rest. */
+export function shortName({ name, operator }) {
+  return name.startsWith(operator) && name.length > operator.length ? name.slice(operator.length) : name;
+}
+
+/** How wide the names of a box's lines are. */
+export function nameRoomOf(rows) {
+  return Math.max(18, ...rows.map((row) => textWidth(shortName(row), SMALL * 1.08)));
+}
+
+function badgeWidth(number) {
+  return Math.max(17, String(number).length * DIGIT + 8);
+}
+
+function sameFacts(one, other) {
+  return (
+    one.letter === other.letter &&
+    one.depth === other.depth &&
+    one.processed === other.processed &&
+    one.emitted === other.emitted &&
+    one.errors === other.errors &&
+    one.ended === other.ended &&
+    one.place === other.place &&
+    one.stops === other.stops
+  );
+}

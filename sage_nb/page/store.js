@@ -1,0 +1,154 @@
+// What a page knows: the plan, the frames so far, the happenings, and what its reader has chosen. It tells its
+// listeners what has changed, in one animation frame for all of it, and only while somebody can see the page.
+
+import { History } from "./history.js";
+
+export const EMPTY_PLAN = {
+  ...{ revision: -1, name: "", alt: "", grouped: false, note: "", runnable: "there is no graph yet", width: 0 },
+  ...{ height: 0, head_px: 0, row_px: 0, rows: [], boxes: [], ways: [] },
+};
+
+function emptyFrame(plan) {
+  const column = () => plan.rows.map(() => 0);
+  return {
+    ...{
+      revision: plan.revision,
+      number: -1,
+      at_s: 0,
+      state: "new",
+      holding: "none",
+      states: "n".repeat(plan.rows.length),
+    },
+    counts: { made: 0, done: 0, errors: 0, skipped: 0 },
+    ...{ depths: column(), processed: column(), emitted: column(), errors: column(), ended: column(), order: [] },
+    ...{ lanes: {}, letters: 0, breakpoints: [], hits: 0, happenings: [], closed: false },
+  };
+}
+
+/** A frame comes as JSON text. */
+function frameOf(text) {
+  return typeof text === "string" ? JSON.parse(text || "null") : text;
+}
+
+export class Store {
+  constructor(model, view) {
+    this.model = model;
+    this.view = view; // this page's own name, unique
+    this.history = new History();
+    this.listeners = new Map();
+    this.dirty = new Set();
+    this.visible = true;
+    this.painting = 0;
+    this.selected = -1;
+    this.packet = null; // the packet looked at, a PacketCard
+    this.past = -1; // the place in the history that is shown, or -1 for now
+    this.plan = EMPTY_PLAN;
+    this.frame = emptyFrame(EMPTY_PLAN);
+    this.readPlan();
+    this.readFrame();
+  }
+
+  /** Call `listener` in an animation frame after something of these kinds has changed: plan frame select packet look. */
+  on(kinds, listener) {
+    for (const kind of kinds.split(" ")) {
+      if (!this.listeners.has(kind)) this.listeners.set(kind, []);
+      this.listeners.get(kind).push(listener);
+    }
+  }
+
+  changed(kind) {
+    this.dirty.add(kind);
+    if (this.visible && this.painting === 0) this.painting = requestAnimationFrame(() => this.paint());
+  }
+
+  paint() {
+    this.painting = 0;
+    const kinds = [...this.dirty];
+    this.dirty.clear();
+    const listeners = new Set(kinds.flatMap((kind) => this.listeners.get(kind) ?? []));
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        reportError(error); // one part that fails does not blind the others
+      }
+    }
+  }
+
+  show(visible) {
+    this.visible = visible;
+    if (visible && this.dirty.size > 0 && this.painting === 0)
+      this.painting = requestAnimationFrame(() => this.paint());
+  }
+
+  readPlan() {
+    const plan = this.model.get("plan");
+    if (!Array.isArray(plan?.rows) || plan.revision === this.plan.revision) return;
+    const chosen = this.plan.rows[this.selected]?.name;
+    this.plan = plan;
+    this.names = new Map(plan.rows.map((row, index) => [row.name, index]));
+    this.selected = this.names.get(chosen) ?? -1;
+    this.frame = emptyFrame(plan);
+    this.text = null; // of the frame read last
+    this.history.clear();
+    this.past = -1;
+    this.packet = null;
+    this.changed("plan");
+    this.changed("frame");
+    this.readFrame();
+  }
+
+  readFrame() {
+    const text = this.model.get("frame");
+    if (text === this.text) return;
+    const frame = frameOf(text);
+    // A frame may overtake its plan, or come twice: it is read once both are there.
+    if (frame?.revision !== this.plan.revision || typeof frame.states !== "string") return;
+    this.text = text;
+    const anew = this.history.accept(frame);
+    if (anew) this.past = -1;
+    this.frame = frame;
+    this.changed("frame");
+  }
+
+  /** The frame that is shown: now, or the one looked back at. */
+  get shown() {
+    return this.past < 0 ? this.frame : (this.history.frames[this.past] ?? this.frame);
+  }
+
+  lookBack(place) {
+    const last = this.history.frames.length - 1;
+    this.past = place < 0 || place >= last ? -1 : place;
+    this.changed("look");
+  }
+
+  select(index) {
+    if (index === this.selected) return;
+    this.selected = index;
+    this.changed("select");
+  }
+
+  look(packet) {
+    this.packet = packet;
+    this.changed("packet");
+  }
+
+  indexOf(name) {
+    return this.names?.get(name) ?? -1;
+  }
+
+  /** The row that is selected, or null. */
+  get row() {
+    return this.plan.rows[this.selected] ?? null;
+  }
+
+  isService(index) {
+    return this.plan.boxes[this.plan.rows[index]?.box]?.service === true;
+  }
+
+  close() {
+    cancelAnimationFrame(this.painting);
+    this.visible = false;
+    this.listeners.clear();
+  }
+}

@@ -1,0 +1,193 @@
+// The brush of the timeline. Every state has a shape of its own, so that none is told by its colour alone.
+
+import { fitted } from "./elements.js";
+import { GLYPHS } from "./icons.js";
+import { stateOf } from "./states.js";
+
+const STEPS_S = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600,
+  86400,
+];
+const HUES = {
+  running: "blue",
+  paused: "pink",
+  held: "red",
+  waiting: "orange",
+  backing: "orange",
+  failed: "red",
+  ended: "green",
+};
+
+// What a happening looks like: glyph, colour, size.
+const SIGNS = new Map(
+  Object.entries({
+    start: ["right", "faint", 7],
+    turn: ["dot", "ink", 7],
+    "stop signal": ["octagon", "green", 9],
+    end: ["check", "green", 9],
+    error: ["cross", "red", 9],
+    skip: ["skip", "red", 9],
+    warning: ["alarm", "orange", 9],
+    abandoned: ["alarm", "red", 9],
+    "late reply": ["hourglass", "orange", 8],
+    command: ["triangle", "pink", 7],
+  }),
+);
+
+/** A time on the axis, as fine as its steps are. */
+function tick(time, step) {
+  if (step < 1) return `${time.toFixed(step < 0.01 ? 3 : step < 0.1 ? 2 : 1)} s`;
+  const whole = Math.round(time);
+  if (step < 60 && whole < 100) return `${whole} s`;
+  const parts = [Math.floor(whole / 60) % 60, whole % 60].map((part) => String(part).padStart(2, "0"));
+  return whole < 3600 ? parts.join(":") : `${Math.floor(whole / 3600)}:${parts.join(":")}`;
+}
+
+export class Strokes {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.brush = canvas.getContext("2d");
+    this.glyphs = new Map(Object.entries(GLYPHS).map(([name, path]) => [name, new Path2D(path)]));
+  }
+
+  paint(look) {
+    const { width, height } = look;
+    const ratio = window.devicePixelRatio || 1;
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (this.canvas.width !== wide || this.canvas.height !== high) {
+      this.canvas.width = wide;
+      this.canvas.height = high;
+      this.canvas.style.width = `${width}px`;
+      this.canvas.style.height = `${height}px`;
+    }
+    this.readColours();
+    const { brush } = this;
+    brush.setTransform(ratio, 0, 0, ratio, 0, 0);
+    brush.clearRect(0, 0, width, height);
+    brush.textBaseline = "middle";
+    const scale = (width - look.gutter - look.end) / (look.until - look.start);
+    const x = (time) => look.gutter + (time - look.start) * scale;
+    const cut = new Path2D();
+    cut.rect(0, look.axis, width, height);
+    brush.save();
+    brush.clip(cut);
+    const ends = new Map(look.happenings.filter(({ kind }) => kind === "end").map(({ row, at_s }) => [row, at_s]));
+    for (const lane of look.lanes) this.lane(lane, look, x, ends.get(lane.index) ?? Infinity);
+    this.happened(look, x);
+    brush.restore();
+    this.axis(look, x, scale);
+    if (look.at !== null) this.cursor(look, x(look.at));
+  }
+
+  /** The notebook may change its colours at any time: they are read anew, each as the browser has worked it out. */
+  readColours() {
+    const style = getComputedStyle(this.canvas);
+    const read = (name) => style.getPropertyValue(`--sn-${name}`).trim();
+    this.colours = { ink: style.color, font: style.fontFamily };
+    for (const name of ["blue", "pink", "orange", "red", "green", "grey", "accent"]) this.colours[name] = read(name);
+    this.colours.faint = style.getPropertyValue("outline-color");
+    this.colours.line = style.getPropertyValue("border-top-color");
+  }
+
+  /** A row's name and its states, up to its end, which is known better than by the frames. */
+  lane({ index, name, y }, look, x, ended) {
+    const { brush, colours } = this;
+    if (index === look.selected) {
+      brush.globalAlpha = 0.12;
+      brush.fillStyle = colours.accent;
+      brush.fillRect(0, y, look.width, look.lane);
+      brush.globalAlpha = 1;
+    }
+    brush.fillStyle = colours.ink;
+    brush.font = `11px ${colours.font}`;
+    brush.textAlign = "left";
+    brush.fillText(fitted(name, look.gutter - 22, 11), 12, y + look.lane / 2);
+    const middle = y + look.lane / 2;
+    brush.fillStyle = colours.line;
+    brush.fillRect(look.gutter, middle - 0.5, look.width - look.gutter - look.end, 1);
+    const { frames } = look;
+    for (let at = 0; at < frames.length;) {
+      const letter = frames[at].states[index];
+      let next = at + 1;
+      while (next < frames.length && frames[next].states[index] === letter) next += 1;
+      const from = x(frames[at].at_s);
+      const to = x(Math.min(ended, frames[Math.min(next, frames.length - 1)].at_s));
+      if (frames[at].at_s < ended) this.span(stateOf(letter).look, from, Math.max(1, to - from), middle);
+      at = next;
+    }
+  }
+
+  /** One state over a time: full, hollow, hatched, half as high, dotted, or no more than the line. */
+  span(look, x, width, middle) {
+    const { brush, colours } = this;
+    const hue = HUES[look];
+    if (hue === undefined || look === "ended") return;
+    brush.fillStyle = brush.strokeStyle = colours[hue];
+    brush.lineWidth = 1;
+    if (look === "running") brush.fillRect(x, middle - 4, width, 8);
+    else if (look === "waiting") brush.fillRect(x, middle - 2, width, 4);
+    else if (look === "backing") for (let at = x; at < x + width; at += 5) brush.fillRect(at, middle - 2, 2.5, 4);
+    else if (look === "paused") {
+      brush.globalAlpha = 0.3;
+      brush.fillRect(x, middle - 4, width, 8);
+      brush.globalAlpha = 1;
+      brush.strokeRect(x + 0.5, middle - 3.5, Math.max(0, width - 1), 7);
+    } else if (look === "held") {
+      brush.strokeRect(x + 0.5, middle - 4.5, Math.max(0, width - 1), 9);
+      brush.beginPath();
+      for (let at = x + 1; at + 3 < x + width; at += 4) {
+        brush.moveTo(at, middle + 4);
+        brush.lineTo(at + 3, middle - 4);
+      }
+      brush.stroke();
+    }
+  }
+
+  happened({ happenings, lanes, lane, gutter }, x) {
+    const { brush, colours } = this;
+    const ys = new Map(lanes.map(({ index, y }) => [index, y + lane / 2]));
+    const taken = new Map(); // of turns, which there are many of, one for each place
+    for (const { row, kind, at_s } of happenings) {
+      const y = ys.get(row);
+      if (y === undefined) continue;
+      const at = Math.max(gutter, x(at_s));
+      if (kind === "turn") {
+        const place = Math.round(at / 3);
+        if (taken.get(row) === place) continue;
+        taken.set(row, place);
+      }
+      const [glyph, colour, size] = SIGNS.get(kind) ?? SIGNS.get("turn");
+      brush.save();
+      brush.translate(at - size / 2, y - size / 2);
+      brush.scale(size / 12, size / 12);
+      brush.fillStyle = colours[colour];
+      brush.fill(this.glyphs.get(glyph), "evenodd");
+      brush.restore();
+    }
+  }
+
+  axis({ start, until, width, height, axis, end }, x, scale) {
+    const { brush, colours } = this;
+    const step = STEPS_S.find((each) => each * scale >= 70) ?? STEPS_S.at(-1);
+    brush.font = `10px ${colours.font}`;
+    brush.textAlign = "center";
+    for (let count = Math.ceil(start / step); count * step <= until; count++) {
+      const at = x(count * step);
+      brush.fillStyle = colours.line;
+      brush.fillRect(at, axis - 4, 1, height - axis);
+      brush.fillStyle = colours.faint;
+      if (at < width - end - 4) brush.fillText(tick(count * step, step), Math.max(at, 20), axis - 11);
+    }
+  }
+
+  cursor({ axis, height }, at) {
+    const { brush, colours } = this;
+    brush.fillStyle = colours.accent;
+    brush.fillRect(at - 1, axis - 6, 2, height);
+    brush.beginPath();
+    brush.moveTo(at - 5, axis - 8);
+    brush.lineTo(at + 5, axis - 8);
+    brush.lineTo(at, axis - 1);
+    brush.fill();
+  }
+}

@@ -1,0 +1,128 @@
+// The same facts as a table: for those who read rather than look, and for graphs that are too large to look at.
+
+import { counted, html, mark, ordinal, printable, quoted, say } from "./elements.js";
+import { GLYPHS, icon } from "./icons.js";
+import { placesOf } from "./graph.js";
+import { factsAt } from "./rows.js";
+import { Slices } from "./slices.js";
+import { levelOf, stateOf } from "./states.js";
+
+const COLUMNS = [
+  ["Task", "", ""],
+  ["Kind", "", ""],
+  ["State", "", ""],
+  ["Queue", "packets that wait, and how many may", "sn-number"],
+  ["Processed", "taken from the queue; of a service, calls received", "sn-number"],
+  ["Emitted", "put on outgoing edges; of a service, results", "sn-number"],
+  ["Errors", "", "sn-number"],
+  ["Stop signals", "producers that have ended", "sn-number"],
+  ["Ended", "in which order", "sn-number"],
+];
+
+export class Table {
+  constructor(store) {
+    this.store = store;
+    const heads = COLUMNS.map(([word, hint, look]) =>
+      html("th", { scope: "col", class: look, title: hint || null }, word),
+    );
+    this.body = html("tbody");
+    this.caption = html("caption", { class: "sn-hidden" });
+    const table = html(
+      "table",
+      { class: "sn-table" },
+      this.caption,
+      html("thead", {}, html("tr", {}, ...heads)),
+      this.body,
+    );
+    this.element = html(
+      "section",
+      { class: "sn-table-area", onscroll: () => this.before && this.start(), "aria-label": "Table of tasks" },
+      table,
+    );
+    this.slices = new Slices((line) => this.paintLine(line, factsAt(store.shown, line.index, this.places)));
+    this.lines = [];
+    store.on("plan", () => this.build());
+    store.on("plan frame look", () => this.paint());
+    store.on("plan select", () => this.paintSelected());
+    this.build();
+    this.paint();
+    this.paintSelected();
+  }
+
+  build() {
+    const { plan } = this.store;
+    say(this.caption, printable(`Tasks and services of ${plan.name}`, 300));
+    this.lines = plan.rows.map((row, index) => this.line(row, index));
+    this.body.replaceChildren(...this.lines.map((line) => line.element));
+    this.before = null;
+  }
+
+  line(row, index) {
+    const name = html(
+      "button",
+      { type: "button", class: "sn-link", tabindex: "-1", "data-row": index },
+      quoted(row.name, { limit: 60 }),
+    );
+    const path = icon("dot");
+    const word = html("span");
+    const cells = COLUMNS.slice(3).map(() => html("td", { class: "sn-number" }));
+    const state = html("td", { class: "sn-state" }, path, word);
+    const kind = html("td", {}, quoted(row.tasks > 1 ? `${row.kind} × ${row.tasks}` : row.kind, { limit: 40 }));
+    const element = html("tr", {}, html("th", { scope: "row" }, name), kind, state, ...cells);
+    element.addEventListener("click", () => {
+      this.store.select(index);
+      name.focus();
+    });
+    return { row, index, element, name, path, word, state, cells, last: "" };
+  }
+
+  paint() {
+    const { shown: frame } = this.store;
+    if (this.element.hidden || frame === this.before) return;
+    this.before = frame;
+    const places = placesOf(frame);
+    this.places = places;
+    this.start();
+  }
+
+  /** Lines are of one height: which of them are in sight needs no look at each. */
+  start() {
+    const { scrollTop, clientHeight } = this.element;
+    const high = this.high || (this.high = this.lines[0]?.element.offsetHeight ?? 0) || 24;
+    const [from, to] = [scrollTop / high - 2, (scrollTop + clientHeight) / high + 1];
+    this.slices.start(this.lines, ({ index }) => index >= from && index <= to);
+  }
+
+  paintLine({ row, path, word, state, cells }, facts) {
+    const { word: text, glyph, look } = stateOf(facts.letter);
+    if (say(word, text)) {
+      path.firstChild.setAttribute("d", GLYPHS[glyph]);
+      state.setAttribute("data-look", look);
+    }
+    const [queue, processed, emitted, errors, stops, place] = cells;
+    say(queue, row.capacity > 0 ? `${counted(facts.depth)}/${counted(row.capacity)}` : "");
+    mark(queue, "data-level", levelOf(facts.depth, row.capacity) || null);
+    say(processed, counted(facts.processed));
+    say(emitted, counted(facts.emitted));
+    say(errors, facts.errors > 0 ? counted(facts.errors) : "");
+    say(stops, row.producers.length > 0 ? `${counted(facts.ended)}/${counted(row.producers.length)}` : "");
+    say(place, facts.place > 0 ? ordinal(facts.place) : "");
+  }
+
+  paintSelected() {
+    const { selected } = this.store;
+    for (const { element, name, index } of this.lines) {
+      mark(element, "data-selected", index === selected ? "yes" : null);
+      mark(name, "aria-pressed", String(index === selected));
+      mark(name, "tabindex", index === Math.max(selected, 0) ? "0" : "-1");
+    }
+  }
+
+  close() {
+    this.slices.close();
+  }
+
+  focus(index = Math.max(this.store.selected, 0)) {
+    this.lines[index]?.name.focus();
+  }
+}

@@ -1,0 +1,210 @@
+// The timeline: a lane per row with its states over time and what happened to it, and a way to look back. Painted on
+// one canvas that is as large as what can be seen of it, so two hundred lanes cost what twelve do.
+
+import { Control } from "./controls.js";
+import { html, mark, printable, say, seconds } from "./elements.js";
+import { happeningText } from "./log.js";
+import { Pace } from "./pace.js";
+import { Strokes } from "./strokes.js";
+import { ENDED_JOB, stateOf } from "./states.js";
+
+const LANE = 16;
+const GUTTER = 132; // where the names are
+const AXIS = 20;
+const END = 12; // room at the right
+const MOST_LANES = 9.5; // shown at once; of more, they scroll, as the half one says
+const PAINT_MS = 200;
+
+export class Timeline {
+  constructor(store) {
+    this.store = store;
+    this.canvas = html("canvas", {
+      class: "sn-canvas",
+      role: "img",
+      onpointermove: (event) => this.point(event),
+      onpointerleave: () => this.pointed(""),
+      onclick: (event) => this.jump(event),
+    });
+    this.space = html("div", { class: "sn-lane-space" }, this.canvas);
+    this.area = html(
+      "div",
+      { class: "sn-lane-area", tabindex: "0", "aria-label": "Lanes of the timeline", onscroll: () => this.pace.soon() },
+      this.space,
+    );
+    this.slider = html("input", {
+      type: "range",
+      class: "sn-slider",
+      min: 0,
+      max: 0,
+      step: "any",
+      "aria-label": "Look back in time",
+      oninput: () => this.slide(),
+      onkeydown: (event) => this.key(event),
+    });
+    const nothing = () => (store.history.frames.length < 2 ? "there is nothing to look back at yet" : "");
+    const now = () => (store.past < 0 ? "this is now" : "");
+    this.controls = [
+      new Control("One look back", "left", { why: nothing, act: () => this.step(-1), bare: true }),
+      new Control("One look on", "right", { why: () => nothing() || now(), act: () => this.step(1), bare: true }),
+      new Control("Live", "step", { why: now, act: () => store.lookBack(-1), hint: "show how it stands now" }),
+    ];
+    this.note = html("span", { class: "sn-looking", role: "status" });
+    const toNow = new Control("Live", "step", { why: () => "", act: () => store.lookBack(-1) });
+    /** To stand above what is not now. */
+    this.banner = html("div", { class: "sn-banner", hidden: true }, this.note, toNow.element);
+    this.hint = html("span", { class: "sn-hint sn-quoted" });
+    const [back, on, live] = this.controls.map((control) => control.element);
+    this.element = html(
+      "section",
+      { class: "sn-timeline", "aria-label": "Timeline" },
+      html("div", { class: "sn-scrub" }, html("span", { class: "sn-scrub-buttons" }, back, on, live), this.slider),
+      this.area,
+      html("div", { class: "sn-timeline-foot" }, this.hint),
+    );
+    this.strokes = new Strokes(this.canvas);
+    this.pace = new Pace(PAINT_MS, () => this.paint());
+    this.resized = new ResizeObserver(() => this.pace.soon());
+    this.resized.observe(this.area);
+    this.themed = matchMedia("(prefers-color-scheme: dark)");
+    this.retheme = () => this.pace.soon();
+    this.themed.addEventListener("change", this.retheme);
+    store.on("plan", () => this.build());
+    store.on("plan frame events", () => this.pace.soon());
+    store.on("look", () => this.paint());
+    store.on("select", () => this.follow());
+    this.build();
+    this.pointed("");
+    this.pace.soon();
+  }
+
+  build() {
+    const lanes = this.store.plan.rows.length;
+    this.lanes = lanes;
+    this.area.style.height = `${AXIS + LANE * Math.min(MOST_LANES, Math.max(1, lanes))}px`;
+    this.space.style.height = `${AXIS + LANE * lanes}px`;
+    this.element.classList.toggle("sn-empty", lanes === 0);
+  }
+
+  /** Bring the lane of the selected row into sight. */
+  follow() {
+    const { area, store } = this;
+    const top = store.selected * LANE;
+    const room = area.clientHeight - AXIS - LANE;
+    if (store.selected >= 0 && top < area.scrollTop) area.scrollTop = top;
+    else if (top > area.scrollTop + room) area.scrollTop = top - room;
+    this.paint();
+  }
+
+  /** From when to when. */
+  get span() {
+    const { frames, happenings } = this.store.history;
+    const start = Math.min(0, frames[0]?.at_s ?? 0, happenings[0]?.at_s ?? 0);
+    const shortest = ENDED_JOB.has(this.store.frame.state) ? 0.01 : 0.5;
+    const end = Math.max(frames.at(-1)?.at_s ?? 0, happenings.at(-1)?.at_s ?? 0, start + shortest);
+    return [start, end];
+  }
+
+  paint() {
+    const { store } = this;
+    for (const control of this.controls) control.refresh();
+    const { frames, happenings } = store.history;
+    const [start, end] = this.span;
+    const width = this.area.clientWidth;
+    const height = this.area.clientHeight;
+    if (width > 0 && height > 0) {
+      const from = Math.max(0, Math.floor((this.area.scrollTop - AXIS) / LANE));
+      const top = AXIS - this.area.scrollTop;
+      const lanes = [];
+      for (let lane = from; lane < this.lanes && top + lane * LANE < height; lane++) {
+        lanes.push({ index: lane, name: store.plan.rows[lane].name, y: top + lane * LANE });
+      }
+      const look = { width, height, gutter: GUTTER, end: END, axis: AXIS, lane: LANE, lanes, start, until: end };
+      this.strokes.paint({
+        ...look,
+        frames,
+        happenings,
+        selected: store.selected,
+        at: store.past < 0 ? null : store.shown.at_s,
+      });
+    }
+    mark(this.slider, "min", String(start));
+    mark(this.slider, "max", String(end));
+    const at = store.past < 0 ? end : store.shown.at_s;
+    if (Number(this.slider.value) !== at) this.slider.value = String(at);
+    const past = store.past >= 0;
+    mark(this.slider, "aria-valuetext", past ? seconds(store.shown.at_s) : "now");
+    mark(this.element, "data-past", past ? "yes" : null);
+    say(this.note, past ? `looking back at ${seconds(store.shown.at_s)}: this is how it stood then` : "");
+    this.banner.hidden = !past;
+    mark(
+      this.canvas,
+      "aria-label",
+      printable(
+        `States of ${this.lanes} tasks over ${seconds(end - start)}, ${happenings.length} happenings; the log says them in words`,
+        200,
+      ),
+    );
+  }
+
+  slide() {
+    const { history } = this.store;
+    const time = Number(this.slider.value);
+    const [, end] = this.span;
+    this.store.lookBack(time >= end ? -1 : history.placeAt(time));
+  }
+
+  key(event) {
+    const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    this.step(by);
+  }
+
+  step(by) {
+    const { past, history } = this.store;
+    const place = past < 0 ? history.frames.length - 1 : past;
+    this.store.lookBack(Math.max(0, place + by));
+  }
+
+  timeAt(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const [start, end] = this.span;
+    const share = (event.clientX - box.left - GUTTER) / Math.max(1, box.width - GUTTER - END);
+    const lane = Math.floor((event.clientY - box.top + this.area.scrollTop - AXIS) / LANE);
+    return {
+      share,
+      time: start + share * (end - start),
+      lane,
+      each: (end - start) / Math.max(1, box.width - GUTTER - END),
+    };
+  }
+
+  jump(event) {
+    const { share, time, lane } = this.timeAt(event);
+    if (lane >= 0 && lane < this.lanes) this.store.select(lane);
+    if (share >= 0) this.store.lookBack(share >= 1 ? -1 : this.store.history.placeAt(time));
+  }
+
+  /** Say what is under the pointer: the state, and what happened there. */
+  point(event) {
+    const { share, time, lane, each } = this.timeAt(event);
+    const row = this.store.plan.rows[lane];
+    if (row === undefined || share < 0 || share > 1) return this.pointed("");
+    const { frames, happenings } = this.store.history;
+    const frame = frames[this.store.history.placeAt(time)];
+    const near = happenings.filter((one) => one.row === lane && Math.abs(one.at_s - time) < 4 * each);
+    const words = near.slice(0, 3).map((one) => happeningText(this.store, one));
+    const state = frame === undefined ? "" : `${row.name} ${stateOf(frame.states[lane]).word}`;
+    return this.pointed([seconds(time), state, ...words].filter((one) => one).join(" · "));
+  }
+
+  pointed(text) {
+    say(this.hint, printable(text, 300) || "Click to look back in time.");
+  }
+
+  close() {
+    this.pace.close();
+    this.resized.disconnect();
+    this.themed.removeEventListener("change", this.retheme);
+  }
+}

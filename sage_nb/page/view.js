@@ -1,0 +1,197 @@
+// The view: puts the parts together that are asked for, and takes everything away again at the end.
+
+import { Depths, Stops } from "./alone.js";
+import { Desk } from "./desk.js";
+import { html } from "./elements.js";
+import { ErrorsTab } from "./errors_tab.js";
+import { Graph, READABLE } from "./graph.js";
+import { Inspector } from "./inspector.js";
+import { listenToKeys } from "./keys.js";
+import { Log } from "./log.js";
+import { reasonFor } from "./reasons.js";
+import { Store } from "./store.js";
+import { Table } from "./table.js";
+import { Timeline } from "./timeline.js";
+import { PythonLine, stepped, Toolbar } from "./toolbar.js";
+
+const INSPECTOR_PX = 400;
+const TABLE_PX = 760;
+
+let views = 0;
+
+class View {
+  constructor(model, root) {
+    this.model = model;
+    this.name = `view-${++views}-${Math.random().toString(36).slice(2, 10)}`;
+    this.store = new Store(model, this.name);
+    this.desk = new Desk(model, this.name, () => this.store.changed("desk"));
+    this.parts = new Set(model.get("parts") ?? []);
+    this.closers = [];
+    this.mounted = false;
+    this.root = html("div", { class: "sage-nb-view" });
+    this.compose();
+    root.append(this.root);
+    this.listen();
+    this.seen = true;
+    this.mount(true);
+  }
+
+  compose() {
+    const { store, desk, parts, root } = this;
+    const has = (part) => parts.has(part);
+    if (has("toolbar")) {
+      this.toolbar = new Toolbar(store, desk, { choice: has("graph") && has("table") });
+      this.python = new PythonLine(store, desk);
+      root.append(this.toolbar.element, this.python.element);
+    }
+    const main = (this.main = html("div", { class: "sn-main" }));
+    if (has("graph")) main.append((this.graph = new Graph(store)).element);
+    if (has("table")) main.append((this.table = new Table(store)).element);
+    if (has("inspector")) main.append((this.inspector = new Inspector(store, desk)).element);
+    root.append(main);
+    main.hidden = main.childElementCount === 0;
+    if (has("timeline")) {
+      this.timeline = new Timeline(store);
+      main.before(this.timeline.banner);
+      root.append(this.timeline.element);
+    }
+    if (has("depths")) root.append((this.depths = new Depths(store)).element);
+    if (has("stops")) root.append((this.stops = new Stops(store)).element);
+    if (has("errors")) root.append((this.errors = new ErrorsTab(store, desk)).element);
+    if (has("log")) root.append((this.log = new Log(store)).element);
+    this.follows = has("timeline") || has("log");
+    store.on("plan frame", () => this.catchUp());
+    store.on("plan select", () => this.watch());
+    root.classList.toggle("sn-alone", parts.size === 1);
+    this.choose();
+    store.dirty.clear(); // the parts were made of all that there is
+    this.catchUp();
+  }
+
+  /** Ask for the happenings that this page has missed: all before it was there, and any gap. */
+  async catchUp() {
+    const { history, frame } = this.store;
+    if (!this.follows || frame.number < 0) return;
+    const first = this.asked === history.revision ? history.missing : 0;
+    if (first < 0 || this.asking) return;
+    this.asked = history.revision;
+    this.asking = true;
+    const ack = await this.desk.ask("events", { first });
+    this.asking = false;
+    if (this.asked !== history.revision) return;
+    history.add(ack.ok ? (ack.result?.happenings ?? []) : [], first);
+    this.store.changed("events");
+  }
+
+  /** Graph and table: one of them is shown where both are there. */
+  choose() {
+    if (this.graph && this.table) {
+      const table = this.model.get("shown") === "table";
+      this.graph.element.hidden = table;
+      this.table.element.hidden = !table;
+    }
+    this.store.changed("look");
+    this.place();
+  }
+
+  /** The inspector stands beside the graph where both have room, else below it. */
+  place() {
+    if (!this.inspector) return;
+    const wanted = this.table && !this.table.element.hidden ? TABLE_PX : (this.graph?.width ?? 0) * READABLE;
+    this.main.classList.toggle("sn-below", this.root.clientWidth < wanted + INSPECTOR_PX);
+    this.graph?.refit();
+  }
+
+  listen() {
+    const { model, store } = this;
+    const on = (event, act) => {
+      model.on(event, act);
+      this.closers.push(() => model.off(event, act));
+    };
+    on("change:plan", () => store.readPlan());
+    on("change:frame", () => store.readFrame());
+    on("change:shown", () => this.choose());
+    this.closers.push(listenToKeys(this.root, store, this.doings()));
+    const leave = () => this.mount(false);
+    const look = () => this.mount(this.seen && !document.hidden);
+    this.watcher = new IntersectionObserver((entries) => {
+      this.seen = entries.at(-1).isIntersecting;
+      look();
+    });
+    this.watcher.observe(this.root);
+    this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.place()));
+    this.resized.observe(this.root);
+    store.on("plan", () => this.place());
+    for (const [target, event, act] of [
+      [window, "pagehide", leave],
+      [window, "pageshow", look],
+      [document, "visibilitychange", look],
+    ]) {
+      target.addEventListener(event, act);
+      this.closers.push(() => target.removeEventListener(event, act));
+    }
+  }
+
+  /** Tell the kernel whether somebody can see this view: it looks at the job only for those. */
+  mount(visible) {
+    if (visible === this.mounted) return;
+    this.mounted = visible;
+    this.store.show(visible);
+    this.desk.tell(visible ? "mount" : "unmount", { view: this.name });
+    if (visible && this.store.selected >= 0) this.watch();
+  }
+
+  /** Say whose lanes frames are to tell. */
+  watch() {
+    if (this.inspector) this.desk.tell("watch", { view: this.name, row: this.store.selected });
+  }
+
+  doings() {
+    const { store, desk } = this;
+    const shownPart = () => (this.table && !this.table.element.hidden ? this.table : this.graph);
+    const ordered = (control, cmd) => {
+      const reason = reasonFor(control, store);
+      if (reason) desk.noted(reason, "refused");
+      else if (cmd === "step") stepped(store, desk, store.row.name);
+      else desk.order(cmd, { name: store.row.name });
+    };
+    return {
+      move: (index) => {
+        store.select(index);
+        shownPart()?.focus(index);
+      },
+      inspect: (index) => {
+        store.select(index);
+        this.inspector?.open();
+      },
+      toggle: () =>
+        reasonFor("pause_task", store) === "" ? ordered("pause_task", "pause") : ordered("resume_task", "resume"),
+      step: () => ordered("step_task", "step"),
+      inject: () => this.inspector?.inject(),
+      back: (event) => {
+        if (event.target.closest(".sn-graph, .sn-table") !== null) return false;
+        const part = shownPart();
+        if (!part) return false;
+        part.focus();
+        return true;
+      },
+    };
+  }
+
+  close() {
+    this.watcher.disconnect();
+    this.resized.disconnect();
+    for (const close of this.closers) close();
+    for (const part of [this.graph, this.table, this.toolbar, this.inspector, this.timeline, this.errors, this.log])
+      part?.close?.();
+    this.mount(false);
+    this.store.close();
+    this.desk.close();
+    this.root.remove();
+  }
+}
+
+export function render({ model, el }) {
+  const view = new View(model, el);
+  return () => view.close();
+}

@@ -1,0 +1,181 @@
+"""The forms of a session, out of ipywidgets: inject, step, call a service. What is drawn live is in `view`.
+
+All of them do their work through the session's desk, never on the thread of a click, and are closed with the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+import ipywidgets
+
+from runtime import Session
+from sage_nb.forms import form_of
+from sage_nb.stage import Stage, stage_of
+from sage_nb.wire import Ack, Field, Method
+
+_SHOWN_STEPS: Final = 8
+
+
+class Box(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """A form as one widget. Its text is one line, always the same, so that a notebook can keep it."""
+
+    def __init__(self, text: str, children: Sequence[ipywidgets.Widget]) -> None:
+        self._text = text
+        super().__init__(children)
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+class Panel:
+    """What the forms have in common: a box that is closed with its session, a line that says what came of a click."""
+
+    def __init__(self, session: Session) -> None:
+        self.stage: Stage = stage_of(session)
+        self._of = session.name
+        self.said = ipywidgets.Label(layout=ipywidgets.Layout(width="auto"))
+        self.said.add_class("sage-nb-said")
+        self.hidden: list[Any] = []  # widgets that are not always in the box
+        self.box: Box
+        self._number = 0
+
+    def show(self, *children: ipywidgets.Widget) -> None:
+        """Make the box of these. From now on it can be closed, and is, with its session."""
+        self.box = Box(repr(self), [*children, self.said])
+        self.stage.adopt(self.close)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._of!r})"
+
+    def button(self, text: str, order: Callable[[], tuple[str, Mapping[str, Any]]], icon: str = "") -> Any:
+        """A button that gives the command of `order` to the desk."""
+        button = ipywidgets.Button(description=text, icon=icon)
+        button.on_click(lambda _: self.put(*order()))
+        return button
+
+    def put(self, command: str, args: Mapping[str, Any]) -> None:
+        """Put a command down at the desk; `answered` hears what came of it."""
+        self._number += 1
+        self.stage.desk.put({"cmd": command, "args": args, "id": f"part-{self._number}"}, self.answered)
+
+    def answered(self, ack: Ack) -> None:
+        """On the desk's thread: say what came of a command."""
+        self.said.value = f"{ack['text']}   {ack['python']}" if ack["ok"] else f"refused: {ack['reason']}"
+
+    def close(self) -> None:
+        """Close all of its widgets."""
+        for widget in (each for root in (self.box, *self.hidden) for each in _all(root)):
+            widget.close()
+
+
+class Injector(Panel):
+    """Puts a packet into a queue."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        operators = [each for each in session.graph.operators if each.kind != "source"]
+        names = [name for each in operators for name in dict.fromkeys((each.name, *session.graph.tasks(each.name)))]
+        self._target = ipywidgets.Dropdown(description="into", options=names)
+        self._value = ipywidgets.Text(description="value", placeholder="a Python literal, or else text")
+        self._input = ipywidgets.Dropdown(description="input", options=[0])
+        self._inputs = {
+            name: list(session.graph.input_numbers(each.name))
+            for each in operators
+            for name in (each.name, *session.graph.tasks(each.name))
+        }
+        self._target.observe(lambda _: self._choose(), "value")
+        self._choose()
+        put = self.button("Inject", self._order, "sign-in")
+        self.show(self._target, self._value, self._input, put)
+
+    def _choose(self) -> None:
+        self._input.options = self._inputs.get(self._target.value, [0])
+        self._input.layout.display = "" if len(self._input.options) > 1 else "none"
+
+    def _order(self) -> tuple[str, Mapping[str, Any]]:
+        return "inject", {"task": self._target.value, "value": self._value.value, "input": self._input.value}
+
+
+class Stepper(Panel):
+    """Pauses, steps and resumes the job, and shows the last steps."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._steps: list[str] = []
+        self._text = ipywidgets.HTML()
+        buttons = [
+            self.button("Start paused", lambda: ("start_paused", {}), "play"),
+            self.button("Pause", lambda: ("pause", {}), "pause"),
+            self.button("Step", lambda: ("step", {}), "step-forward"),
+            self.button("Resume", lambda: ("resume", {}), "forward"),
+        ]
+        self.show(ipywidgets.HBox(buttons), self._text)
+
+    def answered(self, ack: Ack) -> None:
+        """On the desk's thread: say what came of it, and keep it, if it was a step."""
+        super().answered(ack)
+        if ack["ok"] and ack["python"].startswith("session.step"):
+            self._steps = [*self._steps, ack["text"]][-_SHOWN_STEPS:]
+            self._text.value = _preformatted("\n".join(self._steps))
+
+
+class ServiceForm(Panel):
+    """Calls the methods of a service."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        form = form_of(session, name)
+        super().__init__(session)
+        self._service, self._methods = name, {method["name"]: method for method in form["methods"]}
+        self._method = ipywidgets.Dropdown(description="method", options=list(self._methods))
+        self._forms = {method: _fields(self._methods[method]) for method in self._methods}
+        self.hidden = [widget for fields in self._forms.values() for widget in fields.values()]
+        self._place = ipywidgets.VBox()
+        self._note = ipywidgets.Label(value=form["note"])
+        self._method.observe(lambda _: self._choose(), "value")
+        self._choose()
+        self.show(self._method, self._place, self.button("Call", self._order, "phone"), self._note)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._of!r}, {self._service!r})"
+
+    def _choose(self) -> None:
+        self._place.children = list(self._forms.get(self._method.value, {}).values())
+
+    def _order(self) -> tuple[str, Mapping[str, Any]]:
+        values = {name: _filled(widget) for name, widget in self._forms.get(self._method.value, {}).items()}
+        return "call", {"service": self._service, "method": self._method.value, "values": values}
+
+
+def _fields(method: Method) -> dict[str, Any]:
+    return {field["name"]: _widget_of(field) for field in method["fields"]}
+
+
+def _widget_of(field: Field) -> Any:
+    name, default = field["name"], field["default"]
+    if field["kind"] == "checkbox":
+        return ipywidgets.Checkbox(description=name, value=default == "True")
+    if field["kind"] == "select":
+        options = [(text, str(number)) for number, text in enumerate(field["options"])]
+        return ipywidgets.Dropdown(
+            description=name, options=options if field["required"] else [("", ""), *options], value=default or None
+        )
+    hint = ", ".join([field["hint"], *([] if field["required"] else ["optional"])]).strip(", ")
+    return ipywidgets.Text(description=name, value=default if field["kind"] == "text" else "", placeholder=hint)
+
+
+def _filled(widget: Any) -> Any:
+    return widget.value if widget.value is not None else ""
+
+
+def _preformatted(text: str) -> str:
+    return f"<pre>{escape(text)}</pre>"
+
+
+def _all(widget: Any) -> list[Any]:
+    """A widget, its layout and style, and all below it."""
+    below = [each for child in getattr(widget, "children", ()) for each in _all(child)]
+    own = [getattr(widget, name) for name in ("layout", "style") if getattr(widget, name, None) is not None]
+    return [*below, *own, widget]

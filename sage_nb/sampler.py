@@ -1,0 +1,128 @@
+"""Sampler: looks at a session several times a second, as long as a page shows it, and sends a frame if it has changed.
+
+One daemon thread at most, none without a page. While nothing can change (before a start, behind the end) it sleeps
+until it is told to look. Tasks are never asked to do anything: it reads what they count anyway.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Set
+from typing import Any, Final, Protocol
+
+from runtime import Session
+from sage_nb.frame import Framer
+from sage_nb.wire import Frame, Plan
+
+PERIOD_S: Final = 0.1
+IDLE_S: Final = 1.0  # behind the end of a run there are still letters to be retried or discarded
+JOIN_S: Final = 2.0
+_RUNNING: Final = ("running", "draining")
+
+
+class Audience(Protocol):
+    """Who looks, and what for."""
+
+    @property
+    def watched(self) -> Set[int]:
+        """The rows whose lanes are to be told."""
+
+    @property
+    def views(self) -> list[Any]:
+        """The widgets that get plans."""
+
+    def current(self, session: Session) -> tuple[Plan, Framer]:
+        """The plan, and what makes its frames."""
+
+    def complete(self, frame: Frame) -> None:
+        """Add to a frame what only the pages know."""
+
+    def send(self, frame: Frame) -> None:
+        """Give every view its next frame."""
+
+
+class Sampler:
+    """The looking at one session."""
+
+    def __init__(self, session: weakref.ref[Session], audience: Audience) -> None:
+        self._session, self._audience = session, audience
+        self._lock = threading.Lock()  # guards both below: the thread ends only when nobody wants it
+        self._thread: threading.Thread | None = None
+        self._wanted = False
+        self._news = threading.Event()  # there is something to look at, or to end for
+        # The thread's own: what was sent last.
+        self._revision = self._number = self._seen = 0
+        self._last: dict[str, Any] = {}
+        self._sent_to: list[Any] = []
+
+    def begin(self) -> None:
+        """Somebody looks from now on."""
+        with self._lock:
+            self._wanted = True
+            if self._thread is None or not self._thread.is_alive():  # whatever has ended the last one
+                self._thread = threading.Thread(target=self._look_on, name="sage-nb sampler", daemon=True)
+                self._thread.start()
+        self._news.set()
+
+    def look(self) -> None:
+        """Something has happened: look now."""
+        self._news.set()
+
+    def end(self) -> None:
+        """Nobody looks any more."""
+        with self._lock:
+            self._wanted = False
+        self._news.set()
+
+    def close(self) -> None:
+        """End, and wait for it, unless it is this thread that asks."""
+        with self._lock:
+            thread, self._wanted = self._thread, False
+        self._news.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(JOIN_S)
+
+    def _look_on(self) -> None:
+        was_running = False
+        while self._goes_on():
+            session = self._session()
+            if session is None:
+                return
+            self._news.clear()
+            status = session.status  # before the look, so that the last one is behind the end
+            self.sample(session)
+            del session  # nobody is kept alive by being waited for
+            running = status in _RUNNING
+            # Behind the end, and once more: it has its last events a moment after its outcome.
+            self._news.wait(PERIOD_S if running or was_running else None if status == "new" else IDLE_S)
+            was_running = running
+
+    def _goes_on(self) -> bool:
+        with self._lock:
+            if not self._wanted:
+                self._thread = None
+            return self._wanted
+
+    def sample(self, session: Session) -> None:
+        """Look once, and send what has changed."""
+        plan, framer = self._audience.current(session)
+        if plan["revision"] != self._revision:
+            self._revision, self._seen, self._last = plan["revision"], 0, {}
+        views = self._audience.views
+        for view in views:  # each by itself: one may have been made while another thread told of the change
+            if view.plan["revision"] != plan["revision"]:
+                view.plan = plan
+        first, events = session.events_since(self._seen)
+        frame = framer.frame(session.snapshot(), session, self._audience.watched, (first, events))
+        if frame is None:  # the graph has just become another one
+            self._news.set()
+            return
+        self._audience.complete(frame)
+        self._seen = first + len(events)
+        compared = {**frame, "at_s": 0}
+        if compared != self._last or views != self._sent_to:
+            self._last, self._sent_to = {**compared, "happenings": []}, views
+            self._number += 1
+            frame["number"] = self._number
+            self._audience.send(frame)

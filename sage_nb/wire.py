@@ -1,0 +1,385 @@
+"""What goes between the kernel and a view's page: the traits, the messages and the replies, as types. No behaviour.
+
+A view's page gets two traits. `plan` says what there is to draw and is set once for each graph; `frame` says how it
+stands, and is sent anew a few times a second, as JSON text, as long as something changes. What a frame says of tasks
+and services it says in columns, one entry for each *row* of the plan: a task, or an operator with all its tasks where
+a graph is too large (`Plan.grouped`), and behind them the services.
+
+From the page come messages `{cmd, args, id}`; each is answered by `{ack: id, …}`, to the page that sent it and to all
+others, which do not know the id. Numbers are plain, texts are bounded and may contain anything: they are never markup.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Point = tuple[float, float]
+
+Part = Literal["toolbar", "graph", "table", "inspector", "timeline", "log", "depths", "stops", "errors"]
+"""What a view may be made of. `table` beside `graph` means that both are there, and one is shown."""
+
+
+class Row(TypedDict):
+    """A task, a service, or an operator with all its tasks. `producers` are those of its queue, without the hand."""
+
+    name: str
+    operator: str
+    kind: str
+    capacity: int
+    producers: list[str]
+    inputs: int
+    box: int
+    tasks: int
+
+
+class Box(TypedDict):
+    """An operator or a service: its place (left, top, width, height, in px) and the rows in it, from top to bottom.
+
+    A box of one row shows name, kind and the row's facts together; one of several has a head, `Plan.head_px` high, with
+    its name and `detail`, and below it the rows, each `Plan.row_px` high. `number` is how many instances there are.
+    """
+
+    name: str
+    kind: str
+    detail: str
+    number: int
+    x: float
+    y: float
+    width: float
+    height: float
+    rows: list[int]
+    service: bool
+
+
+class Way(TypedDict):
+    """An edge between two boxes. From point 0 to 1 it swings, from 1 to 2 it is straight, and so on, in turn.
+
+    A swing is the cubic Bézier curve whose control points have the x of the middle and the y of its ends.
+    `number` is which of several edges between the same two operators it is, `input` the input of the target.
+    """
+
+    source: int
+    target: int
+    strategy: Literal["round_robin", "hash", "broadcast"]
+    label: str
+    label_at: Point
+    label_width: float
+    points: list[Point]
+    input: int
+
+
+class Plan(TypedDict):
+    """What there is to draw. `revision` tells graphs apart; a frame belongs to the plan of the same one.
+
+    `note` is what a person should know of the drawing: that it is by operator, if it is. `runnable` is empty, or why
+    the graph cannot be started as it is.
+    """
+
+    revision: int
+    name: str
+    alt: str
+    grouped: bool
+    note: str
+    runnable: str
+    width: float
+    height: float
+    head_px: float
+    row_px: float
+    rows: list[Row]
+    boxes: list[Box]
+    ways: list[Way]
+
+
+STATES = {
+    "new": "n",
+    "idle": "i",
+    "running": "r",
+    "paused": "p",
+    "held back": "h",
+    "waiting": "w",
+    "backing off": "b",
+    "completed": "c",
+    "stopped": "s",
+    "failed": "f",
+    "cancelled": "x",
+    "abandoned": "a",
+}
+"""The letters of `Frame.states`: what a task is doing (`runtime.facts.TaskState`), or how it ended."""
+
+
+class Counts(TypedDict):
+    """Of the whole job: what sources made and the hand put in, what ends have processed, and what went wrong."""
+
+    made: int
+    done: int
+    errors: int
+    skipped: int
+
+
+class Happening(TypedDict):
+    """An event: its number from 0, its kind (`runtime.Event`, or `turn` for a step by hand), whose, when, what."""
+
+    number: int
+    kind: str
+    row: int
+    text: str
+    at_s: float
+
+
+class Frame(TypedDict):
+    """How everything stands. Columns have an entry for each row of the plan.
+
+    `states` is a text with a letter for each row (`STATES`). `depths` counts what waits; `processed`, `emitted` and
+    `errors` what was counted (of a service: calls received, results, errors); `ended` how many producers have sent
+    their stop signal (of an operator, to all of its tasks). `held` are the rows whose gate is closed by hand (one may
+    be held back, and held as well); `order` those that have ended, in that order. `lanes` gives for some rows the
+    depths of the lanes of their queue, first the hand's, then in the order of `Row.producers`: of all rows with more
+    than one producer in a small graph, of the watched ones in a large one. `happenings` are the events that are new
+    since the frame before; a page that finds a gap in their numbers asks for them (`events`).
+
+    `breakpoints` are the rows that have some of these pages, and `hits` how often they have been met, in all.
+    `holding` says whether all, some or none of the rows that have not ended are held by hand.
+    `closed`: the session was closed, and no frame will follow.
+    """
+
+    revision: int
+    number: int
+    at_s: float
+    state: Literal["new", "running", "draining", "completed", "stopped", "failed", "cancelled"]
+    holding: Literal["none", "some", "all"]
+    counts: Counts
+    states: str
+    depths: list[int]
+    processed: list[int]
+    emitted: list[int]
+    errors: list[int]
+    ended: list[int]
+    held: list[int]
+    order: list[int]
+    lanes: dict[str, list[int]]
+    letters: int
+    breakpoints: list[int]
+    hits: int
+    happenings: list[Happening]
+    closed: bool
+
+
+Command = Literal[
+    # the view itself: {view: a name of the page's own, unique}; `watch` {view, row}: whose lanes frames are to tell
+    "mount",
+    "unmount",
+    "watch",
+    "events",  # {first: number} -> Events
+    # the job: {}; `run` starts (or starts again), `start_paused` with all gates closed; reply {}
+    "run",
+    "start_paused",
+    "stop",
+    "cancel",
+    # {name: row name, or "" for all}
+    "pause",
+    "resume",
+    "step",  # -> Stepped
+    # queues: {task, first, last} -> Queue; {token, value: a text} | {token} | {token, to: index} | {} -> {}
+    "peek",
+    "edit",
+    "drop",
+    "move",
+    "undo",
+    "inject",  # {task, value: a text, input: number} -> {}
+    "full",  # {token} -> Text: the whole repr, by the payload's own code, bounded in time and length
+    # a task: {task} -> TaskCard; {task, on: bool} -> {}: measure its latency; {task} -> State
+    "task",
+    "measure",
+    "state",
+    # {task, when: a Python expression of `value`, or ""} -> Breakpoints; {id} -> Breakpoints; {} -> Breakpoints
+    "breakpoint",
+    "remove_breakpoint",
+    "breakpoints",
+    # services: {service} -> Form; {service, method, values: {field: text or bool}} -> Text
+    "form",
+    "call",
+    # dead letters: {} -> Letters; {number}; {number, value: a text}; {number}; {}; {} -> Letters
+    "letters",
+    "retry",
+    "edit_retry",
+    "discard",
+    "retry_all",
+    "discard_all",
+]
+
+
+class Message(TypedDict):
+    """From the page."""
+
+    cmd: Command
+    args: dict[str, Any]
+    id: str
+
+
+class Ack(TypedDict):
+    """The answer to a message. `python` is the line that does the same, empty for looks; `text` what came of it.
+
+    `ok` is false if it was refused or raised; then `reason` says why, in words for a person.
+    """
+
+    ack: str
+    ok: bool
+    reason: str
+    python: str
+    text: str
+    result: NotRequired[Any]
+
+
+class PacketCard(TypedDict):
+    """A packet: `token` to name it by, `text` a bounded preview, `literal` its payload as Python, if that is possible.
+
+    `kind` is the type's name and `size` what is known of its length ("12 items"), or empty. `index` counts from the
+    front of its lane. `id`, `parents` and `timestamp` only in a traced job.
+    """
+
+    token: str
+    text: str
+    literal: str | None
+    kind: str
+    size: str
+    key: str | None
+    input: int
+    task: str
+    producer: str
+    index: int
+    id: str | None
+    parents: list[str]
+    timestamp: float | None
+
+
+class Queue(TypedDict):
+    """What waits for a task. `left_out` is the index before which packets were not shown, if there are more."""
+
+    task: str
+    depth: int
+    capacity: int
+    left_out: int
+    packets: list[PacketCard]
+
+
+class Stepped(TypedDict):
+    """What a step did: as text, by whom (a row's name, or empty), and the packet taken."""
+
+    text: str
+    task: str
+    result: str
+    packet: PacketCard | None
+
+
+class Latency(TypedDict):
+    """How long packets took in user code while somebody measured: so many, median, 95 %, and a histogram.
+
+    `buckets` are counts for up to 0.01, 0.03, 0.1, 0.3 … 10,000 ms and beyond (`sage_nb.latency.BOUNDS_MS`).
+    """
+
+    count: int
+    p50_ms: float
+    p95_ms: float
+    buckets: list[int]
+
+
+class TaskCard(TypedDict):
+    """A task or service. `split` is in which share of the looks, since the view began to look, it was in which state.
+
+    `producers` are `(name, how it ended or None, how many wait in its lane)`, the hand first.
+    """
+
+    task: str
+    facts: list[tuple[str, str]]
+    split: list[tuple[str, float]]
+    looks: int
+    producers: list[tuple[str, str | None, int]]
+    last_error: str
+    measuring: bool
+    latency: Latency | None
+
+
+class State(TypedDict):
+    """What a task remembers: previews of keys and values, the first hundred of `total`."""
+
+    rows: list[tuple[str, str]]
+    total: int
+
+
+class BreakpointCard(TypedDict):
+    """A breakpoint that was set in this view. `text` says what it has met."""
+
+    id: int
+    task: str
+    when: str
+    hits: int
+    text: str
+
+
+class Field(TypedDict):
+    """A parameter of a service's method, as part of a form.
+
+    `checkbox` gives a bool; `select` the index of one of `options`, as text; `number` and `text` are texts, `literal` a
+    Python literal. An optional field that is left empty is not passed on.
+    """
+
+    name: str
+    kind: Literal["checkbox", "select", "number", "text", "literal"]
+    default: str
+    options: list[str]
+    required: bool
+    hint: str
+
+
+class Method(TypedDict):
+    """A method of a service and what to ask for."""
+
+    name: str
+    doc: str
+    fields: list[Field]
+
+
+class Form(TypedDict):
+    """The methods of a service. `note` says why there is nothing better, if there is not."""
+
+    service: str
+    methods: list[Method]
+    note: str
+
+
+class LetterCard(TypedDict):
+    """A dead letter: `retriable` is empty, or why its packet cannot be retried."""
+
+    number: int
+    task: str
+    text: str
+    packet: str
+    literal: str | None
+    error: str
+    traceback: str
+    retriable: str
+
+
+class Letters(TypedDict):
+    """What was skipped, newest first, at most a hundred; `failure` is the error that failed the job, or empty."""
+
+    letters: list[LetterCard]
+    kept: int
+    total: int
+    failure: str
+    traceback: str
+
+
+class Text(TypedDict):
+    """A value as a bounded text and its type's name. `cut`: how many characters were left out."""
+
+    text: str
+    kind: str
+    cut: int
+
+
+class Events(TypedDict):
+    """Events from `first` on; those before have been forgotten."""
+
+    first: int
+    happenings: list[Happening]

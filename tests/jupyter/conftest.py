@@ -1,0 +1,57 @@
+"""One Jupyter server for all tests here, and the browser of the run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.jupyter.notebooks import PATIENCE_MS, Applications, Notebook
+from tests.jupyter.server import Server, server
+
+Open = Callable[[list[str]], Notebook]
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with server(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("notebooks")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def context(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> BrowserContext:
+    """One for all, so that JupyterLab is loaded once."""
+    chromium, loop = one_chromium
+    asyncio._set_running_loop(loop)
+    context = chromium.new_context(reduced_motion="reduce", viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    asyncio._set_running_loop(None)
+    return context
+
+
+@pytest.fixture
+def applications(jupyter: Server, context: BrowserContext, chromium: Browser) -> Iterator[Applications]:
+    found = Applications(jupyter, context)
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=["lab", "notebook"])
+def application(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def open_notebook(applications: Applications, application: str) -> Open:
+    """Opens a notebook of these cells, in each application in turn, and runs the first."""
+
+    def open_notebook(cells: list[str]) -> Notebook:
+        notebook = applications.open(application, applications.write(cells))
+        notebook.run(0)
+        notebook.view.wait_for()
+        return notebook
+
+    return open_notebook

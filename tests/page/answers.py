@@ -1,0 +1,149 @@
+"""What a kernel would answer for `tests.page.plans.small()`: something for every tab of the inspector."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from sage_nb.wire import BreakpointCard, Field, Form, LetterCard, Letters, Method, PacketCard, Queue, State, TaskCard
+
+WORDS: Final = ("to", "be", "or", "not", "to", "be", "that", "is", "the", "question")
+
+
+def packet(number: int, **more: Any) -> PacketCard:
+    word = WORDS[number % len(WORDS)]
+    card = PacketCard(
+        token=f"t{number}",
+        text=f"{word!r}",
+        literal=f"{word!r}",
+        kind="str",
+        size=f"{len(word)} characters",
+        key=word,
+        input=0,
+        task="count#1",
+        producer="split" if number % 5 else "hand",
+        index=number,
+        id=None,
+        parents=[],
+        timestamp=None,
+    )
+    return cast(PacketCard, {**card, **more})
+
+
+def queue(waiting: int = 7, *, depth: int | None = None) -> Queue:
+    packets = [packet(number) for number in range(waiting)]
+    return Queue(
+        task="count#1",
+        depth=waiting if depth is None else depth,
+        capacity=12,
+        left_out=waiting if depth is not None else 0,
+        packets=packets,
+    )
+
+
+CARD: Final = TaskCard(
+    task="count#1",
+    facts=[
+        ("Kind", "reduce"),
+        ("Operator", "count × 2"),
+        ("State", "paused"),
+        ("Queue", "7 of 12"),
+        ("Processed", "1,204"),
+        ("Emitted", "1,204"),
+        ("Errors", "2, both skipped"),
+        ("Policy", "skip"),
+    ],
+    split=[("running", 0.42), ("idle", 0.23), ("paused", 0.2), ("held back", 0.15)],
+    looks=412,
+    producers=[("hand", None, 2), ("split", "completed", 5)],
+    last_error="ValueError: invalid literal for int() with base 10: 'question'",
+    measuring=True,
+    latency={
+        "count": 1204,
+        "p50_ms": 0.21,
+        "p95_ms": 3.4,
+        "buckets": [0, 12, 240, 610, 220, 84, 30, 6, 2, 0, 0, 0, 0, 0],
+    },
+)
+
+POINTS: Final = [
+    BreakpointCard(id=1, task="count#1", when="len(value) > 3", hits=2, text="count#1: before 'that'"),
+    BreakpointCard(id=2, task="split", when="", hits=0, text=""),
+]
+
+FORM: Final = Form(
+    service="clock",
+    note="",
+    methods=[
+        Method(
+            name="process",
+            doc="The time in a zone, after so many ticks.",
+            fields=[
+                Field(name="ticks", kind="number", default="", options=[], required=True, hint="int"),
+                Field(name="zone", kind="select", default="0", options=["'UTC'", "'CET'"], required=False, hint=""),
+                Field(name="exact", kind="checkbox", default="True", options=[], required=False, hint=""),
+                Field(name="label", kind="text", default="", options=[], required=False, hint="str"),
+                Field(name="more", kind="literal", default="", options=[], required=False, hint="a Python literal"),
+            ],
+        ),
+        Method(name="reset", doc="", fields=[]),
+    ],
+)
+
+TRACEBACK: Final = """Traceback (most recent call last):
+  File "count.py", line 12, in process
+    return int(value)
+ValueError: invalid literal for int() with base 10: 'question'
+"""
+
+
+def letter(number: int, **more: Any) -> LetterCard:
+    card = LetterCard(
+        number=number,
+        task="count#1",
+        text="count#1 skipped 'question'",
+        packet="'question'",
+        literal="'question'",
+        error="ValueError: invalid literal for int() with base 10: 'question'",
+        traceback=TRACEBACK,
+        retriable="",
+    )
+    return cast(LetterCard, {**card, **more})
+
+
+def letters(*numbers: int, failure: str = "") -> Letters:
+    return Letters(
+        letters=[letter(number) for number in numbers],
+        kept=len(numbers),
+        total=len(numbers),
+        failure=failure,
+        traceback=TRACEBACK if failure else "",
+    )
+
+
+STATE: Final = State(rows=[("'be'", "2"), ("'to'", "3"), ("'not'", "1")], total=3)
+
+ALL: Final[dict[str, Any]] = {
+    "peek": {"result": queue()},
+    "task": {"result": CARD},
+    "breakpoints": {"result": POINTS},
+    "breakpoint": {"result": POINTS, "python": 'session.breakpoint("count#1", when=lambda value: len(value) > 3)'},
+    "remove_breakpoint": {"result": POINTS[1:]},
+    "form": {"result": FORM},
+    "call": {
+        "result": {"text": "datetime.time(12, 30)", "kind": "time", "cut": 0},
+        "python": 'session.call("clock", 5)',
+        "text": "clock answered in 0.3 ms",
+    },
+    "letters": {"result": letters(4, 2, 1)},
+    "state": {"result": STATE, "python": 'session.snapshot().tasks["count#1"]'},
+    "pause": {"python": "session.pause()", "text": "paused"},
+    "resume": {"python": "session.resume()", "text": "resumed"},
+    "step": {
+        "python": 'session.step("count#1")',
+        "text": "count#1: 'be' -> ('be', 2) to result",
+        "result": {"text": "", "task": "count#1", "result": "done", "packet": packet(3)},
+    },
+    "inject": {"python": "session.inject(\"count\", 'be')", "text": "injected 'be'"},
+    "full": {"result": {"text": "'be'", "kind": "str", "cut": 0}},
+}
+"""The answer to each command."""

@@ -1,0 +1,234 @@
+"""The graph: what its rows and ways say, how a stop signal travels, and where it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sage_nb.wire import STATES
+from tests.page import plans
+from tests.page.harness import Shown
+from tests.page.plans import Op
+
+Load = Callable[..., Shown]
+
+
+def ways(shown: Shown, fact: str) -> list[tuple[int, int]]:
+    """From which box to which lead the ways that are marked with `fact`."""
+    marks: list[bool] = shown.page.evaluate(
+        "fact => [...document.querySelectorAll('.sn-way')].map(way => way.hasAttribute(`data-${fact}`))", fact
+    )
+    return [(way["source"], way["target"]) for way, on in zip(shown.plan["ways"], marks, strict=True) if on]
+
+
+def label(shown: Shown, name: str) -> str:
+    said = shown.row(name).get_attribute("aria-label")
+    assert said is not None
+    return str(said)
+
+
+def test_every_state_is_said_in_words_and_has_a_glyph(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan), parts=["graph"])
+    for number, (word, letter) in enumerate(STATES.items(), 2):
+        shown.push(plans.running(plan, number, states=letter * 6))
+        assert f"split, {word}, queue" in label(shown, "split")
+        assert shown.root.locator("[data-row='1'] .sn-faint").text_content() == f"flat_map · {word}"
+
+
+def test_states_that_matter_differ_in_shape_not_only_in_colour(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan), parts=["graph"])
+    glyphs, borders = {}, {}
+    for number, letter in enumerate(STATES.values(), 2):
+        shown.push(plans.running(plan, number, states=letter * 6))
+        glyphs[letter] = shown.row("split").locator(".sn-glyph").get_attribute("d")
+        borders[letter] = shown.page.evaluate(
+            "() => { const {strokeDasharray, strokeWidth} = getComputedStyle(document.querySelector('.sn-box-shape'));"
+            " return strokeDasharray + strokeWidth }"
+        )
+    assert len(set(glyphs.values())) == len(glyphs) - 1  # completed and stopped share their check
+    assert len({borders[letter] for letter in "frcx"}) == 4
+
+
+@pytest.mark.parametrize(
+    ("depth", "level", "cells"), [(0, None, 0), (7, None, 7), (8, "filling", 8), (11, "high", 11), (12, "full", 12)]
+)
+def test_a_queue_shows_its_cells_its_number_and_how_full_it_is(
+    load: Load, depth: int, level: str | None, cells: int
+) -> None:
+    plan = plans.plan_of([Op("numbers", "source", 0), Op("add", "map", 1, [("numbers", "round_robin")], capacity=12)])
+    shown = load(plan, plans.running(plan, depths=[0, depth]), parts=["graph"])
+    row = shown.row("add")
+    assert row.locator(".sn-depth").text_content() == f"{depth}/12"
+    assert row.locator(".sn-gauge").get_attribute("data-level") == level
+    assert (row.locator(".sn-full").get_attribute("d") or "").count("M") == cells
+
+
+def test_where_there_is_no_room_for_cells_a_short_queue_is_a_bar_with_its_whole_number(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan, depths=[0, 0, 7, 0, 0, 0]), parts=["graph"])
+    assert shown.row("count#1").locator(".sn-full").get_attribute("d").count("M") == 1
+    assert shown.row("count#1").locator(".sn-depth").text_content() == "7/12"
+
+
+def test_a_large_queue_is_a_bar(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan, depths=[0, 0, 0, 0, 512, 0]), parts=["graph"])
+    full, whole = (shown.row("result").locator(each).bounding_box() for each in (".sn-full", ".sn-cells"))
+    assert full["width"] / whole["width"] == pytest.approx(0.5, abs=0.05)
+    assert shown.row("result").locator(".sn-depth").text_content() == "512/1,024"
+
+
+def test_a_row_counts_the_producers_that_have_ended_and_says_as_what_it_has(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan, states="ccrrri", ended=[0, 1, 1, 1, 1, 0], order=[0, 1]), parts=["graph"])
+    assert shown.row("result").locator(".sn-stop-count").text_content() == "1/2"
+    assert shown.row("split").locator(".sn-order").text_content() == "2"
+    assert "1 of 2 producers ended" in label(shown, "result")
+    assert label(shown, "split").endswith("ended as number 2")
+
+
+def test_a_stop_signal_travels_along_each_way_from_who_has_ended(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan, 1), parts=["graph"], motion="no-preference")
+    shown.push(plans.running(plan, 2, states="crrrri", order=[0]))
+    marker = shown.root.locator(".sn-marker")
+    assert marker.count() == 1
+    path = shown.page.evaluate("document.querySelector('.sn-marker').style.offsetPath")
+    assert path.startswith('path("M')
+    duration = shown.page.evaluate(
+        "document.querySelector('.sn-marker').getAnimations()[0].effect.getTiming().duration"
+    )
+    assert 0 < duration <= 700
+    marker.wait_for(state="detached")
+    assert ways(shown, "ended") == [(0, 1)]
+    shown.push(plans.running(plan, 3, states="crccri", order=[0, 2, 3]))
+    assert marker.count() == 1  # two tasks of one operator, one way
+    assert ways(shown, "ended") == [(0, 1), (2, 3)]
+
+
+def test_a_stop_signal_is_seen_without_movement(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan, 1), parts=["graph"], motion="reduce")
+    shown.push(plans.running(plan, 2, states="crrrri", order=[0]))
+    assert shown.root.locator(".sn-marker").count() == 0
+    assert ways(shown, "signalled") == [(0, 1)]
+    assert ways(shown, "ended") == [(0, 1)]
+
+
+def test_what_had_ended_before_the_view_was_opened_sends_no_signal(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.ended(plan), parts=["graph"], motion="no-preference")
+    assert shown.root.locator(".sn-marker").count() == 0
+    assert len(ways(shown, "ended")) == 3
+
+
+FORK = [
+    Op("numbers", "source", 0),
+    Op("quick", "map", 1, [("numbers", "round_robin")], capacity=4),
+    Op("slow", "map", 1, [("numbers", "round_robin")], capacity=4),
+]
+
+
+def test_only_the_way_to_the_full_queue_is_marked_as_blocked(load: Load) -> None:
+    plan = plans.plan_of(FORK)
+    shown = load(plan, plans.running(plan, states="hrr", depths=[0, 1, 4]), parts=["graph"])
+    assert ways(shown, "blocked") == [(0, 2)]
+    shown.push(plans.running(plan, 2, states="rrr", depths=[0, 1, 4]))
+    assert ways(shown, "blocked") == []
+
+
+def test_lanes_tell_whose_way_is_blocked(load: Load) -> None:
+    plan = plans.plan_of(
+        [
+            Op("one", "source", 0),
+            Op("two", "source", 0),
+            Op("both", "map", 1, [("one", "round_robin"), ("two", "round_robin")], capacity=4),
+            Op("other", "map", 1, [("one", "round_robin")], capacity=4),
+        ]
+    )
+    frame = plans.running(plan, states="hrrr", depths=[0, 0, 2, 3], lanes={"2": [0, 2, 0]})
+    assert ways(load(plan, frame, parts=["graph"]), "blocked") == [(0, 2)]
+
+
+def test_a_new_plan_is_drawn_and_a_frame_of_another_one_is_not(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan), parts=["graph"])
+    fork = plans.plan_of(FORK, revision=2)
+    shown.push(plans.running(fork, 3, states="ppp"))  # it has overtaken its plan
+    assert shown.root.locator("[data-row]").count() == 6
+    shown.page.evaluate("plan => kernelSets('plan', plan)", fork)
+    shown.settle()
+    shown.plan = fork
+    assert label(shown, "quick").startswith("quick, paused")
+
+
+def test_two_hundred_rows_are_all_painted_those_out_of_sight_a_little_later(load: Load) -> None:
+    plan = plans.large()
+    shown = load(plan, plans.running(plan, 1), parts=["graph"])
+    shown.push(plans.paused(plan, 2, states="p" * 200))
+    assert "paused" in label(shown, "source#1")
+    shown.page.wait_for_function("document.querySelectorAll('[data-row][data-state=paused]').length === 200")
+
+
+def test_a_grouped_plan_says_so(load: Load) -> None:
+    plan = plans.small(grouped=True, note="1,204 tasks, shown by operator")
+    assert load(plan, parts=["graph"]).root.get_by_text("1,204 tasks, shown by operator").is_visible()
+
+
+@pytest.mark.parametrize("width", [420, 700, 1200])
+@pytest.mark.parametrize("make", [plans.small, plans.middle, plans.large])
+def test_the_graph_scrolls_in_its_own_area_and_is_readable(load: Load, width: int, make: Any) -> None:
+    plan = make()
+    shown = load(plan, plans.running(plan), width=width)
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert shown.page.evaluate("document.querySelector('.sn-drawing').getScreenCTM().a") >= 0.795
+    shown.root.get_by_role("button", name="Fit all of the graph").click()
+    inside = shown.page.evaluate(
+        "(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)(document.querySelector('.sn-area'))"
+    )
+    assert inside
+
+
+def test_larger_and_smaller_keep_what_is_in_the_middle(load: Load) -> None:
+    plan = plans.large()
+    shown = load(plan, plans.running(plan), parts=["graph"])
+    middle = "(area => (area.scrollLeft + area.clientWidth / 2) / area.scrollWidth)(document.querySelector('.sn-area'))"
+    shown.page.evaluate("document.querySelector('.sn-area').scrollLeft = 800")
+    before = shown.page.evaluate(middle)
+    shown.root.get_by_role("button", name="Larger").click()
+    assert shown.page.evaluate(middle) == pytest.approx(before, abs=0.02)
+
+
+OUTSIDE = """() => [...document.querySelectorAll('.sn-box')].flatMap(box => {
+  const edge = box.querySelector('.sn-box-shape').getBBox();
+  return [...box.querySelectorAll('text')].filter(text => {
+    const {x, width} = text.getBBox();
+    return width > 0 && (x < edge.x + 2 || x + width > edge.x + edge.width - 2);
+  }).map(text => text.textContent);
+})"""
+
+OVERLAPPING = """() => [...document.querySelectorAll('[data-row]')].flatMap(row => {
+  const texts = [...row.querySelectorAll('text, .sn-gauge')].filter(each => each.getBBox().width > 0);
+  const boxes = texts.map(each => each.getBBox());
+  const over = (one, other) => one.x < other.x + other.width - 1 && other.x < one.x + one.width - 1
+    && one.y + 3 < other.y + other.height - 3 && other.y + 3 < one.y + one.height - 3;
+  return texts.flatMap((text, at) => texts.slice(at + 1).filter((_, next) => over(boxes[at], boxes[at + 1 + next]))
+    .map(other => `${text.textContent} | ${other.textContent}`));
+})"""
+
+
+@pytest.mark.parametrize("make", [plans.small, plans.middle, plans.large])
+def test_no_text_leaves_its_box_or_lies_on_another(load: Load, make: Any) -> None:
+    plan = make()
+    errors = [12] * len(plan["rows"])
+    shown = load(plan, plans.running(plan, 123_456, errors=errors), parts=["graph"])
+    for frame in (None, plans.ended(plan, 123_457, errors=errors)):
+        if frame is not None:
+            shown.push(frame)
+            shown.page.wait_for_function("document.querySelectorAll('[data-row][data-state=ended]').length > 4")
+        assert shown.page.evaluate(OUTSIDE) == []
+        assert shown.page.evaluate(OVERLAPPING) == []

@@ -1,0 +1,403 @@
+"""The inspector: what each tab asks for, shows, sends, and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator
+
+from tests.page import answers, plans
+from tests.page.harness import Shown
+
+Load = Callable[..., Shown]
+PLAN = plans.small()
+
+
+def opened(load: Load, tab: str, *, row: str = "count#1", frame: Any = None, **more: Any) -> Shown:
+    """A view with `row` selected and `tab` open, answered."""
+    known = answers.ALL | more.pop("answers", {})
+    shown = load(PLAN, frame or plans.paused(PLAN), answers=known, **more)
+    shown.row(row).click()
+    shown.settle()
+    shown.root.locator(f"[data-tab={tab}]").click()
+    shown.page.wait_for_timeout(20)
+    shown.settle()
+    return shown
+
+
+def panel(shown: Shown) -> Locator:
+    found: Locator = shown.root.locator("[role=tabpanel]:visible")
+    return found
+
+
+def press(shown: Shown, word: str, exact: bool = True) -> None:
+    panel(shown).get_by_role("button", name=word, exact=exact).first.click()
+    shown.settle()
+
+
+def reason(shown: Shown, word: str) -> str:
+    """Why a button of the open tab cannot work now; empty if it can."""
+    button = panel(shown).get_by_role("button", name=word, exact=True).first
+    return shown.page.locator(f"#{button.get_attribute('aria-describedby')}").text_content() or ""
+
+
+def test_the_tabs_are_one_stop_and_arrows_change_them(load: Load) -> None:
+    shown = opened(load, "queue")
+    shown.root.locator("[data-tab=queue]").focus()
+    shown.page.keyboard.press("ArrowRight")
+    assert shown.page.evaluate("document.activeElement.dataset.tab") == "task"
+    assert shown.root.locator("[role=tab][aria-selected=true]").text_content() == "Task"
+    labelled = panel(shown).get_attribute("aria-labelledby")
+    assert shown.page.locator(f"#{labelled}").text_content() == "Task"
+
+
+def test_selecting_a_service_opens_its_form_and_a_task_comes_back(load: Load) -> None:
+    shown = opened(load, "queue")
+    shown.row("clock").click()
+    shown.settle()
+    assert panel(shown).get_by_role("button", name="Call").is_visible()
+    shown.root.get_by_label("Task or service").select_option("split")
+    shown.settle()
+    assert shown.root.locator("[role=tab][aria-selected=true]").text_content() == "Task"
+    assert shown.row("split").get_attribute("aria-pressed") == "true"
+
+
+def test_the_kernel_is_told_whose_lanes_are_looked_at(load: Load) -> None:
+    shown = opened(load, "queue")
+    view = shown.sent("mount")[0]["args"]["view"]
+    assert shown.sent("watch")[-1]["args"] == {"view": view, "row": shown.index("count#1")}
+
+
+# ── queue ──
+
+
+def test_the_queue_shows_its_packets_and_lanes(load: Load) -> None:
+    shown = opened(load, "queue", frame=plans.paused(PLAN, lanes={"2": [2, 5]}, depths=[0, 0, 7, 0, 0, 0]))
+    assert shown.sent("peek")[0]["args"] == {"task": "count#1", "first": 100, "last": 0}
+    assert panel(shown).locator(".sn-packet").count() == 7
+    assert panel(shown).get_by_text("7 of 12 places taken").is_visible()
+    assert panel(shown).locator(".sn-lanes li").all_text_contents() == ["your hand2", "split5"]
+
+
+def test_of_a_long_queue_a_hundred_are_shown_and_more_on_demand(load: Load) -> None:
+    long = {"peek": {"result": answers.queue(100, depth=1_204)}}
+    shown = opened(load, "queue", answers=long)
+    assert panel(shown).get_by_text("showing 100 of 1,204").is_visible()
+    press(shown, "Show 100 more")
+    assert shown.sent("peek")[-1]["args"]["first"] == 200
+
+
+def test_the_queue_is_looked_at_again_when_it_changes_at_most_twice_a_second(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN, 1), answers=answers.ALL, clock=True)
+    shown.row("count#1").click()
+    shown.page.clock.run_for(50)
+    shown.root.locator("[data-tab=queue]").click()
+    shown.page.clock.run_for(1_000)
+    before = len(shown.sent("peek"))
+    for number in range(2, 22):
+        shown.page.evaluate("frame => kernelSets('frame', JSON.stringify(frame))", plans.running(PLAN, number))
+        shown.page.clock.run_for(100)
+    assert 3 <= len(shown.sent("peek")) - before <= 5
+    shown.root.locator("[data-tab=service]").click()
+    shown.page.clock.run_for(1_000)
+    before = len(shown.sent("peek"))
+    for number in range(30, 40):
+        shown.page.evaluate("frame => kernelSets('frame', JSON.stringify(frame))", plans.running(PLAN, number))
+        shown.page.clock.run_for(100)
+    assert len(shown.sent("peek")) == before
+
+
+CHANGES = [
+    ("Drop", {"cmd": "drop", "args": {"token": "t2"}}),
+    ("Earlier", {"cmd": "move", "args": {"token": "t2", "to": 1}}),
+    ("Later", {"cmd": "move", "args": {"token": "t2", "to": 3}}),
+    ("Undo", {"cmd": "undo", "args": {}}),
+]
+
+
+@pytest.mark.parametrize(("word", "message"), CHANGES)
+def test_a_packet_can_be_changed_while_its_task_is_paused(load: Load, word: str, message: Any) -> None:
+    shown = opened(load, "queue")
+    panel(shown).locator(".sn-packet").nth(2).click()
+    shown.settle()
+    looked = len(shown.sent("peek"))
+    press(shown, word)
+    assert shown.sent(message["cmd"]) == [message]
+    shown.page.wait_for_function(f"sent.filter(each => each.cmd === 'peek').length > {looked}")
+
+
+@pytest.mark.parametrize("word", ["Edit", "Drop", "Earlier", "Later", "Undo"])
+def test_a_packet_of_a_task_that_runs_cannot_be_changed(load: Load, word: str) -> None:
+    shown = opened(load, "queue", frame=plans.running(PLAN, states="rrrrri"))
+    panel(shown).locator(".sn-packet").nth(2).click()
+    shown.settle()
+    assert reason(shown, word) == "count#1 is not paused: pause it first"
+    panel(shown).get_by_role("button", name=word, exact=True).first.press("Enter")
+    shown.settle()
+    assert shown.sent("edit", "drop", "move", "undo") == []
+
+
+def test_the_ends_of_a_lane_and_no_packet_are_reasons_too(load: Load) -> None:
+    shown = opened(load, "queue", answers={"peek": {"result": answers.queue(1)}})
+    assert reason(shown, "Drop") == "select a packet first"
+    panel(shown).locator(".sn-packet").click()
+    shown.settle()
+    assert reason(shown, "Drop") == ""
+    assert reason(shown, "Earlier") == "it is the first of its lane already"
+    assert reason(shown, "Later") == "it is the last of its lane already"
+
+
+def test_a_packet_is_edited_as_a_python_literal(load: Load) -> None:
+    shown = opened(load, "queue")
+    panel(shown).locator(".sn-packet").nth(3).click()
+    shown.settle()
+    press(shown, "Edit")
+    field = panel(shown).get_by_label("New value, a Python literal")
+    assert field.input_value() == "'not'"
+    field.fill("'never'")
+    press(shown, "Apply")
+    assert shown.sent("edit") == [{"cmd": "edit", "args": {"token": "t3", "value": "'never'"}}]
+    assert not field.is_visible()
+
+
+def test_a_refused_edit_keeps_what_was_typed(load: Load) -> None:
+    shown = opened(load, "queue", answers={"edit": {"ok": False, "reason": "it belongs to count#2"}})
+    panel(shown).locator(".sn-packet").nth(3).click()
+    shown.settle()
+    press(shown, "Edit")
+    panel(shown).get_by_label("New value").fill("'x'")
+    press(shown, "Apply")
+    assert panel(shown).get_by_label("New value").input_value() == "'x'"
+    assert shown.root.locator(".sn-note").text_content() == "it belongs to count#2"
+
+
+def test_arrows_go_through_the_packets_and_enter_looks_at_one(load: Load) -> None:
+    shown = opened(load, "queue")
+    shown.root.locator(".sn-packets").focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowUp", "Enter"):
+        shown.page.keyboard.press(key)
+    shown.settle()
+    assert shown.root.locator("[role=tab][aria-selected=true]").text_content() == "Packet"
+    assert panel(shown).locator("pre").first.text_content() == "'be'"
+
+
+def test_an_operator_with_two_inputs_asks_for_which(load: Load) -> None:
+    plan = plans.small()
+    plan["rows"][2]["inputs"] = 2
+    shown = load(plan, plans.paused(plan), answers=answers.ALL)
+    shown.row("count#1").click()
+    shown.settle()
+    shown.root.locator("[data-tab=queue]").click()
+    panel(shown).get_by_label("Input").select_option("1")
+    panel(shown).get_by_label("Inject a value").fill("3")
+    press(shown, "Inject")
+    assert shown.sent("inject")[0]["args"] == {"task": "count#1", "value": "3", "input": 1}
+
+
+# ── packet ──
+
+
+def test_a_step_shows_the_packet_it_took(load: Load) -> None:
+    shown = opened(load, "task")
+    press(shown, "Step")
+    assert shown.sent("step") == [{"cmd": "step", "args": {"name": "count#1"}}]
+    facts = panel(shown).locator("dl").text_content() or ""
+    assert "Typestr, 3 characters" in facts
+    assert "Keynot" in facts
+    assert shown.root.locator(".sn-note").text_content() == "count#1: 'be' -> ('be', 2) to result"
+
+
+def test_the_whole_repr_is_asked_for_only_on_demand(load: Load) -> None:
+    shown = opened(load, "task", answers={"full": {"result": {"text": "x" * 50, "kind": "str", "cut": 1_204}}})
+    press(shown, "Step")
+    assert shown.sent("full") == []
+    press(shown, "Show full repr")
+    assert shown.sent("full") == [{"cmd": "full", "args": {"token": "t3"}}]
+    assert panel(shown).get_by_text("1,204 characters left out").is_visible()
+
+
+def test_the_whole_repr_is_that_of_the_packet_beside_it(load: Load) -> None:
+    shown = opened(load, "task")
+    press(shown, "Step")
+    press(shown, "Show full repr")
+    assert panel(shown).get_by_text("Full repr · str").is_visible()
+    other = {"result": {"text": "", "task": "count#1", "result": "done", "packet": answers.packet(5)}}
+    shown.answer(step=other)
+    shown.root.get_by_role("toolbar").get_by_role("button", name="Step task").click()
+    shown.settle()
+    assert not panel(shown).get_by_text("Full repr · str").is_visible()
+
+
+def test_a_packet_leads_to_its_task_and_its_producer(load: Load) -> None:
+    shown = opened(load, "task")
+    press(shown, "Step")
+    press(shown, "split")
+    assert shown.row("split").get_attribute("aria-pressed") == "true"
+    assert shown.root.locator("[role=tab][aria-selected=true]").text_content() == "Task"
+
+
+def test_what_a_trace_knows_is_shown_and_nothing_of_it_else(load: Load) -> None:
+    traced = answers.packet(3, id="p7", parents=["p1", "p2"], timestamp=1.5)
+    stepped = {"step": {"result": {"text": "", "task": "count#1", "result": "done", "packet": traced}}}
+    shown = opened(load, "task", answers=stepped)
+    press(shown, "Step")
+    assert "Idp7Parentsp1, p2Made at1.500 s" in (panel(shown).locator("dl").text_content() or "")
+    assert "Parents" not in (panel(opened(load, "packet")).text_content() or "")
+
+
+# ── task ──
+
+
+def test_a_task_shows_facts_time_latency_breakpoints_and_state(load: Load) -> None:
+    shown = opened(load, "task")
+    press(shown, "Show state")
+    text = panel(shown).inner_text()
+    for word in ("2, both skipped", "running 42 %", "held back 15 %", "0.21 ms", "len(value) > 3", "2 hits", "'to'"):
+        assert word in text, word
+    assert panel(shown).locator(".sn-split-piece").count() == 4
+    label = panel(shown).locator(".sn-histogram").get_attribute("aria-label") or ""
+    assert "up to 0.3 ms: 610" in label
+
+
+@pytest.mark.parametrize(
+    ("word", "frame", "message"),
+    [
+        ("Pause", plans.running(PLAN, states="rrrrri"), {"cmd": "pause", "args": {"name": "count#1"}}),
+        ("Resume", plans.paused(PLAN), {"cmd": "resume", "args": {"name": "count#1"}}),
+        ("Stop measuring", plans.paused(PLAN), {"cmd": "measure", "args": {"task": "count#1", "on": False}}),
+        ("Show state", plans.paused(PLAN), {"cmd": "state", "args": {"task": "count#1"}}),
+    ],
+)
+def test_a_task_is_steered_alone(load: Load, word: str, frame: Any, message: Any) -> None:
+    shown = opened(load, "task", frame=frame)
+    press(shown, word)
+    assert shown.sent(message["cmd"]) == [message]
+
+
+def test_a_breakpoint_is_set_with_its_condition_and_removed(load: Load) -> None:
+    shown = opened(load, "task")
+    panel(shown).get_by_label("Pause the job before a packet with").fill("value > 3")
+    press(shown, "Add")
+    assert shown.sent("breakpoint") == [{"cmd": "breakpoint", "args": {"task": "count#1", "when": "value > 3"}}]
+    press(shown, "Remove")
+    assert shown.sent("remove_breakpoint") == [{"cmd": "remove_breakpoint", "args": {"id": 1}}]
+    assert panel(shown).locator(".sn-points li").count() == 1
+
+
+def test_what_is_typed_stays_while_frames_come(load: Load) -> None:
+    shown = opened(load, "task")
+    field = panel(shown).get_by_label("Pause the job before a packet with")
+    field.fill("value")
+    shown.push(*(plans.paused(PLAN, number) for number in range(2, 8)))
+    shown.page.keyboard.type(" > 3")
+    assert field.input_value() == "value > 3"
+
+
+# ── service ──
+
+
+def test_a_service_is_called_with_what_was_filled_in(load: Load) -> None:
+    shown = opened(load, "service", row="clock")
+    panel(shown).get_by_label("ticks").fill("5")
+    panel(shown).get_by_label("zone").select_option("1")
+    panel(shown).get_by_label("exact").uncheck()
+    press(shown, "Call")
+    values = {"ticks": "5", "zone": "1", "exact": False}
+    assert shown.sent("call") == [{"cmd": "call", "args": {"service": "clock", "method": "process", "values": values}}]
+    assert panel(shown).get_by_text("datetime.time(12, 30)").is_visible()
+
+
+def test_another_method_has_another_form(load: Load) -> None:
+    shown = opened(load, "service", row="clock")
+    panel(shown).get_by_label("Method").select_option("reset")
+    shown.settle()
+    assert panel(shown).get_by_label("ticks").count() == 0
+    press(shown, "Call")
+    assert shown.sent("call")[0]["args"] == {"service": "clock", "method": "reset", "values": {}}
+
+
+def test_an_error_of_a_call_is_shown_where_its_result_would_be(load: Load) -> None:
+    shown = opened(load, "service", row="clock", answers={"call": {"ok": False, "reason": "KeyError: 'zone'"}})
+    panel(shown).get_by_label("ticks").fill("5")
+    press(shown, "Call")
+    assert panel(shown).locator(".sn-result pre").text_content() == "KeyError: 'zone'"
+
+
+def test_a_service_without_a_form_says_why(load: Load) -> None:
+    form = {"service": "clock", "methods": [], "note": "no signature is known"}
+    shown = opened(load, "service", row="clock", answers={"form": {"result": form}})
+    assert panel(shown).get_by_text("no signature is known").is_visible()
+    assert not panel(shown).get_by_role("button", name="Call").is_visible()
+
+
+# ── errors ──
+
+
+def test_dead_letters_are_shown_newest_first_with_their_tracebacks_closed(load: Load) -> None:
+    shown = opened(load, "errors")
+    assert panel(shown).locator(".sn-letter").count() == 3
+    assert panel(shown).locator("details[open]").count() == 0
+    panel(shown).locator("summary").first.click()
+    assert "line 12, in process" in panel(shown).locator("details[open]").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("Retry", {"cmd": "retry", "args": {"number": 4}}),
+        ("Discard", {"cmd": "discard", "args": {"number": 4}}),
+        ("Retry all", {"cmd": "retry_all", "args": {}}),
+        ("Discard all", {"cmd": "discard_all", "args": {}}),
+    ],
+)
+def test_a_letter_is_retried_or_discarded_and_the_list_is_what_the_kernel_says_then(
+    load: Load, word: str, message: Any
+) -> None:
+    shown = opened(load, "errors", answers={message["cmd"]: {"result": answers.letters(2)}})
+    press(shown, word)
+    assert shown.sent(message["cmd"]) == [message]
+    assert panel(shown).locator(".sn-letter").count() == 1
+
+
+def test_what_is_open_stays_open_when_the_same_is_looked_at_again(load: Load) -> None:
+    shown = opened(load, "errors", frame=plans.paused(PLAN, 1, letters=3))
+    panel(shown).locator("summary").nth(1).click()
+    before = len(shown.sent("letters"))
+    shown.push(plans.paused(PLAN, 2, letters=3, counts={"made": 1, "done": 1, "errors": 9, "skipped": 3}))
+    shown.page.wait_for_function(f"sent.filter(each => each.cmd === 'letters').length > {before}")
+    shown.settle()
+    assert panel(shown).locator("details[open]").count() == 1
+
+
+def test_a_letter_is_edited_and_retried(load: Load) -> None:
+    shown = opened(load, "errors")
+    press(shown, "Edit and retry")
+    panel(shown).get_by_label("New value").fill("'answer'")
+    shown.push(plans.paused(PLAN, 3))
+    press(shown, "Retry with this")
+    assert shown.sent("edit_retry") == [{"cmd": "edit_retry", "args": {"number": 4, "value": "'answer'"}}]
+
+
+def test_a_letter_that_cannot_be_retried_says_why(load: Load) -> None:
+    letters = answers.letters(4)
+    letters["letters"][0]["retriable"] = "it happened outside of packets"
+    shown = opened(load, "errors", answers={"letters": {"result": letters}})
+    assert reason(shown, "Retry") == "it happened outside of packets"
+    assert reason(shown, "Discard") == ""
+
+
+def test_the_error_that_failed_the_job_comes_first(load: Load) -> None:
+    failed = {"letters": {"result": answers.letters(failure="count#1 failed on 'question'")}}
+    shown = opened(load, "errors", frame=plans.ended(PLAN, how="failed"), answers=failed)
+    assert (panel(shown).inner_text()).startswith("The job has failed")
+    assert panel(shown).get_by_text("count#1 failed on 'question'").is_visible()
+
+
+def test_the_tab_counts_the_letters_and_they_are_looked_at_again_when_there_are_more(load: Load) -> None:
+    shown = opened(load, "errors", frame=plans.paused(PLAN, 1, letters=3))
+    assert shown.root.locator("[data-tab=errors]").text_content() == "Errors 3"
+    before = len(shown.sent("letters"))
+    shown.push(plans.paused(PLAN, 2, letters=4))
+    shown.page.wait_for_function(f"sent.filter(each => each.cmd === 'letters').length > {before}")

@@ -1,0 +1,195 @@
+"""The timeline: what it keeps, how one looks back in it, what it asks for; and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sage_nb.wire import Frame, Happening
+from tests.page import plans
+from tests.page.harness import Shown
+
+Load = Callable[..., Shown]
+PLAN = plans.small()
+PARTS = ["graph", "timeline", "log", "toolbar"]
+
+
+def run(first: int, last: int) -> list[Frame]:
+    return [plans.running(PLAN, number) for number in range(first, last)]
+
+
+def happenings(first: int, last: int) -> list[Happening]:
+    return [plans.happening(number, "turn", 1, f"turn {number}", number / 10) for number in range(first, last)]
+
+
+def queue_of(shown: Shown, name: str) -> str:
+    return str(shown.row(name).locator(".sn-depth").text_content())
+
+
+def said(frame: Frame, row: int) -> str:
+    return f"{frame['depths'][row]}/{PLAN['rows'][row]['capacity']}"
+
+
+def note(shown: Shown) -> str:
+    return str(shown.root.locator(".sn-looking").text_content())
+
+
+def test_looking_back_shows_the_graph_as_it_was_and_says_so(load: Load) -> None:
+    frames = run(1, 20)
+    shown = load(PLAN, frames[0], parts=PARTS)
+    shown.push(*frames[1:])
+    back = shown.root.get_by_role("button", name="One look back")
+    for _ in range(3):
+        back.click()
+    shown.settle()
+    assert queue_of(shown, "split") == said(frames[-4], 1)
+    assert note(shown).startswith("looking back at 1.60 s")
+    shown.root.get_by_role("button", name="One look on").click()
+    shown.settle()
+    assert queue_of(shown, "split") == said(frames[-3], 1)
+
+
+def test_what_goes_on_meanwhile_waits_until_one_comes_back(load: Load) -> None:
+    frames = run(1, 20)
+    shown = load(PLAN, frames[0], parts=PARTS)
+    shown.push(*frames[1:10])
+    shown.root.get_by_role("button", name="One look back").click()
+    shown.push(*frames[10:])
+    assert queue_of(shown, "split") == said(frames[8], 1)
+    assert str(shown.root.locator(".sn-status-text").text_content()).startswith("running · 16,606 in")
+    shown.root.get_by_role("button", name="Live").last.click()
+    shown.settle()
+    assert queue_of(shown, "split") == said(frames[-1], 1)
+    assert note(shown) == ""
+
+
+def test_the_slider_and_a_click_go_to_a_time(load: Load) -> None:
+    frames = run(0, 41)
+    shown = load(PLAN, frames[0], parts=PARTS)
+    shown.push(*frames[1:])
+    shown.page.wait_for_function("document.querySelector('.sn-slider').max === '4'")
+    slider = shown.root.get_by_label("Look back in time")
+    shown.page.evaluate(
+        "slider => { slider.value = '2.0'; slider.dispatchEvent(new Event('input', {bubbles: true})); }",
+        slider.element_handle(),
+    )
+    shown.settle()
+    assert queue_of(shown, "split") == said(frames[20], 1)
+    assert slider.get_attribute("aria-valuetext") == "2.00 s"
+    box = shown.root.locator(".sn-canvas").bounding_box()
+    assert box is not None
+    shown.page.wait_for_timeout(250)
+    shown.page.mouse.click(box["x"] + 132 + (box["width"] - 144) * 0.25 + 1, box["y"] + 30)
+    shown.settle()
+    assert note(shown).startswith("looking back at 1.00 s")
+    slider.press("ArrowRight")
+    shown.settle()
+    assert note(shown).startswith("looking back at 1.10 s")
+
+
+def test_of_a_long_run_a_bounded_number_of_frames_is_kept_from_its_first_to_its_last(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN, 1), parts=["timeline"])
+    kept = shown.page.evaluate(
+        """async frame => {
+             for (let number = 2; number <= 3000; number++)
+               kernelSets('frame', JSON.stringify({...frame, number, at_s: number / 10, happenings: []}));
+             await painted();
+             const slider = document.querySelector('.sn-slider'), times = new Set();
+             const back = document.querySelector('.sn-scrub button');
+             for (let count = 0; count < 700; count++) { back.click(); times.add(slider.getAttribute('aria-valuetext'));
+               if (count % 50 == 0) await painted(); }
+             await painted();
+             return [times.size, slider.getAttribute('aria-valuetext')];
+           }""",
+        plans.running(PLAN, 1),
+    )
+    assert kept[1] == "0.100 s"
+
+
+def test_a_gap_in_the_happenings_is_asked_for_once_and_filled(load: Load) -> None:
+    earlier = {"events": {"result": {"first": 0, "happenings": happenings(0, 3)}}}
+    shown = load(PLAN, plans.running(PLAN, 1, happenings=happenings(3, 4)), parts=PARTS, answers=earlier)
+    assert [each["args"] for each in shown.sent("events")] == [{"first": 0}]
+    shown.answer(events={"result": {"first": 4, "happenings": happenings(4, 9)}})
+    shown.push(plans.running(PLAN, 2, happenings=happenings(8, 9)))
+    shown.push(plans.running(PLAN, 3, happenings=happenings(9, 10)))
+    assert [each["args"] for each in shown.sent("events")] == [{"first": 0}, {"first": 4}]
+    shown.root.locator(".sn-log-all summary").click()
+    shown.settle()
+    lines = shown.root.locator(".sn-log-list li").all_text_contents()
+    assert [line.rpartition(" ")[2] for line in lines] == [str(number) for number in range(9, -1, -1)]
+
+
+def test_happenings_that_the_kernel_has_forgotten_are_not_asked_for_again(load: Load) -> None:
+    forgotten = {"events": {"result": {"first": 5, "happenings": happenings(5, 7)}}}
+    shown = load(PLAN, plans.running(PLAN, 1, happenings=happenings(6, 7)), parts=PARTS, answers=forgotten)
+    shown.push(*(plans.running(PLAN, number, happenings=happenings(number + 5, number + 6)) for number in range(2, 6)))
+    assert len(shown.sent("events")) == 1
+
+
+def test_the_log_says_the_newest_not_more_than_once_a_second(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN, 1, happenings=happenings(0, 1)), parts=PARTS, clock=True)
+    line = shown.root.locator(".sn-log-line")
+    assert line.get_attribute("aria-live") == "polite"
+    shown.page.evaluate(
+        """window.said = 0;
+           new MutationObserver(() => said++).observe(document.querySelector('.sn-log-line .sn-quoted'),
+             {characterData: true, subtree: true, childList: true})"""
+    )
+    for number in range(2, 32):
+        frame = plans.running(PLAN, number, happenings=happenings(number - 1, number))
+        shown.page.evaluate("frame => kernelSets('frame', JSON.stringify(frame))", frame)
+        shown.page.clock.run_for(100)
+    shown.page.clock.run_for(1_100)
+    assert 3 <= shown.page.evaluate("said") <= 5
+    assert "turn 30" in str(line.text_content())
+
+
+def test_the_log_names_whose_a_happening_is_and_when(load: Load) -> None:
+    happened = [plans.happening(0, "stop signal", 2, "received stop from split: 1 of 1, ending", 3.21)]
+    shown = load(PLAN, plans.running(PLAN, 40, happenings=happened), parts=["log"])
+    line = shown.root.locator(".sn-log-line")
+    assert line.text_content() == "3.21 scount#1: received stop from split: 1 of 1, ending"
+    job = [plans.happening(1, "command", -1, "stop()", 3.3)]
+    shown = load(PLAN, plans.running(PLAN, 40, happenings=job), parts=["log"])
+    assert shown.root.locator(".sn-log-line").text_content() == "3.30 sstop()"
+
+
+def pixels(shown: Shown, lane: int) -> list[str]:
+    """The colours in the middle of a lane, from left to right, without those that are next to the same."""
+    found: list[str] = shown.page.evaluate(
+        """lane => { const canvas = document.querySelector('.sn-canvas'), y = 20 + 16 * lane + 8 - 3;
+             const row = canvas.getContext('2d').getImageData(140, y, canvas.width - 160, 1).data, seen = [];
+             for (let x = 0; x < row.length; x += 4) {
+               const colour = row[x + 3] === 0 ? '' : [row[x], row[x + 1], row[x + 2]].join();
+               if (colour !== seen.at(-1)) seen.push(colour); }
+             return seen; }""",
+        lane,
+    )
+    return found
+
+
+def test_a_lane_shows_each_state_and_two_hundred_lanes_scroll(load: Load) -> None:
+    plan = plans.large()
+    frames = [
+        plans.running(plan, number, states=("r" if number < 20 else "i") * 200, happenings=[]) for number in range(41)
+    ]
+    shown = load(plan, frames[0], parts=["timeline"])
+    shown.push(*frames[1:])
+    shown.page.wait_for_timeout(250)
+    assert "0,114,178" in pixels(shown, 1)
+    height = shown.root.locator(".sn-lane-area").evaluate("each => [each.clientHeight, each.scrollHeight]")
+    assert height[0] < 200 < 200 * 16 < height[1]
+
+
+@pytest.mark.parametrize("kind", ["stop signal", "error", "skip", "end", "command"])
+def test_a_happening_is_marked_in_its_lane(load: Load, kind: str) -> None:
+    blank: Any = plans.running(PLAN, 40, states="iiiiii", happenings=[])
+    shown = load(PLAN, blank, parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    empty = pixels(shown, 2)
+    shown = load(PLAN, {**blank, "happenings": [plans.happening(0, kind, 2, kind, 2.1)]}, parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    assert pixels(shown, 2) != empty

@@ -1,0 +1,119 @@
+"""What is written for users is true: the site builds, its links lead somewhere, every name is in it, programs run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import runpy
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+import runtime
+import runtime.testing
+import sage_nb
+from runtime.testing import leak_guard
+
+REPOSITORY: Final = Path(__file__).parent.parent
+PUBLIC: Final = (runtime, runtime.testing, sage_nb)
+
+
+# ── the site ──
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `make docs` does: a warning is an error."""
+    made = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    command += ["-d", f"{made}/trees", "docs", f"{made}/html"]
+    built = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (built.returncode, built.stderr) == (0, "")
+    return made / "html"
+
+
+def broken_links(site: Path) -> list[str]:
+    return list(runpy.run_path(str(REPOSITORY / "tools" / "check_links.py"))["broken_links"](site))
+
+
+def test_every_link_inside_the_site_leads_somewhere(site: Path, tmp_path: Path) -> None:
+    assert broken_links(site) == []
+    (tmp_path / "page.html").write_text('<a href="#here"></a><a href="page.html#gone"></a><img id="here" src="no.png">')
+    assert broken_links(tmp_path) == [
+        "page.html: page.html#gone: no such place in that page",
+        "page.html: no.png: no such file",
+    ]
+
+
+def test_every_public_name_is_in_the_reference(site: Path) -> None:
+    *_, compressed = (site / "objects.inv").read_bytes().split(b"\n", 4)
+    lines = zlib.decompress(compressed).decode().splitlines()
+    described = {line.split(" ", 1)[0] for line in lines if " py:" in line}
+    for module in PUBLIC:
+        for name in module.__all__:
+            # What one package passes on from another is described there.
+            elsewhere = module is sage_nb and getattr(runtime, name, None) is getattr(sage_nb, name)
+            place = runtime if elsewhere else module
+            assert f"{place.__name__}.{name}" in described
+
+
+def test_no_notebook_is_missing_from_the_site(site: Path) -> None:
+    for notebook in (REPOSITORY / "notebooks").glob("*.ipynb"):
+        page = (site / "notebooks" / f"{notebook.stem}.html").read_text("utf-8")
+        assert "data:image/svg+xml;base64," in page, "its graphs are shown"
+        assert f'href="notebooks/{notebook.stem}.html"' in (site / "learn.html").read_text("utf-8")
+
+
+# ── programs in the text ──
+
+
+PAGES: Final = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs" / "recipes").glob("*.md"))]
+PROGRAMS: Final = [
+    pytest.param(program, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, program in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S), 1)
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_in_the_text_runs_and_prints_what_is_said(program: str) -> None:
+    """Behind a `print` stands, as a comment, its first line; "…" in it is anything."""
+    said = {
+        number: comment
+        for number, line in enumerate(program.splitlines(), 1)
+        if line.lstrip().startswith("print(") and (comment := line.rpartition("  # ")[2]) != line
+    }
+    printed: dict[int, str] = {}
+
+    def note(*values: object, sep: str = " ") -> None:
+        printed[sys._getframe(1).f_lineno] = sep.join(map(str, values))
+
+    with leak_guard():
+        exec(compile(program, "program", "exec"), {"__name__": "program", "print": note})
+    for number, comment in said.items():
+        pattern = ".*".join(re.escape(part.strip()) for part in comment.split("…"))
+        assert re.fullmatch(pattern, printed[number].partition("\n")[0]), (printed[number], comment)
+
+
+# ── examples in docstrings ──
+
+
+def modules() -> Iterator[Any]:
+    for package in (runtime, sage_nb):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            yield importlib.import_module(found.name)
+
+
+def test_examples_in_docstrings_do_what_they_say() -> None:
+    with leak_guard():
+        results = {module.__name__: doctest.testmod(module) for module in modules()}
+    assert {name for name, result in results.items() if result.failed} == set()
+    with_examples = {name for name, result in results.items() if result.attempted}
+    assert with_examples >= {"runtime.session", "runtime.stream", "runtime.steering", "runtime.testing"}

@@ -1,0 +1,38 @@
+"""Views without a browser: every widget of a test opens a recording comm, and none may be left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import comm
+import pytest
+
+import runtime
+from sage_nb.stage import stage_of
+from sage_nb.wire import Part
+from tests.view.pages import Page, RecordingComm, open_widgets
+
+ShowPage = Callable[..., Page]
+
+
+@pytest.fixture(autouse=True)
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+    before = open_widgets()
+    yield
+    assert open_widgets() <= before, "a widget was left behind"
+
+
+@pytest.fixture
+def session() -> Iterator[runtime.Session]:
+    session = runtime.Session("test")
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def show() -> ShowPage:
+    def show(session: runtime.Session, *parts: Part, name: str = "page") -> Page:
+        return Page(stage_of(session).view(parts or ("graph",)), name).mount()
+
+    return show

@@ -1,0 +1,330 @@
+"""What a page can do by hand, and that the line of Python it shows does the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import runtime
+from runtime.testing import PATIENCE_S, Hold
+from sage_nb.stage import stage_of
+from tests.view.conftest import ShowPage
+from tests.view.pages import Page
+
+
+class Prices:
+    """A service."""
+
+    def __init__(self) -> None:
+        self.cents = {"tea": 300}
+
+    def process(self, item: str) -> int:
+        """The price of an item."""
+        return self.cents[item]
+
+    def change(self, item: str, cents: int, loud: bool = False) -> str:
+        self.cents[item] = cents
+        return f"{item} {cents}{'!' if loud else ''}"
+
+
+def build(session: runtime.Session) -> runtime.Collected[Any]:
+    """numbers → tenfold (fails at 5) → sum (keyed, remembers) → result; an input, and a service."""
+    session.service("prices", Prices)
+    numbers = session.source([1, 2, 5, 4], name="numbers")
+
+    def tenfold(n: int) -> int:
+        return 10 * n if n != 5 else n // 0
+
+    tens = numbers.union(session.input("more")).map(tenfold, name="tenfold", on_error="skip")
+    sums = tens.key_by(lambda n: n % 20).reduce(lambda total, n: total + n, initial=0, name="sum")
+    return sums.collect(name="result")
+
+
+@contextmanager
+def paused(show: ShowPage, steps: int = 0) -> Iterator[tuple[runtime.Session, Page]]:
+    """A session that is held, with a page, so many steps of the source further."""
+    with runtime.Session("shop") as session:
+        build(session)
+        page = show(session)
+        page.order("start_paused")
+        for _ in range(steps):
+            page.order("step", name="numbers")
+        try:
+            yield session, page
+        finally:
+            session.cancel()
+
+
+def look(session: runtime.Session) -> Any:
+    """Everything that can be seen of a held job."""
+    tasks = {task.name: (task.depth, task.processed, task.held, task.errors) for task in session.snapshot()}
+    queues = {name: [packet.text for packet in session.peek(name)] for name in ("tenfold", "sum", "result")}
+    return tasks, queues, session.state("sum"), [letter.text for letter in session.dead_letters]
+
+
+def token(page: Page, task: str, index: int) -> str:
+    found: str = page.order("peek", task=task)["result"]["packets"][index]["token"]
+    return found
+
+
+Order = Callable[[Page], Any]
+ORDERS: dict[str, Order] = {
+    "pause one": lambda page: page.order("pause", name="sum"),
+    "resume one": lambda page: page.order("resume", name="result"),
+    "step": lambda page: page.order("step"),
+    "step one": lambda page: page.order("step", name="numbers"),
+    "edit": lambda page: page.order("edit", token=token(page, "tenfold", 1), value="7"),
+    "edit to text": lambda page: page.order("edit", token=token(page, "tenfold", 1), value="it's"),
+    "drop": lambda page: page.order("drop", token=token(page, "tenfold", 0)),
+    "move": lambda page: page.order("move", token=token(page, "tenfold", 2), to=0),
+    "inject": lambda page: page.order("inject", task="sum", value="60"),
+    "inject into an input": lambda page: page.order("inject", task="more", value="3"),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=list(ORDERS))
+def test_the_line_of_python_does_what_the_click_has_done(show: ShowPage, order: Order) -> None:
+    with paused(show, 3) as (session, page):
+        before = look(session)
+        line = order(page)["python"]
+        after = look(session)
+    assert (before == after) == line.startswith("session.pause")
+    with paused(show, 3) as (session, page):
+        assert line.startswith("session.")
+        eval(line, {"session": session})
+        assert look(session) == after
+
+
+def test_the_whole_job_is_steered_and_each_line_says_how(show: ShowPage) -> None:
+    with runtime.Session("shop") as session:
+        session.source(iter(int, 1), name="zeros").sink(abs)
+        page = show(session)
+        lines = [page.order(cmd)["python"] for cmd in ("run", "pause", "resume", "stop")]
+        session.wait()
+        lines += [ack["python"] for ack in [page.order("cancel")]]
+    assert lines == [
+        *("session.start()", "session.pause()", "session.resume()", "session.stop()", "session.cancel()"),
+    ]
+
+
+def test_what_is_refused_says_why_and_changes_nothing(show: ShowPage) -> None:
+    with paused(show, 1) as (session, page):
+        refused: list[tuple[str, dict[str, Any], str]] = [
+            ("run", {}, "AlreadyStarted: session 'shop' is running; stop(), cancel() or wait() first"),
+            ("pause", {"name": "sun"}, "UnknownName: no task, operator or service 'sun'"),
+            ("edit", {"token": "nowhere", "value": "1"}, "PacketGone: this packet was shown too long ago"),
+            ("breakpoint", {"task": "sum", "when": "value >"}, "CommandRefused: 'value >' is no expression of Python"),
+            ("breakpoint", {"task": "numbers", "when": ""}, "CommandRefused"),
+            ("undo", {}, "CommandRefused: nothing was changed by hand"),
+            ("inject", {"task": "numbers", "value": "1"}, "GraphInvalid: 'numbers' is a source"),
+            ("call", {"service": "prizes", "method": "process", "values": {}}, "UnknownName: no service 'prizes'"),
+            ("retry", {"number": 3}, "CommandRefused: this letter is not here any more"),
+            ("fly", {}, "CommandRefused: there is no command 'fly'"),
+        ]
+        for cmd, args, reason in refused:
+            ack = page.ask(cmd, **args)
+            assert not ack["ok"]
+            assert ack["reason"].startswith(reason), ack["reason"]
+        assert session.snapshot()["tenfold"].depth == 1
+
+
+def test_a_queue_shows_its_packets_and_each_can_be_named(show: ShowPage) -> None:
+    with paused(show, 4) as (session, page):
+        page.order("inject", task="tenfold", value="'ten'")
+        queue = page.order("peek", task="tenfold", first=3)["result"]
+        assert (queue["depth"], queue["left_out"], len(queue["packets"])) == (5, 3, 3)
+        card = page.order("peek", task="tenfold")["result"]["packets"][0]
+        assert {name: card[name] for name in ("text", "literal", "kind", "size", "key", "producer", "index")} == {
+            **{"text": "'ten'", "literal": "'ten'", "kind": "str", "size": "3 characters", "key": None},
+            **{"producer": "hand", "index": 0},
+        }
+        indexes = [each["index"] for each in page.order("peek", task="tenfold")["result"]["packets"]]
+        assert indexes == [0, 0, 1, 2, 3], "each counts in its own lane"
+        session.step("tenfold", 2)
+        keyed = page.order("peek", task="sum")["result"]["packets"][0]
+        assert (keyed["text"], keyed["key"]) == ("10 [key 10]", "10")
+
+
+def test_an_edit_is_undone_until_the_packet_is_consumed(show: ShowPage) -> None:
+    with paused(show, 3) as (session, page):
+        page.order("edit", token=token(page, "tenfold", 0), value="[1, 2]")
+        assert [packet.payload for packet in session.peek("tenfold")] == [[1, 2], 2, 5]
+        assert page.order("undo")["python"] == "session.undo()"
+        assert [packet.payload for packet in session.peek("tenfold")] == [1, 2, 5]
+        page.order("edit", token=token(page, "tenfold", 0), value="3")
+        page.order("step", name="tenfold")
+        assert page.ask("undo")["reason"].startswith("PacketGone")
+
+
+def test_a_step_says_what_it_did_and_its_packet_can_be_looked_at(show: ShowPage) -> None:
+    with paused(show, 1) as (_, page):
+        ack = page.order("step")
+        assert (ack["text"], ack["result"]["task"]) == ("tenfold: 1 -> 10 [key 10] to sum", "tenfold")
+        card = ack["result"]["packet"]
+        assert (card["text"], card["task"]) == ("1", "tenfold")
+        assert page.order("full", token=card["token"])["result"]["text"] == "1"
+
+
+def test_a_breakpoint_holds_before_the_packet_counts_and_goes(show: ShowPage) -> None:
+    with paused(show) as (session, page):
+        cards = page.order("breakpoint", task="sum", when="value == 40")["result"]
+        assert [(card["task"], card["when"], card["hits"]) for card in cards] == [("sum", "value == 40", 0)]
+        page.wait_for_frame(lambda frame: frame["breakpoints"] == [3])
+        page.order("resume")
+        page.wait_for_frame(lambda frame: frame["holding"] == "all" and frame["hits"] == 1)
+        session.settle(PATIENCE_S)
+        (card,) = page.order("breakpoints")["result"]
+        assert (card["hits"], session.peek("sum")[0].payload) == (1, 40)
+        removed = page.order("remove_breakpoint", id=card["id"])
+        assert removed["result"] == []
+        page.wait_for_frame(lambda frame: frame["breakpoints"] == [] and frame["processed"][3] == 2)
+
+
+def test_a_task_card_has_its_numbers_its_producers_and_where_its_time_went(show: ShowPage) -> None:
+    with paused(show, 4) as (session, page):
+        page.order("resume")
+        session.settle(PATIENCE_S)
+        page.wait_for_frame(lambda frame: frame["processed"][2] == 4)
+        card = page.order("task", task="tenfold")["result"]
+        facts = dict(card["facts"])
+        assert (facts["processed"], facts["emitted"], facts["errors"], facts["skipped"]) == ("4", "3", "1", "1")
+        assert card["producers"] == [("hand", None, 0), ("numbers", "completed", 0), ("more", None, 0)]
+        assert (
+            card["last_error"] == "failed on packet 5: ZeroDivisionError: integer division or modulo by zero: skipped"
+        )
+        assert facts["on error"] == "skip"
+        assert sum(share for _, share in card["split"]) == pytest.approx(1)
+        assert page.order("state", task="sum")["result"] == {"rows": [("10", "10"), ("0", "60")], "total": 2}
+
+
+def test_a_task_is_measured_only_while_somebody_wants_to_know(show: ShowPage) -> None:
+    with paused(show, 4) as (session, page):
+        page.order("step", name="tenfold")
+        page.order("measure", task="tenfold", on=True)
+        page.order("resume")
+        session.settle(PATIENCE_S)
+        card = page.order("task", task="tenfold")["result"]
+        assert (card["measuring"], card["latency"]["count"], sum(card["latency"]["buckets"])) == (True, 3, 3)
+        assert 0 < card["latency"]["p50_ms"] <= card["latency"]["p95_ms"]
+        page.order("measure", task="tenfold", on=False)
+        assert page.order("task", task="tenfold")["result"]["latency"] is None
+        page.order("measure", task="tenfold", on=True)
+        page.unmount()
+        assert session._control is not None
+        assert not session._control._breakpoints["tenfold"], "with the last page the measuring ends"
+        assert not session._control._taps["tenfold"]
+
+
+def test_of_an_operator_each_task_is_measured_by_itself(session: runtime.Session, show: ShowPage) -> None:
+    hold = Hold[int](lambda value: value == 0)
+    session.input("in").map(hold, name="work", parallelism=2).collect(name="out")
+    page = show(session)
+    page.order("start_paused")
+    page.order("measure", task="work", on=True)
+    session.inject("work#0", 0)
+    page.order("resume")
+    hold.reached.wait()
+    session.inject("work#1", 1)
+    page.wait_for_frame(lambda frame: frame["processed"][2] == 1)
+    hold.release()
+    session.settle(PATIENCE_S)
+    assert page.order("task", task="work")["result"]["latency"]["count"] == 2
+
+
+def test_a_service_is_called_from_its_form(show: ShowPage) -> None:
+    with paused(show) as (_, page):
+        form = page.order("form", service="prices")["result"]
+        assert [method["name"] for method in form["methods"]] == ["process", "change"]
+        assert [(f["name"], f["kind"], f["required"]) for f in form["methods"][1]["fields"]] == [
+            ("item", "text", True),
+            ("cents", "number", True),
+            ("loud", "checkbox", False),
+        ]
+        page.order("resume", name="prices")
+        ack = page.order(
+            "call", service="prices", method="change", values={"item": "tea", "cents": "310", "loud": True}
+        )
+        assert (ack["text"], ack["result"]["kind"]) == ("'tea 310!'", "str")
+        assert ack["python"] == "session.call('prices', 'tea', 310, True, method='change')"
+        assert page.order("call", service="prices", method="process", values={"item": "tea"})["text"] == "310"
+        failed = page.ask("call", service="prices", method="process", values={"item": "milk"})
+        assert (failed["ok"], failed["reason"]) == (False, "KeyError: 'milk'")
+        held = page.order("pause", name="prices")
+        assert held["python"] == "session.pause('prices')"
+        refused = page.ask("call", service="prices", method="process", values={"item": "tea"})
+        assert refused["reason"].startswith("ServicePaused")
+
+
+def test_dead_letters_are_retried_edited_and_discarded(show: ShowPage) -> None:
+    with paused(show, 4) as (session, page):
+        page.order("resume")
+        session.settle(PATIENCE_S)
+        page.wait_for_frame(lambda frame: frame["letters"] == 1)
+        (card,) = page.order("letters")["result"]["letters"]
+        assert (card["task"], card["packet"], card["literal"]) == ("tenfold", "5", "5")
+        assert card["error"] == "ZeroDivisionError: integer division or modulo by zero"
+        assert "n // 0" in card["traceback"]
+        again = page.order("retry", number=card["number"])
+        assert again["python"] == "session.dead_letters.retry(0)"
+        session.settle(PATIENCE_S)
+        (card,) = page.order("letters")["result"]["letters"]
+        assert card["number"] == 2
+        edited = page.order("edit_retry", number=2, value="6")
+        assert (edited["python"], edited["result"]["kept"]) == ("session.dead_letters.retry(0, value=6)", 0)
+        session.settle(PATIENCE_S)
+        assert session.state("sum") == {10: 10, 0: 120}
+        page.order("inject", task="tenfold", value="5")
+        session.settle(PATIENCE_S)
+        assert page.order("discard", number=3)["result"]["total"] == 3
+        assert page.order("discard_all")["text"] == "0 forgotten"
+        assert page.order("retry_all")["text"] == "0 back in their queues"
+
+
+def test_a_failure_is_told_with_its_traceback(show: ShowPage) -> None:
+    with runtime.Session("broken") as session:
+        session.source([3], name="numbers").map(lambda n: n // 0, name="divide").collect()
+        page = show(session)
+        page.order("run")
+        with pytest.raises(runtime.TaskFailed):
+            session.wait()
+        page.wait_for_frame(lambda frame: frame["state"] == "failed")
+        letters = page.order("letters")["result"]
+        assert letters["failure"] == "divide failed on packet 3: ZeroDivisionError: integer division or modulo by zero"
+        assert "n // 0" in letters["traceback"]
+
+
+def test_a_failure_that_a_page_has_shown_is_still_raised_at_the_end_of_the_block(show: ShowPage) -> None:
+    def look(session: runtime.Session) -> None:
+        session.source([3], name="numbers").map(lambda n: n // 0, name="divide").collect()
+        page = show(session)
+        page.order("run")
+        page.wait_for_frame(lambda frame: frame["state"] == "failed")
+        assert page.order("letters")["result"]["failure"]
+
+    with pytest.raises(runtime.TaskFailed), runtime.Session("broken") as session:
+        look(session)
+
+
+def test_a_page_that_comes_late_can_ask_for_all_that_has_happened(show: ShowPage) -> None:
+    with paused(show, 2) as (session, page):
+        events = page.order("events", first=0)["result"]
+        assert events["first"] == 0
+        assert [each["text"] for each in events["happenings"]] == [event.text for event in session.events]
+        turns = [each for each in events["happenings"] if each["kind"] == "turn"]
+        assert [each["row"] for each in turns] == [0, 0]
+        later = page.order("events", first=len(session.events) - 1)["result"]["happenings"]
+        assert len(later) == 1
+
+
+def test_of_a_flood_of_events_the_last_are_sent(show: ShowPage) -> None:
+    with runtime.Session("flood", on_error="skip") as session:
+        session.source(range(2_000), name="numbers").map(lambda n: n // 0, name="divide").collect()
+        page = show(session)
+        page.unmount()
+        session.run()
+        frame = stage_of(session).current(session)[1].happenings(*session.events_since(0))
+        assert len(frame) == 500
+        assert frame[-1]["number"] == len(session.events) - 1

@@ -1,0 +1,367 @@
+"""Promises 15 and 16 of the view: who looks costs the job nothing, and what showed a session goes with it."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count
+from typing import Any
+
+import comm
+import pytest
+
+import runtime
+import sage_nb
+from runtime.testing import PATIENCE_S, Hold, Moment
+from sage_nb.stage import stage_of
+from tests.view.conftest import ShowPage
+from tests.view.pages import Page, RecordingComm, open_widgets
+
+
+def threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("sage-nb")}
+
+
+def join_sampler(page: Page) -> None:
+    thread = next((each for each in threading.enumerate() if each.name == "sage-nb sampler"), None)
+    if thread is not None:
+        thread.join(PATIENCE_S)
+    assert threads() == set()
+
+
+def wait_for_close(opened: RecordingComm) -> None:
+    with opened.news:
+        assert opened.news.wait_for(lambda: opened.closed, PATIENCE_S)
+    for thread in threading.enumerate():
+        if thread.name == "sage-nb close":
+            thread.join(PATIENCE_S)
+
+
+def line(session: runtime.Session, items: Any = (1, 2, 3)) -> runtime.Collected[int]:
+    return session.source(items, name="numbers").map(lambda n: n + n, name="double").collect(name="result")
+
+
+def test_a_page_sees_the_job_start_run_and_end(session: runtime.Session, show: ShowPage) -> None:
+    line(session)
+    page = show(session)
+    assert page.frames()[0]["state"] == "new"
+    page.order("run")
+    frame = page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
+    assert (frame["states"], frame["processed"], frame["emitted"]) == ("ccc", [3, 3, 3], [3, 3, 0])
+    assert (frame["order"], frame["ended"], frame["counts"]["done"]) == ([0, 1, 2], [0, 1, 1], 3)
+    told = [each for frame in page.frames() for each in frame["happenings"]]
+    assert [each["number"] for each in told] == list(range(len(session.events)))
+    assert [each["text"] for each in told] == [event.text for event in session.events]
+
+
+def test_without_a_page_nothing_looks_and_with_the_last_one_the_looking_ends(
+    session: runtime.Session, show: ShowPage
+) -> None:
+    line(session)
+    sage_nb.graph(session)
+    assert threads() == set()
+    first, second = show(session), show(session, name="other")
+    assert threads() == {"sage-nb sampler"}
+    first.unmount()
+    assert threads() == {"sage-nb sampler"}
+    second.unmount()
+    join_sampler(second)
+
+
+def test_a_job_that_stands_still_sends_nothing(session: runtime.Session, show: ShowPage) -> None:
+    line(session)
+    page = show(session)
+    page.order("start_paused")
+    page.order("step")
+    page.wait_for_frame(lambda frame: frame["depths"] == [0, 1, 0])
+    number = len(page.frames())
+    looked = count()
+    looks = Moment("five looks")
+    stage = stage_of(session)
+    complete = stage.complete
+
+    def counting(frame: Any) -> None:
+        complete(frame)
+        if next(looked) == 5:
+            looks.set()
+
+    stage.complete = counting  # type: ignore[method-assign]
+    looks.wait()
+    assert len(page.frames()) == number
+
+
+def test_closing_the_session_closes_its_widgets_and_ends_its_threads(session: runtime.Session, show: ShowPage) -> None:
+    before = open_widgets()
+    line(session)
+    page, other = show(session), show(session, "depths")
+    forms = [sage_nb.injector(session), sage_nb.stepper(session)]
+    page.order("start_paused")
+    assert len(open_widgets() - before) > 5
+    comms = [page.comm, other.comm]
+    session.close()
+    assert open_widgets() == before
+    assert all(comm.closed for comm in comms)
+    assert threads() == set()
+    assert all(form.comm is None for form in forms)
+
+
+def test_a_session_that_nobody_holds_takes_its_widgets_along(show: ShowPage) -> None:
+    before = open_widgets()
+    session = runtime.Session()
+    line(session)
+    page, gone = show(session), weakref.ref(session)
+    page.unmount()
+    join_sampler(page)
+    opened = page.comm
+    del session, page
+    gc.collect()
+    assert gone() is None
+    wait_for_close(opened)
+    assert open_widgets() == before
+
+
+def test_cells_that_show_the_same_session_share_a_widget(session: runtime.Session) -> None:
+    line(session)
+    assert sage_nb.graph(session) is sage_nb.graph(session)
+    assert session.dashboard() is session.dashboard("graph")
+    assert session.dashboard() is not session.dashboard("table")
+    with pytest.raises(ValueError, match="it must be 'graph' or 'table'"):
+        session.dashboard("tree")  # type: ignore[arg-type]
+
+
+def test_a_graph_that_is_written_further_is_drawn_anew(session: runtime.Session, show: ShowPage) -> None:
+    numbers = session.source([1], name="numbers")
+    page = show(session)
+    numbers.map(abs, name="absolute").collect(name="result")
+    page.wait_for_frame(lambda frame: len(frame["states"]) == 3)
+    plans = [state["plan"] for state in page.comm.states if "plan" in state]
+    assert [row["name"] for row in plans[-1]["rows"]] == ["numbers", "absolute", "result"]
+    assert plans[-1]["revision"] > plans[0]["revision"]
+
+
+def test_a_run_is_told_from_the_one_before_it(session: runtime.Session, show: ShowPage) -> None:
+    line(session, [1, 2])
+    page = show(session)
+    page.order("run")
+    first = page.wait_for_frame(lambda frame: frame["state"] == "completed")
+    session.wait()
+    page.order("run")
+    second = page.wait_for_frame(lambda f: f["state"] == "completed" and f["revision"] > first["revision"])
+    session.wait()
+    assert second["counts"] == first["counts"]
+    numbers = [each["number"] for f in page.frames() if f["revision"] == second["revision"] for each in f["happenings"]]
+    assert numbers[0] == 0
+
+
+def test_a_command_waits_for_no_slow_call_and_cancel_comes_through(session: runtime.Session, show: ShowPage) -> None:
+    hold = Hold[int]()
+
+    class Slow:
+        def process(self, value: int) -> int:
+            return hold(value)
+
+    session.service("slow", Slow)
+    line(session, iter(int, 1))  # endless
+    page = show(session)
+    page.order("run")
+    call = page.tell("call", service="slow", method="process", values={"value": "1"})
+    hold.reached.wait()
+    page.order("cancel")
+    with page.comm.news:
+        answered = page.comm.news.wait_for(lambda: any(a["ack"] == call for a in page.comm.custom), PATIENCE_S)
+    assert answered
+    ack = next(each for each in page.comm.custom if each["ack"] == call)
+    assert (ack["ok"], ack["reason"].split(":")[0]) == (False, "ServiceStopped")
+    hold.release()
+    session.wait()
+
+
+def test_user_code_at_work_keeps_a_step_no_longer_than_half_a_second(session: runtime.Session, show: ShowPage) -> None:
+    hold = Hold[int]()
+    session.source([1], name="numbers").map(hold, name="stuck").collect()
+    page = show(session)
+    page.order("start_paused")
+    page.order("step")
+    assert page.order("step")["text"] == "stuck: 1 still in user code"
+    hold.release()
+    session.settle(PATIENCE_S)
+    assert page.order("step")["text"] == "stuck: 1 -> 1 to collect"
+
+
+def test_lanes_are_told_of_small_graphs_and_of_the_row_that_is_watched(show: ShowPage) -> None:
+    with runtime.Session("lanes") as session:
+        numbers = session.source(lambda: range(3), name="numbers", parallelism=2)
+        numbers.map(abs, name="absolute").collect(name="result")
+        page = show(session)
+        page.order("start_paused")
+        page.order("step", name="numbers#0")
+        page.order("step", name="numbers#1")
+        page.wait_for_frame(lambda frame: frame["lanes"] == {"2": [0, 1, 1]})
+        page.tell("watch", view="page", row=3)
+        page.order("resume")
+        session.wait()
+        page.wait_for_frame(lambda frame: frame["lanes"] == {"2": [0, 0, 0], "3": [0, 0]})
+
+
+def test_above_200_tasks_a_row_is_an_operator_and_it_says_so(show: ShowPage) -> None:
+    with runtime.Session("many") as session:
+        numbers = session.source(range(1_000), name="numbers").map(abs, name="absolute", parallelism=150)
+        numbers.map(abs, name="again", parallelism=50).collect(name="result")
+        page = show(session)
+        plan = page.view.plan
+        assert plan["grouped"]
+        assert plan["note"] == "202 tasks, shown by operator: a row stands for all tasks of one"
+        assert [(row["name"], row["tasks"]) for row in plan["rows"]][1] == ("absolute", 150)
+        page.order("run")
+        session.wait()
+        frame = page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 4)
+        assert (frame["states"], frame["processed"]) == ("cccc", [1_000] * 4)
+        assert frame["ended"] == [0, 1, 150, 50], "so many producers have ended for all of its tasks"
+
+
+def test_neither_its_functions_nor_a_stream_of_it_keep_the_widgets_of_a_session(show: ShowPage) -> None:
+    before = open_widgets()
+    for kept in (False, True):
+        session = runtime.Session()
+        calls = session.source([1]).map(partial(runtime.Session.call, session))
+        calls.collect()
+        if kept:
+            session = runtime.Session()
+            calls = session.source([1])
+            calls.collect()
+        page, gone = show(session), weakref.ref(session)
+        page.unmount()
+        join_sampler(page)
+        opened = page.comm
+        del session, page
+        if not kept:
+            del calls
+        gc.collect()
+        assert gone() is None
+        wait_for_close(opened)
+    assert open_widgets() == before
+
+
+def test_a_session_that_goes_while_a_page_comes_blocks_nobody(monkeypatch: pytest.MonkeyPatch, show: ShowPage) -> None:
+    session = runtime.Session()
+    line(session)
+    page = Page(sage_nb.graph(session))
+    opened, gone, make = page.comm, weakref.ref(session), threading.Thread.__init__
+    cycle: list[Any] = [session]
+    cycle.append(cycle)
+    del session, cycle
+
+    def make_and_collect(thread: threading.Thread, *args: Any, **named: Any) -> None:
+        monkeypatch.undo()
+        gc.collect()  # as it may come at any moment; at this one, the sampler's lock is held
+        make(thread, *args, **named)
+
+    monkeypatch.setattr(threading.Thread, "__init__", make_and_collect)
+    page.mount()
+    assert gone() is None
+    wait_for_close(opened)
+
+
+def test_threads_that_show_the_same_part_at_once_share_a_widget(session: runtime.Session) -> None:
+    line(session)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            with ThreadPoolExecutor(4) as hands:
+                views = list(hands.map(lambda _: sage_nb.graph(session), range(4)))
+            assert len(set(views)) == 1
+            session.close()
+            assert all(view.comm is None for view in views)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_a_breakpoint_that_a_page_sets_right_behind_the_start_is_kept(session: runtime.Session, show: ShowPage) -> None:
+    line(session)
+    page = show(session)
+    page.tell("start_paused")
+    page.order("breakpoint", task="double", when="value == 3")
+    page.wait_for_frame(lambda frame: frame["breakpoints"] == [1])
+    page.order("step")  # a command and a look later it is still known
+    page.wait_for_frame(lambda frame: frame["processed"] == [1, 0, 0])
+    assert [card["when"] for card in page.order("breakpoints")["result"]] == ["value == 3"]
+
+
+def test_a_view_that_was_being_made_when_the_job_ended_shows_the_end(
+    monkeypatch: pytest.MonkeyPatch, session: runtime.Session, show: ShowPage
+) -> None:
+    line(session)
+    page = show(session)
+    page.wait_for_frame(lambda frame: frame["states"] == "nnn")
+
+    class Late(RecordingComm):
+        def publish_msg(self, msg_type: str, *args: Any, **named: Any) -> None:
+            super().publish_msg(msg_type, *args, **named)
+            if session.status == "new":  # the widget has its first frame, and the stage does not know it yet
+                page.order("run")
+                page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
+
+    monkeypatch.setattr(comm, "create_comm", Late)
+    late = show(session, "depths", name="late")
+    assert session.wait().state == "completed"
+    last = late.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
+    assert last["revision"] == late.view.plan["revision"]
+
+
+def test_an_answer_that_cannot_be_sent_keeps_nobody_from_theirs(
+    monkeypatch: pytest.MonkeyPatch, session: runtime.Session
+) -> None:
+    line(session)
+    desk, told, answers = stage_of(session).desk, list[Any](), list[Any]()
+    answered, begun, let_go = Moment(), Moment(), Moment()
+    monkeypatch.setattr(threading, "excepthook", told.append)
+
+    def refuse(_: Any) -> None:
+        begun.set()
+        let_go.wait()
+        raise OSError("the page has gone")
+
+    def take(ack: Any) -> None:
+        answers.append(ack["ack"])
+        answered.set()
+
+    desk.put({"cmd": "breakpoints", "id": "1"}, refuse)
+    begun.wait()
+    desk.put({"cmd": "breakpoints", "id": "2"}, take)
+    let_go.set()
+    answered.wait()
+    desk.close()
+    assert answers == ["2"]
+    assert [str(each.exc_value) for each in told] == ["the page has gone"]
+
+
+def test_a_page_that_has_gone_and_says_what_it_watches_keeps_nobody_looking(
+    session: runtime.Session, show: ShowPage
+) -> None:
+    line(session)
+    page = show(session)
+    page.unmount()
+    page.tell("watch", view=page.name, row=1)
+    show(session, name="other").unmount()
+    join_sampler(page)
+
+
+def test_what_a_page_has_been_shown_of_a_run_is_not_forgotten_when_the_sampler_comes_late(
+    session: runtime.Session, show: ShowPage
+) -> None:
+    line(session)
+    page = show(session)
+    page.unmount()
+    join_sampler(page)  # so nobody asks for the new plan but this test
+    page.order("start_paused")
+    page.order("step")
+    (card,) = page.order("peek", task="double")["result"]["packets"]
+    stage_of(session).current(session)
+    page.order("edit", token=card["token"], value="5")
+    assert session.peek("double")[0].payload == 5
+    session.close()
