@@ -139,6 +139,30 @@ class Doubles:
         return os.getpid()
 
 
+class SetUpWithOther:
+    """A service that asks `other` before it serves."""
+
+    ctx: Any = None
+
+    def setup(self) -> None:
+        self.ctx.call_service("other")
+
+    def process(self) -> None:
+        pass
+
+
+class SetUpWithOne:
+    """A service that asks `one` before it serves."""
+
+    ctx: Any = None
+
+    def setup(self) -> None:
+        self.ctx.call_service("one")
+
+    def process(self) -> None:
+        pass
+
+
 class AsksDoubles:
     """A service that asks another one."""
 

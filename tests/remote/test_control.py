@@ -131,6 +131,24 @@ def test_a_queue_is_filled_by_hand_up_to_its_capacity_and_no_further() -> None:
         assert sorted(result) == [0, 2, 4, 6, 8]
 
 
+def test_a_broadcast_by_hand_reaches_every_instance_or_none() -> None:
+    with runtime.Session(platform="remote", capacity=2) as session:
+        result = session.input("in").broadcast().map(far.same, name="each", parallelism=2).collect()
+        session.start()
+        session.pause("each")
+        session.inject("each#0", 1)
+        with pytest.raises(runtime.QueueFull):
+            session.inject("each", 2)
+        assert [session.snapshot()[task].depth for task in ("each#0", "each#1")] == [1, 0]
+        session.resume("each#0")
+        session.settle(PATIENCE_S)
+        session.inject("each", 3)
+        session.resume()
+        session.end("in")
+        session.wait(PATIENCE_S)
+        assert sorted(result) == [1, 3, 3]
+
+
 def test_dead_letters_come_with_the_error_as_it_was_and_are_retried() -> None:
     with runtime.Session(platform="remote", on_error="skip") as session:
         result = session.input("numbers").map(far.at_most_10, name="check").collect()

@@ -136,6 +136,30 @@ def test_a_packet_that_cannot_be_unpickled_fails_the_task_that_gets_it() -> None
             session.run(PATIENCE_S)
 
 
+@pytest.mark.parametrize("made_by", ["an iterator", "the hand"])
+def test_a_packet_of_the_driver_that_cannot_be_pickled_fails_the_task_that_sends_it(made_by: str) -> None:
+    packets = [1, threading.Lock()]
+    with runtime.Session(platform="remote") as session:
+        made = session.source(iter(packets), name="made") if made_by == "an iterator" else session.input("made")
+        made.map(far.same).collect()
+        session.start()
+        if made_by == "the hand":
+            for packet in packets:
+                session.send("made", packet)
+        with pytest.raises(runtime.TaskFailed, match=r"'made' failed.*cannot pickle '_thread.lock' object"):
+            session.wait(PATIENCE_S)
+
+
+def test_two_services_that_call_each_other_while_they_are_set_up_are_refused() -> None:
+    with runtime.Session(platform="remote") as session:
+        session.service("one", far.SetUpWithOther)
+        session.service("other", far.SetUpWithOne)
+        session.input("in").collect()
+        session.start()
+        with pytest.raises(runtime.TaskFailed, match=r"ServiceLoop: .* for the set-up of"):
+            session.wait(PATIENCE_S)
+
+
 # ── refused before anything runs ──
 
 
