@@ -246,6 +246,7 @@ def test_a_page_that_shows_a_session_does_not_keep_it(show: ShowPage) -> None:
     line(session)
     page, watch = show(session), weakref.ref(session, lambda _: gone.set())
     opened = page.comm
+    page.wait_for_frame(lambda frame: frame["number"] == 1)
     del session
     gone.wait()
     assert watch() is None
