@@ -36,6 +36,7 @@ docs: $(READY)  ## the notebooks and the reference as one site, in build/docs
 	@echo "open build/docs/index.html"
 
 bench: $(READY)  ## figures, beside hand-written threads and queues
+	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m benchmarks
 
 mutants: $(READY)  ## plant bugs, one at a time; the tests must notice
