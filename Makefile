@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 # Written last: a .venv without it was interrupted, and is made anew. When pyproject.toml is newer, .venv is updated.
 READY := $(VENV)/.ready
 
-.PHONY: help lab test check docs bench mutants clean
+.PHONY: help lab test check docs notebooks bench bench-ray mutants clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 lab: $(READY)  ## open JupyterLab on the first notebook
 	$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/01-first-dataflow.ipynb \
@@ -35,9 +35,15 @@ docs: $(READY)  ## the notebooks and the reference as one site, in build/docs
 	$(BIN)/python tools/check_links.py build/docs
 	@echo "open build/docs/index.html"
 
+notebooks: $(READY)  ## run the notebooks and save what comes out, when an output is to change
+	$(BIN)/python tools/save_notebooks.py
+
 bench: $(READY)  ## figures, beside hand-written threads and queues
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m benchmarks
+
+bench-ray: $(READY)  ## figures of platform="remote", beside bare Ray
+	$(BIN)/python -m benchmarks.on_ray
 
 mutants: $(READY)  ## plant bugs, one at a time; the tests must notice
 	$(BIN)/python -m tests.mutants

@@ -1,6 +1,7 @@
 """A dataflow runtime that a person can open up: tasks, services, queues, packets and stop signals, on threads."""
 
 from runtime.breakpoints import Breakpoint, Tap
+from runtime.calling import Service, Services
 from runtime.collected import Collected
 from runtime.communication.packet import Packet
 from runtime.connected import ConnectedStreams
@@ -42,13 +43,13 @@ from runtime.errors import (
     UnstableKey,
     WrongArguments,
 )
-from runtime.facts import Event, LaneFacts, Outcome, ServiceFacts, Snapshot, TaskFacts
+from runtime.facts import Columns, Event, LaneFacts, Outcome, ServiceFacts, Snapshot, TaskFacts, TaskTable
 from runtime.graph import ExecutionGraph
 from runtime.job_manager import JobManager
 from runtime.metrics import prometheus
 from runtime.operators import Function, SourceFunction
-from runtime.policy import Retry
-from runtime.service.invocation import Invocation
+from runtime.policy import OnError, Retry
+from runtime.service.invocation import Interceptor, Invocation
 from runtime.session import Session
 from runtime.step import Path, QueueView, Step
 from runtime.stream import KeyedStream, Stream
@@ -60,6 +61,7 @@ __all__ = [
     "Breakpoint",
     "Cancelled",
     "Collected",
+    "Columns",
     "CommandRefused",
     "ConnectedStreams",
     "CyclicGraph",
@@ -75,6 +77,7 @@ __all__ = [
     "GraphFrozen",
     "GraphInvalid",
     "InputOpen",
+    "Interceptor",
     "Invocation",
     "JobManager",
     "JobPaused",
@@ -84,6 +87,7 @@ __all__ = [
     "NotCopyable",
     "NotPaused",
     "NotStarted",
+    "OnError",
     "Outcome",
     "Packet",
     "PacketGone",
@@ -92,6 +96,7 @@ __all__ = [
     "QueueUnreachable",
     "QueueView",
     "Retry",
+    "Service",
     "ServiceContext",
     "ServiceFacts",
     "ServiceFailed",
@@ -99,6 +104,7 @@ __all__ = [
     "ServicePaused",
     "ServiceStopped",
     "ServiceTimeout",
+    "Services",
     "Session",
     "Snapshot",
     "SourceFunction",
@@ -111,6 +117,7 @@ __all__ = [
     "TaskFacts",
     "TaskFailed",
     "TaskLost",
+    "TaskTable",
     "UnconsumedStream",
     "UnknownName",
     "UnstableKey",

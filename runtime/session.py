@@ -7,7 +7,8 @@ import itertools
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -57,7 +58,7 @@ class Session(Steering, Observed, Shown):
     be given from any thread. Use it as a context manager, or `close()` it: afterwards nothing of it runs any more.
 
     * `name`: in an interactive kernel, a new session closes the older one of the same name. Without a name it is alone.
-    * `platform`: where tasks run; `"local"` is threads of this process.
+    * `platform`: where tasks run; `"local"` is threads of this process, `"remote"` an actor for each on Ray.
     * `capacity`: how many packets may wait in front of each task; an operator may have its own.
     * `on_error`: what an exception in user code does; `"fail"` cancels the job, `"skip"` keeps the packet in
       `dead_letters` and goes on, a `Retry` tries again first. An operator may have its own.
@@ -66,6 +67,9 @@ class Session(Steering, Observed, Shown):
       that waits for another one by means of its own, not through `ctx`, keeps the turn and waits for ever.
     * `trace`: every packet has an id, the ids of its parents and a timestamp, in `peek`, `step`, `tap` and `follow`.
       That costs some microseconds for each packet; without it none of the three exists.
+    * `ray_address`: of a cluster for `"remote"`. Without it, that of your own `ray.init`, or a local one.
+    * `resources`: for `"remote"`, what Ray is to give each task of an operator, or a service:
+      `{"count": {"num_cpus": 0.5}}`. Without it they need no CPU of Ray's, and are spread over its machines.
 
     Raises `GraphInvalid`.
 
@@ -87,10 +91,19 @@ class Session(Steering, Observed, Shown):
         on_error: OnError = "fail",
         seed: int | None = None,
         trace: bool = False,
+        ray_address: str | None = None,
+        resources: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.name = f"session-{next(_numbers)}" if name is None else name
         self._environment = Environment(
-            self.name, platform=platform, capacity=capacity, on_error=on_error, seed=seed, trace=trace
+            self.name,
+            platform=platform,
+            capacity=capacity,
+            on_error=on_error,
+            seed=seed,
+            trace=trace,
+            ray_address=ray_address,
+            resources=resources,
         )
         self._manager = JobManager(self._environment)
         self._lock = threading.Lock()  # guards which run there is, and that commands which change it come one by one
@@ -101,7 +114,7 @@ class Session(Steering, Observed, Shown):
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
         self._listeners: list[Callable[[Change], None]] = []
-        self._environment.on_change = partial(self._tell, "built")
+        self._environment.on_change = partial(_tell_built, weakref.ref(self))
         if name is not None and _in_kernel():
             with _named_lock:
                 older, _named[name] = _named.get(name), self
@@ -250,13 +263,16 @@ class Session(Steering, Observed, Shown):
         """Cancel what runs, wait at most `timeout` seconds, release everything. Idempotent.
 
         A task that is stuck in user code for longer is abandoned: its thread is a daemon, what it still makes is
-        discarded, and a `RuntimeWarning` and the outcome name it.
+        discarded, and a `RuntimeWarning` and the outcome name it. Raises `CommandRefused` in a task or service of its
+        own, and does nothing then.
         """
+        with self._lock:  # a start that is under way comes to its end first
+            dispatcher = self._dispatcher
+        if dispatcher is not None:
+            dispatcher.refuse_own_tasks("close")  # before anything is undone: what is refused has no effect
         with _named_lock:
             if _named.get(self.name) is self:
                 del _named[self.name]
-        with self._lock:  # a start that is under way comes to its end first
-            dispatcher = self._dispatcher
         if dispatcher is None:
             self.cancel()
             self._tell("closed")
@@ -368,6 +384,12 @@ class Session(Steering, Observed, Shown):
 
     def _self(self) -> Session:
         return self
+
+
+def _tell_built(session: weakref.ref[Session]) -> None:
+    """Weakly: a run holds the environment, and must not keep a session and its widgets that nobody else holds."""
+    if (alive := session()) is not None:
+        alive._tell("built")
 
 
 def _in_kernel() -> bool:

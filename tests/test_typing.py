@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+import typing
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from mypy import api
 
+import runtime
+import runtime.testing
 from runtime.testing import leak_guard
 from tests import typed_program
 
@@ -52,6 +57,42 @@ def test_each_slip_is_found_where_it_is(tmp_path: Path) -> None:
         found = re.findall(rf"{path.name}:(\d+): error", said)
         lines = [n for n, line in enumerate(path.read_text("utf-8").splitlines(), 1) if SLIPS[slip][1] in line]
         assert {str(n) for n in lines} & set(found), (slip, said)
+
+
+# What programs without a session put together: their constructors and reports are between the runtime's own parts.
+ENGINE: Final = (runtime.Dispatcher, runtime.Environment, runtime.ExecutionGraph, runtime.JobManager)
+BETWEEN_PARTS: Final = ("__init__", "bind")
+
+
+def public_functions() -> Iterator[tuple[str, Any]]:
+    for module in (runtime, runtime.testing):
+        for name in module.__all__:
+            public = getattr(module, name)
+            if inspect.isfunction(public):
+                yield name, public
+            elif inspect.isclass(public) and public not in ENGINE:
+                for base in public.__mro__:
+                    for member, value in vars(base).items() if base.__module__.startswith("runtime") else ():
+                        function = value.fget if isinstance(value, property) else value
+                        if inspect.isfunction(function) and not member.startswith("_") and member not in BETWEEN_PARTS:
+                            yield f"{name}.{member}", function
+
+
+def classes_in(annotation: Any) -> Iterator[type]:
+    for part in annotation if isinstance(annotation, list) else typing.get_args(annotation):
+        yield from classes_in(part)
+    if inspect.isclass(found := typing.get_origin(annotation) or annotation):
+        yield found
+
+
+def test_every_type_that_a_user_meets_can_be_imported() -> None:
+    """So that a program can name what it is given."""
+    names = vars(runtime) | {"networkx": None, "CollectorRegistry": object, "Measured": object}
+    public = {getattr(module, name) for module in (runtime, runtime.testing) for name in module.__all__}
+    for where, function in public_functions():
+        for annotation in typing.get_type_hints(function, localns=names).values():
+            for found in classes_in(annotation):
+                assert found in public or not found.__module__.startswith("runtime."), (where, found)
 
 
 @pytest.mark.parametrize("package", ["runtime", "sage_nb"])

@@ -44,7 +44,9 @@ def undocumented(package: ModuleType) -> Iterator[str]:
     """Name every exported class, function and public method without a docstring of its own or inherited."""
     for name in getattr(package, "__all__", ()):
         exported = getattr(package, name, None)
-        things = {f"{package.__name__}.{name}": exported} if callable(exported) else {}
+        things = (
+            {f"{package.__name__}.{name}": exported} if inspect.isclass(exported) or inspect.isroutine(exported) else {}
+        )
         if inspect.isclass(exported):
             for member, value in vars(exported).items():
                 if not member.startswith("_") and (inspect.isroutine(value) or isinstance(value, property)):
