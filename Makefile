@@ -39,6 +39,7 @@ notebooks: $(READY)  ## run the notebooks and save what comes out, when an outpu
 	$(BIN)/python tools/save_notebooks.py
 
 bench: $(READY)  ## figures, beside hand-written threads and queues
+	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m benchmarks
 
 bench-ray: $(READY)  ## figures of platform="remote", beside bare Ray
