@@ -34,6 +34,7 @@ class Control:
         self._dispatcher, self._graph = dispatcher, dispatcher.graph
         self._handles: dict[str, Handle] = {**dispatcher.tasks, **dispatcher.services}
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
+        self._undoing = threading.Lock()  # guards that changes are taken back one by one
         self._edited: list[tuple[str, str]] = []  # each change that can be undone: at which task, and what it was
         self._breakpoints: dict[str, list[Breakpoint]] = {}
         self._taps: dict[str, list[Callable[[Step], None]]] = {}
@@ -182,9 +183,15 @@ class Control:
         views = [handle.control.peek(first, last) for handle in self._find(name)]
         if len(views) == 1:
             return views[0]
-        packets = [packet for view in views for packet in view]
         depth, capacity = sum(view.depth for view in views), sum(view.capacity for view in views)
-        return QueueView(name, packets, depth, capacity, several_inputs=views[0].several_inputs)
+        # Of a queue that was not shown in full, its own first ones fill up the first here, and its last ones the last.
+        heads = [packet for view in views for packet in view[: view.left_out]]
+        tails = [packet for view in views for packet in (view[view.left_out :] or view)]
+        packets, left_out = heads, None
+        if depth > first + last:
+            packets, left_out = heads[:first] + tails[max(len(tails) - last, 0) :], first
+        several = views[0].several_inputs
+        return QueueView(name, packets, depth, capacity, left_out=left_out, several_inputs=several)
 
     def tap(self, name: str, see: Callable[[Step], None] | None) -> Tap:
         """What collects the packets that pass, or has `see` called with each."""
@@ -281,17 +288,23 @@ class Control:
 
     def undo(self) -> None:
         """Take back the last change. Raises `CommandRefused` if there is none, `PacketGone` if it is too late."""
-        with self._changing:
-            if not self._edited:
-                raise CommandRefused("nothing was changed by hand that could be undone")
-            task, text = self._edited[-1]
+        with self._undoing:
+            with self._changing:
+                if not self._edited:
+                    raise CommandRefused("nothing was changed by hand that could be undone")
+                at = len(self._edited) - 1  # its place, whatever comes behind it meanwhile
+                task, text = self._edited[at]
             try:
-                self._handles[task].control.undo()
+                self._handles[task].control.undo()  # which may wait for a task on its way to its gate
             except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
-                self._edited.pop()
+                self._forget_edit(at)
                 raise
-            self._edited.pop()
+            self._forget_edit(at)
         self._dispatcher.edited(task, f"undo of {text}")
+
+    def _forget_edit(self, at: int) -> None:
+        with self._changing:
+            del self._edited[at]
 
     def _remember(self, task: str, text: str) -> None:
         with self._changing:

@@ -7,6 +7,7 @@ import itertools
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -101,7 +102,7 @@ class Session(Steering, Observed, Shown):
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
         self._listeners: list[Callable[[Change], None]] = []
-        self._environment.on_change = partial(self._tell, "built")
+        self._environment.on_change = partial(_tell_built, weakref.ref(self))
         if name is not None and _in_kernel():
             with _named_lock:
                 older, _named[name] = _named.get(name), self
@@ -250,13 +251,16 @@ class Session(Steering, Observed, Shown):
         """Cancel what runs, wait at most `timeout` seconds, release everything. Idempotent.
 
         A task that is stuck in user code for longer is abandoned: its thread is a daemon, what it still makes is
-        discarded, and a `RuntimeWarning` and the outcome name it.
+        discarded, and a `RuntimeWarning` and the outcome name it. Raises `CommandRefused` in a task or service of its
+        own, and does nothing then.
         """
+        with self._lock:  # a start that is under way comes to its end first
+            dispatcher = self._dispatcher
+        if dispatcher is not None:
+            dispatcher.refuse_own_tasks("close")  # before anything is undone: what is refused has no effect
         with _named_lock:
             if _named.get(self.name) is self:
                 del _named[self.name]
-        with self._lock:  # a start that is under way comes to its end first
-            dispatcher = self._dispatcher
         if dispatcher is None:
             self.cancel()
             self._tell("closed")
@@ -368,6 +372,12 @@ class Session(Steering, Observed, Shown):
 
     def _self(self) -> Session:
         return self
+
+
+def _tell_built(session: weakref.ref[Session]) -> None:
+    """Weakly: a run holds the environment, and must not keep a session and its widgets that nobody else holds."""
+    if (alive := session()) is not None:
+        alive._tell("built")
 
 
 def _in_kernel() -> bool:

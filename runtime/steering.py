@@ -110,9 +110,14 @@ class Steering(ABC):
     def step(self, task: str | None = None, *, timeout: float | None = REACH_S) -> Step: ...
 
     @overload
+    def step(self, task: str | None = None, *, n: int, timeout: float | None = REACH_S) -> list[Step]: ...
+
+    @overload
     def step(self, task: str | None, n: int, *, timeout: float | None = REACH_S) -> list[Step]: ...
 
-    def step(self, task: str | None = None, n: int = 1, *, timeout: float | None = REACH_S) -> Step | list[Step]:
+    def step(
+        self, task: str | None = None, n: int | None = None, *, timeout: float | None = REACH_S
+    ) -> Step | list[Step]:
         """One turn of a paused task or service: one packet, request, or stop signal. With `n`, as many, as a list.
 
         Without a name it is the turn of a service that somebody waits for, else of the task deepest in the graph that
@@ -133,10 +138,10 @@ class Steering(ABC):
         Outcome(completed: 2 in, 2 out)
         """
         control = self._in_control()
+        if n is None:
+            return control.step(task, timeout)
         if type(n) is not int or n < 1:
             raise GraphInvalid(f"n of step is {preview(n)}; it must be a whole number of at least 1")
-        if n == 1:
-            return control.step(task, timeout)
         return [control.step(task, timeout) for _ in range(n)]
 
     def step_through(self, until: Callable[[Step], object], *, timeout: float | None = REACH_S) -> list[Step]:
@@ -153,7 +158,8 @@ class Steering(ABC):
     def peek(self, task: str, first: int = 100, last: int = 0) -> QueueView:
         """The `first` and the `last` packets that wait for a task, service or operator. Consumes nothing.
 
-        Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`.
+        Exact of a paused task; of a running one, what was there at some moment. Raises `UnknownName`, and
+        `GraphInvalid` for a number that is none.
 
         >>> import runtime
         >>> session = runtime.Session()
@@ -166,6 +172,9 @@ class Steering(ABC):
         3
         >>> session.close()
         """
+        for number in (first, last):
+            if type(number) is not int or number < 0:
+                raise GraphInvalid(f"peek was asked for {preview(number)} packets; it must be a whole number from 0 on")
         if self._control is None:
             if task not in (capacities := self.graph.capacities()):
                 raise UnknownName("task, operator or service", task, capacities)
@@ -217,7 +226,10 @@ class Steering(ABC):
         return self._in_control().state(task)
 
     def set_state(self, task: str, key: Any, value: Any) -> None:
-        """Let a paused task remember `value` for `key`. Raises `NotPaused`, `CommandRefused`, `UnknownName`."""
+        """Let a paused task remember `value` for `key`.
+
+        Raises `NotPaused`, `TaskEnded`, `CommandRefused`, `UnknownName`.
+        """
         self._in_control().set_state(task, key, value)
 
     def _in_control(self) -> Control:

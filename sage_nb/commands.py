@@ -94,14 +94,14 @@ class Commands:
         return self._commands[command](session, args)
 
     def use(self, framer: Framer) -> None:
-        """The graph as it is drawn from now on."""
+        """The graph, or its run, is another one, with rows of its own."""
         self._framer = framer
 
     def forget(self) -> None:
-        """The graph, or its run, has become another one: what was remembered of the one before is over."""
+        """The run is another one, and no command for it has come yet: what is remembered of the one before is over."""
         with self._lock:
             self._packets, self._breakpoints, self._measures = {}, {}, {}
-            self.looks.clear()
+        self.looks.clear()
 
     def nobody_looks(self) -> None:
         """The last page has gone: keep no packets alive, and measure nothing."""

@@ -49,8 +49,7 @@ class Desk:
         with self._lock:
             self._messages.append((message, send))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="sage-nb desk", daemon=True)
-                self._thread.start()
+                self._begin()
 
     def close(self) -> None:
         """Forget what has not begun, and wait for what has, unless it is this thread that asks."""
@@ -60,14 +59,24 @@ class Desk:
         if thread is not None and thread is not threading.current_thread():
             thread.join(JOIN_S)
 
+    def _begin(self) -> None:
+        """Under the lock."""
+        self._thread = threading.Thread(target=self._work, name="sage-nb desk", daemon=True)
+        self._thread.start()
+
     def _work(self) -> None:
-        while True:
+        try:
+            while True:
+                with self._lock:
+                    if not self._messages:
+                        self._thread = None
+                        return
+                    message, send = self._messages.popleft()
+                self._carry_out(message, send)
+        except BaseException:  # an answer that could not be sent: that is told, and the others do not wait for it
             with self._lock:
-                if not self._messages:
-                    self._thread = None
-                    return
-                message, send = self._messages.popleft()
-            self._carry_out(message, send)
+                self._begin()
+            raise
 
     def _carry_out(self, message: Mapping[str, Any], send: Send) -> None:
         ack = Ack(ack=str(message.get("id")), ok=True, reason="", python="", text="")

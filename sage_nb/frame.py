@@ -26,13 +26,14 @@ _ENDINGS: Final = ("cancelled", "stopped", "completed")
 
 
 class Framer:
-    """Makes the frames of one plan of one session's graph."""
+    """Makes the frames of one plan of one session's graph, and keeps nothing of either: functions hold sessions."""
 
     def __init__(self, session: Session, plan: Plan) -> None:
         graph = session.graph
-        self._graph, self._plan = graph, plan
+        self._plan = plan
         self._grouped = plan["grouped"]
         self._spans = task_spans(graph)
+        self._parallelism = {operator.name: operator.parallelism for operator in graph.operators}
         self._tasks = [task for operator in graph.operators for task in graph.tasks(operator.name)]
         self._services = [service.name for service in graph.service_nodes]
         names = [operator.name for operator in graph.operators] if self._grouped else self._tasks
@@ -114,7 +115,7 @@ class Framer:
     def _order(self, ended: Sequence[str]) -> list[int]:
         if not self._grouped:
             return [self._row[name] for name in ended if name in self._row]
-        left = {operator.name: operator.parallelism for operator in self._graph.operators}
+        left = dict(self._parallelism)
         rows: list[int] = []
         for name in ended:  # an operator has ended with the last of its tasks
             owner = self._plan["rows"][self._row[name]]["name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left
 from collections import deque
 from time import perf_counter
@@ -15,14 +16,15 @@ KEPT: Final = 10_000
 
 
 class Measure:
-    """Looks at each packet of one task as it begins and when it is over, on the task's own thread."""
+    """Looks at each packet of a task, or of each of an operator, as it begins and when it is over, on its thread."""
 
     def __init__(self, session: Session, task: str) -> None:
         """Begin. Raises `CommandRefused` for sources and services, `NotStarted`, `UnknownName`."""
         self._times_ms: deque[float] = deque(maxlen=KEPT)
         self._buckets = [0] * (len(BOUNDS_MS) + 1)
         self._count = 0
-        self._began_s: float | None = None
+        self._counting = threading.Lock()  # guards the three above
+        self._began = threading.local()  # its `at_s`: of each task's packet in work
         self._beginning = session.breakpoint(task, self._begins)
         self._end = session.tap(task, self._ends)
         self._end.__enter__()
@@ -34,25 +36,27 @@ class Measure:
 
     def latency(self) -> Latency | None:
         """What was measured so far; None if nothing was."""
-        times = sorted(self._times_ms.copy())
+        with self._counting:
+            times, count, buckets = sorted(self._times_ms), self._count, list(self._buckets)
         if not times:
             return None
         return Latency(
-            count=self._count,
+            count=count,
             p50_ms=times[len(times) // 2],
             p95_ms=times[min(len(times) * 95 // 100, len(times) - 1)],
-            buckets=list(self._buckets),
+            buckets=buckets,
         )
 
     def _begins(self, _payload: Any) -> bool:
-        self._began_s = perf_counter()
+        self._began.at_s = perf_counter()
         return False
 
     def _ends(self, step: Step) -> None:
-        began_s, self._began_s = self._began_s, None
+        began_s = self._began.__dict__.pop("at_s", None)
         if step.packet is None or began_s is None:  # a stop signal, or it began before the measuring did
             return
         took_ms = (perf_counter() - began_s) * 1_000
-        self._times_ms.append(took_ms)
-        self._buckets[bisect_left(BOUNDS_MS, took_ms)] += 1
-        self._count += 1
+        with self._counting:
+            self._times_ms.append(took_ms)
+            self._buckets[bisect_left(BOUNDS_MS, took_ms)] += 1
+            self._count += 1

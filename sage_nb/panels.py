@@ -41,11 +41,11 @@ class Panel:
         self.hidden: list[Any] = []  # widgets that are not always in the box
         self.box: Box
         self._number = 0
-        self.stage.adopt(self.close)
 
     def show(self, *children: ipywidgets.Widget) -> None:
-        """Make the box of these."""
+        """Make the box of these. From now on it can be closed, and is, with its session."""
         self.box = Box(repr(self), [*children, self.said])
+        self.stage.adopt(self.close)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._of!r})"

@@ -54,12 +54,13 @@ class Sampler:
         # The thread's own: what was sent last.
         self._revision = self._number = self._seen = 0
         self._last: dict[str, Any] = {}
+        self._sent_to: list[Any] = []
 
     def begin(self) -> None:
         """Somebody looks from now on."""
         with self._lock:
             self._wanted = True
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # whatever has ended the last one
                 self._thread = threading.Thread(target=self._look_on, name="sage-nb sampler", daemon=True)
                 self._thread.start()
         self._news.set()
@@ -108,7 +109,9 @@ class Sampler:
         plan, framer = self._audience.current(session)
         if plan["revision"] != self._revision:
             self._revision, self._seen, self._last = plan["revision"], 0, {}
-            for view in self._audience.views:
+        views = self._audience.views
+        for view in views:  # each by itself: one may have been made while another thread told of the change
+            if view.plan["revision"] != plan["revision"]:
                 view.plan = plan
         first, events = session.events_since(self._seen)
         frame = framer.frame(session.snapshot(), session, self._audience.watched, (first, events))
@@ -118,8 +121,8 @@ class Sampler:
         self._audience.complete(frame)
         self._seen = first + len(events)
         compared = {**frame, "at_s": 0}
-        if compared != self._last:
-            self._last = {**compared, "happenings": []}
+        if compared != self._last or views != self._sent_to:
+            self._last, self._sent_to = {**compared, "happenings": []}, views
             self._number += 1
             frame["number"] = self._number
             self._audience.send(frame)

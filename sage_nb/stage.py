@@ -52,7 +52,7 @@ class Stage:
         self._sampler = Sampler(self._session, self)
         self.desk = Desk(self.commands.execute, self._sampler.look)
         session.on_change(self.changed)
-        weakref.finalize(session, self._close_all)
+        weakref.finalize(session, self._session_gone).atexit = False
 
     # ── widgets ──
 
@@ -67,8 +67,10 @@ class Stage:
         view = View(session.name, parts, shown, plan=plan, frame=json.dumps(frame))
         view.on_msg(self._receive)
         with self._lock:
-            self._views[*parts, shown] = view
-        return view
+            first = self._views.setdefault((*parts, shown), view)
+        if first is not view:  # another thread was quicker
+            view.close()
+        return first
 
     def adopt(self, close: Callable[[], None]) -> None:
         """Call `close` when the session is closed: of a widget made elsewhere."""
@@ -83,8 +85,10 @@ class Stage:
         elif command == "unmount":
             self._unmount(str(args.get("view")))
         elif command == "watch":
+            page, row = str(args.get("view")), int(args.get("row", -1))
             with self._lock:
-                self._pages[str(args.get("view"))] = int(args.get("row", -1))
+                if page in self._pages:
+                    self._pages[page] = row
         else:
             self.desk.put(message, view.send)
 
@@ -150,10 +154,16 @@ class Stage:
         if change == "closed":
             self._close_all()
             return
+        if change != "built":
+            self.commands.forget()
         with self._lock:
             self._current = None  # a run is told from the one before it by the revision, too
         self.commands.forget()
         self._sampler.look()
+
+    def _session_gone(self) -> None:
+        """On whichever thread has noticed, in the midst of anything, maybe with one of these locks: so on another."""
+        threading.Thread(target=self._close_all, name="sage-nb close", daemon=True).start()
 
     def _close_all(self) -> None:
         """End the threads, close the widgets. What was shown stays as the still picture beside it."""

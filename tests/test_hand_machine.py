@@ -126,8 +126,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "state": Command(lambda r, a, b: r.session.state(r.name(a)), live=WRONG_KIND, ended=WRONG_KIND),
     "set state": Command(
         lambda r, a, b: r.session.set_state("work", b % 3, {"of": a}),
-        live=(NotPaused, CommandRefused, GraphInvalid),
-        ended=(NotPaused, CommandRefused, GraphInvalid),
+        live=(NotPaused, TaskEnded, CommandRefused, GraphInvalid),
+        ended=(TaskEnded, CommandRefused, GraphInvalid),
     ),
     "snapshot": Command(lambda r, a, b: (str(list(r.session.snapshot())), r.session.metrics(), r.session.events), ()),
     "settle": Command(lambda r, a, b: r.session.settle(MOMENT_S), (NotStarted,), LOOSE, LOOSE),

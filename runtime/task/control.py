@@ -289,7 +289,7 @@ class TaskControl:
 
     def _refuse_ended(self) -> None:
         if self._task.ending is not None:
-            raise TaskEnded(f"{self._task.name!r} has ended; its queue cannot be changed any more")
+            raise TaskEnded(f"{self._task.name!r} has ended; nothing of it can be changed any more")
 
     # ── state ──
 
@@ -302,9 +302,11 @@ class TaskControl:
         return {key: dict(state) for key, state in states} if ctx.wiring.keyed else dict(ctx.states[None])
 
     def set_state(self, key: Any, value: Any) -> None:
-        """Let it remember something else. Raises `NotPaused`, `CommandRefused`."""
+        """Let it remember something else. Raises `NotPaused`, `TaskEnded`, `CommandRefused`."""
         operator, ctx = _bare(self._task.operator), self._task.ctx
+        self._refuse_ended()
         with self._task.gate.at_rest(self._task.name):
+            self._refuse_ended()
             if operator.remembers:
                 operator.remember(key, value)
             elif not ctx.wiring.keyed:

@@ -358,6 +358,8 @@ def test_a_task_that_would_wait_for_itself_is_refused_by_name(
 ) -> None:
     session = make_session()
     refused = platform.log()
+    told: list[str] = []
+    session.on_change(told.append)
 
     def ask(value: int) -> int:
         with pytest.raises(runtime.CommandRefused, match=rf"{command}\(\) was called by task 'it' of this job"):
@@ -368,6 +370,7 @@ def test_a_task_that_would_wait_for_itself_is_refused_by_name(
     session.source([1, 2]).map(ask, name="it").collect()
     assert session.run(PATIENCE_S).packets_out == 2
     assert refused == [1, 2]
+    assert told == ["built", "built", "built", "started"]  # and nothing of a close
 
 
 def test_what_an_input_holds_is_still_worked_after_its_end(make_session: MakeSession) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any
 
 import pytest
 
 import runtime
-from runtime import CommandRefused, NotPaused, PacketGone, QueueFull
+from runtime import CommandRefused, NotPaused, PacketGone, QueueFull, TaskEnded
 from runtime.preview import preview
-from runtime.testing import PATIENCE_S
+from runtime.testing import PATIENCE_S, Hold
 from tests.platforms import MakeSession
 from tests.promises.test_14_hand import fill
 from tests.services import Calling, Echo
@@ -486,6 +487,39 @@ def test_state_is_set_only_while_paused_and_seen_at_any_time(session: runtime.Se
     assert session.state("most") == {}
     with pytest.raises(NotPaused):
         session.set_state("most", 1, 1)
+    session.cancel()
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_the_state_of_a_task_that_has_ended_is_set_no_more(make_session: MakeSession, paused: bool) -> None:
+    session = make_session()
+    session.source([1]).map(lambda value: value, name="work").collect()
+    session.start(paused=paused)
+    if paused:
+        session.step_through(lambda step: False)
+    session.wait(PATIENCE_S)
+    with pytest.raises(TaskEnded, match="'work' has ended"):
+        session.set_state("work", "seen", 1)
+    assert session.state("work") == {}
+
+
+@pytest.mark.concurrent
+def test_an_undo_that_waits_for_a_task_keeps_no_other_command_waiting(make_session: MakeSession) -> None:
+    session, hold = make_session(), Hold[int](lambda value: value == 0)
+    session.input("in").map(hold, name="work").collect(name="out")
+    session.start(paused=True)
+    for value in (0, 1):
+        session.inject("work", value)
+    session.drop(session.peek("work")[1])
+    session.step("work", timeout=0)
+    hold.reached.wait()
+    with ThreadPoolExecutor(1) as other:
+        undone = other.submit(session.undo)
+        for _ in range(100):
+            session.breakpoint("out").remove()
+        hold.release()
+        undone.result(PATIENCE_S)
+    assert queued(session) == [1]
     session.cancel()
 
 

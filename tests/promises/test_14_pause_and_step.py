@@ -228,6 +228,8 @@ def test_n_steps_are_a_list_and_step_through_ends_where_it_is_asked_to(session: 
     session.source(range(5), name="numbers").map(lambda value: value * 2, name="double").collect(name="out")
     session.start(paused=True)
     assert [str(step) for step in session.step("numbers", 2)] == ["numbers: -> 0 to double", "numbers: -> 1 to double"]
+    one: list[runtime.Step] = session.step("double", n=1)  # one, too, once a number is given
+    assert list(map(str, one)) == ["double: 0 -> 0 to out"]
     steps = session.step_through(lambda step: step.packet is not None and step.packet.payload == 4)
     assert str(steps[-1]) == "out: 4"
     with pytest.raises(runtime.GraphInvalid, match="n of step is 0"):

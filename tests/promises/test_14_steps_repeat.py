@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -166,6 +167,44 @@ def test_a_queue_shows_what_was_asked_for_from_both_ends(make_session: MakeSessi
     assert repr(session.peek("show", 2, 2)) == "QueueView(show, 10 of 1,024: 0, 1, … 6 more, 8, 9)"
     assert repr(session.peek("show", 0, 1)) == "QueueView(show, 10 of 1,024: … 9 more, 9)"
     session.cancel()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "shown"),
+    [
+        (100, 0, "0, 3, 6, 1, 4, 7, 2, 5"),
+        (1, 1, "0, … 6 more, 5"),
+        (4, 0, "0, 3, 6, 1, … 4 more"),
+        (0, 3, "… 5 more, 7, 2, 5"),
+        (2, 3, "0, 3, … 3 more, 7, 2, 5"),
+        (5, 3, "0, 3, 6, 1, 4, 7, 2, 5"),
+        (0, 0, "… 8 more"),
+    ],
+)
+def test_of_an_operator_the_queues_of_its_tasks_are_shown_as_one(
+    make_session: MakeSession, first: int, last: int, shown: str
+) -> None:
+    session = make_session()
+    session.input("in").sink(lambda value: None, name="show", parallelism=3)
+    session.start(paused=True)
+    for number in range(8):
+        session.inject("show", number)
+    view = session.peek("show", first, last)
+    assert ", ".join(str(packet.payload) for packet in view) == ", ".join(
+        each for each in shown.split(", ") if not each.endswith("more")
+    )
+    assert (view.depth, view.capacity, view.left_out) == (8, 3_072, 8 if len(view) == 8 else first)
+    session.cancel()
+
+
+@pytest.mark.parametrize("number", [-1, 1.5, "2", True])
+def test_a_number_of_packets_that_is_none_is_refused(make_session: MakeSession, number: Any) -> None:
+    session = make_session()
+    session.input("in").collect(name="out")
+    with pytest.raises(runtime.GraphInvalid, match="a whole number from 0 on"):
+        session.peek("out", number)
+    with pytest.raises(runtime.GraphInvalid, match="a whole number from 0 on"):
+        session.peek("out", 1, number)
 
 
 def test_an_operator_of_several_tasks_gives_the_turn_to_one_that_can_use_it(make_session: MakeSession) -> None:

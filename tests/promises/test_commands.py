@@ -376,7 +376,7 @@ TABLE: dict[str, tuple[Cell, Cell, Cell, Cell, Cell]] = {  # new, running, pause
     "breakpoint": (NotStarted, stops_before_the_next, stops_before_the_next, stops_before_the_next, never_meets_any),
     "tap": (NotStarted, returns([]), returns([]), returns([]), returns([])),
     "state": (NotStarted, returns({}), returns({}), returns({}), returns({})),
-    "set_state": (NotStarted, NotPaused, nothing, NotPaused, NotPaused),
+    "set_state": (NotStarted, NotPaused, nothing, NotPaused, TaskEnded),
     "call": (NotStarted, returns(5), ServicePaused, returns(5), ServiceStopped),
     "stop": (ends_empty("stopped"), drains(0), is_remembered, drains(8, 0), leaves("stopped")),
     "cancel": (ends_empty("cancelled"), cancels, cancels, cancels, leaves("stopped")),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.testing import PATIENCE_S
+from runtime.testing import PATIENCE_S, Hold
 from sage_nb.stage import stage_of
 from tests.view.conftest import ShowPage
 from tests.view.pages import Page
@@ -216,6 +216,22 @@ def test_a_task_is_measured_only_while_somebody_wants_to_know(show: ShowPage) ->
         assert session._control is not None
         assert not session._control._breakpoints["tenfold"], "with the last page the measuring ends"
         assert not session._control._taps["tenfold"]
+
+
+def test_of_an_operator_each_task_is_measured_by_itself(session: runtime.Session, show: ShowPage) -> None:
+    hold = Hold[int](lambda value: value == 0)
+    session.input("in").map(hold, name="work", parallelism=2).collect(name="out")
+    page = show(session)
+    page.order("start_paused")
+    page.order("measure", task="work", on=True)
+    session.inject("work#0", 0)
+    page.order("resume")
+    hold.reached.wait()
+    session.inject("work#1", 1)
+    page.wait_for_frame(lambda frame: frame["processed"][2] == 1)
+    hold.release()
+    session.settle(PATIENCE_S)
+    assert page.order("task", task="work")["result"]["latency"]["count"] == 2
 
 
 def test_a_service_is_called_from_its_form(show: ShowPage) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from typing import Any
 
+import comm
 import pytest
 
 import runtime
@@ -15,7 +19,7 @@ import sage_nb
 from runtime.testing import PATIENCE_S, Hold, Moment
 from sage_nb.stage import stage_of
 from tests.view.conftest import ShowPage
-from tests.view.pages import Page, open_widgets
+from tests.view.pages import Page, RecordingComm, open_widgets
 
 
 def threads() -> set[str]:
@@ -27,6 +31,14 @@ def join_sampler(page: Page) -> None:
     if thread is not None:
         thread.join(PATIENCE_S)
     assert threads() == set()
+
+
+def wait_for_close(opened: RecordingComm) -> None:
+    with opened.news:
+        assert opened.news.wait_for(lambda: opened.closed, PATIENCE_S)
+    for thread in threading.enumerate():
+        if thread.name == "sage-nb close":
+            thread.join(PATIENCE_S)
 
 
 def line(session: runtime.Session, items: Any = (1, 2, 3)) -> runtime.Collected[int]:
@@ -104,11 +116,11 @@ def test_a_session_that_nobody_holds_takes_its_widgets_along(show: ShowPage) -> 
     page, gone = show(session), weakref.ref(session)
     page.unmount()
     join_sampler(page)
-    comm = page.comm
+    opened = page.comm
     del session, page
     gc.collect()
     assert gone() is None
-    assert comm.closed
+    wait_for_close(opened)
     assert open_widgets() == before
 
 
@@ -209,6 +221,134 @@ def test_above_200_tasks_a_row_is_an_operator_and_it_says_so(show: ShowPage) -> 
         frame = page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 4)
         assert (frame["states"], frame["processed"]) == ("cccc", [1_000] * 4)
         assert frame["ended"] == [0, 1, 150, 50], "so many producers have ended for all of its tasks"
+
+
+def test_neither_its_functions_nor_a_stream_of_it_keep_the_widgets_of_a_session(show: ShowPage) -> None:
+    before = open_widgets()
+    for kept in (False, True):
+        session = runtime.Session()
+        calls = session.source([1]).map(partial(runtime.Session.call, session))
+        calls.collect()
+        if kept:
+            session = runtime.Session()
+            calls = session.source([1])
+            calls.collect()
+        page, gone = show(session), weakref.ref(session)
+        page.unmount()
+        join_sampler(page)
+        opened = page.comm
+        del session, page
+        if not kept:
+            del calls
+        gc.collect()
+        assert gone() is None
+        wait_for_close(opened)
+    assert open_widgets() == before
+
+
+def test_a_session_that_goes_while_a_page_comes_blocks_nobody(monkeypatch: pytest.MonkeyPatch, show: ShowPage) -> None:
+    session = runtime.Session()
+    line(session)
+    page = Page(sage_nb.graph(session))
+    opened, gone, make = page.comm, weakref.ref(session), threading.Thread.__init__
+    cycle: list[Any] = [session]
+    cycle.append(cycle)
+    del session, cycle
+
+    def make_and_collect(thread: threading.Thread, *args: Any, **named: Any) -> None:
+        monkeypatch.undo()
+        gc.collect()  # as it may come at any moment; at this one, the sampler's lock is held
+        make(thread, *args, **named)
+
+    monkeypatch.setattr(threading.Thread, "__init__", make_and_collect)
+    page.mount()
+    assert gone() is None
+    wait_for_close(opened)
+
+
+def test_threads_that_show_the_same_part_at_once_share_a_widget(session: runtime.Session) -> None:
+    line(session)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            with ThreadPoolExecutor(4) as hands:
+                views = list(hands.map(lambda _: sage_nb.graph(session), range(4)))
+            assert len(set(views)) == 1
+            session.close()
+            assert all(view.comm is None for view in views)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_a_breakpoint_that_a_page_sets_right_behind_the_start_is_kept(session: runtime.Session, show: ShowPage) -> None:
+    line(session)
+    page = show(session)
+    page.tell("start_paused")
+    page.order("breakpoint", task="double", when="value == 3")
+    page.wait_for_frame(lambda frame: frame["breakpoints"] == [1])
+    page.order("step")  # a command and a look later it is still known
+    page.wait_for_frame(lambda frame: frame["processed"] == [1, 0, 0])
+    assert [card["when"] for card in page.order("breakpoints")["result"]] == ["value == 3"]
+
+
+def test_a_view_that_was_being_made_when_the_job_ended_shows_the_end(
+    monkeypatch: pytest.MonkeyPatch, session: runtime.Session, show: ShowPage
+) -> None:
+    line(session)
+    page = show(session)
+    page.wait_for_frame(lambda frame: frame["states"] == "nnn")
+
+    class Late(RecordingComm):
+        def publish_msg(self, msg_type: str, *args: Any, **named: Any) -> None:
+            super().publish_msg(msg_type, *args, **named)
+            if session.status == "new":  # the widget has its first frame, and the stage does not know it yet
+                page.order("run")
+                page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
+
+    monkeypatch.setattr(comm, "create_comm", Late)
+    late = show(session, "depths", name="late")
+    assert session.wait().state == "completed"
+    last = late.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
+    assert last["revision"] == late.view.plan["revision"]
+
+
+def test_an_answer_that_cannot_be_sent_keeps_nobody_from_theirs(
+    monkeypatch: pytest.MonkeyPatch, session: runtime.Session
+) -> None:
+    line(session)
+    desk, told, answers = stage_of(session).desk, list[Any](), list[Any]()
+    answered, begun, let_go = Moment(), Moment(), Moment()
+    monkeypatch.setattr(threading, "excepthook", told.append)
+
+    def refuse(_: Any) -> None:
+        begun.set()
+        let_go.wait()
+        raise OSError("the page has gone")
+
+    def take(ack: Any) -> None:
+        answers.append(ack["ack"])
+        answered.set()
+
+    desk.put({"cmd": "breakpoints", "id": "1"}, refuse)
+    begun.wait()
+    desk.put({"cmd": "breakpoints", "id": "2"}, take)
+    let_go.set()
+    answered.wait()
+    desk.close()
+    assert answers == ["2"]
+    assert [str(each.exc_value) for each in told] == ["the page has gone"]
+
+
+def test_a_page_that_has_gone_and_says_what_it_watches_keeps_nobody_looking(
+    session: runtime.Session, show: ShowPage
+) -> None:
+    line(session)
+    page = show(session)
+    page.unmount()
+    page.tell("watch", view=page.name, row=1)
+    show(session, name="other").unmount()
+    join_sampler(page)
 
 
 def test_what_a_page_has_been_shown_of_a_run_is_not_forgotten_when_the_sampler_comes_late(
