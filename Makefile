@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 # Written last: a .venv without it was interrupted, and is made anew. When pyproject.toml is newer, .venv is updated.
 READY := $(VENV)/.ready
 
-.PHONY: help lab test check docs notebooks bench mutants clean
+.PHONY: help lab test check docs notebooks bench bench-ray mutants clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 lab: $(READY)  ## open JupyterLab on the first notebook
 	$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/01-first-dataflow.ipynb \
@@ -40,6 +40,9 @@ notebooks: $(READY)  ## run the notebooks and save what comes out, when an outpu
 
 bench: $(READY)  ## figures, beside hand-written threads and queues
 	$(BIN)/python -m benchmarks
+
+bench-ray: $(READY)  ## figures of platform="remote", beside bare Ray
+	$(BIN)/python -m benchmarks.on_ray
 
 mutants: $(READY)  ## plant bugs, one at a time; the tests must notice
 	$(BIN)/python -m tests.mutants

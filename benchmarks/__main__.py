@@ -16,6 +16,8 @@ from benchmarks.harness import FULL, QUICK, FigureOf, measure
 from benchmarks.joins import join
 from benchmarks.machine import Neighbours
 from benchmarks.memory import memory
+from benchmarks.notebook import click, display
+from benchmarks.paint import paint
 from benchmarks.report import as_json, rows_of, table, write_json
 from benchmarks.size import many, sampler, snapshot
 from benchmarks.turns import turns
@@ -41,6 +43,9 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "join": join,
     "frame": frame,
     "sender": sender,
+    "paint": paint,
+    "click": click,
+    "display": display,
 }
 ROUNDS: Final = 7
 JSON_PATH: Final = Path("build/benchmarks.json")  # git-ignored

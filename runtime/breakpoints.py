@@ -14,7 +14,8 @@ from runtime.step import Step
 class Breakpoint:
     """A place where the job is to stop: before the next packet of a task for which `when(payload)` is true.
 
-    `hits` counts; `packet` is what it stopped before last, `error` what `when` raised there, if it did.
+    `when` is asked by the task. `hits` counts; `packet` is what it stopped before last, `error` what `when` raised
+    there, if it did.
     """
 
     def __init__(self, task: str, when: Callable[[Any], object] | None, remove: Callable[[], None]) -> None:
@@ -22,7 +23,7 @@ class Breakpoint:
         self.hits = 0
         self.packet: Packet | None = None
         self.error: BaseException | None = None
-        self._when, self._remove = when, remove
+        self.when, self._remove = when, remove
         self._over = ""  # why there will be no further hit
         self._news = threading.Condition()  # guards the hits, packet, error and _over, and wakes who waits for one
         self._seen = 0  # how many hits have been waited for
@@ -51,10 +52,6 @@ class Breakpoint:
         with self._news:
             self._over = self._over or why
             self._news.notify_all()
-
-    def matches(self, packet: Packet) -> object:
-        """The task: whether to stop before `packet`. Raises what the condition raises."""
-        return self._when is None or self._when(packet.payload)
 
     def hit(self, packet: Packet, error: BaseException | None) -> None:
         """The task: the job stops here."""

@@ -22,6 +22,7 @@ from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, 
 from runtime.factory import Grip, Handle
 from runtime.preview import preview
 from runtime.step import Path, QueueView, Step
+from runtime.task.control import Met
 
 REACH_S: Final = 5.0
 """How long `pause` waits for user code to come to its end."""
@@ -243,28 +244,17 @@ class Control:
 
     def _set_breaks(self, task: str, breakpoints: list[Breakpoint]) -> None:
         """Let the task ask `breakpoints` before each packet; on its own thread, one packet at a time."""
-        met: list[tuple[Breakpoint, BaseException | None]] = []
 
-        def breaks(packet: Packet) -> bool:
-            met.clear()
-            for each in breakpoints:  # all of them: once it has stopped for one, no other is asked for this packet
-                try:
-                    if each.matches(packet):
-                        met.append((each, None))
-                except BaseException as error:  # noqa: BLE001  the border to user code
-                    met.append((each, error))
-            return bool(met)
-
-        def broke(packet: Packet) -> None:
+        def broke(packet: Packet, met: Met) -> None:
             for handle in self._handles.values():
                 handle.control.pause()
             errors = [error_text(error) for _, error in met if error is not None]
             why = f": the condition raised {errors[0]}" if errors else ""
             self._dispatcher.gates_changed(f"breakpoint at {task} before {packet.text}{why}")
-            for each, error in met:
-                each.hit(packet, error)
+            for index, error in met:
+                breakpoints[index].hit(packet, error)
 
-        self._handles[task].control.set_breaks(breaks if breakpoints else None, broke)
+        self._handles[task].control.set_breaks([each.when for each in breakpoints], broke)
 
     # ── edit ──
 

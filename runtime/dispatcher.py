@@ -80,6 +80,7 @@ class Dispatcher:
         factory = TaskFactory(self.graph, self.backend, self)
         for node in self.graph.nodes:
             self.tasks[node.name] = factory.create_task(node)
+        self.backend.ready()
 
     def start(self) -> None:
         """Start services, then tasks, consumers before their producers."""

@@ -25,9 +25,9 @@ A = TypeVar("A")
 class Environment:
     """Holds a graph while it is being written. `Session` has one; on its own it serves programs without a notebook.
 
-    `capacity` and `on_error` are what operators have that say nothing else. `on_change` is called behind each
-    addition. With a `seed`, runs repeat, and
-    with `trace`, packets have ids: see `Session`.
+    `capacity` and `on_error` are what operators have that say nothing else. With a `seed`, runs repeat, and
+    with `trace`, packets have ids; `ray_address` and `resources` are for platforms with clusters: see `Session`.
+    `on_change` is called behind each addition.
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class Environment:
         on_error: OnError = "fail",
         seed: int | None = None,
         trace: bool = False,
+        ray_address: str | None = None,
+        resources: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         require_platform(platform)
         if type(name) is not str or not name.isprintable():
@@ -50,6 +52,7 @@ class Environment:
         if type(trace) is not bool:
             raise GraphInvalid(f"trace is {preview(trace)}; it must be True or False")
         self.trace = trace
+        self.ray_address, self.resources = ray_address, dict(resources or {})
         self.frozen = False
         self.collected: list[Collected[Any]] = []
         self._operators: dict[str, OperatorNode] = {}

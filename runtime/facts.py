@@ -37,6 +37,7 @@ class TaskFacts(NamedTuple):
     `ended_producers` in that of their stop signals. `errors` counts what user code raised and no retry has mended,
     `skipped` the packets among them that were skipped (they are in `processed`, too), `retries` the repeated attempts.
     `held` is whether its gate is closed by hand, also while it still works, or waits, in mid-packet.
+    `node` is the machine that it runs on, where there may be several.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TaskFacts(NamedTuple):
     skipped: int = 0
     retries: int = 0
     held: bool = False
+    node: str | None = None
 
     @property
     def lanes(self) -> tuple[LaneFacts, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from runtime.environment import Environment
-from runtime.errors import SourceSpent
+from runtime.errors import SourceSpent, UnknownName
 from runtime.factory import Backend, create_backend, lanes_of
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, TaskNode, validate
@@ -50,10 +50,21 @@ class JobManager:
         try:
             if self.environment.seed is not None:
                 backend.use_seed(self.environment.seed)
+            self._use_cluster(backend)
             return self.compile(backend), backend
         except BaseException:
             backend.close()
             raise
+
+    def _use_cluster(self, backend: Backend) -> None:
+        """Let the backend know where to run what. Raises `UnknownName`, `GraphInvalid`."""
+        environment, graph = self.environment, self.environment.graph()
+        known = [*graph.by_name, *(service.name for service in graph.service_nodes)]
+        for name in environment.resources:
+            if name not in known:
+                raise UnknownName("operator or service with resources", name, known)
+        if environment.ray_address is not None or environment.resources:
+            backend.use_cluster(environment.ray_address, environment.resources)
 
     def job_starts(self) -> None:
         """Dispatcher's owner: the tasks are made. From now on the graph cannot change."""

@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -58,7 +58,7 @@ class Session(Steering, Observed, Shown):
     be given from any thread. Use it as a context manager, or `close()` it: afterwards nothing of it runs any more.
 
     * `name`: in an interactive kernel, a new session closes the older one of the same name. Without a name it is alone.
-    * `platform`: where tasks run; `"local"` is threads of this process.
+    * `platform`: where tasks run; `"local"` is threads of this process, `"remote"` an actor for each on Ray.
     * `capacity`: how many packets may wait in front of each task; an operator may have its own.
     * `on_error`: what an exception in user code does; `"fail"` cancels the job, `"skip"` keeps the packet in
       `dead_letters` and goes on, a `Retry` tries again first. An operator may have its own.
@@ -67,6 +67,9 @@ class Session(Steering, Observed, Shown):
       that waits for another one by means of its own, not through `ctx`, keeps the turn and waits for ever.
     * `trace`: every packet has an id, the ids of its parents and a timestamp, in `peek`, `step`, `tap` and `follow`.
       That costs some microseconds for each packet; without it none of the three exists.
+    * `ray_address`: of a cluster for `"remote"`. Without it, that of your own `ray.init`, or a local one.
+    * `resources`: for `"remote"`, what Ray is to give each task of an operator, or a service:
+      `{"count": {"num_cpus": 0.5}}`. Without it they need no CPU of Ray's, and are spread over its machines.
 
     Raises `GraphInvalid`.
 
@@ -88,10 +91,19 @@ class Session(Steering, Observed, Shown):
         on_error: OnError = "fail",
         seed: int | None = None,
         trace: bool = False,
+        ray_address: str | None = None,
+        resources: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.name = f"session-{next(_numbers)}" if name is None else name
         self._environment = Environment(
-            self.name, platform=platform, capacity=capacity, on_error=on_error, seed=seed, trace=trace
+            self.name,
+            platform=platform,
+            capacity=capacity,
+            on_error=on_error,
+            seed=seed,
+            trace=trace,
+            ray_address=ray_address,
+            resources=resources,
         )
         self._manager = JobManager(self._environment)
         self._lock = threading.Lock()  # guards which run there is, and that commands which change it come one by one

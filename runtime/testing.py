@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -62,10 +62,11 @@ class LeakFound(AssertionError):
 
 @contextmanager
 def leak_guard(grace_s: float = GRACE_S) -> Generator[None]:
-    """Let the block leave nothing behind: no thread, no file descriptor (where /proc is), no queue of a job.
+    """Let the block leave nothing behind: no thread, no file descriptor (where /proc is), no queue of a job, no actor.
 
-    Threads that are just ending are waited for, `grace_s` seconds in all. An exception of the block passes unchanged,
-    and what it left is then not looked at. Raises `LeakFound`.
+    Threads and actors that are just ending are waited for, `grace_s` seconds in all. While Ray is in use, its sockets
+    are not looked at: it keeps some for a while. An exception of the block passes unchanged, and what it left is then
+    not looked at. Raises `LeakFound`.
     """
     before = _Holdings.now()
     yield
@@ -74,6 +75,8 @@ def leak_guard(grace_s: float = GRACE_S) -> Generator[None]:
         # A dummy stands for a thread that `threading` has not started: it cannot be joined, only counted.
         if thread not in before.threads and not isinstance(thread, threading._DummyThread):
             thread.join(max(0.0, deadline - monotonic()))
+    while _actors() - before.actors and monotonic() < deadline:  # Ray says of nobody when it has ended
+        sleep(_SAMPLE_S)
     left = before.missing_in(_Holdings.now())
     if left:
         gc.collect()  # what only a cycle of garbage holds is not a leak
@@ -90,6 +93,7 @@ class _Holdings:
     raw_threads: int  # those that were not started by `threading`
     descriptors: Mapping[str, str]
     queues: Mapping[int, str]
+    actors: frozenset[str]
 
     @classmethod
     def now(cls) -> _Holdings:
@@ -103,6 +107,7 @@ class _Holdings:
             sum(ident not in known for ident in sys._current_frames()),
             _open_descriptors(),
             queues,
+            _actors(),
         )
 
     def missing_in(self, later: _Holdings) -> list[str]:
@@ -114,6 +119,7 @@ class _Holdings:
             if self.descriptors.get(number) != target:
                 left.append(f"descriptor {number} ({target})")
         left += [text for number, text in later.queues.items() if number not in self.queues]
+        left += [f"actor {actor}" for actor in later.actors - self.actors]
         return left
 
 
@@ -129,10 +135,25 @@ def _open_descriptors() -> dict[str, str]:
     found = {}
     for number in os.listdir(_DESCRIPTORS):
         try:
-            found[number] = os.readlink(_DESCRIPTORS / number)
+            target = os.readlink(_DESCRIPTORS / number)
         except OSError:  # the one that the listing itself had open
             continue
+        if _ray() is None or not target.startswith("socket:"):
+            found[number] = target
     return found
+
+
+def _ray() -> Any:
+    """Ray, if it is in use."""
+    ray = sys.modules.get("ray")
+    return ray if ray is not None and ray.is_initialized() else None
+
+
+def _actors() -> frozenset[str]:
+    """The actors that live, by Ray's own table of them. (Its state API asks a dashboard, which is not there.)"""
+    ray = _ray()
+    table = ray._private.state.actors() if ray is not None else {}
+    return frozenset(f"{each['ActorClassName']} {actor}" for actor, each in table.items() if each["State"] != "DEAD")
 
 
 class Moment:
@@ -336,6 +357,14 @@ class FaultInjector:
         self._counting = threading.Lock()  # guards counts
         self._seed, self._delay_s = seed, delay_s
         self._delays, self._errors, self._lost = delays, errors, lost
+
+    def __getstate__(self) -> dict[str, Any]:
+        """By value, for services in other processes; each counts for itself there."""
+        return {name: value for name, value in self.__dict__.items() if name != "_counting"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._counting = threading.Lock()
 
     def __call__(self, invocation: Invocation) -> Any:
         fate = random.Random(f"{self._seed}/{invocation.service}/{invocation.callers}/{invocation.number}")

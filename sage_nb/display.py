@@ -14,7 +14,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from runtime import Session
-from sage_nb.painter import svg_of
 from sage_nb.picture import picture_of
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ def dashboard(session: Session, view: Literal["graph", "table"] = "graph") -> Vi
 
 def svg(session: Session) -> str:
     """The picture as SVG."""
+    from sage_nb.painter import svg_of  # noqa: PLC0415  it imports matplotlib, which takes longer than a view
+
     return svg_of(picture_of(session))
 
 
@@ -63,6 +64,8 @@ def _live(session: Session) -> dict[str, Any]:
 
 def _still(session: Session) -> dict[str, Any]:
     """The picture, as SVG and as HTML that shows the same SVG in places which strip a bare one."""
+    from sage_nb.painter import svg_of  # noqa: PLC0415  as above; by then the live view is on its way
+
     picture = picture_of(session)
     text = svg_of(picture)
     encoded = base64.b64encode(text.encode()).decode("ascii")

@@ -7,13 +7,10 @@ ties keep the order in which the graph was written. y grows downwards, as on a p
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    import networkx
+from typing import Final
 
 ROW_GAP: Final = 26.0
 COLUMN_GAP: Final = 56.0  # beside the widest label that stands in it
@@ -25,7 +22,7 @@ _LABEL_AT: Final = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)  # how far along the firs
 
 Point = tuple[float, float]
 EdgeKey = tuple[str, str, int]
-"""Source, target, and a number that tells edges between the same two apart: networkx's own key."""
+"""Source, target, and a number that tells edges between the same two apart."""
 _Slot = str | tuple[str, str, int, int]
 """A place in a column: an operator, or where an edge passes that layer."""
 
@@ -56,15 +53,19 @@ class Layout:
 
 
 def arrange(
-    graph: networkx.MultiDiGraph[str],
+    layers: Mapping[str, int],
     *,
     widths: Mapping[str, float],
     heights: Mapping[str, float],
     label_widths: Mapping[EdgeKey, float],
     column_gap: float = COLUMN_GAP,
 ) -> Layout:
-    """Place operators by their attribute `layer`; boxes are as high as `heights` says and as wide as their column."""
-    columns, links = _columns(graph)
+    """Place operators by their layers; boxes are as high as `heights` says and as wide as their column.
+
+    The edges are those that have a `label_widths`. What comes out is in the order of `layers`, edges by their source.
+    """
+    edges = _by_source(layers, label_widths)
+    columns, links = _columns(layers, edges)
     _untangle(columns, links)
     high = {slot: heights[slot] if isinstance(slot, str) else _BEND_HEIGHT for column in columns for slot in column}
     ys = _rows(columns, links, high)
@@ -80,9 +81,9 @@ def arrange(
         if isinstance(slot, str)
     }
     sides = [(left, left + width) for left, width in zip(lefts, column_widths, strict=False)]
-    ways = {edge: _way(graph, edge, boxes, sides, lambda bend: ys[bend] - top) for edge in _edges(graph)}
+    ways = {edge: _way(layers, edges, edge, boxes, sides, lambda bend: ys[bend] - top) for edge in edges}
     right = sides[-1][1] if sides else 0.0
-    return Layout(right, bottom - top, {name: boxes[name] for name in graph}, ways, _label_spots(ways, label_widths))
+    return Layout(right, bottom - top, {name: boxes[name] for name in layers}, ways, _label_spots(ways, label_widths))
 
 
 def swing(start: Point, end: Point) -> tuple[Point, Point]:
@@ -91,19 +92,23 @@ def swing(start: Point, end: Point) -> tuple[Point, Point]:
     return (middle, start[1]), (middle, end[1])
 
 
-def _edges(graph: networkx.MultiDiGraph[str]) -> list[EdgeKey]:
-    return list(graph.edges(keys=True))
+def _by_source(names: Iterable[str], edges: Iterable[EdgeKey]) -> list[EdgeKey]:
+    targets: dict[str, dict[str, list[EdgeKey]]] = {name: {} for name in names}
+    for edge in edges:
+        targets[edge[0]].setdefault(edge[1], []).append(edge)
+    return [edge for of_source in targets.values() for twins in of_source.values() for edge in twins]
 
 
-def _columns(graph: networkx.MultiDiGraph[str]) -> tuple[list[list[_Slot]], list[list[tuple[_Slot, _Slot]]]]:
+def _columns(
+    layer: Mapping[str, int], edges: Iterable[EdgeKey]
+) -> tuple[list[list[_Slot]], list[list[tuple[_Slot, _Slot]]]]:
     """The slots of each layer, as the graph was written, and for each gap the pairs of slots that it joins."""
-    layer: dict[str, int] = {name: graph.nodes[name]["layer"] for name in graph}
     count = max(layer.values(), default=-1) + 1
     columns: list[list[_Slot]] = [[] for _ in range(count)]
     links: list[list[tuple[_Slot, _Slot]]] = [[] for _ in range(max(count - 1, 0))]
-    for name in graph:
+    for name in layer:
         columns[layer[name]].append(name)
-    for source, target, key in _edges(graph):
+    for source, target, key in edges:
         bends: list[_Slot] = [(source, target, key, between) for between in range(layer[source] + 1, layer[target])]
         for bend, at in zip(bends, range(layer[source] + 1, layer[target]), strict=True):
             columns[at].append(bend)
@@ -195,15 +200,16 @@ def _widest_label(column: Sequence[_Slot], label_widths: Mapping[EdgeKey, float]
 
 
 def _way(
-    graph: networkx.MultiDiGraph[str],
+    layers: Mapping[str, int],
+    edges: Iterable[EdgeKey],
     edge: EdgeKey,
     boxes: Mapping[str, Box],
     sides: Sequence[tuple[float, float]],
     y_of: Callable[[_Slot], float],
 ) -> tuple[Point, ...]:
     source, target, key = edge
-    first, last = graph.nodes[source]["layer"], graph.nodes[target]["layer"]
-    twins = [edge for edge in graph.out_edges(source, keys=True) if edge[1] == target]
+    first, last = layers[source], layers[target]
+    twins = [edge for edge in edges if edge[:2] == (source, target)]
     apart = (twins.index(edge) - (len(twins) - 1) / 2) * _TWIN_GAP
     points = [(sides[first][1], boxes[source].y + apart)]
     for at in range(first + 1, last):

@@ -7,12 +7,13 @@ no ids, nothing that could differ from one look to the next.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from runtime import ExecutionGraph, Outcome, Session, Snapshot, TaskFacts
-from runtime.graph import OperatorNode, ServiceNode
+from runtime.graph import Edge, OperatorNode, ServiceNode
 from sage_nb.layout import ROW_GAP, Box, EdgeKey, Point, arrange
 
 MAX_NAME: Final = 24  # columns of text; a longer name is cut
@@ -138,14 +139,27 @@ def printable(text: str, limit: int = MAX_NAME) -> str:
     return shown[:end]
 
 
+def layers_of(graph: ExecutionGraph) -> dict[str, int]:
+    """The layer of each operator, in graph order; 0 of those on a circle."""
+    return {operator.name: graph.layers.get(operator.name, 0) for operator in graph.operators}
+
+
+def edges_by_key(graph: ExecutionGraph) -> Iterator[tuple[EdgeKey, Edge]]:
+    """Each edge by a key of its own."""
+    numbers: Counter[tuple[str, str]] = Counter()
+    for edge in graph.edges:
+        ends = edge.source, edge.target
+        yield (*ends, numbers[ends]), edge
+        numbers[ends] += 1
+
+
 def _picture(graph: ExecutionGraph, outcome: Outcome | None, snapshot: Snapshot | None) -> Picture:
-    drawn = graph.to_networkx()
-    labels: dict[EdgeKey, str] = {edge: str(drawn.edges[edge]["label"]) for edge in drawn.edges(keys=True)}
+    labels = {key: graph.label(edge) for key, edge in edges_by_key(graph)}
     label_widths = {edge: text_width(label, DETAIL_PX) for edge, label in labels.items()}
     boxless = {node.name: _operator(graph, node, outcome, snapshot) for node in graph.operators}
     height = max((len(operator.lines) for operator in boxless.values()), default=0) * LINE_PX + _PADDING_PX
     layout = arrange(
-        drawn,
+        layers_of(graph),
         widths={name: _width(operator) for name, operator in boxless.items()},
         heights=dict.fromkeys(boxless, height),
         label_widths=label_widths,
@@ -162,7 +176,7 @@ def _picture(graph: ExecutionGraph, outcome: Outcome | None, snapshot: Snapshot 
         width=width,
         height=height,
         operators=(*(replace(operator, box=layout.boxes[name]) for name, operator in boxless.items()), *placed),
-        ways=tuple(Way(layout.ways[e], label, layout.labels[e], label_widths[e]) for e, label in labels.items()),
+        ways=tuple(Way(points, labels[e], layout.labels[e], label_widths[e]) for e, points in layout.ways.items()),
         alt="",
     )
     head = max(text_width(picture.name, NAME_PX), text_width(picture.subtitle, DETAIL_PX))

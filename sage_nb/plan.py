@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from typing import Final
 
 from runtime import DataflowError, ExecutionGraph, Session
 from runtime.graph import Edge, OperatorNode, ServiceNode
-from sage_nb.layout import ROW_GAP, EdgeKey, Layout, arrange
-from sage_nb.picture import DETAIL_PX, printable, text_width
+from sage_nb.layout import ROW_GAP, Layout, arrange
+from sage_nb.picture import DETAIL_PX, edges_by_key, layers_of, printable, text_width
 from sage_nb.wire import Box, Plan, Row, Way
 
 MAX_TASKS: Final = 200
@@ -121,10 +119,10 @@ def _service_box(service: ServiceNode, row: int) -> Box:
 def _layout(graph: ExecutionGraph, boxes: list[Box]) -> Layout:
     operators = [box for box in boxes if not box["service"]]
     return arrange(
-        graph.to_networkx(),
+        layers_of(graph),
         widths={box["name"]: box["width"] for box in operators},
         heights={box["name"]: box["height"] for box in operators},
-        label_widths={key: _label_width(graph, edge) for key, edge in _by_key(graph)},
+        label_widths={key: _label_width(graph, edge) for key, edge in edges_by_key(graph)},
         column_gap=_COLUMN_GAP_PX,
     )
 
@@ -142,16 +140,8 @@ def _ways(graph: ExecutionGraph, layout: Layout) -> list[Way]:
             points=list(layout.ways[key]),
             input=edge.input,
         )
-        for key, edge in _by_key(graph)
+        for key, edge in edges_by_key(graph)
     ]
-
-
-def _by_key(graph: ExecutionGraph) -> Iterator[tuple[EdgeKey, Edge]]:
-    numbers: Counter[tuple[str, str]] = Counter()
-    for edge in graph.edges:
-        ends = edge.source, edge.target
-        yield (*ends, numbers[ends]), edge
-        numbers[ends] += 1
 
 
 def _label(graph: ExecutionGraph, edge: Edge) -> str:

@@ -136,7 +136,7 @@ class Stage:
 
     def send(self, frame: Frame) -> None:
         """Give every view its next frame."""
-        text = json.dumps(frame)
+        text = json.dumps(frame, separators=(",", ":"))
         for view in self.views:
             view.frame = text
 

@@ -16,6 +16,9 @@ import sage_nb
 from runtime.testing import leak_guard
 from tests import browser
 from tests.platforms import PLATFORMS, MakeSession, Platform
+from tests.remote.cluster import end_cluster, start_cluster
+from tests.remote.shared import close_pipes
+from tests.remote.subset import is_left_out, wants_ray
 from tests.schedules import FIRST, SCHEDULES
 
 # The same examples in every run: what one machine has seen green is green on the next. To look for others, run with
@@ -26,6 +29,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "on_ray: needs the Ray cluster of the run")
     config.addinivalue_line("markers", "concurrent: one user function waits for another; not run where turns are taken")
 
 
@@ -59,10 +63,29 @@ def chromium(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterato
     asyncio._set_running_loop(None)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the tests on `remote`, keep the stated subset."""
+    kept = [item for item in items if not is_left_out(item)]
+    # One after the other, with one cluster, that is gone before the next; behind the other tests, before the notebooks.
+    notebooks = [item for item in kept if not isinstance(item, pytest.Function)]
+    items[:] = [item for item in kept if isinstance(item, pytest.Function) and not wants_ray(item)]
+    items += [item for item in kept if wants_ray(item)] + notebooks
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End the cluster behind the last test that wants it."""
+    if wants_ray(item) and not (nextitem is not None and wants_ray(nextitem)):
+        end_cluster()
+
+
 @pytest.fixture(autouse=True)
-def nothing_stays_behind() -> Iterator[None]:
+def nothing_stays_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    if wants_ray(request.node):
+        start_cluster()
     with leak_guard():
         yield
+        close_pipes()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

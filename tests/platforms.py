@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import runtime
 from runtime.testing import Moment
+from tests.remote.shared import SharedLog, SharedMoment
 
 
 class MakeSession(Protocol):
@@ -32,10 +33,12 @@ class Platform:
     options: Mapping[str, Any] = field(default_factory=dict)
     concurrent: bool = True
     moment: Callable[[], Moment] = Moment
-    log: Callable[[], list[Any]] = list
+    log: Callable[[], Any] = list
 
 
 PLATFORMS: Final = (
     Platform("local", {"platform": "local"}),
     Platform("seeded", {"platform": "local", "seed": 20_100}, concurrent=False),
+    # Of the tests of the promises only those, and those sizes, that tests/remote/subset.py names.
+    Platform("remote", {"platform": "remote"}, moment=SharedMoment, log=SharedLog),
 )

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FIGURES = {
     "throughput", "keyed", "broadcast", "hop", "prompt", "sleep", "memory", "end", "many", "snapshot", "sampler",
-    "call", "flight", "intercept", "hand", "turns", "join", "frame", "sender"
+    "call", "flight", "intercept", "hand", "turns", "join", "frame", "sender",
+    "paint", "click", "display"
 }  # fmt: skip
 
 

@@ -7,11 +7,11 @@ platform is behind it and behind the descriptors, connections and handles that i
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from runtime.communication.inbox import LaneSpec
-from runtime.communication.packet import Packet, Place
+from runtime.communication.packet import Place
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.context import ServiceContext, TaskContext
@@ -22,6 +22,7 @@ from runtime.service.base_service_task import ServiceReporter
 from runtime.service.invocation import Interceptor
 from runtime.step import QueueView, Step
 from runtime.task.base_task import TaskReporter
+from runtime.task.control import Broke, Condition
 
 
 class Grip(Protocol):
@@ -73,8 +74,8 @@ class Grip(Protocol):
     def set_tap(self, tap: Callable[[Step], None] | None) -> None:
         """Show every packet from the next on."""
 
-    def set_breaks(self, breaks: Callable[[Packet], object] | None, broke: Callable[[Packet], None]) -> None:
-        """Before each packet, ask `breaks` (which raises nothing) whether to pause, and say so."""
+    def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
+        """Before each packet, pause if one of `conditions` is met, and say which. They may run in another process."""
 
     def edit(self, place: Place, item: Any) -> None:
         """Put another item there. Raises `NotPaused`, `PacketGone`."""
@@ -189,6 +190,12 @@ class Backend(Protocol):
         Raises `GraphInvalid` if the platform cannot.
         """
 
+    def use_cluster(self, address: str | None, resources: Mapping[str, Mapping[str, Any]]) -> None:
+        """Run on the cluster at `address`, with these resources for the tasks of each operator, and each service.
+
+        Before anything is made, and only if there is either. Raises `GraphInvalid` if the platform has no clusters.
+        """
+
     @property
     def turns(self) -> list[str]:
         """Under a seed, who had the turns so far and what for; else empty."""
@@ -204,6 +211,9 @@ class Backend(Protocol):
 
     def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
         """Make a service, not started yet."""
+
+    def ready(self) -> None:
+        """All services and tasks have been made: wait until they can be started. Raises `GraphInvalid`."""
 
     def begin(self) -> None:
         """All services and tasks have been started."""
@@ -242,7 +252,10 @@ class Backend(Protocol):
         """Release the queues and whatever else the job has taken."""
 
 
-_backends: dict[str, Callable[[], Backend] | str] = {"local": "runtime.factory.local_backend:LocalBackend"}
+_backends: dict[str, Callable[[], Backend] | str] = {
+    "local": "runtime.factory.local_backend:LocalBackend",
+    "remote": "runtime.factory.remote:remote_backend",
+}
 
 
 def register_backend(platform: str, backend: Callable[[], Backend] | str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic, perf_counter
 from typing import Any, Final, cast
 
@@ -12,9 +12,10 @@ from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, inject_everywhere
 from runtime.communication.lane import StopSignal
 from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
-from runtime.communication.request_queue import LocalRequestQueueDescriptor
+from runtime.communication.request_queue import LocalRequestQueueDescriptor, RequestQueueDescriptor
 from runtime.context import ServiceContext, TaskContext
-from runtime.factory.backend import Handle, TaskHandle
+from runtime.errors import GraphInvalid
+from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.facts import Ending, TaskTable
 from runtime.operators import Operator
 from runtime.service.base_service_task import ServiceReporter
@@ -52,6 +53,11 @@ class LocalBackend:
         turns = self._turns = Turns(seed)
         self._ledger = Ledger(turns.clock, turns.nudge, turns.lock)
 
+    def use_cluster(self, address: str | None, resources: Mapping[str, Mapping[str, Any]]) -> None:
+        """Refuse a cluster: raises `GraphInvalid`."""
+        asked = "resources=" if address is None else f"ray_address={address!r}"
+        raise GraphInvalid(f"{asked} was given, and this platform runs in this process alone; use platform='remote'")
+
     @property
     def turns(self) -> list[str]:
         """Who had the turns so far."""
@@ -63,7 +69,7 @@ class LocalBackend:
         self._queues.append(descriptor)
         return descriptor
 
-    def request_queue(self, service: str, capacity: int) -> LocalRequestQueueDescriptor:
+    def request_queue(self, service: str, capacity: int) -> RequestQueueDescriptor:
         """Make a request queue in memory."""
         descriptor = LocalRequestQueueDescriptor.make(service, capacity, self._ledger)
         self._queues.append(descriptor)
@@ -73,12 +79,15 @@ class LocalBackend:
         """Make a task with a thread of its own."""
         return LocalTask(ctx, operator, reporter, self._gate(ctx.name))
 
-    def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> LocalServiceTask:
+    def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
         if self._deadlines is None:
             self._deadlines = DeadlineWatch(self._ledger, self._gate("deadlines", serves=True), f"{ctx.job}/deadlines")
         gates = [self._gate(name) for name in thread_names(ctx)]
         return LocalServiceTask(ctx, make, reporter, gates)
+
+    def ready(self) -> None:
+        """They can be started."""
 
     def begin(self) -> None:
         """Watch deadlines from now on; under a seed, hand out the first turn."""

@@ -55,6 +55,11 @@ class CallFuture(Future[Any]):
         if self._done_callbacks:
             self._invoke_callbacks()
 
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether somebody is to be called when it is done."""
+        return bool(self._done_callbacks)
+
     # ── what its holder does ──
 
     def result(self, timeout: float | None = None) -> Any:

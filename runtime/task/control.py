@@ -7,7 +7,7 @@ Writers may still append: an edit never makes a lane longer, and each is one ste
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,13 @@ from runtime.task.passing import MID_PACKET, Passing, Turn
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
-Breaks = Callable[[Packet], object]
-Broke = Callable[[Packet], None]
+Condition = Callable[[Any], object] | None
+"""Of a breakpoint: whether to stop before a payload; None: before each."""
+
+Met = Sequence[tuple[int, BaseException | None]]
+"""Which conditions a packet has met, by their index, and what those raised that raised."""
+
+Broke = Callable[[Packet, Met], None]
 
 
 class TaskControl:
@@ -168,21 +173,21 @@ class TaskControl:
         """Show every step from the next packet on; None: no more."""
         self._task.gate.set_taps(() if tap is None else (lambda passing: tap(self._as_step(passing)),))
 
-    def set_breaks(self, breaks: Breaks | None, broke: Broke) -> None:
-        """Before each packet, ask `breaks`, which raises nothing; if it says yes, close the gate and tell `broke`."""
+    def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
+        """Before each packet, close the gate if one of `conditions` is met, or raises, and tell `broke` which."""
         if isinstance(_bare(self._task.operator), Source):
             raise CommandRefused(
                 f"{self._task.name!r} is a source and has no packets to stop before; stop its consumer"
             )
-        self._task.gate.set_breaks(None if breaks is None else lambda: self._is_hit(breaks, broke))
+        self._task.gate.set_breaks((lambda: self._is_hit(conditions, broke)) if conditions else None)
 
-    def _is_hit(self, breaks: Breaks, broke: Broke) -> bool:
+    def _is_hit(self, conditions: Sequence[Condition], broke: Broke) -> bool:
         packet = self._task.front()
-        if packet is None or packet.place == self._let_pass or not breaks(packet):
+        if packet is None or packet.place == self._let_pass or not (met := _met(conditions, packet)):
             return False
         self._let_pass = packet.place
         self._task.gate.close()
-        broke(packet)
+        broke(packet, met)
         return True
 
     def peek(self, first: int, last: int) -> QueueView:
@@ -315,6 +320,18 @@ class TaskControl:
                 raise CommandRefused(f"the state of a key is a mapping; give a dict for key {key!r} of {ctx.name!r}")
             else:
                 ctx.states[key] = dict(value)
+
+
+def _met(conditions: Sequence[Condition], packet: Packet) -> Met:
+    """Ask all of them: once the task has stopped for one, no other is asked for this packet."""
+    met: list[tuple[int, BaseException | None]] = []
+    for index, condition in enumerate(conditions):
+        try:
+            if condition is None or condition(packet.payload):
+                met.append((index, None))
+        except BaseException as error:  # noqa: BLE001  the border to user code
+            met.append((index, error))
+    return met
 
 
 def _behind(ahead: set[int], numbers: list[int]) -> int:

@@ -150,9 +150,8 @@ def test_the_log_says_the_newest_not_more_than_once_a_second(load: Load) -> None
 def test_the_log_names_whose_a_happening_is_and_when(load: Load) -> None:
     happened = [plans.happening(0, "stop signal", 2, "received stop from split: 1 of 1, ending", 3.21)]
     shown = load(PLAN, plans.running(PLAN, 40, happenings=happened), parts=["log"])
-    assert (
-        shown.root.locator(".sn-log-line").text_content() == "3.21 scount#1: received stop from split: 1 of 1, ending"
-    )
+    line = shown.root.locator(".sn-log-line")
+    assert line.text_content() == "3.21 scount#1: received stop from split: 1 of 1, ending"
     job = [plans.happening(1, "command", -1, "stop()", 3.3)]
     shown = load(PLAN, plans.running(PLAN, 40, happenings=job), parts=["log"])
     assert shown.root.locator(".sn-log-line").text_content() == "3.30 sstop()"

@@ -1,0 +1,374 @@
+"""ActorWrapper: a task or a service in an actor, from the driver: its handle, the mail from it, the hand's grip on it.
+
+Whatever the driver asks is answered by the actor while user code runs. None of it raises because the actor has died:
+then it is what was known last.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from math import inf
+from time import monotonic
+from typing import Any, Final
+
+import ray
+from ray.exceptions import RayError
+
+from runtime.communication.packet import Place
+from runtime.context import ServiceContext, TaskContext
+from runtime.errors import CommandRefused, QueueFull, TaskEnded, TaskLost
+from runtime.facts import Ending, ServiceFacts, TaskFacts
+from runtime.remote.by_value import received_error, received_letter, received_report
+from runtime.remote.freight import pack, unpack
+from runtime.remote.look import Look
+from runtime.remote.way import Message
+from runtime.service.base_service_task import ServiceReporter
+from runtime.service.invocation import Interceptor
+from runtime.step import QueueView, Step
+from runtime.task.base_task import TaskReporter
+from runtime.task.control import Broke, Condition
+from runtime.task.report import TaskReport
+
+_SLICE_S: Final = 1.0  # of a long step: an interrupt must not leave a thread of the actor waiting for ever
+
+
+class FarGrip:
+    """The hand's grip on what runs in an actor."""
+
+    def __init__(self, wrapper: ActorWrapper) -> None:
+        self._wrapper = wrapper
+
+    def pause(self) -> None:
+        """Let nothing begin any more."""
+        self._ask("pause")
+
+    def resume(self) -> None:
+        """Let it run."""
+        self._ask("resume")
+
+    def reached(self) -> bool:
+        """Whether no user code is at work."""
+        return self._wrapper.look().reached
+
+    def is_paused(self) -> bool:
+        """Whether it has been paused."""
+        return self._wrapper.look().is_paused
+
+    def is_held(self) -> bool:
+        """Whether it has something to do, and the pause is all that it waits for."""
+        return self._wrapper.look().is_held
+
+    def has_work(self) -> bool:
+        """Whether there is something that a turn could be used for."""
+        return self._wrapper.look().has_work
+
+    def can_step(self) -> bool:
+        """Whether a turn given now would do something."""
+        return self._wrapper.look().can_step
+
+    def is_under_way(self) -> bool:
+        """Whether a turn was given of which nobody has been told yet how it ended."""
+        return self._wrapper.look().is_under_way
+
+    def has_news(self) -> bool:
+        """Whether such a turn is over by now."""
+        return self._wrapper.look().has_news
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it moves, and all that it has sent has arrived."""
+        return self._wrapper.look().is_at_rest
+
+    def step(self, timeout_s: float | None) -> Step:
+        """One turn, waited for. Raises `NotPaused`."""
+        deadline = inf if timeout_s is None else monotonic() + timeout_s
+        while True:
+            left_s = max(0.0, deadline - monotonic())
+            step: Step = self._wrapper.ask("hand", "step", min(left_s, _SLICE_S))
+            if step.result != "running" or left_s <= _SLICE_S:
+                return step
+
+    def number_of(self, place: Place) -> int:
+        """Which packet of its lane it is now. Raises `PacketGone`."""
+        number: int = self._wrapper.ask("hand", "number_of", place)
+        return number
+
+    def peek(self, first: int, last: int) -> QueueView:
+        """The first and the last packets of its queue."""
+        if self._wrapper.is_lost:
+            facts = self._wrapper.look().facts
+            return QueueView(facts.name, (), 0, facts.capacity)
+        view: QueueView = self._wrapper.ask("control", "peek", first, last)
+        return view
+
+    def set_tap(self, tap: Callable[[Step], None] | None) -> None:
+        """Show every packet from the next on, in the driver."""
+        self._wrapper.set_tap(tap)
+
+    def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
+        """Before each packet, ask the conditions, there, whether to pause; say here which."""
+        self._wrapper.set_breaks(conditions, broke)
+
+    def edit(self, place: Place, item: Any) -> None:
+        """Put another item there."""
+        self._wrapper.ask("hand", "edit", place, item)
+
+    def drop(self, place: Place) -> None:
+        """Take the packet out."""
+        self._wrapper.ask("hand", "drop", place)
+
+    def move(self, place: Place, to: int) -> None:
+        """Move it within its lane."""
+        self._wrapper.ask("hand", "move", place, to)
+
+    def undo(self) -> None:
+        """Take back the last change. If that needs a place in a lane, its writer is asked for it."""
+        try:
+            self._wrapper.ask("hand", "undo")
+        except QueueFull:
+            wanted = self._wrapper.ask("hand", "wanted")
+            number = None if wanted is None else self._wrapper.find_place(wanted)
+            if number is None:
+                raise
+            self._wrapper.ask("hand", "undo_into", number)
+
+    def state(self) -> Any:
+        """What it remembers."""
+        return self._wrapper.ask("hand", "state")
+
+    def set_state(self, key: Any, value: Any) -> None:
+        """Let it remember something else."""
+        self._wrapper.ask("hand", "set_state", key, value)
+
+    def _ask(self, method: str) -> None:
+        if not self._wrapper.is_lost:
+            self._wrapper.ask("control", method)
+
+
+class ActorWrapper:
+    """What the driver has of one actor. A thread of the driver, the listener, takes what the actor says."""
+
+    def __init__(self, name: str, post: Callable[[str, Message], None]) -> None:
+        self.name = name
+        self.actor: Any = None  # until Ray is asked for it
+        self.node: str | None = None
+        self.control = FarGrip(self)
+        self.heard = 0  # the last parcel from it that was taken in
+        self.is_lost = False
+        self.is_listener: Callable[[], bool] = bool  # whether the caller takes its mail
+        self.round: Callable[[], bool] = bool  # whether the caller is looking at all of them at once
+        # For what is put back into a lane of its queue: whose writer has a place for it, None: nobody.
+        self.find_place: Callable[[int], int | None] = lambda wanted: None
+        self._post = post
+        self._last: Look | None = None
+        self._final: Look | None = None
+        self._gone = threading.Event()
+        self._started = False
+        self._reported = False
+        self._tap: Callable[[Step], None] | None = None
+        self._broke: Broke | None = None
+        self._reporter: TaskReporter | ServiceReporter
+
+    # ── asking ──
+
+    def ask(self, group: str, method: str, *arguments: Any) -> Any:
+        """Call a method over there, and wait for what it returns. Raises what it raises, `TaskEnded` if it has died."""
+        try:
+            result, sent = ray.get(getattr(self.actor, group).remote(method, pack(arguments)))
+        except RayError as error:
+            raise TaskEnded(f"the process of {self.name!r} has died, and what it held is lost") from error
+        if sent is not None:
+            raise received_error(sent)
+        return unpack(result)
+
+    def begin_look(self) -> Any:
+        """Ask where it stands; `end_look` waits for the answer."""
+        return None if self.is_lost else self.actor.seen.remote(self.heard)
+
+    def end_look(self, asked: Any) -> None:
+        """Wait for the answer."""
+        if asked is not None:
+            try:
+                self._last = unpack(ray.get(asked))
+            except RayError:  # what was known last stays
+                return
+
+    def look(self) -> Look:
+        """Where it stands now."""
+        if not self.round() or self._last is None:
+            self.end_look(self.begin_look())
+        assert self._last is not None, "it was looked at when it was made"
+        return self._last
+
+    @property
+    def last(self) -> Look:
+        """Where it stood when it was looked at last, or at its end."""
+        return self._final or self._last or self.look()
+
+    @property
+    def counts(self) -> Look:
+        """What it has done so far, or had done at its end."""
+        return self._final or self.look()
+
+    # ── life ──
+
+    def start(self) -> None:
+        """Let it run."""
+        self._started = True
+        self._post(self.name, ("start",))
+
+    def cancel(self) -> None:
+        """End it behind the packet in work, wherever it waits."""
+        self._post(self.name, ("cancel",))
+
+    def is_current(self) -> bool:
+        """Whether the caller delivers its reports."""
+        return self.is_listener()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until it has ended and all it said has been heard. False: not within `timeout_s`."""
+        if self._started and not self.is_current():
+            self._gone.wait(timeout_s)
+        return self._gone.is_set() or not self._started
+
+    def kill(self) -> None:
+        """End its process."""
+        ray.kill(self.actor)
+
+    # ── the listener ──
+
+    def receive(self, messages: list[Message]) -> list[Message]:
+        """Take what the actor says of what it hosts; returns the rest."""
+        return [message for message in messages if not self._hear(*message)]
+
+    def _hear(self, verb: str, *said: Any) -> bool:
+        if verb == "report":
+            getattr(self._reporter, said[0])(*said[1:])
+        elif verb == "skipped":
+            self._reporter.skipped(received_letter(*unpack(said[0])))
+        elif verb == "tap":
+            if self._tap is not None:
+                self._tap(unpack(said[0]))
+        elif verb == "broke":
+            packet, met = unpack(said[0])
+            if self._broke is not None:
+                self._broke(packet, [(index, sent and received_error(sent)) for index, sent in met])
+        elif verb == "ended":
+            (report, sent), look = unpack(said[0])
+            self._final, self._reported = look, True
+            self._reporter.task_ended(received_report(report, sent))
+        elif verb == "gone":
+            self._gone.set()
+        else:
+            return False
+        return True
+
+    def lose(self, why: BaseException) -> None:
+        """Its process has died."""
+        self.is_lost = True
+        if not self._reported and self._started:
+            error = TaskLost(
+                f"the process of {self.name!r} has died on node {self.node}, and what it held is lost: what waited "
+                "for it, what was in work, and what it had made and not sent yet"
+            )
+            error.__cause__ = why
+            self._last = self._final = self._as_lost(self.last)
+            self._reporter.task_ended(TaskReport(self.name, "failed", error))
+        self._gone.set()
+
+    def _as_lost(self, last: Look) -> Look:
+        facts = last.facts._replace(ending="failed", state="ended")
+        return Look(
+            facts, injected=last.injected, broken_off=last.broken_off, refused=last.refused, removed=last.removed,
+            puts=last.puts, taken=last.taken,
+        )  # fmt: skip
+
+    # ── what is seen from here ──
+
+    def set_tap(self, tap: Callable[[Step], None] | None) -> None:
+        """Call `tap` with every step from the next on."""
+        if tap is not None:
+            self._tap = tap
+        if not self.is_lost:
+            self.ask("control", "tap", tap is not None)
+        if tap is None:
+            self._tap = None
+
+    def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
+        """Ask the conditions there before each packet; call `broke` here."""
+        if conditions:
+            self._broke = broke
+        self.ask("control", "breaks", tuple(conditions))
+
+
+class TaskWrapper(ActorWrapper):
+    """A task in an actor, as the dispatcher knows tasks."""
+
+    def __init__(
+        self,
+        ctx: TaskContext,
+        reporter: TaskReporter,
+        post: Callable[[str, Message], None],
+        puts: Callable[[str], Sequence[int]],
+    ) -> None:
+        super().__init__(ctx.name, post)
+        self._reporter = reporter
+        self._puts = puts  # how many packets were put into each lane of its queue
+
+    @property
+    def injected(self) -> int:
+        """How many packets the hand has put in."""
+        return self.counts.injected
+
+    @property
+    def hand_closed(self) -> bool:
+        """Whether the hand can put in nothing more."""
+        return self.counts.hand_closed
+
+    @property
+    def broken_off(self) -> int:
+        """How many packets a cancel has found between two attempts."""
+        return self.counts.broken_off
+
+    def end_input(self, how: Ending) -> None:
+        """Ask a source to end."""
+        self._post(self.name, ("end input", how))
+
+    def facts(self) -> TaskFacts:
+        """Where it stands now."""
+        facts = self.counts.facts
+        assert isinstance(facts, TaskFacts)
+        return facts._replace(node=self.node)
+
+    def left_over(self) -> int:
+        """After the end of all tasks: what was sent here or made here, and never worked."""
+        look, facts = self.counts, self.facts()
+        by_hand = facts.lane_depths[0] if facts.lane_depths else 0
+        unworked = sum(put - taken for put, taken in zip(self._puts(self.name), look.taken[1:], strict=False))
+        return unworked + by_hand + look.removed + look.refused + look.broken_off
+
+
+class ServiceWrapper(ActorWrapper):
+    """A service in an actor, as the dispatcher knows services."""
+
+    def __init__(self, ctx: ServiceContext, reporter: ServiceReporter, post: Callable[[str, Message], None]) -> None:
+        super().__init__(ctx.name, post)
+        self._reporter = reporter
+
+    def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
+        """From the next request on, go through these, over there. Raises `CommandRefused` if they cannot travel."""
+        try:
+            freight = pack(interceptors)
+        except Exception as error:  # the border to user code
+            raise CommandRefused(
+                f"an interceptor runs in the process of service {self.name!r}, and cannot be pickled ({error}); let it "
+                "be a function, or an object without locks, files and connections"
+            ) from error
+        if interceptors or self._started:
+            self._post(self.name, ("intercept", freight))
+
+    def facts(self) -> ServiceFacts:
+        """Where it stands now."""
+        facts = self.counts.facts
+        assert isinstance(facts, ServiceFacts)
+        return facts

@@ -1,0 +1,543 @@
+"""The platform `remote`: every task and every service in a Ray actor of its own, on a cluster of one machine or many.
+
+Inputs, `collect` and bare iterators live in the driver, on threads of it. No actor can call the driver; so the driver
+keeps a call open at each of them, which returns when there is something to say, and which fails when the actor dies.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from math import inf
+from time import monotonic
+from typing import Any, Final, NoReturn, cast
+
+import ray
+from ray.exceptions import RayActorError, RayError
+
+from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import StopSignal
+from runtime.context import ServiceContext, TaskContext
+from runtime.errors import GraphInvalid, NotCopyable, QueueFull, TaskEnded
+from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper, TaskWrapper
+from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
+from runtime.factory.local_backend import LocalBackend
+from runtime.facts import Ending, TaskFacts, TaskTable
+from runtime.operators import Operator
+from runtime.remote.by_value import received_error
+from runtime.remote.cluster import lack, refuse_excess, require_cluster, spread
+from runtime.remote.far_lane import HAND_LANE, Arrivals
+from runtime.remote.freight import Freight, pack
+from runtime.remote.host import deliver_to
+from runtime.remote.site import DRIVER, RayQueueDescriptor, RayRequestQueueDescriptor, Site
+from runtime.remote.way import CHANGED, Message
+from runtime.service.base_service_task import ServiceReporter
+from runtime.service.ray_service_task import make_service_actor
+from runtime.task.base_task import TaskReporter
+from runtime.task.control import TaskControl
+from runtime.task.gate import Gate, Watch, still
+from runtime.task.local_task import LocalTask
+from runtime.task.ray_task import make_task_actor
+
+START_S: Final = 120.0
+"""How long the actors of a job may take to be there, as long as they come one by one."""
+
+_STARTS_S: Final = 20.0  # without another one of them having come
+
+_INTERRUPTIBLE_S: Final = 0.5
+
+
+class JobWatch(Watch):
+    """A watch that counts what it is told, so that what is looked at need not be looked at under its lock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes = 0
+
+    def tell(self) -> None:
+        """Something has changed."""
+        with self._changed:
+            self.changes += 1
+            self._changed.notify_all()
+
+    def wait_for_change(self, since: int, timeout_s: float) -> None:
+        """Wait until something has changed since there were `since` changes, or for `timeout_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.changes != since, timeout_s)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Hear of changes while the block runs."""
+        with self._changed:
+            self.watched += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.watched -= 1
+
+
+class DriverTask(LocalTask):
+    """A task on a thread of the driver, on far lanes."""
+
+    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate, backend: RayBackend):
+        super().__init__(ctx, operator, reporter, gate)
+        self._backend = backend
+
+    @property
+    def control(self) -> TaskControl:
+        """The hand's grip on it: at rest only when all that was sent from here has arrived."""
+        if self._control is None:
+            self._control = _DriverControl(self, self._backend)
+        return self._control
+
+    def left_over(self) -> int:
+        """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
+        on_the_way = 0
+        if self._inbox is not None:
+            arrived = (lane.taken + len(lane.items) for lane in self._inbox.lanes[1:])
+            puts = self._backend.puts(self.name)
+            on_the_way = sum(put - there for put, there in zip(puts, arrived, strict=True))
+        return super().left_over() + on_the_way
+
+
+class _DriverControl(TaskControl):
+    def __init__(self, task: DriverTask, backend: RayBackend) -> None:
+        super().__init__(task)
+        self._backend = backend
+
+    def is_at_rest(self) -> bool:
+        """Whether nothing of it moves, and all that was sent has arrived."""
+        return super().is_at_rest() and self._backend.is_quiet()
+
+    def undo(self) -> None:
+        """Take back the last change. If that needs a place in a lane, its writer is asked for it."""
+        try:
+            super().undo()
+        except QueueFull:
+            queue = cast(Arrivals, self._task.inbox)
+            self._backend.wait_until(self._backend.is_quiet, _INTERRUPTIBLE_S)  # what was said before of that lane
+            number = None if queue.wanted is None else self._backend.find_place(self._task.name, queue.wanted)
+            if number is None:
+                raise
+            queue.make_room(number)
+            super().undo()
+
+
+class RayBackend(LocalBackend):
+    """One job on Ray; what has to live in the driver runs on threads of it."""
+
+    _watch: JobWatch
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watch = JobWatch()
+        self._job = uuid.uuid4().hex
+        self._site = Site(self._job, DRIVER, failed=self._unsent, undelivered=self._undelivered, news=self._watch.tell)
+        self._lanes: dict[str, tuple[LaneSpec, ...]] = {}
+        self._local: dict[str, DriverTask] = {}
+        self._far: dict[str, ActorWrapper] = {}
+        self._to_make: dict[str, tuple[partial[Any], Freight]] = {}
+        self._making: dict[Any, ActorWrapper] = {}
+        self._address: str | None = None
+        self._resources: Mapping[str, Mapping[str, float]] = {}
+        self._round = threading.local()  # whether this thread is looking at all actors at once
+        self._listener: threading.Thread | None = None
+        self._drainer: threading.Thread | None = None
+        self._watchers = threading.Lock()  # guards how many watch, and that actors know whether anybody does
+        self._watching = 0
+        self._closing = threading.Lock()  # guards that all is ended once
+        self._closed = False
+
+    # ── what is asked for before anything is made ──
+
+    def use_seed(self, seed: int) -> NoReturn:
+        """Refuse turns: raises `GraphInvalid`."""
+        raise GraphInvalid(f"seed {seed!r} cannot order what other processes do; use platform='local' for seeded runs")
+
+    def use_cluster(self, address: str | None, resources: Mapping[str, Mapping[str, float]]) -> None:
+        """Run on the cluster at `address`, with these resources for the tasks of operators, and services."""
+        self._address, self._resources = address, resources
+
+    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> RayQueueDescriptor:
+        """Describe a queue; it is made where its task is."""
+        self._lanes[task] = lanes
+        return RayQueueDescriptor(task, capacity, lanes, self._job)
+
+    def request_queue(self, service: str, capacity: int) -> RayRequestQueueDescriptor:
+        """Describe a request queue; it is made where its service is."""
+        return RayRequestQueueDescriptor(service, capacity, self._job)
+
+    # ── making ──
+
+    def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
+        """Make a task in an actor. Raises `NotCopyable` if it cannot be pickled."""
+        node = ctx.wiring.node
+        if node.kind in ("collect", "input") or (node.kind == "source" and isinstance(operator.function, Iterator)):
+            local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, self._gate(ctx.name), self)
+            return local
+        made = _packed(ctx.name, (ctx, operator))
+        far = TaskWrapper(ctx, reporter, self._site.post, self.puts)
+        self._add(far, partial(make_task_actor, self._options(node.name), self._job, ctx.name), made)
+        return far
+
+    def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
+        """Make a service in an actor. Raises `NotCopyable` if it cannot be pickled."""
+        made = _packed(ctx.name, (ctx, make))
+        far = ServiceWrapper(ctx, reporter, self._site.post)
+        self._add(far, partial(make_service_actor, self._options(ctx.name), self._job, ctx.name), made)
+        return far
+
+    def _options(self, of: str) -> dict[str, Any]:
+        return dict(self._resources.get(of, {}))
+
+    def _add(self, far: ActorWrapper, make: partial[Any], made: Freight) -> None:
+        far.round = lambda: getattr(self._round, "now", False)
+        far.find_place = partial(self.find_place, far.name)
+        far.is_listener = lambda: threading.current_thread() is self._listener
+        self._far[far.name] = far
+        self._to_make[far.name] = make, made
+
+    def ready(self) -> None:
+        """Start all actors, and join them. Raises `GraphInvalid`, naming what there is too little of, or what is wrong.
+
+        Nothing is started if the cluster could never have it.
+        """
+        if self._far:
+            require_cluster(self._address)
+            options = {name: make.args[0] for name, (make, _) in self._to_make.items()}
+            refuse_excess(options)
+            spread(options)
+        for name, (make, made) in self._to_make.items():
+            actor = self._far[name].actor = make()
+            self._making[actor.make.remote(made)] = self._far[name]
+        self._to_make.clear()
+        self._wait_until_made()
+        self._join()
+        for far in self._far.values():
+            far.look()
+        self._listener = threading.Thread(target=self._listen, name=f"{self._job} listener", daemon=True)
+        self._listener.start()
+
+    def _wait_until_made(self) -> None:
+        waiting, began_s = list(self._making), monotonic()
+        while waiting:
+            come, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=_STARTS_S)
+            for each in come:
+                far = self._making.pop(each)
+                try:
+                    far.node, sent = ray.get(each)
+                except RayError as error:
+                    raise GraphInvalid(f"the actor of {far.name!r} has died while it was made: {error}") from error
+                if sent is not None:
+                    refusal = received_error(sent)
+                    raise _refusal(far.name, refusal) from refusal
+            if waiting and (not come or monotonic() - began_s > START_S):
+                raise GraphInvalid(lack(sorted(self._making[each].name for each in waiting)))
+
+    def _join(self) -> None:
+        """Let everybody know the way to everybody else."""
+        actors = {name: far.actor for name, far in self._far.items()}
+        in_driver = tuple(self._local)
+        ray.get([far.actor.join.remote({n: a for n, a in actors.items() if n != name}, in_driver)
+                 for name, far in self._far.items()])  # fmt: skip
+        carriers = {name: deliver_to(actor, DRIVER) for name, actor in actors.items()} | {DRIVER: self._deliver_here}
+        ways = [self._site.way_to(peer, deliver) for peer, deliver in carriers.items()]
+        self._site.join(ways, dict.fromkeys(in_driver, DRIVER))
+
+    def _deliver_here(self, number: int, messages: list[Message]) -> Future[None]:
+        """From one task of the driver to another."""
+        self._site.receive(DRIVER, number, messages)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    # ── life ──
+
+    def drain_services(self, how: Ending) -> None:
+        """End all services as soon as none is at work and no request can follow."""
+        self._drainer = threading.Thread(target=self._drain, args=(how,), name=f"{self._job} drain", daemon=True)
+        self._drainer.start()
+
+    def _drain(self, how: Ending) -> None:
+        services = [far for far in self._far.values() if isinstance(far, ServiceWrapper)]
+        ledger = self._site.ledger
+
+        def is_idle() -> bool:
+            return self._closed or (not ledger.open and not any(each.look().busy for each in services))
+
+        self._wait(is_idle, services, None)
+        with ledger.lock:
+            for queue in ledger.queues:
+                queue.refusing = True
+        for service in services:
+            self._site.post(service.name, ("end service", StopSignal("job", how)))
+
+    def refuse_calls(self) -> None:
+        """End all open calls of the driver; those of tasks end with their tasks."""
+        self._site.ledger.refuse(self._site.ledger.queues)
+
+    def close(self) -> None:
+        """End every actor, and all that the driver has of them. Idempotent."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                for far in self._far.values():
+                    if far.actor is not None:
+                        far.kill()
+                self._watch.tell()
+                for thread in (self._listener, self._drainer):
+                    if thread is not None and thread is not threading.current_thread():
+                        thread.join()
+                self._site.close()
+        super().close()
+
+    def _unsent(self, error: BaseException) -> None:
+        """Something that a task of the driver has made cannot be packed: its lane raises it, at the next put."""
+
+    def _undelivered(self, peer: str, error: BaseException) -> None:
+        self._site.lose(peer)
+        if not isinstance(error, RayActorError) and not self._closed:
+            self._far[peer].lose(error)
+
+    # ── the listener ──
+
+    def _listen(self) -> None:
+        fetches = {far.actor.fetch.remote(far.heard): far for far in self._far.values()}
+        while fetches:
+            come, _ = ray.wait(list(fetches), num_returns=1)
+            far = fetches.pop(come[0])
+            try:
+                number, messages = ray.get(come[0])
+            except RayError as error:
+                self._lose(far, error)
+                continue
+            if messages and messages[-1] == (CHANGED,):
+                messages = messages[:-1]
+            self._site.receive(far.name, number, far.receive(messages))
+            far.heard = number
+            fetches[far.actor.fetch.remote(number)] = far
+            self._watch.tell()
+
+    def _lose(self, far: ActorWrapper, error: BaseException) -> None:
+        self._site.lose(far.name)
+        if not self._closed:
+            far.lose(error)
+        self._watch.tell()
+
+    # ── looking ──
+
+    def is_quiet(self) -> bool:
+        """Whether all that was sent from the driver has been received."""
+        return self._site.is_quiet()
+
+    def puts(self, task: str) -> list[int]:
+        """How many packets were put into each lane of a task's queue, by those who fill them."""
+        here = self._site.put_counts()
+        counts = []
+        for number, spec in enumerate(self._lanes[task]):
+            far = self._far.get(spec.producer)
+            counts.append((here if far is None else far.last.puts).get((task, number), 0))
+        return counts
+
+    def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
+        """What all tasks say of themselves, asked at once."""
+        with self._looking(self._far.values()):
+            return _Table({handle.name: handle.facts() for handle in handles})
+
+    @contextmanager
+    def _looking(self, wrappers: Iterable[ActorWrapper]) -> Iterator[None]:
+        """Look at all of them at once; within the block what they say is what was seen then."""
+        asked = [(far, far.begin_look()) for far in wrappers]
+        for far, look in asked:
+            far.end_look(look)
+        before, self._round.now = getattr(self._round, "now", False), True
+        try:
+            yield
+        finally:
+            self._round.now = before
+
+    def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
+        """Wait until nothing moves in any process, nor between them."""
+        handles = list(handles)
+        return self._wait(lambda: self._is_still(handles), self._far.values(), timeout_s, twice=self._moved)
+
+    def is_still(self, handles: Iterable[Handle]) -> bool:
+        """Whether nothing moves now."""
+        handles = list(handles)
+        with self._looking(self._far.values()):
+            if not self._is_still(handles):
+                return False
+            before = self._moved()
+        with self._looking(self._far.values()):
+            return self._is_still(handles) and self._moved() == before
+
+    def _is_still(self, handles: Iterable[Handle]) -> bool:
+        """Within a look: whether nothing moves."""
+        gates = [handle.gate for handle in handles if isinstance(handle, DriverTask)]
+        far = all(handle.look().still for handle in handles if isinstance(handle, ActorWrapper))
+        return far and still(gates) and self._site.is_quiet()
+
+    def _moved(self) -> tuple[Any, ...]:
+        here = (self._site.sent, *(task.gate.passes for task in self._local.values()))
+        return here, *(far.last.moved for far in self._far.values())
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
+        """Wait until `ready`, seen so twice: what is between two processes at one look is there at the next."""
+        return self._wait(ready, self._far.values(), timeout_s, twice=lambda: None)
+
+    def _wait(
+        self,
+        ready: Callable[[], bool],
+        wrappers: Iterable[ActorWrapper],
+        timeout_s: float | None,
+        twice: Callable[[], object] | None = None,
+    ) -> bool:
+        """Wait until `ready`, asked with a look at all actors whenever one says that something has changed.
+
+        `twice`: only if it is so at two looks one after the other, with the same value of `twice` at both.
+        """
+        wrappers, deadline = list(wrappers), inf if timeout_s is None else monotonic() + timeout_s
+
+        def is_ready() -> bool:
+            with self._looking(wrappers):
+                first, value = ready(), None if twice is None else twice()
+            if not first or twice is None:
+                return first
+            with self._looking(wrappers):
+                return ready() and twice() == value
+
+        if is_ready():
+            return True
+        with self._watch.watching(), self._watched_by_actors():
+            while True:
+                changes = self._watch.changes
+                if is_ready():
+                    return True
+                if (left_s := deadline - monotonic()) <= 0:
+                    return False
+                self._watch.wait_for_change(changes, min(left_s, _INTERRUPTIBLE_S))
+
+    @contextmanager
+    def _watched_by_actors(self) -> Iterator[None]:
+        """Let actors say when something changes."""
+        with self._watchers:
+            self._watching += 1
+            if self._watching == 1:
+                self._let_watch(True)
+        try:
+            yield
+        finally:
+            with self._watchers:
+                self._watching -= 1
+                if not self._watching:
+                    self._let_watch(False)
+
+    def _let_watch(self, wanted: bool) -> None:
+        asked = [far.actor.let_driver_watch.remote(wanted) for far in self._far.values() if not far.is_lost]
+        for each in asked:
+            try:
+                ray.get(each)
+            except RayError:  # the listener hears of it
+                continue
+
+    # ── the hand ──
+
+    def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
+        """Put an item into all these queues by hand, or into none. Raises `QueueFull`, `TaskEnded`."""
+        deadline = inf if timeout_s is None else monotonic() + timeout_s
+        for handle in handles:
+            while True:
+                changes = self._watch.changes
+                try:
+                    self._inject(handle, item)
+                    break
+                except QueueFull:
+                    if (left_s := deadline - monotonic()) <= 0:
+                        raise
+                with self._watch.watching(), self._watched_by_actors():
+                    self._watch.wait_for_change(changes, min(left_s, _INTERRUPTIBLE_S))
+
+    def _inject(self, handle: TaskHandle, item: Any) -> None:
+        """Into a place of the hand's own, or into one that a producer lends."""
+        try:
+            if isinstance(handle, TaskWrapper):
+                handle.ask("hand", "inject", item)
+            else:
+                cast(DriverTask, handle).inbox.inject(item)
+        except QueueFull:
+            number = self._borrow(handle.name)
+            if number is None:
+                raise
+            try:
+                if isinstance(handle, TaskWrapper):
+                    handle.ask("hand", "accept_lent", number, item)
+                else:
+                    cast(Arrivals, cast(DriverTask, handle).inbox).accept_lent(number, item)
+            except TaskEnded:
+                self._give_back(handle.name, number)
+                raise
+
+    def find_place(self, task: str, wanted: int) -> int | None:
+        """For what is put back into lane `wanted` of a task's queue: whose writer has a place for it; None: nobody."""
+        if wanted == HAND_LANE:
+            return self._borrow(task)
+        return wanted if self._ask_writer("take_back", task, wanted) else None
+
+    def _borrow(self, task: str) -> int | None:
+        """A lane of a task's queue whose writer lends a place; None: none does."""
+        return next(
+            (number for number in range(len(self._lanes[task])) if self._ask_writer("lend", task, number)), None
+        )
+
+    def _ask_writer(self, what: str, task: str, number: int) -> bool:
+        """Ask whoever fills a lane of a task's queue to lend a place, or to take one back. False: it cannot."""
+        far, lane = self._far.get(self._lanes[task][number].producer), (task, number)
+        try:
+            granted: bool = (
+                getattr(self._site, what)(lane) if far is None else ray.get(getattr(far.actor, what).remote(lane))
+            )
+        except RayError:  # the writer has died, and so will the job
+            return False
+        return granted
+
+    def _give_back(self, task: str, number: int) -> None:
+        producer = self._lanes[task][number].producer
+        self._site.post(producer if producer in self._far else DRIVER, ("return place", (task, number)))
+
+
+class _Table(TaskTable):
+    def __init__(self, facts: dict[str, TaskFacts]) -> None:
+        self._facts = facts
+
+    def __getitem__(self, name: str) -> TaskFacts:
+        return self._facts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+
+def _packed(name: str, value: Any) -> Freight:
+    try:
+        return pack(value)
+    except Exception as error:  # the border to user code
+        raise NotCopyable(
+            f"{name!r} runs in a process of its own, and its function, or the key function behind it, cannot be "
+            f"pickled ({error}); open files, locks and connections in open(), and do not refer to the session in it"
+        ) from error
+
+
+def _refusal(name: str, error: BaseException) -> GraphInvalid:
+    if isinstance(error, ModuleNotFoundError):
+        return GraphInvalid(
+            f"{name!r} needs module {error.name!r}, which the workers of the Ray cluster do not have; install it "
+            "there, put it beside the main program, or define the function in the notebook"
+        )
+    return NotCopyable(f"{name!r} cannot be made in a process of its own ({type(error).__name__}: {error})")

@@ -1,0 +1,138 @@
+"""The Ray cluster that jobs run on: the user's, or a local one that is started at first use and ends with the process.
+
+Never joins a cluster by accident: another one than a local one needs an address, or a `ray.init` of the user's own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import logging
+import os
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from runtime.errors import GraphInvalid
+
+_START_S: Final = 100
+_ANSWER_S: Final = 10
+
+
+class _Cluster:
+    """What this process has started of Ray, and what it is joined to."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()  # guards that Ray is started and ended once
+        self.started = False  # by us; then it is ours to shut down
+        self.address: str | None = None  # that we have joined
+
+
+_cluster: Final = _Cluster()
+
+
+def require_cluster(address: str | None) -> None:
+    """Be joined to a cluster: to that of the user's own `ray.init`, to that at `address`, or to a local one.
+
+    Raises `GraphInvalid` if the address cannot be reached, or Ray is joined to another one already.
+    """
+    with _cluster.lock:
+        if ray.is_initialized():
+            if address is not None and address not in (_cluster.address, ray.get_runtime_context().gcs_address):
+                raise GraphInvalid(
+                    f"ray_address is {address!r}, and Ray is joined to {ray.get_runtime_context().gcs_address!r} "
+                    "already; leave ray_address out, or call ray.shutdown() first"
+                )
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_raylet_start_wait_time_s", str(_START_S))  # its own limit is short beside other work
+        logging.getLogger("ray").setLevel(logging.ERROR)  # what it would say of itself in every notebook
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        if address is None:
+            # "local": without it, a RAY_ADDRESS in the environment would join somebody's cluster.
+            # Workers as nice as we are: by themselves they would give way to everything else on the machine.
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",
+                _system_config={"worker_niceness": 0},
+                **quiet,
+            )
+        else:
+            try:
+                _require_answer(address)
+                ray.init(address=address, **quiet)
+            except Exception as error:  # Ray raises whatever its connection does
+                raise GraphInvalid(
+                    f"no Ray cluster could be joined at ray_address={address!r}: {error}; start one there, or leave "
+                    "ray_address out for a local one"
+                ) from error
+        _cluster.address, _cluster.started = address, True
+        atexit.register(shut_down)
+
+
+def _require_answer(address: str) -> None:
+    """Raise `OSError` at once if nobody listens there: Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), _ANSWER_S).close()
+
+
+def shut_down() -> None:
+    """End what `require_cluster` has started; what the user has started stays. Idempotent."""
+    with _cluster.lock:
+        if _cluster.started:
+            _cluster.started, _cluster.address = False, None
+            ray.shutdown()
+
+
+def refuse_excess(wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise `GraphInvalid` if the cluster can never have all these at once. `wanted` are Ray's options, by name."""
+    there: dict[str, float] = _untyped.cluster_resources()
+    needed: dict[str, dict[str, float]] = {}
+    for name, options in wanted.items():
+        for resource, amount in _resources(options).items():
+            needed.setdefault(resource, {})[name] = amount
+    for resource, amounts in needed.items():
+        if sum(amounts.values()) > there.get(resource, 0.0) + _ROUNDING:
+            each = ", ".join(f"{name} {amount:g}" for name, amount in amounts.items())
+            raise GraphInvalid(
+                f"the job needs {sum(amounts.values()):g} {resource} ({each}), and the Ray cluster has "
+                f"{there.get(resource, 0.0):g}; lower resources=, or run it on a larger cluster"
+            )
+
+
+def spread(wanted: Mapping[str, dict[str, Any]]) -> None:
+    """Say in Ray's options, by name, where each actor should run: those that ask for nothing, on each node in turn."""
+    nodes = itertools.cycle(sorted(node["NodeID"] for node in _untyped.nodes() if node["Alive"]))
+    for options in wanted.values():
+        idle = not _resources(options)
+        where = NodeAffinitySchedulingStrategy(next(nodes), soft=False) if idle else "SPREAD"
+        options.setdefault("scheduling_strategy", where)
+
+
+def lack(names: Sequence[str]) -> str:
+    """What to say of actors that Ray does not start."""
+    there, free = (
+        {name: amount for name, amount in resources.items() if ":" not in name}
+        for resources in (_untyped.cluster_resources(), _untyped.available_resources())
+    )
+    return (
+        f"Ray does not start {', '.join(map(repr, names))}: of {there} in the cluster, {free} is free; lower "
+        "resources=, or end what holds them"
+    )
+
+
+def _resources(options: Mapping[str, Any]) -> dict[str, float]:
+    """What options of Ray's ask for, by the names that the cluster has for it."""
+    wanted = {_NAMES[name]: float(amount) for name, amount in options.items() if name in _NAMES and amount}
+    return wanted | {name: float(amount) for name, amount in (options.get("resources") or {}).items()}
+
+
+_untyped: Final[Any] = ray
+_NAMES: Final = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
+_ROUNDING: Final = 1e-9

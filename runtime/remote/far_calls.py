@@ -1,0 +1,217 @@
+"""Calls of services in other processes: both ends of the way there. Knows the ledger's calls, not what carries mail.
+
+The service's end is authoritative: an ordinary request queue, ledger and watch over deadlines, in the service's
+process. The caller's end has the same kind of calls, each open until a reply comes, or until its caller gives up. At
+most `capacity` of one caller's requests are under way; who makes more is held back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Any
+
+from runtime.communication.calls import Call, Ledger, Request, stopped
+from runtime.communication.lane import parked_lock
+from runtime.communication.request_queue import RequestQueue
+from runtime.errors import NO_PACKET, ServiceLoop, ServiceStopped
+from runtime.remote.by_value import received_error, send_error
+from runtime.remote.freight import Freight, pack, unpack
+from runtime.remote.way import Message
+from runtime.service.service_caller import CallFuture
+
+Post = Callable[[str, Message], None]
+
+
+class FarRequestQueue(RequestQueue):
+    """The caller's end of the way to one service; to callers it is a request queue like any other."""
+
+    def __init__(self, service: str, capacity: int, ledger: Ledger, post: Post) -> None:
+        super().__init__(service, capacity, ledger)
+        self.is_set_up = True
+        self._held_since_s = None
+        self._post = post
+        self._numbers = itertools.count(1)
+        self._sent: dict[int, Call] = {}  # under way, by number; guarded by the ledger's lock, as the next
+        self._number_of: dict[Call, int] = {}
+        self._freight: dict[Call, tuple[Freight, float]] = {}  # of calls that are held back
+
+    @property
+    def busy(self) -> bool:
+        """What is done there is no work of this process."""
+        return False
+
+    def put(self, call: Call) -> None:
+        """Send a call, or hold it back while too many are under way. Raises `ServiceStopped`, what pickling raises."""
+        if self.refusing:
+            raise stopped(self)
+        request = call.request
+        packed = pack(tuple(request)), call.deadline_s
+        self.received += 1
+        call.made_s, call.deadline_s = self.ledger.clock(), inf  # the service watches over it
+        self.ledger.open[call] = None
+        self._freight[call] = packed
+        if self._held_back or len(self._sent) >= self.capacity:
+            self._held_back.append(call)
+            call.bell = call.bell or parked_lock()
+        else:
+            self._send(call)
+
+    def _send(self, call: Call) -> None:
+        freight, timeout_s = self._freight.pop(call)
+        number = next(self._numbers)
+        call.stage = "waiting"
+        self._sent[number], self._number_of[call] = call, number
+        timeout_s -= self.ledger.clock() - call.made_s
+        root = call.request.callers[0]
+        in_set_up = any(queue.service == root and not queue.is_set_up for queue in self.ledger.queues)
+        self._post(self.service, ("request", number, freight, timeout_s, in_set_up))
+
+    def _let_in(self) -> None:
+        while self._held_back and len(self._sent) < self.capacity:
+            call = self._held_back.popleft()
+            self._send(call)
+            if call.future is not None:
+                call.wake()
+
+    def withdraw(self, call: Call) -> None:
+        """Its caller waits no more: a request that has not begun will not begin."""
+        number = self._number_of.pop(call, None)
+        if number is not None:
+            del self._sent[number]
+            self._post(self.service, ("withdraw", number))
+        elif call in self._held_back:
+            self._held_back.remove(call)
+        self._freight.pop(call, None)
+        self._let_in()
+
+    def receive(self, number: int, freight: Freight) -> None:
+        """A reply has come."""
+        value: Any = None
+        error: BaseException | None = None
+        try:
+            value, sent = unpack(freight)
+        except Exception as failure:  # noqa: BLE001  the border to user code, which says how replies are unpickled
+            error = failure
+        else:
+            error = None if sent is None else received_error(sent)
+        with self.ledger.lock:
+            call = self._sent.pop(number, None)
+            if call is None:  # withdrawn
+                return
+            del self._number_of[call]
+            self.ledger.close(call, value, error)
+            self._let_in()
+        if isinstance(call.future, CallFuture) and call.future.has_callbacks:
+            # User code: it may wait, for another reply perhaps, which comes on this very thread.
+            threading.Thread(target=call.tell, name=f"callbacks of a call to {self.service}", daemon=True).start()
+        else:
+            call.tell()
+
+    def began(self, number: int) -> None:
+        """A request has begun though its service is paused: the pause does not hold it."""
+        with self.ledger.lock:
+            if (call := self._sent.get(number)) is not None:
+                call.stage = "running"
+
+    def is_held_there(self, held: bool) -> None:
+        """The service was paused by hand, or resumed."""
+        with self.ledger.lock:
+            self.paused = held
+            if held:
+                self.hold()
+                return
+            since_s, self._held_since_s = self._held_since_s, None
+            if since_s is not None:
+                now_s = self.ledger.clock()
+                waiting = [call for call in self._sent.values() if call.stage == "waiting"]
+                self.ledger.give_time({call: now_s - max(since_s, call.made_s) for call in waiting})
+
+
+class ServedQueue(RequestQueue):
+    """The service's end: its own request queue, which callers elsewhere reach by mail. `peers` are all of these."""
+
+    def __init__(self, service: str, capacity: int, ledger: Ledger, post: Post, peers: Callable[[], Iterable[str]]):
+        super().__init__(service, capacity, ledger)
+        self.post = post
+        self._peers = peers
+        self.served: dict[tuple[str, int], Call] = {}  # by caller's process and number; until their replies leave
+
+    def receive(self, peer: str, number: int, freight: Freight, timeout_s: float, in_set_up: bool) -> None:
+        """A request has come."""
+        reply = _Reply(self, peer, number)
+        try:
+            request = Request(*unpack(freight))
+        except Exception as error:  # noqa: BLE001  the border to user code, which says how arguments are unpickled
+            reply.close(None, error)
+            reply.tell()
+            return
+        call = Call(request, self, max(0.0, timeout_s), waits=False)
+        call.future = reply
+        self.served[peer, number] = call
+        with self.ledger.lock:
+            roots = [queue for queue in self.ledger.queues if in_set_up and queue.service == request.callers[0]]
+            for queue in roots:
+                queue.is_set_up = False  # while it is looked at who waits for whom
+            try:
+                self.put(call)
+                return
+            except (ServiceStopped, ServiceLoop) as refusal:
+                reply.close(None, refusal)
+            finally:
+                for queue in roots:
+                    queue.is_set_up = True
+        call.tell()
+
+    def withdraw_from(self, peer: str, number: int) -> None:
+        """Its caller waits no more."""
+        call = self.served.get((peer, number))
+        if call is not None:
+            self.ledger.abandon(call)
+            self.served.pop((peer, number), None)
+
+    def pause(self) -> None:
+        """By hand: let nothing begin, and let callers know that time stands still for them."""
+        super().pause()
+        for (peer, number), call in list(self.served.items()):
+            if call.stage == "running":
+                self.post(peer, ("began", number))
+        for peer in self._peers():
+            self.post(peer, ("held", True))
+
+    def resume(self) -> None:
+        """By hand: serve again."""
+        super().resume()
+        for peer in self._peers():
+            self.post(peer, ("held", False))
+
+
+class _Reply:
+    """What a call has in place of a future: its ending goes back by mail."""
+
+    def __init__(self, queue: ServedQueue, peer: str, number: int) -> None:
+        self._queue, self._peer, self._number = queue, peer, number
+        self._ending: tuple[Any, BaseException | None] = (None, None)
+
+    def begin(self) -> None:
+        """The call is about to be executed."""
+        if self._queue.paused:
+            self._queue.post(self._peer, ("began", self._number))
+
+    def close(self, value: Any, error: BaseException | None) -> None:
+        """The call has its ending."""
+        self._ending = (value, error)
+
+    def tell(self) -> None:
+        """Send it."""
+        if self._queue.served.pop((self._peer, self._number), None) is None and self._ending[1] is None:
+            return
+        value, error = self._ending
+        try:
+            freight = pack((value, None if error is None else send_error(error, NO_PACKET)))
+        except Exception as failure:  # noqa: BLE001  the border to user code
+            failure.add_note(f"the reply of service {self._queue.service!r} cannot be sent to another process")
+            freight = pack((None, send_error(failure, NO_PACKET)))
+        self._queue.post(self._peer, ("reply", self._number, freight))

@@ -1,0 +1,314 @@
+"""Both ends of a lane whose writer and reader share no memory. Knows lanes and packing, not what carries mail.
+
+A writer fills an ordinary lane, that of its `Outbox`. What is shipped leaves a placeholder there, until the reader has
+worked it and acknowledged that: so the one bound that `Lane` keeps covers what waits at the writer, on the way and at
+the reader, each payload is kept once, and what arrives finds room: whoever carries it never waits, and cannot deadlock.
+The stop signal is shipped behind the last packet.
+
+An acknowledgement says how many packets of the lane have left in all. It is sent for each half of the lane, before the
+reader waits, and when the lane is full for longer than a quick batch takes: its writer may be held back then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from runtime.communication.inbox import Inbox, LaneSpec
+from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter
+from runtime.remote.freight import Freight, pack
+
+Address = tuple[str, int]
+"""A lane: the task that reads it, and its number there, without the hand's."""
+
+
+class Packets(NamedTuple):
+    """Some packets on their way down a lane."""
+
+    lane: Address
+    number: int
+    freight: Freight
+
+
+class Shipper(Protocol):
+    """What carries the packets of an outbox."""
+
+    def ship(self) -> None:
+        """Something waits to be carried. Any thread; returns at once."""
+
+
+class FarLane(Lane):
+    """The writer's end: a lane that can break, if something in it cannot be packed."""
+
+    __slots__ = ("broken",)
+
+    def __init__(self, inbox: Outbox, spec: LaneSpec, capacity: int) -> None:
+        super().__init__(inbox, spec.producer, capacity, spec.input)
+        self.broken: BaseException | None = None
+
+    def has_room(self) -> bool:
+        """Whether one more packet would be accepted, or refused by what has broken the lane."""
+        return self.broken is not None or super().has_room()
+
+    def wait_room(self) -> None:
+        """Wait until a packet would be accepted. Raises `Cancelled`, and what has broken the lane."""
+        super().wait_room()
+        if self.broken is not None:
+            self.refused += 1
+            raise self.broken
+
+
+class Outbox:
+    """The writer's end of one lane, and what of it is packed. One thread fills it; any may pack and acknowledge.
+
+    `asleep`: nobody will come by itself to look for what has been appended. `failed` hears of what cannot be packed.
+    """
+
+    hand_waits = 0
+
+    def __init__(
+        self, address: Address, spec: LaneSpec, capacity: int, writer: Waiter, failed: Callable[[BaseException], None]
+    ) -> None:
+        self.lane = FarLane(self, spec, capacity)
+        self.lane.writer = writer
+        self.address = address
+        self.asleep = False
+        self.gate: Waiter = NoWaiter()  # the reader's: it sees by itself that the lane is full
+        self.shipper: Shipper | None = None
+        self.ended = False  # the stop signal has been given to whoever carries it
+        self._failed = failed
+        self._lock = threading.Lock()  # guards which packets of the lane are packed, and those
+        self._packed = 0  # how many at the front of the lane are placeholders
+        self._parcels: list[Packets] = []
+
+    def wake(self) -> None:
+        """Writer: something has been appended, or the signal set."""
+        if self.shipper is not None:
+            self.shipper.ship()
+
+    def notify_hand(self) -> None:
+        """No hand waits here: it is at the reader's end."""
+
+    def has_mail(self) -> bool:
+        """Whether something has not been taken for carrying, but for the signal."""
+        return bool(self._parcels) or len(self.lane.items) > self._packed
+
+    def pack(self) -> None:
+        """Pack all that has been appended. What cannot be packed breaks the lane, and what is behind it is refused."""
+        lane = self.lane
+        with self._lock:
+            items = lane.items[self._packed :]
+            if not items:
+                return
+            try:
+                self._add(items)
+                return
+            except BaseException:  # noqa: BLE001  the border to user code; which item it was is looked for below
+                error = self._pack_singly(items)
+            if error is None:
+                return
+            lane.broken, lane.capacity = error, 0
+            lane.refused += len(lane.items) - self._packed
+            del lane.items[self._packed :]
+        lane.give_room()
+        self._failed(error)
+
+    def take(self) -> list[Packets]:
+        """What is packed, to be carried now."""
+        with self._lock:
+            parcels, self._parcels = self._parcels, []
+            return parcels
+
+    def signal(self) -> StopSignal | None:
+        """The stop signal, once, when all packets have been taken."""
+        if self.lane.signal is None or self.ended or self.has_mail():
+            return None
+        self.ended = True
+        return self.lane.signal
+
+    def acknowledge(self, taken: int) -> None:
+        """So many packets have left at the reader, in all. A writer who is held back may go on."""
+        lane = self.lane
+        with self._lock:
+            count = taken - lane.taken
+            if count > 0:
+                lane.drop(count)
+                self._packed -= count
+        if lane.held_back and lane.has_room():
+            lane.give_room()
+
+    def take_back(self) -> bool:
+        """A packet that had left the reader's lane is put back there: let it count again. False: there is no room."""
+        if not self.lend():
+            return False
+        with self._lock:
+            self.lane.items.insert(0, None)
+            self.lane.taken -= 1
+            self._packed += 1
+        self.return_place()  # it is the placeholder that takes it now
+        return True
+
+    def lend(self) -> bool:
+        """Lend a place of the lane to the reader's hand. False: there is none."""
+        lane = self.lane
+        lane.capacity -= 1  # before the claim is read, as in `Inbox._find_room`
+        if len(lane.items) + lane.claim + (lane.signal is None) <= lane.capacity:
+            return True
+        self.return_place()
+        return False
+
+    def return_place(self) -> None:
+        """The reader's hand needs a lent place no longer."""
+        lane = self.lane
+        lane.capacity += lane.broken is None
+        if lane.held_back and lane.has_room():
+            lane.give_room()
+
+    def _add(self, items: list[Any]) -> None:
+        self._parcels.append(Packets(self.address, len(items), pack(items)))
+        self.lane.items[self._packed : self._packed + len(items)] = [None] * len(items)
+        self._packed += len(items)
+
+    def _pack_singly(self, items: list[Any]) -> BaseException | None:
+        for item in items:
+            try:
+                self._add([item])
+            except BaseException as error:  # noqa: BLE001  the border to user code
+                return error
+        return None
+
+
+class Arrivals(Inbox):
+    """The reader's end: an inbox that tells writers how much has left, by `acknowledge(number of lane, taken)`."""
+
+    __slots__ = ("_acknowledge", "_acknowledged", "_broken", "_is_full", "_lent", "_promised", "_return", "wanted")
+
+    def __init__(
+        self,
+        capacity: int,
+        lanes: Sequence[LaneSpec],
+        acknowledge: Callable[[int, int], None],
+        give_back: Callable[[int], None],
+        is_full: Callable[[], None],
+    ) -> None:
+        super().__init__(capacity, lanes)
+        self._acknowledge, self._return, self._is_full = acknowledge, give_back, is_full
+        self._acknowledged = [0] * len(self.lanes)  # by lane, the hand's not used
+        self._broken: BaseException | None = None
+        self._lent: list[int] = []  # lanes whose writers have lent a place to the hand; guarded by _hand_room
+        self.wanted: int | None = None  # the lane in which a place is wanted, to put back what was taken out
+        self._promised: int | None = None  # and is there, by the word of its writer; guarded by _hand_room
+        for lane in self.lanes[1:]:
+            lane.claim = lane.capacity  # for ever: what the writer appends is not seen here in time
+
+    # ── what arrives ──
+
+    def receive(self, number: int, items: list[Any]) -> None:
+        """Take what a writer has sent down lane `number`, counted without the hand's. One thread at a time."""
+        lane = self.lanes[number + 1]
+        lane.items.extend(items)  # not `put`: its room was found in the writer's lane
+        if self.asleep:
+            self.wake()
+        if lane.taken + len(lane.items) - self._acknowledged[number + 1] >= lane.capacity:
+            self._is_full()
+
+    def look_up(self) -> None:
+        """Writers may be held back: let them know what has left, and the reader look up from its batch. Any thread."""
+        self._tell_all()
+        self.gate.look_up = True
+
+    def fail(self, error: BaseException) -> None:
+        """Nothing more can arrive, or be sent: the task ends with `error`, behind the batch in work. Any thread."""
+        self._broken = error
+        self.wake()
+
+    def accept_lent(self, number: int, item: Any) -> None:
+        """Put an item of the hand into a place that the writer of lane `number` has lent. Raises `TaskEnded`."""
+        with self._hand_room:
+            self._require_open(item)
+            self._lent.append(number)
+            self.hand.capacity += 1
+            self._accept(item)
+
+    # ── the reader ──
+
+    def drop(self, lane: Lane, count: int) -> None:
+        """Delete packets from the front of `lane`; its writer hears of each half."""
+        super().drop(lane, count)
+        if lane is not self.hand:
+            number = self.lanes.index(lane)
+            if (lane.taken - self._acknowledged[number]) * _PARTS >= lane.capacity:
+                self._tell(number)
+
+    def let_in(self) -> None:
+        """Let writers know all that has left."""
+        super().let_in()
+        self._tell_all()
+
+    def ready(self) -> bool:
+        """Whether there is anything to take, or to raise."""
+        return self._broken is not None or super().ready()
+
+    def wait(self) -> None:
+        """Return when there is something to take. Raises `Cancelled`, and what `fail` was given."""
+        if not self.ready():
+            self._tell_all()
+        super().wait()
+        if self._broken is not None:
+            raise self._broken
+
+    # ── the hand ──
+
+    def remove(self, lane: Lane, index: int) -> Any:
+        """Take an item out, and let its writer know that there is a place."""
+        item = super().remove(lane, index)
+        if lane is not self.hand:
+            self._tell(self.lanes.index(lane))
+        return item
+
+    def make_room(self, number: int) -> None:
+        """The writer of lane `number` has a place for what is put back next: in that lane, or in the hand's."""
+        with self._hand_room:
+            if self.wanted == HAND_LANE:
+                self._lent.append(number)
+                self.hand.capacity += 1
+            else:
+                self._promised = number
+
+    def put_back(self, lane: Lane, index: int, item: Any) -> None:
+        """Undo `remove`. Raises `QueueFull` unless there is a place, `PacketGone`; then `wanted` is the lane."""
+        number = self.lanes.index(lane)
+        self.wanted = number - 1
+        with self._hand_room:
+            promised, self._promised = self._promised == number - 1 != HAND_LANE, None
+            if promised and lane in self._open:
+                lane.items.insert(index, item)
+                lane.taken -= 1
+                self.removed -= 1
+                self._acknowledged[number] -= 1
+                self.wake()
+                return
+        super().put_back(lane, index, item)
+
+    def _give_back(self) -> None:
+        super()._give_back()
+        while self._lent and self.hand.has_room():
+            self.hand.capacity -= 1
+            self._return(self._lent.pop())
+
+    def _tell_all(self) -> None:
+        for number in range(1, len(self.lanes)):
+            self._tell(number)
+
+    def _tell(self, number: int) -> None:
+        taken = self.lanes[number].taken
+        if taken > self._acknowledged[number]:
+            self._acknowledged[number] = taken
+            self._acknowledge(number - 1, taken)
+
+
+_PARTS: Final = 2
+
+HAND_LANE: Final = -1
+"""The number of the hand's lane, where the others are counted without it."""

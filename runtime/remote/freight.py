@@ -1,0 +1,91 @@
+"""Values on their way to another process: as bytes, with large buffers beside them by reference. Knows no mail.
+
+Everything goes through cloudpickle, so functions and classes of a notebook travel by value, and one that comes back is
+the class that it was. A buffer of more than `LARGE` bytes (of an array, mostly) is put into Ray's object store once and
+read there in place: it is not copied into messages, and what arrives is read-only. Passed on, it is the same object.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from typing import Any, Final, NamedTuple
+from weakref import finalize
+
+import ray
+from ray import ObjectRef, cloudpickle
+
+LARGE: Final = 100_000
+"""Bytes; a buffer that is larger goes by reference."""
+
+
+class Freight(NamedTuple):
+    """A packed value. `refs` are its large buffers."""
+
+    blob: bytes
+    refs: tuple[ObjectRef[Any], ...] = ()
+
+
+_pickler: Any = cloudpickle.Pickler
+
+
+def pack(value: Any) -> Freight:
+    """Pack a value. Raises what pickling raises: whatever its classes do."""
+    refs: list[ObjectRef[Any]] = []
+
+    def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes <= LARGE:
+            return True
+        refs.append(_put(raw))
+        return False
+
+    with io.BytesIO() as file:
+        _pickler(file, protocol=5, buffer_callback=keep_in_band).dump(value)
+        return Freight(file.getvalue(), tuple(refs))
+
+
+def unpack(freight: Freight) -> Any:
+    """The value. Raises what unpickling raises."""
+    if not freight.refs:
+        return pickle.loads(freight.blob)
+    found = ray.get(list(freight.refs))
+    numpy = _numpy()
+    buffers = found if numpy is None else [numpy.frombuffer(buffer, dtype="u1") for buffer in found]
+    value = pickle.loads(freight.blob, buffers=buffers)
+    if numpy is not None:
+        for ref, buffer in zip(freight.refs, buffers, strict=True):
+            where = _where(buffer)
+            _mapped[where] = ref
+            finalize(buffer, _mapped.pop, where, None)  # which the value keeps alive
+    return value
+
+
+def _numpy() -> Any:
+    """numpy, of whose arrays large buffers mostly are, if it is in use: its arrays say where they are."""
+    return sys.modules.get("numpy")
+
+
+def _where(buffer: Any) -> tuple[int, int]:
+    """Where the bytes of an array are, and how many."""
+    return buffer.__array_interface__["data"][0], buffer.nbytes
+
+
+def _put(raw: memoryview) -> ObjectRef[Any]:
+    """What refers to the bytes of a buffer in the object store: they are put there, unless they are there already."""
+    numpy = _numpy()
+    mapped = None if numpy is None else _mapped.get(_where(numpy.frombuffer(raw, dtype="u1")))
+    return ray.put(pickle.PickleBuffer(raw)) if mapped is None else mapped
+
+
+_mapped: Final[dict[tuple[int, int], ObjectRef[Any]]] = {}  # buffers that are in use here
+
+
+def arrives(value: Any) -> bool:
+    """Whether a value can be packed, and unpacked again."""
+    try:
+        unpack(pack(value))
+    except Exception:  # noqa: BLE001  the border to user code
+        return False
+    return True

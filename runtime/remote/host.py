@@ -1,0 +1,163 @@
+"""Host: what every actor of a job is, whatever it hosts: mail, calls of the driver, and a watch that it may set.
+
+Calls come in groups, each with threads of its own. "data" has one, so parcels come in one after the other, in order;
+"control" answers while user code runs; "hand" may wait; "mail" holds the one call that stays open.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Final
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import RayActorError
+
+from runtime.errors import NO_PACKET, DataflowError
+from runtime.remote.by_value import SentError, send_error
+from runtime.remote.freight import Freight, pack, unpack
+from runtime.remote.look import Look
+from runtime.remote.site import DRIVER, Site
+from runtime.remote.way import Deliver, Mailbox, Message
+from runtime.task.gate import Watch
+
+GROUPS: Final = {"data": 1, "control": 2, "hand": 8, "mail": 1}
+
+
+def deliver_to(handle: ActorHandle[Any], sender: str) -> Deliver:
+    """What carries parcels of `sender` to an actor."""
+    remote: Any = handle.deliver.remote
+    return lambda number, messages: remote(sender, number, messages).future()
+
+
+class TellingWatch(Watch):
+    """A watch that lets the driver know, while the driver watches."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        super().__init__()
+        self._mailbox = mailbox
+        self._driver_watches = False
+
+    def let_driver_watch(self, wanted: bool) -> None:
+        """Tell the driver of every change from now on, or no more."""
+        with self._changed:
+            self.watched += wanted - self._driver_watches
+            self._driver_watches = wanted
+
+    def tell(self) -> None:
+        """Something has changed."""
+        super().tell()
+        if self._driver_watches:
+            self._mailbox.tell()
+
+
+class Host(ABC):
+    """One process of a job. The driver makes it, then gives it something to host, then the ways to its neighbours."""
+
+    def __init__(self, job: str, name: str) -> None:
+        self.name = name
+        self.site = Site(job, name, failed=self._failed, undelivered=self._undelivered, news=self._tell)
+        self.mailbox = Mailbox(DRIVER, lambda: self.site.may_end)
+        self.watch = TellingWatch(self.mailbox)
+        self._made = threading.Event()
+
+    @abstractmethod
+    def _make(self, made: Any) -> None:
+        """Make what is hosted."""
+
+    @abstractmethod
+    def look(self) -> Look:
+        """Where it stands now."""
+
+    @abstractmethod
+    def _control(self) -> Any:
+        """The hand's grip on it."""
+
+    @abstractmethod
+    def _failed(self, error: BaseException) -> None:
+        """Something that was made here cannot be sent."""
+
+    # ── calls of the driver ──
+
+    def make(self, freight: Freight) -> tuple[str, SentError | None]:
+        """Make what is to run here. Returns the node, and what was wrong."""
+        node = ray.get_runtime_context().get_node_id()
+        try:
+            self._make(unpack(freight))
+        except Exception as error:  # noqa: BLE001  the border to user code; the driver refuses to start
+            return node, send_error(error, NO_PACKET)
+        return node, None
+
+    def join(self, neighbours: Mapping[str, ActorHandle[Any]], in_driver: tuple[str, ...]) -> None:
+        """Begin to send."""
+        ways = [self.site.way_to(peer, deliver_to(handle, self.name)) for peer, handle in neighbours.items()]
+        self.site.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER))
+
+    @ray.method(concurrency_group="data")
+    def deliver(self, sender: str, number: int, messages: list[Message]) -> None:
+        """Take in a parcel."""
+        self.site.receive(sender, number, messages)
+
+    @ray.method(concurrency_group="mail")
+    def fetch(self, heard: int) -> tuple[int, list[Message]]:
+        """What there is for the driver, waited for."""
+        return self.mailbox.fetch(heard)
+
+    @ray.method(concurrency_group="control")
+    def seen(self, heard: int) -> Freight:
+        """Where it stands now; the driver has taken in all up to parcel `heard`."""
+        self.mailbox.hear(heard)
+        return pack(self.look())
+
+    @ray.method(concurrency_group="control")
+    def let_driver_watch(self, wanted: bool) -> None:
+        """Tell the driver of every change from now on, or no more."""
+        self.watch.let_driver_watch(wanted)
+
+    @ray.method(concurrency_group="control")
+    def lend(self, lane: tuple[str, int]) -> bool:
+        """Lend a place of a lane that is filled here to the hand of its reader."""
+        return self.site.lend(lane)
+
+    @ray.method(concurrency_group="control")
+    def take_back(self, lane: tuple[str, int]) -> bool:
+        """Count a packet of a lane that is filled here again, since its reader puts it back."""
+        return self.site.take_back(lane)
+
+    @ray.method(concurrency_group="control")
+    def control(self, method: str, arguments: Freight) -> tuple[Freight | None, SentError | None]:
+        """A call of the hand that returns at once."""
+        return self._call(method, arguments)
+
+    @ray.method(concurrency_group="hand")
+    def hand(self, method: str, arguments: Freight) -> tuple[Freight | None, SentError | None]:
+        """A call of the hand that may wait."""
+        return self._call(method, arguments)
+
+    def _call(self, method: str, arguments: Freight) -> tuple[Freight | None, SentError | None]:
+        """Returns what the call returns, or what it raises, as it is."""
+        try:
+            on = getattr(self, f"hand_{method}", None) or getattr(self._control(), method)
+            return pack(on(*unpack(arguments))), None
+        except Exception as error:  # noqa: BLE001  the border to the driver, where it is raised
+            return None, send_error(error, NO_PACKET)
+
+    # ── inside ──
+
+    def _undelivered(self, peer: str, error: BaseException) -> None:
+        """A parcel was not received: by one that has died, of which the driver hears as well, or by a mistake."""
+        self.site.lose(peer)
+        if not isinstance(error, RayActorError):
+            fault = DataflowError(f"mail from {self.name!r} to {peer!r} was not taken in")
+            fault.__cause__ = error
+            self._failed(fault)
+
+    def _tell(self) -> None:
+        if self.watch.watched:
+            self.watch.tell()
+
+    def post(self, *message: Any) -> None:
+        """Send something to the driver."""
+        self.mailbox.post(message)

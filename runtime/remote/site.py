@@ -1,0 +1,303 @@
+"""Site: what one process has of a job: its ways to others, the queues read here, the lanes filled here, the calls.
+
+Knows neither tasks nor Ray: ways are given to it. Whatever comes from others comes to `receive`, which never waits.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+from runtime.communication.calls import Ledger
+from runtime.communication.inbox import Inbox, LaneSpec, shares
+from runtime.communication.lane import Lane, StopSignal, Waiter, parked_lock, ring
+from runtime.communication.request_queue import RequestQueue
+from runtime.errors import QueueUnreachable
+from runtime.remote.far_calls import FarRequestQueue, ServedQueue
+from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
+from runtime.remote.freight import Freight, unpack
+from runtime.remote.way import ActorWay, Deliver, Message, Way
+
+SLOW_S: Final = 0.005
+"""How long a lane may be full before its writer hears what has left of it, though that is less than half."""
+
+DRIVER: Final = ""
+"""The name of the process that the session is in."""
+
+
+class Site:
+    """What one process has of a job. `name` is of the task or service whose process it is, or `DRIVER`.
+
+    `failed` hears what cannot be packed, `undelivered` of parcels that could not be received and to whom they went,
+    `news` that something has been received.
+    """
+
+    def __init__(
+        self,
+        job: str,
+        name: str,
+        *,
+        failed: Callable[[BaseException], None],
+        undelivered: Callable[[str, BaseException], None],
+        news: Callable[[], None],
+    ) -> None:
+        self.job, self.name = job, name
+        self.ledger = Ledger(monotonic)
+        self.may_end = name == DRIVER  # whether stop signals may leave: not before the driver has heard the report
+        self.other_mail: dict[str, Callable[..., None]] = {}  # verbs of whoever has the site
+        self._failed, self._undelivered, self._news = failed, undelivered, news
+        self._inboxes: dict[str, Arrivals] = {}
+        self._outboxes: dict[Address, Outbox] = {}
+        self._far_queues: dict[str, FarRequestQueue] = {}
+        self._paused: set[str] = set()  # services that are held by hand
+        self.served: ServedQueue | None = None
+        self._ways: dict[str, Way] = {}
+        self._reads: Mapping[str, str] = {}  # tasks that run in another process than that of their own name
+        self._numbers: dict[str, int] = {}  # of the last parcel from each sender
+        self._closed = False
+        self._full = False  # some lane that is read here
+        self._bell = parked_lock()
+        self._undeliverable: list[tuple[str, BaseException]] = []
+        self._carrier = threading.Thread(target=self._carry, name=f"{job}/{name or 'driver'} carrier", daemon=True)
+        SITES[job, name] = self
+
+    def join(self, ways: Iterable[Way], elsewhere: Mapping[str, str]) -> None:
+        """Begin to send: by these ways, to each task in the process of its own name, or in that of `elsewhere`."""
+        self._reads = elsewhere
+        self._ways = {way.peer: way for way in ways}
+        for outbox in self._outboxes.values():
+            self._way_to(outbox.address[0]).add(outbox)
+        self._carrier.start()
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        self._closed = True
+        SITES.pop((self.job, self.name), None)
+        if self._carrier.ident is not None:
+            ring(self._bell)
+            self._carrier.join()
+
+    # ── what descriptors ask for ──
+
+    def inbox(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> Arrivals:
+        """The queue of a task that runs here, the same at every call."""
+        inbox = self._inboxes.get(task)
+        if inbox is None:
+
+            def acknowledge(number: int, taken: int) -> None:
+                self._way_to(lanes[number].producer).post(("ack", (task, number), taken))
+
+            def give_back(number: int) -> None:
+                self._way_to(lanes[number].producer).post(("return place", (task, number)))
+
+            inbox = self._inboxes[task] = Arrivals(capacity, lanes, acknowledge, give_back, self._lane_is_full)
+        return inbox
+
+    def outbox(self, address: Address, spec: LaneSpec, capacity: int, producers: int, writer: Waiter) -> Lane:
+        """The writer's end of a lane, for a task that runs here."""
+        share, _ = shares(capacity, producers)
+        outbox = self._outboxes[address] = Outbox(address, spec, share, writer, self._failed)
+        if self._ways:
+            self._way_to(address[0]).add(outbox)
+        return outbox.lane
+
+    def request_queue(self, service: str, capacity: int) -> RequestQueue:
+        """The queue of the service that runs here, or what calls get to another one by."""
+        if service == self.name:
+            if self.served is None:
+                self.served = ServedQueue(service, capacity, self.ledger, self.post, lambda: list(self._ways))
+            return self.served
+        queue = self._far_queues.get(service)
+        if queue is None:
+            queue = self._far_queues[service] = FarRequestQueue(service, capacity, self.ledger, self.post)
+            if service in self._paused:
+                queue.is_held_there(True)
+        return queue
+
+    # ── sending ──
+
+    def post(self, peer: str, message: Message) -> None:
+        """Send a message to a process of the job. Any thread; returns at once."""
+        self._ways[peer].post(message)
+
+    def _way_to(self, task: str) -> Way:
+        return self._ways[self._reads.get(task, task)]
+
+    def pack_all(self) -> None:
+        """Pack what has been sent and not packed yet, so that what cannot be is known."""
+        for outbox in self._outboxes.values():
+            outbox.pack()
+
+    def end_lanes(self) -> None:
+        """Let stop signals leave."""
+        self.may_end = True
+        for way in self._ways.values():
+            way.ship()
+
+    def way_to(self, peer: str, deliver: Deliver) -> ActorWay:
+        """A way to another process of the job, by calls."""
+        return ActorWay(peer, lambda: self.may_end, deliver, self._call_carrier, self._note_undelivered)
+
+    def _call_carrier(self) -> None:
+        ring(self._bell)
+
+    def _note_undelivered(self, peer: str, error: BaseException) -> None:
+        self._undeliverable.append((peer, error))
+
+    def _carry(self) -> None:
+        while not self._closed:
+            for way in self._ways.values():
+                if isinstance(way, ActorWay):
+                    way.carry()
+            while self._undeliverable:
+                self._undelivered(*self._undeliverable.pop(0))
+            self._news()
+            if not self._bell.acquire(True, SLOW_S if self._full else -1):
+                self._full = False
+                for inbox in self._inboxes.values():
+                    inbox.look_up()
+
+    def lose(self, peer: str) -> None:
+        """A process of the job has died."""
+        way = self._ways.get(peer)
+        if isinstance(way, ActorWay):
+            way.lose()
+
+    def is_quiet(self) -> bool:
+        """Whether all that was sent from here has been received."""
+        return all(way.is_quiet() for way in self._ways.values())
+
+    @property
+    def sent(self) -> int:
+        """How much has been sent so far."""
+        return sum(way.sent for way in self._ways.values())
+
+    def put_counts(self) -> dict[Address, int]:
+        """How many packets were put into each lane that is filled here."""
+        return {address: box.lane.taken + len(box.lane.items) for address, box in self._outboxes.items()}
+
+    # ── receiving ──
+
+    def _lane_is_full(self) -> None:
+        """A lane read here is full: if it stays so, let its writer know what has left all the same."""
+        if not self._full:
+            self._full = True
+            ring(self._bell)
+
+    def receive(self, sender: str, number: int, messages: list[Message]) -> None:
+        """Take in a parcel. Never waits. One thread at a time for each sender."""
+        before = self._numbers.get(sender, 0)
+        if number != before + 1:
+            raise AssertionError(f"parcel {number} of {sender!r} came behind {before}")
+        self._numbers[sender] = number
+        for verb, *rest in messages:
+            handle = getattr(self, _HANDLERS[verb]) if verb in _HANDLERS else self.other_mail[verb]
+            handle(sender, *rest) if verb in _BY_SENDER else handle(*rest)
+
+    def _packets(self, packets: Packets) -> None:
+        task, number = packets.lane
+        inbox = self._inboxes[task]
+        try:
+            items = unpack(packets.freight)
+        except Exception as error:  # noqa: BLE001  the border to user code, which says how its packets are unpickled
+            inbox.fail(error)
+        else:
+            inbox.receive(number, items)
+
+    def _end(self, lane: Address, signal: StopSignal) -> None:
+        task, number = lane
+        self._inboxes[task].lanes[number + 1].end(signal)
+
+    def _ack(self, lane: Address, taken: int) -> None:
+        self._outboxes[lane].acknowledge(taken)
+
+    def _return_place(self, lane: Address) -> None:
+        self._outboxes[lane].return_place()
+
+    def take_back(self, lane: Address) -> bool:
+        """A packet is put back at the reader of a lane that is filled here: count it again, if there is room."""
+        return self._outboxes[lane].take_back()
+
+    def lend(self, lane: Address) -> bool:
+        """Lend a place of a lane that is filled here to the hand of its reader."""
+        return self._outboxes[lane].lend()
+
+    def _request(self, sender: str, number: int, freight: Freight, timeout_s: float, in_set_up: bool) -> None:
+        assert self.served is not None, "a request has come to a process without a service"
+        self.served.receive(sender, number, freight, timeout_s, in_set_up)
+
+    def _withdraw(self, sender: str, number: int) -> None:
+        assert self.served is not None, "a request has come to a process without a service"
+        self.served.withdraw_from(sender, number)
+
+    def _reply(self, sender: str, number: int, freight: Freight) -> None:
+        self._far_queues[sender].receive(number, freight)
+
+    def _began(self, sender: str, number: int) -> None:
+        self._far_queues[sender].began(number)
+
+    def _held(self, sender: str, held: bool) -> None:
+        (self._paused.add if held else self._paused.discard)(sender)
+        if (queue := self._far_queues.get(sender)) is not None:
+            queue.is_held_there(held)
+
+
+_HANDLERS: Final = {
+    "packets": "_packets",
+    "end": "_end",
+    "ack": "_ack",
+    "return place": "_return_place",
+    "request": "_request",
+    "withdraw": "_withdraw",
+    "reply": "_reply",
+    "began": "_began",
+    "held": "_held",
+}
+_BY_SENDER: Final = {"request", "withdraw", "reply", "began", "held"}
+
+SITES: Final[dict[tuple[str, str], Site]] = {}
+"""Of the jobs that this process has a part in, until they are closed. Each change is one step under the GIL."""
+
+
+def _site(job: str, owner: str) -> Site:
+    """The one site that this process has of a job."""
+    for (of_job, _), site in list(SITES.items()):
+        if of_job == job:
+            return site
+    raise QueueUnreachable(f"process {os.getpid()} has no part in the job of {owner!r}, or it is over")
+
+
+@dataclass(frozen=True, slots=True)
+class RayQueueDescriptor:
+    """The input queue of a task of `job`, wherever that runs."""
+
+    task: str
+    capacity: int
+    lanes: tuple[LaneSpec, ...]
+    job: str
+
+    def get_queue(self) -> Inbox:
+        """Reader: the queue itself. Raises `QueueUnreachable` where nothing of the job runs."""
+        return _site(self.job, self.task).inbox(self.task, self.capacity, self.lanes)
+
+    def open_lane(self, number: int, writer: Waiter) -> Lane:
+        """Writer: a lane here, whose packets get to lane `number` there. Raises `QueueUnreachable`."""
+        site = _site(self.job, self.task)
+        return site.outbox((self.task, number), self.lanes[number], self.capacity, len(self.lanes), writer)
+
+
+@dataclass(frozen=True, slots=True)
+class RayRequestQueueDescriptor:
+    """The request queue of a service of `job`, wherever that runs."""
+
+    service: str
+    capacity: int
+    job: str
+
+    def get_queue(self) -> RequestQueue:
+        """The queue itself, or here what calls get there by. Raises `QueueUnreachable` where there is no way."""
+        return _site(self.job, self.service).request_queue(self.service, self.capacity)

@@ -1,0 +1,236 @@
+"""Ways from one process of a job to another: mail in order, several messages in a parcel. Knows Ray by a call to make.
+
+A carrier, a thread of the process, ships what waits as soon as it has the GIL: behind a lone packet at once, in a
+stream when the writer lets go of it, or its parcels have been received. So a lone packet leaves at once, and a stream
+fills its parcels by itself. A parcel has been received when the receiver has taken in all of it, which never waits for
+anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final
+
+from runtime.communication.lane import parked_lock, ring
+from runtime.remote.far_lane import Outbox
+
+Message = tuple[Any, ...]
+"""A verb, and what it says: text, numbers, and freight."""
+
+WINDOW: Final = 2
+"""How many parcels may be under way to one process."""
+
+CHANGED: Final = "changed"
+"""The verb of what is told to who watches; it is nobody's business otherwise."""
+
+
+class Way(ABC):
+    """One way: messages, and the packets of some outboxes. Any thread may post."""
+
+    def __init__(self, peer: str, may_end: Callable[[], bool]) -> None:
+        self.peer = peer
+        self.posted: deque[Message] = deque()
+        self.sent = 0  # messages and packets' parcels, to see whether anything was sent
+        self._outboxes: list[Outbox] = []
+        self._may_end = may_end  # whether stop signals may be sent
+
+    def add(self, outbox: Outbox) -> None:
+        """Carry the packets of `outbox`."""
+        self._outboxes = [*self._outboxes, outbox]
+        outbox.shipper = self
+        outbox.asleep = True
+        self.ship()
+
+    def post(self, message: Message) -> None:
+        """Send a message behind all that were posted before."""
+        self.posted.append(message)
+        self.ship()
+
+    @abstractmethod
+    def ship(self) -> None:
+        """Something may wait to be carried. Any thread; returns at once."""
+
+    @abstractmethod
+    def is_quiet(self) -> bool:
+        """Whether all that was posted has been received."""
+
+    def has_mail(self) -> bool:
+        """Whether something waits here."""
+        return bool(self.posted) or any(outbox.has_mail() for outbox in self._outboxes) or self._has_signal()
+
+    def _has_signal(self) -> bool:
+        return any(box.lane.signal is not None and not box.ended for box in self._outboxes) and self._may_end()
+
+    def _gather(self) -> list[Message]:
+        """All that waits, in order. One thread at a time."""
+        messages: list[Message] = []
+        while self.posted:
+            messages.append(self.posted.popleft())
+        may_end = self._may_end()
+        for outbox in self._outboxes:
+            outbox.pack()
+            messages += [("packets", packets) for packets in outbox.take()]
+            if may_end and (signal := outbox.signal()) is not None:
+                messages.append(("end", outbox.address, signal))
+        self.sent += len(messages)
+        return messages
+
+    def _sleep(self) -> bool:
+        """Let writers ship by themselves from now on. False: something waits already."""
+        for outbox in self._outboxes:
+            if not outbox.asleep:
+                outbox.asleep = True
+                outbox.lane.writer.look_up = True
+        return not self.has_mail()
+
+    def _awake(self) -> None:
+        for outbox in self._outboxes:
+            outbox.asleep = False
+
+
+Deliver = Callable[[int, list[Message]], Future[Any]]
+"""Carries parcel number n; the future is done when it has been received, or cannot be."""
+
+
+class ActorWay(Way):
+    """The way to an actor, by calls. A carrier ships; `call_carrier` lets it come."""
+
+    def __init__(
+        self,
+        peer: str,
+        may_end: Callable[[], bool],
+        deliver: Deliver,
+        call_carrier: Callable[[], None],
+        undelivered: Callable[[str, BaseException], None],
+    ) -> None:
+        super().__init__(peer, may_end)
+        self.is_lost = False
+        self._deliver, self._call_carrier, self._undelivered = deliver, call_carrier, undelivered
+        self._counting = threading.Lock()  # guards `_received`
+        self._shipped = self._received = 0
+        self._gathering = False
+
+    def ship(self) -> None:
+        """Let the carrier come."""
+        self._call_carrier()
+
+    def carry(self) -> None:
+        """The carrier: ship what waits, while there is room on the way; then sleep until the next packet is put."""
+        self._awake()
+        while not self.is_lost and self._shipped - self._received < WINDOW:
+            self._gathering = True
+            messages = self._gather()
+            if messages:
+                self._shipped += 1
+                future = self._deliver(self._shipped, messages)
+                self._gathering = False
+                future.add_done_callback(self._has_landed)
+            else:
+                self._gathering = False
+                if self._sleep():
+                    return
+                self._awake()
+
+    def is_quiet(self) -> bool:
+        """Whether all that was posted has been received; nothing ever is by one that is lost."""
+        shipped = self._shipped
+        quiet = not self.has_mail() and not self._gathering and shipped == self._received
+        return self.is_lost or (quiet and shipped == self._shipped)  # else something may have been taken meanwhile
+
+    def lose(self) -> None:
+        """There is nobody at the other end any more."""
+        self.is_lost = True
+        self.posted.clear()
+
+    def _has_landed(self, future: Future[Any]) -> None:
+        """On a thread of Ray's."""
+        with self._counting:
+            self._received += 1
+        if (error := future.exception()) is not None:
+            self._undelivered(self.peer, error)
+        self._call_carrier()
+
+
+class Mailbox(Way):
+    """The way to the driver, which no actor can call: it fetches what waits, by a call that stays open here."""
+
+    def __init__(self, peer: str, may_end: Callable[[], bool]) -> None:
+        super().__init__(peer, may_end)
+        self.has_changed = False  # something that the driver watches
+        self._bell = parked_lock()
+        self._closed = False
+        self._number = self._heard = 0  # of parcels
+        self._weighty = 0  # the last one with more in it than that something has changed
+        self._gathering = False
+        self._listening = threading.Lock()  # guards the two below
+        self._awaited: list[tuple[Message, Callable[[], None]]] = []  # posted, and who wants to know of its arrival
+        self._hearing: list[tuple[int, Callable[[], None]]] = []  # likewise, in which parcel it went
+
+    def post_awaited(self, message: Message, heard: Callable[[], None]) -> None:
+        """Post a message, and call `heard`, on any thread, when the driver has taken it in."""
+        with self._listening:
+            self._awaited.append((message, heard))
+        self.post(message)
+
+    def fetch(self, heard: int) -> tuple[int, list[Message]]:
+        """Driver: wait for the next parcel, having taken in all up to number `heard`. One thread at a time."""
+        self.hear(heard)
+        while True:
+            self._awake()
+            messages = self._parcel()
+            if messages or self._closed:
+                self._number += 1
+                self._gathering = False
+                return self._number, messages
+            if self._sleep() and not self.has_changed and not self._closed:
+                self._bell.acquire()
+
+    def hear(self, heard: int) -> None:
+        """The driver has taken in all up to parcel number `heard`."""
+        self._heard = max(self._heard, heard)
+        with self._listening:
+            over = [tell for number, tell in self._hearing if number <= heard]
+            self._hearing = [each for each in self._hearing if each[0] > heard]
+        for tell in over:
+            tell()
+
+    def close(self) -> None:
+        """Let the driver's call return."""
+        self._closed = True
+        ring(self._bell)
+
+    def _parcel(self) -> list[Message]:
+        self._gathering = True
+        number = self._number + 1
+        messages = self._gather()
+        if messages:
+            self._weighty = number
+            with self._listening:
+                gone = [each for each in self._awaited if any(message is each[0] for message in messages)]
+                self._awaited = [each for each in self._awaited if all(each is not other for other in gone)]
+                self._hearing += [(number, heard) for _, heard in gone]
+        else:
+            self._gathering = False
+        if self.has_changed:
+            self.has_changed = False
+            messages.append((CHANGED,))
+        return messages
+
+    def tell(self) -> None:
+        """Let the driver know that something has changed which it watches."""
+        self.has_changed = True
+        ring(self._bell)
+
+    def ship(self) -> None:
+        """Let the driver's call return."""
+        ring(self._bell)
+
+    def is_quiet(self) -> bool:
+        """Whether the driver has taken in all that was posted."""
+        number = self._number
+        quiet = not self.has_mail() and not self._gathering and self._heard >= self._weighty
+        return quiet and number == self._number  # else something may have been taken and not been counted yet

@@ -1,0 +1,159 @@
+"""RayServiceTask: a service in an actor of its own. It is a LocalServiceTask there, and its callers send mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ray
+
+from runtime.communication.lane import StopSignal
+from runtime.context import ServiceContext
+from runtime.dead_letters import DeadLetter
+from runtime.remote.by_value import send_letter, send_report
+from runtime.remote.freight import Freight, pack, unpack
+from runtime.remote.host import GROUPS, Host
+from runtime.remote.look import Look
+from runtime.service.base_service_task import ServiceReporter
+from runtime.service.deadlines import DeadlineWatch
+from runtime.service.local_service_task import LocalServiceTask, thread_names
+from runtime.step import Step
+from runtime.task.control import Condition
+from runtime.task.gate import Gate
+from runtime.task.report import TaskReport
+
+
+class _FarService(LocalServiceTask):
+    """The service itself, in the actor's process."""
+
+    def __init__(
+        self,
+        ctx: ServiceContext,
+        make: Callable[[], Any],
+        reporter: ServiceReporter,
+        gates: list[Gate],
+        host: RayServiceTask,
+    ):
+        super().__init__(ctx, make, reporter, gates)
+        self._host = host
+        self._left = 0  # loops that are over; each one adds itself under the lock of the calls
+
+    def _serve(self, number: int) -> None:
+        super()._serve(number)
+        with self.queue.ledger.lock:
+            self._left += 1
+            last = self._left == len(self.gates)
+        if last:
+            self._host.post("gone")
+
+
+class RayServiceTask(Host):
+    """The actor of one service; also the service's reporter."""
+
+    service: _FarService
+
+    def __init__(self, job: str, name: str) -> None:
+        super().__init__(job, name)
+        self.site.may_end = True
+        self.site.other_mail |= {
+            "start": self._start,
+            "cancel": self._cancel,
+            "end service": self._end_service,
+            "intercept": self._intercept,
+        }
+
+    def _make(self, made: tuple[ServiceContext, Callable[[], Any]]) -> None:
+        ctx, make = made
+        self._deadlines = DeadlineWatch(self.site.ledger, Gate(self.watch), f"{ctx.job}/deadlines of {ctx.name}")
+        gates = [Gate(self.watch) for _ in thread_names(ctx)]
+        self.service = _FarService(ctx, make, self, gates, self)
+
+    def _start(self) -> None:
+        self._deadlines.start()
+        self.service.start()
+
+    def _cancel(self) -> None:
+        ledger = self.site.ledger
+        ledger.refuse(ledger.queues)
+        self.service.cancel()
+
+    def _end_service(self, signal: StopSignal) -> None:
+        with self.site.ledger.lock:
+            self.service.queue.end(signal)
+
+    def _intercept(self, freight: Freight) -> None:
+        self.service.intercept(unpack(freight))
+
+    def _failed(self, error: BaseException) -> None:
+        self.post("fault", pack(error))
+
+    def _control(self) -> Any:
+        return self.service.control
+
+    def look(self) -> Look:
+        """Where the service stands now."""
+        service, control, site = self.service, self.service.control, self.site
+        moved = (*(gate.passes for gate in service.gates), site.sent)
+        quiet = site.is_quiet()
+        return Look(
+            facts=service.facts(),
+            is_paused=control.is_paused(),
+            reached=control.reached(),
+            is_held=control.is_held(),
+            has_work=control.has_work(),
+            can_step=control.can_step(),
+            is_under_way=control.is_under_way(),
+            has_news=control.has_news(),
+            is_at_rest=control.is_at_rest() and quiet,
+            still=quiet and all(gate.stands_still() for gate in service.gates) and site.is_quiet(),
+            moved=moved,
+            busy=service.ending is None and service.queue.busy,
+        )
+
+    def hand_tap(self, wanted: bool) -> None:
+        """Show every request to the driver, or no more."""
+        self.service.control.set_tap(self._show if wanted else None)
+
+    def hand_breaks(self, conditions: Sequence[Condition]) -> None:
+        """Refused: a service has no packets to stop before."""
+        self.service.control.set_breaks(conditions, None)
+
+    def _show(self, step: Step) -> None:
+        self.post("tap", pack(step))
+
+    # ── what the service reports ──
+
+    def request_stop(self, task: str) -> None:
+        """The service asks for a stop with drain."""
+        self.post("report", "request_stop", task)
+
+    def enough(self, task: str) -> None:
+        """The service needs nothing."""
+        self.post("report", "enough", task)
+
+    def warned(self, task: str, message: str) -> None:
+        """The service has logged a warning."""
+        self.post("report", "warned", task, message)
+
+    def skipped(self, letter: DeadLetter) -> None:
+        """A service skips nothing."""
+        self.post("skipped", pack(send_letter(letter)))
+
+    def call_failed(self, service: str, text: str) -> None:
+        """A call has ended with an error."""
+        self.post("report", "call_failed", service, text)
+
+    def late_reply(self, service: str, text: str) -> None:
+        """A reply was dropped."""
+        self.post("report", "late_reply", service, text)
+
+    def task_ended(self, report: TaskReport) -> None:
+        """The service has ended."""
+        self.post("ended", pack((send_report(report), self.look())))
+
+
+def make_service_actor(options: dict[str, Any], job: str, name: str) -> Any:
+    """Ask Ray for an actor that can host a service. Returns its handle at once."""
+    remote: Any = ray.remote  # typed without concurrency groups
+    actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=GROUPS)(RayServiceTask)
+    return actor.options(**options).remote(job, name)

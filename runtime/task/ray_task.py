@@ -1,0 +1,185 @@
+"""RayTask: a task in an actor of its own. It is a LocalTask there, on far lanes, with a reporter that sends mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import ray
+
+from runtime.communication.lane import StopSignal
+from runtime.communication.packet import Packet
+from runtime.context import TaskContext
+from runtime.dead_letters import DeadLetter
+from runtime.facts import Ending
+from runtime.operators import Operator
+from runtime.remote.by_value import send_error, send_letter, send_report
+from runtime.remote.far_lane import Arrivals
+from runtime.remote.freight import pack
+from runtime.remote.host import GROUPS, Host
+from runtime.remote.look import Look
+from runtime.step import Step
+from runtime.task.base_task import TaskReporter
+from runtime.task.control import Condition, Met
+from runtime.task.gate import Gate
+from runtime.task.local_task import LocalTask
+from runtime.task.report import TaskReport
+
+_SOON_S: Final = 5.0  # mail arrives at once, unless its receiver has died
+
+
+class FarTask(LocalTask):
+    """The task itself, in the actor's process."""
+
+    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate, host: RayTask) -> None:
+        super().__init__(ctx, operator, reporter, gate)
+        self._host = host
+        self.unsent: BaseException | None = None  # why something that it made cannot be sent
+
+    @property
+    def queue(self) -> Arrivals | None:
+        """Its input queue; None for a source."""
+        assert self._inbox is None or isinstance(self._inbox, Arrivals)
+        return self._inbox
+
+    def _finish(self) -> Ending:
+        ending = super()._finish()
+        self._host.site.pack_all()  # what cannot be packed fails the task that made it: it must be known before the end
+        if self.unsent is not None:
+            raise self.unsent
+        return ending
+
+    def _worker_loop(self) -> None:
+        super()._worker_loop()
+        self._host.post("gone")
+
+
+class RayTask(Host):
+    """The actor of one task; also the task's reporter."""
+
+    task: FarTask
+
+    def __init__(self, job: str, name: str) -> None:
+        super().__init__(job, name)
+        self.site.other_mail |= {"start": self._start, "cancel": self._cancel, "end input": self._end_input}
+
+    def _make(self, made: tuple[TaskContext, Operator]) -> None:
+        ctx, operator = made
+        self.task = FarTask(ctx, operator, self, Gate(self.watch), self)
+
+    def _start(self) -> None:
+        self.task.start()
+
+    def _cancel(self) -> None:
+        self.task.cancel()
+
+    def _end_input(self, how: Ending) -> None:
+        self.task.end_input(how)
+
+    def _failed(self, error: BaseException) -> None:
+        self.task.unsent = error
+        if (queue := self.task.queue) is not None:
+            queue.fail(error)
+
+    def _control(self) -> Any:
+        return self.task.control
+
+    def look(self) -> Look:
+        """Where the task stands now."""
+        task, control, site = self.task, self.task.control, self.site
+        queue = task.queue
+        moved = (task.gate.passes, site.sent)
+        quiet = site.is_quiet()
+        return Look(
+            facts=task.facts(),
+            is_paused=control.is_paused(),
+            reached=control.reached(),
+            is_held=control.is_held(),
+            has_work=control.has_work(),
+            can_step=control.can_step(),
+            is_under_way=control.is_under_way(),
+            has_news=control.has_news(),
+            is_at_rest=control.is_at_rest() and quiet,
+            still=quiet and task.gate.stands_still() and site.is_quiet(),
+            moved=moved,
+            injected=task.injected,
+            hand_closed=task.hand_closed,
+            broken_off=task.broken_off,
+            refused=sum(lane.refused for lane in task.lanes_out),
+            removed=0 if queue is None else queue.removed,
+            puts=site.put_counts(),
+            taken=() if queue is None else tuple(lane.taken for lane in queue.lanes),
+        )
+
+    # ── the hand ──
+
+    def hand_inject(self, item: Any) -> None:
+        """Put an item in by hand. Raises `QueueFull`, `TaskEnded`."""
+        self.task.inbox.inject(item)
+
+    def hand_accept_lent(self, number: int, item: Any) -> None:
+        """Put an item into a place that the writer of lane `number` has lent. Raises `TaskEnded`."""
+        queue = self.task.queue
+        assert queue is not None, "a source has no queue to lend a place to"
+        queue.accept_lent(number, item)
+
+    def hand_wanted(self) -> int | None:
+        """In which lane an `undo` wants a place; all that was said of it before has arrived at its writer."""
+        queue = self.task.queue
+        self.watch.wait_for(self.site.is_quiet, _SOON_S)
+        return None if queue is None else queue.wanted
+
+    def hand_undo_into(self, number: int) -> None:
+        """Take back the last change; the writer of lane `number` has a place for it."""
+        queue = self.task.queue
+        assert queue is not None, "nothing was changed in the queue of a source"
+        queue.make_room(number)
+        self.task.control.undo()
+
+    def hand_tap(self, wanted: bool) -> None:
+        """Show every packet to the driver, or no more."""
+        self.task.control.set_tap(self._show if wanted else None)
+
+    def hand_breaks(self, conditions: Sequence[Condition]) -> None:
+        """Before each packet, close the gate if one of `conditions` is met, and tell the driver."""
+        self.task.control.set_breaks(conditions, self._broke)
+
+    def _broke(self, packet: Packet, met: Met) -> None:
+        sent = [(index, None if error is None else send_error(error, packet)) for index, error in met]
+        self.post("broke", pack((packet, sent)))
+
+    def _show(self, step: Step) -> None:
+        self.post("tap", pack(step))
+
+    # ── what the task reports ──
+
+    def request_stop(self, task: str) -> None:
+        """The task asks for a stop with drain."""
+        self.post("report", "request_stop", task)
+
+    def enough(self, task: str) -> None:
+        """The task needs no more packets."""
+        self.post("report", "enough", task)
+
+    def warned(self, task: str, message: str) -> None:
+        """The task has logged a warning."""
+        self.post("report", "warned", task, message)
+
+    def skipped(self, letter: DeadLetter) -> None:
+        """The task has skipped something."""
+        self.post("skipped", pack(send_letter(letter)))
+
+    def signal_arrived(self, task: str, count: str, signal: StopSignal) -> None:
+        """The task has received a stop signal."""
+        self.post("report", "signal_arrived", task, count, signal)
+
+    def task_ended(self, report: TaskReport) -> None:
+        """The task has ended. Its own stop signals leave when the driver has heard so."""
+        self.mailbox.post_awaited(("ended", pack((send_report(report), self.look()))), self.site.end_lanes)
+
+
+def make_task_actor(options: dict[str, Any], job: str, name: str) -> Any:
+    """Ask Ray for an actor that can host a task. Returns its handle at once."""
+    remote: Any = ray.remote  # typed without concurrency groups
+    actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=GROUPS)(RayTask)
+    return actor.options(**options).remote(job, name)

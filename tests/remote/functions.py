@@ -1,0 +1,201 @@
+"""User code for tests on Ray: of a module, or of none, where a test says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, NoReturn
+
+import runtime
+from tests.remote.shared import SharedLog, SharedMoment
+
+
+class TooBig(Exception):
+    """An error with arguments of its own."""
+
+    def __init__(self, value: int, limit: int) -> None:
+        super().__init__(value, limit)
+        self.value, self.limit = value, limit
+
+
+class LocalOnly(Exception):
+    """An error that cannot be pickled."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, threading.Lock())
+
+
+class ArrivesBroken:
+    """A packet that can be pickled, and not unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _refuse, ()
+
+
+def _refuse() -> NoReturn:
+    raise LookupError("not in this process")
+
+
+class Endless(runtime.SourceFunction[int]):
+    """0, 1, 2 … without end; `reached` comes when it is asked for `at`."""
+
+    def __init__(self, at: int = 0, reached: SharedMoment | None = None) -> None:
+        self.at, self.reached = at, reached
+
+    def run(self) -> Iterator[int]:
+        for number in count():
+            if number == self.at and self.reached is not None:
+                self.reached.set()
+            yield number
+
+
+class ToldWhen(runtime.SourceFunction[float]):
+    """One packet each time it is told to: the time."""
+
+    def __init__(self, moments: list[SharedMoment]) -> None:
+        self.moments = moments
+
+    def run(self) -> Iterator[float]:
+        for moment in self.moments:
+            moment.wait()
+            yield time.monotonic()
+
+
+class Note(runtime.Function[Any, Any]):
+    """Writes down what it gets, with the time."""
+
+    def __init__(self, log: SharedLog) -> None:
+        self.log = log
+
+    def process(self, value: Any, /) -> Any:
+        self.log.append((value, time.monotonic()))
+        return value
+
+
+class Slow(runtime.Function[int, int]):
+    """A packet a while."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def process(self, value: int, /) -> int:
+        time.sleep(self.seconds)
+        return value
+
+
+class WaitForCancel(runtime.Function[int, int]):
+    """Stays in its packet until the task is to end."""
+
+    def process(self, value: int, /) -> int:
+        self.ctx.stopping.wait()
+        return value
+
+
+class Ask(runtime.Function[Any, Any]):
+    """What a service answers."""
+
+    def __init__(self, service: str, method: str = "process", timeout: float | None = None) -> None:
+        self.service, self.method, self.timeout = service, method, timeout
+
+    def process(self, value: Any, /) -> Any:
+        return self.ctx.call_service(self.service, value, method=self.method, timeout=self.timeout)
+
+
+class AskMany(runtime.Function[int, list[Any]]):
+    """What a service answers to many requests at once."""
+
+    def process(self, value: int, /) -> list[Any]:
+        futures = [self.ctx.call_service_async("doubles", number) for number in range(value)]
+        return [future.result() for future in futures]
+
+
+class Doubles:
+    """A service that doubles, counts, fails and dies."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def process(self, value: int) -> int:
+        self.calls += 1
+        return 2 * value
+
+    def count(self, value: Any = None) -> int:
+        return self.calls
+
+    def fail(self, value: int) -> NoReturn:
+        raise TooBig(value, 10)
+
+    def die(self, value: Any = None) -> None:
+        die()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def process_id(self, value: Any = None) -> int:
+        return os.getpid()
+
+
+class AsksDoubles:
+    """A service that asks another one."""
+
+    ctx: Any = None
+
+    def process(self, value: int) -> int:
+        answer: int = self.ctx.call_service("doubles", value) + 1
+        return answer
+
+
+def die() -> None:
+    """End this process, as a fault would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_at_5(value: int) -> int:
+    if value == 5:
+        die()
+    return value
+
+
+def at_most_10(value: int) -> int:
+    if value > 10:
+        raise TooBig(value, 10)
+    return value
+
+
+def raise_from(value: int) -> None:
+    try:
+        at_most_10(value + 11)
+    except TooBig as error:
+        raise LookupError(f"no {value}") from error
+
+
+def fail_here_only(value: int) -> NoReturn:
+    raise LocalOnly(f"at {value}")
+
+
+def leave(value: int) -> NoReturn:
+    raise SystemExit(3)
+
+
+def make_lock(value: int) -> Any:
+    return threading.Lock() if value == 3 else value
+
+
+def make_broken(value: int) -> Any:
+    return ArrivesBroken() if value == 3 else value
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+def double(value: int) -> int:
+    return 2 * value
+
+
+def with_process(value: int) -> tuple[int, int]:
+    return value, os.getpid()

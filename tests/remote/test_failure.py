@@ -1,0 +1,195 @@
+"""What goes wrong on Ray is named, ends the job, and leaves nothing."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from random import Random
+from time import monotonic
+from types import ModuleType
+from typing import Any
+
+import pytest
+import ray
+
+import runtime
+from runtime.testing import PATIENCE_S
+from tests.remote import functions as far
+from tests.remote.shared import SharedMoment
+
+pytestmark = pytest.mark.on_ray
+
+NOTICED_S = 1.0
+
+
+def kill(session: runtime.Session, task: str) -> None:
+    """Let Ray end the process of a task, as a fault would."""
+    dispatcher = session._dispatcher
+    assert dispatcher is not None
+    handle: Any = {**dispatcher.tasks, **dispatcher.services}[task]
+    ray.kill(handle.actor)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_actor_that_is_killed_at_any_moment_ends_the_job_by_name_and_at_once(seed: int) -> None:
+    fate = Random(seed)
+    victim, delay_s = fate.choice(["numbers", "work", "end"]), fate.random() * 0.5
+    under_way = SharedMoment()
+    with runtime.Session(platform="remote", capacity=fate.choice([1, 64, 1024])) as session:
+        work = session.source(far.Endless(5, under_way), name="numbers").map(far.same, name="work")
+        work.sink(far.same, name="end")
+        session.start()
+        if fate.random() < 0.7:
+            under_way.wait()
+        threading.Event().wait(delay_s)  # the moment is what is random here; nothing is waited for
+        began = monotonic()
+        kill(session, victim)
+        with pytest.raises(
+            runtime.TaskFailed, match=rf"'{victim}' failed: TaskLost: the process of '{victim}'"
+        ) as failure:
+            session.wait(PATIENCE_S)
+        assert monotonic() - began < NOTICED_S
+    assert isinstance(failure.value.__cause__, runtime.TaskLost)
+    assert failure.value.outcome is not None
+    assert failure.value.outcome.state == "failed"
+    assert sorted(failure.value.outcome.order) == ["end", "numbers", "work"]
+
+
+def test_a_process_that_dies_by_itself_in_user_code_is_named() -> None:
+    with runtime.Session(platform="remote") as session:
+        session.source(range(100), name="numbers").map(far.die_at_5, name="mortal").collect()
+        with pytest.raises(runtime.TaskFailed, match="'mortal' failed: TaskLost"):
+            session.run(PATIENCE_S)
+        assert session.snapshot()["mortal"].ending == "failed"
+        assert any(event.kind == "error" and event.task == "mortal" for event in session.events)
+
+
+def test_calls_that_wait_for_a_service_that_dies_fail_with_the_job() -> None:
+    with runtime.Session(platform="remote") as session:
+        session.service("doubles", far.Doubles, concurrency=2)
+        session.input("numbers").map(far.Ask("doubles", "sleep", 60.0), name="ask").collect()
+        session.start()
+        assert session.call("doubles", 2) == 4
+        session.send("numbers", 30.0)
+        while session.snapshot()["ask"].state != "waiting":
+            pass
+        with pytest.raises(runtime.ServiceStopped):
+            session.call("doubles", 0, method="die", timeout=PATIENCE_S)
+        with pytest.raises(runtime.TaskFailed, match="service 'doubles' failed: TaskLost"):
+            session.wait(PATIENCE_S)
+
+
+def test_an_error_arrives_with_its_type_its_cause_and_its_traceback() -> None:
+    with runtime.Session(platform="remote") as session:
+        session.source(range(100)).map(far.raise_from, name="check").collect()
+        with pytest.raises(runtime.TaskFailed, match="'check' failed on packet 0: LookupError: no 0") as failure:
+            session.run(PATIENCE_S)
+    cause = failure.value.__cause__
+    assert type(cause) is LookupError
+    assert isinstance(cause.__cause__, far.TooBig)
+    assert (cause.__cause__.value, cause.__cause__.limit) == (11, 10)
+    text = "".join(traceback.format_exception(cause))
+    assert "in raise_from" in text
+    assert "raise TooBig(value, 10)" in text
+
+
+def test_a_class_of_the_notebook_comes_back_as_the_class_that_it_is() -> None:
+    class Odd(Exception):
+        pass
+
+    def check(value: int) -> int:
+        if value % 2:
+            raise Odd(value)
+        return value
+
+    with runtime.Session(platform="remote", on_error="skip") as session:
+        result = session.source(range(4)).map(check, name="check").collect()
+        session.run(PATIENCE_S)
+        assert list(result) == [0, 2]
+        assert [letter.packet for letter in session.dead_letters] == [1, 3]
+        assert all(type(letter.error) is Odd for letter in session.dead_letters)
+        assert "raise Odd(value)" in session.dead_letters[0].traceback
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "text"),
+    [
+        (far.fail_here_only, runtime.DataflowError, "LocalOnly: 'at 0'.*cannot be pickled"),
+        (far.leave, SystemExit, "SystemExit"),
+        (far.make_lock, TypeError, "cannot pickle '_thread.lock' object"),
+    ],
+    ids=["an error that cannot be pickled", "SystemExit", "a packet that cannot be pickled"],
+)
+def test_whatever_user_code_does_fails_its_task_by_name(function: Any, kind: type[BaseException], text: str) -> None:
+    with runtime.Session(platform="remote") as session:
+        session.source(range(10)).map(function, name="culprit").collect()
+        with pytest.raises(runtime.TaskFailed, match=f"'culprit' failed.*{text}") as failure:
+            session.run(PATIENCE_S)
+        assert isinstance(failure.value.__cause__, kind)
+
+
+def test_a_packet_that_cannot_be_unpickled_fails_the_task_that_gets_it() -> None:
+    with runtime.Session(platform="remote") as session:
+        session.source(range(10)).map(far.make_broken).sink(far.same, name="reader")
+        with pytest.raises(runtime.TaskFailed, match="'reader' failed: LookupError: not in this process"):
+            session.run(PATIENCE_S)
+
+
+# ── refused before anything runs ──
+
+
+def test_what_cannot_be_pickled_is_refused_by_name() -> None:
+    lock = threading.Lock()
+    with runtime.Session(platform="remote") as session:
+        session.source(range(3)).map(lambda value: (value, lock), name="locked").collect()
+        with pytest.raises(runtime.NotCopyable, match=r"'locked' runs in a process of its own.*lock.*open\(\)"):
+            session.start()
+        assert session.status == "new"
+
+
+def test_a_module_that_the_workers_lack_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    here_only = ModuleType("here_only")
+    exec("def treat(value):\n    return value\n", here_only.__dict__)
+    monkeypatch.setitem(sys.modules, "here_only", here_only)
+    with runtime.Session(platform="remote") as session:
+        session.source(range(3)).map(here_only.treat, name="treat").collect()
+        with pytest.raises(
+            runtime.GraphInvalid,
+            match=r"'treat' needs module 'here_only', which the workers of the.*do not have",
+        ):
+            session.start()
+        assert session.status == "new"
+
+
+def test_too_few_cpus_are_refused_with_what_is_needed_and_what_is_there() -> None:
+    with runtime.Session(platform="remote", resources={"work": {"num_cpus": 10}}) as session:
+        session.source(range(3)).map(far.same, name="work", parallelism=2).collect()
+        with pytest.raises(runtime.GraphInvalid, match=r"needs 20 CPU \(work#0 10, work#1 10\).*cluster has 12"):
+            session.start()
+        assert session.status == "new"
+
+
+def test_resources_are_for_operators_that_are_there_and_for_platforms_with_clusters() -> None:
+    with runtime.Session(platform="remote", resources={"wrok": {"num_cpus": 1}}) as session:
+        session.source(range(3)).map(far.same, name="work").collect()
+        with pytest.raises(runtime.UnknownName, match=r"'wrok'.*did you mean 'work'"):
+            session.start()
+    with runtime.Session(resources={"work": {"num_cpus": 1}}) as session:
+        session.source(range(3)).map(far.same, name="work").collect()
+        with pytest.raises(runtime.GraphInvalid, match="platform='remote'"):
+            session.start()
+
+
+def test_a_seed_is_refused() -> None:
+    with runtime.Session(platform="remote", seed=7) as session:
+        session.source(range(3)).collect()
+        with pytest.raises(runtime.GraphInvalid, match="seed 7 cannot order what other processes do"):
+            session.start()
+
+
+def test_another_clusters_address_is_refused_while_ray_is_joined_to_one() -> None:
+    with runtime.Session(platform="remote", ray_address="127.0.0.1:1") as session:
+        session.source(range(3)).map(far.same).collect()
+        with pytest.raises(runtime.GraphInvalid, match=r"ray_address is '127.0.0.1:1', and Ray is joined to"):
+            session.start()

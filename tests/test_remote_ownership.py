@@ -1,0 +1,98 @@
+"""Ray is started where nobody has, ended by whoever has started it, and says nothing. Each in a Python of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program until its end."""
+    return subprocess.run(
+        [sys.executable, "-c", dedent(program)],
+        cwd=ROOT,
+        env={**os.environ, "RAY_raylet_start_wait_time_s": "100", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+
+
+def test_a_cluster_of_our_own_is_started_in_silence_and_is_gone_with_the_program() -> None:
+    ran = run(
+        """
+        import runtime
+        class Odd(Exception):
+            pass
+        def treat(value):
+            if value == 7:
+                raise Odd(value)
+            return value * 2
+        with runtime.Session("ours", platform="remote", on_error="skip") as session:
+            result = session.source(range(10)).map(treat).collect()
+            session.run(60)
+            assert sorted(result) == [0, 2, 4, 6, 8, 10, 12, 16, 18], result
+            assert type(session.dead_letters[0].error) is Odd
+        import ray
+        assert ray.is_initialized()
+        print(ray.get_runtime_context().gcs_address)
+        """,
+        RAY_ADDRESS="127.0.0.1:1",  # somebody's, which nobody has asked us to join
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    (address,) = ran.stdout.splitlines()
+    host, _, port = address.rpartition(":")
+    with socket.socket() as probe:
+        assert probe.connect_ex((host, int(port))) != 0
+
+
+def test_a_cluster_of_the_users_stays_and_an_address_that_nobody_answers_is_refused() -> None:
+    ran = run(
+        """
+        import logging
+        import runtime
+        session = runtime.Session("away", platform="remote", ray_address="127.0.0.1:1")
+        session.source(range(10)).map(abs).collect()
+        try:
+            session.start()
+        except runtime.GraphInvalid as refusal:
+            assert "ray_address='127.0.0.1:1'" in str(refusal), refusal
+        else:
+            raise AssertionError("joined nobody")
+        assert session.status == "new"
+        import ray
+        ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        with runtime.Session("theirs", platform="remote") as session:
+            result = session.source(range(10)).map(abs).collect()
+            session.run(60)
+        from runtime.remote.cluster import shut_down
+        shut_down()
+        assert ray.is_initialized()
+        ray.shutdown()
+        """
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_without_ray_it_is_said_what_to_install() -> None:
+    ran = run(
+        """
+        import sys
+        sys.modules["ray"] = None
+        import runtime
+        session = runtime.Session(platform="remote")
+        session.source(range(10)).collect()
+        try:
+            session.start()
+        except runtime.GraphInvalid as refusal:
+            print(refusal)
+        """
+    )
+    assert ran.stdout.strip() == "platform 'remote' needs ray: pip install 'sage-nb[ray]'", ran.stderr
