@@ -49,7 +49,8 @@ export class Depths {
     for (const { index, bar, number, glyph, element } of this.lines) {
       const { capacity } = plan.rows[index];
       const { glyph: name, look, word } = stateOf(frame.states[index]);
-      if (say(number, `${counted(frame.depths[index])}/${counted(capacity)}`)) paintMeter(bar, frame.depths[index], capacity);
+      if (say(number, `${counted(frame.depths[index])}/${counted(capacity)}`))
+        paintMeter(bar, frame.depths[index], capacity);
       mark(element, "data-look", look);
       mark(element, "title", word);
       mark(glyph.firstChild, "d", GLYPHS[name]);
@@ -85,7 +86,15 @@ export class Stops {
         return { name, sign };
       });
       const producers = html("span", { class: "sn-producers" }, ...signs.map(({ sign }) => sign));
-      const element = html("li", {}, quoted(row.name, { limit: 40, look: "sn-strong" }), number, producers, word, place);
+      const element = html(
+        "li",
+        {},
+        quoted(row.name, { limit: 40, look: "sn-strong" }),
+        number,
+        producers,
+        word,
+        place,
+      );
       return { index, row, word, number, place, signs, element };
     });
     this.list.replaceChildren(...this.lines.map((line) => line.element));

@@ -16,7 +16,9 @@ export function printable(text, limit = 200) {
 
 /** The same, but lines stay lines. */
 export function printableLines(text, limit = 100_000) {
-  return shortened(String(text ?? ""), limit).replace(/\r\n?/g, "\n").replace(UNSEEN_BUT_LINES, "\ufffd");
+  return shortened(String(text ?? ""), limit)
+    .replace(/\r\n?/g, "\n")
+    .replace(UNSEEN_BUT_LINES, "\ufffd");
 }
 
 function shortened(text, limit) {
@@ -30,7 +32,8 @@ function prepared(element, props, children) {
     else element.setAttribute(name, value === true ? "" : String(value));
   }
   // The notebook's shortcuts look at the focused element itself: a key typed here must not edit the notebook.
-  if (FOCUSABLE.has(element.localName) || "tabindex" in props) element.setAttribute("data-lm-suppress-shortcuts", "true");
+  if (FOCUSABLE.has(element.localName) || "tabindex" in props)
+    element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
@@ -92,7 +95,11 @@ export function numbered(number, noun) {
 /** A number in at most five characters: exact up to 9,999, then `12.3k`, `4.56M`. */
 export function compact(number) {
   if (number < 10_000) return counted(number);
-  for (const [unit, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+  for (const [unit, letter] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ]) {
     if (number >= unit) {
       const scaled = number / unit;
       return `${scaled.toFixed(scaled < 10 ? 2 : scaled < 100 ? 1 : 0)}${letter}`;

@@ -17,7 +17,11 @@ export class ErrorsTab {
     this.pace = new Pace(LETTERS_MS, () => this.fetch());
     const count = () => ({ letters: this.letters?.kept ?? 0 });
     const control = (word, glyph, name) =>
-      new Control(word, glyph, { why: () => reasonFor(name, store, count()), act: () => this.change(name, {}), wait: () => desk.waits(name) });
+      new Control(word, glyph, {
+        why: () => reasonFor(name, store, count()),
+        act: () => this.change(name, {}),
+        wait: () => desk.waits(name),
+      });
     this.all = [control("Retry all", "undo", "retry_all"), control("Discard all", "cross", "discard_all")];
     this.failure = html("div");
     this.note = html("span", { class: "sn-hint" });
@@ -70,7 +74,14 @@ export class ErrorsTab {
     renew(this.failure, [letters?.failure, letters?.traceback], () => this.failed(letters));
     const shown = letters?.letters.length ?? 0;
     const total = letters?.total ?? 0;
-    say(this.note, total === 0 ? "none" : shown < total ? `showing ${counted(shown)} of ${counted(total)}, newest first` : "newest first");
+    say(
+      this.note,
+      total === 0
+        ? "none"
+        : shown < total
+          ? `showing ${counted(shown)} of ${counted(total)}, newest first`
+          : "newest first",
+    );
     this.buttons.hidden = shown === 0;
     renew(this.list, [letters?.letters, this.editing], () => {
       this.controls = [];
@@ -80,13 +91,21 @@ export class ErrorsTab {
 
   failed(letters) {
     if (!letters?.failure) return [];
-    return [heading("The job has failed"), reading(letters.failure, "The error that failed the job"), details(letters.traceback)];
+    return [
+      heading("The job has failed"),
+      reading(letters.failure, "The error that failed the job"),
+      details(letters.traceback),
+    ];
   }
 
   card(letter) {
     const { number } = letter;
     const control = (word, glyph, name, act, more = {}) => {
-      const made = new Control(word, glyph, { why: () => reasonFor(more.rule ?? name, this.store, { letter }), act, wait: () => this.desk.waits(name) });
+      const made = new Control(word, glyph, {
+        why: () => reasonFor(more.rule ?? name, this.store, { letter }),
+        act,
+        wait: () => this.desk.waits(name),
+      });
       this.controls.push(made);
       return made;
     };
@@ -96,7 +115,12 @@ export class ErrorsTab {
     return html(
       "li",
       { class: "sn-letter" },
-      html("div", { class: "sn-letter-head" }, quoted(letter.task, { limit: 40, look: "sn-strong" }), quoted(letter.error, { limit: 200 })),
+      html(
+        "div",
+        { class: "sn-letter-head" },
+        quoted(letter.task, { limit: 40, look: "sn-strong" }),
+        quoted(letter.error, { limit: 200 }),
+      ),
       html("div", { class: "sn-letter-packet" }, quoted(letter.packet, { limit: 200, look: "sn-code" })),
       details(letter.traceback),
       this.editing === number ? this.editor(letter) : actions(retry, edit, discard),
@@ -134,5 +158,10 @@ export class ErrorsTab {
 
 function details(traceback) {
   if (!traceback) return null;
-  return html("details", { class: "sn-details" }, html("summary", {}, "Traceback"), reading(traceback.slice(0, MOST_TRACED), "Traceback"));
+  return html(
+    "details",
+    { class: "sn-details" },
+    html("summary", {}, "Traceback"),
+    reading(traceback.slice(0, MOST_TRACED), "Traceback"),
+  );
 }

@@ -34,7 +34,12 @@ export class Graph {
       button("Smaller", "minus", () => this.zoom(-1), { bare: true }),
       button("Larger", "plus", () => this.zoom(1), { bare: true }),
     );
-    this.element = html("section", { class: "sn-graph", "aria-label": "Graph" }, this.area, html("div", { class: "sn-foot" }, legend(), this.note, zoom));
+    this.element = html(
+      "section",
+      { class: "sn-graph", "aria-label": "Graph" },
+      this.area,
+      html("div", { class: "sn-foot" }, legend(), this.note, zoom),
+    );
     this.sight = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
     this.slices = new Slices((row) => row.paint(factsAt(store.shown, row.index, this.places)));
     this.rows = [];
@@ -115,7 +120,11 @@ export class Graph {
     return [
       svg("title", {}, printable(`${box.name}, ${detail}`, 600)),
       svg("text", { x: box.x + 12 + side, y: base, class: "sn-name" }, name),
-      svg("text", { x: box.x + box.width - 12 - side, y: base, class: "sn-faint", "text-anchor": "end" }, fitted(detail, box.width / 2, 11)),
+      svg(
+        "text",
+        { x: box.x + box.width - 12 - side, y: base, class: "sn-faint", "text-anchor": "end" },
+        fitted(detail, box.width / 2, 11),
+      ),
       svg("path", { d: `M${box.x + 1} ${rule}h${box.width - 2}`, class: "sn-rule" }),
     ];
   }

@@ -1,6 +1,6 @@
 // The frames that a page has seen, at most so many, and the happenings by their numbers. Knows no kernel and no page.
 
-const MOST_FRAMES = 600;
+const MOST_FRAMES = 600; // even
 const MOST_HAPPENINGS = 5_000;
 
 export class History {
@@ -27,9 +27,7 @@ export class History {
     this.frames.push(frame);
     this.seen += 1;
     if (this.frames.length > MOST_FRAMES) {
-      const newest = this.frames.at(-1);
-      this.frames = this.frames.filter((_, index) => index % 2 === 0);
-      if (this.frames.at(-1) !== newest) this.frames.push(newest);
+      this.frames = this.frames.filter((_, index) => index % 2 === 0); // the first and the newest among them
       this.every *= 2;
       this.seen = 1; // the newest counts as the first of its period
     }

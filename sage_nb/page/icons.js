@@ -51,7 +51,13 @@ export function icon(name, look = "") {
 export function button(word, glyph, onclick, { bare = false, look = "" } = {}) {
   return html(
     "button",
-    { type: "button", class: `sn-button ${look}`.trim(), "aria-label": bare ? word : null, title: bare ? word : null, onclick },
+    {
+      type: "button",
+      class: `sn-button ${look}`.trim(),
+      "aria-label": bare ? word : null,
+      title: bare ? word : null,
+      onclick,
+    },
     glyph ? icon(glyph) : null,
     bare ? null : html("span", {}, word),
   );

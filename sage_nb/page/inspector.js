@@ -20,17 +20,37 @@ export class Inspector {
   constructor(store, desk) {
     this.store = store;
     this.desk = desk;
-    this.choice = html("select", { class: "sn-input sn-chosen", "aria-label": "Task or service", onchange: () => this.chosen() });
+    this.choice = html("select", {
+      class: "sn-input sn-chosen",
+      "aria-label": "Task or service",
+      onchange: () => this.chosen(),
+    });
     this.state = html("span", { class: "sn-faint-text" });
-    const bar = html("div", { class: "sn-tabs", role: "tablist", "aria-label": "Inspector", onkeydown: (event) => this.walk(event) });
+    const bar = html("div", {
+      class: "sn-tabs",
+      role: "tablist",
+      "aria-label": "Inspector",
+      onkeydown: (event) => this.walk(event),
+    });
     this.tabs = TABS.map(([name, word, Tab]) => {
       const [tabId, panelId] = [freshId("tab"), freshId("panel")];
-      const props = { type: "button", role: "tab", id: tabId, "aria-controls": panelId, class: "sn-tab", "data-tab": name };
+      const props = {
+        type: "button",
+        role: "tab",
+        id: tabId,
+        "aria-controls": panelId,
+        class: "sn-tab",
+        "data-tab": name,
+      };
       const label = html("span", {}, word);
       const head = html("button", { ...props, onclick: () => this.activate(name) }, label);
       bar.append(head);
       const tab = new Tab(store, desk, this);
-      const panel = html("div", { role: "tabpanel", id: panelId, "aria-labelledby": tabId, tabindex: "0", class: "sn-panel" }, tab.element);
+      const panel = html(
+        "div",
+        { role: "tabpanel", id: panelId, "aria-labelledby": tabId, tabindex: "0", class: "sn-panel" },
+        tab.element,
+      );
       return { name, word, head, label, tab, panel };
     });
     this.element = html(
@@ -57,7 +77,9 @@ export class Inspector {
       return options.length > 0 ? html("optgroup", { label }, ...options) : null;
     };
     const none = html("option", { value: -1 }, "select a task");
-    this.choice.replaceChildren(...[none, group("Tasks", false), group("Services", true)].filter((each) => each !== null));
+    this.choice.replaceChildren(
+      ...[none, group("Tasks", false), group("Services", true)].filter((each) => each !== null),
+    );
   }
 
   chosen() {

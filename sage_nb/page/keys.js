@@ -24,7 +24,9 @@ const middle = (box) => box.y + box.height / 2;
 
 /** The next box above or below that shares some of the column, else the nearest there is. */
 function nearestBox(plan, from, by) {
-  const there = plan.boxes.filter((box) => box !== from && (by > 0 ? box.y >= from.y + from.height : box.y + box.height <= from.y));
+  const there = plan.boxes.filter(
+    (box) => box !== from && (by > 0 ? box.y >= from.y + from.height : box.y + box.height <= from.y),
+  );
   const apart = (box) => Math.max(0, box.x - (from.x + from.width), from.x - (box.x + box.width));
   const way = (box) => Math.abs(middle(box) - middle(from)) + 4 * apart(box);
   return there.reduce((best, box) => (best === null || way(box) < way(best) ? box : best), null);

@@ -18,7 +18,12 @@ export class Log {
     this.store = store;
     this.time = html("span", { class: "sn-log-time" });
     this.text = html("span", { class: "sn-quoted" });
-    this.line = html("div", { class: "sn-log-line", "aria-live": "polite", "aria-atomic": "true" }, this.time, this.text);
+    this.line = html(
+      "div",
+      { class: "sn-log-line", "aria-live": "polite", "aria-atomic": "true" },
+      this.time,
+      this.text,
+    );
     this.list = html("ol", { class: "sn-log-list", tabindex: "0", "aria-label": "What has happened, newest first" });
     this.count = html("span");
     const summary = html("summary", {}, this.count);
@@ -42,7 +47,10 @@ export class Log {
     this.number = last?.number;
     say(this.time, last === undefined ? "" : seconds(last.at_s));
     const more = missed > 0 ? ` (and ${counted(missed)} more)` : "";
-    say(this.text, last === undefined ? "nothing has happened yet" : `${printable(happeningText(this.store, last), 300)}${more}`);
+    say(
+      this.text,
+      last === undefined ? "nothing has happened yet" : `${printable(happeningText(this.store, last), 300)}${more}`,
+    );
     say(this.count, `all ${counted((last?.number ?? -1) + 1)}`);
     this.paintList();
   }
@@ -54,7 +62,12 @@ export class Log {
     const newest = happenings.slice(-LISTED).reverse();
     this.list.replaceChildren(
       ...newest.map((each) =>
-        html("li", {}, html("span", { class: "sn-log-time" }, seconds(each.at_s)), quoted(happeningText(this.store, each), { limit: 300 })),
+        html(
+          "li",
+          {},
+          html("span", { class: "sn-log-time" }, seconds(each.at_s)),
+          quoted(happeningText(this.store, each), { limit: 300 }),
+        ),
       ),
     );
   }

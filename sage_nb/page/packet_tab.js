@@ -48,7 +48,11 @@ export class PacketTab {
   }
 
   nothing() {
-    return html("p", { class: "sn-hint" }, "No packet yet. Select one in a queue, or take a step: the packet it took is shown here.");
+    return html(
+      "p",
+      { class: "sn-hint" },
+      "No packet yet. Select one in a queue, or take a step: the packet it took is shown here.",
+    );
   }
 
   /** A task's name as a way to it. */
@@ -63,11 +67,14 @@ export class PacketTab {
   }
 
   card(packet) {
-    const traced = packet.id === null || packet.id === undefined ? [] : [
-      ["Id", packet.id],
-      ["Parents", packet.parents.length > 0 ? packet.parents.slice(0, 20).join(", ") : "none"],
-      ["Made at", packet.timestamp === null ? "" : `${packet.timestamp.toFixed(3)} s`],
-    ];
+    const traced =
+      packet.id === null || packet.id === undefined
+        ? []
+        : [
+            ["Id", packet.id],
+            ["Parents", packet.parents.length > 0 ? packet.parents.slice(0, 20).join(", ") : "none"],
+            ["Made at", packet.timestamp === null ? "" : `${packet.timestamp.toFixed(3)} s`],
+          ];
     return [
       reading(packet.text, "Preview of the payload"),
       factList([

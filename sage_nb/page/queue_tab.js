@@ -34,12 +34,20 @@ export class QueueTab {
     this.lanes = html("div");
     this.note = html("span", { class: "sn-hint" });
     const keys = (event) => this.walk(event);
-    const props = { class: "sn-packets", role: "listbox", tabindex: "0", "aria-label": "Waiting packets", onkeydown: keys };
+    const props = {
+      class: "sn-packets",
+      role: "listbox",
+      tabindex: "0",
+      "aria-label": "Waiting packets",
+      onkeydown: keys,
+    };
     this.list = html("div", props);
     this.controls = {
       look: control("Inspect", null, "full", () => store.look(this.picked().packet)),
       edit: control("Edit", null, "change_packet", () => this.edit()),
-      drop: control("Drop", "cross", "change_packet", () => this.change("drop", token()), { wait: () => desk.waits("drop") }),
+      drop: control("Drop", "cross", "change_packet", () => this.change("drop", token()), {
+        wait: () => desk.waits("drop"),
+      }),
       up: control("Earlier", "up", "move_up", () => this.move(-1), { wait: () => desk.waits("move") }),
       down: control("Later", "down", "move_down", () => this.move(1), { wait: () => desk.waits("move") }),
       undo: control("Undo", "undo", "change_queue", () => this.change("undo", {}), { wait: () => desk.waits("undo") }),
@@ -59,7 +67,13 @@ export class QueueTab {
       if (inject.reason === "") this.sendValue();
       else desk.noted(inject.reason, "refused");
     };
-    this.form = html("form", { class: "sn-inject", onsubmit: submit }, labelled("Inject a value", this.value), this.inputField, inject.element);
+    this.form = html(
+      "form",
+      { class: "sn-inject", onsubmit: submit },
+      labelled("Inject a value", this.value),
+      this.inputField,
+      inject.element,
+    );
     inject.button.type = "submit";
     this.nothing = html("p", { class: "sn-hint" }, "Select a task in the graph or in the table.");
     const line = html("div", { class: "sn-heading-line" }, heading("Packets"), this.note, refresh.element);
@@ -128,7 +142,8 @@ export class QueueTab {
     });
     this.controls.apply = apply;
     const cancel = new Control("Cancel", null, { why: () => "", act: close });
-    const hint = packet.literal === null ? "It cannot be written as a Python literal: type what shall take its place." : "";
+    const hint =
+      packet.literal === null ? "It cannot be written as a Python literal: type what shall take its place." : "";
     this.editor.replaceChildren(labelled("New value, a Python literal", field, hint), actions(apply, cancel));
     this.editor.hidden = false;
     field.focus();
@@ -172,7 +187,10 @@ export class QueueTab {
     this.paintPackets();
     for (const control of Object.values(this.controls)) control.refresh();
     // What waits has changed since it was looked at: look again, if it is little.
-    const now = row === null ? "" : `${selected} ${frame.depths[selected]} ${frame.processed[selected]} ${store.history.revision}`;
+    const now =
+      row === null
+        ? ""
+        : `${selected} ${frame.depths[selected]} ${frame.processed[selected]} ${store.history.revision}`;
     if (now !== this.seen && store.visible) {
       this.seen = now;
       if (row !== null && frame.depths[selected] <= LOOKED_AT) this.pace.soon();
@@ -188,19 +206,30 @@ export class QueueTab {
   paintHead(frame, selected, row) {
     const depth = row === null ? 0 : frame.depths[selected];
     const capacity = row?.capacity ?? 0;
-    say(this.head, capacity > 0 ? `${counted(depth)} of ${counted(capacity)} places taken` : "It has no queue: it makes its packets itself.");
+    say(
+      this.head,
+      capacity > 0
+        ? `${counted(depth)} of ${counted(capacity)} places taken`
+        : "It has no queue: it makes its packets itself.",
+    );
     this.bar.element.hidden = capacity === 0;
     paintMeter(this.bar, depth, capacity);
     const depths = row === null ? undefined : (frame.lanes[selected] ?? frame.lanes[String(selected)]);
     renew(this.lanes, depths === undefined ? null : [selected, depths], () => this.laneList(row, depths));
     const inputs = row?.inputs ?? 1;
     this.inputField.hidden = inputs < 2;
-    renew(this.input, inputs, () => Array.from({ length: inputs }, (_, at) => html("option", { value: at }, String(at))));
+    renew(this.input, inputs, () =>
+      Array.from({ length: inputs }, (_, at) => html("option", { value: at }, String(at))),
+    );
   }
 
   laneList(row, depths) {
     if (depths === undefined || depths.length === 0) return [];
-    const lanes = depths.map((depth, place) => ({ depth, producer: place === 0 ? "hand" : row.producers[place - 1], hand: place === 0 }));
+    const lanes = depths.map((depth, place) => ({
+      depth,
+      producer: place === 0 ? "hand" : row.producers[place - 1],
+      hand: place === 0,
+    }));
     const most = Math.max(1, ...depths);
     const shown = lanes.slice(0, 65);
     return html(
@@ -219,7 +248,14 @@ export class QueueTab {
   paintPackets() {
     const packets = this.queue?.packets ?? [];
     const depth = this.queue?.depth ?? 0;
-    say(this.note, depth > packets.length ? `showing ${counted(packets.length)} of ${counted(depth)}` : this.queue === null ? "" : "showing all");
+    say(
+      this.note,
+      depth > packets.length
+        ? `showing ${counted(packets.length)} of ${counted(depth)}`
+        : this.queue === null
+          ? ""
+          : "showing all",
+    );
     this.paging.hidden = depth <= packets.length || this.many >= MOST;
     this.list.hidden = packets.length === 0;
     renew(this.list, packets, () => packets.map((packet, place) => this.packet(packet, place)));
@@ -232,8 +268,14 @@ export class QueueTab {
     const parts = [
       html("span", { class: "sn-packet-place" }, counted(place + 1)),
       quoted(packet.text, { limit: 120, look: "sn-code sn-packet-text" }),
-      packet.key === null || packet.key === undefined ? null : html("span", { class: "sn-packet-key" }, "key ", quoted(packet.key, { limit: 20 })),
-      html("span", { class: "sn-packet-from" }, quoted(packet.producer === "hand" ? "your hand" : packet.producer, { limit: 24 })),
+      packet.key === null || packet.key === undefined
+        ? null
+        : html("span", { class: "sn-packet-key" }, "key ", quoted(packet.key, { limit: 20 })),
+      html(
+        "span",
+        { class: "sn-packet-from" },
+        quoted(packet.producer === "hand" ? "your hand" : packet.producer, { limit: 24 }),
+      ),
     ];
     const props = { class: "sn-packet", role: "option", id: freshId("packet"), "aria-selected": "false" };
     const label = printable(`${place + 1}: ${packet.text}`, 200);

@@ -52,7 +52,16 @@ const RULES = {
 /** Why `control` cannot work, or "". `more` may name a packet, a letter or how many letters there are. */
 export function reasonFor(control, store, more = {}) {
   const { plan, frame, selected: index, row } = store;
-  const facts = { plan, frame, index, row, service: index >= 0 && store.isService(index), packet: null, letters: 0, ...more };
+  const facts = {
+    plan,
+    frame,
+    index,
+    row,
+    service: index >= 0 && store.isService(index),
+    packet: null,
+    letters: 0,
+    ...more,
+  };
   for (const rule of RULES[control]) {
     const reason = rule(facts);
     if (reason) return reason;

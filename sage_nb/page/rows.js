@@ -6,6 +6,7 @@ import { GLYPHS, glyphPath } from "./icons.js";
 import { levelOf, spoken, stateOf } from "./states.js";
 
 const MOST_CELLS = 12;
+const LEAST_CELL = 3.6; // px; where there is less room for each, even a short queue is a bar
 const PAD = 11;
 const SMALL = 11; // px, of everything but a name
 const NAME = 13;
@@ -30,7 +31,7 @@ export function factsAt(frame, index, places) {
 class Gauge {
   constructor(capacity, x, y, width) {
     this.capacity = capacity;
-    this.celled = capacity <= MOST_CELLS;
+    this.celled = capacity <= MOST_CELLS && width / capacity >= LEAST_CELL;
     this.full = svg("path", { class: "sn-full" });
     if (this.celled) {
       const step = Math.min(10, width / capacity);
@@ -84,7 +85,12 @@ export class RowPicture {
 
   inset(across, down) {
     const { x, y, width, height } = this.place;
-    return { x: x + across, y: y + down, width: Math.max(0, width - 2 * across), height: Math.max(0, height - 2 * down) };
+    return {
+      x: x + across,
+      y: y + down,
+      width: Math.max(0, width - 2 * across),
+      height: Math.max(0, height - 2 * down),
+    };
   }
 
   text(name, x, y, look, anchor = "start") {
@@ -151,7 +157,7 @@ export class RowPicture {
   /** The gauge and `3/4` between `left` and `right`; returns how much of it was used. */
   queueAt(left, right, baseline) {
     const whole = Math.min(counted(this.row.capacity).length * 2 + 1, 11) * DIGIT + 6;
-    this.narrow = right - left - whole < 30; // then the capacity is not said again in each line
+    this.narrow = right - left - whole < 22; // then the capacity is not said again in each line
     const text = this.narrow ? Math.min(counted(this.row.capacity).length, 5) * DIGIT + 8 : whole;
     const width = Math.max(18, Math.min(right - left - text - 2, this.row.capacity <= MOST_CELLS ? 96 : 64));
     this.gauge = new Gauge(this.row.capacity, left, baseline - 9.5, width);
@@ -165,7 +171,10 @@ export class RowPicture {
     if (this.producers === 0) return 0;
     const width = (counted(this.producers).length * 2 + 1) * DIGIT;
     const sign = svg("path", { d: GLYPHS.octagon, class: "sn-sign" });
-    sign.setAttribute("transform", `translate(${(right - width - 12).toFixed(1)} ${(baseline - 8.5).toFixed(1)}) scale(.78)`);
+    sign.setAttribute(
+      "transform",
+      `translate(${(right - width - 12).toFixed(1)} ${(baseline - 8.5).toFixed(1)}) scale(.78)`,
+    );
     this.stops = svg("g", { class: "sn-stops" }, sign);
     this.element.append(this.stops);
     this.text("stops", right, baseline, "sn-stop-count", "end");

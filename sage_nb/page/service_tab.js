@@ -20,7 +20,14 @@ export class ServiceTab {
       event.preventDefault();
       this.send();
     };
-    this.form = html("form", { onsubmit: submit }, labelled("Method", this.method), this.doc, this.fields, this.call.element);
+    this.form = html(
+      "form",
+      { onsubmit: submit },
+      labelled("Method", this.method),
+      this.doc,
+      this.fields,
+      this.call.element,
+    );
     this.result = html("div", { class: "sn-result", "aria-live": "polite" });
     this.service = html("p", { class: "sn-heading" });
     this.element = html("div", { class: "sn-groups" }, group(this.service, this.note, this.form), group(this.result));
@@ -58,7 +65,9 @@ export class ServiceTab {
     say(this.service, name === null ? "This graph has no service." : printable(name, 60));
     say(this.note, printable(form?.note ?? "", 500));
     this.form.hidden = form === null || form.methods.length === 0;
-    renew(this.method, [name, form], () => (form?.methods ?? []).map((method, at) => html("option", { value: at }, printable(method.name, 60))));
+    renew(this.method, [name, form], () =>
+      (form?.methods ?? []).map((method, at) => html("option", { value: at }, printable(method.name, 60))),
+    );
     const method = form?.methods[Number(this.method.value || 0)] ?? null;
     say(this.doc, printableLines(method?.doc ?? "", 1_000));
     renew(this.fields, [name, method], () => this.inputs(method));

@@ -9,7 +9,7 @@ export class Slices {
   /** `paint(item)` paints one thing as it stands now. */
   constructor(paint) {
     this.paintOne = paint;
-    this.items = null;
+    this.items = [];
     this.near = [];
     this.far = [];
     this.due = false; // whether something has changed since all that is far was queued
@@ -20,7 +20,6 @@ export class Slices {
 
   /** Everything may have changed; `inSight(item)` says what can be seen. */
   start(items, inSight) {
-    if (items !== this.items) this.far = []; // others than before: those have gone
     this.items = items;
     this.inSight = inSight;
     this.due = true;

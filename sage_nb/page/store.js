@@ -11,7 +11,14 @@ export const EMPTY_PLAN = {
 function emptyFrame(plan) {
   const column = () => plan.rows.map(() => 0);
   return {
-    ...{ revision: plan.revision, number: -1, at_s: 0, state: "new", holding: "none", states: "n".repeat(plan.rows.length) },
+    ...{
+      revision: plan.revision,
+      number: -1,
+      at_s: 0,
+      state: "new",
+      holding: "none",
+      states: "n".repeat(plan.rows.length),
+    },
     counts: { made: 0, done: 0, errors: 0, skipped: 0 },
     ...{ depths: column(), processed: column(), emitted: column(), errors: column(), ended: column(), order: [] },
     ...{ lanes: {}, letters: 0, breakpoints: [], hits: 0, happenings: [], closed: false },
@@ -70,7 +77,8 @@ export class Store {
 
   show(visible) {
     this.visible = visible;
-    if (visible && this.dirty.size > 0 && this.painting === 0) this.painting = requestAnimationFrame(() => this.paint());
+    if (visible && this.dirty.size > 0 && this.painting === 0)
+      this.painting = requestAnimationFrame(() => this.paint());
   }
 
   readPlan() {

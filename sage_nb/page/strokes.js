@@ -4,22 +4,35 @@ import { fitted } from "./elements.js";
 import { GLYPHS } from "./icons.js";
 import { stateOf } from "./states.js";
 
-const STEPS_S = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400];
-const HUES = { running: "blue", paused: "pink", held: "red", waiting: "orange", backing: "orange", failed: "red", ended: "green" };
+const STEPS_S = [
+  0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600,
+  86400,
+];
+const HUES = {
+  running: "blue",
+  paused: "pink",
+  held: "red",
+  waiting: "orange",
+  backing: "orange",
+  failed: "red",
+  ended: "green",
+};
 
 // What a happening looks like: glyph, colour, size.
-const SIGNS = new Map(Object.entries({
-  start: ["right", "faint", 7],
-  turn: ["dot", "ink", 7],
-  "stop signal": ["octagon", "green", 9],
-  end: ["check", "green", 9],
-  error: ["cross", "red", 9],
-  skip: ["skip", "red", 9],
-  warning: ["alarm", "orange", 9],
-  abandoned: ["alarm", "red", 9],
-  "late reply": ["hourglass", "orange", 8],
-  command: ["triangle", "pink", 7],
-}));
+const SIGNS = new Map(
+  Object.entries({
+    start: ["right", "faint", 7],
+    turn: ["dot", "ink", 7],
+    "stop signal": ["octagon", "green", 9],
+    end: ["check", "green", 9],
+    error: ["cross", "red", 9],
+    skip: ["skip", "red", 9],
+    warning: ["alarm", "orange", 9],
+    abandoned: ["alarm", "red", 9],
+    "late reply": ["hourglass", "orange", 8],
+    command: ["triangle", "pink", 7],
+  }),
+);
 
 /** A time on the axis, as fine as its steps are. */
 function tick(time, step) {
@@ -93,7 +106,7 @@ export class Strokes {
     brush.fillStyle = colours.line;
     brush.fillRect(look.gutter, middle - 0.5, look.width - look.gutter - look.end, 1);
     const { frames } = look;
-    for (let at = 0; at < frames.length; ) {
+    for (let at = 0; at < frames.length;) {
       const letter = frames[at].states[index];
       let next = at + 1;
       while (next < frames.length && frames[next].states[index] === letter) next += 1;

@@ -22,11 +22,23 @@ const COLUMNS = [
 export class Table {
   constructor(store) {
     this.store = store;
-    const heads = COLUMNS.map(([word, hint, look]) => html("th", { scope: "col", class: look, title: hint || null }, word));
+    const heads = COLUMNS.map(([word, hint, look]) =>
+      html("th", { scope: "col", class: look, title: hint || null }, word),
+    );
     this.body = html("tbody");
     this.caption = html("caption", { class: "sn-hidden" });
-    const table = html("table", { class: "sn-table" }, this.caption, html("thead", {}, html("tr", {}, ...heads)), this.body);
-    this.element = html("section", { class: "sn-table-area", onscroll: () => this.before && this.start(), "aria-label": "Table of tasks" }, table);
+    const table = html(
+      "table",
+      { class: "sn-table" },
+      this.caption,
+      html("thead", {}, html("tr", {}, ...heads)),
+      this.body,
+    );
+    this.element = html(
+      "section",
+      { class: "sn-table-area", onscroll: () => this.before && this.start(), "aria-label": "Table of tasks" },
+      table,
+    );
     this.slices = new Slices((line) => this.paintLine(line, factsAt(store.shown, line.index, this.places)));
     this.lines = [];
     store.on("plan", () => this.build());
@@ -46,7 +58,11 @@ export class Table {
   }
 
   line(row, index) {
-    const name = html("button", { type: "button", class: "sn-link", tabindex: "-1", "data-row": index }, quoted(row.name, { limit: 60 }));
+    const name = html(
+      "button",
+      { type: "button", class: "sn-link", tabindex: "-1", "data-row": index },
+      quoted(row.name, { limit: 60 }),
+    );
     const path = icon("dot");
     const word = html("span");
     const cells = COLUMNS.slice(3).map(() => html("td", { class: "sn-number" }));

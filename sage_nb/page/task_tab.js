@@ -26,7 +26,8 @@ export class TaskTab {
   build() {
     const { store, desk } = this;
     const name = () => ({ name: store.row.name });
-    const control = (word, glyph, rule, act, more = {}) => new Control(word, glyph, { why: () => reasonFor(rule, store), act, ...more });
+    const control = (word, glyph, rule, act, more = {}) =>
+      new Control(word, glyph, { why: () => reasonFor(rule, store), act, ...more });
     const add = (event) => {
       event.preventDefault();
       this.controls.point.refresh();
@@ -34,11 +35,20 @@ export class TaskTab {
       else desk.noted(this.controls.point.reason, "refused");
     };
     this.controls = {
-      pause: control("Pause", "pause", "pause_task", () => desk.order("pause", name()), { wait: () => desk.waits("pause") }),
-      resume: control("Resume", "resume", "resume_task", () => desk.order("resume", name()), { wait: () => desk.waits("resume") }),
-      step: control("Step", "step", "step_task", () => stepped(store, desk, store.row.name), { wait: () => desk.waits("step") }),
+      pause: control("Pause", "pause", "pause_task", () => desk.order("pause", name()), {
+        wait: () => desk.waits("pause"),
+      }),
+      resume: control("Resume", "resume", "resume_task", () => desk.order("resume", name()), {
+        wait: () => desk.waits("resume"),
+      }),
+      step: control("Step", "step", "step_task", () => stepped(store, desk, store.row.name), {
+        wait: () => desk.waits("step"),
+      }),
       point: control("Add", "plus", "breakpoint", () => {}, { wait: () => desk.waits("breakpoint") }),
-      measure: control("Measure", null, "measure", () => this.measure(), { wait: () => desk.waits("measure"), hint: "takes the time of every packet: costs a little while it is on" }),
+      measure: control("Measure", null, "measure", () => this.measure(), {
+        wait: () => desk.waits("measure"),
+        hint: "takes the time of every packet: costs a little while it is on",
+      }),
       state: control("Show state", null, "state", () => this.showState(), { wait: () => desk.waits("state") }),
     };
     const { pause, resume, step, point, measure, state } = this.controls;
@@ -47,13 +57,29 @@ export class TaskTab {
     const parts = ["facts", "producers", "pointList", "split", "latency", "stateTable", "error"];
     for (const part of parts) this[part] = html("div");
     this.nothing = html("p", { class: "sn-hint" }, "Select a task in the graph or in the table.");
-    const form = html("form", { class: "sn-inject", onsubmit: add }, labelled("Pause the job before a packet with", this.when), point.element);
+    const form = html(
+      "form",
+      { class: "sn-inject", onsubmit: add },
+      labelled("Pause the job before a packet with", this.when),
+      point.element,
+    );
     this.groups = html(
       "div",
       { class: "sn-groups" },
       group(actions(pause, resume, step), this.facts, this.error, this.producers),
-      group(heading("Time"), this.split, html("div", { class: "sn-heading-line" }, heading("Latency"), measure.element), this.latency),
-      group(heading("Breakpoints"), form, this.pointList, html("div", { class: "sn-heading-line" }, heading("State"), state.element), this.stateTable),
+      group(
+        heading("Time"),
+        this.split,
+        html("div", { class: "sn-heading-line" }, heading("Latency"), measure.element),
+        this.latency,
+      ),
+      group(
+        heading("Breakpoints"),
+        form,
+        this.pointList,
+        html("div", { class: "sn-heading-line" }, heading("State"), state.element),
+        this.stateTable,
+      ),
     );
     this.element = html("div", {}, this.nothing, this.groups);
   }
@@ -112,7 +138,9 @@ export class TaskTab {
     mark(this.controls.measure.button, "aria-pressed", String(card?.measuring === true));
     renew(this.facts, [row?.name, card?.facts], () => this.factsOf(row, card));
     renew(this.producers, [card?.producers], () => this.producersOf(card));
-    renew(this.error, [card?.last_error], () => (card?.last_error ? [heading("Last error"), reading(card.last_error, "Last error")] : []));
+    renew(this.error, [card?.last_error], () =>
+      card?.last_error ? [heading("Last error"), reading(card.last_error, "Last error")] : [],
+    );
     renew(this.split, [card?.split, card?.looks], () => this.splitOf(card));
     renew(this.latency, [card?.latency, card?.measuring], () => this.latencyOf(card));
     renew(this.pointList, [this.points], () => this.pointsOf());
@@ -121,7 +149,9 @@ export class TaskTab {
     const hits = `${frame.breakpoints} ${frame.hits}`;
     if (hits !== this.hits && this.asked) this.desk.ask("breakpoints").then((ack) => this.pointed(ack));
     this.hits = hits;
-    const still = frame.number === this.number || (row !== null && hasEnded(frame.states[selected]) && card !== null && this.over === row.name);
+    const still =
+      frame.number === this.number ||
+      (row !== null && hasEnded(frame.states[selected]) && card !== null && this.over === row.name);
     if (row !== null && !still && store.visible) this.pace.soon();
     this.number = frame.number;
     this.over = row !== null && hasEnded(frame.states[selected]) ? row.name : "";
@@ -143,8 +173,15 @@ export class TaskTab {
         html("td", { class: "sn-number" }, counted(waiting)),
       ),
     );
-    const heads = ["Producer", "Stop signal", "Waiting"].map((word, place) => html("th", { scope: "col", class: place === 2 ? "sn-number" : "" }, word));
-    return html("table", { class: "sn-small-table" }, html("thead", {}, html("tr", {}, ...heads)), html("tbody", {}, ...lines));
+    const heads = ["Producer", "Stop signal", "Waiting"].map((word, place) =>
+      html("th", { scope: "col", class: place === 2 ? "sn-number" : "" }, word),
+    );
+    return html(
+      "table",
+      { class: "sn-small-table" },
+      html("thead", {}, html("tr", {}, ...heads)),
+      html("tbody", {}, ...lines),
+    );
   }
 
   /** In which share of the looks the task was in which state, as a bar and in words. */
@@ -159,7 +196,9 @@ export class TaskTab {
       piece.style.flexGrow = String(Math.max(0, Number(share) || 0));
       bar.append(piece);
       const percent = share > 0.995 && share < 1 ? ">99" : share < 0.005 ? "<1" : (100 * share).toFixed(0);
-      words.append(html("li", {}, html("span", { class: "sn-swatch", "data-look": look }), `${printable(state, 30)} ${percent} %`));
+      words.append(
+        html("li", {}, html("span", { class: "sn-swatch", "data-look": look }), `${printable(state, 30)} ${percent} %`),
+      );
     }
     return [bar, words, html("p", { class: "sn-hint" }, `of ${numbered(card.looks, "look")} since this view began`)];
   }
@@ -167,7 +206,13 @@ export class TaskTab {
   latencyOf(card) {
     const latency = card?.latency;
     if (!latency || latency.count === 0) {
-      return html("p", { class: "sn-hint" }, card?.measuring ? "Measuring: no packet yet." : "Not measured. While it is on, each packet's time is taken, which costs a little.");
+      return html(
+        "p",
+        { class: "sn-hint" },
+        card?.measuring
+          ? "Measuring: no packet yet."
+          : "Not measured. While it is on, each packet's time is taken, which costs a little.",
+      );
     }
     const most = Math.max(1, ...latency.buckets);
     const bars = latency.buckets.map((count, place) => {
@@ -176,11 +221,23 @@ export class TaskTab {
       const bound = BOUNDS_MS[place] === undefined ? `over ${BOUNDS_MS.at(-1)} ms` : `up to ${BOUNDS_MS[place]} ms`;
       return html("span", { class: "sn-histogram-place", title: `${bound}: ${counted(count)}` }, bar);
     });
-    const words = latency.buckets.map((count, place) => (count > 0 ? `${BOUNDS_MS[place] ? `up to ${BOUNDS_MS[place]}` : "over 10,000"} ms: ${counted(count)}` : null));
+    const words = latency.buckets.map((count, place) =>
+      count > 0 ? `${BOUNDS_MS[place] ? `up to ${BOUNDS_MS[place]}` : "over 10,000"} ms: ${counted(count)}` : null,
+    );
     const label = `Histogram of latency, ${words.filter((each) => each !== null).join(", ")}`;
-    const scale = html("div", { class: "sn-histogram-scale", "aria-hidden": "true" }, html("span", {}, "0.01 ms"), html("span", {}, "1 ms"), html("span", {}, "10 s"));
+    const scale = html(
+      "div",
+      { class: "sn-histogram-scale", "aria-hidden": "true" },
+      html("span", {}, "0.01 ms"),
+      html("span", {}, "1 ms"),
+      html("span", {}, "10 s"),
+    );
     return [
-      factList([["Median", milliseconds(latency.p50_ms)], ["95 %", milliseconds(latency.p95_ms)], ["Packets", counted(latency.count)]]),
+      factList([
+        ["Median", milliseconds(latency.p50_ms)],
+        ["95 %", milliseconds(latency.p95_ms)],
+        ["Packets", counted(latency.count)],
+      ]),
       html("div", { class: "sn-histogram", role: "img", "aria-label": label }, ...bars),
       scale,
     ];
@@ -207,9 +264,19 @@ export class TaskTab {
   stateOf(state) {
     if (state === null) return [];
     if (state.total === 0) return html("p", { class: "sn-hint" }, "It remembers nothing.");
-    const lines = state.rows.map(([key, value]) => html("tr", {}, html("th", { scope: "row" }, quoted(key, { limit: 60 })), html("td", {}, quoted(value, { limit: 120, look: "sn-code" }))));
+    const lines = state.rows.map(([key, value]) =>
+      html(
+        "tr",
+        {},
+        html("th", { scope: "row" }, quoted(key, { limit: 60 })),
+        html("td", {}, quoted(value, { limit: 120, look: "sn-code" })),
+      ),
+    );
     const heads = html("tr", {}, html("th", { scope: "col" }, "Key"), html("th", { scope: "col" }, "Value"));
-    const note = state.total > state.rows.length ? html("p", { class: "sn-hint" }, `showing ${counted(state.rows.length)} of ${counted(state.total)}`) : null;
+    const note =
+      state.total > state.rows.length
+        ? html("p", { class: "sn-hint" }, `showing ${counted(state.rows.length)} of ${counted(state.total)}`)
+        : null;
     return [html("table", { class: "sn-small-table" }, html("thead", {}, heads), html("tbody", {}, ...lines)), note];
   }
 

@@ -18,10 +18,29 @@ const PAINT_MS = 200;
 export class Timeline {
   constructor(store) {
     this.store = store;
-    this.canvas = html("canvas", { class: "sn-canvas", role: "img", onpointermove: (event) => this.point(event), onpointerleave: () => this.pointed(""), onclick: (event) => this.jump(event) });
+    this.canvas = html("canvas", {
+      class: "sn-canvas",
+      role: "img",
+      onpointermove: (event) => this.point(event),
+      onpointerleave: () => this.pointed(""),
+      onclick: (event) => this.jump(event),
+    });
     this.space = html("div", { class: "sn-lane-space" }, this.canvas);
-    this.area = html("div", { class: "sn-lane-area", tabindex: "0", "aria-label": "Lanes of the timeline", onscroll: () => this.pace.soon() }, this.space);
-    this.slider = html("input", { type: "range", class: "sn-slider", min: 0, max: 0, step: "any", "aria-label": "Look back in time", oninput: () => this.slide(), onkeydown: (event) => this.key(event) });
+    this.area = html(
+      "div",
+      { class: "sn-lane-area", tabindex: "0", "aria-label": "Lanes of the timeline", onscroll: () => this.pace.soon() },
+      this.space,
+    );
+    this.slider = html("input", {
+      type: "range",
+      class: "sn-slider",
+      min: 0,
+      max: 0,
+      step: "any",
+      "aria-label": "Look back in time",
+      oninput: () => this.slide(),
+      onkeydown: (event) => this.key(event),
+    });
     const nothing = () => (store.history.frames.length < 2 ? "there is nothing to look back at yet" : "");
     const now = () => (store.past < 0 ? "this is now" : "");
     this.controls = [
@@ -100,7 +119,13 @@ export class Timeline {
         lanes.push({ index: lane, name: store.plan.rows[lane].name, y: top + lane * LANE });
       }
       const look = { width, height, gutter: GUTTER, end: END, axis: AXIS, lane: LANE, lanes, start, until: end };
-      this.strokes.paint({ ...look, frames, happenings, selected: store.selected, at: store.past < 0 ? null : store.shown.at_s });
+      this.strokes.paint({
+        ...look,
+        frames,
+        happenings,
+        selected: store.selected,
+        at: store.past < 0 ? null : store.shown.at_s,
+      });
     }
     mark(this.slider, "min", String(start));
     mark(this.slider, "max", String(end));
@@ -111,7 +136,14 @@ export class Timeline {
     mark(this.element, "data-past", past ? "yes" : null);
     say(this.note, past ? `looking back at ${seconds(store.shown.at_s)}: this is how it stood then` : "");
     this.banner.hidden = !past;
-    mark(this.canvas, "aria-label", printable(`States of ${this.lanes} tasks over ${seconds(end - start)}, ${happenings.length} happenings; the log says them in words`, 200));
+    mark(
+      this.canvas,
+      "aria-label",
+      printable(
+        `States of ${this.lanes} tasks over ${seconds(end - start)}, ${happenings.length} happenings; the log says them in words`,
+        200,
+      ),
+    );
   }
 
   slide() {
@@ -139,7 +171,12 @@ export class Timeline {
     const [start, end] = this.span;
     const share = (event.clientX - box.left - GUTTER) / Math.max(1, box.width - GUTTER - END);
     const lane = Math.floor((event.clientY - box.top + this.area.scrollTop - AXIS) / LANE);
-    return { share, time: start + share * (end - start), lane, each: (end - start) / Math.max(1, box.width - GUTTER - END) };
+    return {
+      share,
+      time: start + share * (end - start),
+      lane,
+      each: (end - start) / Math.max(1, box.width - GUTTER - END),
+    };
   }
 
   jump(event) {

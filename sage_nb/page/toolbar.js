@@ -12,7 +12,14 @@ const CONTROLS = [
   ["pause", "Pause", "pause", "pause", () => ({ name: "" }), "hold every task between two packets"],
   ["resume", "Resume", "resume", "resume", () => ({ name: "" }), "let everything go on"],
   ["step", "Step", "step", "step", () => ({ name: "" }), "one turn of one paused task"],
-  ["step_task", "Step task", "stepTask", "step", (store) => ({ name: store.row.name }), "one turn of the selected task (.)"],
+  [
+    "step_task",
+    "Step task",
+    "stepTask",
+    "step",
+    (store) => ({ name: store.row.name }),
+    "one turn of the selected task (.)",
+  ],
   ["stop", "Stop", "square", "stop", () => ({}), "end the sources and process what is in flight"],
   ["cancel", "Cancel", "cross", "cancel", () => ({}), "end at once; what is in flight is dropped and counted"],
 ];
@@ -114,7 +121,8 @@ export class Toolbar {
     const { frame } = this.store;
     for (const control of this.controls) control.refresh();
     say(this.status, printable(statusText(frame)));
-    const [glyph, look] = frame.holding === "all" ? ["pause", "paused"] : (JOB_GLYPHS.get(frame.state) ?? ["dot", "new"]);
+    const [glyph, look] =
+      frame.holding === "all" ? ["pause", "paused"] : (JOB_GLYPHS.get(frame.state) ?? ["dot", "new"]);
     if (this.shownGlyph !== glyph) {
       this.shownGlyph = glyph;
       this.glyph.replaceChildren(icon(glyph, `sn-is-${look}`));
@@ -143,7 +151,10 @@ export class PythonLine {
 
   async copy(text) {
     const copied = await copyText(text);
-    this.desk.noted(copied ? "copied: paste it into a cell" : "the browser did not allow to copy", copied ? "done" : "refused");
+    this.desk.noted(
+      copied ? "copied: paste it into a cell" : "the browser did not allow to copy",
+      copied ? "done" : "refused",
+    );
   }
 
   paint() {

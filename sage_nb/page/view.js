@@ -122,7 +122,11 @@ class View {
     this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.place()));
     this.resized.observe(this.root);
     store.on("plan", () => this.place());
-    for (const [target, event, act] of [[window, "pagehide", leave], [window, "pageshow", look], [document, "visibilitychange", look]]) {
+    for (const [target, event, act] of [
+      [window, "pagehide", leave],
+      [window, "pageshow", look],
+      [document, "visibilitychange", look],
+    ]) {
       target.addEventListener(event, act);
       this.closers.push(() => target.removeEventListener(event, act));
     }
@@ -160,7 +164,8 @@ class View {
         store.select(index);
         this.inspector?.open();
       },
-      toggle: () => (reasonFor("pause_task", store) === "" ? ordered("pause_task", "pause") : ordered("resume_task", "resume")),
+      toggle: () =>
+        reasonFor("pause_task", store) === "" ? ordered("pause_task", "pause") : ordered("resume_task", "resume"),
       step: () => ordered("step_task", "step"),
       inject: () => this.inspector?.inject(),
       back: (event) => {
@@ -177,7 +182,8 @@ class View {
     this.watcher.disconnect();
     this.resized.disconnect();
     for (const close of this.closers) close();
-    for (const part of [this.graph, this.table, this.toolbar, this.inspector, this.timeline, this.errors, this.log]) part?.close?.();
+    for (const part of [this.graph, this.table, this.toolbar, this.inspector, this.timeline, this.errors, this.log])
+      part?.close?.();
     this.mount(false);
     this.store.close();
     this.desk.close();

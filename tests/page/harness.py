@@ -41,7 +41,7 @@ const model = {
     sent.push(content);
     const answer = content.cmd in answers ? answers[content.cmd] : {};
     if (answer === null) return;
-    const ack = {ack: content.id, ok: true, reason: '', python: '', text: '', ...answer};
+    const ack = {ack: content.id, ok: true, reason: '', python: '', text: '', ...structuredClone(answer)};
     queueMicrotask(() => kernelSends(ack));
   },
   on: (event, callback) => event.split(' ').forEach((one) => (listeners[one] ??= []).push(callback)),

@@ -12,8 +12,7 @@ from sage_nb.wire import STATES, Box, Counts, Frame, Happening, Plan, Point, Row
 HEAD_PX: Final = 27.0
 ROW_PX: Final = 24.0
 SINGLE_PX: Final = 80.0
-NARROW_PX: Final = 176.0  # of a box of one row
-WIDE_PX: Final = 208.0  # of a box of several
+WIDTH_PX: Final = 172.0
 GAP_PX: Final = 26.0
 COLUMN_PX: Final = 104.0  # between two columns, label included
 
@@ -59,9 +58,8 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
             )
         alone = op.parallelism == 1
         height = SINGLE_PX if alone else HEAD_PX + ROW_PX * op.parallelism + 4
-        width = NARROW_PX if alone else WIDE_PX
         detail = op.kind if alone else f"{op.kind} × {op.parallelism}"
-        boxes.append(_box(op.name, op.kind, detail, op.parallelism, width, height, places))
+        boxes.append(_box(op.name, op.kind, detail, op.parallelism, WIDTH_PX, height, places))
     columns = [
         [at for at, op in enumerate(ops) if op.column == column] for column in range(1 + max(o.column for o in ops))
     ]

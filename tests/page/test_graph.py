@@ -59,13 +59,19 @@ def test_states_that_matter_differ_in_shape_not_only_in_colour(load: Load) -> No
 def test_a_queue_shows_its_cells_its_number_and_how_full_it_is(
     load: Load, depth: int, level: str | None, cells: int
 ) -> None:
-    plan = plans.small()
-    depths = [0, 0, depth, 0, 0, 0]
-    shown = load(plan, plans.running(plan, depths=depths), parts=["graph"])
-    row = shown.row("count#1")
+    plan = plans.plan_of([Op("numbers", "source", 0), Op("add", "map", 1, [("numbers", "round_robin")], capacity=12)])
+    shown = load(plan, plans.running(plan, depths=[0, depth]), parts=["graph"])
+    row = shown.row("add")
     assert row.locator(".sn-depth").text_content() == f"{depth}/12"
     assert row.locator(".sn-gauge").get_attribute("data-level") == level
     assert (row.locator(".sn-full").get_attribute("d") or "").count("M") == cells
+
+
+def test_where_there_is_no_room_for_cells_a_short_queue_is_a_bar_with_its_whole_number(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan, depths=[0, 0, 7, 0, 0, 0]), parts=["graph"])
+    assert shown.row("count#1").locator(".sn-full").get_attribute("d").count("M") == 1
+    assert shown.row("count#1").locator(".sn-depth").text_content() == "7/12"
 
 
 def test_a_large_queue_is_a_bar(load: Load) -> None:
@@ -144,7 +150,7 @@ def test_lanes_tell_whose_way_is_blocked(load: Load) -> None:
             Op("other", "map", 1, [("one", "round_robin")], capacity=4),
         ]
     )
-    frame = plans.running(plan, states="hrrr", depths=[0, 0, 2, 0], lanes={"2": [0, 2, 0]})
+    frame = plans.running(plan, states="hrrr", depths=[0, 0, 2, 3], lanes={"2": [0, 2, 0]})
     assert ways(load(plan, frame, parts=["graph"]), "blocked") == [(0, 2)]
 
 

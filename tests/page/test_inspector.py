@@ -218,6 +218,18 @@ def test_the_whole_repr_is_asked_for_only_on_demand(load: Load) -> None:
     assert panel(shown).get_by_text("1,204 characters left out").is_visible()
 
 
+def test_the_whole_repr_is_that_of_the_packet_beside_it(load: Load) -> None:
+    shown = opened(load, "task")
+    press(shown, "Step")
+    press(shown, "Show full repr")
+    assert panel(shown).get_by_text("Full repr · str").is_visible()
+    other = {"result": {"text": "", "task": "count#1", "result": "done", "packet": answers.packet(5)}}
+    shown.answer(step=other)
+    shown.root.get_by_role("toolbar").get_by_role("button", name="Step task").click()
+    shown.settle()
+    assert not panel(shown).get_by_text("Full repr · str").is_visible()
+
+
 def test_a_packet_leads_to_its_task_and_its_producer(load: Load) -> None:
     shown = opened(load, "task")
     press(shown, "Step")
@@ -347,6 +359,16 @@ def test_a_letter_is_retried_or_discarded_and_the_list_is_what_the_kernel_says_t
     press(shown, word)
     assert shown.sent(message["cmd"]) == [message]
     assert panel(shown).locator(".sn-letter").count() == 1
+
+
+def test_what_is_open_stays_open_when_the_same_is_looked_at_again(load: Load) -> None:
+    shown = opened(load, "errors", frame=plans.paused(PLAN, 1, letters=3))
+    panel(shown).locator("summary").nth(1).click()
+    before = len(shown.sent("letters"))
+    shown.push(plans.paused(PLAN, 2, letters=3, counts={"made": 1, "done": 1, "errors": 9, "skipped": 3}))
+    shown.page.wait_for_function(f"sent.filter(each => each.cmd === 'letters').length > {before}")
+    shown.settle()
+    assert panel(shown).locator("details[open]").count() == 1
 
 
 def test_a_letter_is_edited_and_retried(load: Load) -> None:

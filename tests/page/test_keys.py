@@ -89,6 +89,15 @@ def test_space_pauses_or_resumes_and_the_dot_steps_the_task_that_has_the_focus(l
     assert shown.page.evaluate("outside") == []
 
 
+def test_a_key_that_is_held_down_takes_one_step_at_a_time(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers={"step": None})
+    shown.row("count#1").focus()
+    for _ in range(5):
+        shown.page.keyboard.press(".")
+    shown.settle()
+    assert len(shown.sent("step")) == 1
+
+
 def test_a_key_for_what_cannot_work_says_why(load: Load) -> None:
     shown = opened(load, frame=plans.running(PLAN))
     shown.row("split").focus()

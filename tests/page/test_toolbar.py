@@ -112,6 +112,19 @@ def test_after_a_second_without_an_answer_the_kernel_is_said_to_be_busy(load: Lo
     assert note.text_content() == "paused"
 
 
+def test_a_command_is_not_late_because_one_before_it_took_its_time(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers={"step": None, "stop": None}, clock=True)
+    control(shown, "Step").click()
+    shown.page.clock.run_for(900)
+    [message] = [each for each in shown.page.evaluate("sent") if each["cmd"] == "step"]
+    shown.page.evaluate("ack => kernelSends({ack, ok: true, reason: '', python: '', text: 'idle'})", message["id"])
+    control(shown, "Stop").click()
+    shown.page.clock.run_for(300)
+    assert shown.root.locator(".sn-note").text_content() == "idle"
+    shown.page.clock.run_for(800)
+    assert shown.root.locator(".sn-note").text_content() == "kernel busy: will apply after the cell"
+
+
 def test_a_refusal_is_shown_with_its_reason_and_no_line_of_python(load: Load) -> None:
     refusal = {"ok": False, "reason": "count#1 is in user code", "python": "session.pause()"}
     shown = load(PLAN, plans.running(PLAN), answers={"pause": refusal})
