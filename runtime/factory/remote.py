@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
+from typing import Final
+
 from runtime.errors import GraphInvalid
 from runtime.factory.backend import Backend
+
+_START_LIMIT: Final = "RAY_raylet_start_wait_time_s"
 
 
 def remote_backend() -> Backend:
     """A job's way to run on Ray. Raises `GraphInvalid` if Ray is not installed."""
+    if "ray" not in sys.modules:
+        logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # it recommends packages, in whatever cell imports it
+        os.environ.setdefault(_START_LIMIT, "100")  # its own, of 30 seconds, is short beside other work
     try:
         from runtime.factory.ray_backend import RayBackend  # noqa: PLC0415  only for those who ask for it
     except ModuleNotFoundError as error:

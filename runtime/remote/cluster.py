@@ -19,7 +19,6 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runtime.errors import GraphInvalid
 
-_START_S: Final = 100
 _ANSWER_S: Final = 10
 
 
@@ -49,7 +48,6 @@ def require_cluster(address: str | None) -> None:
                 )
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_raylet_start_wait_time_s", str(_START_S))  # its own limit is short beside other work
         logging.getLogger("ray").setLevel(logging.ERROR)  # what it would say of itself in every notebook
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
@@ -71,8 +69,24 @@ def require_cluster(address: str | None) -> None:
                     f"no Ray cluster could be joined at ray_address={address!r}: {error}; start one there, or leave "
                     "ray_address out for a local one"
                 ) from error
+        _keep_quiet()
         _cluster.address, _cluster.started = address, True
         atexit.register(shut_down)
+
+
+def _keep_quiet() -> None:
+    """Let Ray not print into cells what its daemons report of processes that died: we tell that ourselves.
+
+    It does so whatever it is told about logs, and has no setting for it.
+    """
+    worker: Any = ray._private.worker
+    tell = worker.print_to_stdstream
+
+    def tell_others(report: Mapping[str, Any], ignore_prefix: bool) -> None:
+        if report.get("pid") != "raylet":
+            tell(report, ignore_prefix)
+
+    worker.print_to_stdstream = tell_others
 
 
 def _require_answer(address: str) -> None:
