@@ -76,7 +76,7 @@ def test_no_notebook_is_missing_from_the_site(site: Path) -> None:
 
 PAGES: Final = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs" / "recipes").glob("*.md"))]
 PROGRAMS: Final = [
-    pytest.param(program, id=f"{page.stem}-{number}")
+    pytest.param(program, id=f"{page.stem}-{number}", marks=[pytest.mark.on_ray] if "remote" in program else [])
     for page in PAGES
     for number, program in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S), 1)
 ]
