@@ -422,3 +422,20 @@ def test_what_a_page_has_been_shown_of_a_run_is_not_forgotten_when_the_sampler_c
     page.order("edit", token=card["token"], value="5")
     assert session.peek("double")[0].payload == 5
     session.close()
+
+
+def test_an_edit_that_waits_for_user_code_keeps_no_cancel_waiting(session: runtime.Session, show: ShowPage) -> None:
+    hold = Hold[int]()
+    session.source([1, 2], name="numbers").map(hold, name="stuck").collect()
+    page = show(session)
+    page.order("start_paused")
+    page.order("step", name="numbers")
+    page.order("step", name="numbers")
+    token = page.order("peek", task="stuck")["result"]["packets"][1]["token"]
+    page.order("step", name="stuck")  # its user code is at work now
+    edit = page.tell("edit", token=token, value="5")
+    page.order("cancel")
+    with page.comm.news:
+        assert not any(each["ack"] == edit for each in page.comm.custom), "the edit still waits"
+    hold.release()
+    session.wait()
