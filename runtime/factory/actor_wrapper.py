@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import Any, Final
@@ -188,10 +189,26 @@ class ActorWrapper:
     def end_look(self, asked: Any) -> None:
         """Wait for the answer."""
         if asked is not None:
-            try:
+            with suppress(RayError):  # what was known last stays
                 self._last = unpack(ray.get(asked))
-            except RayError:  # what was known last stays
-                return
+
+    def begin_watch(self, wanted: bool) -> Any:
+        """Ask it to say when something changes, or no more; `end_watch` waits until it does."""
+        return None if self.is_lost else self.actor.let_driver_watch.remote(wanted)
+
+    def end_watch(self, asked: Any) -> None:
+        """Wait until it does."""
+        if asked is not None:
+            with suppress(RayError):  # the listener hears of it
+                ray.get(asked)
+
+    def grants(self, what: str, lane: tuple[str, int]) -> bool:
+        """Whether it can lend a place of a lane that it fills, or take one back. One that has died cannot."""
+        try:
+            granted: bool = ray.get(getattr(self.actor, what).remote(lane))
+        except RayError:
+            return False
+        return granted
 
     def look(self) -> Look:
         """Where it stands now."""
@@ -257,6 +274,8 @@ class ActorWrapper:
             (report, sent), look = unpack(said[0])
             self._final, self._reported = look, True
             self._reporter.task_ended(received_report(report, sent))
+        elif verb == "fault":
+            raise received_error(unpack(said[0]))
         elif verb == "gone":
             self._gone.set()
         else:
@@ -357,15 +376,17 @@ class ServiceWrapper(ActorWrapper):
 
     def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
         """From the next request on, go through these, over there. Raises `CommandRefused` if they cannot travel."""
+        if not interceptors and not self._started:
+            return
         try:
-            freight = pack(interceptors)
+            pack(interceptors)
         except Exception as error:  # the border to user code
             raise CommandRefused(
                 f"an interceptor runs in the process of service {self.name!r}, and cannot be pickled ({error}); let it "
                 "be a function, or an object without locks, files and connections"
             ) from error
-        if interceptors or self._started:
-            self._post(self.name, ("intercept", freight))
+        if not self.is_lost:
+            self.ask("control", "intercept", interceptors)
 
     def facts(self) -> ServiceFacts:
         """Where it stands now."""

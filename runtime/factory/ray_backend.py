@@ -10,11 +10,9 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from functools import partial
-from math import inf
 from time import monotonic
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 import ray
 from ray.exceptions import RayActorError, RayError
@@ -22,15 +20,17 @@ from ray.exceptions import RayActorError, RayError
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import StopSignal
 from runtime.context import ServiceContext, TaskContext
-from runtime.errors import GraphInvalid, NotCopyable, QueueFull, TaskEnded
+from runtime.errors import GraphInvalid, NotCopyable
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper, TaskWrapper
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
+from runtime.factory.driver_task import DriverTask
+from runtime.factory.far_hand import FarHand
 from runtime.factory.local_backend import LocalBackend
+from runtime.factory.lookout import JobWatch, Lookout
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.remote.by_value import received_error
 from runtime.remote.cluster import lack, refuse_excess, require_cluster, spread
-from runtime.remote.far_lane import HAND_LANE, Arrivals
 from runtime.remote.freight import Freight, pack
 from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.site import DRIVER, RayQueueDescriptor, RayRequestQueueDescriptor, Site
@@ -38,94 +38,13 @@ from runtime.remote.way import CHANGED, Message
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor
 from runtime.task.base_task import TaskReporter
-from runtime.task.control import TaskControl
-from runtime.task.gate import Gate, Watch, still
-from runtime.task.local_task import LocalTask
+from runtime.task.gate import still
 from runtime.task.ray_task import make_task_actor
 
 START_S: Final = 120.0
 """How long the actors of a job may take to be there, as long as they come one by one."""
 
 _STARTS_S: Final = 20.0  # without another one of them having come
-
-_INTERRUPTIBLE_S: Final = 0.5
-
-
-class JobWatch(Watch):
-    """A watch that counts what it is told, so that what is looked at need not be looked at under its lock."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.changes = 0
-
-    def tell(self) -> None:
-        """Something has changed."""
-        with self._changed:
-            self.changes += 1
-            self._changed.notify_all()
-
-    def wait_for_change(self, since: int, timeout_s: float) -> None:
-        """Wait until something has changed since there were `since` changes, or for `timeout_s`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.changes != since, timeout_s)
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Hear of changes while the block runs."""
-        with self._changed:
-            self.watched += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self.watched -= 1
-
-
-class DriverTask(LocalTask):
-    """A task on a thread of the driver, on far lanes."""
-
-    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate, backend: RayBackend):
-        super().__init__(ctx, operator, reporter, gate)
-        self._backend = backend
-
-    @property
-    def control(self) -> TaskControl:
-        """The hand's grip on it: at rest only when all that was sent from here has arrived."""
-        if self._control is None:
-            self._control = _DriverControl(self, self._backend)
-        return self._control
-
-    def left_over(self) -> int:
-        """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
-        on_the_way = 0
-        if self._inbox is not None:
-            arrived = (lane.taken + len(lane.items) for lane in self._inbox.lanes[1:])
-            puts = self._backend.puts(self.name)
-            on_the_way = sum(put - there for put, there in zip(puts, arrived, strict=True))
-        return super().left_over() + on_the_way
-
-
-class _DriverControl(TaskControl):
-    def __init__(self, task: DriverTask, backend: RayBackend) -> None:
-        super().__init__(task)
-        self._backend = backend
-
-    def is_at_rest(self) -> bool:
-        """Whether nothing of it moves, and all that was sent has arrived."""
-        return super().is_at_rest() and self._backend.is_quiet()
-
-    def undo(self) -> None:
-        """Take back the last change. If that needs a place in a lane, its writer is asked for it."""
-        try:
-            super().undo()
-        except QueueFull:
-            queue = cast(Arrivals, self._task.inbox)
-            self._backend.wait_until(self._backend.is_quiet, _INTERRUPTIBLE_S)  # what was said before of that lane
-            number = None if queue.wanted is None else self._backend.find_place(self._task.name, queue.wanted)
-            if number is None:
-                raise
-            queue.make_room(number)
-            super().undo()
 
 
 class RayBackend(LocalBackend):
@@ -145,11 +64,10 @@ class RayBackend(LocalBackend):
         self._making: dict[Any, ActorWrapper] = {}
         self._address: str | None = None
         self._resources: Mapping[str, Mapping[str, float]] = {}
-        self._round = threading.local()  # whether this thread is looking at all actors at once
+        self._lookout = Lookout(self._watch, self._far)
+        self._hand = FarHand(self._site, self._far, self._lanes, self._watch, self._lookout)
         self._listener: threading.Thread | None = None
         self._drainer: threading.Thread | None = None
-        self._watchers = threading.Lock()  # guards how many watch, and that actors know whether anybody does
-        self._watching = 0
         self._closing = threading.Lock()  # guards that all is ended once
         self._closed = False
 
@@ -196,7 +114,7 @@ class RayBackend(LocalBackend):
         return dict(self._resources.get(of, {}))
 
     def _add(self, far: ActorWrapper, make: partial[Any], made: Freight) -> None:
-        far.round = lambda: getattr(self._round, "now", False)
+        far.round = self._lookout.is_looking
         far.find_place = partial(self.find_place, far.name)
         far.is_listener = lambda: threading.current_thread() is self._listener
         self._far[far.name] = far
@@ -272,7 +190,7 @@ class RayBackend(LocalBackend):
         def is_idle() -> bool:
             return self._closed or (not ledger.open and not any(each.look().busy for each in services))
 
-        self._wait(is_idle, services, None)
+        self._lookout.wait(is_idle, None, same=self._moved)
         with ledger.lock:
             for queue in ledger.queues:
                 queue.refusing = True
@@ -298,8 +216,12 @@ class RayBackend(LocalBackend):
                 self._site.close()
         super().close()
 
-    def _unsent(self, error: BaseException) -> None:
-        """Something that a task of the driver has made cannot be packed: its lane raises it, at the next put."""
+    def _unsent(self, task: str, error: BaseException) -> None:
+        self._local[task].fail(error)
+
+    def pack_all(self) -> None:
+        """Pack what tasks of the driver have sent, so that what cannot be packed is known."""
+        self._site.pack_all()
 
     def _undelivered(self, peer: str, error: BaseException) -> None:
         self._site.lose(peer)
@@ -320,7 +242,12 @@ class RayBackend(LocalBackend):
                 continue
             if messages and messages[-1] == (CHANGED,):
                 messages = messages[:-1]
-            self._site.receive(far.name, number, far.receive(messages))
+            try:
+                self._site.receive(far.name, number, far.receive(messages))
+            except Exception as error:  # noqa: BLE001  the border to user code, which says how values are unpickled
+                self._lose(far, error)
+                far.kill()
+                continue
             far.heard = number
             fetches[far.actor.fetch.remote(number)] = far
             self._watch.tell()
@@ -348,34 +275,22 @@ class RayBackend(LocalBackend):
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """What all tasks say of themselves, asked at once."""
-        with self._looking(self._far.values()):
+        with self._lookout.look_at(self._far.values()):
             return _Table({handle.name: handle.facts() for handle in handles})
-
-    @contextmanager
-    def _looking(self, wrappers: Iterable[ActorWrapper]) -> Iterator[None]:
-        """Look at all of them at once; within the block what they say is what was seen then."""
-        asked = [(far, far.begin_look()) for far in wrappers]
-        for far, look in asked:
-            far.end_look(look)
-        before, self._round.now = getattr(self._round, "now", False), True
-        try:
-            yield
-        finally:
-            self._round.now = before
 
     def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
         """Wait until nothing moves in any process, nor between them."""
         handles = list(handles)
-        return self._wait(lambda: self._is_still(handles), self._far.values(), timeout_s, twice=self._moved)
+        return self._lookout.wait(lambda: self._is_still(handles), timeout_s, same=self._moved)
 
     def is_still(self, handles: Iterable[Handle]) -> bool:
         """Whether nothing moves now."""
         handles = list(handles)
-        with self._looking(self._far.values()):
+        with self._lookout.look_at(self._far.values()):
             if not self._is_still(handles):
                 return False
             before = self._moved()
-        with self._looking(self._far.values()):
+        with self._lookout.look_at(self._far.values()):
             return self._is_still(handles) and self._moved() == before
 
     def _is_still(self, handles: Iterable[Handle]) -> bool:
@@ -390,126 +305,17 @@ class RayBackend(LocalBackend):
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
         """Wait until `ready`, seen so twice: what is between two processes at one look is there at the next."""
-        return self._wait(ready, self._far.values(), timeout_s, twice=lambda: None)
-
-    def _wait(
-        self,
-        ready: Callable[[], bool],
-        wrappers: Iterable[ActorWrapper],
-        timeout_s: float | None,
-        twice: Callable[[], object] | None = None,
-    ) -> bool:
-        """Wait until `ready`, asked with a look at all actors whenever one says that something has changed.
-
-        `twice`: only if it is so at two looks one after the other, with the same value of `twice` at both.
-        """
-        wrappers, deadline = list(wrappers), inf if timeout_s is None else monotonic() + timeout_s
-
-        def is_ready() -> bool:
-            with self._looking(wrappers):
-                first, value = ready(), None if twice is None else twice()
-            if not first or twice is None:
-                return first
-            with self._looking(wrappers):
-                return ready() and twice() == value
-
-        if is_ready():
-            return True
-        with self._watch.watching(), self._watched_by_actors():
-            while True:
-                changes = self._watch.changes
-                if is_ready():
-                    return True
-                if (left_s := deadline - monotonic()) <= 0:
-                    return False
-                self._watch.wait_for_change(changes, min(left_s, _INTERRUPTIBLE_S))
-
-    @contextmanager
-    def _watched_by_actors(self) -> Iterator[None]:
-        """Let actors say when something changes."""
-        with self._watchers:
-            self._watching += 1
-            if self._watching == 1:
-                self._let_watch(True)
-        try:
-            yield
-        finally:
-            with self._watchers:
-                self._watching -= 1
-                if not self._watching:
-                    self._let_watch(False)
-
-    def _let_watch(self, wanted: bool) -> None:
-        asked = [far.actor.let_driver_watch.remote(wanted) for far in self._far.values() if not far.is_lost]
-        for each in asked:
-            try:
-                ray.get(each)
-            except RayError:  # the listener hears of it
-                continue
+        return self._lookout.wait(ready, timeout_s)
 
     # ── the hand ──
 
     def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
         """Put an item into all these queues by hand, or into none. Raises `QueueFull`, `TaskEnded`."""
-        deadline = inf if timeout_s is None else monotonic() + timeout_s
-        for handle in handles:
-            while True:
-                changes = self._watch.changes
-                try:
-                    self._inject(handle, item)
-                    break
-                except QueueFull:
-                    if (left_s := deadline - monotonic()) <= 0:
-                        raise
-                with self._watch.watching(), self._watched_by_actors():
-                    self._watch.wait_for_change(changes, min(left_s, _INTERRUPTIBLE_S))
-
-    def _inject(self, handle: TaskHandle, item: Any) -> None:
-        """Into a place of the hand's own, or into one that a producer lends."""
-        try:
-            if isinstance(handle, TaskWrapper):
-                handle.ask("hand", "inject", item)
-            else:
-                cast(DriverTask, handle).inbox.inject(item)
-        except QueueFull:
-            number = self._borrow(handle.name)
-            if number is None:
-                raise
-            try:
-                if isinstance(handle, TaskWrapper):
-                    handle.ask("hand", "accept_lent", number, item)
-                else:
-                    cast(Arrivals, cast(DriverTask, handle).inbox).accept_lent(number, item)
-            except TaskEnded:
-                self._give_back(handle.name, number)
-                raise
+        self._hand.inject(handles, item, timeout_s)
 
     def find_place(self, task: str, wanted: int) -> int | None:
         """For what is put back into lane `wanted` of a task's queue: whose writer has a place for it; None: nobody."""
-        if wanted == HAND_LANE:
-            return self._borrow(task)
-        return wanted if self._ask_writer("take_back", task, wanted) else None
-
-    def _borrow(self, task: str) -> int | None:
-        """A lane of a task's queue whose writer lends a place; None: none does."""
-        return next(
-            (number for number in range(len(self._lanes[task])) if self._ask_writer("lend", task, number)), None
-        )
-
-    def _ask_writer(self, what: str, task: str, number: int) -> bool:
-        """Ask whoever fills a lane of a task's queue to lend a place, or to take one back. False: it cannot."""
-        far, lane = self._far.get(self._lanes[task][number].producer), (task, number)
-        try:
-            granted: bool = (
-                getattr(self._site, what)(lane) if far is None else ray.get(getattr(far.actor, what).remote(lane))
-            )
-        except RayError:  # the writer has died, and so will the job
-            return False
-        return granted
-
-    def _give_back(self, task: str, number: int) -> None:
-        producer = self._lanes[task][number].producer
-        self._site.post(producer if producer in self._far else DRIVER, ("return place", (task, number)))
+        return self._hand.find_place(task, wanted)
 
 
 class _Table(TaskTable):

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter
+from runtime.errors import QueueFull
 from runtime.remote.freight import Freight, pack
 
 Address = tuple[str, int]
@@ -223,12 +224,30 @@ class Arrivals(Inbox):
         self._broken = error
         self.wake()
 
-    def accept_lent(self, number: int, item: Any) -> None:
-        """Put an item of the hand into a place that the writer of lane `number` has lent. Raises `TaskEnded`."""
+    def reserve(self, item: Any) -> None:
+        """Hand: keep a place of its own free for `item`. Raises `QueueFull`, `TaskEnded`."""
         with self._hand_room:
             self._require_open(item)
-            self._lent.append(number)
+            if not self._find_room():
+                raise QueueFull(
+                    f"{len(self)} of {self.capacity} places are taken, and the rest is promised to producers at work; "
+                    "wait for room with timeout=, or raise the capacity"
+                )
+            self.hand.capacity -= 1
+
+    def release(self) -> None:
+        """Hand: the place that was kept free is not needed."""
+        with self._hand_room:
             self.hand.capacity += 1
+            self._give_back()
+
+    def put_into(self, place: int, item: Any) -> None:
+        """Hand: put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`."""
+        with self._hand_room:
+            self._require_open(item)
+            self.hand.capacity += 1
+            if place != OWN_PLACE:
+                self._lent.append(place)
             self._accept(item)
 
     # ── the reader ──
@@ -309,6 +328,9 @@ class Arrivals(Inbox):
 
 
 _PARTS: Final = 2
+
+OWN_PLACE: Final = -1
+"""Stands for a place of the hand's own where others are named by the lane that lends them."""
 
 HAND_LANE: Final = -1
 """The number of the hand's lane, where the others are counted without it."""

@@ -90,7 +90,7 @@ class Host(ABC):
         """The hand's grip on it."""
 
     @abstractmethod
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, task: str, error: BaseException) -> None:
         """Something that was made here cannot be sent."""
 
     # ── calls of the driver ──
@@ -174,7 +174,7 @@ class Host(ABC):
         if not isinstance(error, RayActorError):
             fault = DataflowError(f"mail from {self.name!r} to {peer!r} was not taken in")
             fault.__cause__ = error
-            self._failed(fault)
+            self._failed(self.name, fault)
 
     def _tell(self) -> None:
         if self.watch.watched:

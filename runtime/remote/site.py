@@ -33,8 +33,8 @@ DRIVER: Final = ""
 class Site:
     """What one process has of a job. `name` is of the task or service whose process it is, or `DRIVER`.
 
-    `failed` hears what cannot be packed, `undelivered` of parcels that could not be received and to whom they went,
-    `news` that something has been received.
+    `failed` hears whose packet cannot be packed, and why, `undelivered` of parcels that could not be received and to
+    whom they went, `news` that something has been received.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Site:
         job: str,
         name: str,
         *,
-        failed: Callable[[BaseException], None],
+        failed: Callable[[str, BaseException], None],
         undelivered: Callable[[str, BaseException], None],
         news: Callable[[], None],
     ) -> None:
@@ -111,7 +111,9 @@ class Site:
     def outbox(self, address: Address, spec: LaneSpec, capacity: int, producers: int, writer: Waiter) -> Lane:
         """The writer's end of a lane, for a task that runs here."""
         share, _ = shares(capacity, producers)
-        outbox = self._outboxes[address] = Outbox(address, spec, share, writer, self._failed)
+        outbox = self._outboxes[address] = Outbox(
+            address, spec, share, writer, lambda error: self._failed(spec.producer, error)
+        )
         if self._ways:
             self._way_to(address[0]).add(outbox)
         return outbox.lane

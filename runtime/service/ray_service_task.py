@@ -10,12 +10,14 @@ import ray
 from runtime.communication.lane import StopSignal
 from runtime.context import ServiceContext
 from runtime.dead_letters import DeadLetter
-from runtime.remote.by_value import send_letter, send_report
-from runtime.remote.freight import Freight, pack, unpack
+from runtime.errors import NO_PACKET
+from runtime.remote.by_value import send_error, send_letter, send_report
+from runtime.remote.freight import pack
 from runtime.remote.host import Host, groups
 from runtime.remote.look import Look
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
+from runtime.service.invocation import Interceptor
 from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.step import Step
 from runtime.task.control import Condition
@@ -59,7 +61,6 @@ class RayServiceTask(Host):
             "start": self._start,
             "cancel": self._cancel,
             "end service": self._end_service,
-            "intercept": self._intercept,
         }
 
     def _make(self, made: tuple[ServiceContext, Callable[[], Any]]) -> None:
@@ -81,11 +82,8 @@ class RayServiceTask(Host):
         with self.site.ledger.lock:
             self.service.queue.end(signal)
 
-    def _intercept(self, freight: Freight) -> None:
-        self.service.intercept(unpack(freight))
-
-    def _failed(self, error: BaseException) -> None:
-        self.post("fault", pack(error))
+    def _failed(self, task: str, error: BaseException) -> None:
+        self.post("fault", pack(send_error(error, NO_PACKET)))
 
     def _control(self) -> Any:
         return self.service.control
@@ -107,8 +105,12 @@ class RayServiceTask(Host):
             is_at_rest=control.is_at_rest() and quiet,
             still=quiet and all(gate.stands_still() for gate in service.gates) and site.is_quiet(),
             moved=moved,
-            busy=service.ending is None and service.queue.busy,
+            busy=service.ending is None and (service.queue.busy or not quiet),
         )
+
+    def hand_intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
+        """From the next request on, go through these."""
+        self.service.intercept(interceptors)
 
     def hand_tap(self, wanted: bool) -> None:
         """Show every request to the driver, or no more."""

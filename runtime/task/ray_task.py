@@ -76,7 +76,7 @@ class RayTask(Host):
     def _end_input(self, how: Ending) -> None:
         self.task.end_input(how)
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, task: str, error: BaseException) -> None:
         self.task.unsent = error
         if (queue := self.task.queue) is not None:
             queue.fail(error)
@@ -113,15 +113,23 @@ class RayTask(Host):
 
     # ── the hand ──
 
-    def hand_inject(self, item: Any) -> None:
-        """Put an item in by hand. Raises `QueueFull`, `TaskEnded`."""
-        self.task.inbox.inject(item)
+    def hand_reserve(self, item: Any) -> None:
+        """Keep a place of the hand's own free for `item`. Raises `QueueFull`, `TaskEnded`."""
+        self._queue().reserve(item)
 
-    def hand_accept_lent(self, number: int, item: Any) -> None:
-        """Put an item into a place that the writer of lane `number` has lent. Raises `TaskEnded`."""
-        queue = self.task.queue
-        assert queue is not None, "a source has no queue to lend a place to"
-        queue.accept_lent(number, item)
+    def hand_release(self) -> None:
+        """The place that was kept free is not needed."""
+        self._queue().release()
+
+    def hand_put_into(self, place: int, item: Any) -> None:
+        """Put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`."""
+        self._queue().put_into(place, item)
+
+    def _queue(self) -> Arrivals:
+        """The task's queue. Raises `TaskEnded` for a source, which has none."""
+        queue = self.task.inbox
+        assert isinstance(queue, Arrivals)
+        return queue
 
     def hand_wanted(self) -> int | None:
         """In which lane an `undo` wants a place; all that was said of it before has arrived at its writer."""

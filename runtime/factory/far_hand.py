@@ -1,0 +1,111 @@
+"""FarHand: puts packets into queues of any process by hand, into places that are the hand's or that a writer lends.
+
+A queue's hand sees no lane of a writer elsewhere, so it is the driver who asks writers for a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from time import monotonic
+from typing import Any
+
+from runtime.communication.inbox import LaneSpec
+from runtime.errors import QueueFull, TaskEnded
+from runtime.factory.actor_wrapper import ActorWrapper, TaskWrapper
+from runtime.factory.backend import TaskHandle
+from runtime.factory.driver_task import DriverTask
+from runtime.factory.lookout import INTERRUPTIBLE_S, JobWatch, Lookout
+from runtime.remote.far_lane import HAND_LANE, OWN_PLACE
+from runtime.remote.site import DRIVER, Site
+
+
+class FarHand:
+    """The hand of one job. Any thread may use it."""
+
+    def __init__(
+        self,
+        site: Site,
+        wrappers: Mapping[str, ActorWrapper],
+        lanes: Mapping[str, tuple[LaneSpec, ...]],
+        watch: JobWatch,
+        lookout: Lookout,
+    ) -> None:
+        self._site, self._wrappers, self._lanes = site, wrappers, lanes
+        self._watch, self._lookout = watch, lookout
+
+    def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
+        """Put an item into all these queues, or into none. Raises `QueueFull`, `TaskEnded`.
+
+        A place is found in each of them first. Only if one of several tasks ends right behind that, the others have it.
+        """
+        deadline = inf if timeout_s is None else monotonic() + timeout_s
+        while True:
+            changes = self._watch.changes
+            try:
+                self._inject(handles, item)
+                return
+            except QueueFull:
+                if (left_s := deadline - monotonic()) <= 0:
+                    raise
+            with self._lookout.watched():
+                self._watch.wait_for_change(changes, min(left_s, INTERRUPTIBLE_S))
+
+    def _inject(self, handles: Sequence[TaskHandle], item: Any) -> None:
+        found: list[tuple[TaskHandle, int]] = []
+        try:
+            for handle in handles:
+                found.append((handle, self._reserve(handle, item)))
+            while found:
+                handle, place = found[0]
+                _ask(handle, "put_into", place, item)
+                del found[0]
+        except (QueueFull, TaskEnded):
+            for handle, place in found:
+                self._release(handle, place)
+            raise
+
+    def _reserve(self, handle: TaskHandle, item: Any) -> int:
+        """A place for `item` in a task's queue: `OWN_PLACE` of the hand, or the lane whose writer lends one."""
+        try:
+            _ask(handle, "reserve", item)
+        except QueueFull:
+            lender = self._borrow(handle.name)
+            if lender is None:
+                raise
+            return lender
+        return OWN_PLACE
+
+    def _release(self, handle: TaskHandle, place: int) -> None:
+        if place == OWN_PLACE:
+            _ask(handle, "release")
+        else:
+            producer = self._lanes[handle.name][place].producer
+            self._site.post(producer if producer in self._wrappers else DRIVER, ("return place", (handle.name, place)))
+
+    def find_place(self, task: str, wanted: int) -> int | None:
+        """For what is put back into lane `wanted` of a task's queue: whose writer has a place for it; None: nobody."""
+        if wanted == HAND_LANE:
+            return self._borrow(task)
+        return wanted if self._ask_writer("take_back", task, wanted) else None
+
+    def _borrow(self, task: str) -> int | None:
+        """A lane of a task's queue whose writer lends a place; None: none does."""
+        lanes = range(len(self._lanes[task]))
+        return next((number for number in lanes if self._ask_writer("lend", task, number)), None)
+
+    def _ask_writer(self, what: str, task: str, number: int) -> bool:
+        """Ask whoever fills a lane of a task's queue to lend a place, or to take one back. False: it cannot."""
+        far, lane = self._wrappers.get(self._lanes[task][number].producer), (task, number)
+        granted: bool = getattr(self._site, what)(lane) if far is None else far.grants(what, lane)
+        return granted
+
+
+def _ask(handle: TaskHandle, what: str, *arguments: Any) -> None:
+    """Ask the queue of a task, wherever that is. Raises `TaskEnded`, `QueueFull`."""
+    if isinstance(handle, TaskWrapper):
+        handle.ask("hand", what, *arguments)
+    else:
+        assert isinstance(handle, DriverTask), "a task of a remote job"
+        handle.inbox  # noqa: B018  raises for a source, which has none
+        getattr(handle.queue, what)(*arguments)

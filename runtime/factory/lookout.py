@@ -1,0 +1,132 @@
+"""Lookout: looks at all actors of a job at once, and waits until what is seen is as wanted. Knows wrappers, no tasks.
+
+One look costs as long as one actor takes to answer. What is between two processes at one look is there at the next, so
+what is waited for is to be seen twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from math import inf
+from time import monotonic
+from typing import Final
+
+from runtime.factory.actor_wrapper import ActorWrapper
+from runtime.task.gate import Watch
+
+INTERRUPTIBLE_S: Final = 0.5
+"""How long one waits at most before an interrupt is heard."""
+
+
+class JobWatch(Watch):
+    """A watch that counts what it is told, so that what is looked at need not be looked at under its lock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes = 0
+
+    def tell(self) -> None:
+        """Something has changed."""
+        with self._changed:
+            self.changes += 1
+            self._changed.notify_all()
+
+    def wait_for_change(self, since: int, timeout_s: float) -> None:
+        """Wait until something has changed since there were `since` changes, or for `timeout_s`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.changes != since, timeout_s)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Hear of changes while the block runs."""
+        with self._changed:
+            self.watched += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.watched -= 1
+
+
+def _nothing() -> None:
+    """Whatever else there is, it is the same."""
+
+
+class Lookout:
+    """Looks at the actors of one job. Any thread may use it."""
+
+    def __init__(self, watch: JobWatch, wrappers: Mapping[str, ActorWrapper]) -> None:
+        self._watch, self._wrappers = watch, wrappers
+        self._round = threading.local()  # whether this thread is looking at all of them at once
+        self._watchers = threading.Lock()  # guards how many watch, and that actors know whether anybody does
+        self._watching = 0
+
+    def is_looking(self) -> bool:
+        """Whether the caller is within a look."""
+        return getattr(self._round, "now", False)
+
+    @contextmanager
+    def look_at(self, wrappers: Iterable[ActorWrapper]) -> Iterator[None]:
+        """Look at all of them at once; within the block what they say is what was seen then."""
+        asked = [(far, far.begin_look()) for far in wrappers]
+        for far, look in asked:
+            far.end_look(look)
+        before, self._round.now = self.is_looking(), True
+        try:
+            yield
+        finally:
+            self._round.now = before
+
+    def wait(
+        self,
+        ready: Callable[[], bool],
+        timeout_s: float | None,
+        same: Callable[[], object] = _nothing,
+    ) -> bool:
+        """Wait until `ready`, asked with a look at all actors whenever one says that something has changed.
+
+        It has to be so at two looks, one after the other, with the same value of `same` at both.
+        """
+        deadline = inf if timeout_s is None else monotonic() + timeout_s
+
+        def is_ready() -> bool:
+            with self.look_at(self._wrappers.values()):
+                if not ready():
+                    return False
+                value = same()
+            with self.look_at(self._wrappers.values()):
+                return ready() and same() == value
+
+        if is_ready():
+            return True
+        with self.watched():
+            while True:
+                changes = self._watch.changes
+                if is_ready():
+                    return True
+                if (left_s := deadline - monotonic()) <= 0:
+                    return False
+                self._watch.wait_for_change(changes, min(left_s, INTERRUPTIBLE_S))
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let actors, and tasks of the driver, say when something changes."""
+        with self._watchers:
+            self._watching += 1
+            if self._watching == 1:
+                self._let_watch(True)
+        try:
+            with self._watch.watching():
+                yield
+        finally:
+            with self._watchers:
+                self._watching -= 1
+                if not self._watching:
+                    self._let_watch(False)
+
+    def _let_watch(self, wanted: bool) -> None:
+        asked = [(far, far.begin_watch(wanted)) for far in self._wrappers.values()]
+        for far, each in asked:
+            far.end_watch(each)
