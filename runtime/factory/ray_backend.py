@@ -32,7 +32,7 @@ from runtime.remote.by_value import received_error
 from runtime.remote.cluster import lack, refuse_excess, require_cluster, spread
 from runtime.remote.far_lane import HAND_LANE, Arrivals
 from runtime.remote.freight import Freight, pack
-from runtime.remote.host import deliver_to
+from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.site import DRIVER, RayQueueDescriptor, RayRequestQueueDescriptor, Site
 from runtime.remote.way import CHANGED, Message
 from runtime.service.base_service_task import ServiceReporter
@@ -213,8 +213,9 @@ class RayBackend(LocalBackend):
             refuse_excess(options)
             spread(options)
         for name, (make, made) in self._to_make.items():
-            actor = self._far[name].actor = make()
-            self._making[actor.make.remote(made)] = self._far[name]
+            far = self._far[name]
+            actor = far.actor = make(len(self._far)) if isinstance(far, ServiceWrapper) else make()
+            self._making[actor.make.remote(made)] = far
         self._to_make.clear()
         self._wait_until_made()
         self._join()
@@ -247,7 +248,8 @@ class RayBackend(LocalBackend):
                  for name, far in self._far.items()])  # fmt: skip
         carriers = {name: deliver_to(actor, DRIVER) for name, actor in actors.items()} | {DRIVER: self._deliver_here}
         ways = [self._site.way_to(peer, deliver) for peer, deliver in carriers.items()]
-        self._site.join(ways, dict.fromkeys(in_driver, DRIVER))
+        asks = {name: ask_of(actor, DRIVER) for name, actor in actors.items()}
+        self._site.join(ways, dict.fromkeys(in_driver, DRIVER), asks)
 
     def _deliver_here(self, number: int, messages: list[Message]) -> Future[None]:
         """From one task of the driver to another."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from math import inf
+from queue import SimpleQueue
 from typing import Any
 
 from runtime.communication.calls import Call, Ledger, Request, stopped
@@ -23,16 +25,26 @@ from runtime.remote.way import Message
 from runtime.service.service_caller import CallFuture
 
 Post = Callable[[str, Message], None]
+Question = tuple[int, Freight, float, bool]
+"""A request on its way: its number, what is asked, in how many seconds, and whether for a set-up."""
+
+Ask = Callable[[str, Question], Future[Freight]]
+"""Asks a service by a call of its own, whose result is the reply."""
 
 
 class FarRequestQueue(RequestQueue):
-    """The caller's end of the way to one service; to callers it is a request queue like any other."""
+    """The caller's end of the way to one service; to callers it is a request queue like any other.
 
-    def __init__(self, service: str, capacity: int, ledger: Ledger, post: Post) -> None:
+    A caller that waits, and has nothing else under way, asks by an actor call, whose result is the reply: that is the
+    quickest for one. Of several, requests and replies go by mail, which takes many at once.
+    """
+
+    def __init__(self, service: str, capacity: int, ledger: Ledger, post: Post, ask: Ask) -> None:
         super().__init__(service, capacity, ledger)
         self.is_set_up = True
         self._held_since_s = None
-        self._post = post
+        self._post, self._ask = post, ask
+        self._asked: int | None = None  # the number of the request that is asked by a call, and may not be there yet
         self._numbers = itertools.count(1)
         self._sent: dict[int, Call] = {}  # under way, by number; guarded by the ledger's lock, as the next
         self._number_of: dict[Call, int] = {}
@@ -67,7 +79,27 @@ class FarRequestQueue(RequestQueue):
         timeout_s -= self.ledger.clock() - call.made_s
         root = call.request.callers[0]
         in_set_up = any(queue.service == root and not queue.is_set_up for queue in self.ledger.queues)
-        self._post(self.service, ("request", number, freight, timeout_s, in_set_up))
+        question = number, freight, timeout_s, in_set_up
+        if call.future is None and len(self._sent) == 1 and not self.paused:
+            self._asked = number
+            self._ask(self.service, question).add_done_callback(lambda reply: self._answered(number, reply))
+        else:
+            self._post(self.service, ("request", question))
+
+    def _answered(self, number: int, reply: Future[Freight]) -> None:
+        """On a thread of Ray's. If the service has died, its job fails, and wakes whoever waits for it."""
+        if reply.exception() is None:
+            self.receive(number, reply.result())
+        self.has_arrived(number)
+
+    def has_arrived(self, number: int) -> None:
+        """A request that was asked by a call is at its service, or over."""
+        if self._asked == number:
+            self._asked = None
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way of which the service does not know; while it serves, somebody moves anyway."""
+        return self._asked is None or not self.paused
 
     def _let_in(self) -> None:
         while self._held_back and len(self._sent) < self.capacity:
@@ -138,10 +170,25 @@ class ServedQueue(RequestQueue):
         self.post = post
         self._peers = peers
         self.served: dict[tuple[str, int], Call] = {}  # by caller's process and number; until their replies leave
+        self._withdrawn: set[tuple[str, int]] = set()  # that were not here then; guarded by the ledger's lock
 
-    def receive(self, peer: str, number: int, freight: Freight, timeout_s: float, in_set_up: bool) -> None:
-        """A request has come."""
-        reply = _Reply(self, peer, number)
+    def receive(self, peer: str, question: Question) -> None:
+        """A request has come by mail; so goes its reply."""
+        number = question[0]
+        self._take_in(
+            peer, question, _Reply(self, peer, number, lambda freight: self.post(peer, ("reply", number, freight)))
+        )
+
+    def answer(self, peer: str, question: Question) -> Freight:
+        """A request has come by a call: wait for its ending, and return the reply."""
+        number, replies = question[0], SimpleQueue[Freight]()
+        self._take_in(peer, question, _Reply(self, peer, number, replies.put))
+        if self.paused:
+            self.post(peer, ("arrived", number))
+        return replies.get()
+
+    def _take_in(self, peer: str, question: Question, reply: _Reply) -> None:
+        number, freight, timeout_s, in_set_up = question
         try:
             request = Request(*unpack(freight))
         except Exception as error:  # noqa: BLE001  the border to user code, which says how arguments are unpickled
@@ -150,34 +197,40 @@ class ServedQueue(RequestQueue):
             return
         call = Call(request, self, max(0.0, timeout_s), waits=False)
         call.future = reply
-        self.served[peer, number] = call
         with self.ledger.lock:
-            roots = [queue for queue in self.ledger.queues if in_set_up and queue.service == request.callers[0]]
-            for queue in roots:
-                queue.is_set_up = False  # while it is looked at who waits for whom
-            try:
-                self.put(call)
-                return
-            except (ServiceStopped, ServiceLoop) as refusal:
-                reply.close(None, refusal)
-            finally:
+            if (peer, number) in self._withdrawn:
+                self._withdrawn.discard((peer, number))
+                reply.close(None, stopped(self))
+            else:
+                self.served[peer, number] = call
+                roots = [queue for queue in self.ledger.queues if in_set_up and queue.service == request.callers[0]]
                 for queue in roots:
-                    queue.is_set_up = True
+                    queue.is_set_up = False  # while it is looked at who waits for whom
+                try:
+                    self.put(call)
+                    return
+                except (ServiceStopped, ServiceLoop) as refusal:
+                    reply.close(None, refusal)
+                finally:
+                    for queue in roots:
+                        queue.is_set_up = True
         call.tell()
 
     def withdraw_from(self, peer: str, number: int) -> None:
         """Its caller waits no more."""
-        call = self.served.get((peer, number))
-        if call is not None:
-            self.ledger.abandon(call)
-            self.served.pop((peer, number), None)
+        with self.ledger.lock:
+            call = self.served.pop((peer, number), None)
+            if call is None:  # not here yet: a call may be overtaken by mail; or its reply is on its way
+                self._withdrawn.add((peer, number))
+                return
+        self.ledger.abandon(call)
+        call.tell()
 
     def pause(self) -> None:
         """By hand: let nothing begin, and let callers know that time stands still for them."""
         super().pause()
         for (peer, number), call in list(self.served.items()):
-            if call.stage == "running":
-                self.post(peer, ("began", number))
+            self.post(peer, ("began" if call.stage == "running" else "arrived", number))
         for peer in self._peers():
             self.post(peer, ("held", True))
 
@@ -189,10 +242,10 @@ class ServedQueue(RequestQueue):
 
 
 class _Reply:
-    """What a call has in place of a future: its ending goes back by mail."""
+    """What a call has in place of a future: its ending goes back to where it came from."""
 
-    def __init__(self, queue: ServedQueue, peer: str, number: int) -> None:
-        self._queue, self._peer, self._number = queue, peer, number
+    def __init__(self, queue: ServedQueue, peer: str, number: int, send: Callable[[Freight], object]) -> None:
+        self._queue, self._peer, self._number, self._send = queue, peer, number, send
         self._ending: tuple[Any, BaseException | None] = (None, None)
 
     def begin(self) -> None:
@@ -206,12 +259,11 @@ class _Reply:
 
     def tell(self) -> None:
         """Send it."""
-        if self._queue.served.pop((self._peer, self._number), None) is None and self._ending[1] is None:
-            return
+        self._queue.served.pop((self._peer, self._number), None)
         value, error = self._ending
         try:
             freight = pack((value, None if error is None else send_error(error, NO_PACKET)))
         except Exception as failure:  # noqa: BLE001  the border to user code
             failure.add_note(f"the reply of service {self._queue.service!r} cannot be sent to another process")
             freight = pack((None, send_error(failure, NO_PACKET)))
-        self._queue.post(self._peer, ("reply", self._number, freight))
+        self._send(freight)

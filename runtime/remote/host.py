@@ -1,14 +1,16 @@
 """Host: what every actor of a job is, whatever it hosts: mail, calls of the driver, and a watch that it may set.
 
 Calls come in groups, each with threads of its own. "data" has one, so parcels come in one after the other, in order;
-"control" answers while user code runs; "hand" may wait; "mail" holds the one call that stays open.
+"control" answers while user code runs; "hand" may wait; "mail" holds the one call that stays open; "ask" has a thread
+for each process that may wait for an answer.
 """
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any, Final
 
 import ray
@@ -17,19 +19,31 @@ from ray.exceptions import RayActorError
 
 from runtime.errors import NO_PACKET, DataflowError
 from runtime.remote.by_value import SentError, send_error
+from runtime.remote.far_calls import Question
 from runtime.remote.freight import Freight, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import Deliver, Mailbox, Message
 from runtime.task.gate import Watch
 
-GROUPS: Final = {"data": 1, "control": 2, "hand": 8, "mail": 1}
+_GROUPS: Final = {"data": 1, "control": 2, "hand": 8, "mail": 1}
+
+
+def groups(callers: int) -> dict[str, int]:
+    """How many threads the calls of each group have, in an actor that so many may ask at once."""
+    return {**_GROUPS, "ask": max(1, callers)}
 
 
 def deliver_to(handle: ActorHandle[Any], sender: str) -> Deliver:
     """What carries parcels of `sender` to an actor."""
     remote: Any = handle.deliver.remote
     return lambda number, messages: remote(sender, number, messages).future()
+
+
+def ask_of(handle: ActorHandle[Any], sender: str) -> Callable[[Question], Future[Freight]]:
+    """What asks the service of an actor in the name of `sender`."""
+    remote: Any = handle.ask.remote
+    return lambda question: remote(sender, question).future()
 
 
 class TellingWatch(Watch):
@@ -93,12 +107,20 @@ class Host(ABC):
     def join(self, neighbours: Mapping[str, ActorHandle[Any]], in_driver: tuple[str, ...]) -> None:
         """Begin to send."""
         ways = [self.site.way_to(peer, deliver_to(handle, self.name)) for peer, handle in neighbours.items()]
-        self.site.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER))
+        asks = {peer: ask_of(handle, self.name) for peer, handle in neighbours.items()}
+        self.site.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER), asks)
 
     @ray.method(concurrency_group="data")
     def deliver(self, sender: str, number: int, messages: list[Message]) -> None:
         """Take in a parcel."""
         self.site.receive(sender, number, messages)
+
+    @ray.method(concurrency_group="ask")
+    def ask(self, sender: str, question: Question) -> Freight:
+        """Ask the service here, and wait for the reply."""
+        queue = self.site.served
+        assert queue is not None, "a request has come to a process without a service"
+        return queue.answer(sender, question)
 
     @ray.method(concurrency_group="mail")
     def fetch(self, heard: int) -> tuple[int, list[Message]]:

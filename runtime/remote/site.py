@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -17,7 +18,7 @@ from runtime.communication.inbox import Inbox, LaneSpec, shares
 from runtime.communication.lane import Lane, StopSignal, Waiter, parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import QueueUnreachable
-from runtime.remote.far_calls import FarRequestQueue, ServedQueue
+from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
 from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
 from runtime.remote.freight import Freight, unpack
 from runtime.remote.way import ActorWay, Deliver, Message, Way
@@ -56,6 +57,7 @@ class Site:
         self._paused: set[str] = set()  # services that are held by hand
         self.served: ServedQueue | None = None
         self._ways: dict[str, Way] = {}
+        self._asks: Mapping[str, Callable[[Question], Future[Freight]]] = {}
         self._reads: Mapping[str, str] = {}  # tasks that run in another process than that of their own name
         self._numbers: dict[str, int] = {}  # of the last parcel from each sender
         self._closed = False
@@ -65,8 +67,17 @@ class Site:
         self._carrier = threading.Thread(target=self._carry, name=f"{job}/{name or 'driver'} carrier", daemon=True)
         SITES[job, name] = self
 
-    def join(self, ways: Iterable[Way], elsewhere: Mapping[str, str]) -> None:
-        """Begin to send: by these ways, to each task in the process of its own name, or in that of `elsewhere`."""
+    def join(
+        self,
+        ways: Iterable[Way],
+        elsewhere: Mapping[str, str],
+        asks: Mapping[str, Callable[[Question], Future[Freight]]],
+    ) -> None:
+        """Begin to send: by these ways, to each task in the process of its own name, or in that of `elsewhere`.
+
+        `asks` are how to ask services by a call.
+        """
+        self._asks = asks
         self._reads = elsewhere
         self._ways = {way.peer: way for way in ways}
         for outbox in self._outboxes.values():
@@ -113,7 +124,9 @@ class Site:
             return self.served
         queue = self._far_queues.get(service)
         if queue is None:
-            queue = self._far_queues[service] = FarRequestQueue(service, capacity, self.ledger, self.post)
+            queue = self._far_queues[service] = FarRequestQueue(
+                service, capacity, self.ledger, self.post, lambda peer, question: self._asks[peer](question)
+            )
             if service in self._paused:
                 queue.is_held_there(True)
         return queue
@@ -169,7 +182,8 @@ class Site:
 
     def is_quiet(self) -> bool:
         """Whether all that was sent from here has been received."""
-        return all(way.is_quiet() for way in self._ways.values())
+        ways, queues = list(self._ways.values()), list(self._far_queues.values())
+        return all(way.is_quiet() for way in ways) and all(queue.is_quiet() for queue in queues)
 
     @property
     def sent(self) -> int:
@@ -226,9 +240,9 @@ class Site:
         """Lend a place of a lane that is filled here to the hand of its reader."""
         return self._outboxes[lane].lend()
 
-    def _request(self, sender: str, number: int, freight: Freight, timeout_s: float, in_set_up: bool) -> None:
+    def _request(self, sender: str, question: Question) -> None:
         assert self.served is not None, "a request has come to a process without a service"
-        self.served.receive(sender, number, freight, timeout_s, in_set_up)
+        self.served.receive(sender, question)
 
     def _withdraw(self, sender: str, number: int) -> None:
         assert self.served is not None, "a request has come to a process without a service"
@@ -236,6 +250,9 @@ class Site:
 
     def _reply(self, sender: str, number: int, freight: Freight) -> None:
         self._far_queues[sender].receive(number, freight)
+
+    def _arrived(self, sender: str, number: int) -> None:
+        self._far_queues[sender].has_arrived(number)
 
     def _began(self, sender: str, number: int) -> None:
         self._far_queues[sender].began(number)
@@ -254,10 +271,11 @@ _HANDLERS: Final = {
     "request": "_request",
     "withdraw": "_withdraw",
     "reply": "_reply",
+    "arrived": "_arrived",
     "began": "_began",
     "held": "_held",
 }
-_BY_SENDER: Final = {"request", "withdraw", "reply", "began", "held"}
+_BY_SENDER: Final = {"request", "withdraw", "reply", "arrived", "began", "held"}
 
 SITES: Final[dict[tuple[str, str], Site]] = {}
 """Of the jobs that this process has a part in, until they are closed. Each change is one step under the GIL."""

@@ -12,7 +12,7 @@ from runtime.context import ServiceContext
 from runtime.dead_letters import DeadLetter
 from runtime.remote.by_value import send_letter, send_report
 from runtime.remote.freight import Freight, pack, unpack
-from runtime.remote.host import GROUPS, Host
+from runtime.remote.host import Host, groups
 from runtime.remote.look import Look
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
@@ -152,8 +152,8 @@ class RayServiceTask(Host):
         self.post("ended", pack((send_report(report), self.look())))
 
 
-def make_service_actor(options: dict[str, Any], job: str, name: str) -> Any:
-    """Ask Ray for an actor that can host a service. Returns its handle at once."""
+def make_service_actor(options: dict[str, Any], job: str, name: str, callers: int) -> Any:
+    """Ask Ray for an actor that can host a service, with so many who may call it. Returns its handle at once."""
     remote: Any = ray.remote  # typed without concurrency groups
-    actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=GROUPS)(RayServiceTask)
+    actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=groups(callers))(RayServiceTask)
     return actor.options(**options).remote(job, name)

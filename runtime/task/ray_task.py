@@ -16,7 +16,7 @@ from runtime.operators import Operator
 from runtime.remote.by_value import send_error, send_letter, send_report
 from runtime.remote.far_lane import Arrivals
 from runtime.remote.freight import pack
-from runtime.remote.host import GROUPS, Host
+from runtime.remote.host import Host, groups
 from runtime.remote.look import Look
 from runtime.step import Step
 from runtime.task.base_task import TaskReporter
@@ -181,5 +181,5 @@ class RayTask(Host):
 def make_task_actor(options: dict[str, Any], job: str, name: str) -> Any:
     """Ask Ray for an actor that can host a task. Returns its handle at once."""
     remote: Any = ray.remote  # typed without concurrency groups
-    actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=GROUPS)(RayTask)
+    actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=groups(0))(RayTask)
     return actor.options(**options).remote(job, name)
