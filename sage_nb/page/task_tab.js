@@ -169,7 +169,7 @@ export class TaskTab {
         "tr",
         {},
         html("th", { scope: "row" }, name === "hand" ? "your hand" : quoted(name, { limit: 40 })),
-        html("td", {}, printable(ended ?? "not ended", 40)),
+        html("td", {}, name === "hand" && ended === null ? "" : printable(ended ?? "not ended", 40)),
         html("td", { class: "sn-number" }, counted(waiting)),
       ),
     );
