@@ -11,7 +11,9 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import ray
@@ -19,7 +21,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runtime.errors import GraphInvalid
 
-_ANSWER_S: Final = 10
+_ANSWER_S: Final = 10  # how long an address has to answer
+
+WORKERS_PATH: Final = Path(__file__).parent / "workers_path"
+"""What lets the workers of a local cluster start in half the time."""
 
 
 class _Cluster:
@@ -53,13 +58,14 @@ def require_cluster(address: str | None) -> None:
         if address is None:
             # "local": without it, a RAY_ADDRESS in the environment would join somebody's cluster.
             # Workers as nice as we are: by themselves they would give way to everything else on the machine.
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                _node_ip_address="127.0.0.1",
-                _system_config={"worker_niceness": 0},
-                **quiet,
-            )
+            with _first_on_path(WORKERS_PATH):
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    _node_ip_address="127.0.0.1",
+                    _system_config={"worker_niceness": 0},
+                    **quiet,
+                )
         else:
             try:
                 _require_answer(address)
@@ -72,6 +78,20 @@ def require_cluster(address: str | None) -> None:
         _keep_quiet()
         _cluster.address, _cluster.started = address, True
         atexit.register(shut_down)
+
+
+@contextmanager
+def _first_on_path(folder: Path) -> Iterator[None]:
+    """Let Pythons that are started within the block look for modules in `folder` first."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), before)))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 def _keep_quiet() -> None:

@@ -84,7 +84,8 @@ class Outbox:
         self._parcels: list[Packets] = []
 
     def wake(self) -> None:
-        """Writer: something has been appended, or the signal set."""
+        """Writer: something has been appended, or the signal set. Once is enough until the carrier has come."""
+        self.asleep = False
         if self.shipper is not None:
             self.shipper.ship()
 
