@@ -39,10 +39,15 @@ notebooks: $(READY)  ## run the notebooks and save what comes out, when an outpu
 	$(BIN)/python tools/save_notebooks.py
 
 bench: $(READY)  ## figures, beside hand-written threads and queues
+	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m benchmarks
 
 bench-ray: $(READY)  ## figures of platform="remote", beside bare Ray
 	$(BIN)/python -m benchmarks.on_ray
+
+screenshots: $(READY)  ## take the pictures of README and docs anew
+	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
+	$(BIN)/python tools/screenshots.py
 
 mutants: $(READY)  ## plant bugs, one at a time; the tests must notice
 	$(BIN)/python -m tests.mutants

@@ -47,6 +47,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "click": click,
     "display": display,
 }
+GROUPS: Final[dict[str, tuple[str, ...]]] = {"view": ("frame", "sender", "paint", "click", "display")}
 ROUNDS: Final = 7
 JSON_PATH: Final = Path("build/benchmarks.json")  # git-ignored
 
@@ -54,12 +55,15 @@ JSON_PATH: Final = Path("build/benchmarks.json")  # git-ignored
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=FIGURES, metavar="FIGURE", help=f"of {', '.join(FIGURES)}")
+    names = [*FIGURES, *GROUPS]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="FIGURE", help=f"of {', '.join(names)}")
     parser.add_argument("--rounds", type=int, help=f"how often each case is measured (default {ROUNDS})")
     parser.add_argument("--json", type=Path, default=JSON_PATH, metavar="PATH", help=f"default {JSON_PATH}")
     parser.add_argument("--quick", action="store_true", help="see that everything runs; the figures mean nothing")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a figure is below its target")
     chosen = parser.parse_args(given)
+    if chosen.only is not None:
+        chosen.only = {name for each in chosen.only for name in GROUPS.get(each, (each,))}
     if chosen.rounds is None:
         chosen.rounds = 1 if chosen.quick else ROUNDS
     if chosen.rounds < 1:

@@ -55,6 +55,7 @@ class Scale:
     watched_s: float = 10.0
     painted: int = 150  # frames, ten in a second
     clicks: int = 30
+    applications: int = 2  # that notebooks are opened in
 
 
 FULL: Final = Scale()
@@ -78,6 +79,7 @@ QUICK: Final = Scale(
     watched_s=0.5,
     painted=5,
     clicks=2,
+    applications=1,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final
 
 from playwright.sync_api import ViewportSize
 
-from benchmarks.harness import Case, Figure, Row, Sample, Scale, Target, check
+from benchmarks.harness import Case, Figure, Row, Sample, Samples, Scale, Target, by_round, check
 from tests.browser import chromium
 from tests.jupyter.notebooks import PATIENCE_MS, Applications, Notebook
 from tests.jupyter.server import server
@@ -23,15 +23,21 @@ APPLICATIONS: Final = {"lab": "JupyterLab", "notebook": "Notebook 7"}
 
 
 @contextmanager
-def notebook_of(application: str, *cells: str) -> Iterator[Notebook]:
-    """A notebook of these cells, with its kernel, in a browser."""
+def opener(application: str) -> Iterator[Callable[..., Notebook]]:
+    """Opens notebooks of the given cells, each with a kernel and a browser's profile of its own."""
     with ExitStack() as opened:
         home, folder = (Path(opened.enter_context(TemporaryDirectory())) for _ in range(2))
-        context = opened.enter_context(chromium()).new_context(reduced_motion="reduce", viewport=VIEWPORT)
-        context.set_default_timeout(PATIENCE_MS)
-        applications = Applications(opened.enter_context(server(home, folder)), context)
-        opened.callback(applications.close)
-        yield applications.open(application, applications.write(list(cells)))
+        browser = opened.enter_context(chromium())
+        jupyter = opened.enter_context(server(home, folder))
+
+        def open_notebook(*cells: str) -> Notebook:
+            context = browser.new_context(reduced_motion="reduce", viewport=VIEWPORT)
+            context.set_default_timeout(PATIENCE_MS)
+            applications = Applications(jupyter, context)
+            opened.callback(applications.close)
+            return applications.open(application, applications.write(list(cells)))
+
+        yield open_notebook
 
 
 # ── click ──
@@ -64,7 +70,8 @@ _LISTEN: Final = """() => {
 
 def clicks(application: str, times: int) -> Sample:
     """Pause and resume in turn, each as soon as the other one has been seen to work."""
-    with notebook_of(application, _IDLE) as notebook:
+    with opener(application) as open_notebook:
+        notebook = open_notebook(_IDLE)
         notebook.run(0)
         notebook.sees("running")
         notebook.page.evaluate(_LISTEN)
@@ -81,13 +88,14 @@ def clicks(application: str, times: int) -> Sample:
 
 def click(scale: Scale) -> Figure:
     """A button answers as if it did not have to ask another process."""
+    applications = dict(list(APPLICATIONS.items())[: scale.applications])
     return Figure(
         "click",
         f"{scale.clicks} clicks on Pause and Resume, one by one, kernel idle, until the view shows what they did",
-        tuple(Case(name, partial(clicks, key, scale.clicks), 2) for key, name in APPLICATIONS.items()),
+        tuple(Case(name, partial(clicks, key, scale.clicks), 2) for key, name in applications.items()),
         lambda samples: [
             Row(f"{name}: {HEARD}, {which}", MS, samples.of(name, f"{MS}, {which}"), Target("at most", 150))
-            for name in APPLICATIONS.values()
+            for name in applications.values()
             for which in ("median", "worst")
         ],
     )
@@ -128,6 +136,7 @@ def show():
         number = traitlets.Int().tag(sync=True)
     return Peer(number=sessions.pop(0))
 """.replace("LATER", str(LATER)).replace("TASKS", str(TASKS))
+SETUPS: Final = {f"graph of {TASKS} tasks": _SESSIONS, PEER: _PEERS}
 _PASS: Final = "pass"
 _SHOW: Final = "show()"
 
@@ -156,21 +165,22 @@ _DISPLAY: Final = """async ({index, name, rows}) => {
 }"""
 
 
-def displays(application: str, setup: str) -> Sample:
+def displays(notebook: Notebook) -> dict[str, float]:
     """Show the first session (or peer) of a kernel, then some more, and run a cell that does nothing before each."""
-    with notebook_of(application, setup, _PASS, _SHOW) as notebook:
-        notebook.run(0)
-        nothing, shown = [], []
-        for number in range(LATER + 1):
-            nothing.append(notebook.page.evaluate(_DISPLAY, {"index": 1, "name": "", "rows": 0}))
-            told = {"index": 2, "name": f"mesh {number}", "rows": TASKS}
-            shown.append(notebook.page.evaluate(_DISPLAY, told))
-        check("sessions left", notebook.ask("len(sessions)"), 0)
-    return {
-        f"{MS}, a cell `{_PASS}`": statistics.median(nothing),
-        f"{MS}, {FIRST}": shown[0],
-        f"{MS}, {NEXT}": statistics.median(shown[1:]),
-    }
+    notebook.run(0)
+    nothing, shown = [], []
+    for number in range(LATER + 1):
+        nothing.append(notebook.page.evaluate(_DISPLAY, {"index": 1, "name": "", "rows": 0}))
+        shown.append(notebook.page.evaluate(_DISPLAY, {"index": 2, "name": f"mesh {number}", "rows": TASKS}))
+    check("sessions left", notebook.ask("len(sessions)"), 0)
+    return {_PASS: statistics.median(nothing), FIRST: shown[0], NEXT: statistics.median(shown[1:])}
+
+
+def side_by_side(application: str) -> Sample:
+    """What sessions take, and what widgets that do nothing take, in the same minute."""
+    with opener(application) as open_notebook:
+        found = {who: displays(open_notebook(setup, _PASS, _SHOW)) for who, setup in SETUPS.items()}
+    return {f"{MS}, {who}, {what}": took for who, times in found.items() for what, took in times.items()}
 
 
 def display(scale: Scale) -> Figure:
@@ -178,18 +188,22 @@ def display(scale: Scale) -> Figure:
 
     The first one of a kernel is dearer: the kernel imports its widgets, and the browser fetches what shows them.
     """
+    applications = dict(list(APPLICATIONS.items())[: scale.applications])
+
+    def conclude(samples: Samples) -> list[Row]:
+        rows = []
+        for name in applications.values():
+            for which in (FIRST, NEXT):
+                ours, peer = (samples.of(name, f"{MS}, {who}, {which}") for who in SETUPS)
+                rows += [
+                    Row(f"{name}: {which}", MS, ours, Target("at most", 300)),
+                    Row(f"{name}: {which}, longer than {PEER}", MS, by_round(lambda a, b: a - b, ours, peer)),
+                ]
+        return rows
+
     return Figure(
         "display",
-        f"from running a cell to a graph of {TASKS} tasks painted",
-        tuple(
-            Case(name, partial(displays, key, setup), 3)
-            for key, application in APPLICATIONS.items()
-            for name, setup in ((application, _SESSIONS), (f"{application}, {PEER}", _PEERS))
-        ),
-        lambda samples: [
-            Row(f"{name}: {which}", MS, samples.of(name, f"{MS}, {which}"), target)
-            for application in APPLICATIONS.values()
-            for name, target in ((application, Target("at most", 300)), (f"{application}, {PEER}", None))
-            for which in (FIRST, NEXT)
-        ],
+        f"from running a cell to a graph of {TASKS} tasks painted; `{_PASS}`: a cell with nothing else, to its end",
+        tuple(Case(name, partial(side_by_side, key), 3) for key, name in applications.items()),
+        conclude,
     )

@@ -114,6 +114,7 @@ class Session(Steering, Observed, Shown):
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
         self._listeners: list[Callable[[Change], None]] = []
+        self._listening = threading.Lock()  # guards _listeners, so that nobody who begins to listen waits for a start
         self._environment.on_change = partial(_tell_built, weakref.ref(self))
         if name is not None and _in_kernel():
             with _named_lock:
@@ -307,11 +308,11 @@ class Session(Steering, Observed, Shown):
 
         For whoever shows the session. It must return at once and raise nothing. Returns what ends that.
         """
-        with self._lock:
+        with self._listening:
             self._listeners = [*self._listeners, callback]
 
         def remove() -> None:
-            with self._lock:
+            with self._listening:
                 self._listeners = [each for each in self._listeners if each is not callback]
 
         return remove

@@ -2,7 +2,8 @@
 
 A handler on the kernel's thread only puts a message down here. Whether a click is handled while a cell runs depends on
 the kernel's version; what it does then, and on which thread, does not. The thread is there while there is something to
-do. What may take long, a call of a service and a payload's own repr, gets a thread of its own.
+do. What may take long, a call of a service and a payload's own repr, gets a thread of its own, and so does what must
+not wait for others: an edit waits for a task that is on its way to its gate, and a cancel would have to wait with it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from runtime.errors import error_text
 from sage_nb.texts import shown
 from sage_nb.wire import Ack
 
-SLOW: Final = frozenset({"call", "full"})
+ASIDE: Final = frozenset({"call", "full", "cancel", "stop"})
+"""The commands that are carried out beside all others."""
+
 JOIN_S: Final = 2.0
 
 Send = Callable[[Any], None]
@@ -43,7 +46,7 @@ class Desk:
 
     def put(self, message: Mapping[str, Any], send: Send) -> None:
         """Have a command carried out; `send` gets the answer."""
-        if message.get("cmd") in SLOW:
+        if message.get("cmd") in ASIDE:
             threading.Thread(target=self._carry_out, args=(message, send), name="sage-nb call", daemon=True).start()
             return
         with self._lock:

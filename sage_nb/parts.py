@@ -1,6 +1,7 @@
 """The parts of a view one by one, as widgets that somebody can lay out. Brings in ipywidgets when one is asked for.
 
-They belong to their session: the same one in all cells that show it, and closed with it.
+They belong to their session and are closed with it. What is drawn live is the same widget in all cells that show it; a
+form is a new one each time.
 """
 
 from __future__ import annotations

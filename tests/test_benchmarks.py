@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.timeout(300)  # all of it, with two kernels, two applications and a browser for each
 ROOT = Path(__file__).parents[1]
 FIGURES = {
     "throughput", "keyed", "broadcast", "hop", "prompt", "sleep", "memory", "end", "many", "snapshot", "sampler",
@@ -22,7 +23,7 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, 
     """The table and the JSON of one quick run of everything."""
     path = tmp_path_factory.mktemp("bench") / "figures.json"
     command = [sys.executable, "-m", "benchmarks", "--quick", "--json", str(path)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout, json.loads(path.read_text(encoding="utf-8"))
 

@@ -71,12 +71,21 @@ def test_no_notebook_is_missing_from_the_site(site: Path) -> None:
         assert f'href="notebooks/{notebook.stem}.html"' in (site / "learn.html").read_text("utf-8")
 
 
+def test_what_the_readme_refers_to_is_there() -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    named = re.findall(r"\]\((?!https?:)([^)]+)\)", readme) + re.findall(r"`([\w/.-]+/[\w.-]*)`", readme)
+    assert len(named) > 5
+    assert [path for path in named if not (REPOSITORY / path).exists()] == []
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.M))
+    assert set(re.findall(r"\bmake ([a-z-]+)\b", readme)) <= targets
+
+
 # ── programs in the text ──
 
 
 PAGES: Final = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs" / "recipes").glob("*.md"))]
 PROGRAMS: Final = [
-    pytest.param(program, id=f"{page.stem}-{number}", marks=[pytest.mark.on_ray] if page.stem == "ray" else [])
+    pytest.param(program, id=f"{page.stem}-{number}", marks=[pytest.mark.on_ray] if "remote" in program else [])
     for page in PAGES
     for number, program in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.M | re.S), 1)
 ]

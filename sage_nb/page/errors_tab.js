@@ -158,10 +158,7 @@ export class ErrorsTab {
 
 function details(traceback) {
   if (!traceback) return null;
-  return html(
-    "details",
-    { class: "sn-details" },
-    html("summary", {}, "Traceback"),
-    reading(traceback.slice(0, MOST_TRACED), "Traceback"),
-  );
+  const text = reading(traceback.slice(0, MOST_TRACED), "Traceback");
+  const toEnd = () => (text.scrollTop = text.scrollHeight); // there is the reader's own code, and what it raised
+  return html("details", { class: "sn-details", ontoggle: toEnd }, html("summary", {}, "Traceback"), text);
 }

@@ -180,6 +180,7 @@ export class Graph {
         picture.look("signalled", false);
       }
       picture.look("ended", ended);
+      picture.look("broken", ended && plan.boxes[way.source].rows.some((row) => "fxa".includes(frame.states[row])));
       picture.look("begun", begun && !ended);
       picture.look("blocked", blocked.has(index));
       if (picture.label) mark(picture.label, "data-ended", ended ? "yes" : null);

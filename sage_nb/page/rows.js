@@ -74,7 +74,8 @@ export class RowPicture {
     this.producers = row.producers.length;
     this.glyph = glyphPath("dot");
     this.texts = {};
-    this.frame = svg("rect", { class: "sn-row-frame", rx: 4, ...(alone ? this.inset(3, 3) : this.inset(4, 1)) });
+    const [across, down] = service ? [12, 3] : alone ? [3, 3] : [4, 1]; // between the angles of a service
+    this.frame = svg("rect", { class: "sn-row-frame", rx: 4, ...this.inset(across, down) });
     const props = { class: "sn-row", role: "button", tabindex: "-1", "data-row": index };
     this.title = svg("title");
     this.element = svg("g", props, this.title, this.frame, this.glyph);

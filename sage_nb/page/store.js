@@ -63,7 +63,8 @@ export class Store {
 
   paint() {
     this.painting = 0;
-    const kinds = [...this.dirty];
+    // A new plan first, though a frame of the old one may have come before it: what is built is painted behind that.
+    const kinds = this.dirty.has("plan") ? ["plan", ...this.dirty] : [...this.dirty];
     this.dirty.clear();
     const listeners = new Set(kinds.flatMap((kind) => this.listeners.get(kind) ?? []));
     for (const listener of listeners) {

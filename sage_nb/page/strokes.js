@@ -34,6 +34,8 @@ const SIGNS = new Map(
   }),
 );
 
+const CANCELLED = ["slashed", "faint", 9];
+
 /** A time on the axis, as fine as its steps are. */
 function tick(time, step) {
   if (step < 1) return `${time.toFixed(step < 0.01 ? 3 : step < 0.1 ? 2 : 1)} s`;
@@ -147,7 +149,7 @@ export class Strokes {
     const { brush, colours } = this;
     const ys = new Map(lanes.map(({ index, y }) => [index, y + lane / 2]));
     const taken = new Map(); // of turns, which there are many of, one for each place
-    for (const { row, kind, at_s } of happenings) {
+    for (const { row, kind, text, at_s } of happenings) {
       const y = ys.get(row);
       if (y === undefined) continue;
       const at = Math.max(gutter, x(at_s));
@@ -156,7 +158,8 @@ export class Strokes {
         if (taken.get(row) === place) continue;
         taken.set(row, place);
       }
-      const [glyph, colour, size] = SIGNS.get(kind) ?? SIGNS.get("turn");
+      const sign = kind === "end" && text === "cancelled" ? CANCELLED : SIGNS.get(kind);
+      const [glyph, colour, size] = sign ?? SIGNS.get("turn");
       brush.save();
       brush.translate(at - size / 2, y - size / 2);
       brush.scale(size / 12, size / 12);

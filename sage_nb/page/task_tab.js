@@ -53,7 +53,7 @@ export class TaskTab {
     };
     const { pause, resume, step, point, measure, state } = this.controls;
     point.button.type = "submit";
-    this.when = textField({ class: "sn-input sn-code", placeholder: "value > 3, or nothing for every packet" });
+    this.when = textField({ class: "sn-input sn-code", placeholder: "value > 3 (empty: every packet)" });
     const parts = ["facts", "producers", "pointList", "split", "latency", "stateTable", "error"];
     for (const part of parts) this[part] = html("div");
     this.nothing = html("p", { class: "sn-hint" }, "Select a task in the graph or in the table.");
@@ -169,7 +169,7 @@ export class TaskTab {
         "tr",
         {},
         html("th", { scope: "row" }, name === "hand" ? "your hand" : quoted(name, { limit: 40 })),
-        html("td", {}, printable(ended ?? "not ended", 40)),
+        html("td", {}, name === "hand" && ended === null ? "" : printable(ended ?? "not ended", 40)),
         html("td", { class: "sn-number" }, counted(waiting)),
       ),
     );

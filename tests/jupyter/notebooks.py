@@ -15,7 +15,11 @@ from tests.jupyter.server import Server
 nbformat: Any = _nbformat  # it has no types
 
 PATIENCE_MS: Final = 30_000
-PATHS: Final = {"lab": "/lab/tree/{name}?reset&token={token}", "notebook": "/notebooks/{name}?token={token}"}
+PATHS: Final = {
+    # A workspace of its own: JupyterLab leaves one that another page has open, in the middle of everything.
+    "lab": "/lab/workspaces/{workspace}/tree/{name}?token={token}",
+    "notebook": "/notebooks/{name}?token={token}",
+}
 
 # Ready: the panel is there, its session has a kernel, and that kernel has answered once.
 _UNTIL_READY: Final = """async () => {
@@ -131,7 +135,8 @@ class Applications:
     def open(self, application: str, name: str) -> Notebook:
         """Open a notebook's file."""
         page = self._context.new_page()
-        page.goto(self._server.address + PATHS[application].format(name=name, token=self._server.token))
+        path = PATHS[application].format(name=name, token=self._server.token, workspace=secrets.token_hex(4))
+        page.goto(self._server.address + path)
         notebook = Notebook(page)
         self._notebooks.append(notebook)
         page.evaluate(_UNTIL_READY)

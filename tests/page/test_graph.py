@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -164,6 +165,18 @@ def test_a_new_plan_is_drawn_and_a_frame_of_another_one_is_not(load: Load) -> No
     shown.settle()
     shown.plan = fork
     assert label(shown, "quick").startswith("quick, paused")
+
+
+def test_a_new_plan_is_painted_even_if_the_last_frame_of_the_old_one_came_just_before(load: Load) -> None:
+    plan, again = plans.small(), plans.small(revision=2)
+    shown = load(plan, plans.running(plan, 1))
+    news = [json.dumps(plans.ended(plan, 2)), again, json.dumps(plans.running(again, 1, depths=[0, 3, 0, 0, 0, 0]))]
+    shown.page.evaluate(  # in one animation frame; behind it, nothing changes any more
+        "([last, plan, first]) => { kernelSets('frame', last); kernelSets('plan', plan); kernelSets('frame', first); }",
+        news,
+    )
+    shown.settle()
+    assert "queue 3 of 4" in label(shown, "split")
 
 
 def test_two_hundred_rows_are_all_painted_those_out_of_sight_a_little_later(load: Load) -> None:
