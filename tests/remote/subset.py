@@ -34,6 +34,7 @@ TESTS: Final[Mapping[str, Sizes]] = {
     "test_any_edits_do_what_a_list_does_and_undo_is_their_reverse": {"seed": 3},
     "test_undo_takes_back_the_last_change_first_whatever_it_was_and_where": {},
     "test_steps_of_a_service_request_with_an_answer_and_with_an_error": {},
+    "test_a_tasks_call_to_a_paused_service_waits_and_its_time_stands_still": {},
     "test_of_several_breakpoints_each_that_matches_is_hit_and_the_job_stops_once": {},
     "test_what_is_left_at_the_end_of_the_input_has_no_parents": {},
     "test_a_with_block_with_an_open_input_cancels_and_names_the_remedy": {},
