@@ -96,3 +96,22 @@ def test_without_ray_it_is_said_what_to_install() -> None:
         """
     )
     assert ran.stdout.strip() == "platform 'remote' needs ray: pip install 'sage-nb[ray]'", ran.stderr
+
+
+def test_a_cluster_that_a_thread_has_started_outlives_the_thread() -> None:
+    ran = run(
+        """
+        import threading
+        import runtime
+        session = runtime.Session("far", platform="remote")
+        result = session.source(range(10)).map(abs).collect()
+        starter = threading.Thread(target=session.start, kwargs={"paused": True})
+        starter.start()
+        starter.join()
+        session.step()
+        session.resume()
+        print(session.wait(60), len(result))
+        session.close()
+        """
+    )
+    assert ran.stdout == "Outcome(completed: 10 in, 10 out) 10\n", ran.stderr

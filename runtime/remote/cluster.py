@@ -11,8 +11,9 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,12 +60,15 @@ def require_cluster(address: str | None) -> None:
             # "local": without it, a RAY_ADDRESS in the environment would join somebody's cluster.
             # Workers as nice as we are: by themselves they would give way to everything else on the machine.
             with _first_on_path(WORKERS_PATH):
-                ray.init(
-                    address="local",
-                    include_dashboard=False,
-                    _node_ip_address="127.0.0.1",
-                    _system_config={"worker_niceness": 0},
-                    **quiet,
+                _on_a_thread_that_stays(
+                    partial(
+                        ray.init,
+                        address="local",
+                        include_dashboard=False,
+                        _node_ip_address="127.0.0.1",
+                        _system_config={"worker_niceness": 0},
+                        **quiet,
+                    )
                 )
         else:
             try:
@@ -78,6 +82,33 @@ def require_cluster(address: str | None) -> None:
         _keep_quiet()
         _cluster.address, _cluster.started = address, True
         atexit.register(shut_down)
+
+
+def _on_a_thread_that_stays(begin: Callable[[], object]) -> None:
+    """Call `begin`, which starts Ray's processes, where it is no matter that the calling thread may end.
+
+    They ask Linux to be ended with their parent, and for that the parent is the thread that has started them: a cluster
+    that was started by a click in a view would end with the thread that has carried out the click.
+    """
+    if threading.current_thread() is threading.main_thread():
+        begin()
+        return
+    begun = threading.Event()
+    errors: list[BaseException] = []
+
+    def stay() -> None:
+        try:
+            begin()
+        except BaseException as error:  # noqa: BLE001  it is raised by whoever waits for it
+            errors.append(error)
+        begun.set()
+        if not errors:
+            threading.Event().wait()
+
+    threading.Thread(target=stay, name="sage-nb keeps Ray", daemon=True).start()
+    begun.wait()
+    if errors:
+        raise errors[0]
 
 
 @contextmanager
