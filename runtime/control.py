@@ -55,6 +55,7 @@ class Control:
         handles = self._find_all(names)
         if self._dispatcher.outcome is not None:
             return ()
+        self._require_limit("pause", timeout_s)
         for handle in handles:
             handle.control.pause()
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
@@ -63,6 +64,11 @@ class Control:
     def wait_for_gates(self, timeout_s: float | None = REACH_S) -> None:
         """Wait until every closed gate is reached."""
         self._reach(list(self._handles.values()), timeout_s)
+
+    def _require_limit(self, command: str, timeout_s: float | None) -> None:
+        """Raise `CommandRefused` where a task would wait, without limit, for what perhaps is itself."""
+        if timeout_s is None:
+            self._dispatcher.refuse_own_tasks(f"{command}(timeout=None)", "give it a timeout, or call it outside")
 
     def _reach(self, handles: list[Handle], timeout_s: float | None) -> tuple[str, ...]:
         """Wait until their gates are reached, or opened again by somebody else. Who is still in user code."""
@@ -90,6 +96,7 @@ class Control:
 
         Returns when all who are paused have come to rest again: with room or a reply, others may have gone on.
         """
+        self._require_limit("step", timeout_s)
         deadline = _deadline(timeout_s)
         grip = self._whose_turn(deadline) if name is None else self._next_of(self._find(name))
         if grip is None:
@@ -130,6 +137,7 @@ class Control:
 
     def step_through(self, until: Callable[[Step], object], timeout_s: float | None) -> list[Step]:
         """Step, whoever's turn it is, until `until(step)` or nobody can. The steps. Raises `NotPaused`."""
+        self._require_limit("step_through", timeout_s)
         deadline = _deadline(timeout_s)
         steps: list[Step] = []
         while monotonic() < deadline:
@@ -146,6 +154,7 @@ class Control:
 
         Raises `NotPaused`, `PacketGone`, `TimeoutError`.
         """
+        self._require_limit("follow", timeout_s)
         path = self._follow(packet, _deadline(timeout_s), {})
         if path is None:
             raise PacketGone(f"{packet!r} was dropped with its job")

@@ -156,18 +156,18 @@ class Dispatcher:
 
         Raises `JobPaused` if it will not have one before somebody resumes.
         """
-        self.refuse_own_tasks("wait")
+        self.refuse_own_tasks("wait()")
         return self.end.wait(timeout_s)
 
-    def refuse_own_tasks(self, command: str) -> None:
+    def refuse_own_tasks(
+        self, command: str, instead: str = "call it outside, or ask for the end with ctx.request_stop()"
+    ) -> None:
         """Raise `CommandRefused` on a thread of one of its tasks or services, which would wait for itself."""
         for handle in self._handles():
             if handle.is_current():
                 kind = "task" if handle.name in self.tasks else "service"
-                raise CommandRefused(
-                    f"{command}() was called by {kind} {handle.name!r} of this job, which would wait for itself; "
-                    "call it outside, or ask for the end with ctx.request_stop()"
-                )
+                by = f"{kind} {handle.name!r} of this job"
+                raise CommandRefused(f"{command} was called by {by}, which would wait for itself; {instead}")
 
     def gates_changed(self, text: str) -> None:
         """Gates were closed or opened by hand: those who wait for the end have to look at them."""
@@ -185,7 +185,7 @@ class Dispatcher:
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
         """Cancel what still runs, wait, release all. Returns the tasks that were abandoned, stuck in user code."""
-        self.refuse_own_tasks("close")
+        self.refuse_own_tasks("close()")
         if self.outcome is None:
             self.cancel("close: what is queued is dropped")
             stuck = self._wait_for_all(timeout_s)
@@ -239,7 +239,7 @@ class Dispatcher:
 
     def settle(self, timeout_s: float | None) -> bool:
         """Wait until every task stands still. False: not within `timeout_s`."""
-        self.refuse_own_tasks("settle")
+        self.refuse_own_tasks("settle()")
         with self._lock:  # after the end, those that are about to stand still; some may be stuck, or never have begun
             names = [*self.tasks, *self.services] if self.outcome is None else list(self._order)
         handles = {handle.name: handle for handle in self._handles()}

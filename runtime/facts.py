@@ -127,7 +127,8 @@ class ServiceFacts(NamedTuple):
 class Columns(NamedTuple):
     """Single facts of all tasks, each as a list in graph order: how a task ended or what it is doing, and numbers.
 
-    `heard` counts the producers whose stop signal has arrived, `held` says whether the gate is closed by hand.
+    `ended_producers` are those whose stop signal has arrived, in that order, and how they have ended; `held` says
+    whether the gate is closed by hand.
     """
 
     states: list[TaskState | Ending]
@@ -136,7 +137,7 @@ class Columns(NamedTuple):
     emitted: list[int]
     errors: list[int]
     skipped: list[int]
-    heard: list[int]
+    ended_producers: list[tuple[tuple[str, Ending], ...]]
     held: list[bool]
 
 
@@ -161,7 +162,7 @@ class TaskTable(Mapping[str, TaskFacts]):
             [each.emitted for each in facts],
             [each.errors for each in facts],
             [each.skipped for each in facts],
-            [len(each.ended_producers) for each in facts],
+            [each.ended_producers for each in facts],
             [each.held for each in facts],
         )
 

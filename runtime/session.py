@@ -270,7 +270,7 @@ class Session(Steering, Observed, Shown):
         with self._lock:  # a start that is under way comes to its end first
             dispatcher = self._dispatcher
         if dispatcher is not None:
-            dispatcher.refuse_own_tasks("close")  # before anything is undone: what is refused has no effect
+            dispatcher.refuse_own_tasks("close()")  # before anything is undone: what is refused has no effect
         with _named_lock:
             if _named.get(self.name) is self:
                 del _named[self.name]

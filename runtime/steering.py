@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Final, overload
+from typing import Any, Final, TypeVar, overload
 
 from runtime.breakpoints import Breakpoint, Tap
 from runtime.calling import Services
@@ -22,6 +22,8 @@ from runtime.step import Path, QueueView, Step
 
 SEND_S: Final = 5.0
 """How long `send` waits for room."""
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Steering(ABC):
@@ -98,7 +100,8 @@ class Steering(ABC):
 
         Returns when every gate is reached; after `timeout` seconds, whoever is still in user code then (they stop
         behind their packet all the same). Nothing is lost, doubled or reordered. Idempotent. Raises `UnknownName`,
-        `NotStarted`.
+        `NotStarted`, and `CommandRefused` for `timeout=None` in a function of the job, which would wait for itself; as
+        do `step`, `step_through` and `follow`.
         """
         return self._in_control().pause(names, timeout)
 
@@ -151,9 +154,9 @@ class Steering(ABC):
     def follow(self, packet: Packet, *, timeout: float | None = REACH_S) -> Path:
         """Step one packet that `peek` has shown, and all that is made of it, to the end; its way as a small tree.
 
-        Raises `NotPaused`, `PacketGone`, `TimeoutError`.
+        Raises `NotPaused`, `PacketGone`, `TimeoutError`, and `GraphInvalid` for what is no packet.
         """
-        return self._in_control().follow(packet, timeout)
+        return self._in_control().follow(_require_packet("follow", packet), timeout)
 
     def peek(self, task: str, first: int = 100, last: int = 0) -> QueueView:
         """The `first` and the `last` packets that wait for a task, service or operator. Consumes nothing.
@@ -185,17 +188,17 @@ class Steering(ABC):
         """Let a packet that waits for a paused task have another payload, and so another key.
 
         Raises `NotPaused`, `PacketGone` if it has been worked or dropped, `CommandRefused` if by its key it would
-        belong to another task, and what the key function raises.
+        belong to another task, what the key function raises, and `GraphInvalid` for what is no packet.
         """
-        self._in_control().edit(packet, value)
+        self._in_control().edit(_require_packet("edit", packet), value)
 
     def drop(self, packet: Packet) -> None:
         """Take a packet that waits for a paused task out of its queue; it counts as dropped. Raises as `edit`."""
-        self._in_control().drop(packet)
+        self._in_control().drop(_require_packet("drop", packet))
 
     def move(self, packet: Packet, to: int) -> None:
         """Move a packet that waits for a paused task in its lane, to index `to` from the front. Raises as `edit`."""
-        self._in_control().move(packet, to)
+        self._in_control().move(_require_packet("move", packet), _require_index(to))
 
     def undo(self) -> None:
         """Take back the last `edit`, `drop` or `move` that has not been taken back.
@@ -209,17 +212,17 @@ class Steering(ABC):
         """Pause the job before the next packet of a task for which `when(payload)` is true; each, without `when`.
 
         `when` runs on the task's thread; if it raises, the job is paused, too. Raises `UnknownName`, `CommandRefused`
-        for sources and services.
+        for sources and services, `GraphInvalid` for a `when` that cannot be called.
         """
-        return self._in_control().breakpoint(task, when)
+        return self._in_control().breakpoint(task, _require_callable("when of breakpoint", when))
 
     def tap(self, task: str, see: Callable[[Step], None] | None = None) -> Tap:
         """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`.
 
         With `see`, nothing is collected, but `see(step)` called, on the task's thread. If it raises, a warning event
-        says so, and it is called no more.
+        says so, and it is called no more. Raises `UnknownName`, and `GraphInvalid` for what cannot be called.
         """
-        return self._in_control().tap(task, see)
+        return self._in_control().tap(task, _require_callable("see of tap", see))
 
     def state(self, task: str) -> Any:
         """What a task remembers: its reduced values or `ctx.state`, by key where its input is keyed."""
@@ -239,3 +242,23 @@ class Steering(ABC):
 
     def _not_started(self) -> NotStarted:
         return NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
+
+
+def _require_packet(command: str, packet: object) -> Packet:
+    """What a command is given must be a packet, as `peek` shows it. Raises `GraphInvalid`."""
+    if not isinstance(packet, Packet):
+        raise GraphInvalid(f"{command} was given {preview(packet)}; give it a packet that peek(task) has shown")
+    return packet
+
+
+def _require_index(to: object) -> int:
+    if type(to) is not int:
+        raise GraphInvalid(f"move was given {preview(to)} as the new place; it must be a whole number")
+    return to
+
+
+def _require_callable(what: str, function: F | None) -> F | None:
+    """An optional function must be one. Raises `GraphInvalid`."""
+    if function is not None and not callable(function):
+        raise GraphInvalid(f"{what} is {preview(function)}; give it a function, or leave it out")
+    return function

@@ -10,18 +10,19 @@ from operator import itemgetter
 from typing import Any, Final, Literal
 
 from runtime import Event, Session, Snapshot
-from runtime.facts import Columns
+from runtime.facts import Columns, Ending
 from runtime.graph import ExecutionGraph
 from runtime.graph.validation import END_KINDS, START_KINDS
 from sage_nb.plan import task_spans
 from sage_nb.texts import shown
-from sage_nb.wire import STATES, Counts, Frame, Happening, Plan
+from sage_nb.wire import STATES, Counts, Frame, Happening, Plan, Row
 
 MAX_HAPPENINGS: Final = 500
 """In one frame: of a flood of events the last ones; a page asks for the others, if it wants them."""
 
 _MAX_LANES: Final = 200  # in all, for every frame to tell all of them
 _WORST: Final = ("failed", "abandoned", "held back", "waiting", "backing off", "running", "paused", "idle", "new")
+_NUMBERS: Final = ("depths", "processed", "emitted", "errors", "skipped")
 _ENDINGS: Final = ("cancelled", "stopped", "completed")
 
 
@@ -81,7 +82,8 @@ class Framer:
             processed=columns.processed + ([each.received for each in asked] or blank),
             emitted=columns.emitted + ([each.results for each in asked] or blank),
             errors=columns.errors + ([each.errors for each in asked] or blank),
-            ended=columns.heard + [0] * len(self._services),
+            ended=self._ended(columns.ended_producers) + [0] * len(self._services),
+            heard={} if self._grouped else _heard(self._plan["rows"], columns.ended_producers),
             held=[row for row, closed in enumerate(held) if closed],
             order=self._order(snapshot.order),
             lanes=self._lanes(snapshot, watched),
@@ -110,7 +112,12 @@ class Framer:
         """Of a job that has not begun."""
         zeros = [0] * len(self._tasks)
         states: list[Any] = ["new"] * len(zeros)
-        return Columns(states, zeros, zeros, zeros, zeros, zeros, zeros, [False] * len(zeros))
+        return Columns(states, zeros, zeros, zeros, zeros, zeros, [()] * len(zeros), [False] * len(zeros))
+
+    def _ended(self, producers: Sequence[Sequence[object]]) -> list[int]:
+        """How many producers of each row have ended; of an operator, those that all of its tasks have heard."""
+        numbers = list(map(len, producers))
+        return [min(numbers[first:behind]) for first, behind in self._spans] if self._grouped else numbers
 
     def _order(self, ended: Sequence[str]) -> list[int]:
         if not self._grouped:
@@ -132,11 +139,11 @@ class Framer:
         return {str(row): list(snapshot.tasks.lane_depths(self._tasks[row])) for row in sorted(rows)}
 
     def _by_operator(self, columns: Columns) -> Columns:
-        states, *numbers, heard, held = columns
+        states, *numbers, _, held = columns
         sums: list[Any] = [[sum(column[first:behind]) for first, behind in self._spans] for column in numbers]
         worst = [_worst(states[first:behind]) for first, behind in self._spans]
-        everywhere = [min(heard[first:behind]) for first, behind in self._spans]
-        return Columns._make([worst, *sums, everywhere, [all(held[first:behind]) for first, behind in self._spans]])
+        closed = [all(held[first:behind]) for first, behind in self._spans]
+        return columns._replace(**dict(zip(_NUMBERS, sums, strict=True)), states=worst, held=closed)
 
 
 Happened = tuple[int, Sequence[Event]]
@@ -170,6 +177,19 @@ def _holding(states: list[str], held: list[bool]) -> Literal["none", "some", "al
         return "none"
     living = [closed for letter, closed in zip(states, held, strict=True) if letter not in "csfxa"]
     return ("all" if all(living) else "some") if living else "none"
+
+
+def _heard(rows: Sequence[Row], ended_producers: Sequence[Sequence[tuple[str, Ending]]]) -> dict[str, list[int]]:
+    """Of the tasks that have heard of some of their producers' ends, and not of all: which these are."""
+    found = {}
+    for index, signals in enumerate(ended_producers):
+        if signals and len(signals) < len(producers := rows[index]["producers"]):
+            places: dict[str, list[int]] = {}
+            for place in range(len(producers) - 1, -1, -1):
+                places.setdefault(producers[place], []).append(place)
+            # One that fills several lanes is named for each.
+            found[str(index)] = [places[producer].pop() for producer, _ in signals]
+    return found
 
 
 def _worst(states: list[Any]) -> Any:

@@ -131,11 +131,13 @@ class Frame(TypedDict):
 
     `states` is a text with a letter for each row (`STATES`). `depths` counts what waits; `processed`, `emitted` and
     `errors` what was counted (of a service: calls received, results, errors); `ended` how many producers have sent
-    their stop signal (of an operator, to all of its tasks). `held` are the rows whose gate is closed by hand (one may
-    be held back, and held as well); `order` those that have ended, in that order. `lanes` gives for some rows the
-    depths of the lanes of their queue, first the hand's, then in the order of `Row.producers`: of all rows with more
-    than one producer in a small graph, of the watched ones in a large one. `happenings` are the events that are new
-    since the frame before; a page that finds a gap in their numbers asks for them (`events`).
+    their stop signal (of an operator, to all of its tasks), and `heard`, of a task that has heard some of them and
+    not all, which: their places in `Row.producers`, in the order of their signals. `held` are the rows whose gate
+    is closed by hand (one may be held back, and held as well); `order` those that have ended, in that order.
+    `lanes` gives for some rows the depths of the lanes of their queue, first the hand's, then in the order of
+    `Row.producers`: of all rows with more than one producer in a small graph, of the watched ones in a large one.
+    `happenings` are the events that are new since the frame before; a page that finds a gap in their numbers asks
+    for them (`events`).
 
     `breakpoints` are the rows that have some of these pages, and `hits` how often they have been met, in all.
     `holding` says whether all, some or none of the rows that have not ended are held by hand.
@@ -154,6 +156,7 @@ class Frame(TypedDict):
     emitted: list[int]
     errors: list[int]
     ended: list[int]
+    heard: dict[str, list[int]]
     held: list[int]
     order: list[int]
     lanes: dict[str, list[int]]

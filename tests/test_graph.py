@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import subprocess
 import sys
+import threading
 
 import pytest
 
 import runtime
+from runtime.communication import queue_descriptor
 from runtime.communication.inbox import LaneSpec, shares
 from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
 from runtime.factory import create_backend, register_backend
@@ -115,10 +118,10 @@ def test_the_engine_imports_nothing_but_the_standard_library() -> None:
 
 
 def test_a_descriptor_travels_as_a_value_and_finds_its_queue_only_at_home() -> None:
-    descriptor = LocalQueueDescriptor.make("count#2", 7, (LaneSpec("words"),))
+    descriptor, queue = LocalQueueDescriptor.make("count#2", 7, (LaneSpec("words"),))
     copy = pickle.loads(pickle.dumps(descriptor))
     assert copy == descriptor
-    assert copy.get_queue() is descriptor.get_queue()
+    assert copy.get_queue() is descriptor.get_queue() is queue
     script = f"import pickle; pickle.loads({pickle.dumps(descriptor)!r}).get_queue()"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert "QueueUnreachable: the queue of 'count#2' was made in process" in run.stderr
@@ -126,6 +129,24 @@ def test_a_descriptor_travels_as_a_value_and_finds_its_queue_only_at_home() -> N
     descriptor.release()
     with pytest.raises(runtime.QueueUnreachable, match=r"'count#2'.*its job is over"):
         copy.get_queue()
+
+
+def test_the_queues_of_a_session_that_was_never_closed_go_with_it() -> None:
+    def count() -> int:
+        gc.collect()
+        return len(queue_descriptor._queues)
+
+    before = count()
+    session = runtime.Session()
+    session.service("echo", str)
+    session.source([1, 2]).map(abs).collect()
+    session.run(PATIENCE_S)
+    assert count() > before
+    (watch,) = [thread for thread in threading.enumerate() if thread.name.endswith("/deadlines")]
+    del session
+    gc.collect()
+    watch.join(PATIENCE_S)  # the thread that held the request queue
+    assert count() == before
 
 
 @pytest.mark.parametrize("capacity", range(1, 9))

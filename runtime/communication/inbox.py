@@ -50,6 +50,7 @@ class Inbox:
     """
 
     __slots__ = (
+        "__weakref__",
         "_alarm",
         "_borrowed",
         "_closed_inputs",

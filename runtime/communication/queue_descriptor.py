@@ -11,6 +11,7 @@ import os
 import threading
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, Waiter
@@ -42,13 +43,14 @@ class QueueDescriptor(Protocol):
         """
 
 
-_queues: dict[int, Any] = {}  # what the local descriptors of this process stand for, until they are released
+# What the local descriptors of this process stand for, as long as its job holds it, or until it is released.
+_queues: WeakValueDictionary[int, Any] = WeakValueDictionary()
 _queues_lock = threading.Lock()  # guards _queues
 _numbers = itertools.count(1)
 
 
 def keep_queue(queue: Any) -> int:
-    """Keep a queue of this process until `release_queue`; the number finds it again."""
+    """Let a queue of this process be found again by a number, until `release_queue`, while somebody else holds it."""
     with _queues_lock:
         number = next(_numbers)
         _queues[number] = queue
@@ -84,9 +86,10 @@ class LocalQueueDescriptor:
     number: int
 
     @classmethod
-    def make(cls, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> LocalQueueDescriptor:
-        """Make a queue here, and what refers to it. It exists until `release`."""
-        return cls(task, capacity, lanes, os.getpid(), keep_queue(Inbox(capacity, lanes)))
+    def make(cls, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> tuple[LocalQueueDescriptor, Inbox]:
+        """Make a queue here, and what refers to it, which finds it while somebody holds it, or until `release`."""
+        inbox = Inbox(capacity, lanes)
+        return cls(task, capacity, lanes, os.getpid(), keep_queue(inbox)), inbox
 
     def get_queue(self) -> Inbox:
         """The queue itself, the same one at every call. Raises `QueueUnreachable` elsewhere and when released."""

@@ -239,9 +239,10 @@ class LocalRequestQueueDescriptor:
     number: int
 
     @classmethod
-    def make(cls, service: str, capacity: int, ledger: Ledger) -> LocalRequestQueueDescriptor:
-        """Make a queue here, and what refers to it. It exists until `release`."""
-        return cls(service, capacity, os.getpid(), keep_queue(RequestQueue(service, capacity, ledger)))
+    def make(cls, service: str, capacity: int, ledger: Ledger) -> tuple[LocalRequestQueueDescriptor, RequestQueue]:
+        """Make a queue here, and what refers to it, which finds it while somebody holds it, or until `release`."""
+        queue = RequestQueue(service, capacity, ledger)
+        return cls(service, capacity, os.getpid(), keep_queue(queue)), queue
 
     def get_queue(self) -> RequestQueue:
         """The queue itself, the same one at every call. Raises `QueueUnreachable` elsewhere and when released."""

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic, perf_counter
 from typing import Any, Final, cast
+from weakref import finalize
 
 from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, inject_everywhere
@@ -41,7 +42,8 @@ class LocalBackend:
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self._queues: list[LocalQueueDescriptor | LocalRequestQueueDescriptor] = []
+        # What refers to the queues, and these: nobody else holds them until their tasks are there.
+        self._queues: list[tuple[LocalQueueDescriptor | LocalRequestQueueDescriptor, object]] = []
         self._watch = Watch()
         self._ledger = Ledger(monotonic)
         self._turns: Turns | None = None
@@ -65,14 +67,14 @@ class LocalBackend:
 
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> QueueDescriptor:
         """Make a queue in memory; another platform of threads may have others."""
-        descriptor = LocalQueueDescriptor.make(task, capacity, lanes)
-        self._queues.append(descriptor)
+        descriptor, queue = LocalQueueDescriptor.make(task, capacity, lanes)
+        self._queues.append((descriptor, queue))
         return descriptor
 
     def request_queue(self, service: str, capacity: int) -> RequestQueueDescriptor:
         """Make a request queue in memory."""
-        descriptor = LocalRequestQueueDescriptor.make(service, capacity, self._ledger)
-        self._queues.append(descriptor)
+        descriptor, queue = LocalRequestQueueDescriptor.make(service, capacity, self._ledger)
+        self._queues.append((descriptor, queue))
         return descriptor
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
@@ -83,6 +85,7 @@ class LocalBackend:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
         if self._deadlines is None:
             self._deadlines = DeadlineWatch(self._ledger, self._gate("deadlines", serves=True), f"{ctx.job}/deadlines")
+            finalize(self, self._deadlines.cancel).atexit = False  # of a job that nobody closes
         gates = [self._gate(name) for name in thread_names(ctx)]
         return LocalServiceTask(ctx, make, reporter, gates)
 
@@ -150,7 +153,7 @@ class LocalBackend:
         """Release the queues, end the watch."""
         if self._deadlines is not None:
             self._deadlines.close(_SOON_S)
-        for descriptor in self._queues:
+        for descriptor, _ in self._queues:
             descriptor.release()
         self._queues.clear()
 

@@ -54,10 +54,14 @@ class DeadlineWatch:
         self._sleeper.wake_by(lambda: min(self._ledger.earliest(), self._until_s))
         self._thread.start()
 
-    def close(self, timeout_s: float | None = None) -> bool:
-        """End the watch. Idempotent. False: it still runs after `timeout_s`."""
+    def cancel(self) -> None:
+        """Let the watch end. Idempotent; takes no lock, so it may be called by a finalizer."""
         self.cancelled = True
         self._sleeper.cancel()
+
+    def close(self, timeout_s: float | None = None) -> bool:
+        """End the watch. Idempotent. False: it still runs after `timeout_s`."""
+        self.cancel()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()

@@ -139,7 +139,7 @@ class Sample(TaskTable):
             _differences(sent),
             errors,
             skipped,
-            list(map(len, ended_producers)),
+            ended_producers,
             self._held,
         )
 

@@ -3,7 +3,7 @@
 import { counted, html, mark, ordinal, quoted, say } from "./elements.js";
 import { placesOf } from "./graph.js";
 import { GLYPHS, icon } from "./icons.js";
-import { hasEnded, levelOf, stateOf } from "./states.js";
+import { levelOf, stateOf } from "./states.js";
 
 /** A bar of how full something is; the words stand beside it. */
 export function meter() {
@@ -110,14 +110,13 @@ export class Stops {
       say(number, total > 0 ? `${counted(frame.ended[index])}/${counted(total)}` : "");
       say(place, places.has(index) ? `ended ${ordinal(places.get(index))}` : "");
       mark(element, "data-look", look);
-      // A producer's own end comes before its signal is taken here: never more signs than signals.
-      let left = frame.ended[index];
-      for (const { name, sign } of signs) {
-        const source = this.store.indexOf(name);
-        const ended = left > 0 && (left >= total || source < 0 || hasEnded(frame.states[source]));
-        if (ended) left -= 1;
+      const heard = frame.heard[index] ?? [];
+      for (const [producer, { name, sign }] of signs.entries()) {
+        const before = heard.indexOf(producer); // how many signals came before its own
+        const ended = before >= 0 || (total > 0 && frame.ended[index] >= total);
         mark(sign, "data-ended", ended ? "yes" : null);
-        mark(sign, "title", ended ? `${name} has ended` : `${name} has not ended`);
+        const place = before >= 0 ? `, as the ${ordinal(before + 1)}` : "";
+        mark(sign, "title", ended ? `the signal of ${name} was taken${place}` : `no signal of ${name} so far`);
       }
     }
   }

@@ -120,6 +120,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         emitted=[*zeros],
         errors=[*zeros],
         ended=[*zeros],
+        heard={},
         held=[],
         order=[],
         lanes={},

@@ -71,14 +71,18 @@ def test_depths_are_a_bar_and_a_number_for_each_queue(load: Load) -> None:
 
 
 def test_stops_name_the_producers_that_have_ended_and_as_what_each_task_has(load: Load) -> None:
-    frame = plans.running(PLAN, states="cccrri", ended=[0, 1, 1, 1, 1, 0], order=[0, 1, 2])
+    frame = plans.running(PLAN, states="ccccri", ended=[0, 1, 1, 1, 1, 0], heard={"4": [1]}, order=[0, 1, 3, 2])
     shown = load(PLAN, frame, parts=["stops"])
     lines = shown.root.locator(".sn-stops-list li")
-    assert lines.all_text_contents()[2] == "count#11/1splitcompletedended 3rd"
+    assert lines.all_text_contents()[2] == "count#11/1splitcompletedended 4th"
     signs = lines.nth(4).locator(".sn-producer")
     assert signs.evaluate_all("each => each.map(one => [one.textContent, one.dataset.ended ?? ''])") == [
-        ["count#1", "yes"],
-        ["count#2", ""],
+        ["count#1", ""],  # it has ended first or not: its signal has not been taken
+        ["count#2", "yes"],
+    ]
+    assert signs.evaluate_all("each => each.map(one => one.title)") == [
+        "no signal of count#1 so far",
+        "the signal of count#2 was taken, as the 1st",
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import runtime
+from runtime.communication.packet import Packet, Place
 from runtime.testing import PATIENCE_S, Hold
 from tests.platforms import MakeSession, Platform
 from tests.promises.test_01_exact import every_capacity
@@ -371,6 +372,34 @@ def test_a_task_that_would_wait_for_itself_is_refused_by_name(
     assert session.run(PATIENCE_S).packets_out == 2
     assert refused == [1, 2]
     assert told == ["built", "built", "built", "started"]  # and nothing of a close
+
+
+WITHOUT_LIMIT: dict[str, Callable[[runtime.Session], object]] = {
+    "pause": lambda session: session.pause(timeout=None),
+    "step": lambda session: session.step("it", timeout=None),
+    "step_through": lambda session: session.step_through(bool, timeout=None),
+    "follow": lambda session: session.follow(Packet(1, task="it", place=Place(0, 1)), timeout=None),
+}
+
+
+@pytest.mark.parametrize("command", WITHOUT_LIMIT)
+def test_a_task_steers_its_own_job_with_a_limit_only(
+    make_session: MakeSession, platform: Platform, command: str
+) -> None:
+    session = make_session()
+    refused = platform.log()
+
+    def ask(value: int) -> int:
+        with pytest.raises(runtime.CommandRefused, match=rf"{command}\(timeout=None\) was called by task 'it'"):
+            WITHOUT_LIMIT[command](session)
+        assert session.pause("it", timeout=0) == ("it",)  # it is in user code: this
+        session.resume("it")
+        refused.append(value)
+        return value
+
+    session.source([1, 2]).map(ask, name="it").collect()
+    assert session.run(PATIENCE_S).packets_out == 2
+    assert refused == [1, 2]
 
 
 def test_what_an_input_holds_is_still_worked_after_its_end(make_session: MakeSession) -> None:

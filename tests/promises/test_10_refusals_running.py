@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import runtime
+from runtime.communication.packet import Packet
 from runtime.testing import PATIENCE_S
 from tests.promises.test_10_refusals import Misuse, Refused
 
@@ -47,6 +48,41 @@ RUNNING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
         lambda s: s.inject("work", [1]),
         runtime.UnstableKey,
         (r"key \[1\] of type list", "let the key function return"),
+    ),
+    "follow what is no packet": (
+        lambda s: s.follow(3),  # type: ignore[arg-type]
+        runtime.GraphInvalid,
+        ("follow was given 3", r"peek\(task\)"),
+    ),
+    "edit what is no packet": (
+        lambda s: s.edit(3, 4),  # type: ignore[arg-type]
+        runtime.GraphInvalid,
+        ("edit was given 3", r"peek\(task\)"),
+    ),
+    "drop what is no packet": (
+        lambda s: s.drop("x"),  # type: ignore[arg-type]
+        runtime.GraphInvalid,
+        ("drop was given 'x'", r"peek\(task\)"),
+    ),
+    "move what is no packet": (
+        lambda s: s.move(None, 0),  # type: ignore[arg-type]
+        runtime.GraphInvalid,
+        ("move was given None", r"peek\(task\)"),
+    ),
+    "move to what is no place": (
+        lambda s: s.move(Packet(1), "front"),  # type: ignore[arg-type]
+        runtime.GraphInvalid,
+        ("'front'", "whole number"),
+    ),
+    "a condition that cannot be called": (
+        lambda s: s.breakpoint("work", 3),  # type: ignore[arg-type]
+        runtime.GraphInvalid,
+        ("when of breakpoint is 3", "give it a function"),
+    ),
+    "a tap that cannot be called": (
+        lambda s: s.tap("work", 3),  # type: ignore[arg-type]
+        runtime.GraphInvalid,
+        ("see of tap is 3", "give it a function"),
     ),
     "a change of the graph": (
         lambda s: s.source([1]),

@@ -18,6 +18,7 @@ import runtime
 import sage_nb
 from runtime.testing import PATIENCE_S, Hold, Moment
 from sage_nb.stage import stage_of
+from sage_nb.wire import Frame
 from tests.view.conftest import ShowPage
 from tests.view.pages import Page, RecordingComm, open_widgets
 
@@ -208,6 +209,35 @@ def test_user_code_at_work_keeps_a_step_no_longer_than_half_a_second(session: ru
     hold.release()
     session.settle(PATIENCE_S)
     assert page.order("step")["text"] == "stuck: 1 -> 1 to collect"
+
+
+def test_of_a_task_that_has_heard_some_of_its_producers_it_is_told_which(
+    session: runtime.Session, show: ShowPage
+) -> None:
+    first, second, third = (session.input(name) for name in ("first", "second", "third"))
+    first.union(second, third).map(abs, name="all").collect(name="result")
+    twice = session.input("twice")
+    twice.union(third, twice).collect(name="both")  # two lanes from one producer
+    page = show(session)
+    page.order("run")
+    session.end("third")
+    frame = page.wait_for_frame(lambda frame: len(frame["heard"]) == 2)
+    names = [row["name"] for row in page.view.plan["rows"]]
+    producers = {row["name"]: row["producers"] for row in page.view.plan["rows"]}
+
+    def heard(frame: Frame) -> dict[str, list[str]]:
+        told = {names[int(row)]: places for row, places in frame["heard"].items()}
+        return {name: [producers[name][place] for place in places] for name, places in told.items()}
+
+    assert heard(frame) == {"all": ["third"], "both": ["third"]}
+    session.end("first")
+    frame = page.wait_for_frame(lambda frame: sum(map(len, frame["heard"].values())) == 3)
+    assert heard(frame) == {"all": ["third", "first"], "both": ["third"]}
+    assert [frame["ended"][names.index(name)] for name in ("all", "both")] == [2, 1]
+    session.end("twice")
+    session.end("second")
+    frame = page.wait_for_frame(lambda frame: frame["state"] == "completed")
+    assert frame["heard"] == {}
 
 
 def test_lanes_are_told_of_small_graphs_and_of_the_row_that_is_watched(show: ShowPage) -> None:
