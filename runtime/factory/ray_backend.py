@@ -33,6 +33,7 @@ from runtime.remote.by_value import received_error
 from runtime.remote.cluster import lack, refuse_excess, require_cluster, spread
 from runtime.remote.freight import Freight, pack
 from runtime.remote.host import ask_of, deliver_to
+from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, RayQueueDescriptor, RayRequestQueueDescriptor, Site
 from runtime.remote.way import CHANGED, Message
 from runtime.service.base_service_task import ServiceReporter
@@ -169,11 +170,11 @@ class RayBackend(LocalBackend):
         asks = {name: ask_of(actor, DRIVER) for name, actor in actors.items()}
         self._site.join(ways, dict.fromkeys(in_driver, DRIVER), asks)
 
-    def _deliver_here(self, number: int, messages: list[Message]) -> Future[None]:
+    def _deliver_here(self, number: int, messages: list[Message]) -> Future[list[Receipt]]:
         """From one task of the driver to another."""
         self._site.receive(DRIVER, number, messages)
-        done: Future[None] = Future()
-        done.set_result(None)
+        done: Future[list[Receipt]] = Future()
+        done.set_result([])
         return done
 
     # ── life ──

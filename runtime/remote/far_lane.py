@@ -78,6 +78,7 @@ class Outbox:
         self.gate: Waiter = NoWaiter()  # the reader's: it sees by itself that the lane is full
         self.shipper: Shipper | None = None
         self.ended = False  # the stop signal has been given to whoever carries it
+        self.under_way = 0  # how many packets have been taken, and not been received yet
         self._failed = failed
         self._lock = threading.Lock()  # guards which packets of the lane are packed, and those
         self._packed = 0  # how many at the front of the lane are placeholders
@@ -95,6 +96,11 @@ class Outbox:
     def has_mail(self) -> bool:
         """Whether something has not been taken for carrying, but for the signal."""
         return bool(self._parcels) or len(self.lane.items) > self._packed
+
+    def may_wait(self) -> bool:
+        """Whether the few that wait may do so until the many that are under way were received: those come first."""
+        lane, few = self.lane, len(self.lane.items) - self._packed
+        return 0 < few * 4 <= lane.capacity <= self.under_way * _PARTS and lane.signal is None and not self._parcels
 
     def pack(self) -> None:
         """Pack all that has been appended. What cannot be packed breaks the lane, and what is behind it is refused."""
@@ -214,6 +220,11 @@ class Arrivals(Inbox):
             self.wake()
         if lane.taken + len(lane.items) - self._acknowledged[number + 1] >= lane.capacity:
             self._is_full()
+
+    def is_filled(self, number: int) -> bool:
+        """Whether so much of lane `number`, counted without the hand's, is not acknowledged that it will be soon."""
+        lane = self.lanes[number + 1]
+        return (lane.taken + len(lane.items) - self._acknowledged[number + 1]) * _PARTS >= lane.capacity
 
     def look_up(self) -> None:
         """Writers may be held back: let them know what has left, and the reader look up from its batch. Any thread."""

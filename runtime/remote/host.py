@@ -1,8 +1,8 @@
 """Host: what every actor of a job is, whatever it hosts: mail, calls of the driver, and a watch that it may set.
 
-Calls come in groups, each with threads of its own. "data" has one, so parcels come in one after the other, in order;
-"control" answers while user code runs; "hand" may wait; "mail" holds the one call that stays open; "ask" has a thread
-for each process that may wait for an answer.
+Calls come in groups, each with threads of its own. "data" takes in parcels, and has one thread more than there may be
+answers that wait; "control" answers while user code runs; "hand" may wait; "mail" holds the one call that stays open;
+"ask" has a thread for each process that may wait for an answer.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from runtime.remote.by_value import SentError, send_error
 from runtime.remote.far_calls import Question
 from runtime.remote.freight import Freight, pack, unpack
 from runtime.remote.look import Look
+from runtime.remote.receipts import MOST_OPEN, Receipt
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import Deliver, Mailbox, Message
 from runtime.task.gate import Watch
 
-_GROUPS: Final = {"data": 1, "control": 2, "hand": 8, "mail": 1}
+_GROUPS: Final = {"data": MOST_OPEN + 1, "control": 2, "hand": 8, "mail": 1}
 
 
 def groups(callers: int) -> dict[str, int]:
@@ -111,9 +112,10 @@ class Host(ABC):
         self.site.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER), asks)
 
     @ray.method(concurrency_group="data")
-    def deliver(self, sender: str, number: int, messages: list[Message]) -> None:
-        """Take in a parcel."""
+    def deliver(self, sender: str, number: int, messages: list[Message]) -> list[Receipt]:
+        """Take in a parcel. Returns what is acknowledged at once."""
         self.site.receive(sender, number, messages)
+        return self.site.answer(sender, messages)
 
     @ray.method(concurrency_group="ask")
     def ask(self, sender: str, question: Question) -> Freight:

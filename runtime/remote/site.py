@@ -21,10 +21,14 @@ from runtime.errors import QueueUnreachable
 from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
 from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
 from runtime.remote.freight import Freight, unpack
+from runtime.remote.receipts import Receipt, Receipts
 from runtime.remote.way import ActorWay, Deliver, Message, Way
 
 SLOW_S: Final = 0.005
 """How long a lane may be full before its writer hears what has left of it, though that is less than half."""
+
+SOON_S: Final = 5.0
+"""How long what happens at once may take, unless somebody has died."""
 
 DRIVER: Final = ""
 """The name of the process that the session is in."""
@@ -59,7 +63,10 @@ class Site:
         self._ways: dict[str, Way] = {}
         self._asks: Mapping[str, Callable[[Question], Future[Freight]]] = {}
         self._reads: Mapping[str, str] = {}  # tasks that run in another process than that of their own name
+        self._receiving = threading.Lock()  # guards the two below: parcels are taken in one by one
         self._numbers: dict[str, int] = {}  # of the last parcel from each sender
+        self._early: dict[str, dict[int, list[Message]]] = {}  # parcels that have overtaken another one, by sender
+        self._receipts = Receipts(lambda writer, receipt: self.post(writer, ("ack", *receipt)))
         self._closed = False
         self._full = False  # some lane that is read here
         self._bell = parked_lock()
@@ -100,7 +107,7 @@ class Site:
         if inbox is None:
 
             def acknowledge(number: int, taken: int) -> None:
-                self._way_to(lanes[number].producer).post(("ack", (task, number), taken))
+                self._receipts.acknowledge(self._process_of(lanes[number].producer), ((task, number), taken))
 
             def give_back(number: int) -> None:
                 self._way_to(lanes[number].producer).post(("return place", (task, number)))
@@ -139,8 +146,11 @@ class Site:
         """Send a message to a process of the job. Any thread; returns at once."""
         self._ways[peer].post(message)
 
+    def _process_of(self, task: str) -> str:
+        return self._reads.get(task, task)
+
     def _way_to(self, task: str) -> Way:
-        return self._ways[self._reads.get(task, task)]
+        return self._ways[self._process_of(task)]
 
     def pack_all(self) -> None:
         """Pack what has been sent and not packed yet, so that what cannot be is known."""
@@ -155,7 +165,7 @@ class Site:
 
     def way_to(self, peer: str, deliver: Deliver) -> ActorWay:
         """A way to another process of the job, by calls."""
-        return ActorWay(peer, lambda: self.may_end, deliver, self._call_carrier, self._note_undelivered)
+        return ActorWay(peer, lambda: self.may_end, deliver, self._call_carrier, self._note_undelivered, self._ack)
 
     def _call_carrier(self) -> None:
         ring(self._bell)
@@ -190,7 +200,7 @@ class Site:
     @property
     def sent(self) -> int:
         """How much has been sent so far."""
-        return sum(way.sent for way in self._ways.values())
+        return sum(way.sent for way in self._ways.values()) + self._receipts.sent
 
     def put_counts(self) -> dict[Address, int]:
         """How many packets were put into each lane that is filled here."""
@@ -205,11 +215,22 @@ class Site:
             ring(self._bell)
 
     def receive(self, sender: str, number: int, messages: list[Message]) -> None:
-        """Take in a parcel. Never waits. One thread at a time for each sender."""
-        before = self._numbers.get(sender, 0)
-        if number != before + 1:
-            raise AssertionError(f"parcel {number} of {sender!r} came behind {before}")
-        self._numbers[sender] = number
+        """Take in a parcel, behind all with a smaller number. Waits for nothing but other parcels. Any thread."""
+        with self._receiving:
+            early = self._early.setdefault(sender, {})
+            early[number] = messages
+            while (due := early.pop(self._numbers.get(sender, 0) + 1, None)) is not None:
+                self._numbers[sender] = self._numbers.get(sender, 0) + 1
+                self._take_in(sender, due)
+
+    def answer(self, sender: str, messages: list[Message]) -> list[Receipt]:
+        """What is acknowledged by the answer to a parcel: if it has filled a lane, this waits a moment for that."""
+        filled = (rest[0].lane for verb, *rest in messages if verb == "packets")
+        if any(self._inboxes[task].is_filled(number) for task, number in filled):
+            return self._receipts.wait(sender, SLOW_S)
+        return []
+
+    def _take_in(self, sender: str, messages: list[Message]) -> None:
         for verb, *rest in messages:
             handle = getattr(self, _HANDLERS[verb]) if verb in _HANDLERS else self.other_mail[verb]
             handle(sender, *rest) if verb in _BY_SENDER else handle(*rest)
@@ -236,6 +257,9 @@ class Site:
 
     def take_back(self, lane: Address) -> bool:
         """A packet is put back at the reader of a lane that is filled here: count it again, if there is room."""
+        way = self._way_to(lane[0])
+        if isinstance(way, ActorWay):
+            way.let_land(SOON_S)  # what was acknowledged before it was put back
         return self._outboxes[lane].take_back()
 
     def lend(self, lane: Address) -> bool:

@@ -13,10 +13,12 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final
 
 from runtime.communication.lane import parked_lock, ring
-from runtime.remote.far_lane import Outbox
+from runtime.remote.far_lane import Address, Outbox
+from runtime.remote.receipts import Receipt
 
 Message = tuple[Any, ...]
 """A verb, and what it says: text, numbers, and freight."""
@@ -62,6 +64,11 @@ class Way(ABC):
         """Whether something waits here."""
         return bool(self.posted) or any(outbox.has_mail() for outbox in self._outboxes) or self._has_signal()
 
+    def _has_due(self) -> bool:
+        """Whether something waits here that may not wait."""
+        due = any(outbox.has_mail() and not outbox.may_wait() for outbox in self._outboxes)
+        return bool(self.posted) or due or self._has_signal()
+
     def _has_signal(self) -> bool:
         return any(box.lane.signal is not None and not box.ended for box in self._outboxes) and self._may_end()
 
@@ -72,6 +79,8 @@ class Way(ABC):
             messages.append(self.posted.popleft())
         may_end = self._may_end()
         for outbox in self._outboxes:
+            if outbox.may_wait():
+                continue
             outbox.pack()
             messages += [("packets", packets) for packets in outbox.take()]
             if may_end and (signal := outbox.signal()) is not None:
@@ -85,15 +94,15 @@ class Way(ABC):
             if not outbox.asleep:
                 outbox.asleep = True
                 outbox.lane.writer.look_up = True
-        return not self.has_mail()
+        return not self._has_due()
 
     def _awake(self) -> None:
         for outbox in self._outboxes:
             outbox.asleep = False
 
 
-Deliver = Callable[[int, list[Message]], Future[Any]]
-"""Carries parcel number n; the future is done when it has been received, or cannot be."""
+Deliver = Callable[[int, list[Message]], "Future[list[Receipt]]"]
+"""Carries parcel number n; the future is done when it has been received, with what is acknowledged, or cannot be."""
 
 
 class ActorWay(Way):
@@ -106,11 +115,13 @@ class ActorWay(Way):
         deliver: Deliver,
         call_carrier: Callable[[], None],
         undelivered: Callable[[str, BaseException], None],
+        acknowledged: Callable[[Address, int], None],
     ) -> None:
         super().__init__(peer, may_end)
         self.is_lost = False
-        self._deliver, self._call_carrier, self._undelivered = deliver, call_carrier, undelivered
-        self._counting = threading.Lock()  # guards `_received`
+        self._deliver, self._call_carrier = deliver, call_carrier
+        self._undelivered, self._acknowledged = undelivered, acknowledged
+        self._counting = threading.Condition(threading.Lock())  # guards `_received` and what is under way of outboxes
         self._shipped = self._received = 0
         self._gathering = False
 
@@ -126,14 +137,25 @@ class ActorWay(Way):
             messages = self._gather()
             if messages:
                 self._shipped += 1
+                loads = self._load(messages)
                 future = self._deliver(self._shipped, messages)
                 self._gathering = False
-                future.add_done_callback(self._has_landed)
+                future.add_done_callback(partial(self._has_landed, loads))
             else:
                 self._gathering = False
                 if self._sleep():
                     return
                 self._awake()
+
+    def _load(self, messages: list[Message]) -> list[tuple[Outbox, int]]:
+        """Count the packets of a parcel as under way."""
+        boxes = {outbox.address: outbox for outbox in self._outboxes}
+        packets = [message[1] for message in messages if message[0] == "packets"]
+        loads = [(boxes[each.lane], each.number) for each in packets]
+        with self._counting:
+            for outbox, number in loads:
+                outbox.under_way += number
+        return loads
 
     def is_quiet(self) -> bool:
         """Whether all that was posted has been received; nothing ever is by one that is lost."""
@@ -143,15 +165,29 @@ class ActorWay(Way):
 
     def lose(self) -> None:
         """There is nobody at the other end any more."""
-        self.is_lost = True
+        with self._counting:
+            self.is_lost = True
+            self._counting.notify_all()
         self.posted.clear()
 
-    def _has_landed(self, future: Future[Any]) -> None:
-        """On a thread of Ray's."""
+    def let_land(self, timeout_s: float) -> None:
+        """Wait until all that has been shipped was received, and what was acknowledged by that is known here."""
         with self._counting:
-            self._received += 1
+            shipped = self._shipped
+            self._counting.wait_for(lambda: self.is_lost or self._received >= shipped, timeout_s)
+
+    def _has_landed(self, loads: list[tuple[Outbox, int]], future: Future[list[Receipt]]) -> None:
+        """On a thread of Ray's."""
         if (error := future.exception()) is not None:
             self._undelivered(self.peer, error)
+        else:
+            for lane, taken in future.result():
+                self._acknowledged(lane, taken)
+        with self._counting:
+            for outbox, number in loads:
+                outbox.under_way -= number
+            self._received += 1
+            self._counting.notify_all()
         self._call_carrier()
 
 

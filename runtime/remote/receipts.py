@@ -1,0 +1,55 @@
+"""Receipts: how acknowledgements get back to writers. Knows neither lanes nor what carries mail.
+
+A parcel that fills a lane is not answered at once: the answer waits a moment for what is worked of it, and is the
+acknowledgement then. So a stream costs one call for each parcel, not two, and its writer hears in half the time. What
+is acknowledged while no answer is open, goes by mail.
+"""
+
+from __future__ import annotations
+
+import threading
+from _thread import LockType
+from collections.abc import Callable
+from typing import Final
+
+from runtime.communication.lane import parked_lock, ring
+from runtime.remote.far_lane import Address
+
+MOST_OPEN: Final = 3
+"""How many answers may wait in one process: each keeps a thread of those that take in parcels."""
+
+Receipt = tuple[Address, int]
+"""A lane, and how many packets of it have left in all."""
+
+
+class Receipts:
+    """What one process acknowledges, by the process that hears it. Any thread may acknowledge."""
+
+    def __init__(self, post: Callable[[str, Receipt], None]) -> None:
+        self.sent = 0  # in answers, to see whether anything was sent
+        self._post = post
+        self._lock = threading.Lock()  # guards both below: while something is due, an answer is open that takes it
+        self._open: dict[str, list[LockType]] = {}
+        self._due: dict[str, list[Receipt]] = {}
+
+    def acknowledge(self, writer: str, receipt: Receipt) -> None:
+        """Let a writer's process know, as soon as may be."""
+        with self._lock:
+            if bells := self._open.get(writer):
+                self._due.setdefault(writer, []).append(receipt)
+                self.sent += 1
+                ring(bells[0])
+                return
+        self._post(writer, receipt)
+
+    def wait(self, writer: str, timeout_s: float) -> list[Receipt]:
+        """The answer to a parcel of `writer`: what is acknowledged within `timeout_s`, or nothing."""
+        bell = parked_lock()
+        with self._lock:
+            if sum(map(len, self._open.values())) >= MOST_OPEN:
+                return []
+            self._open.setdefault(writer, []).append(bell)
+        bell.acquire(True, timeout_s)
+        with self._lock:
+            self._open[writer].remove(bell)
+            return self._due.pop(writer, [])
