@@ -188,7 +188,10 @@ class Outbox:
 
 
 class Arrivals(Inbox):
-    """The reader's end: an inbox that tells writers how much has left, by `acknowledge(number of lane, taken)`."""
+    """The reader's end: an inbox that tells writers how much has left.
+
+    By `acknowledge(number of lane, taken, whether that is much)`: half of the lane, or all.
+    """
 
     __slots__ = ("_acknowledge", "_acknowledged", "_broken", "_is_full", "_lent", "_promised", "_return", "wanted")
 
@@ -196,7 +199,7 @@ class Arrivals(Inbox):
         self,
         capacity: int,
         lanes: Sequence[LaneSpec],
-        acknowledge: Callable[[int, int], None],
+        acknowledge: Callable[[int, int, bool], None],
         give_back: Callable[[int], None],
         is_full: Callable[[], None],
     ) -> None:
@@ -333,10 +336,11 @@ class Arrivals(Inbox):
             self._tell(number)
 
     def _tell(self, number: int) -> None:
-        taken = self.lanes[number].taken
-        if taken > self._acknowledged[number]:
+        lane = self.lanes[number]
+        taken, before = lane.taken, self._acknowledged[number]
+        if taken > before:
             self._acknowledged[number] = taken
-            self._acknowledge(number - 1, taken)
+            self._acknowledge(number - 1, taken, (taken - before) * _PARTS >= lane.capacity or not lane.items)
 
 
 _PARTS: Final = 2

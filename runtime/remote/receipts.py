@@ -32,13 +32,14 @@ class Receipts:
         self._open: dict[str, list[LockType]] = {}
         self._due: dict[str, list[Receipt]] = {}
 
-    def acknowledge(self, writer: str, receipt: Receipt) -> None:
-        """Let a writer's process know, as soon as may be."""
+    def acknowledge(self, writer: str, receipt: Receipt, much: bool) -> None:
+        """Let a writer's process know: by an answer that is open, and which need not wait any longer if it is much."""
         with self._lock:
             if bells := self._open.get(writer):
                 self._due.setdefault(writer, []).append(receipt)
                 self.sent += 1
-                ring(bells[0])
+                if much:
+                    ring(bells[0])
                 return
         self._post(writer, receipt)
 

@@ -106,8 +106,9 @@ class Site:
         inbox = self._inboxes.get(task)
         if inbox is None:
 
-            def acknowledge(number: int, taken: int) -> None:
-                self._receipts.acknowledge(self._process_of(lanes[number].producer), ((task, number), taken))
+            def acknowledge(number: int, taken: int, much: bool) -> None:
+                writer = self._process_of(lanes[number].producer)
+                self._receipts.acknowledge(writer, ((task, number), taken), much)
 
             def give_back(number: int) -> None:
                 self._way_to(lanes[number].producer).post(("return place", (task, number)))
