@@ -31,7 +31,7 @@ from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.remote.by_value import received_error
 from runtime.remote.cluster import lack, refuse_excess, require_cluster, spread
-from runtime.remote.freight import Freight, pack
+from runtime.remote.freight import Freight, opened, pack
 from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, RayQueueDescriptor, RayRequestQueueDescriptor, Site
@@ -237,7 +237,7 @@ class RayBackend(LocalBackend):
             come, _ = ray.wait(list(fetches), num_returns=1)
             far = fetches.pop(come[0])
             try:
-                number, messages = ray.get(come[0])
+                number, messages = opened(ray.get(come[0]))
             except RayError as error:
                 self._lose(far, error)
                 continue

@@ -20,7 +20,7 @@ from runtime.communication.lane import parked_lock
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import NO_PACKET, ServiceLoop, ServiceStopped
 from runtime.remote.by_value import received_error, send_error
-from runtime.remote.freight import Freight, pack, unpack
+from runtime.remote.freight import Freight, opened, pack, unpack
 from runtime.remote.way import Message
 from runtime.service.service_caller import CallFuture
 
@@ -28,8 +28,8 @@ Post = Callable[[str, Message], None]
 Question = tuple[int, Freight, float, bool]
 """A request on its way: its number, what is asked, in how many seconds, and whether for a set-up."""
 
-Ask = Callable[[str, Question], Future[Freight]]
-"""Asks a service by a call of its own, whose result is the reply."""
+Ask = Callable[[str, Question], Future[Any]]
+"""Asks a service by a call of its own, whose result is the reply, in an envelope."""
 
 
 class FarRequestQueue(RequestQueue):
@@ -86,10 +86,10 @@ class FarRequestQueue(RequestQueue):
         else:
             self._post(self.service, ("request", question))
 
-    def _answered(self, number: int, reply: Future[Freight]) -> None:
+    def _answered(self, number: int, reply: Future[Any]) -> None:
         """On a thread of Ray's. If the service has died, its job fails, and wakes whoever waits for it."""
         if reply.exception() is None:
-            self.receive(number, reply.result())
+            self.receive(number, opened(reply.result()))
         self.has_arrived(number)
 
     def has_arrived(self, number: int) -> None:

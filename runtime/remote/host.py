@@ -20,11 +20,11 @@ from ray.exceptions import RayActorError
 from runtime.errors import NO_PACKET, DataflowError
 from runtime.remote.by_value import SentError, send_error
 from runtime.remote.far_calls import Question
-from runtime.remote.freight import Freight, pack, unpack
+from runtime.remote.freight import Freight, envelope, opened, pack, unpack
 from runtime.remote.look import Look
-from runtime.remote.receipts import MOST_OPEN, Receipt
+from runtime.remote.receipts import MOST_OPEN
 from runtime.remote.site import DRIVER, Site
-from runtime.remote.way import Deliver, Mailbox, Message
+from runtime.remote.way import Deliver, Mailbox
 from runtime.task.gate import Watch
 
 _GROUPS: Final = {"data": MOST_OPEN + 1, "control": 2, "hand": 8, "mail": 1}
@@ -38,13 +38,13 @@ def groups(callers: int) -> dict[str, int]:
 def deliver_to(handle: ActorHandle[Any], sender: str) -> Deliver:
     """What carries parcels of `sender` to an actor."""
     remote: Any = handle.deliver.remote
-    return lambda number, messages: remote(sender, number, messages).future()
+    return lambda number, messages: remote(envelope((sender, number, messages))).future()
 
 
-def ask_of(handle: ActorHandle[Any], sender: str) -> Callable[[Question], Future[Freight]]:
+def ask_of(handle: ActorHandle[Any], sender: str) -> Callable[[Question], Future[Any]]:
     """What asks the service of an actor in the name of `sender`."""
     remote: Any = handle.ask.remote
-    return lambda question: remote(sender, question).future()
+    return lambda question: remote(envelope((sender, question))).future()
 
 
 class TellingWatch(Watch):
@@ -112,22 +112,23 @@ class Host(ABC):
         self.site.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER), asks)
 
     @ray.method(concurrency_group="data")
-    def deliver(self, sender: str, number: int, messages: list[Message]) -> list[Receipt]:
-        """Take in a parcel. Returns what is acknowledged at once."""
+    def deliver(self, parcel: Any) -> Any:
+        """Take in a parcel: its sender, its number, its messages. Returns what is acknowledged at once."""
+        sender, number, messages = opened(parcel)
         self.site.receive(sender, number, messages)
-        return self.site.answer(sender, messages)
+        return envelope(self.site.answer(sender, messages))
 
     @ray.method(concurrency_group="ask")
-    def ask(self, sender: str, question: Question) -> Freight:
-        """Ask the service here, and wait for the reply."""
+    def ask(self, asked: Any) -> Any:
+        """Ask the service here, a sender's question, and wait for the reply."""
         queue = self.site.served
         assert queue is not None, "a request has come to a process without a service"
-        return queue.answer(sender, question)
+        return envelope(queue.answer(*opened(asked)))
 
     @ray.method(concurrency_group="mail")
-    def fetch(self, heard: int) -> tuple[int, list[Message]]:
-        """What there is for the driver, waited for."""
-        return self.mailbox.fetch(heard)
+    def fetch(self, heard: int) -> Any:
+        """The next parcel for the driver, waited for: its number, and its messages."""
+        return envelope(self.mailbox.fetch(heard))
 
     @ray.method(concurrency_group="control")
     def seen(self, heard: int) -> Freight:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from runtime.communication.calls import Ledger
 from runtime.communication.inbox import Inbox, LaneSpec, shares
@@ -61,7 +61,7 @@ class Site:
         self._paused: set[str] = set()  # services that are held by hand
         self.served: ServedQueue | None = None
         self._ways: dict[str, Way] = {}
-        self._asks: Mapping[str, Callable[[Question], Future[Freight]]] = {}
+        self._asks: Mapping[str, Callable[[Question], Future[Any]]] = {}
         self._reads: Mapping[str, str] = {}  # tasks that run in another process than that of their own name
         self._receiving = threading.Lock()  # guards the two below: parcels are taken in one by one
         self._numbers: dict[str, int] = {}  # of the last parcel from each sender
@@ -78,7 +78,7 @@ class Site:
         self,
         ways: Iterable[Way],
         elsewhere: Mapping[str, str],
-        asks: Mapping[str, Callable[[Question], Future[Freight]]],
+        asks: Mapping[str, Callable[[Question], Future[Any]]],
     ) -> None:
         """Begin to send: by these ways, to each task in the process of its own name, or in that of `elsewhere`.
 

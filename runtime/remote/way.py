@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from runtime.communication.lane import parked_lock, ring
 from runtime.remote.far_lane import Address, Outbox
-from runtime.remote.receipts import Receipt
+from runtime.remote.freight import opened
 
 Message = tuple[Any, ...]
 """A verb, and what it says: text, numbers, and freight."""
@@ -101,8 +101,10 @@ class Way(ABC):
             outbox.asleep = False
 
 
-Deliver = Callable[[int, list[Message]], "Future[list[Receipt]]"]
-"""Carries parcel number n; the future is done when it has been received, with what is acknowledged, or cannot be."""
+Deliver = Callable[[int, list[Message]], Future[Any]]
+"""Carries parcel number n; the future is done when it has been received, or cannot be.
+
+Its result are the receipts that are its answer, in an envelope."""
 
 
 class ActorWay(Way):
@@ -176,12 +178,12 @@ class ActorWay(Way):
             shipped = self._shipped
             self._counting.wait_for(lambda: self.is_lost or self._received >= shipped, timeout_s)
 
-    def _has_landed(self, loads: list[tuple[Outbox, int]], future: Future[list[Receipt]]) -> None:
+    def _has_landed(self, loads: list[tuple[Outbox, int]], future: Future[Any]) -> None:
         """On a thread of Ray's."""
         if (error := future.exception()) is not None:
             self._undelivered(self.peer, error)
         else:
-            for lane, taken in future.result():
+            for lane, taken in opened(future.result()):
                 self._acknowledged(lane, taken)
         with self._counting:
             for outbox, number in loads:
