@@ -17,17 +17,23 @@ import ray
 from ray.actor import ActorHandle
 from ray.exceptions import RayActorError
 
+from runtime.dead_letters import DeadLetter
 from runtime.errors import NO_PACKET, DataflowError
-from runtime.remote.by_value import SentError, send_error
+from runtime.remote.by_value import SentError, send_error, send_letter
 from runtime.remote.far_calls import Question
 from runtime.remote.freight import Freight, envelope, opened, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import Deliver, Mailbox
+from runtime.step import Step
 from runtime.task.gate import Watch
 
 _GROUPS: Final = {"data": MOST_OPEN + 1, "control": 2, "hand": 8, "mail": 1}
+
+
+ACTOR: Final = {"num_cpus": 0, "max_restarts": 0, "enable_task_events": False}
+"""What actors of a job have in common. Ray keeps no record of their calls: it takes time, and says nothing of a job."""
 
 
 def groups(callers: int) -> dict[str, int]:
@@ -168,6 +174,28 @@ class Host(ABC):
             return pack(on(*unpack(arguments))), None
         except Exception as error:  # noqa: BLE001  the border to the driver, where it is raised
             return None, send_error(error, NO_PACKET)
+
+    # ── what is reported by whatever runs here ──
+
+    def request_stop(self, task: str) -> None:
+        """It asks for a stop with drain."""
+        self.post("report", "request_stop", task)
+
+    def enough(self, task: str) -> None:
+        """It needs no more packets."""
+        self.post("report", "enough", task)
+
+    def warned(self, task: str, message: str) -> None:
+        """It has logged a warning."""
+        self.post("report", "warned", task, message)
+
+    def skipped(self, letter: DeadLetter) -> None:
+        """It has skipped something."""
+        self.post("skipped", pack(send_letter(letter)))
+
+    def _show(self, step: Step) -> None:
+        """It has worked a packet, or a request, that somebody wants to see."""
+        self.post("tap", pack(step))
 
     # ── inside ──
 

@@ -9,17 +9,15 @@ import ray
 
 from runtime.communication.lane import StopSignal
 from runtime.context import ServiceContext
-from runtime.dead_letters import DeadLetter
 from runtime.errors import NO_PACKET
-from runtime.remote.by_value import send_error, send_letter, send_report
+from runtime.remote.by_value import send_error, send_report
 from runtime.remote.freight import pack
-from runtime.remote.host import Host, groups
+from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.invocation import Interceptor
 from runtime.service.local_service_task import LocalServiceTask, thread_names
-from runtime.step import Step
 from runtime.task.control import Condition
 from runtime.task.gate import Gate
 from runtime.task.report import TaskReport
@@ -120,26 +118,7 @@ class RayServiceTask(Host):
         """Refused: a service has no packets to stop before."""
         self.service.control.set_breaks(conditions, None)
 
-    def _show(self, step: Step) -> None:
-        self.post("tap", pack(step))
-
     # ── what the service reports ──
-
-    def request_stop(self, task: str) -> None:
-        """The service asks for a stop with drain."""
-        self.post("report", "request_stop", task)
-
-    def enough(self, task: str) -> None:
-        """The service needs nothing."""
-        self.post("report", "enough", task)
-
-    def warned(self, task: str, message: str) -> None:
-        """The service has logged a warning."""
-        self.post("report", "warned", task, message)
-
-    def skipped(self, letter: DeadLetter) -> None:
-        """A service skips nothing."""
-        self.post("skipped", pack(send_letter(letter)))
 
     def call_failed(self, service: str, text: str) -> None:
         """A call has ended with an error."""
@@ -157,5 +136,5 @@ class RayServiceTask(Host):
 def make_service_actor(options: dict[str, Any], job: str, name: str, callers: int) -> Any:
     """Ask Ray for an actor that can host a service, with so many who may call it. Returns its handle at once."""
     remote: Any = ray.remote  # typed without concurrency groups
-    actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=groups(callers))(RayServiceTask)
+    actor = remote(**ACTOR, concurrency_groups=groups(callers))(RayServiceTask)
     return actor.options(**options).remote(job, name)

@@ -10,15 +10,13 @@ import ray
 from runtime.communication.lane import StopSignal
 from runtime.communication.packet import Packet
 from runtime.context import TaskContext
-from runtime.dead_letters import DeadLetter
 from runtime.facts import Ending
 from runtime.operators import Operator
-from runtime.remote.by_value import send_error, send_letter, send_report
+from runtime.remote.by_value import send_error, send_report
 from runtime.remote.far_lane import Arrivals
 from runtime.remote.freight import pack
-from runtime.remote.host import Host, groups
+from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
-from runtime.step import Step
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Condition, Met
 from runtime.task.gate import Gate
@@ -156,26 +154,7 @@ class RayTask(Host):
         sent = [(index, None if error is None else send_error(error, packet)) for index, error in met]
         self.post("broke", pack((packet, sent)))
 
-    def _show(self, step: Step) -> None:
-        self.post("tap", pack(step))
-
     # ── what the task reports ──
-
-    def request_stop(self, task: str) -> None:
-        """The task asks for a stop with drain."""
-        self.post("report", "request_stop", task)
-
-    def enough(self, task: str) -> None:
-        """The task needs no more packets."""
-        self.post("report", "enough", task)
-
-    def warned(self, task: str, message: str) -> None:
-        """The task has logged a warning."""
-        self.post("report", "warned", task, message)
-
-    def skipped(self, letter: DeadLetter) -> None:
-        """The task has skipped something."""
-        self.post("skipped", pack(send_letter(letter)))
 
     def signal_arrived(self, task: str, count: str, signal: StopSignal) -> None:
         """The task has received a stop signal."""
@@ -189,5 +168,5 @@ class RayTask(Host):
 def make_task_actor(options: dict[str, Any], job: str, name: str) -> Any:
     """Ask Ray for an actor that can host a task. Returns its handle at once."""
     remote: Any = ray.remote  # typed without concurrency groups
-    actor = remote(num_cpus=0, max_restarts=0, concurrency_groups=groups(0))(RayTask)
+    actor = remote(**ACTOR, concurrency_groups=groups(0))(RayTask)
     return actor.options(**options).remote(job, name)

@@ -1,0 +1,304 @@
+"""What is between two processes of a job, without processes: parcels, their answers, and what may wait."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+import ray
+
+from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import NoWaiter, StopSignal
+from runtime.remote.far_lane import Outbox
+from runtime.remote.freight import envelope, opened, unpack
+from runtime.remote.receipts import MOST_OPEN, Receipts
+from runtime.remote.site import RayQueueDescriptor, Site
+from runtime.remote.way import ActorWay, Message
+from runtime.testing import PATIENCE_S
+
+LANE = ("work", 0)
+LANES = (LaneSpec("numbers"),)
+
+
+def in_thread(ask: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(ask()), daemon=True)
+    thread.start()
+    return thread, found
+
+
+def wait_until_open(receipts: Receipts, number: int = 1) -> None:
+    done = threading.Event()
+    while sum(map(len, receipts._open.values())) != number:
+        done.wait(0.001)
+
+
+# ── receipts ──
+
+
+def test_what_is_acknowledged_while_no_answer_is_open_goes_by_mail() -> None:
+    mail: list[Any] = []
+    receipts = Receipts(lambda writer, receipt: mail.append((writer, receipt)))
+    receipts.acknowledge("numbers", (LANE, 5), much=True)
+    assert mail == [("numbers", (LANE, 5))]
+    assert receipts.wait("numbers", 0) == []
+
+
+def test_an_open_answer_takes_what_is_acknowledged_and_waits_no_longer_if_it_is_much() -> None:
+    mail: list[Any] = []
+    receipts = Receipts(lambda *each: mail.append(each))
+    thread, found = in_thread(lambda: receipts.wait("numbers", PATIENCE_S))
+    wait_until_open(receipts)
+    receipts.acknowledge("numbers", (LANE, 1), much=False)
+    receipts.acknowledge("others", (("work", 1), 7), much=True)  # another process: not by this answer
+    thread.join(0.05)
+    assert thread.is_alive()
+    receipts.acknowledge("numbers", (LANE, 512), much=True)
+    thread.join(PATIENCE_S)
+    assert found == [[(LANE, 1), (LANE, 512)]]
+    assert mail == [("others", (("work", 1), 7))]
+    assert receipts.sent == 2
+
+
+def test_a_little_is_in_the_answer_when_its_time_is_over() -> None:
+    receipts = Receipts(lambda *_: pytest.fail("by mail"))
+    thread, found = in_thread(lambda: receipts.wait("numbers", 0.2))
+    wait_until_open(receipts)
+    receipts.acknowledge("numbers", (LANE, 1), much=False)
+    thread.join(PATIENCE_S)
+    assert found == [[(LANE, 1)]]
+
+
+def test_answers_leave_a_thread_for_what_comes_in() -> None:
+    receipts = Receipts(lambda *_: None)
+    threads = [in_thread(lambda: receipts.wait("numbers", PATIENCE_S))[0] for _ in range(MOST_OPEN)]
+    wait_until_open(receipts, MOST_OPEN)
+    assert receipts.wait("others", PATIENCE_S) == []  # at once
+    for left in range(MOST_OPEN - 1, -1, -1):
+        receipts.acknowledge("numbers", (LANE, 1), much=True)
+        wait_until_open(receipts, left)
+    for thread in threads:
+        thread.join(PATIENCE_S)
+
+
+def test_no_receipt_is_lost_whoever_is_quicker() -> None:
+    """Answers whose time is over while something is acknowledged: each receipt arrives, once."""
+    mail: list[Any] = []
+    receipts = Receipts(lambda _, receipt: mail.append(receipt))
+    over = threading.Event()
+
+    def answer() -> list[Any]:
+        found = []
+        while not over.is_set():
+            found += receipts.wait("numbers", 0.0002)
+        return found
+
+    answers = [in_thread(answer) for _ in range(2)]
+    for number in range(20_000):
+        receipts.acknowledge("numbers", (LANE, number), much=number % 3 == 0)
+    over.set()
+    for thread, _ in answers:
+        thread.join(PATIENCE_S)
+    told = [number for _, number in [*mail, *(each for _, found in answers for each in found[0])]]
+    assert sorted(told) == list(range(20_000))
+
+
+# ── parcels ──
+
+
+def site_of(name: str = "work") -> Site:
+    return Site(
+        f"job of {name}",
+        name,
+        failed=lambda *_: None,
+        undelivered=lambda *_: None,
+        news=lambda: None,
+    )
+
+
+def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
+    site = site_of()
+    inbox = site.inbox("work", 8, LANES)
+    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), lambda error: None)
+    parcels: list[list[Message]] = []
+    for number in range(4):
+        outbox.lane.items.append(number)
+        outbox.pack()
+        parcels.append([("packets", packets) for packets in outbox.take()])
+    for number in (3, 1, 4, 2):
+        site.receive("numbers", number, parcels[number - 1])
+        assert [*inbox.lanes[1].items] == list(range({3: 0, 1: 1, 4: 1, 2: 4}[number]))
+    site.close()
+
+
+def way_of(outbox: Outbox) -> tuple[ActorWay, list[list[Message]], list[Future[Any]]]:
+    """A way with one outbox, whose parcels are kept here, and received when their futures are done."""
+    parcels: list[list[Message]] = []
+    futures: list[Future[Any]] = []
+
+    def deliver(_: int, messages: list[Message]) -> Future[Any]:
+        parcels.append(messages)
+        futures.append(Future())
+        return futures[-1]
+
+    way = ActorWay(
+        "work",
+        lambda: True,
+        deliver,
+        lambda: None,
+        lambda peer, error: pytest.fail(f"{peer}: {error}"),
+        lambda lane, taken: outbox.acknowledge(taken),
+    )
+    way.add(outbox)
+    return way, parcels, futures
+
+
+def packets_in(parcels: list[list[Message]]) -> list[list[Any]]:
+    return [
+        [item for message in parcel if message[0] == "packets" for item in unpack(message[1].freight)]
+        for parcel in parcels
+    ]
+
+
+def test_a_few_wait_while_many_are_under_way_and_leave_with_what_comes_meanwhile() -> None:
+    outbox = Outbox(LANE, LANES[0], 16, NoWaiter(), lambda error: None)
+    way, parcels, futures = way_of(outbox)
+    outbox.lane.items += range(8)
+    way.carry()
+    outbox.lane.items += [8, 9]
+    way.carry()
+    assert packets_in(parcels) == [list(range(8))]
+    assert not way.is_quiet()
+    assert outbox.asleep  # but the next one rings: it may be enough
+    outbox.lane.items += [10, 11, 12]
+    way.carry()
+    assert packets_in(parcels) == [list(range(8)), list(range(8, 13))]
+    outbox.lane.items.append(13)
+    futures[0].set_result(envelope([(LANE, 8)]))
+    assert (outbox.lane.taken, len(outbox.lane.items)) == (8, 6)  # acknowledged, and so there is room
+    way.carry()
+    assert packets_in(parcels)[2:] == [[13]]  # many are under way no more
+    for future in futures[1:]:
+        future.set_result(envelope([]))
+    assert way.is_quiet()
+
+
+@pytest.mark.parametrize("what", ["few", "signal", "message"])
+def test_what_may_not_wait_leaves_at_once(what: str) -> None:
+    outbox = Outbox(LANE, LANES[0], 16, NoWaiter(), lambda error: None)
+    way, parcels, _ = way_of(outbox)
+    outbox.lane.items += range(3 if what == "few" else 8)
+    way.carry()
+    outbox.lane.items.append(99)
+    if what == "signal":
+        outbox.lane.end(StopSignal("numbers", "completed"))
+    if what == "message":
+        way.post(("began", 1))
+    way.carry()
+    sent = [message for parcel in parcels[1:] for message in parcel]
+    assert (packets_in(parcels)[1:] == [[99]]) is (what != "message")
+    assert [message[0] for message in sent if message[0] != "packets"] == {"few": [], "signal": ["end"]}.get(
+        what, ["began"]
+    )
+
+
+def test_what_is_acknowledged_is_known_before_a_parcel_counts_as_received() -> None:
+    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    way, _, futures = way_of(outbox)
+    outbox.lane.items += range(4)
+    way.carry()
+    seen: list[int] = []
+
+    def look() -> None:
+        way.let_land(PATIENCE_S)
+        seen.append(outbox.lane.taken)
+
+    thread, _ = in_thread(look)
+    thread.join(0.05)
+    assert thread.is_alive()
+    futures[0].set_result(envelope([(LANE, 3)]))
+    thread.join(PATIENCE_S)
+    assert seen == [3]
+
+
+def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
+    """Else the acknowledgement, which counts it, would come behind it, and a packet too many would be let in."""
+    site = site_of("numbers")
+    futures: list[Future[Any]] = []
+
+    def deliver(_: int, messages: list[Message]) -> Future[Any]:
+        futures.append(Future())
+        return futures[-1]
+
+    lane = site.outbox(LANE, LANES[0], 4, 1, NoWaiter())
+    for number in range(3):
+        lane.put(number)
+    way = site.way_to("work", deliver)
+    site.join([way], {}, {})
+    while not futures:  # one parcel
+        site.is_quiet()
+    thread, found = in_thread(lambda: site.take_back(LANE))
+    thread.join(0.05)
+    assert thread.is_alive()
+    futures[0].set_result(envelope([(LANE, 2)]))
+    thread.join(PATIENCE_S)
+    assert found == [True]
+    assert (lane.taken, len(lane.items)) == (1, 2)
+    site.close()
+
+
+def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
+    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    way, _, _ = way_of(outbox)
+    outbox.lane.items += range(4)
+    way.carry()
+    thread, _ = in_thread(lambda: way.let_land(PATIENCE_S))
+    way.lose()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.remote.site.SLOW_S", PATIENCE_S)
+    site = site_of()
+    site.inbox("work", 8, LANES)
+    descriptor = RayQueueDescriptor("work", 8, LANES, site.job)
+    inbox = descriptor.get_queue()
+    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), lambda error: None)
+
+    def parcel(items: list[int]) -> list[Message]:
+        outbox.lane.items += items
+        outbox.pack()
+        return [("packets", packets) for packets in outbox.take()]
+
+    few = parcel([1, 2, 3])
+    site.receive("numbers", 1, few)
+    thread, found = in_thread(lambda: site.answer("numbers", few))
+    thread.join(PATIENCE_S / 2)
+    assert found == [[]]  # though nobody has dropped anything
+    many = parcel([4])
+    site.receive("numbers", 2, many)
+    thread, found = in_thread(lambda: site.answer("numbers", many))
+    wait_until_open(site._receipts)
+    inbox.drop(inbox.lanes[1], 4)
+    thread.join(PATIENCE_S)
+    assert found == [[(LANE, 4)]]
+    site.close()
+
+
+# ── envelopes ──
+
+
+def test_a_message_travels_as_bytes_unless_something_in_it_refers_to_the_object_store() -> None:
+    message = ("request", (1, envelope("x"), 2.5, False), StopSignal("numbers", "stopped"))
+    sealed = envelope(message)
+    assert type(sealed) is bytes
+    assert pickle.loads(sealed) == opened(sealed) == message
+    ref: ray.ObjectRef[Any] = ray.ObjectRef.from_random()
+    with_ref = ("packets", ((("freight", (ref,)),),))
+    assert envelope(with_ref) is with_ref
+    assert opened(with_ref) is with_ref
