@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import sys
 import threading
 from collections.abc import Iterator
@@ -422,3 +423,20 @@ def test_a_check_that_returns_false_has_failed() -> None:
     finding = explore(lost_update, lambda session, built: False, 1)
     assert finding is not None
     assert "has returned False" in repr(finding)
+
+
+def test_an_edit_waits_for_nobody_who_can_do_nothing_without_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """User code has the turn, for long: whoever was told to stand still is at its gate already."""
+    monkeypatch.setattr("runtime.task.gate._ON_ITS_WAY_S", math.inf)
+    with runtime.Session(seed=1) as session:
+        hold = Hold[int]()
+        session.source([1], name="numbers").map(hold, name="work").collect(name="out")
+        session.start()
+        hold.reached.wait()
+        session.pause("out", timeout=0)
+        session.inject("out", 7)
+        session.edit(session.peek("out")[0], 8)
+        assert [packet.payload for packet in session.peek("out")] == [8]
+        hold.release()
+        session.resume()
+        assert session.wait(PATIENCE_S).packets_out == 2

@@ -264,6 +264,10 @@ class Gate:
         """Whether it does not wait, or is about to go on."""
         return not self.at_its_place()
 
+    def lacks_turn(self) -> bool:
+        """Whether it can do nothing, not even come to its gate, before it is given a turn. Never on free threads."""
+        return False
+
     def has_come(self) -> bool:
         """Whether what the task waits for is there, so that it is about to go on."""
         return self._ready()
@@ -289,11 +293,14 @@ class Gate:
         """
         deadline = monotonic() + _ON_ITS_WAY_S
         while True:
-            self.wait_for(lambda: self.at_its_place() or not self.closed, max(0.0, deadline - monotonic()))
+            self.wait_for(
+                lambda: self.at_its_place() or self.lacks_turn() or not self.closed, max(0.0, deadline - monotonic())
+            )
             with self._hand:
                 if not self.closed:
                     raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
-                if self.turn is None and self.doing in (*_BETWEEN, "ended"):
+                between = self.doing in _BETWEEN or (self.doing == "running" and self.lacks_turn())
+                if self.turn is None and (between or self.doing == "ended"):
                     yield
                     return
                 if self.doing in MID_PACKET or monotonic() >= deadline:

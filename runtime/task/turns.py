@@ -233,6 +233,10 @@ class SeededGate(Gate):
     def _ring(self) -> None:
         """It wakes by its turn alone, for which it is asked again."""
 
+    def lacks_turn(self) -> bool:
+        """Whether others run, and it does not: all it does with its next turn is to come to its closed gate."""
+        return self.waits
+
     def is_able(self, now_s: float) -> bool:
         """Whether it could use a turn now."""
         return self.cancelled or self._ready() or (self.due_s is not None and self.due_s <= now_s)
