@@ -28,6 +28,26 @@ settings.register_profile("search", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+TOGETHER = ("tests/promises/", "tests/view/", *(f"tests/test_{name}.py" for name in (
+    "errors", "far_mail", "graph", "hand_machine", "hand_order", "joined", "kernel", "losses", "operators", "partition",
+    "random_graphs", "schedules", "testing", "turns",
+)))  # fmt: skip
+"""Where tests are that may run two at a time: on threads, without a browser, Ray or a figure, in a process that they
+have for themselves."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--part",
+        choices=["together", "alone"],
+        help="only the tests that may run beside others, or only those that may not",
+    )
+
+
+def may_run_beside_others(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and item.nodeid.startswith(TOGETHER) and not wants_ray(item)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "on_ray: needs the Ray cluster of the run")
     config.addinivalue_line("markers", "concurrent: one user function waits for another; not run where turns are taken")
@@ -70,6 +90,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     notebooks = [item for item in kept if not isinstance(item, pytest.Function)]
     items[:] = [item for item in kept if isinstance(item, pytest.Function) and not wants_ray(item)]
     items += [item for item in kept if wants_ray(item)] + notebooks
+    if part := config.getoption("--part"):
+        items[:] = [item for item in items if may_run_beside_others(item) == (part == "together")]
 
 
 @pytest.hookimpl(trylast=True)

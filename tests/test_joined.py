@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import runtime
 from runtime.operators import CoFlatMap, CoMap, Join, Operator
 from runtime.operators.joined import How
+from runtime.preview import preview
 from tests.test_operators import Context, LookUpBehind, work
 
 Row = tuple[Literal[0, 1], tuple[Any, Any]]  # which side, key and row
@@ -111,7 +112,7 @@ def test_what_was_never_opened_is_not_closed() -> None:
     assert log == ["open a", "close a"]
 
 
-@pytest.mark.parametrize("operator", [CoMap(abs, abs), CoFlatMap(lambda v: [v], lambda v: [v, v])], ids=repr)
+@pytest.mark.parametrize("operator", [CoMap(abs, abs), CoFlatMap(lambda v: [v], lambda v: [v, v])], ids=preview)
 def test_an_operator_looks_up_behind_a_whole_packet_of_either_input(operator: Operator) -> None:
     sent: list[Any] = []
     packets = [(0, 1), (1, 2), (0, 3)]

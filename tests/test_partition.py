@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import runtime
 from runtime.communication.partition import Partition, stable_digest
+from runtime.preview import preview
 
 numbers = (
     st.integers()
@@ -165,7 +166,7 @@ class Tagged(str):
     __slots__ = ()
 
 
-@pytest.mark.parametrize("key", [Own(), object(), [1], {1: 2}, {1}, bytearray(b"a"), len, Own, range(3)], ids=repr)
+@pytest.mark.parametrize("key", [Own(), object(), [1], {1: 2}, {1}, bytearray(b"a"), len, Own, range(3)], ids=preview)
 def test_what_has_no_stable_digest_is_refused_with_the_fix(key: Any) -> None:
     with pytest.raises(runtime.UnstableKey, match="let the key function return a number, str, bytes"):
         stable_digest(key)

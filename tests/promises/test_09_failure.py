@@ -217,7 +217,7 @@ def test_user_code_that_raises_what_ends_a_task_does_not_hang_the_job(
     assert session.status in ("cancelled", "failed")
 
 
-@pytest.mark.parametrize("bad", [3, None, object()], ids=repr)
+@pytest.mark.parametrize("bad", [3, None, object()], ids=["3", "None", "object"])
 def test_a_callable_source_that_returns_no_iterable_fails_the_job(make_session: MakeSession, bad: Any) -> None:
     session = make_session()
     session.source(lambda: bad, name="numbers").collect()
