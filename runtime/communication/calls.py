@@ -201,10 +201,7 @@ class Ledger:
                 made = [call.request for call in self.open if call.request.callers[0] == service]
                 awaited += {each.service: None for each in made if each.service not in awaited}
         if root in awaited:
-            raise ServiceLoop(
-                f"{request.callers[-1]!r} calls {request.service!r} for the set-up of {root!r}, for which that of "
-                f"{request.service!r} waits; call it later, from a method"
-            )
+            raise set_up_circle(request)
 
     def close(self, call: Call, value: Any, error: BaseException | None) -> None:
         """Under the lock: give an open call its ending. `tell` follows outside the lock."""
@@ -229,9 +226,17 @@ class Ledger:
         self.nudge()
         return True
 
-    def _stop(self, call: Call) -> None:
+    def refuse_one(self, call: Call, error: BaseException) -> None:
+        """End a call that waits for the set-up of its service, which will not come. Nothing if it has ended."""
+        with self.lock:
+            if call not in self.open:
+                return
+            self._stop(call, error)
+        call.tell()
+
+    def _stop(self, call: Call, error: BaseException | None = None) -> None:
         call.queue.withdraw(call)
-        self.close(call, None, stopped(call.queue))
+        self.close(call, None, stopped(call.queue) if error is None else error)
         call.queue.counts.stopped += 1
 
     def expire(self) -> list[Call]:
@@ -303,6 +308,15 @@ class Ledger:
         for call in calls:
             call.tell()
         self.nudge()
+
+
+def set_up_circle(request: Request) -> ServiceLoop:
+    """What a request is refused with whose service waits, for its own set-up, for that which the request is for."""
+    caller, service, root = request.callers[-1], request.service, request.callers[0]
+    return ServiceLoop(
+        f"{caller!r} calls {service!r} for the set-up of {root!r}, for which that of {service!r} waits; "
+        "call it later, from a method"
+    )
 
 
 def stopped(queue: RequestQueue) -> ServiceStopped:

@@ -15,12 +15,13 @@ from math import inf
 from queue import SimpleQueue
 from typing import Any
 
-from runtime.communication.calls import Call, Ledger, Request, stopped
+from runtime.communication.calls import Call, Ledger, Request, set_up_circle, stopped
 from runtime.communication.lane import parked_lock
 from runtime.communication.request_queue import RequestQueue
-from runtime.errors import NO_PACKET, ServiceLoop, ServiceStopped
+from runtime.errors import NO_PACKET, ServiceStopped
 from runtime.remote.by_value import received_error, send_error
 from runtime.remote.freight import Freight, opened, pack, unpack
+from runtime.remote.set_ups import SetUps
 from runtime.remote.way import Message
 from runtime.service.service_caller import CallFuture
 
@@ -39,11 +40,11 @@ class FarRequestQueue(RequestQueue):
     quickest for one. Of several, requests and replies go by mail, which takes many at once.
     """
 
-    def __init__(self, service: str, capacity: int, ledger: Ledger, post: Post, ask: Ask) -> None:
+    def __init__(self, service: str, capacity: int, ledger: Ledger, post: Post, ask: Ask, set_ups: SetUps) -> None:
         super().__init__(service, capacity, ledger)
         self.is_set_up = True
         self._held_since_s = None
-        self._post, self._ask = post, ask
+        self._post, self._ask, self._set_ups = post, ask, set_ups
         self._asked: int | None = None  # the number of the request that is asked by a call, and may not be there yet
         self._numbers = itertools.count(1)
         self._sent: dict[int, Call] = {}  # under way, by number; guarded by the ledger's lock, as the next
@@ -64,6 +65,7 @@ class FarRequestQueue(RequestQueue):
         self.received += 1
         call.made_s, call.deadline_s = self.ledger.clock(), inf  # the service watches over it
         self.ledger.open[call] = None
+        self._set_ups.called(call)
         self._freight[call] = packed
         if self._held_back or len(self._sent) >= self.capacity:
             self._held_back.append(call)
@@ -77,9 +79,7 @@ class FarRequestQueue(RequestQueue):
         call.stage = "waiting"
         self._sent[number], self._number_of[call] = call, number
         timeout_s -= self.ledger.clock() - call.made_s
-        root = call.request.callers[0]
-        in_set_up = any(queue.service == root and not queue.is_set_up for queue in self.ledger.queues)
-        question = number, freight, timeout_s, in_set_up
+        question = number, freight, timeout_s, self._set_ups.is_for_one(call.request.callers[0])
         if call.future is None and len(self._sent) == 1 and not self.paused:
             self._asked = number
             self._ask(self.service, question).add_done_callback(lambda reply: self._answered(number, reply))
@@ -165,10 +165,18 @@ class FarRequestQueue(RequestQueue):
 class ServedQueue(RequestQueue):
     """The service's end: its own request queue, which callers elsewhere reach by mail. `peers` are all of these."""
 
-    def __init__(self, service: str, capacity: int, ledger: Ledger, post: Post, peers: Callable[[], Iterable[str]]):
+    def __init__(
+        self,
+        service: str,
+        capacity: int,
+        ledger: Ledger,
+        post: Post,
+        peers: Callable[[], Iterable[str]],
+        set_ups: SetUps,
+    ) -> None:
         super().__init__(service, capacity, ledger)
         self.post = post
-        self._peers = peers
+        self._peers, self._set_ups = peers, set_ups
         self.served: dict[tuple[str, int], Call] = {}  # by caller's process and number; until their replies leave
         self._withdrawn: set[tuple[str, int]] = set()  # that were not here then; guarded by the ledger's lock
 
@@ -203,18 +211,23 @@ class ServedQueue(RequestQueue):
                 reply.close(None, stopped(self))
             else:
                 self.served[peer, number] = call
-                roots = [queue for queue in self.ledger.queues if in_set_up and queue.service == request.callers[0]]
-                for queue in roots:
-                    queue.is_set_up = False  # while it is looked at who waits for whom
+                self._set_ups.note(request.callers[0], in_set_up)
                 try:
                     self.put(call)
-                    return
-                except (ServiceStopped, ServiceLoop) as refusal:
+                except ServiceStopped as refusal:
                     reply.close(None, refusal)
-                finally:
-                    for queue in roots:
-                        queue.is_set_up = True
+                else:
+                    if in_set_up and not self.is_set_up:
+                        self._set_ups.begin((peer, number), request.callers[0])
+                    return
         call.tell()
+
+    def refuse_circle(self, peer: str, number: int) -> None:
+        """A request that is here waits, in a circle, for itself."""
+        with self.ledger.lock:
+            call = self.served.get((peer, number))
+        if call is not None:
+            self.ledger.refuse_one(call, set_up_circle(call.request))
 
     def withdraw_from(self, peer: str, number: int) -> None:
         """Its caller waits no more."""

@@ -22,6 +22,7 @@ from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
 from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
 from runtime.remote.freight import Freight, unpack
 from runtime.remote.receipts import Receipt, Receipts
+from runtime.remote.set_ups import Quest, SetUps
 from runtime.remote.way import ActorWay, Deliver, Message, Way
 
 SLOW_S: Final = 0.005
@@ -57,6 +58,7 @@ class Site:
         self._failed, self._undelivered, self._news = failed, undelivered, news
         self._inboxes: dict[str, Arrivals] = {}
         self._outboxes: dict[Address, Outbox] = {}
+        self._set_ups = SetUps(name, self.ledger, self._tell_of_set_up)
         self._far_queues: dict[str, FarRequestQueue] = {}
         self._paused: set[str] = set()  # services that are held by hand
         self.served: ServedQueue | None = None
@@ -130,12 +132,19 @@ class Site:
         """The queue of the service that runs here, or what calls get to another one by."""
         if service == self.name:
             if self.served is None:
-                self.served = ServedQueue(service, capacity, self.ledger, self.post, lambda: list(self._ways))
+                self.served = ServedQueue(
+                    service, capacity, self.ledger, self.post, lambda: list(self._ways), self._set_ups
+                )
             return self.served
         queue = self._far_queues.get(service)
         if queue is None:
             queue = self._far_queues[service] = FarRequestQueue(
-                service, capacity, self.ledger, self.post, lambda peer, question: self._asks[peer](question)
+                service,
+                capacity,
+                self.ledger,
+                self.post,
+                lambda peer, question: self._asks[peer](question),
+                self._set_ups,
             )
             if service in self._paused:
                 queue.is_held_there(True)
@@ -278,6 +287,20 @@ class Site:
     def _reply(self, sender: str, number: int, freight: Freight) -> None:
         self._far_queues[sender].receive(number, freight)
 
+    def _tell_of_set_up(self, peer: str, verb: str, quest: Quest) -> None:
+        if peer == self.name:
+            self._circle(quest)
+        else:
+            self.post(peer, (verb, quest))
+
+    def _waits(self, quest: Quest) -> None:
+        with self.ledger.lock:
+            self._set_ups.follow(quest)
+
+    def _circle(self, quest: Quest) -> None:
+        assert self.served is not None, "a process without a service has asked for a set-up"
+        self.served.refuse_circle(*quest.request)
+
     def _arrived(self, sender: str, number: int) -> None:
         self._far_queues[sender].has_arrived(number)
 
@@ -301,6 +324,8 @@ _HANDLERS: Final = {
     "arrived": "_arrived",
     "began": "_began",
     "held": "_held",
+    "waits": "_waits",
+    "circle": "_circle",
 }
 _BY_SENDER: Final = {"request", "withdraw", "reply", "arrived", "began", "held"}
 

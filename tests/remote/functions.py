@@ -139,28 +139,20 @@ class Doubles:
         return os.getpid()
 
 
-class SetUpWithOther:
-    """A service that asks `other` before it serves."""
+class SetUpWith:
+    """A service that asks another one before it serves, if it is to; and then asks it, or yet another one."""
 
     ctx: Any = None
 
-    def setup(self) -> None:
-        self.ctx.call_service("other")
-
-    def process(self) -> None:
-        pass
-
-
-class SetUpWithOne:
-    """A service that asks `one` before it serves."""
-
-    ctx: Any = None
+    def __init__(self, other: str = "", serves_by: str = "") -> None:
+        self.other, self.serves_by = other, serves_by
 
     def setup(self) -> None:
-        self.ctx.call_service("one")
+        if self.other:
+            self.ctx.call_service(self.other)
 
-    def process(self) -> None:
-        pass
+    def process(self) -> str:
+        return self.ctx.call_service(self.serves_by) if self.serves_by else "served"
 
 
 class AsksDoubles:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
+from collections.abc import Callable
+from functools import partial
 from random import Random
 from time import monotonic
 from types import ModuleType
@@ -150,14 +152,46 @@ def test_a_packet_of_the_driver_that_cannot_be_pickled_fails_the_task_that_sends
             session.wait(PATIENCE_S)
 
 
-def test_two_services_that_call_each_other_while_they_are_set_up_are_refused() -> None:
+@pytest.mark.parametrize(
+    "circle",
+    [
+        {"a": partial(far.SetUpWith, "b"), "b": partial(far.SetUpWith, "a")},
+        {"a": partial(far.SetUpWith, "b"), "b": partial(far.SetUpWith, "c"), "c": partial(far.SetUpWith, "a")},
+        {
+            "a": partial(far.SetUpWith, "ready"),
+            "ready": partial(far.SetUpWith, serves_by="b"),
+            "b": partial(far.SetUpWith, "a"),
+        },
+    ],
+    ids=["two", "three", "through one that is set up"],
+)
+def test_services_that_call_each_other_in_a_circle_while_they_are_set_up_are_refused(
+    circle: dict[str, Callable[[], Any]],
+) -> None:
     with runtime.Session(platform="remote") as session:
-        session.service("one", far.SetUpWithOther)
-        session.service("other", far.SetUpWithOne)
+        for name, service in circle.items():
+            session.service(name, service)
         session.input("in").collect()
         session.start()
         with pytest.raises(runtime.TaskFailed, match=r"ServiceLoop: .* for the set-up of"):
             session.wait(PATIENCE_S)
+
+
+def test_set_ups_that_wait_for_each_other_and_in_no_circle_are_done() -> None:
+    with runtime.Session(platform="remote") as session:
+        services: dict[str, Callable[[], Any]] = {
+            "a": partial(far.SetUpWith, "b"),
+            "b": partial(far.SetUpWith, "c", "c"),
+            "c": far.SetUpWith,
+        }
+        for name, service in services.items():
+            session.service(name, service)
+        session.input("in").collect()
+        session.start()
+        assert session.call("a", timeout=PATIENCE_S) == "served"
+        assert session.call("b", timeout=PATIENCE_S) == "served"
+        session.end("in")
+        assert session.wait(PATIENCE_S).state == "completed"
 
 
 # ── refused before anything runs ──
