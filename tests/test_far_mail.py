@@ -251,6 +251,21 @@ def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
     site.close()
 
 
+def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> None:
+    told: list[tuple[str, BaseException]] = []
+    failed: Future[Any] = Future()
+    way = ActorWay(
+        "work", lambda: True, lambda *_: failed, lambda: None, lambda *each: told.append(each), lambda *_: None
+    )
+    way.post(("began", 1))
+    way.carry()
+    error = LookupError("no such verb")
+    failed.set_exception(error)
+    way.let_land(PATIENCE_S)
+    assert told == [("work", error)]
+    assert way.is_quiet()
+
+
 def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
     outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
     way, _, _ = way_of(outbox)

@@ -180,11 +180,11 @@ class ActorWay(Way):
 
     def _has_landed(self, loads: list[tuple[Outbox, int]], future: Future[Any]) -> None:
         """On a thread of Ray's."""
-        if (error := future.exception()) is not None:
-            self._undelivered(self.peer, error)
-        else:
+        try:
             for lane, taken in opened(future.result()):
                 self._acknowledged(lane, taken)
+        except Exception as error:  # noqa: BLE001  whatever it is: it must not vanish in this thread of Ray's
+            self._undelivered(self.peer, error)
         with self._counting:
             for outbox, number in loads:
                 outbox.under_way -= number
