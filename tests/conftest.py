@@ -28,24 +28,25 @@ settings.register_profile("search", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
-TOGETHER = ("tests/promises/", "tests/view/", *(f"tests/test_{name}.py" for name in (
+THREADS = ("tests/promises/", "tests/stress/", "tests/view/", *(f"tests/test_{name}.py" for name in (
     "errors", "far_mail", "graph", "hand_machine", "hand_order", "joined", "kernel", "losses", "operators", "partition",
     "random_graphs", "schedules", "testing", "turns",
 )))  # fmt: skip
-"""Where tests are that may run two at a time: on threads, without a browser, Ray or a figure, in a process that they
-have for themselves."""
+PAGES = ("tests/page/",)
+
+
+def part_of(item: pytest.Item) -> str:
+    """Tests of `threads` may run beside others of them, in processes of their own, those of `pages` likewise.
+
+    The others are `alone`: they want both cores, or the one cluster, or measure.
+    """
+    if not isinstance(item, pytest.Function) or wants_ray(item):
+        return "alone"
+    return "threads" if item.nodeid.startswith(THREADS) else "pages" if item.nodeid.startswith(PAGES) else "alone"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--part",
-        choices=["together", "alone"],
-        help="only the tests that may run beside others, or only those that may not",
-    )
-
-
-def may_run_beside_others(item: pytest.Item) -> bool:
-    return isinstance(item, pytest.Function) and item.nodeid.startswith(TOGETHER) and not wants_ray(item)
+    parser.addoption("--part", choices=["threads", "pages", "alone"], help="only the tests of this part: see part_of")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,7 +92,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in kept if isinstance(item, pytest.Function) and not wants_ray(item)]
     items += [item for item in kept if wants_ray(item)] + notebooks
     if part := config.getoption("--part"):
-        items[:] = [item for item in items if may_run_beside_others(item) == (part == "together")]
+        items[:] = [item for item in items if part_of(item) == part]
 
 
 @pytest.hookimpl(trylast=True)
