@@ -65,7 +65,6 @@ class FarRequestQueue(RequestQueue):
         self.received += 1
         call.made_s, call.deadline_s = self.ledger.clock(), inf  # the service watches over it
         self.ledger.open[call] = None
-        self._set_ups.called(call)
         self._freight[call] = packed
         if self._held_back or len(self._sent) >= self.capacity:
             self._held_back.append(call)
@@ -211,7 +210,8 @@ class ServedQueue(RequestQueue):
                 reply.close(None, stopped(self))
             else:
                 self.served[peer, number] = call
-                self._set_ups.note(request.callers[0], in_set_up)
+                if in_set_up:
+                    self._set_ups.note(request.callers[0])
                 try:
                     self.put(call)
                 except ServiceStopped as refusal:

@@ -1,75 +1,70 @@
 """Set-ups that wait for each other across processes. Knows open calls and messages, not who makes or carries them.
 
-Time stands still for calls to a service that is not set up, so set-ups that wait for each other in a circle would do so
-for ever. No process sees more of a circle than its own calls. So a question travels along them: *a request of root's
-set-up waits here until these services are set up; does one of them wait for root?* Each process adds the calls that it
-has open for any of them and passes it on, also along calls that it makes later. Where such a call leads to root, the
-circle is closed, and the process with the request is told to refuse it. (Edge chasing, as Chandy, Misra and Haas
-describe it for deadlocks of resources.)
+Time stands still for calls to a service that is not set up, so set-ups that wait for each other in a circle would do
+so for ever. No process sees more of a circle than its own calls. So a question travels along them: *a request of
+root's set-up waits until this service is set up; does that wait for root?* Each process that hears it passes it on
+along the calls that it has open for that set-up; where it comes to a service that is itself being set up, it is about
+that. Where one leads to root, the circle is closed; if root is still being set up when it hears so, the process with
+the request is told to refuse it. (Edge chasing, as Chandy, Misra and Haas describe it for deadlocks of resources.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
-from runtime.communication.calls import Call, Ledger
+from runtime.communication.calls import Ledger
 
 
 class Quest(NamedTuple):
-    """Whether the set-ups of `awaited` wait for that of `root`; a request waits for that at service `asker`."""
+    """Whether the set-up of `awaited` waits for that of `root`; if so, `asker` refuses `request`, which is for it."""
 
     asker: str
     request: tuple[str, int]
     root: str
-    awaited: frozenset[str]
+    awaited: str
 
 
 class SetUps:
-    """What one process knows of who waits for whose set-up. All but `make` is called under the ledger's lock."""
+    """What one process knows of who waits for whose set-up. All is called under the ledger's lock.
+
+    Whichever call of a circle is made last, its request starts a question that finds the others open.
+    """
 
     def __init__(self, name: str, ledger: Ledger, send: Callable[[str, str, Quest], None]) -> None:
         self._name, self._ledger = name, ledger
         self._send = send  # to whom, which verb, what
-        self._roots: set[str] = set()  # whose set-ups ask here
-        self._quests: list[Quest] = []  # for as long as they may matter: a job has few set-ups
+        self._roots: set[str] = set()  # whose set-ups have asked here; perhaps they are done by now
         self._passed: set[tuple[str, Quest]] = set()
 
-    def note(self, root: str, in_set_up: bool) -> None:
-        """A request has come that is for root's set-up, or, in its name, is not."""
-        (self._roots.add if in_set_up else self._roots.discard)(root)
+    def note(self, root: str) -> None:
+        """A request has come that is for root's set-up."""
+        self._roots.add(root)
 
     def is_for_one(self, root: str) -> bool:
-        """Whether a call made here, of which `root` is the outermost caller, is for its set-up."""
+        """Whether a call made here, of which `root` is the outermost caller, may be for its set-up."""
         return root in self._roots or (root == self._name and self._is_in_set_up())
 
     def begin(self, request: tuple[str, int], root: str) -> None:
-        """A request of root's set-up has come to the service here, which is not set up itself."""
-        self.follow(Quest(self._name, request, root, frozenset()))
+        """A request of root's set-up waits here: the service is not set up itself."""
+        self.follow(Quest(self._name, request, root, self._name))
 
     def follow(self, quest: Quest) -> None:
-        """A question has come: pass it on along the calls that are open here, and those to come."""
+        """A question has come: pass it on along the calls that are open here."""
         if self._is_in_set_up():
-            quest = quest._replace(awaited=quest.awaited | {self._name})
-        if quest not in self._quests:
-            self._quests.append(quest)
-            self._pass_on(quest, self._ledger.open)
+            quest = quest._replace(awaited=self._name)
+        for call in self._ledger.open:
+            service = call.request.service
+            if call.request.callers[0] != quest.awaited or service == self._name:
+                continue
+            if (service, quest) not in self._passed:
+                self._passed.add((service, quest))
+                self._send(service, "leads back" if service == quest.root else "waits", quest)
 
-    def called(self, call: Call) -> None:
-        """A call has been made here."""
-        for quest in self._quests:
-            self._pass_on(quest, [call])
+    def confirm(self, quest: Quest) -> None:
+        """A question of the set-up here has come back: who asked it may refuse the request, if it is not done yet."""
+        if self._is_in_set_up():
+            self._send(quest.asker, "circle", quest)
 
     def _is_in_set_up(self) -> bool:
         return any(queue.service == self._name and not queue.is_set_up for queue in self._ledger.queues)
-
-    def _pass_on(self, quest: Quest, calls: Iterable[Call]) -> None:
-        for call in list(calls):
-            service = call.request.service
-            if call.request.callers[0] not in quest.awaited or service == self._name:
-                continue
-            if service == quest.root:
-                self._send(quest.asker, "circle", quest)
-            elif (service, quest) not in self._passed:
-                self._passed.add((service, quest))
-                self._send(service, "waits", quest)

@@ -58,7 +58,7 @@ class Site:
         self._failed, self._undelivered, self._news = failed, undelivered, news
         self._inboxes: dict[str, Arrivals] = {}
         self._outboxes: dict[Address, Outbox] = {}
-        self._set_ups = SetUps(name, self.ledger, self._tell_of_set_up)
+        self._set_ups = SetUps(name, self.ledger, lambda peer, verb, quest: self.post(peer, (verb, quest)))
         self._far_queues: dict[str, FarRequestQueue] = {}
         self._paused: set[str] = set()  # services that are held by hand
         self.served: ServedQueue | None = None
@@ -287,15 +287,13 @@ class Site:
     def _reply(self, sender: str, number: int, freight: Freight) -> None:
         self._far_queues[sender].receive(number, freight)
 
-    def _tell_of_set_up(self, peer: str, verb: str, quest: Quest) -> None:
-        if peer == self.name:
-            self._circle(quest)
-        else:
-            self.post(peer, (verb, quest))
-
     def _waits(self, quest: Quest) -> None:
         with self.ledger.lock:
             self._set_ups.follow(quest)
+
+    def _leads_back(self, quest: Quest) -> None:
+        with self.ledger.lock:
+            self._set_ups.confirm(quest)
 
     def _circle(self, quest: Quest) -> None:
         assert self.served is not None, "a process without a service has asked for a set-up"
@@ -325,6 +323,7 @@ _HANDLERS: Final = {
     "began": "_began",
     "held": "_held",
     "waits": "_waits",
+    "leads back": "_leads_back",
     "circle": "_circle",
 }
 _BY_SENDER: Final = {"request", "withdraw", "reply", "arrived", "began", "held"}
