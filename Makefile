@@ -5,15 +5,16 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-# Written last: a .venv without it was interrupted, and is made anew. When pyproject.toml is newer, .venv is updated.
+# Written last, each for what it needs. When pyproject.toml is newer, .venv is updated.
 READY := $(VENV)/.ready
+LAB_READY := $(VENV)/.lab-ready
 
 .PHONY: help lab test check docs notebooks bench bench-ray mutants clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-lab: $(READY)  ## open JupyterLab on the first notebook
+lab: $(LAB_READY)  ## open JupyterLab on the first notebook
 	$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/01-first-dataflow.ipynb \
 		$$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(LAB_ARGS)
 
@@ -58,6 +59,9 @@ clean:  ## remove .venv and everything else made here
 	rm -rf $(VENV) build dist docs/notebooks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
+$(LAB_READY): pyproject.toml tools/make_venv.sh
+	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) lab,ray $@
+
 $(READY): pyproject.toml tools/make_venv.sh
-	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) lab,test,docs
-	@touch $@
+	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) lab,ray,test,docs $@
+	@touch $(LAB_READY)

@@ -1,13 +1,14 @@
 #!/bin/sh
-# make_venv.sh VENV EXTRAS: put this project and EXTRAS into VENV, making VENV first unless a finished one is there.
+# make_venv.sh VENV EXTRAS READY: put this project and EXTRAS into VENV, and make READY then, a file in it. VENV is made
+# first, unless a finished one is there.
 # PYTHON names the interpreter; without it the first of the candidates that is new enough.
 set -eu
-venv=$1 extras=$2
-ready=$venv/.ready  # the Makefile writes it when this script has succeeded; without it, VENV is half made
+venv=$1 extras=$2 ready=$3
+made=$venv/.made  # without it, VENV is half made
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
-if [ ! -e "$ready" ] || ! new_enough "$venv/bin/python"; then
+if [ ! -e "$made" ] || ! new_enough "$venv/bin/python"; then
     rm -rf "$venv"
     python=
     for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
@@ -35,3 +36,4 @@ fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[$extras]"
 # matplotlib lists the machine's fonts once, and warns where that is slow: here rather than in a notebook's output.
 "$venv/bin/python" -c 'import matplotlib.font_manager'
+touch "$made" "$ready"
