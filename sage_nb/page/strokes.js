@@ -108,12 +108,13 @@ export class Strokes {
     brush.fillStyle = colours.line;
     brush.fillRect(look.gutter, middle - 0.5, look.width - look.gutter - look.end, 1);
     const { frames } = look;
+    const last = look.going ? look.until : frames.at(-1)?.at_s; // nothing new came since: it is as it was
     for (let at = 0; at < frames.length;) {
       const letter = frames[at].states[index];
       let next = at + 1;
       while (next < frames.length && frames[next].states[index] === letter) next += 1;
       const from = x(frames[at].at_s);
-      const to = x(Math.min(ended, frames[Math.min(next, frames.length - 1)].at_s));
+      const to = x(Math.min(ended, next < frames.length ? frames[next].at_s : last));
       if (frames[at].at_s < ended) this.span(stateOf(letter).look, from, Math.max(1, to - from), middle);
       at = next;
     }

@@ -2,7 +2,7 @@
 // one canvas that is as large as what can be seen of it, so two hundred lanes cost what twelve do.
 
 import { Control } from "./controls.js";
-import { html, mark, printable, say, seconds } from "./elements.js";
+import { counted, html, mark, printable, say, seconds } from "./elements.js";
 import { happeningText } from "./log.js";
 import { Pace } from "./pace.js";
 import { Strokes } from "./strokes.js";
@@ -53,13 +53,14 @@ export class Timeline {
     /** To stand above what is not now. */
     this.banner = html("div", { class: "sn-banner", hidden: true }, this.note, toNow.element);
     this.hint = html("span", { class: "sn-hint sn-quoted" });
+    this.which = html("span", { class: "sn-hint sn-which-lanes" });
     const [back, on, live] = this.controls.map((control) => control.element);
     this.element = html(
       "section",
       { class: "sn-timeline", "aria-label": "Timeline" },
       html("div", { class: "sn-scrub" }, html("span", { class: "sn-scrub-buttons" }, back, on, live), this.slider),
       this.area,
-      html("div", { class: "sn-timeline-foot" }, this.hint),
+      html("div", { class: "sn-timeline-foot" }, this.hint, this.which),
     );
     this.strokes = new Strokes(this.canvas);
     this.pace = new Pace(PAINT_MS, () => this.paint());
@@ -121,12 +122,14 @@ export class Timeline {
       const look = { width, height, gutter: GUTTER, end: END, axis: AXIS, lane: LANE, lanes, start, until: end };
       this.strokes.paint({
         ...look,
+        going: store.frame.state !== "new" && !ENDED_JOB.has(store.frame.state),
         frames,
         happenings,
         selected: store.selected,
         at: store.past < 0 ? null : store.shown.at_s,
       });
     }
+    this.sayWhich();
     mark(this.slider, "min", String(start));
     mark(this.slider, "max", String(end));
     const at = store.past < 0 ? end : store.shown.at_s;
@@ -144,6 +147,16 @@ export class Timeline {
         200,
       ),
     );
+  }
+
+  /** Which lanes are in sight, if not all are. */
+  sayWhich() {
+    const { scrollTop, clientHeight } = this.area;
+    const first = Math.round(scrollTop / LANE) + 1;
+    const last = Math.min(this.lanes, Math.floor((scrollTop + clientHeight - AXIS) / LANE));
+    const all = first <= 1 && last >= this.lanes;
+    say(this.which, all ? "" : `lanes ${counted(first)}–${counted(last)} of ${counted(this.lanes)}: scroll for the others`);
+    mark(this.canvas, "data-below", last < this.lanes ? "yes" : null);
   }
 
   slide() {

@@ -193,3 +193,29 @@ def test_a_happening_is_marked_in_its_lane(load: Load, kind: str) -> None:
     shown = load(PLAN, {**blank, "happenings": [plans.happening(0, kind, 2, kind, 2.1)]}, parts=["timeline"])
     shown.page.wait_for_timeout(250)
     assert pixels(shown, 2) != empty
+
+
+def test_while_the_job_runs_a_lane_goes_on_to_the_end_of_the_axis(load: Load) -> None:
+    still: Any = plans.running(PLAN, 1, states="rrrrrr", happenings=[])  # of 0.1 s; the axis is of 0.5 s
+    shown = load(PLAN, still, parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    assert pixels(shown, 1)[-1] == "0,114,178"
+    shown = load(PLAN, {**still, "state": "stopped"}, parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    assert pixels(shown, 1)[-1] != "0,114,178"
+
+
+def test_of_more_lanes_than_fit_it_says_which_are_in_sight(load: Load) -> None:
+    plan = plans.large()
+    shown = load(plan, plans.running(plan, 9), parts=["timeline"])
+    which = shown.root.locator(".sn-which-lanes")
+    shown.page.wait_for_timeout(250)
+    assert which.text_content() == "lanes 1–9 of 200: scroll for the others"
+    assert shown.root.locator(".sn-canvas[data-below]").count() == 1
+    shown.page.evaluate("document.querySelector('.sn-lane-area').scrollTop = 1e6")
+    shown.page.wait_for_timeout(250)
+    assert which.text_content().endswith("–200 of 200: scroll for the others")
+    assert shown.root.locator(".sn-canvas[data-below]").count() == 0
+    shown = load(PLAN, plans.running(PLAN, 9), parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    assert which.text_content() == ""
