@@ -21,7 +21,7 @@ _FOOT_PX: Final = 4.0
 _COLUMN_GAP_PX: Final = 40.0
 _HEAD_ROOM_PX: Final = 8.0  # of an edge, for the arrow head and the barrier of a way that is held back
 _WIDTH_PX: Final = 172.0
-_WIDE_PX: Final = 212.0  # of a box with several lines that say `1,006/1,024`
+_WIDE_PX: Final = 208.0  # of a box with several lines that say `1,006/1,024`
 _FIGURE_PX: Final = 7.0
 _HEIGHT_PX: Final = 80.0  # of a box that shows one row
 _SERVICE_WIDTH_PX: Final = 210.0
@@ -64,11 +64,12 @@ def plan_of(session: Session, revision: int) -> Plan:
 def _rows_and_boxes(graph: ExecutionGraph, grouped: bool) -> tuple[list[Row], list[Box]]:
     rows: list[Row] = []
     boxes: list[Box] = []
+    tasks = sum(operator.parallelism for operator in graph.operators)
     for node in graph.operators:
         first = len(rows)
         rows += _rows_of(graph, node, grouped, len(boxes))
         boxes.append(_box(node.name, node.kind, node.parallelism, list(range(first, len(rows)))))
-        boxes[-1]["width"] = width_of(rows[first:])
+        boxes[-1]["width"] = width_of(rows[first:], tasks)
     for service in graph.service_nodes:
         boxes.append(_service_box(service, len(rows)))
         rows.append(_row(service.name, service.name, "service", service.capacity, [], 1, len(boxes) - 1))
@@ -116,15 +117,15 @@ def _box(name: str, kind: str, number: int, rows: list[int]) -> Box:
     )
 
 
-def width_of(rows: Sequence[Row]) -> float:
-    """How wide a box with these rows should be: with a queue of four figures in each of its lines, wider.
+def width_of(rows: Sequence[Row], tasks: int) -> float:
+    """How wide a box with these rows of a graph of `tasks` should be: wider where its lines tell of a long queue.
 
-    What stands beside the queue is a row's number, and how many of its producers have ended: `#12`, `0/16`.
+    Beside the queue stand a row's number, as what it has ended, and how many of its producers have: `#12`, 48, `0/16`.
     """
     if len(rows) == 1 or rows[0]["capacity"] < 1_000:
         return _WIDTH_PX
-    producers = len(str(len(rows[0]["producers"])))
-    return _WIDE_PX + _FIGURE_PX * (2 * (producers - 1) + len(str(len(rows))) - 1)
+    more = [len(rows), tasks, *[len(rows[0]["producers"])] * 2]
+    return _WIDE_PX + _FIGURE_PX * sum(len(str(number)) - 1 for number in more)
 
 
 def _service_box(service: ServiceNode, row: int) -> Box:

@@ -164,7 +164,7 @@ export class Graph {
   sign(side) {
     const there = { left: "to the left", right: "to the right", up: "above", down: "below" }[side];
     const props = { class: "sn-beyond", "data-side": side, "aria-hidden": "true", hidden: true };
-    const go = html("span", { title: `There is more ${there}`, onclick: () => this.go(side) }, icon(side));
+    const go = html("span", { title: `There is more ${there}`, onclick: () => this.go(side) }, icon("chevron"));
     return html("div", props, go);
   }
 

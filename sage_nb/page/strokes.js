@@ -78,7 +78,7 @@ export class Strokes {
     this.happened(look, x);
     brush.restore();
     this.axis(look, x, scale);
-    if (look.at !== null) this.cursor(look, x(look.at));
+    if (look.at !== null) this.cursor(look, x(Math.min(look.at, look.until)));
   }
 
   /** The notebook may change its colours at any time: they are read anew, each as the browser has worked it out. */
@@ -108,7 +108,7 @@ export class Strokes {
     brush.fillStyle = colours.line;
     brush.fillRect(look.gutter, middle - 0.5, look.width - look.gutter - look.end, 1);
     const { frames } = look;
-    const last = look.going ? look.until : frames.at(-1)?.at_s; // nothing new came since: it is as it was
+    const last = look.going ? look.until : Math.min(look.until, frames.at(-1)?.at_s); // no news: it is as it was
     for (let at = 0; at < frames.length;) {
       const letter = frames[at].states[index];
       let next = at + 1;

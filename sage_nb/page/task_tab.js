@@ -190,7 +190,7 @@ export class TaskTab {
     const split = (card?.split ?? []).filter(([, share]) => share > 0);
     if (split.length === 0) return html("p", { class: "sn-hint" }, "Nobody has looked at it yet.");
     if (card.looks < LEAST_LOOKS)
-      return html("p", { class: "sn-hint" }, `Said after ${LEAST_LOOKS} looks: too few so far to tell shares.`);
+      return html("p", { class: "sn-hint" }, `Looked at ${times(card.looks)}: too seldom to tell how its time was spent.`);
     const bar = html("span", { class: "sn-split", "aria-hidden": "true" });
     const words = html("ul", { class: "sn-split-words" });
     for (const [state, share] of split) {
@@ -251,7 +251,7 @@ export class TaskTab {
     const line = (point) => {
       const remove = async () => this.pointed(await this.desk.order("remove_breakpoint", { id: point.id }));
       const condition = point.when ? [" when ", quoted(point.when, { limit: 80, look: "sn-code" })] : [" any packet"];
-      const gone = button("Remove", "cross", remove);
+      const gone = button("Remove", "cross", remove, { bare: true });
       return html(
         "li",
         {},
@@ -286,6 +286,10 @@ export class TaskTab {
   close() {
     this.pace.close();
   }
+}
+
+function times(count) {
+  return count === 1 ? "once" : count === 2 ? "twice" : `${counted(count)} times`;
 }
 
 function milliseconds(time) {

@@ -100,9 +100,11 @@ export class Timeline {
   get span() {
     const { frames, happenings } = this.store.history;
     const start = Math.min(0, frames[0]?.at_s ?? 0, happenings[0]?.at_s ?? 0);
-    const shortest = ENDED_JOB.has(this.store.frame.state) ? 0.01 : 0.5;
-    const end = Math.max(frames.at(-1)?.at_s ?? 0, happenings.at(-1)?.at_s ?? 0, start + shortest);
-    return [start, end];
+    const ended = ENDED_JOB.has(this.store.frame.state);
+    // Of a job that has ended, what came last; the frame that says so may have been taken much later.
+    const known = ended && happenings.some(({ kind }) => kind === "end");
+    const seen = known ? 0 : (frames.at(-1)?.at_s ?? 0);
+    return [start, Math.max(seen, happenings.at(-1)?.at_s ?? 0, start + (ended ? 0.01 : 0.5))];
   }
 
   paint() {

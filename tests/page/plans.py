@@ -59,7 +59,7 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
         alone = op.parallelism == 1
         height = SINGLE_PX if alone else HEAD_PX + ROW_PX * op.parallelism + 4
         detail = op.kind if alone else f"{op.kind} × {op.parallelism}"
-        width = width_of([rows[place] for place in places])
+        width = width_of([rows[place] for place in places], sum(each.parallelism for each in ops))
         boxes.append(_box(op.name, op.kind, detail, op.parallelism, width, height, places))
     columns = [
         [at for at, op in enumerate(ops) if op.column == column] for column in range(1 + max(o.column for o in ops))

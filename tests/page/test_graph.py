@@ -260,7 +260,7 @@ def test_the_sign_of_a_barrier_stands_free_of_label_and_box(load: Load) -> None:
     assert min(gaps) >= 3
 
 
-@pytest.mark.parametrize(("producers", "rows"), [(2, 3), (16, 12)])
+@pytest.mark.parametrize(("producers", "rows"), [(2, 3), (9, 9), (16, 12), (3, 100)])
 def test_a_queue_of_four_figures_has_room_in_each_line(load: Load, producers: int, rows: int) -> None:
     with runtime.Session("wide", capacity=1024) as session:
         numbers = session.source([1], name="numbers").map(str, name="text", parallelism=producers)

@@ -280,7 +280,7 @@ def test_shares_of_a_few_looks_are_not_told(load: Load) -> None:
     shown = opened(load, "task", answers={"task": {"result": {**answers.CARD, "split": [("idle", 1.0)], "looks": 1}}})
     text = panel(shown).inner_text()
     assert "100 %" not in text
-    assert "Said after 10 looks" in text
+    assert "Looked at once: too seldom" in text
 
 
 @pytest.mark.parametrize(

@@ -219,3 +219,12 @@ def test_of_more_lanes_than_fit_it_says_which_are_in_sight(load: Load) -> None:
     shown = load(PLAN, plans.running(PLAN, 9), parts=["timeline"])
     shown.page.wait_for_timeout(250)
     assert which.text_content() == ""
+
+
+def test_the_axis_of_a_job_that_has_ended_ends_with_what_came_last(load: Load) -> None:
+    ends = [plans.happening(number, "end", number, "completed", 1.0 + number / 10) for number in range(6)]
+    frames = [plans.running(PLAN, 1, happenings=[]), plans.ended(PLAN, 90, happenings=ends)]
+    shown = load(PLAN, frames[0], parts=["timeline"])
+    shown.push(*frames[1:])
+    shown.page.wait_for_timeout(250)
+    assert float(shown.root.get_by_label("Look back in time").get_attribute("max")) == 1.5
