@@ -172,7 +172,8 @@ export class Strokes {
 
   axis({ start, until, width, height, axis, end }, x, scale) {
     const { brush, colours } = this;
-    const step = STEPS_S.find((each) => each * scale >= 70) ?? STEPS_S.at(-1);
+    const longest = STEPS_S.at(-1);
+    const step = STEPS_S.find((each) => each * scale >= 70) ?? Math.ceil(70 / scale / longest) * longest;
     brush.font = `10px ${colours.font}`;
     brush.textAlign = "center";
     for (let count = Math.ceil(start / step); count * step <= until; count++) {

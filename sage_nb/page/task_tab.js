@@ -189,8 +189,10 @@ export class TaskTab {
   splitOf(card) {
     const split = (card?.split ?? []).filter(([, share]) => share > 0);
     if (split.length === 0) return html("p", { class: "sn-hint" }, "Nobody has looked at it yet.");
-    if (card.looks < LEAST_LOOKS)
-      return html("p", { class: "sn-hint" }, `Looked at ${times(card.looks)}: too seldom to tell how its time was spent.`);
+    if (card.looks < LEAST_LOOKS) {
+      const seldom = `Looked at ${times(card.looks)}: too seldom to tell how its time was spent.`;
+      return html("p", { class: "sn-hint" }, seldom);
+    }
     const bar = html("span", { class: "sn-split", "aria-hidden": "true" });
     const words = html("ul", { class: "sn-split-words" });
     for (const [state, share] of split) {

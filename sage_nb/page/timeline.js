@@ -14,6 +14,7 @@ const AXIS = 20;
 const END = 12; // room at the right
 const MOST_LANES = 9.5; // shown at once; of more, they scroll, as the half one says
 const PAINT_MS = 200;
+const STILL_MS = 1_000; // without news, a job that has not ended is as it was, and time goes on
 
 export class Timeline {
   constructor(store) {
@@ -64,6 +65,7 @@ export class Timeline {
     );
     this.strokes = new Strokes(this.canvas);
     this.pace = new Pace(PAINT_MS, () => this.paint());
+    this.clock = setInterval(() => store.visible && this.quiet > 0 && this.pace.soon(), STILL_MS);
     this.resized = new ResizeObserver(() => this.pace.soon());
     this.resized.observe(this.area);
     this.themed = matchMedia("(prefers-color-scheme: dark)");
@@ -96,6 +98,18 @@ export class Timeline {
     this.paint();
   }
 
+  /** Whether there is more to come. */
+  get going() {
+    const { state, closed } = this.store.frame;
+    return state !== "new" && !closed && !ENDED_JOB.has(state);
+  }
+
+  /** For how many seconds there has been no news of a job that goes on; 0 if that is not long. */
+  get quiet() {
+    const since = performance.now() - this.store.heard;
+    return this.going && since >= STILL_MS ? since / 1_000 : 0;
+  }
+
   /** From when to when. */
   get span() {
     const { frames, happenings } = this.store.history;
@@ -103,7 +117,7 @@ export class Timeline {
     const ended = ENDED_JOB.has(this.store.frame.state);
     // Of a job that has ended, what came last; the frame that says so may have been taken much later.
     const known = ended && happenings.some(({ kind }) => kind === "end");
-    const seen = known ? 0 : (frames.at(-1)?.at_s ?? 0);
+    const seen = known ? 0 : (frames.at(-1)?.at_s ?? 0) + this.quiet;
     return [start, Math.max(seen, happenings.at(-1)?.at_s ?? 0, start + (ended ? 0.01 : 0.5))];
   }
 
@@ -124,7 +138,7 @@ export class Timeline {
       const look = { width, height, gutter: GUTTER, end: END, axis: AXIS, lane: LANE, lanes, start, until: end };
       this.strokes.paint({
         ...look,
-        going: store.frame.state !== "new" && !ENDED_JOB.has(store.frame.state),
+        going: this.going,
         frames,
         happenings,
         selected: store.selected,
@@ -157,7 +171,8 @@ export class Timeline {
     const first = Math.round(scrollTop / LANE) + 1;
     const last = Math.min(this.lanes, Math.floor((scrollTop + clientHeight - AXIS) / LANE));
     const all = first <= 1 && last >= this.lanes;
-    say(this.which, all ? "" : `lanes ${counted(first)}–${counted(last)} of ${counted(this.lanes)}: scroll for the others`);
+    const some = `lanes ${counted(first)}–${counted(last)} of ${counted(this.lanes)}: scroll for the others`;
+    say(this.which, all ? "" : some);
     mark(this.canvas, "data-below", last < this.lanes ? "yes" : null);
   }
 
@@ -218,6 +233,7 @@ export class Timeline {
   }
 
   close() {
+    clearInterval(this.clock);
     this.pace.close();
     this.resized.disconnect();
     this.themed.removeEventListener("change", this.retheme);

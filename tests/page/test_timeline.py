@@ -66,7 +66,7 @@ def test_what_goes_on_meanwhile_waits_until_one_comes_back(load: Load) -> None:
 
 
 def test_the_slider_and_a_click_go_to_a_time(load: Load) -> None:
-    frames = run(0, 41)
+    frames = [*run(0, 40), plans.running(PLAN, 40, state="completed")]
     shown = load(PLAN, frames[0], parts=PARTS)
     shown.push(*frames[1:])
     shown.page.wait_for_function("document.querySelector('.sn-slider').max === '4'")
@@ -228,3 +228,23 @@ def test_the_axis_of_a_job_that_has_ended_ends_with_what_came_last(load: Load) -
     shown.push(*frames[1:])
     shown.page.wait_for_timeout(250)
     assert float(shown.root.get_by_label("Look back in time").get_attribute("max")) == 1.5
+
+
+def test_time_goes_on_for_a_job_that_stands_still_until_it_has_ended(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN, 1, states="pppppp"), parts=["timeline"])
+    shown.push(plans.paused(PLAN, 20, states="pppppp", happenings=[]))
+    shown.page.evaluate(
+        "() => { const now = performance.now.bind(performance); performance.now = () => now() + 5_000; }"
+    )
+    shown.page.wait_for_function("Number(document.querySelector('.sn-slider').max) > 6.9")
+    shown.push(plans.ended(PLAN, 90, happenings=[]))
+    shown.page.wait_for_function("document.querySelector('.sn-slider').max === '9'")
+    shown.page.evaluate("performance.now = () => 1e9")
+    shown.page.wait_for_timeout(250)
+    assert shown.root.get_by_label("Look back in time").get_attribute("max") == "9"
+
+
+def test_a_time_that_cannot_be_does_not_keep_the_page_busy(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN, 1, at_s=1e13), parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    assert shown.root.get_by_label("Look back in time").get_attribute("max") == "10000000000000"
