@@ -122,6 +122,7 @@ def failed(notebook: Notebook) -> None:
     notebook.ask("[still(session), gates[2].set()]")
     notebook.sees("failed")
     open_tab(notebook, "price#0", "errors")
+    notebook.view.locator("summary", has_text="Traceback").first.wait_for()
 
 
 def ended(notebook: Notebook) -> None:
