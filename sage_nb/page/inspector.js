@@ -115,8 +115,9 @@ export class Inspector {
     if (Number(this.choice.value) !== selected) this.choice.value = String(selected);
     const word = row === null ? "" : stateOf(frame.states[selected]).word;
     const now = store.past >= 0 ? `${word} now` : word; // looking back is for the graph alone
-    say(this.state, row === null ? "or click on it" : now);
-    mark(this.element, "data-slim", row === null && !this.asked ? "yes" : null);
+    const slim = row === null && !this.asked;
+    say(this.state, slim ? "or click on it" : now);
+    mark(this.element, "data-slim", slim ? "yes" : null);
     for (const { name, word: title, head, label, panel } of this.tabs) {
       const active = name === this.active;
       mark(head, "aria-selected", String(active));
