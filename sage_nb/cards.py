@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
 from typing import Any, Final
 
+import runtime
 from runtime import NO_PACKET, DeadLetter, Packet, Session, Step
 from runtime.errors import error_text
 from runtime.preview import preview, type_name
@@ -17,6 +21,8 @@ MAX_LETTERS: Final = 100
 MAX_STATE: Final = 100
 MAX_FULL: Final = 100_000
 FULL_S: Final = 2.0
+_MAX_TRACED: Final = 20_000
+_OUR_FRAME: Final = f'  File "{Path(runtime.__file__).parent}{os.sep}'
 _WORDS: Final = {letter: word for word, letter in STATES.items()}
 
 
@@ -72,11 +78,34 @@ def letters_of(session: Session) -> Letters:
         kept=len(letters),
         total=session.dead_letters.total,
         failure=failure,
-        traceback=traceback,
+        traceback=shown(traceback, _MAX_TRACED),
+        folded=shown(folded(traceback), _MAX_TRACED),
     )
 
 
+def folded(traceback: str) -> str:
+    """`traceback` with one line for all frames of the runtime that follow each other; empty if that leaves it the same.
+
+    Where no frame but the runtime's is in it, they are what there is to see.
+    """
+    head, *lines = traceback.split("\n")
+    end = next((at for at, line in enumerate(lines) if not line.startswith("  ")), len(lines))  # there is the error
+    frames: list[list[str]] = []
+    for line in lines[:end]:
+        if line.startswith('  File "') or not frames:
+            frames.append([])
+        frames[-1].append(line)
+    kept = [head]
+    for ours, run in groupby(frames, lambda frame: frame[0].startswith(_OUR_FRAME)):
+        together = list(run)
+        many = f"{len(together)} frames" if len(together) > 1 else "1 frame"
+        kept += [f"  … {many} of the runtime"] if ours else [line for frame in together for line in frame]
+    mixed = len({frame[0].startswith(_OUR_FRAME) for frame in frames}) > 1
+    return "\n".join(kept + lines[end:]) if mixed else ""
+
+
 def _letter_card(letter: DeadLetter) -> LetterCard:
+    traceback = letter.traceback
     return LetterCard(
         number=letter.number,
         task=letter.task,
@@ -84,7 +113,8 @@ def _letter_card(letter: DeadLetter) -> LetterCard:
         packet="" if letter.packet is NO_PACKET else shown(preview(letter.packet)),
         literal=None if letter.packet is NO_PACKET else literal_of(letter.packet),
         error=shown(error_text(letter.error)),
-        traceback=shown(letter.traceback, 20_000),
+        traceback=shown(traceback, _MAX_TRACED),
+        folded=shown(folded(traceback), _MAX_TRACED),
         retriable="it happened outside of packets" if letter.packet is NO_PACKET else "",
     )
 
@@ -94,7 +124,7 @@ def _failure_of(session: Session) -> tuple[str, str]:
     if failed is None:
         return "", ""
     cause = DeadLetter(failed.task, failed.packet, failed.__cause__ or failed)
-    return shown(cause.text), shown(cause.traceback, 20_000)
+    return shown(cause.text), cause.traceback
 
 
 def state_of(state: Any) -> State:

@@ -59,10 +59,12 @@ def arrange(
     heights: Mapping[str, float],
     label_widths: Mapping[EdgeKey, float],
     column_gap: float = COLUMN_GAP,
+    head_room: float = 0.0,
 ) -> Layout:
     """Place operators by their layers; boxes are as high as `heights` says and as wide as their column.
 
-    The edges are those that have a `label_widths`. What comes out is in the order of `layers`, edges by their source.
+    Labels leave `head_room` free in front of the target for what else is drawn there. The edges are those that have a
+    `label_widths`. What comes out is in the order of `layers`, edges by their source.
     """
     edges = _by_source(layers, label_widths)
     columns, links = _columns(layers, edges)
@@ -83,7 +85,8 @@ def arrange(
     sides = [(left, left + width) for left, width in zip(lefts, column_widths, strict=False)]
     ways = {edge: _way(layers, edges, edge, boxes, sides, lambda bend: ys[bend] - top) for edge in edges}
     right = sides[-1][1] if sides else 0.0
-    return Layout(right, bottom - top, {name: boxes[name] for name in layers}, ways, _label_spots(ways, label_widths))
+    spots = _label_spots(ways, label_widths, head_room)
+    return Layout(right, bottom - top, {name: boxes[name] for name in layers}, ways, spots)
 
 
 def swing(start: Point, end: Point) -> tuple[Point, Point]:
@@ -218,11 +221,14 @@ def _way(
     return tuple(points)
 
 
-def _label_spots(ways: Mapping[EdgeKey, tuple[Point, ...]], widths: Mapping[EdgeKey, float]) -> dict[EdgeKey, Point]:
+def _label_spots(
+    ways: Mapping[EdgeKey, tuple[Point, ...]], widths: Mapping[EdgeKey, float], head_room: float
+) -> dict[EdgeKey, Point]:
     """On each way the first spot beside all boxes that no other label has taken, else the one least taken."""
     spots: dict[EdgeKey, Point] = {}
-    for edge, points in ways.items():
+    for edge, (*points, (x_end, y_end)) in ways.items():
         half = widths[edge] / 2
+        points.append((x_end - head_room, y_end))
         choices = [
             (x, y)
             for start, end in zip(points[::2], points[1::2], strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final
 
@@ -17,8 +18,11 @@ MAX_TASKS: Final = 200
 HEAD_PX: Final = 27.0
 ROW_PX: Final = 24.0
 _FOOT_PX: Final = 4.0
-_COLUMN_GAP_PX: Final = 36.0
+_COLUMN_GAP_PX: Final = 40.0
+_HEAD_ROOM_PX: Final = 8.0  # of an edge, for the arrow head and the barrier of a way that is held back
 _WIDTH_PX: Final = 172.0
+_WIDE_PX: Final = 208.0  # of a box with several lines that say `1,006/1,024`
+_FIGURE_PX: Final = 7.0
 _HEIGHT_PX: Final = 80.0  # of a box that shows one row
 _SERVICE_WIDTH_PX: Final = 210.0
 _NAME: Final = 60  # characters: what the page cuts further, and shows whole when it is pointed at
@@ -36,6 +40,7 @@ def plan_of(session: Session, revision: int) -> Plan:
         if not box["service"]:
             place = layout.boxes[box["name"]]
             box["x"], box["y"] = place.x - place.width / 2, place.y - place.height / 2
+            box["width"] = place.width
     services = [box for box in boxes if box["service"]]
     for number, box in enumerate(services):  # in a row below the graph: any task may call them, so no way leads there
         box["x"], box["y"] = number * (_SERVICE_WIDTH_PX + ROW_GAP), below
@@ -59,10 +64,12 @@ def plan_of(session: Session, revision: int) -> Plan:
 def _rows_and_boxes(graph: ExecutionGraph, grouped: bool) -> tuple[list[Row], list[Box]]:
     rows: list[Row] = []
     boxes: list[Box] = []
+    tasks = sum(operator.parallelism for operator in graph.operators)
     for node in graph.operators:
         first = len(rows)
         rows += _rows_of(graph, node, grouped, len(boxes))
         boxes.append(_box(node.name, node.kind, node.parallelism, list(range(first, len(rows)))))
+        boxes[-1]["width"] = width_of(rows[first:], tasks)
     for service in graph.service_nodes:
         boxes.append(_service_box(service, len(rows)))
         rows.append(_row(service.name, service.name, "service", service.capacity, [], 1, len(boxes) - 1))
@@ -110,6 +117,17 @@ def _box(name: str, kind: str, number: int, rows: list[int]) -> Box:
     )
 
 
+def width_of(rows: Sequence[Row], tasks: int) -> float:
+    """How wide a box with these rows of a graph of `tasks` should be: wider where its lines tell of a long queue.
+
+    Beside the queue stand a row's number, as what it has ended, and how many of its producers have: `#12`, 48, `0/16`.
+    """
+    if len(rows) == 1 or rows[0]["capacity"] < 1_000:
+        return _WIDTH_PX
+    more = [len(rows), tasks, *[len(rows[0]["producers"])] * 2]
+    return _WIDE_PX + _FIGURE_PX * sum(len(str(number)) - 1 for number in more)
+
+
 def _service_box(service: ServiceNode, row: int) -> Box:
     box = _box(service.name, "service", service.concurrency, [row])
     box["width"], box["service"] = _SERVICE_WIDTH_PX, True
@@ -124,6 +142,7 @@ def _layout(graph: ExecutionGraph, boxes: list[Box]) -> Layout:
         heights={box["name"]: box["height"] for box in operators},
         label_widths={key: _label_width(graph, edge) for key, edge in edges_by_key(graph)},
         column_gap=_COLUMN_GAP_PX,
+        head_room=_HEAD_ROOM_PX,
     )
 
 

@@ -351,7 +351,10 @@ class Form(TypedDict):
 
 
 class LetterCard(TypedDict):
-    """A dead letter: `retriable` is empty, or why its packet cannot be retried."""
+    """A dead letter: `retriable` is empty, or why its packet cannot be retried.
+
+    `folded` is the traceback with the runtime's own frames left out and counted; empty if there are none.
+    """
 
     number: int
     task: str
@@ -360,6 +363,7 @@ class LetterCard(TypedDict):
     literal: str | None
     error: str
     traceback: str
+    folded: str
     retriable: str
 
 
@@ -371,6 +375,7 @@ class Letters(TypedDict):
     total: int
     failure: str
     traceback: str
+    folded: str
 
 
 class Text(TypedDict):

@@ -122,7 +122,7 @@ def failed(notebook: Notebook) -> None:
     notebook.ask("[still(session), gates[2].set()]")
     notebook.sees("failed")
     open_tab(notebook, "price#0", "errors")
-    notebook.view.locator("summary", has_text="Traceback").first.click()
+    notebook.view.locator("summary", has_text="Traceback").first.wait_for()
 
 
 def ended(notebook: Notebook) -> None:
@@ -161,8 +161,10 @@ _CLEAN: Final = """(root) => {
   document.querySelectorAll('.Toastify').forEach((each) => each.remove());
   document.querySelectorAll('.sage-nb-view pre').forEach((each) => {
     const { scrollTop } = each;
-    const text = each.textContent.replaceAll(`${root}/`, '');
-    each.textContent = text.replace(/\\/\\S*\\/ipykernel_\\d+\\/\\d+\\.py/g, 'In [1]');
+    for (const part of [...each.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE)) {
+      const text = part.data.replaceAll(`${root}/`, '');
+      part.data = text.replace(/\\/\\S*\\/ipykernel_\\d+\\/\\d+\\.py/g, 'In [1]');
+    }
     each.scrollTop = scrollTop;
   });
 }"""

@@ -150,7 +150,7 @@ function emsOf(character) {
   if ("mwMW@%".includes(character)) return 0.95;
   const code = character.codePointAt(0);
   if (code > 0x2e7f) return 1.05;
-  return code > 0x24f || (character >= "A" && character <= "Z") ? 0.7 : 0.6;
+  return code > 0x24f || character === "#" || (character >= "A" && character <= "Z") ? 0.7 : 0.6;
 }
 
 let lastId = 0;

@@ -1,13 +1,15 @@
 // What went wrong: the error that failed the job, and the packets that were skipped, which can be retried.
 
 import { Control } from "./controls.js";
-import { counted, html, quoted, say } from "./elements.js";
+import { counted, html, mark, printableLines, quoted, say } from "./elements.js";
 import { actions, heading, labelled, reading, renew } from "./forms.js";
+import { button } from "./icons.js";
 import { Pace } from "./pace.js";
 import { reasonFor } from "./reasons.js";
 
 const LETTERS_MS = 500;
 const MOST_TRACED = 20_000; // characters
+const FOLD = /^( {2}… \d+ frames? of the runtime)$/m;
 
 export class ErrorsTab {
   constructor(store, desk, inspector = null) {
@@ -71,7 +73,7 @@ export class ErrorsTab {
     }
     for (const control of [...this.all, ...this.controls]) control.refresh();
     const letters = this.letters;
-    renew(this.failure, [letters?.failure, letters?.traceback], () => this.failed(letters));
+    renew(this.failure, [letters?.failure, letters?.traceback, letters?.folded], () => this.failed(letters));
     const shown = letters?.letters.length ?? 0;
     const total = letters?.total ?? 0;
     say(
@@ -94,7 +96,7 @@ export class ErrorsTab {
     return [
       heading("The job has failed"),
       reading(letters.failure, "The error that failed the job"),
-      details(letters.traceback),
+      details(letters, true),
     ];
   }
 
@@ -122,7 +124,7 @@ export class ErrorsTab {
         quoted(letter.error, { limit: 200 }),
       ),
       html("div", { class: "sn-letter-packet" }, quoted(letter.packet, { limit: 200, look: "sn-code" })),
-      details(letter.traceback),
+      details(letter),
       this.editing === number ? this.editor(letter) : actions(retry, edit, discard),
     );
   }
@@ -156,9 +158,28 @@ export class ErrorsTab {
   }
 }
 
-function details(traceback) {
+/** The traceback of `from`, without the runtime's own frames until somebody asks for the whole of it. */
+function details({ traceback, folded }, open = false) {
   if (!traceback) return null;
-  const text = reading(traceback.slice(0, MOST_TRACED), "Traceback");
+  const text = reading("", "Traceback");
+  const show = (whole) => text.replaceChildren(...(whole || !folded ? [traced(traceback)] : muted(traced(folded))));
+  show(false);
   const toEnd = () => (text.scrollTop = text.scrollHeight); // there is the reader's own code, and what it raised
-  return html("details", { class: "sn-details", ontoggle: toEnd }, html("summary", {}, "Traceback"), text);
+  const whole = button("Whole traceback", null, () => {
+    const on = whole.getAttribute("aria-pressed") !== "true";
+    mark(whole, "aria-pressed", String(on));
+    show(on);
+    toEnd();
+  });
+  mark(whole, "aria-pressed", "false");
+  const children = [html("summary", {}, "Traceback"), text, folded ? whole : null];
+  return html("details", { class: "sn-details", ontoggle: toEnd, open }, ...children);
+}
+
+const traced = (text) => printableLines(text, MOST_TRACED);
+
+/** The text with what stands for left out frames set apart. */
+function muted(text) {
+  const pieces = text.split(FOLD);
+  return pieces.map((piece, place) => (place % 2 ? html("span", { class: "sn-faint-text" }, piece) : piece));
 }

@@ -10,9 +10,11 @@ import { hasEnded, STATES } from "./states.js";
 const ROUND = new Set(["source", "input", "sink", "collect"]);
 const RECENT_S = 3;
 const MARGIN = 16;
-export const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked
+export const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked,
+const SNUG = 0.75; // or this, where all of its width can be seen then
 const SCALES = [0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1, 1.25, 1.5, 2];
 const ANGLE = 9; // of a service's sides
+const SIDES = ["left", "right", "up", "down"];
 
 /** In which place each row has ended: 1 for the first. */
 export function placesOf(frame) {
@@ -26,6 +28,7 @@ export class Graph {
     this.scale = 1;
     this.drawing = svg("svg", { class: "sn-drawing", role: "group", onclick: (event) => this.clicked(event) });
     this.area = html("div", { class: "sn-area", tabindex: "-1", onscroll: () => this.scrolled() }, this.drawing);
+    this.beyond = SIDES.map((side) => this.sign(side));
     this.note = html("span", { class: "sn-plan-note" });
     const zoom = html(
       "div",
@@ -37,7 +40,7 @@ export class Graph {
     this.element = html(
       "section",
       { class: "sn-graph", "aria-label": "Graph" },
-      this.area,
+      html("div", { class: "sn-sight" }, this.area, ...this.beyond),
       html("div", { class: "sn-foot" }, legend(), this.note, zoom),
     );
     this.sight = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
@@ -149,7 +152,26 @@ export class Graph {
   look() {
     const { area, scale } = this;
     const [left, top] = [area.scrollLeft / scale - MARGIN, area.scrollTop / scale - MARGIN];
-    this.sight = { left, top, right: left + area.clientWidth / scale, bottom: top + area.clientHeight / scale };
+    const [right, bottom] = [left + area.clientWidth / scale, top + area.clientHeight / scale];
+    this.sight = { left, top, right, bottom };
+    const beyond = [left > 0, right < this.width - 2 * MARGIN, top > 0, bottom < this.height - 2 * MARGIN];
+    this.beyond.forEach((sign, place) => {
+      if (sign.hidden === beyond[place]) sign.hidden = !beyond[place];
+    });
+  }
+
+  /** What shows that the graph goes on where it is cut off. For the pointer: the keyboard goes from row to row. */
+  sign(side) {
+    const there = { left: "to the left", right: "to the right", up: "above", down: "below" }[side];
+    const props = { class: "sn-beyond", "data-side": side, "aria-hidden": "true", hidden: true };
+    const go = html("span", { title: `There is more ${there}`, onclick: () => this.go(side) }, icon("chevron"));
+    return html("div", props, go);
+  }
+
+  go(side) {
+    const { clientWidth: width, clientHeight: height } = this.area;
+    const [x, y] = { left: [-width, 0], right: [width, 0], up: [0, -height], down: [0, height] }[side];
+    this.area.scrollBy({ left: 0.7 * x, top: 0.7 * y, behavior: this.still.matches ? "auto" : "smooth" });
   }
 
   scrolled() {
@@ -229,12 +251,14 @@ export class Graph {
     if (room <= 0 || this.width <= 0) return;
     const wide = room / this.width;
     this.fitted = readable;
-    this.resize(readable ? Math.max(READABLE, Math.min(1, wide)) : Math.max(0.1, Math.min(1, wide, 480 / this.height)));
+    const snug = wide >= SNUG ? Math.min(1, wide) : READABLE;
+    this.resize(readable ? snug : Math.max(0.1, Math.min(1, wide, 480 / this.height)));
   }
 
   /** After the room has changed: fit again, unless its reader has chosen a size. */
   refit() {
     if (this.fitted) this.fit(true);
+    else this.look();
   }
 
   zoom(by) {

@@ -26,6 +26,7 @@ export const GLYPHS = {
   right: "M2.6 1.2v9.6L10.4 6z",
   up: "M1.2 9.4h9.6L6 1.6z",
   down: "M1.2 2.6h9.6L6 10.4z",
+  chevron: "M4 .8L9.2 6L4 11.2L2.6 9.8L6.4 6L2.6 2.2z",
   plus: "M5 1h2v4h4v2H7v4H5V7H1V5h4z",
   minus: "M1 5h10v2H1z",
   fit: "M.6.6h4v1.6H2.2v2.4H.6zM7.4.6h4v4H9.8V2.2H7.4zM.6 7.4h1.6v2.4h2.4v1.6h-4zM9.8 7.4h1.6v4h-4V9.8h2.4z",

@@ -25,7 +25,7 @@ export class Inspector {
       "aria-label": "Task or service",
       onchange: () => this.chosen(),
     });
-    this.state = html("span", { class: "sn-faint-text" });
+    this.state = html("span", { class: "sn-faint-text sn-quoted" });
     const bar = html("div", {
       class: "sn-tabs",
       role: "tablist",
@@ -65,6 +65,7 @@ export class Inspector {
     store.on("select", () => this.follow());
     store.on("packet", () => store.packet !== null && this.activate("packet"));
     this.active = "task";
+    this.asked = false; // for a tab, though nothing is selected
     this.build();
     this.paint();
   }
@@ -76,7 +77,7 @@ export class Inspector {
       const options = plan.rows.map(option).filter((_, index) => this.store.isService(index) === wanted);
       return options.length > 0 ? html("optgroup", { label }, ...options) : null;
     };
-    const none = html("option", { value: -1 }, "select a task");
+    const none = html("option", { value: -1 }, "Select a task …");
     this.choice.replaceChildren(
       ...[none, group("Tasks", false), group("Services", true)].filter((each) => each !== null),
     );
@@ -89,7 +90,8 @@ export class Inspector {
   /** Another row was selected: a tab that has nothing to say of it gives way. */
   follow() {
     const { selected } = this.store;
-    if (selected < 0) return;
+    this.asked = false;
+    if (selected < 0) return this.paint();
     const service = this.store.isService(selected);
     if (service && this.active !== "service") this.activate("service");
     else if (!service && this.active === "service") this.activate("task");
@@ -102,6 +104,7 @@ export class Inspector {
 
   activate(name) {
     this.active = name;
+    this.asked = true;
     this.paint();
     this.current.tab.refresh();
   }
@@ -111,7 +114,10 @@ export class Inspector {
     const { frame, selected, row } = store;
     if (Number(this.choice.value) !== selected) this.choice.value = String(selected);
     const word = row === null ? "" : stateOf(frame.states[selected]).word;
-    say(this.state, store.past >= 0 && word ? `${word} now` : word); // looking back is for the graph alone
+    const now = store.past >= 0 ? `${word} now` : word; // looking back is for the graph alone
+    const slim = row === null && !this.asked;
+    say(this.state, slim ? "or click on it" : now);
+    mark(this.element, "data-slim", slim ? "yes" : null);
     for (const { name, word: title, head, label, panel } of this.tabs) {
       const active = name === this.active;
       mark(head, "aria-selected", String(active));

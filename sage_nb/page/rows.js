@@ -10,6 +10,7 @@ const LEAST_CELL = 3.6; // px; where there is less room for each, even a short q
 const PAD = 11;
 const SMALL = 11; // px, of everything but a name
 const NAME = 13;
+const BOLD = 1.18; // times as wide
 const DIGIT = 6.7; // px, a figure of the small size
 const LINE = 17;
 
@@ -139,7 +140,7 @@ export class RowPicture {
     this.putGlyph(left, baseline - 9.5);
     const room = Math.min(nameRoom, width / 3);
     this.text("name", left + 15, baseline, "sn-row-name");
-    say(this.texts.name, fitted(shortName(this.row), room, SMALL * 1.08));
+    say(this.texts.name, fitted(shortName(this.row), room, SMALL * BOLD));
     const begin = left + 15 + room + 5;
     const stops = this.stopsAt(right, baseline);
     const end = right - Math.max(stops, this.badgeWidth + 6);
@@ -270,7 +271,7 @@ export function shortName({ name, operator }) {
 
 /** How wide the names of a box's lines are. */
 export function nameRoomOf(rows) {
-  return Math.max(18, ...rows.map((row) => textWidth(shortName(row), SMALL * 1.08)));
+  return Math.max(18, ...rows.map((row) => textWidth(shortName(row), SMALL * BOLD)));
 }
 
 function badgeWidth(number) {

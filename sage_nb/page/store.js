@@ -38,6 +38,7 @@ export class Store {
     this.listeners = new Map();
     this.dirty = new Set();
     this.visible = true;
+    this.heard = 0; // when the last frame came, on the page's clock
     this.painting = 0;
     this.selected = -1;
     this.packet = null; // the packet looked at, a PacketCard
@@ -106,6 +107,7 @@ export class Store {
     // A frame may overtake its plan, or come twice: it is read once both are there.
     if (frame?.revision !== this.plan.revision || typeof frame.states !== "string") return;
     this.text = text;
+    this.heard = performance.now();
     const anew = this.history.accept(frame);
     if (anew) this.past = -1;
     this.frame = frame;

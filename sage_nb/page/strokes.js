@@ -78,7 +78,7 @@ export class Strokes {
     this.happened(look, x);
     brush.restore();
     this.axis(look, x, scale);
-    if (look.at !== null) this.cursor(look, x(look.at));
+    if (look.at !== null) this.cursor(look, x(Math.min(look.at, look.until)));
   }
 
   /** The notebook may change its colours at any time: they are read anew, each as the browser has worked it out. */
@@ -108,12 +108,13 @@ export class Strokes {
     brush.fillStyle = colours.line;
     brush.fillRect(look.gutter, middle - 0.5, look.width - look.gutter - look.end, 1);
     const { frames } = look;
+    const last = look.going ? look.until : Math.min(look.until, frames.at(-1)?.at_s); // no news: it is as it was
     for (let at = 0; at < frames.length;) {
       const letter = frames[at].states[index];
       let next = at + 1;
       while (next < frames.length && frames[next].states[index] === letter) next += 1;
       const from = x(frames[at].at_s);
-      const to = x(Math.min(ended, frames[Math.min(next, frames.length - 1)].at_s));
+      const to = x(Math.min(ended, next < frames.length ? frames[next].at_s : last));
       if (frames[at].at_s < ended) this.span(stateOf(letter).look, from, Math.max(1, to - from), middle);
       at = next;
     }
@@ -171,7 +172,8 @@ export class Strokes {
 
   axis({ start, until, width, height, axis, end }, x, scale) {
     const { brush, colours } = this;
-    const step = STEPS_S.find((each) => each * scale >= 70) ?? STEPS_S.at(-1);
+    const longest = STEPS_S.at(-1);
+    const step = STEPS_S.find((each) => each * scale >= 70) ?? Math.ceil(70 / scale / longest) * longest;
     brush.font = `10px ${colours.font}`;
     brush.textAlign = "center";
     for (let count = Math.ceil(start / step); count * step <= until; count++) {

@@ -7,24 +7,27 @@ import { factsAt } from "./rows.js";
 import { Slices } from "./slices.js";
 import { levelOf, stateOf } from "./states.js";
 
+// Word, hint, look, and its share of the width in percent.
 const COLUMNS = [
-  ["Task", "", ""],
-  ["Kind", "", ""],
-  ["State", "", ""],
-  ["Queue", "packets that wait, and how many may", "sn-number"],
-  ["Processed", "taken from the queue; of a service, calls received", "sn-number"],
-  ["Emitted", "put on outgoing edges; of a service, results", "sn-number"],
-  ["Errors", "", "sn-number"],
-  ["Stop signals", "producers that have ended", "sn-number"],
-  ["Ended", "in which order", "sn-number"],
+  ["Task", "", "", 15],
+  ["Kind", "", "", 9],
+  ["State", "", "", 14],
+  ["Queue", "packets that wait, and how many may", "sn-number", 12.5],
+  ["Processed", "taken from the queue; of a service, calls received", "sn-number", 12],
+  ["Emitted", "put on outgoing edges; of a service, results", "sn-number", 9.5],
+  ["Errors", "", "sn-number", 7.5],
+  ["Stop signals", "producers that have ended", "sn-number", 13.5],
+  ["Ended", "in which order", "sn-number", 7],
 ];
 
 export class Table {
   constructor(store) {
     this.store = store;
-    const heads = COLUMNS.map(([word, hint, look]) =>
-      html("th", { scope: "col", class: look, title: hint || null }, word),
-    );
+    const heads = COLUMNS.map(([word, hint, look, share]) => {
+      const head = html("th", { scope: "col", class: look, title: hint || null }, word);
+      head.style.width = `${share}%`;
+      return head;
+    });
     this.body = html("tbody");
     this.caption = html("caption", { class: "sn-hidden" });
     const table = html(

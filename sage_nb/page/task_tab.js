@@ -10,6 +10,7 @@ import { hasEnded, STATES } from "./states.js";
 import { stepped } from "./toolbar.js";
 
 const CARD_MS = 1_000;
+const LEAST_LOOKS = 10; // shares of fewer say nothing
 const BOUNDS_MS = ["0.01", "0.03", "0.1", "0.3", "1", "3", "10", "30", "100", "300", "1,000", "3,000", "10,000"];
 const LOOKS = new Map(Object.values(STATES).map(({ word, look }) => [word, look]));
 
@@ -188,6 +189,10 @@ export class TaskTab {
   splitOf(card) {
     const split = (card?.split ?? []).filter(([, share]) => share > 0);
     if (split.length === 0) return html("p", { class: "sn-hint" }, "Nobody has looked at it yet.");
+    if (card.looks < LEAST_LOOKS) {
+      const seldom = `Looked at ${times(card.looks)}: too seldom to tell how its time was spent.`;
+      return html("p", { class: "sn-hint" }, seldom);
+    }
     const bar = html("span", { class: "sn-split", "aria-hidden": "true" });
     const words = html("ul", { class: "sn-split-words" });
     for (const [state, share] of split) {
@@ -248,7 +253,7 @@ export class TaskTab {
     const line = (point) => {
       const remove = async () => this.pointed(await this.desk.order("remove_breakpoint", { id: point.id }));
       const condition = point.when ? [" when ", quoted(point.when, { limit: 80, look: "sn-code" })] : [" any packet"];
-      const gone = button("Remove", "cross", remove);
+      const gone = button("Remove", "cross", remove, { bare: true });
       return html(
         "li",
         {},
@@ -283,6 +288,10 @@ export class TaskTab {
   close() {
     this.pace.close();
   }
+}
+
+function times(count) {
+  return count === 1 ? "once" : count === 2 ? "twice" : `${counted(count)} times`;
 }
 
 function milliseconds(time) {

@@ -2,7 +2,7 @@
 // one canvas that is as large as what can be seen of it, so two hundred lanes cost what twelve do.
 
 import { Control } from "./controls.js";
-import { html, mark, printable, say, seconds } from "./elements.js";
+import { counted, html, mark, printable, say, seconds } from "./elements.js";
 import { happeningText } from "./log.js";
 import { Pace } from "./pace.js";
 import { Strokes } from "./strokes.js";
@@ -14,6 +14,7 @@ const AXIS = 20;
 const END = 12; // room at the right
 const MOST_LANES = 9.5; // shown at once; of more, they scroll, as the half one says
 const PAINT_MS = 200;
+const STILL_MS = 1_000; // without news, a job that has not ended is as it was, and time goes on
 
 export class Timeline {
   constructor(store) {
@@ -53,16 +54,18 @@ export class Timeline {
     /** To stand above what is not now. */
     this.banner = html("div", { class: "sn-banner", hidden: true }, this.note, toNow.element);
     this.hint = html("span", { class: "sn-hint sn-quoted" });
+    this.which = html("span", { class: "sn-hint sn-which-lanes" });
     const [back, on, live] = this.controls.map((control) => control.element);
     this.element = html(
       "section",
       { class: "sn-timeline", "aria-label": "Timeline" },
       html("div", { class: "sn-scrub" }, html("span", { class: "sn-scrub-buttons" }, back, on, live), this.slider),
       this.area,
-      html("div", { class: "sn-timeline-foot" }, this.hint),
+      html("div", { class: "sn-timeline-foot" }, this.hint, this.which),
     );
     this.strokes = new Strokes(this.canvas);
     this.pace = new Pace(PAINT_MS, () => this.paint());
+    this.clock = setInterval(() => store.visible && this.quiet > 0 && this.pace.soon(), STILL_MS);
     this.resized = new ResizeObserver(() => this.pace.soon());
     this.resized.observe(this.area);
     this.themed = matchMedia("(prefers-color-scheme: dark)");
@@ -95,13 +98,27 @@ export class Timeline {
     this.paint();
   }
 
+  /** Whether there is more to come. */
+  get going() {
+    const { state, closed } = this.store.frame;
+    return state !== "new" && !closed && !ENDED_JOB.has(state);
+  }
+
+  /** For how many seconds there has been no news of a job that goes on; 0 if that is not long. */
+  get quiet() {
+    const since = performance.now() - this.store.heard;
+    return this.going && since >= STILL_MS ? since / 1_000 : 0;
+  }
+
   /** From when to when. */
   get span() {
     const { frames, happenings } = this.store.history;
     const start = Math.min(0, frames[0]?.at_s ?? 0, happenings[0]?.at_s ?? 0);
-    const shortest = ENDED_JOB.has(this.store.frame.state) ? 0.01 : 0.5;
-    const end = Math.max(frames.at(-1)?.at_s ?? 0, happenings.at(-1)?.at_s ?? 0, start + shortest);
-    return [start, end];
+    const ended = ENDED_JOB.has(this.store.frame.state);
+    // Of a job that has ended, what came last; the frame that says so may have been taken much later.
+    const known = ended && happenings.some(({ kind }) => kind === "end");
+    const seen = known ? 0 : (frames.at(-1)?.at_s ?? 0) + this.quiet;
+    return [start, Math.max(seen, happenings.at(-1)?.at_s ?? 0, start + (ended ? 0.01 : 0.5))];
   }
 
   paint() {
@@ -121,12 +138,14 @@ export class Timeline {
       const look = { width, height, gutter: GUTTER, end: END, axis: AXIS, lane: LANE, lanes, start, until: end };
       this.strokes.paint({
         ...look,
+        going: this.going,
         frames,
         happenings,
         selected: store.selected,
         at: store.past < 0 ? null : store.shown.at_s,
       });
     }
+    this.sayWhich();
     mark(this.slider, "min", String(start));
     mark(this.slider, "max", String(end));
     const at = store.past < 0 ? end : store.shown.at_s;
@@ -144,6 +163,17 @@ export class Timeline {
         200,
       ),
     );
+  }
+
+  /** Which lanes are in sight, if not all are. */
+  sayWhich() {
+    const { scrollTop, clientHeight } = this.area;
+    const first = Math.round(scrollTop / LANE) + 1;
+    const last = Math.min(this.lanes, Math.floor((scrollTop + clientHeight - AXIS) / LANE));
+    const all = first <= 1 && last >= this.lanes;
+    const some = `lanes ${counted(first)}–${counted(last)} of ${counted(this.lanes)}: scroll for the others`;
+    say(this.which, all ? "" : some);
+    mark(this.canvas, "data-below", last < this.lanes ? "yes" : null);
   }
 
   slide() {
@@ -203,6 +233,7 @@ export class Timeline {
   }
 
   close() {
+    clearInterval(this.clock);
     this.pace.close();
     this.resized.disconnect();
     this.themed.removeEventListener("change", this.retheme);

@@ -120,7 +120,8 @@ export class Toolbar {
   paint() {
     const { frame } = this.store;
     for (const control of this.controls) control.refresh();
-    say(this.status, printable(statusText(frame)));
+    const words = printable(statusText(frame));
+    if (say(this.status, words)) mark(this.status, "title", words); // it may be cut
     const [glyph, look] =
       frame.holding === "all" ? ["pause", "paused"] : (JOB_GLYPHS.get(frame.state) ?? ["dot", "new"]);
     if (this.shownGlyph !== glyph) {

@@ -34,7 +34,7 @@ export class WayPicture {
     const head = svg("path", { d: `M${x} ${y}l-${ARROW + 1} -4.5v9z`, class: "sn-head" });
     // Shown where it is blocked: a barrier in front of the target.
     const barrier = svg("path", {
-      d: `M${x - ARROW - 5} ${y - 8}v16M${x - ARROW - 9} ${y - 8}v16`,
+      d: `M${x - ARROW - 4} ${y - 8}v16M${x - ARROW - 7.5} ${y - 8}v16`,
       class: "sn-barrier",
     });
     this.element = svg("g", { class: "sn-way" }, svg("title", {}, printable(way.label)), this.line, head, barrier);

@@ -90,6 +90,16 @@ FORM: Final = Form(
 )
 
 TRACEBACK: Final = """Traceback (most recent call last):
+  File "/lib/runtime/task/loop.py", line 96, in turn
+    self.operator.process(packet)
+  File "/lib/runtime/task/guard.py", line 210, in process
+    return self.call(value)
+  File "count.py", line 12, in process
+    return int(value)
+ValueError: invalid literal for int() with base 10: 'question'
+"""
+FOLDED: Final = """Traceback (most recent call last):
+  … 2 frames of the runtime
   File "count.py", line 12, in process
     return int(value)
 ValueError: invalid literal for int() with base 10: 'question'
@@ -105,6 +115,7 @@ def letter(number: int, **more: Any) -> LetterCard:
         literal="'question'",
         error="ValueError: invalid literal for int() with base 10: 'question'",
         traceback=TRACEBACK,
+        folded=FOLDED,
         retriable="",
     )
     return cast(LetterCard, {**card, **more})
@@ -117,6 +128,7 @@ def letters(*numbers: int, failure: str = "") -> Letters:
         total=len(numbers),
         failure=failure,
         traceback=TRACEBACK if failure else "",
+        folded=FOLDED if failure else "",
     )
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
+from sage_nb.plan import width_of
 from sage_nb.wire import STATES, Box, Counts, Frame, Happening, Plan, Point, Row, Way
 
 HEAD_PX: Final = 27.0
 ROW_PX: Final = 24.0
 SINGLE_PX: Final = 80.0
-WIDTH_PX: Final = 172.0
 GAP_PX: Final = 26.0
 COLUMN_PX: Final = 104.0  # between two columns, label included
 
@@ -59,7 +59,8 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
         alone = op.parallelism == 1
         height = SINGLE_PX if alone else HEAD_PX + ROW_PX * op.parallelism + 4
         detail = op.kind if alone else f"{op.kind} × {op.parallelism}"
-        boxes.append(_box(op.name, op.kind, detail, op.parallelism, WIDTH_PX, height, places))
+        width = width_of([rows[place] for place in places], sum(each.parallelism for each in ops))
+        boxes.append(_box(op.name, op.kind, detail, op.parallelism, width, height, places))
     columns = [
         [at for at, op in enumerate(ops) if op.column == column] for column in range(1 + max(o.column for o in ops))
     ]

@@ -75,3 +75,13 @@ def test_axe_finds_nothing_serious_in_a_part_alone(load: Load, part: str) -> Non
     shown = load(plan, plans.running(plan, order=[0], ended=[0, 1, 0, 0, 0, 0]), parts=[part], answers=answers.ALL)
     shown.settle()
     assert faults(shown) == []
+
+
+@pytest.mark.parametrize("look", LOOKS[:2], ids=str)
+def test_axe_finds_nothing_serious_before_anything_is_selected_in_a_graph_that_is_cut_off(
+    load: Load, look: Any
+) -> None:
+    plan = plans.middle()
+    shown = load(plan, plans.running(plan), width=900, **look)
+    assert shown.root.locator(".sn-beyond:visible").count() > 0
+    assert faults(shown) == []

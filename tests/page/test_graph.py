@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from sage_nb.wire import STATES
+import runtime
+from sage_nb.plan import plan_of
+from sage_nb.wire import STATES, Frame, Plan
 from tests.page import plans
 from tests.page.harness import Shown
 from tests.page.plans import Op
@@ -198,7 +200,7 @@ def test_the_graph_scrolls_in_its_own_area_and_is_readable(load: Load, width: in
     plan = make()
     shown = load(plan, plans.running(plan), width=width)
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert shown.page.evaluate("document.querySelector('.sn-drawing').getScreenCTM().a") >= 0.795
+    assert shown.page.evaluate("document.querySelector('.sn-drawing').getScreenCTM().a") >= 0.745
     shown.root.get_by_role("button", name="Fit all of the graph").click()
     inside = shown.page.evaluate(
         "(({scrollWidth, clientWidth}) => scrollWidth <= clientWidth)(document.querySelector('.sn-area'))"
@@ -214,6 +216,61 @@ def test_larger_and_smaller_keep_what_is_in_the_middle(load: Load) -> None:
     before = shown.page.evaluate(middle)
     shown.root.get_by_role("button", name="Larger").click()
     assert shown.page.evaluate(middle) == pytest.approx(before, abs=0.02)
+
+
+BEYOND = "() => [...document.querySelectorAll('.sn-beyond:not([hidden])')].map(each => each.dataset.side).sort()"
+
+
+def test_where_the_graph_is_cut_off_an_arrow_says_so_and_leads_there(load: Load) -> None:
+    plan = plans.large()
+    shown = load(plan, plans.running(plan), parts=["graph"])
+    assert shown.page.evaluate(BEYOND) == ["right"]
+    shown.root.locator(".sn-beyond[data-side=right] span").click()
+    shown.page.wait_for_function(f"({BEYOND})().join() === 'left,right'")
+    shown.page.evaluate("document.querySelector('.sn-area').scrollLeft = 1e6")
+    shown.page.wait_for_function(f"({BEYOND})().join() === 'left'")
+    shown.root.get_by_role("button", name="Fit all of the graph").click()
+    assert shown.page.evaluate(BEYOND) == []
+
+
+def test_a_graph_that_is_a_little_too_wide_is_made_to_fit(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan), parts=["graph"], width=800)
+    assert shown.page.evaluate("(area => area.scrollWidth - area.clientWidth)(document.querySelector('.sn-area'))") <= 0
+
+
+def held_back() -> tuple[Plan, Frame]:
+    """The plan of a real graph with a short edge, and a frame in which it is held back."""
+    with runtime.Session("short") as session:
+        session.source([1], name="numbers").map(str, name="text", parallelism=2).collect(name="result")
+        plan = plan_of(session, 1)
+    return plan, plans.running(plan, states="hhhr", depths=[0, 9999, 9999, 9999])
+
+
+def test_the_sign_of_a_barrier_stands_free_of_label_and_box(load: Load) -> None:
+    plan, frame = held_back()
+    shown = load(plan, frame, parts=["graph"])
+    assert ways(shown, "blocked") == [(0, 1), (1, 2)]
+    gaps = shown.page.evaluate(
+        """() => [...document.querySelectorAll('.sn-way-label')].map((label, at) => {
+             const text = label.querySelector('rect').getBBox(), sign = document.querySelectorAll('.sn-barrier')[at];
+             return sign.getBBox().x - (text.x + text.width); })"""
+    )
+    assert gaps
+    assert min(gaps) >= 3
+
+
+@pytest.mark.parametrize(("producers", "rows"), [(2, 3), (9, 9), (16, 12), (3, 100)])
+def test_a_queue_of_four_figures_has_room_in_each_line(load: Load, producers: int, rows: int) -> None:
+    with runtime.Session("wide", capacity=1024) as session:
+        numbers = session.source([1], name="numbers").map(str, name="text", parallelism=producers)
+        numbers.map(str, name="wide", parallelism=rows).collect(name="result")
+        plan = plan_of(session, 1)
+    count = len(plan["rows"])
+    shown = load(plan, plans.running(plan, depths=[1006] * count), parts=["graph"])
+    assert shown.row("wide#1").locator(".sn-depth").text_content() == "1,006/1,024"
+    assert shown.page.evaluate(OUTSIDE) == []
+    assert shown.page.evaluate(OVERLAPPING) == []
 
 
 OUTSIDE = """() => [...document.querySelectorAll('.sn-box')].flatMap(box => {

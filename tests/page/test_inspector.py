@@ -53,6 +53,21 @@ def test_the_tabs_are_one_stop_and_arrows_change_them(load: Load) -> None:
     assert shown.page.locator(f"#{labelled}").text_content() == "Task"
 
 
+def test_with_nothing_selected_the_inspector_is_one_line_until_a_tab_is_asked_for(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers=answers.ALL, width=1000)
+    inspector = shown.root.locator(".sn-inspector")
+    assert inspector.bounding_box()["height"] < 45
+    shown.root.locator("[data-tab=errors]").click()
+    shown.settle()
+    assert panel(shown).locator(".sn-letter").count() == 3
+    shown.row("split").click()
+    shown.settle()
+    assert panel(shown).is_visible()
+    shown.root.get_by_label("Task or service").select_option("Select a task …")
+    shown.settle()
+    assert inspector.bounding_box()["height"] < 45
+
+
 def test_selecting_a_service_opens_its_form_and_a_task_comes_back(load: Load) -> None:
     shown = opened(load, "queue")
     shown.row("clock").click()
@@ -261,6 +276,13 @@ def test_a_task_shows_facts_time_latency_breakpoints_and_state(load: Load) -> No
     assert "up to 0.3 ms: 610" in label
 
 
+def test_shares_of_a_few_looks_are_not_told(load: Load) -> None:
+    shown = opened(load, "task", answers={"task": {"result": {**answers.CARD, "split": [("idle", 1.0)], "looks": 1}}})
+    text = panel(shown).inner_text()
+    assert "100 %" not in text
+    assert "Looked at once: too seldom" in text
+
+
 @pytest.mark.parametrize(
     ("word", "frame", "message"),
     [
@@ -335,6 +357,18 @@ def test_a_service_without_a_form_says_why(load: Load) -> None:
 # ── errors ──
 
 
+def test_the_frames_of_the_runtime_are_folded_until_the_whole_traceback_is_asked_for(load: Load) -> None:
+    shown = opened(load, "errors")
+    panel(shown).locator("summary").first.click()
+    text = panel(shown).locator("details[open] pre")
+    assert text.text_content() == answers.FOLDED
+    assert text.locator(".sn-faint-text").text_content() == "  … 2 frames of the runtime"
+    press(shown, "Whole traceback")
+    assert text.text_content() == answers.TRACEBACK
+    press(shown, "Whole traceback")
+    assert text.text_content() == answers.FOLDED
+
+
 def test_dead_letters_are_shown_newest_first_with_their_tracebacks_closed(load: Load) -> None:
     shown = opened(load, "errors")
     assert panel(shown).locator(".sn-letter").count() == 3
@@ -393,6 +427,7 @@ def test_the_error_that_failed_the_job_comes_first(load: Load) -> None:
     shown = opened(load, "errors", frame=plans.ended(PLAN, how="failed"), answers=failed)
     assert (panel(shown).inner_text()).startswith("The job has failed")
     assert panel(shown).get_by_text("count#1 failed on 'question'").is_visible()
+    assert panel(shown).get_by_text("return int(value)").first.is_visible()
 
 
 def test_the_tab_counts_the_letters_and_they_are_looked_at_again_when_there_are_more(load: Load) -> None:

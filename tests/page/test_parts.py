@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
+
 from tests.page import answers, plans
 from tests.page.harness import Shown
 
@@ -98,3 +100,15 @@ def test_errors_alone_are_the_same_as_in_the_inspector(load: Load) -> None:
     assert shown.root.locator(".sn-letter").count() == 3
     shown.root.get_by_role("button", name="Discard all").click()
     assert shown.sent("discard_all") == [{"cmd": "discard_all", "args": {}}]
+
+
+@pytest.mark.parametrize("width", [760, 1000])
+def test_no_head_and_no_cell_of_the_table_is_cut_off(load: Load, width: int) -> None:
+    plan = plans.small()
+    frame = plans.running(plan, 123_456, states="hcwbph", depths=[0, 3, 7, 9, 1006, 8])
+    shown = load(plan, frame, parts=["table"], width=width)
+    cut = shown.page.evaluate(
+        "() => [...document.querySelectorAll('.sn-table :is(th, td)')]"
+        ".filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.textContent)"
+    )
+    assert cut == []

@@ -66,7 +66,7 @@ def test_what_goes_on_meanwhile_waits_until_one_comes_back(load: Load) -> None:
 
 
 def test_the_slider_and_a_click_go_to_a_time(load: Load) -> None:
-    frames = run(0, 41)
+    frames = [*run(0, 40), plans.running(PLAN, 40, state="completed")]
     shown = load(PLAN, frames[0], parts=PARTS)
     shown.push(*frames[1:])
     shown.page.wait_for_function("document.querySelector('.sn-slider').max === '4'")
@@ -193,3 +193,58 @@ def test_a_happening_is_marked_in_its_lane(load: Load, kind: str) -> None:
     shown = load(PLAN, {**blank, "happenings": [plans.happening(0, kind, 2, kind, 2.1)]}, parts=["timeline"])
     shown.page.wait_for_timeout(250)
     assert pixels(shown, 2) != empty
+
+
+def test_while_the_job_runs_a_lane_goes_on_to_the_end_of_the_axis(load: Load) -> None:
+    still: Any = plans.running(PLAN, 1, states="rrrrrr", happenings=[])  # of 0.1 s; the axis is of 0.5 s
+    shown = load(PLAN, still, parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    assert pixels(shown, 1)[-1] == "0,114,178"
+    shown = load(PLAN, {**still, "state": "stopped"}, parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    assert pixels(shown, 1)[-1] != "0,114,178"
+
+
+def test_of_more_lanes_than_fit_it_says_which_are_in_sight(load: Load) -> None:
+    plan = plans.large()
+    shown = load(plan, plans.running(plan, 9), parts=["timeline"])
+    which = shown.root.locator(".sn-which-lanes")
+    shown.page.wait_for_timeout(250)
+    assert which.text_content() == "lanes 1–9 of 200: scroll for the others"
+    assert shown.root.locator(".sn-canvas[data-below]").count() == 1
+    shown.page.evaluate("document.querySelector('.sn-lane-area').scrollTop = 1e6")
+    shown.page.wait_for_timeout(250)
+    assert which.text_content().endswith("–200 of 200: scroll for the others")
+    assert shown.root.locator(".sn-canvas[data-below]").count() == 0
+    shown = load(PLAN, plans.running(PLAN, 9), parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    assert which.text_content() == ""
+
+
+def test_the_axis_of_a_job_that_has_ended_ends_with_what_came_last(load: Load) -> None:
+    ends = [plans.happening(number, "end", number, "completed", 1.0 + number / 10) for number in range(6)]
+    frames = [plans.running(PLAN, 1, happenings=[]), plans.ended(PLAN, 90, happenings=ends)]
+    shown = load(PLAN, frames[0], parts=["timeline"])
+    shown.push(*frames[1:])
+    shown.page.wait_for_timeout(250)
+    assert float(shown.root.get_by_label("Look back in time").get_attribute("max")) == 1.5
+
+
+def test_time_goes_on_for_a_job_that_stands_still_until_it_has_ended(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN, 1, states="pppppp"), parts=["timeline"])
+    shown.push(plans.paused(PLAN, 20, states="pppppp", happenings=[]))
+    shown.page.evaluate(
+        "() => { const now = performance.now.bind(performance); performance.now = () => now() + 5_000; }"
+    )
+    shown.page.wait_for_function("Number(document.querySelector('.sn-slider').max) > 6.9")
+    shown.push(plans.ended(PLAN, 90, happenings=[]))
+    shown.page.wait_for_function("document.querySelector('.sn-slider').max === '9'")
+    shown.page.evaluate("performance.now = () => 1e9")
+    shown.page.wait_for_timeout(250)
+    assert shown.root.get_by_label("Look back in time").get_attribute("max") == "9"
+
+
+def test_a_time_that_cannot_be_does_not_keep_the_page_busy(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN, 1, at_s=1e13), parts=["timeline"])
+    shown.page.wait_for_timeout(250)
+    assert shown.root.get_by_label("Look back in time").get_attribute("max") == "10000000000000"

@@ -201,3 +201,19 @@ def test_the_toolbar_is_one_stop_of_the_tab_key_and_arrows_go_through_it(load: L
     assert shown.page.evaluate(focused) == "Cancel"
     shown.page.keyboard.press("Tab")
     assert shown.page.evaluate(focused) == "Graph"
+
+
+@pytest.mark.parametrize("width", [560, 700, 850, 1001, 1100, 1250])
+def test_graph_and_table_stand_beside_the_controls_at_any_width_and_the_state_never_lies_on_them(
+    load: Load, width: int
+) -> None:
+    counts = {"made": 1_234_567, "done": 1_204_444, "errors": 12, "skipped": 3}
+    shown = load(PLAN, plans.running(PLAN, counts=counts), width=width)
+    bar, state, choice = (
+        shown.root.locator(each).bounding_box() for each in (".sn-buttons", ".sn-status", ".sn-choice")
+    )
+    assert choice["y"] == pytest.approx(bar["y"], abs=2)
+    assert bar["x"] + bar["width"] <= choice["x"]
+    below = state["y"] >= bar["y"] + bar["height"]
+    assert below or (bar["x"] + bar["width"] < state["x"] and state["x"] + state["width"] < choice["x"])
+    assert "1,234,567 in" in shown.root.locator(".sn-status-text").get_attribute("title")

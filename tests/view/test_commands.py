@@ -294,6 +294,12 @@ def test_a_failure_is_told_with_its_traceback(show: ShowPage) -> None:
         letters = page.order("letters")["result"]
         assert letters["failure"] == "divide failed on packet 3: ZeroDivisionError: integer division or modulo by zero"
         assert "n // 0" in letters["traceback"]
+        own = letters["folded"].splitlines()
+        assert own[1].startswith("  … ")
+        assert own[1].endswith("of the runtime")
+        assert f'File "{runtime.__file__.removesuffix("__init__.py")}' in letters["traceback"]
+        assert f'File "{runtime.__file__.removesuffix("__init__.py")}' not in letters["folded"]
+        assert "n // 0" in letters["folded"]
 
 
 def test_a_failure_that_a_page_has_shown_is_still_raised_at_the_end_of_the_block(show: ShowPage) -> None:
