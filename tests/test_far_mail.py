@@ -225,6 +225,23 @@ def test_what_is_acknowledged_is_known_before_a_parcel_counts_as_received() -> N
     assert seen == [3]
 
 
+def test_an_answer_is_waited_for_though_a_later_one_has_come_already() -> None:
+    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    way, _, futures = way_of(outbox)
+    outbox.lane.items += range(4)
+    way.carry()
+    thread, _ = in_thread(lambda: way.let_land(PATIENCE_S))
+    thread.join(0.05)
+    way.post(("began", 1))
+    way.carry()
+    futures[1].set_result(envelope([]))  # it acknowledges nothing, so it was not held
+    thread.join(0.05)
+    assert thread.is_alive()
+    futures[0].set_result(envelope([(LANE, 3)]))
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
 def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
     """Else the acknowledgement, which counts it, would come behind it, and a packet too many would be let in."""
     site = site_of("numbers")
