@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -292,6 +293,21 @@ def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
     way.lose()
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
+
+
+def test_one_who_is_lost_while_mail_to_it_is_gathered_does_not_end_the_carrier() -> None:
+    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    way, _, _ = way_of(outbox)
+
+    class Posted(deque[Message]):
+        def __len__(self) -> int:
+            number = super().__len__()
+            way.lose()  # behind each look at it, as by another thread, which hears of the death
+            return number
+
+    way.posted = Posted([("began", 1), ("began", 2)])
+    way.carry()
+    assert way.is_quiet()
 
 
 def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -75,8 +76,9 @@ class Way(ABC):
     def _gather(self) -> list[Message]:
         """All that waits, in order. One thread at a time."""
         messages: list[Message] = []
-        while self.posted:
-            messages.append(self.posted.popleft())
+        with suppress(IndexError):  # all have been taken; looking first would not do: `lose` takes them, too
+            while True:
+                messages.append(self.posted.popleft())
         may_end = self._may_end()
         for outbox in self._outboxes:
             if outbox.may_wait():
