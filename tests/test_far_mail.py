@@ -14,7 +14,8 @@ import ray
 
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import NoWaiter, StopSignal
-from runtime.remote.far_lane import Outbox
+from runtime.errors import NotPaused, QueueFull
+from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox
 from runtime.remote.freight import envelope, opened, unpack
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import RayQueueDescriptor, Site
@@ -267,6 +268,42 @@ def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
     assert found == [True]
     assert (lane.taken, len(lane.items)) == (1, 2)
     site.close()
+
+
+def test_a_place_that_an_undo_was_given_and_has_not_used_is_given_back() -> None:
+    """Else the next one would find it promised, though its writer has filled it since."""
+    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    inbox = Arrivals(4, LANES, lambda _, taken, much: outbox.acknowledge(taken), lambda _: None, lambda: None)
+    lane = inbox.lanes[1]
+
+    def send(*items: int) -> None:
+        outbox.lane.items += items
+        outbox.pack()
+        outbox.take()
+        inbox.receive(0, list(items))
+
+    send(0, 1)
+    dropped = inbox.remove(lane, 0)
+    with pytest.raises(QueueFull):
+        inbox.put_back(lane, 0, dropped)
+    assert outbox.take_back()
+    with pytest.raises(NotPaused), inbox.place_from(0):
+        raise NotPaused("resumed meanwhile")
+    send(2, 3, 4)
+    assert not outbox.lane.has_room()
+    with pytest.raises(QueueFull):
+        inbox.put_back(lane, 0, dropped)
+    assert lane.items == [1, 2, 3, 4]
+
+
+def test_a_place_lent_to_the_hand_that_an_undo_has_not_used_is_given_back() -> None:
+    returned: list[int] = []
+    inbox = Arrivals(4, LANES, lambda *_: None, returned.append, lambda: None)
+    inbox.wanted = HAND_LANE
+    before = inbox.hand.capacity
+    with pytest.raises(NotPaused), inbox.place_from(0):
+        raise NotPaused("resumed meanwhile")
+    assert (returned, inbox.hand.capacity) == ([0], before)
 
 
 def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> None:

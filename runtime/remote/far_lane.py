@@ -12,7 +12,8 @@ reader waits, and when the lane is full for longer than a quick batch takes: its
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
@@ -301,22 +302,34 @@ class Arrivals(Inbox):
             self._tell(self.lanes.index(lane))
         return item
 
-    def make_room(self, number: int) -> None:
-        """The writer of lane `number` has a place for what is put back next: in that lane, or in the hand's."""
+    @contextmanager
+    def place_from(self, number: int) -> Iterator[None]:
+        """For what the block puts back, the writer of lane `number` has a place: in that lane, or in the hand's.
+
+        It is given back if the block does not use it.
+        """
         with self._hand_room:
             if self.wanted == HAND_LANE:
                 self._lent.append(number)
                 self.hand.capacity += 1
             else:
                 self._promised = number
+        try:
+            yield
+        finally:
+            with self._hand_room:
+                unused, self._promised = self._promised, None
+                self._give_back()
+            if unused is not None:  # what the writer counts again, has left all the same
+                self._acknowledge(unused, self._acknowledged[unused + 1], True)
 
     def put_back(self, lane: Lane, index: int, item: Any) -> None:
         """Undo `remove`. Raises `QueueFull` unless there is a place, `PacketGone`; then `wanted` is the lane."""
         number = self.lanes.index(lane)
         self.wanted = number - 1
         with self._hand_room:
-            promised, self._promised = self._promised == number - 1 != HAND_LANE, None
-            if promised and lane in self._open:
+            if self._promised == self.wanted and lane in self._open:
+                self._promised = None
                 lane.items.insert(index, item)
                 lane.taken -= 1
                 self.removed -= 1
