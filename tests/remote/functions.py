@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any, NoReturn
 
 import runtime
+from runtime.remote.site import SITES
 from tests.remote.shared import SharedLog, SharedMoment
 
 
@@ -92,6 +93,19 @@ class WaitForCancel(runtime.Function[int, int]):
 
     def process(self, value: int, /) -> int:
         self.ctx.stopping.wait()
+        return value
+
+
+class SendNonsense(runtime.Function[Any, Any]):
+    """Passes what it gets, and sends once, to the process of `peer`, what nobody there understands."""
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+
+    def process(self, value: Any, /) -> Any:
+        if value == 0:
+            (site,) = SITES.values()
+            site.post(self.peer, ("no such verb",))
         return value
 
 
