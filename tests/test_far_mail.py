@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import ray
 
+from runtime.communication.calls import Call, Request
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import NoWaiter, StopSignal
 from runtime.errors import NotPaused, QueueFull
@@ -319,6 +320,27 @@ def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> No
     way.let_land(PATIENCE_S)
     assert told == [("work", error)]
     assert way.is_quiet()
+
+
+def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
+    told: list[tuple[str, BaseException]] = []
+    heard = threading.Event()
+
+    def undelivered(*each: Any) -> None:
+        told.append(each)
+        heard.set()
+
+    site = Site("job of calls", "work", failed=lambda *_: None, undelivered=undelivered, news=lambda: None)
+    failed: Future[Any] = Future()
+    site.join([], {}, {"cache": lambda _: failed})
+    queue = site.request_queue("cache", 4)
+    with site.ledger.lock:
+        queue.put(Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S))
+    error = LookupError("no such verb")
+    failed.set_exception(error)
+    heard.wait(PATIENCE_S)
+    assert told == [("cache", error)]
+    site.close()
 
 
 def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:

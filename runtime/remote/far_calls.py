@@ -40,11 +40,20 @@ class FarRequestQueue(RequestQueue):
     quickest for one. Of several, requests and replies go by mail, which takes many at once.
     """
 
-    def __init__(self, service: str, capacity: int, ledger: Ledger, post: Post, ask: Ask, set_ups: SetUps) -> None:
+    def __init__(
+        self,
+        service: str,
+        capacity: int,
+        ledger: Ledger,
+        post: Post,
+        ask: Ask,
+        undelivered: Callable[[str, BaseException], None],
+        set_ups: SetUps,
+    ) -> None:
         super().__init__(service, capacity, ledger)
         self.is_set_up = True
         self._held_since_s = None
-        self._post, self._ask, self._set_ups = post, ask, set_ups
+        self._post, self._ask, self._undelivered, self._set_ups = post, ask, undelivered, set_ups
         self._asked: int | None = None  # the number of the request that is asked by a call, and may not be there yet
         self._numbers = itertools.count(1)
         self._sent: dict[int, Call] = {}  # under way, by number; guarded by the ledger's lock, as the next
@@ -86,9 +95,11 @@ class FarRequestQueue(RequestQueue):
             self._post(self.service, ("request", question))
 
     def _answered(self, number: int, reply: Future[Any]) -> None:
-        """On a thread of Ray's. If the service has died, its job fails, and wakes whoever waits for it."""
-        if reply.exception() is None:
+        """On a thread of Ray's. If there is no reply, the job fails, and wakes whoever waits for it."""
+        try:
             self.receive(number, opened(reply.result()))
+        except Exception as error:  # noqa: BLE001  whatever it is: it must not vanish in this thread of Ray's
+            self._undelivered(self.service, error)
         self.has_arrived(number)
 
     def has_arrived(self, number: int) -> None:
