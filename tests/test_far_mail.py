@@ -190,6 +190,47 @@ def test_a_few_wait_while_many_are_under_way_and_leave_with_what_comes_meanwhile
     assert way.is_quiet()
 
 
+class Acknowledges:
+    """A packet that cannot be pickled before an acknowledgement has been heard."""
+
+    def __init__(self, outbox: Outbox, taken: int) -> None:
+        self.outbox, self.taken = outbox, taken
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        thread, _ = in_thread(lambda: self.outbox.acknowledge(self.taken))
+        thread.join(PATIENCE_S)
+        assert self.outbox.lane.taken == self.taken, "it has not been heard"
+        return int, (self.taken,)
+
+
+def test_acknowledgements_are_heard_while_packets_are_pickled() -> None:
+    """They come on Ray's own thread; pickling may ask Ray for something, which would come on that thread, too."""
+    errors: list[BaseException] = []
+    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), errors.append)
+    way, parcels, _ = way_of(outbox)
+    outbox.lane.items += [0, 1]
+    way.carry()
+    outbox.lane.items += [Acknowledges(outbox, 1), 2, Acknowledges(outbox, 2), 3]
+    way.carry()
+    assert packets_in(parcels) == [[0, 1], [1, 2, 2, 3]]
+    assert (outbox.lane.taken, outbox.lane.items) == (2, [None] * 4)
+    outbox.acknowledge(6)
+    assert (outbox.lane.items, outbox.has_mail(), errors) == ([], False, [])
+
+
+def test_acknowledgements_are_heard_while_it_is_found_out_which_packet_cannot_be_pickled() -> None:
+    errors: list[BaseException] = []
+    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), errors.append)
+    way, parcels, _ = way_of(outbox)
+    outbox.lane.items += [0, 1]
+    way.carry()
+    outbox.lane.items += [2, Acknowledges(outbox, 1), threading.Lock(), 3]
+    way.carry()
+    assert packets_in(parcels) == [[0, 1], [2, 1]]
+    assert (outbox.lane.taken, outbox.lane.items, outbox.lane.refused) == (1, [None] * 3, 2)
+    assert [type(error) for error in errors] == [TypeError]
+
+
 @pytest.mark.parametrize("what", ["few", "signal", "message"])
 def test_what_may_not_wait_leaves_at_once(what: str) -> None:
     outbox = Outbox(LANE, LANES[0], 16, NoWaiter(), lambda error: None)

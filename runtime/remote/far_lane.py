@@ -81,7 +81,10 @@ class Outbox:
         self.ended = False  # the stop signal has been given to whoever carries it
         self.under_way = 0  # how many packets have been taken, and not been received yet
         self._failed = failed
-        self._lock = threading.Lock()  # guards which packets of the lane are packed, and those
+        self._packing = threading.Lock()  # guards that packets are packed one behind the other; user code runs under it
+        # Guards which packets of the lane are packed, and those. Taken within the other, and never for long: Ray's own
+        # thread acknowledges, and what is pickled may wait for something that comes on that thread.
+        self._lock = threading.Lock()
         self._packed = 0  # how many at the front of the lane are placeholders
         self._parcels: list[Packets] = []
 
@@ -106,8 +109,9 @@ class Outbox:
     def pack(self) -> None:
         """Pack all that has been appended. What cannot be packed breaks the lane, and what is behind it is refused."""
         lane = self.lane
-        with self._lock:
-            items = lane.items[self._packed :]
+        with self._packing:
+            with self._lock:
+                items = lane.items[self._packed :]
             if not items:
                 return
             try:
@@ -117,9 +121,11 @@ class Outbox:
                 error = self._pack_singly(items)
             if error is None:
                 return
-            lane.broken, lane.capacity = error, 0
-            lane.refused += len(lane.items) - self._packed
-            del lane.items[self._packed :]
+            with self._lock:
+                lane.broken, lane.capacity = error, 0
+                refused = lane.items[self._packed :]  # not let go under the lock: that is user code, too
+                lane.refused += len(refused)
+                del lane.items[self._packed :]
         lane.give_room()
         self._failed(error)
 
@@ -142,8 +148,8 @@ class Outbox:
         with self._lock:
             count = taken - lane.taken
             if count > 0:
+                self._packed -= count  # first: at no moment may it seem that nothing waits to be packed
                 lane.drop(count)
-                self._packed -= count
         if lane.held_back and lane.has_room():
             lane.give_room()
 
@@ -175,9 +181,11 @@ class Outbox:
             lane.give_room()
 
     def _add(self, items: list[Any]) -> None:
-        self._parcels.append(Packets(self.address, len(items), pack(items)))
-        self.lane.items[self._packed : self._packed + len(items)] = [None] * len(items)
-        self._packed += len(items)
+        freight = pack(items)
+        with self._lock:
+            self._parcels.append(Packets(self.address, len(items), freight))
+            self.lane.items[self._packed : self._packed + len(items)] = [None] * len(items)
+            self._packed += len(items)
 
     def _pack_singly(self, items: list[Any]) -> BaseException | None:
         for item in items:
