@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 import ray
 
+from runtime.communication.calls import Call, Request
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import NoWaiter, StopSignal
-from runtime.remote.far_lane import Outbox
+from runtime.errors import NotPaused, QueueFull
+from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox
 from runtime.remote.freight import envelope, opened, unpack
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import RayQueueDescriptor, Site
@@ -187,6 +190,47 @@ def test_a_few_wait_while_many_are_under_way_and_leave_with_what_comes_meanwhile
     assert way.is_quiet()
 
 
+class Acknowledges:
+    """A packet that cannot be pickled before an acknowledgement has been heard."""
+
+    def __init__(self, outbox: Outbox, taken: int) -> None:
+        self.outbox, self.taken = outbox, taken
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        thread, _ = in_thread(lambda: self.outbox.acknowledge(self.taken))
+        thread.join(PATIENCE_S)
+        assert self.outbox.lane.taken == self.taken, "it has not been heard"
+        return int, (self.taken,)
+
+
+def test_acknowledgements_are_heard_while_packets_are_pickled() -> None:
+    """They come on Ray's own thread; pickling may ask Ray for something, which would come on that thread, too."""
+    errors: list[BaseException] = []
+    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), errors.append)
+    way, parcels, _ = way_of(outbox)
+    outbox.lane.items += [0, 1]
+    way.carry()
+    outbox.lane.items += [Acknowledges(outbox, 1), 2, Acknowledges(outbox, 2), 3]
+    way.carry()
+    assert packets_in(parcels) == [[0, 1], [1, 2, 2, 3]]
+    assert (outbox.lane.taken, outbox.lane.items) == (2, [None] * 4)
+    outbox.acknowledge(6)
+    assert (outbox.lane.items, outbox.has_mail(), errors) == ([], False, [])
+
+
+def test_acknowledgements_are_heard_while_it_is_found_out_which_packet_cannot_be_pickled() -> None:
+    errors: list[BaseException] = []
+    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), errors.append)
+    way, parcels, _ = way_of(outbox)
+    outbox.lane.items += [0, 1]
+    way.carry()
+    outbox.lane.items += [2, Acknowledges(outbox, 1), threading.Lock(), 3]
+    way.carry()
+    assert packets_in(parcels) == [[0, 1], [2, 1]]
+    assert (outbox.lane.taken, outbox.lane.items, outbox.lane.refused) == (1, [None] * 3, 2)
+    assert [type(error) for error in errors] == [TypeError]
+
+
 @pytest.mark.parametrize("what", ["few", "signal", "message"])
 def test_what_may_not_wait_leaves_at_once(what: str) -> None:
     outbox = Outbox(LANE, LANES[0], 16, NoWaiter(), lambda error: None)
@@ -225,6 +269,23 @@ def test_what_is_acknowledged_is_known_before_a_parcel_counts_as_received() -> N
     assert seen == [3]
 
 
+def test_an_answer_is_waited_for_though_a_later_one_has_come_already() -> None:
+    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    way, _, futures = way_of(outbox)
+    outbox.lane.items += range(4)
+    way.carry()
+    thread, _ = in_thread(lambda: way.let_land(PATIENCE_S))
+    thread.join(0.05)
+    way.post(("began", 1))
+    way.carry()
+    futures[1].set_result(envelope([]))  # it acknowledges nothing, so it was not held
+    thread.join(0.05)
+    assert thread.is_alive()
+    futures[0].set_result(envelope([(LANE, 3)]))
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
 def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
     """Else the acknowledgement, which counts it, would come behind it, and a packet too many would be let in."""
     site = site_of("numbers")
@@ -251,6 +312,42 @@ def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
     site.close()
 
 
+def test_a_place_that_an_undo_was_given_and_has_not_used_is_given_back() -> None:
+    """Else the next one would find it promised, though its writer has filled it since."""
+    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    inbox = Arrivals(4, LANES, lambda _, taken, much: outbox.acknowledge(taken), lambda _: None, lambda: None)
+    lane = inbox.lanes[1]
+
+    def send(*items: int) -> None:
+        outbox.lane.items += items
+        outbox.pack()
+        outbox.take()
+        inbox.receive(0, list(items))
+
+    send(0, 1)
+    dropped = inbox.remove(lane, 0)
+    with pytest.raises(QueueFull):
+        inbox.put_back(lane, 0, dropped)
+    assert outbox.take_back()
+    with pytest.raises(NotPaused), inbox.place_from(0):
+        raise NotPaused("resumed meanwhile")
+    send(2, 3, 4)
+    assert not outbox.lane.has_room()
+    with pytest.raises(QueueFull):
+        inbox.put_back(lane, 0, dropped)
+    assert lane.items == [1, 2, 3, 4]
+
+
+def test_a_place_lent_to_the_hand_that_an_undo_has_not_used_is_given_back() -> None:
+    returned: list[int] = []
+    inbox = Arrivals(4, LANES, lambda *_: None, returned.append, lambda: None)
+    inbox.wanted = HAND_LANE
+    before = inbox.hand.capacity
+    with pytest.raises(NotPaused), inbox.place_from(0):
+        raise NotPaused("resumed meanwhile")
+    assert (returned, inbox.hand.capacity) == ([0], before)
+
+
 def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> None:
     told: list[tuple[str, BaseException]] = []
     failed: Future[Any] = Future()
@@ -266,6 +363,27 @@ def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> No
     assert way.is_quiet()
 
 
+def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
+    told: list[tuple[str, BaseException]] = []
+    heard = threading.Event()
+
+    def undelivered(*each: Any) -> None:
+        told.append(each)
+        heard.set()
+
+    site = Site("job of calls", "work", failed=lambda *_: None, undelivered=undelivered, news=lambda: None)
+    failed: Future[Any] = Future()
+    site.join([], {}, {"cache": lambda _: failed})
+    queue = site.request_queue("cache", 4)
+    with site.ledger.lock:
+        queue.put(Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S))
+    error = LookupError("no such verb")
+    failed.set_exception(error)
+    heard.wait(PATIENCE_S)
+    assert told == [("cache", error)]
+    site.close()
+
+
 def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
     outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
     way, _, _ = way_of(outbox)
@@ -275,6 +393,21 @@ def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
     way.lose()
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
+
+
+def test_one_who_is_lost_while_mail_to_it_is_gathered_does_not_end_the_carrier() -> None:
+    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    way, _, _ = way_of(outbox)
+
+    class Posted(deque[Message]):
+        def __len__(self) -> int:
+            number = super().__len__()
+            way.lose()  # behind each look at it, as by another thread, which hears of the death
+            return number
+
+    way.posted = Posted([("began", 1), ("began", 2)])
+    way.carry()
+    assert way.is_quiet()
 
 
 def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,5 +99,5 @@ class _DriverControl(TaskControl):
             number = None if queue.wanted is None else self._around.find_place(self._task.name, queue.wanted)
             if number is None:
                 raise
-            queue.make_room(number)
-            super().undo()
+            with queue.place_from(number):
+                super().undo()

@@ -67,6 +67,7 @@ class RayBackend(LocalBackend):
         self._resources: Mapping[str, Mapping[str, float]] = {}
         self._lookout = Lookout(self._watch, self._far)
         self._hand = FarHand(self._site, self._far, self._lanes, self._watch, self._lookout)
+        self._faults: dict[str, BaseException] = {}  # why actors were ended; the listener says it when they are gone
         self._listener: threading.Thread | None = None
         self._drainer: threading.Thread | None = None
         self._closing = threading.Lock()  # guards that all is ended once
@@ -227,7 +228,8 @@ class RayBackend(LocalBackend):
     def _undelivered(self, peer: str, error: BaseException) -> None:
         self._site.lose(peer)
         if not isinstance(error, RayActorError) and not self._closed:
-            self._far[peer].lose(error)
+            self._faults.setdefault(peer, error)
+            self._far[peer].kill()
 
     # ── the listener ──
 
@@ -256,7 +258,7 @@ class RayBackend(LocalBackend):
     def _lose(self, far: ActorWrapper, error: BaseException) -> None:
         self._site.lose(far.name)
         if not self._closed:
-            far.lose(error)
+            far.lose(self._faults.get(far.name, error))
         self._watch.tell()
 
     # ── looking ──

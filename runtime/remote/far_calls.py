@@ -20,7 +20,7 @@ from runtime.communication.lane import parked_lock
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import NO_PACKET, ServiceStopped
 from runtime.remote.by_value import received_error, send_error
-from runtime.remote.freight import Freight, opened, pack, unpack
+from runtime.remote.freight import Freight, is_plain, opened, pack, unpack
 from runtime.remote.set_ups import SetUps
 from runtime.remote.way import Message
 from runtime.service.service_caller import CallFuture
@@ -40,11 +40,20 @@ class FarRequestQueue(RequestQueue):
     quickest for one. Of several, requests and replies go by mail, which takes many at once.
     """
 
-    def __init__(self, service: str, capacity: int, ledger: Ledger, post: Post, ask: Ask, set_ups: SetUps) -> None:
+    def __init__(
+        self,
+        service: str,
+        capacity: int,
+        ledger: Ledger,
+        post: Post,
+        ask: Ask,
+        undelivered: Callable[[str, BaseException], None],
+        set_ups: SetUps,
+    ) -> None:
         super().__init__(service, capacity, ledger)
         self.is_set_up = True
         self._held_since_s = None
-        self._post, self._ask, self._set_ups = post, ask, set_ups
+        self._post, self._ask, self._undelivered, self._set_ups = post, ask, undelivered, set_ups
         self._asked: int | None = None  # the number of the request that is asked by a call, and may not be there yet
         self._numbers = itertools.count(1)
         self._sent: dict[int, Call] = {}  # under way, by number; guarded by the ledger's lock, as the next
@@ -86,9 +95,29 @@ class FarRequestQueue(RequestQueue):
             self._post(self.service, ("request", question))
 
     def _answered(self, number: int, reply: Future[Any]) -> None:
-        """On a thread of Ray's. If the service has died, its job fails, and wakes whoever waits for it."""
-        if reply.exception() is None:
-            self.receive(number, opened(reply.result()))
+        """On Ray's own thread. If there is no reply, the job fails, and wakes whoever waits for it.
+
+        What waits there for something that Ray brings, waits for ever: user code may, which unpickles the reply, or
+        pickles another request under the ledger's lock.
+        """
+        try:
+            freight = opened(reply.result())
+            if is_plain(freight) and self.ledger.lock.acquire(blocking=False):
+                try:
+                    call = self._end(number, *_ending(freight))
+                finally:
+                    self.ledger.lock.release()
+                self._tell(call)
+                self.has_arrived(number)
+            else:
+                name = f"reply of {self.service}"
+                threading.Thread(target=self._take_reply, args=(number, freight), name=name, daemon=True).start()
+        except Exception as error:  # noqa: BLE001  whatever it is: it must not vanish in this thread of Ray's
+            self._undelivered(self.service, error)
+            self.has_arrived(number)
+
+    def _take_reply(self, number: int, freight: Freight) -> None:
+        self.receive(number, freight)
         self.has_arrived(number)
 
     def has_arrived(self, number: int) -> None:
@@ -120,21 +149,22 @@ class FarRequestQueue(RequestQueue):
 
     def receive(self, number: int, freight: Freight) -> None:
         """A reply has come."""
-        value: Any = None
-        error: BaseException | None = None
-        try:
-            value, sent = unpack(freight)
-        except Exception as failure:  # noqa: BLE001  the border to user code, which says how replies are unpickled
-            error = failure
-        else:
-            error = None if sent is None else received_error(sent)
+        ending = _ending(freight)
         with self.ledger.lock:
-            call = self._sent.pop(number, None)
-            if call is None:  # withdrawn
-                return
+            call = self._end(number, *ending)
+        self._tell(call)
+
+    def _end(self, number: int, value: Any, error: BaseException | None) -> Call | None:
+        call = self._sent.pop(number, None)
+        if call is not None:  # else it was withdrawn
             del self._number_of[call]
             self.ledger.close(call, value, error)
             self._let_in()
+        return call
+
+    def _tell(self, call: Call | None) -> None:
+        if call is None:
+            return
         if isinstance(call.future, CallFuture) and call.future.has_callbacks:
             # User code: it may wait, for another reply perhaps, which comes on this very thread.
             threading.Thread(target=call.tell, name=f"callbacks of a call to {self.service}", daemon=True).start()
@@ -159,6 +189,15 @@ class FarRequestQueue(RequestQueue):
                 now_s = self.ledger.clock()
                 waiting = [call for call in self._sent.values() if call.stage == "waiting"]
                 self.ledger.give_time({call: now_s - max(since_s, call.made_s) for call in waiting})
+
+
+def _ending(freight: Freight) -> tuple[Any, BaseException | None]:
+    """What a reply says: a value, or an error."""
+    try:
+        value, sent = unpack(freight)
+    except Exception as failure:  # noqa: BLE001  the border to user code, which says how replies are unpickled
+        return None, failure
+    return value, None if sent is None else received_error(sent)
 
 
 class ServedQueue(RequestQueue):

@@ -12,7 +12,8 @@ reader waits, and when the lane is full for longer than a quick batch takes: its
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
@@ -80,7 +81,10 @@ class Outbox:
         self.ended = False  # the stop signal has been given to whoever carries it
         self.under_way = 0  # how many packets have been taken, and not been received yet
         self._failed = failed
-        self._lock = threading.Lock()  # guards which packets of the lane are packed, and those
+        self._packing = threading.Lock()  # guards that packets are packed one behind the other; user code runs under it
+        # Guards which packets of the lane are packed, and those. Taken within the other, and never for long: Ray's own
+        # thread acknowledges, and what is pickled may wait for something that comes on that thread.
+        self._lock = threading.Lock()
         self._packed = 0  # how many at the front of the lane are placeholders
         self._parcels: list[Packets] = []
 
@@ -105,8 +109,9 @@ class Outbox:
     def pack(self) -> None:
         """Pack all that has been appended. What cannot be packed breaks the lane, and what is behind it is refused."""
         lane = self.lane
-        with self._lock:
-            items = lane.items[self._packed :]
+        with self._packing:
+            with self._lock:
+                items = lane.items[self._packed :]
             if not items:
                 return
             try:
@@ -116,9 +121,11 @@ class Outbox:
                 error = self._pack_singly(items)
             if error is None:
                 return
-            lane.broken, lane.capacity = error, 0
-            lane.refused += len(lane.items) - self._packed
-            del lane.items[self._packed :]
+            with self._lock:
+                lane.broken, lane.capacity = error, 0
+                refused = lane.items[self._packed :]  # not let go under the lock: that is user code, too
+                lane.refused += len(refused)
+                del lane.items[self._packed :]
         lane.give_room()
         self._failed(error)
 
@@ -141,8 +148,8 @@ class Outbox:
         with self._lock:
             count = taken - lane.taken
             if count > 0:
+                self._packed -= count  # first: at no moment may it seem that nothing waits to be packed
                 lane.drop(count)
-                self._packed -= count
         if lane.held_back and lane.has_room():
             lane.give_room()
 
@@ -174,9 +181,11 @@ class Outbox:
             lane.give_room()
 
     def _add(self, items: list[Any]) -> None:
-        self._parcels.append(Packets(self.address, len(items), pack(items)))
-        self.lane.items[self._packed : self._packed + len(items)] = [None] * len(items)
-        self._packed += len(items)
+        freight = pack(items)
+        with self._lock:
+            self._parcels.append(Packets(self.address, len(items), freight))
+            self.lane.items[self._packed : self._packed + len(items)] = [None] * len(items)
+            self._packed += len(items)
 
     def _pack_singly(self, items: list[Any]) -> BaseException | None:
         for item in items:
@@ -301,22 +310,34 @@ class Arrivals(Inbox):
             self._tell(self.lanes.index(lane))
         return item
 
-    def make_room(self, number: int) -> None:
-        """The writer of lane `number` has a place for what is put back next: in that lane, or in the hand's."""
+    @contextmanager
+    def place_from(self, number: int) -> Iterator[None]:
+        """For what the block puts back, the writer of lane `number` has a place: in that lane, or in the hand's.
+
+        It is given back if the block does not use it.
+        """
         with self._hand_room:
             if self.wanted == HAND_LANE:
                 self._lent.append(number)
                 self.hand.capacity += 1
             else:
                 self._promised = number
+        try:
+            yield
+        finally:
+            with self._hand_room:
+                unused, self._promised = self._promised, None
+                self._give_back()
+            if unused is not None:  # what the writer counts again, has left all the same
+                self._acknowledge(unused, self._acknowledged[unused + 1], True)
 
     def put_back(self, lane: Lane, index: int, item: Any) -> None:
         """Undo `remove`. Raises `QueueFull` unless there is a place, `PacketGone`; then `wanted` is the lane."""
         number = self.lanes.index(lane)
         self.wanted = number - 1
         with self._hand_room:
-            promised, self._promised = self._promised == number - 1 != HAND_LANE, None
-            if promised and lane in self._open:
+            if self._promised == self.wanted and lane in self._open:
+                self._promised = None
                 lane.items.insert(index, item)
                 lane.taken -= 1
                 self.removed -= 1

@@ -205,7 +205,11 @@ class Host(ABC):
         if not isinstance(error, RayActorError):
             fault = DataflowError(f"mail from {self.name!r} to {peer!r} was not taken in")
             fault.__cause__ = error
-            self._failed(self.name, fault)
+            self._post_fault(fault)
+
+    def _post_fault(self, error: BaseException) -> None:
+        """Let the driver end this process, and the job, wherever what runs here may wait."""
+        self.post("fault", pack(send_error(error, NO_PACKET)))
 
     def _tell(self) -> None:
         if self.watch.watched:

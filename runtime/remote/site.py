@@ -144,6 +144,7 @@ class Site:
                 self.ledger,
                 self.post,
                 lambda peer, question: self._asks[peer](question),
+                self._note_undelivered,
                 self._set_ups,
             )
             if service in self._paused:
@@ -182,6 +183,7 @@ class Site:
 
     def _note_undelivered(self, peer: str, error: BaseException) -> None:
         self._undeliverable.append((peer, error))
+        ring(self._bell)
 
     def _carry(self) -> None:
         while not self._closed:

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -75,8 +76,9 @@ class Way(ABC):
     def _gather(self) -> list[Message]:
         """All that waits, in order. One thread at a time."""
         messages: list[Message] = []
-        while self.posted:
-            messages.append(self.posted.popleft())
+        with suppress(IndexError):  # all have been taken; looking first would not do: `lose` takes them, too
+            while True:
+                messages.append(self.posted.popleft())
         may_end = self._may_end()
         for outbox in self._outboxes:
             if outbox.may_wait():
@@ -123,8 +125,9 @@ class ActorWay(Way):
         self.is_lost = False
         self._deliver, self._call_carrier = deliver, call_carrier
         self._undelivered, self._acknowledged = undelivered, acknowledged
-        self._counting = threading.Condition(threading.Lock())  # guards `_received` and what is under way of outboxes
-        self._shipped = self._received = 0
+        self._counting = threading.Condition(threading.Lock())  # guards `_under_way`, and that of outboxes
+        self._shipped = 0
+        self._under_way: set[int] = set()  # parcels by number: a later one may be received before an earlier one
         self._gathering = False
 
     def ship(self) -> None:
@@ -134,15 +137,15 @@ class ActorWay(Way):
     def carry(self) -> None:
         """The carrier: ship what waits, while there is room on the way; then sleep until the next packet is put."""
         self._awake()
-        while not self.is_lost and self._shipped - self._received < WINDOW:
+        while not self.is_lost and len(self._under_way) < WINDOW:
             self._gathering = True
             messages = self._gather()
             if messages:
                 self._shipped += 1
-                loads = self._load(messages)
-                future = self._deliver(self._shipped, messages)
+                number, loads = self._shipped, self._load(messages)
+                future = self._deliver(number, messages)
                 self._gathering = False
-                future.add_done_callback(partial(self._has_landed, loads))
+                future.add_done_callback(partial(self._has_landed, number, loads))
             else:
                 self._gathering = False
                 if self._sleep():
@@ -150,11 +153,12 @@ class ActorWay(Way):
                 self._awake()
 
     def _load(self, messages: list[Message]) -> list[tuple[Outbox, int]]:
-        """Count the packets of a parcel as under way."""
+        """Count the last parcel, and its packets, as under way."""
         boxes = {outbox.address: outbox for outbox in self._outboxes}
         packets = [message[1] for message in messages if message[0] == "packets"]
         loads = [(boxes[each.lane], each.number) for each in packets]
         with self._counting:
+            self._under_way.add(self._shipped)
             for outbox, number in loads:
                 outbox.under_way += number
         return loads
@@ -162,7 +166,7 @@ class ActorWay(Way):
     def is_quiet(self) -> bool:
         """Whether all that was posted has been received; nothing ever is by one that is lost."""
         shipped = self._shipped
-        quiet = not self.has_mail() and not self._gathering and shipped == self._received
+        quiet = not self.has_mail() and not self._gathering and not self._under_way
         return self.is_lost or (quiet and shipped == self._shipped)  # else something may have been taken meanwhile
 
     def lose(self) -> None:
@@ -175,10 +179,10 @@ class ActorWay(Way):
     def let_land(self, timeout_s: float) -> None:
         """Wait until all that has been shipped was received, and what was acknowledged by that is known here."""
         with self._counting:
-            shipped = self._shipped
-            self._counting.wait_for(lambda: self.is_lost or self._received >= shipped, timeout_s)
+            shipped = set(self._under_way)
+            self._counting.wait_for(lambda: self.is_lost or not shipped & self._under_way, timeout_s)
 
-    def _has_landed(self, loads: list[tuple[Outbox, int]], future: Future[Any]) -> None:
+    def _has_landed(self, parcel: int, loads: list[tuple[Outbox, int]], future: Future[Any]) -> None:
         """On a thread of Ray's."""
         try:
             for lane, taken in opened(future.result()):
@@ -188,7 +192,7 @@ class ActorWay(Way):
         with self._counting:
             for outbox, number in loads:
                 outbox.under_way -= number
-            self._received += 1
+            self._under_way.discard(parcel)
             self._counting.notify_all()
         self._call_carrier()
 

@@ -9,8 +9,7 @@ import ray
 
 from runtime.communication.lane import StopSignal
 from runtime.context import ServiceContext
-from runtime.errors import NO_PACKET
-from runtime.remote.by_value import send_error, send_report
+from runtime.remote.by_value import send_report
 from runtime.remote.freight import pack
 from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
@@ -81,7 +80,7 @@ class RayServiceTask(Host):
             self.service.queue.end(signal)
 
     def _failed(self, task: str, error: BaseException) -> None:
-        self.post("fault", pack(send_error(error, NO_PACKET)))
+        self._post_fault(error)
 
     def _control(self) -> Any:
         return self.service.control

@@ -139,8 +139,8 @@ class RayTask(Host):
         """Take back the last change; the writer of lane `number` has a place for it."""
         queue = self.task.queue
         assert queue is not None, "nothing was changed in the queue of a source"
-        queue.make_room(number)
-        self.task.control.undo()
+        with queue.place_from(number):
+            self.task.control.undo()
 
     def hand_tap(self, wanted: bool) -> None:
         """Show every packet to the driver, or no more."""

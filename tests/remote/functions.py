@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, NoReturn
 
+import ray
+
 import runtime
+from runtime.remote.site import SITES
 from tests.remote.shared import SharedLog, SharedMoment
 
 
@@ -34,6 +37,40 @@ class ArrivesBroken:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _refuse, ()
+
+
+class AsksRay:
+    """What cannot be pickled, or unpickled, before Ray has answered."""
+
+    def __init__(self, when: str) -> None:
+        self.when = when
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.when == "pickled":
+            _ask_ray()
+            return str, ("answered",)
+        return _ask_ray, ()
+
+
+def _ask_ray() -> str:
+    remote: Any = ray.remote(num_cpus=0)(_answer)
+    text: str = ray.get(remote.remote())
+    return text
+
+
+def _answer() -> str:
+    time.sleep(0.02)  # so that other mail comes meanwhile
+    return "answered"
+
+
+class AsksRayIn(runtime.Function[Any, Any]):
+    """Such packets."""
+
+    def __init__(self, when: str) -> None:
+        self.when = when
+
+    def process(self, value: Any, /) -> Any:
+        return AsksRay(self.when)
 
 
 def _refuse() -> NoReturn:
@@ -92,6 +129,19 @@ class WaitForCancel(runtime.Function[int, int]):
 
     def process(self, value: int, /) -> int:
         self.ctx.stopping.wait()
+        return value
+
+
+class SendNonsense(runtime.Function[Any, Any]):
+    """Passes what it gets, and sends once, to the process of `peer`, what nobody there understands."""
+
+    def __init__(self, peer: str) -> None:
+        self.peer = peer
+
+    def process(self, value: Any, /) -> Any:
+        if value == 0:
+            (site,) = SITES.values()
+            site.post(self.peer, ("no such verb",))
         return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
 from time import monotonic
@@ -16,9 +16,10 @@ import pytest
 import ray
 
 import runtime
+from runtime.factory.actor_wrapper import ActorWrapper
 from runtime.testing import PATIENCE_S
 from tests.remote import functions as far
-from tests.remote.shared import SharedMoment
+from tests.remote.shared import SharedHold, SharedMoment
 
 pytestmark = pytest.mark.on_ray
 
@@ -80,6 +81,47 @@ def test_calls_that_wait_for_a_service_that_dies_fail_with_the_job() -> None:
             session.call("doubles", 0, method="die", timeout=PATIENCE_S)
         with pytest.raises(runtime.TaskFailed, match="service 'doubles' failed: TaskLost"):
             session.wait(PATIENCE_S)
+
+
+def test_mail_that_is_not_taken_in_fails_the_job_though_its_sender_is_held_back() -> None:
+    with runtime.Session(platform="remote", capacity=4) as session:
+        session.source(far.Endless(), name="numbers").map(far.SendNonsense("end"), name="work").sink(
+            far.same, name="end"
+        )
+        with pytest.raises(runtime.TaskFailed, match="'work' failed") as failure:
+            session.run(PATIENCE_S)
+    causes = list(_causes(failure.value))
+    assert any("mail from 'work' to 'end' was not taken in" in str(cause) for cause in causes)
+    assert isinstance(causes[-1], KeyError)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def test_one_that_does_not_take_in_mail_of_the_driver_ends_once() -> None:
+    hold = SharedHold()
+    with runtime.Session(platform="remote") as session:
+        first = session.input("numbers").map(far.same, name="first")
+        first.map(far.same, name="work").sink(hold, name="end")
+        session.start()
+        session.send("numbers", 0)
+        hold.reached.wait()
+        dispatcher = session._dispatcher
+        assert dispatcher is not None
+        work = dispatcher.tasks["work"]
+        assert isinstance(work, ActorWrapper)
+        work._post("work", ("no such verb",))
+        while session.snapshot()["first"].ending is None:
+            pass
+        threading.Event().wait(0.2)  # for another report of `work`, if there is one
+        hold.release()
+        with pytest.raises(runtime.TaskFailed, match="'work' failed: TaskLost") as failure:
+            session.wait(PATIENCE_S)
+    assert failure.value.outcome is not None
+    assert sorted(failure.value.outcome.order) == ["end", "first", "numbers", "work"]
 
 
 def test_an_error_arrives_with_its_type_its_cause_and_its_traceback() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,18 @@ def test_a_stream_fills_its_parcels() -> None:
         handle: Any = dispatcher.tasks["numbers"]
         parcels = handle.look().moved[-1]
         assert packets / parcels > 50
+
+
+@pytest.mark.parametrize("when", ["pickled", "unpickled"])
+def test_a_packet_and_a_reply_may_ask_ray_for_something_while_they_travel(when: str) -> None:
+    with runtime.Session(platform="remote", capacity=4) as session:
+        session.service("service", partial(far.AsksRayIn, when))
+        made = session.source(range(20), name="numbers").map(far.AsksRayIn(when), name="made")
+        result: Any = made.map(far.Slow(0.004), name="slow").collect()
+        session.start()
+        assert session.call("service", 0, timeout=PATIENCE_S) == "answered"
+        session.wait(PATIENCE_S)
+        assert list(result) == ["answered"] * 20
 
 
 def test_a_large_array_goes_by_reference_and_is_read_where_it_lies() -> None:
