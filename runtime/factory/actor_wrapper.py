@@ -363,7 +363,8 @@ class TaskWrapper(ActorWrapper):
         """After the end of all tasks: what was sent here or made here, and never worked."""
         look, facts = self.counts, self.facts()
         by_hand = facts.lane_depths[0] if facts.lane_depths else 0
-        unworked = sum(put - taken for put, taken in zip(self._puts(self.name), look.taken[1:], strict=False))
+        # Of one who has died, it was seen last how much it had put in: less, perhaps, than was taken since.
+        unworked = sum(max(0, put - taken) for put, taken in zip(self._puts(self.name), look.taken[1:], strict=False))
         return unworked + by_hand + look.removed + look.refused + look.broken_off
 
 

@@ -57,6 +57,7 @@ def test_an_actor_that_is_killed_at_any_moment_ends_the_job_by_name_and_at_once(
     assert failure.value.outcome is not None
     assert failure.value.outcome.state == "failed"
     assert sorted(failure.value.outcome.order) == ["end", "numbers", "work"]
+    assert failure.value.outcome.dropped >= 0
 
 
 def test_a_process_that_dies_by_itself_in_user_code_is_named() -> None:
