@@ -21,7 +21,7 @@ lab: $(LAB_READY)  ## open JupyterLab on the first notebook
 test: check  ## everything: the checks, all tests, all notebooks
 	@sh tools/need_redis.sh
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
-	$(BIN)/python -m pytest --part threads --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --part threads --numprocesses 3 --dist worksteal
 	$(BIN)/python -m pytest --part pages --numprocesses 2 --dist worksteal
 	$(BIN)/python -m pytest --part alone
 

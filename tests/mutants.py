@@ -69,6 +69,9 @@ KEY_AGAIN = (
 ONE_EDGE = "promises/test_09_policies.py::test_a_failing_key_behind_one_edge_leaves_nothing_on_any_other"
 BEING_RETRIED = "promises/test_09_dead_letters.py::test_while_a_letter_is_being_retried_nobody_else_gets_it"
 STAYS = "promises/test_09_dead_letters.py::test_a_letter_stays_if_there_is_no_room_for_its_packet"
+FAR_MAIL = "test_far_mail.py"
+SET_UPS = "remote/set_ups.py"
+CIRCLES = "test_set_ups.py"
 CALLS = "stress/test_services.py::test_of_many_calls_at_once_each_has_one_ending_and_gets_what_is_its_own"
 TIES = "stress/test_services.py::test_timeouts_against_replies_end_each_call_once"
 TAKEN_BACK = "stress/test_services.py::test_a_request_that_is_taken_back_is_executed_or_not_and_its_future_says_so"
@@ -526,6 +529,31 @@ MUTANTS: Final = (
         "if tracer is not None:\n                self._inbox",
         "if False:\n                self._inbox",
         BY_HAND,
+    ),
+    # ── between processes ──
+    one("far: a little ends the wait of an answer", "remote/receipts.py", "if much:", "if True:", FAR_MAIL),
+    one("far: answers may take every thread", "remote/receipts.py", ">= MOST_OPEN", "> MOST_OPEN", FAR_MAIL),
+    one(
+        "far: an answer waits for any lane", "remote/site.py", "self._inboxes[task].is_filled(number)", "True", FAR_MAIL
+    ),
+    one("far: put back before what was acknowledged", "remote/site.py", "way.let_land(SOON_S)", "pass", FAR_MAIL),
+    one("far: a few wait for nobody", "remote/way.py", "if outbox.may_wait():", "if False:", FAR_MAIL),
+    one("far: a stop signal waits with a few", "remote/far_lane.py", "and lane.signal is None and", "and", FAR_MAIL),
+    one("far: what has arrived stays under way", "remote/way.py", "outbox.under_way -= number", "pass", FAR_MAIL),
+    one(
+        "far: a set-up that is done is in a circle",
+        SET_UPS,
+        "if self._is_in_set_up():\n            self._send",
+        "if True:\n            self._send",
+        CIRCLES,
+    ),
+    one("far: a call in another's name is for no set-up", SET_UPS, "root in self._roots or", "", CIRCLES),
+    one(
+        "far: only the first set-up of a chain is awaited",
+        SET_UPS,
+        "quest = quest._replace(awaited=self._name)",
+        "pass",
+        CIRCLES,
     ),
 )
 
