@@ -41,9 +41,14 @@ class Waiter(Protocol):
 
     cancelled: bool
     look_up: bool
+    patience_s: float
+    """How long it waits for a quick reader; -1 where nobody is quick or slow."""
 
-    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState) -> None:
-        """Wait until somebody rings `lock`; `ready` says whether there is a reason to. Raises Cancelled."""
+    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
+        """Wait until somebody rings `lock`, or for `timeout_s` (-1: without limit). Raises Cancelled.
+
+        `ready` says whether there is a reason to go on.
+        """
 
     def is_at_work(self) -> bool:
         """Whether it does not wait, or is about to go on: it may have seen room, and append any moment."""
@@ -76,8 +81,9 @@ class NoWaiter:
 
     cancelled = False
     look_up = False
+    patience_s = -1.0
 
-    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState) -> None:
+    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
         """Nobody is there to wait: a lane without a writer is never put to."""
         raise AssertionError("a lane was filled before its writer had opened it")
 
@@ -170,18 +176,27 @@ class Lane:
         return len(self.items) < self.capacity
 
     def wait_room(self) -> None:
-        """Wait until a packet would be accepted. Raises Cancelled; the packet in hand then counts as refused."""
+        """Wait until a packet would be accepted. Raises Cancelled; the packet in hand then counts as refused.
+
+        A quick reader lets the writer in at low water. One that has not within `patience_s` is slow: any room will do
+        then, or a place would stay free for as long as the reader is at its packet.
+        """
+        low, wait_s = self.low, self.writer.patience_s
         try:
             while not self.has_room():
                 self.held_back = True
                 self.inbox.gate.look_up = True  # a reader in a slow batch deletes what it has worked, and sees us
                 if not self.has_room():
-                    self.writer.park(self._room, self.has_room, "held back")
+                    self.writer.park(self._room, self.has_room, "held back", wait_s)
+                    self.low, wait_s = (
+                        self.capacity,
+                        -1.0,
+                    )  # before the next look at the room; the reader drops, then reads it
         except Cancelled:
             self.refused += 1
             raise
         finally:
-            self.held_back = False
+            self.held_back, self.low = False, low
 
     def drop(self, count: int) -> None:
         """Reader: delete `count` packets from the front, and let the writer in once the lane is short enough."""

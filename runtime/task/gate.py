@@ -83,6 +83,7 @@ class Gate:
     packet in work: while somebody steps or taps, and never at full speed.
     """
 
+    patience_s = 0.02  # as long as some changes of threads; a reader at full speed takes a hundredth of that
     __slots__ = (
         "_bell",
         "_hand",

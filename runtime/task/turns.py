@@ -134,6 +134,7 @@ class Turns:
 class SeededGate(Gate):
     """A gate that is never open. A turn lasts from the moment it is given until the next wait or the next packet."""
 
+    patience_s = -1.0  # turns go by what is there, not by who was woken
     __slots__ = ("_earliest", "_fresh", "_labels", "_name", "_turns", "baton", "due_s", "serves", "waits")
 
     def __init__(self, watch: Watch, turns: Turns, name: str, *, serves: bool) -> None:

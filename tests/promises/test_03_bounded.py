@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import count, product
+from operator import eq
 
 import pytest
 
@@ -213,3 +215,21 @@ def test_a_queue_shorter_than_its_producers_are_many_holds_one_packet_of_each(
     check_bounded(session.snapshot())
     hold.release()
     assert session.wait(PATIENCE_S).packets_out == 8
+
+
+@pytest.mark.concurrent
+@pytest.mark.parametrize("capacity", [2, 4, 7, 100])
+def test_beside_a_reader_at_a_slow_packet_its_queue_fills_to_the_brim(make_session: MakeSession, capacity: int) -> None:
+    """Wherever in a batch that packet lies: who is held back at a free place would be taken for one in user code."""
+    for slow in range(capacity, 3 * capacity + 1, max(1, capacity // 4)):
+        session = make_session(capacity=capacity)
+        hold = Hold[int](partial(eq, slow))
+        result = session.source(range(1000), name="numbers").map(abs, name="before").map(hold, name="work").collect()
+        session.start()
+        hold.reached.wait()
+        assert session.pause("numbers", "before", timeout=PATIENCE_S) == ()
+        session.resume()
+        hold.release()
+        session.wait(PATIENCE_S)
+        assert list(result) == list(range(1000))
+        session.close()
