@@ -188,10 +188,8 @@ class Lane:
                 self.inbox.gate.look_up = True  # a reader in a slow batch deletes what it has worked, and sees us
                 if not self.has_room():
                     self.writer.park(self._room, self.has_room, "held back", wait_s)
-                    self.low, wait_s = (
-                        self.capacity,
-                        -1.0,
-                    )  # before the next look at the room; the reader drops, then reads it
+                    # Before the next look at the room; the reader reads `low` behind its drop. One sees the other.
+                    self.low, wait_s = self.capacity, -1.0
         except Cancelled:
             self.refused += 1
             raise

@@ -83,7 +83,7 @@ class Gate:
     packet in work: while somebody steps or taps, and never at full speed.
     """
 
-    patience_s = 0.02  # as long as some changes of threads; a reader at full speed takes a hundredth of that
+    patience_s = 0.02  # many changes of threads, and nothing to a person who looks
     __slots__ = (
         "_bell",
         "_hand",
