@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import runtime
+from runtime.task.gate import Gate
 
 EAGER_S = 1e-5
 
@@ -29,3 +30,9 @@ def _the_copy_is_what_runs() -> None:
     """Under tests/mutants.py: the runtime under test is the one with the bug in it, not the working tree's."""
     if (tree := os.environ.get("STRESS_TREE")) is not None:
         assert Path(runtime.__file__).is_relative_to(tree), f"{runtime.__file__} is not in {tree}"
+
+
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that is held back looks again after a while, by itself: that would hide a wake-up that was lost."""
+    monkeypatch.setattr(Gate, "patience_s", -1.0)
