@@ -60,6 +60,6 @@ def test_what_fills_memory_is_seen(value: Any, least: int) -> None:
     assert least <= estimated_size(value) <= 2 * least + 2 * KB
 
 
-@pytest.mark.parametrize("value", [None, 1, "", (), [], {}, object(), Hostile(), Boastful(), [Hostile()], Odd([1]), len, Page])
-def test_a_small_value_is_small_and_no_value_is_an_error(value: Any) -> None:
-    assert 0 < estimated_size(value) < 3 * KB
+def test_a_small_value_is_small_and_no_value_is_an_error() -> None:
+    for value in (None, 1, "", (), [], {}, object(), Hostile(), Boastful(), [Hostile()], Odd([1]), len, Page):
+        assert 0 < estimated_size(value) < 3 * KB
