@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from enum import Enum
+from itertools import count
+from operator import itemgetter
 from traceback import format_tb
 from typing import Any, Final, overload
 
@@ -13,6 +16,7 @@ from runtime.errors import NO_PACKET, CommandRefused, TaskEnded, error_text, fai
 from runtime.preview import preview
 
 MAX_LETTERS: Final = 1_000
+_FIRST: Final = itemgetter(0)
 _MAX_FRAMES: Final = 20  # of a traceback's text, the innermost
 
 
@@ -32,7 +36,12 @@ class DeadLetter:
     keyed: bool = False
     input: int = 0
     at_s: float = 0.0
-    number: int = 0
+    _stamp: list[int] = field(default_factory=list)  # its number, once it has been kept
+
+    @property
+    def number(self) -> int:
+        """Which letter of its run this is, counted from 1; 0 as long as it is in no run."""
+        return self._stamp[0] if self._stamp else 0
 
     @property
     def item(self) -> Any:
@@ -72,28 +81,30 @@ class DeadLetters(Sequence[DeadLetter]):
     """What one run has skipped, oldest first: the last 1,000, while `total` counts all.
 
     A letter can be retried (its packet goes to the tail of its task's queue, once) or discarded; then it is here no
-    longer. Any thread may call. What is kept keeps packets and tracebacks alive.
+    longer. Any thread may call, also a signal handler or a payload's `__del__`: nobody takes a lock. What is kept keeps
+    packets and tracebacks alive.
     """
 
     def __init__(self, reenter: Callable[[DeadLetter, Any, float | None], None] = _nowhere) -> None:
         self._reenter = reenter  # puts the packet of a letter back into its task's queue, or raises
-        self._lock = threading.Lock()  # guards all below
-        self._letters: dict[int, DeadLetter] = {}  # by number
-        self._leaving: set[int] = set()  # those being retried; they stay until they have been accepted
-        self._total = 0
+        self._letters: deque[DeadLetter] = deque(maxlen=MAX_LETTERS)
+        self._claims: dict[int, object] = {}  # by number: those being retried or discarded, and for whom
+        # Both are drawn in the same step, and so are always equal.
+        self._numbers, self._totals = count(1), count(1)
+        self._total: deque[int] = deque((0,), maxlen=1)
 
     @property
     def total(self) -> int:
         """How many there have been, with those that were retried, discarded, or pushed out by later ones."""
-        return self._total
+        return self._total[0]
 
     def add(self, letter: DeadLetter) -> None:
-        """Runtime: number and keep a letter; the oldest gives way."""
-        with self._lock:
-            self._total += 1
-            self._letters[self._total] = replace(letter, number=self._total)
-            if len(self._letters) > MAX_LETTERS:
-                del self._letters[next(iter(self._letters))]
+        """Runtime: number and keep a letter; the oldest gives way.
+
+        One call into C, as in the event log: no bytecode lies between a letter's number, its place, and the total.
+        """
+        stamped = zip((letter,), map(letter._stamp.append, self._numbers), map(self._total.append, self._totals))
+        self._letters.extend(map(_FIRST, stamped))
 
     def retry(self, letter: DeadLetter | int, *, value: Any = SAME, timeout: float | None = 0) -> None:
         """Put the packet of a letter (or of the letter at an index) at the tail of its task's queue, by hand.
@@ -104,25 +115,17 @@ class DeadLetters(Sequence[DeadLetter]):
         is not here, has no packet, is of a source, or if `value` belongs to another task by its key; `IndexError`; and
         what the key function raises.
         """
-        with self._lock:
-            found = self._find(letter)
+        with self._claimed(self._find(letter)) as found:
             if found.packet is NO_PACKET:
                 raise CommandRefused(f"{found!r} has no packet that could be retried; discard it")
-            self._leaving.add(found.number)
-        accepted = False
-        try:
             self._reenter(found, value, timeout)
-            accepted = True
-        finally:
-            with self._lock:
-                self._leaving.discard(found.number)
-                if accepted:
-                    self._letters.pop(found.number, None)
+            with suppress(ValueError):  # later letters have pushed it out meanwhile
+                self._letters.remove(found)
 
     def discard(self, letter: DeadLetter | int) -> None:
         """Forget a letter, or the letter at an index. Raises `CommandRefused` if it is not here, `IndexError`."""
-        with self._lock:
-            del self._letters[self._find(letter).number]
+        with self._claimed(self._find(letter)) as found, suppress(ValueError):
+            self._letters.remove(found)
 
     def retry_all(self, *, timeout: float | None = 0) -> int:
         """Retry every letter that is here now and can be, oldest first; how many there were.
@@ -142,24 +145,39 @@ class DeadLetters(Sequence[DeadLetter]):
 
     def discard_all(self) -> int:
         """Forget every letter but those that are just being retried; how many there were."""
-        with self._lock:
-            before = len(self._letters)
-            self._letters = {number: self._letters[number] for number in self._letters if number in self._leaving}
-            return before - len(self._letters)
+        discarded = 0
+        for letter in self:
+            with suppress(CommandRefused):  # it is being retried, or somebody else was quicker
+                self.discard(letter)
+                discarded += 1
+        return discarded
 
     def _find(self, letter: DeadLetter | int) -> DeadLetter:
-        """The letter that is meant. Under the lock. Raises `CommandRefused`, `IndexError`."""
+        """The letter that is meant. Raises `IndexError`."""
         if type(letter) is int:
-            if not -len(self._letters) <= letter < len(self._letters):
-                raise IndexError(f"there is no letter {letter}: {len(self._letters)} are here")
-            letter = tuple(self._letters.values())[letter]
-        elif not isinstance(letter, DeadLetter):
+            letters = list(self._letters)
+            if not -len(letters) <= letter < len(letters):
+                raise IndexError(f"there is no letter {letter}: {len(letters)} are here")
+            return letters[letter]
+        if not isinstance(letter, DeadLetter):
             raise TypeError(f"{preview(letter)} is neither a letter nor the index of one")
-        elif self._letters.get(letter.number) is not letter:
-            raise CommandRefused(f"{letter!r} is not here: it was retried or discarded already, or is of another run")
-        if letter.number in self._leaving:
-            raise CommandRefused(f"{letter!r} is just being retried")
         return letter
+
+    @contextmanager
+    def _claimed(self, letter: DeadLetter) -> Iterator[DeadLetter]:
+        """Keep everybody else from the letter while the block runs. Raises `CommandRefused` if it is not here."""
+        number, claim = letter.number, object()
+        try:
+            if self._claims.setdefault(number, claim) is not claim:
+                raise CommandRefused(f"{letter!r} is just being retried")
+            if letter not in list(self._letters):  # asked behind the claim: whoever had it before may have removed it
+                raise CommandRefused(
+                    f"{letter!r} is not here: it was retried or discarded already, or is of another run"
+                )
+            yield letter
+        finally:
+            if self._claims.get(number) is claim:
+                del self._claims[number]
 
     @overload
     def __getitem__(self, index: int) -> DeadLetter: ...
@@ -168,19 +186,16 @@ class DeadLetters(Sequence[DeadLetter]):
     def __getitem__(self, index: slice) -> tuple[DeadLetter, ...]: ...
 
     def __getitem__(self, index: int | slice) -> DeadLetter | tuple[DeadLetter, ...]:
-        return self._now()[index]
+        letters = list(self._letters)
+        return tuple(letters[index]) if isinstance(index, slice) else letters[index]
 
     def __iter__(self) -> Iterator[DeadLetter]:
-        return iter(self._now())
+        return iter(list(self._letters))  # in one step: a deque is not to be gone through while it changes
 
     def __len__(self) -> int:
         return len(self._letters)
 
     def __repr__(self) -> str:
-        letters = self._now()
+        letters = list(self._letters)
         last = f"; the last: {letters[-1].text}" if letters else ""
-        return f"DeadLetters({len(letters):,} of {self._total:,}{last})"
-
-    def _now(self) -> tuple[DeadLetter, ...]:
-        with self._lock:
-            return tuple(self._letters.values())
+        return f"DeadLetters({len(letters):,} of {self.total:,}{last})"

@@ -1,41 +1,69 @@
-"""What has happened in a run, in order: the last events, and how many there were. Knows events, and who wants news."""
+"""What has happened in a run, in order: the last events of each kind, and how many there were. Knows events alone.
+
+Nobody who adds or reads takes a lock, so neither a signal handler nor a `__del__` can come to wait for the thread that
+it has interrupted. Two things carry that. Adding is *one* call into C, `deque.extend` of an iterator that numbers the
+event: no bytecode lies between the number and its place, so the order of the numbers is the order of arrival, and
+whoever sees a number knows that all lesser ones are there. And `list` copies a deque in one call into C.
+"""
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterator
-from itertools import islice
-from typing import Final
+from dataclasses import replace
+from itertools import count, takewhile
+from typing import Final, get_args
 
-from runtime.facts import Event
+from runtime.facts import Event, EventKind
 
 MAX_EVENTS: Final = 10_000
+"""How many events of each kind are kept."""
+
+_Entry = tuple[Event, int, int]  # an event, its number in the run, and its number among those of its kind
 
 
 class EventLog:
-    """The last 10,000 events of one run. Any thread may add and read."""
+    """The last 10,000 events of each kind of one run, so that a flood of one kind pushes out none of another.
+
+    Any thread may add and read, also within a signal handler, at any moment.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards both below
-        self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
-        self._total = 0
+        self._numbers = count()
+        self._kinds: dict[EventKind, tuple[deque[_Entry], count[int]]] = {
+            kind: (deque(maxlen=MAX_EVENTS), count(1)) for kind in get_args(EventKind)
+        }
 
     def add(self, event: Event) -> None:
-        """Append one; the oldest gives way."""
-        with self._lock:
-            self._events.append(event)
-            self._total += 1
+        """Append one; the oldest of its kind gives way."""
+        kept, among_its_kind = self._kinds[event.kind]
+        kept.extend(zip((event,), self._numbers, among_its_kind, strict=False))  # the event comes first: it runs out
 
     def since(self, number: int) -> tuple[int, tuple[Event, ...]]:
-        """The events from this number on, counted from 0, or from the oldest that is kept; and that one's number."""
-        with self._lock:
-            first = max(number, self._total - len(self._events), 0)
-            latest = list(islice(reversed(self._events), max(self._total - first, 0)))
-        return first, tuple(reversed(latest))
+        """The events from this number on, counted from 0, that are kept; and the number from which to ask on.
+
+        Who asks on from there gets each event once.
+        """
+        kinds = [kept for kept, _ in self._kinds.values()]
+        behind = max((kept[-1][1] for kept in kinds if kept), default=-1) + 1  # what comes from now on is left out
+        found: list[_Entry] = []
+        for kept in kinds:
+            latest = takewhile(lambda entry: entry[1] >= number, reversed(list(kept)))
+            found += [entry for entry in latest if entry[1] < behind]
+        found.sort(key=_number)
+        return max(number, behind), tuple([replace(event, number=its) for event, its, _ in found])
+
+    @property
+    def counts(self) -> dict[EventKind, int]:
+        """How many events there have been of each kind that occurred, with those that are not kept any more."""
+        return {kind: kept[-1][2] for kind, (kept, _) in self._kinds.items() if kept}
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.since(0)[1])
 
     def __len__(self) -> int:
-        return len(self._events)
+        return sum([len(kept) for kept, _ in self._kinds.values()])
+
+
+def _number(entry: _Entry) -> int:
+    return entry[1]

@@ -17,6 +17,10 @@ TaskState = Literal["new", "idle", "running", "paused", "held back", "waiting", 
 """What a task is doing: not started, waiting for packets, working, held by its closed gate, waiting for room
 downstream, for a service's reply, for its next attempt, gone."""
 
+EventKind = Literal[
+    "start", "stop signal", "end", "error", "skip", "warning", "command", "turn", "late reply", "abandoned"
+]
+
 JobState = Literal["new", "running", "draining", "completed", "stopped", "failed", "cancelled"]
 
 
@@ -261,15 +265,15 @@ class Event:
 
     `task` is the name of a task or service, None for the job. An error of a service's method is an event, too, though
     its caller may have caught it; a late reply is one that came after the end of its call. `at_s` is seconds since the
-    job was started, by the backend's clock; it is left out of the text, which is stable.
+    job was started, by the backend's clock; it is left out of the text, which is stable. `number` counts the events of
+    a run from 0; where one is missing, so many of its kind have come since that it is not kept any more.
     """
 
-    kind: Literal[
-        "start", "stop signal", "end", "error", "skip", "warning", "command", "turn", "late reply", "abandoned"
-    ]
+    kind: EventKind
     task: str | None
     text: str
     at_s: float = field(default=0.0, compare=False)
+    number: int = field(default=0, compare=False)
 
     def __repr__(self) -> str:
         return f"{self.task or 'job'}: {self.text}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.errors import NotStarted, TaskFailed
-from runtime.facts import Event, JobState, NoTasks, Outcome, Snapshot
+from runtime.facts import Event, EventKind, JobState, NoTasks, Outcome, Snapshot
 from runtime.metrics import Metrics, metrics_of
 
 
@@ -45,13 +46,21 @@ class Observed(ABC):
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What happened in this run: starts, commands, stop signals, ends, errors, skips, warnings. The last 10,000."""
+        """What happened in this run: starts, commands, stop signals, ends, errors, skips, warnings.
+
+        The last 10,000 of each kind, so that a flood of skips does not push out the start; `event_counts` counts all.
+        """
         return self.events_since(0)[1]
 
-    def events_since(self, number: int) -> tuple[int, tuple[Event, ...]]:
-        """The events of this run from the one of this `number` on, counted from 0; and the number of the first of them.
+    @property
+    def event_counts(self) -> Mapping[EventKind, int]:
+        """How many events of each kind this run has had, with those that are not kept any more."""
+        return {} if self._dispatcher is None else self._dispatcher.events.counts
 
-        That is a later one if so many have come meanwhile that those before are forgotten.
+    def events_since(self, number: int) -> tuple[int, tuple[Event, ...]]:
+        """The number to ask from next time; and the events of this run from the one of this `number` on, from 0.
+
+        Those that are kept: whoever asks on from there hears each of them once. Each says its own `number`.
         """
         return (number, ()) if self._dispatcher is None else self._dispatcher.events.since(number)
 

@@ -156,10 +156,10 @@ class Commands:
         return Done(f"session.step({_listed(names)})", str(step), stepped(step))
 
     def _events(self, session: Session, args: Args) -> Done:
-        first, events = session.events_since(int(args.get("first", 0)))
+        behind, events = session.events_since(int(args.get("first", 0)))
         framer = self._framer
-        found = framer.happenings(first, events) if framer is not None else []
-        return Done(result=Events(first=found[0]["number"] if found else first, happenings=found))
+        found = framer.happenings(events) if framer is not None else []
+        return Done(result=Events(first=found[0]["number"] if found else behind, happenings=found))
 
     # ── queues ──
 

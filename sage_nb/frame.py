@@ -5,6 +5,7 @@ It is made many times a second while somebody looks, so it works on columns, nev
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final, Literal
@@ -18,7 +19,7 @@ from sage_nb.texts import shown
 from sage_nb.wire import STATES, Counts, Frame, Happening, Plan, Row
 
 MAX_HAPPENINGS: Final = 500
-"""In one frame: of a flood of events the last ones; a page asks for the others, if it wants them."""
+"""In one frame, of each kind: of a flood the last ones; a page asks for the others, if it wants them."""
 
 _MAX_LANES: Final = 200  # in all, for every frame to tell all of them
 _WORST: Final = ("failed", "abandoned", "held back", "waiting", "backing off", "running", "paused", "idle", "new")
@@ -51,7 +52,7 @@ class Framer:
         """The row of a task, operator or service; -1 of the job, and of what has none."""
         return -1 if name is None else self._row.get(name, -1)
 
-    def frame(self, snapshot: Snapshot, session: Session, watched: Iterable[int], happened: Happened) -> Frame | None:
+    def frame(self, snapshot: Snapshot, session: Session, watched: Iterable[int], events: Sequence[Event]) -> Frame | None:
         """How everything stands in `snapshot`, and what has happened. None: that is of another graph."""
         columns = snapshot.tasks.columns() if len(snapshot.tasks) else self._new()
         if len(columns.states) != len(self._tasks):
@@ -90,22 +91,21 @@ class Framer:
             letters=len(session.dead_letters),
             breakpoints=[],
             hits=0,
-            happenings=self.happenings(*happened),
+            happenings=self.happenings(events),
             closed=False,
         )
 
-    def happenings(self, first: int, events: Sequence[Event]) -> list[Happening]:
-        """Events as a page wants them, the last ones if there are very many."""
-        skipped = max(len(events) - MAX_HAPPENINGS, 0)
+    def happenings(self, events: Sequence[Event]) -> list[Happening]:
+        """Events as a page wants them, the last ones of each kind if there are very many."""
         return [
             Happening(
-                number=number,
+                number=event.number,
                 kind=event.kind,
                 row=self.row(event.task),
                 text=shown(event.text),
                 at_s=round(event.at_s, 4),
             )
-            for number, event in enumerate(events[skipped:], first + skipped)
+            for event in _last_of_each_kind(events)
         ]
 
     def _new(self) -> Columns:
@@ -146,8 +146,16 @@ class Framer:
         return columns._replace(**dict(zip(_NUMBERS, sums, strict=True)), states=worst, held=closed)
 
 
-Happened = tuple[int, Sequence[Event]]
-"""The number of the first of some events, and these."""
+def _last_of_each_kind(events: Sequence[Event]) -> Sequence[Event]:
+    if len(events) <= MAX_HAPPENINGS:
+        return events
+    left = Counter({event.kind: MAX_HAPPENINGS for event in events})
+    kept = []
+    for event in reversed(events):
+        if left[event.kind]:
+            left[event.kind] -= 1
+            kept.append(event)
+    return kept[::-1]
 
 
 def _places(graph: ExecutionGraph, spans: list[tuple[int, int]], kinds: frozenset[str]) -> list[int]:

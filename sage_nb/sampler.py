@@ -113,13 +113,13 @@ class Sampler:
         for view in views:  # each by itself: one may have been made while another thread told of the change
             if view.plan["revision"] != plan["revision"]:
                 view.plan = plan
-        first, events = session.events_since(self._seen)
-        frame = framer.frame(session.snapshot(), session, self._audience.watched, (first, events))
+        behind, events = session.events_since(self._seen)
+        frame = framer.frame(session.snapshot(), session, self._audience.watched, events)
         if frame is None:  # the graph has just become another one
             self._news.set()
             return
         self._audience.complete(frame)
-        self._seen = first + len(events)
+        self._seen = behind
         compared = {**frame, "at_s": 0}
         if compared != self._last or views != self._sent_to:
             self._last, self._sent_to = {**compared, "happenings": []}, views

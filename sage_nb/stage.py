@@ -63,7 +63,7 @@ class Stage:
         with self._lock:
             if (view := self._views.get((*parts, shown))) is not None:
                 return view
-        frame = framer.frame(session.snapshot(), session, (), (0, ()))
+        frame = framer.frame(session.snapshot(), session, (), ())
         view = View(session.name, parts, shown, plan=plan, frame=json.dumps(frame))
         view.on_msg(self._receive)
         with self._lock:

@@ -387,7 +387,7 @@ class Text(TypedDict):
 
 
 class Events(TypedDict):
-    """Events from `first` on; those before have been forgotten."""
+    """Events from `first` on; those before, and those whose numbers are missing, have been forgotten."""
 
     first: int
     happenings: list[Happening]

@@ -200,8 +200,9 @@ def test_events_are_read_from_any_number_on(make_session: MakeSession) -> None:
     session.source([1, 2]).collect()
     session.run()
     everything = session.events
-    assert session.events_since(0) == (0, everything)
-    assert session.events_since(3) == (3, everything[3:])
+    assert session.events_since(0) == (len(everything), everything)
+    assert session.events_since(3) == (len(everything), everything[3:])
+    assert [event.number for event in everything] == list(range(len(everything)))
     assert session.events_since(len(everything) + 5) == (len(everything) + 5, ())
 
 
@@ -210,9 +211,20 @@ def test_of_very_many_events_the_last_are_kept_with_their_numbers() -> None:
     for number in range(MAX_EVENTS + 7):
         log.add(Event("warning", "it", str(number)))
     assert len(log) == MAX_EVENTS
-    first, events = log.since(0)
-    assert (first, events[0].text, len(events)) == (7, "7", MAX_EVENTS)
+    behind, events = log.since(0)
+    assert (behind, events[0].text, events[0].number, len(events)) == (MAX_EVENTS + 7, "7", 7, MAX_EVENTS)
     assert [event.text for event in log.since(MAX_EVENTS + 5)[1]] == [str(MAX_EVENTS + 5), str(MAX_EVENTS + 6)]
+
+
+def test_a_flood_of_skips_pushes_no_other_event_out(make_session: MakeSession) -> None:
+    session = make_session(on_error="skip")
+    session.source(range(MAX_EVENTS + 700), name="numbers").map(lambda n: n // 0, name="divide").collect(name="end")
+    session.run(PATIENCE_S)
+    kinds = [event.kind for event in session.events]
+    assert (kinds[0], kinds[-1], kinds.count("skip")) == ("start", "end", MAX_EVENTS)
+    assert dict(session.event_counts) == {"start": 1, "skip": MAX_EVENTS + 700, "stop signal": 2, "end": 4}
+    numbers = [event.number for event in session.events]
+    assert numbers == sorted(numbers) and len(set(numbers)) == len(numbers)
 
 
 def test_a_turn_by_hand_is_an_event(session: runtime.Session) -> None:
