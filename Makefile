@@ -1,6 +1,8 @@
 # Start with `make lab` or `make test`. Both make .venv from pyproject.toml first; that is the only place they install
 # into (and Debian's pythonX.Y-venv and, for the tests, redis-server, where they are missing and you are root).
 #   PYTHON=python3.12  the interpreter for a new .venv; without it the first that is new enough
+#   VENV=.venv-mine    another place for it, where .venv is somebody else's: such a one is never touched
+#   ARGS='--part threads 3.12'  what make test-pythons is to run, where it is not to run everything
 #   LAB_ARGS=...       more options for JupyterLab, such as --no-browser on a server
 
 VENV := .venv
@@ -9,13 +11,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LAB_READY := $(VENV)/.lab-ready
 
-.PHONY: help lab test check docs notebooks bench bench-ray mutants clean
+.PHONY: help lab test test-pythons check docs notebooks bench bench-ray screenshots mutants clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 lab: $(LAB_READY)  ## open JupyterLab on the first notebook
-	$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/01-first-dataflow.ipynb \
+	@echo "Opening JupyterLab; Ctrl+C ends it"
+	@$(BIN)/jupyter-lab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/01-first-dataflow.ipynb \
 		$$([ "$$(id -u)" -ne 0 ] || echo --allow-root) $(LAB_ARGS)
 
 test: check  ## everything: the checks, all tests, all notebooks
@@ -24,6 +27,11 @@ test: check  ## everything: the checks, all tests, all notebooks
 	$(BIN)/python -m pytest --part threads --numprocesses 3 --dist worksteal
 	$(BIN)/python -m pytest --part pages --numprocesses 2 --dist worksteal
 	$(BIN)/python -m pytest --part alone
+
+test-pythons: $(READY)  ## all tests under each Python from 3.11 to 3.14 that is found here, each in a .venv-3.x of its own
+	@sh tools/need_redis.sh
+	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
+	@$(BIN)/python tools/each_python.py $(ARGS)
 
 check: $(READY)  ## style, types, layers, public names; before every commit
 	$(BIN)/ruff check
@@ -55,9 +63,10 @@ screenshots: $(READY)  ## take the pictures of README and docs anew
 mutants: $(READY)  ## plant bugs, one at a time; the tests must notice
 	$(BIN)/python -m tests.mutants
 
-clean:  ## remove .venv and everything else made here
-	rm -rf $(VENV) build dist docs/notebooks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find . -name __pycache__ -prune -exec rm -rf {} +
+clean:  ## remove .venv, if it was made here, and everything else that was
+	@for venv in $(VENV) $(VENV)-3.*; do sh tools/make_venv.sh --remove "$$venv"; done
+	rm -rf build dist docs/notebooks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -path './.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 $(LAB_READY): pyproject.toml tools/make_venv.sh
 	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) lab,ray $@

@@ -11,6 +11,7 @@ import pytest
 import runtime
 from runtime import CommandRefused, JobPaused
 from runtime.testing import PATIENCE_S, Hold, Moment
+from tests.error_texts import DIVIDED_BY_ZERO
 from tests.platforms import MakeSession, Platform
 from tests.services import Calling, Echo
 
@@ -114,9 +115,7 @@ def test_a_condition_that_raises_stops_the_job_and_says_so(session: runtime.Sess
     assert found.wait(PATIENCE_S).payload == 7
     assert isinstance(found.error, ZeroDivisionError)
     text = next(event.text for event in session.events if event.text.startswith("breakpoint"))
-    assert text == (
-        "breakpoint at work before 7: the condition raised ZeroDivisionError: integer division or modulo by zero"
-    )
+    assert text == f"breakpoint at work before 7: the condition raised {DIVIDED_BY_ZERO}"
     found.remove()
     session.resume()
     session.wait(PATIENCE_S)

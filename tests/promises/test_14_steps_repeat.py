@@ -9,6 +9,7 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S
+from tests.error_texts import DIVIDED_BY_ZERO
 from tests.platforms import MakeSession
 
 
@@ -127,7 +128,7 @@ def test_a_step_says_what_became_of_a_packet_that_failed(make_session: MakeSessi
     session.input("in").map(lambda value: 1 // value, name="invert").sink(lambda value: None)
     session.start(paused=True)
     session.inject("invert", 0)
-    text = f"invert: 0 {word}: ZeroDivisionError: integer division or modulo by zero"
+    text = f"invert: 0 {word}: {DIVIDED_BY_ZERO}"
     assert str(session.step("invert")) == text
     session.cancel()
 
