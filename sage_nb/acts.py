@@ -12,7 +12,8 @@ from runtime import CommandRefused, Packet, PacketGone, Session
 from runtime.preview import preview
 from sage_nb.cards import text_of, token_of
 from sage_nb.desk import Done
-from sage_nb.forms import call_of, python_of
+from sage_nb.forms import call_of
+from sage_nb.python import names_of_notebook
 from sage_nb.texts import shown, value_of
 
 
@@ -32,9 +33,9 @@ def inject(session: Session, target: str, text: str, number: int = 0) -> Done:
 
 def call(session: Session, service: str, method: str, values: Mapping[str, Any]) -> Done:
     """Call a service with what was filled into its form."""
-    name, args, kwargs = call_of(session, service, method, values)
-    reply = session.call(service, *args, method=name, **kwargs)
-    return Done(python_of(service, name, args, kwargs), preview(reply), text_of(reply))
+    made = call_of(session, service, method, values)
+    reply = session.call(service, *made.args, method=made.method, **made.kwargs)
+    return Done(made.python, preview(reply), text_of(reply))
 
 
 def place_of(session: Session, packet: Packet) -> str:
@@ -72,8 +73,5 @@ def condition_of(when: str) -> Callable[[Any], object]:
         compile(when, "<condition>", "eval")
     except (SyntaxError, ValueError) as error:
         raise CommandRefused(f"{preview(when)} is no expression of Python: {error}") from None
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    names = shell.user_ns if shell is not None else {}
-    condition: Callable[[Any], object] = eval(f"lambda value: ({when}\n)", names)
+    condition: Callable[[Any], object] = eval(f"lambda value: ({when}\n)", names_of_notebook())
     return condition

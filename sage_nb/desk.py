@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runtime.errors import error_text
+from sage_nb.forms import CallRefused
 from sage_nb.texts import shown
-from sage_nb.wire import Ack
+from sage_nb.wire import Ack, Misfits
 
 ASIDE: Final = frozenset({"call", "full", "cancel", "stop"})
 """The commands that are carried out beside all others."""
@@ -87,6 +88,8 @@ class Desk:
             done = self._execute(str(message.get("cmd")), message.get("args") or {})
         except BaseException as error:  # noqa: BLE001  the border to the page, which gets every error as words
             ack["ok"], ack["reason"] = False, shown(error_text(error))
+            if isinstance(error, CallRefused):
+                ack["result"] = Misfits(fields={shown(name): shown(reason) for name, reason in error.fields.items()})
         else:
             ack["python"], ack["text"], ack["result"] = shown(done.python), shown(done.text), done.result
         send(ack)

@@ -14,7 +14,7 @@ import ipywidgets
 from runtime import Session
 from sage_nb.forms import form_of
 from sage_nb.stage import Stage, stage_of
-from sage_nb.wire import Ack, Field, Method
+from sage_nb.wire import Ack, Field
 
 _SHOWN_STEPS: Final = 8
 
@@ -130,8 +130,8 @@ class ServiceForm(Panel):
         super().__init__(session)
         self._service, self._methods = name, {method["name"]: method for method in form["methods"]}
         self._method = ipywidgets.Dropdown(description="method", options=list(self._methods))
-        self._forms = {method: _fields(self._methods[method]) for method in self._methods}
-        self.hidden = [widget for fields in self._forms.values() for widget in fields.values()]
+        self._forms = {name: list(map(FieldWidgets, method["fields"])) for name, method in self._methods.items()}
+        self.hidden = [each.box for fields in self._forms.values() for each in fields]
         self._place = ipywidgets.VBox()
         self._note = ipywidgets.Label(value=form["note"])
         self._method.observe(lambda _: self._choose(), "value")
@@ -142,32 +142,58 @@ class ServiceForm(Panel):
         return f"{type(self).__name__}({self._of!r}, {self._service!r})"
 
     def _choose(self) -> None:
-        self._place.children = list(self._forms.get(self._method.value, {}).values())
+        self._place.children = [each.box for each in self._forms.get(self._method.value, [])]
 
     def _order(self) -> tuple[str, Mapping[str, Any]]:
-        values = {name: _filled(widget) for name, widget in self._forms.get(self._method.value, {}).items()}
+        values = {
+            name: value for each in self._forms.get(self._method.value, []) for name, value in each.sent().items()
+        }
         return "call", {"service": self._service, "method": self._method.value, "values": values}
 
 
-def _fields(method: Method) -> dict[str, Any]:
-    return {field["name"]: _widget_of(field) for field in method["fields"]}
+class FieldWidgets:
+    """The widgets of one field. One that was not touched says so, and sends nothing."""
 
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        optional = not field["required"]
+        name, default = field["name"], f"default: {field['default']}" if field["default"] else ""
+        hint = ", ".join(filter(None, [field["hint"], default, "optional" if optional and not default else ""]))
+        self._how: Any = None
+        self.widget: Any
+        if field["kind"] == "checkbox":
+            self.widget = ipywidgets.Checkbox(description=name, value=field["default"] == "True")
+        elif field["kind"] == "select":
+            options = [(text, str(number)) for number, text in enumerate(field["options"])]
+            self.widget = ipywidgets.Dropdown(
+                description=name, options=[(default or "—", ""), *options] if optional else options
+            )
+        else:
+            self.widget = ipywidgets.Text(description=name, placeholder=hint)
+        if field["kind"] == "text" and (optional or field["none"]):
+            ways = ([(default or "default", "default")] if optional else []) + [("this text", "text")]
+            ways += [("None", "none")] if field["none"] else []
+            self._how = ipywidgets.Dropdown(options=ways)
+            self.widget.observe(self._typed, "value")
+            self._how.observe(self._chosen, "value")
+        self.box = self.widget if self._how is None else ipywidgets.HBox([self.widget, self._how])
 
-def _widget_of(field: Field) -> Any:
-    name, default = field["name"], field["default"]
-    if field["kind"] == "checkbox":
-        return ipywidgets.Checkbox(description=name, value=default == "True")
-    if field["kind"] == "select":
-        options = [(text, str(number)) for number, text in enumerate(field["options"])]
-        return ipywidgets.Dropdown(
-            description=name, options=options if field["required"] else [("", ""), *options], value=default or None
-        )
-    hint = ", ".join([field["hint"], *([] if field["required"] else ["optional"])]).strip(", ")
-    return ipywidgets.Text(description=name, value=default if field["kind"] == "text" else "", placeholder=hint)
+    def _typed(self, change: Mapping[str, Any]) -> None:
+        if change["new"]:
+            self._how.value = "text"
 
+    def _chosen(self, change: Mapping[str, Any]) -> None:
+        if change["new"] != "text":
+            self.widget.value = ""
 
-def _filled(widget: Any) -> Any:
-    return widget.value if widget.value is not None else ""
+    def sent(self) -> dict[str, Any]:
+        """What a call is given of it, as `wire.Field` says."""
+        name, value, required = self.field["name"], self.widget.value, self.field["required"]
+        if self._how is not None:
+            return {"default": {}, "text": {name: value}, "none": {name: None}}[self._how.value]
+        if self.field["kind"] == "checkbox":
+            return {name: value} if required or str(value) != self.field["default"] else {}
+        return {name: value} if value or (required and self.field["kind"] == "text") else {}
 
 
 def _preformatted(text: str) -> str:

@@ -198,7 +198,7 @@ Command = Literal[
     "breakpoint",
     "remove_breakpoint",
     "breakpoints",
-    # services: {service} -> Form; {service, method, values: {field: text or bool}} -> Text
+    # services: {service} -> Form; {service, method, values: {field: text, bool or null}} -> Text, or Misfits
     "form",
     "call",
     # dead letters: {} -> Letters; {number}; {number, value: a text}; {number}; {}; {} -> Letters
@@ -322,8 +322,10 @@ class BreakpointCard(TypedDict):
 class Field(TypedDict):
     """A parameter of a service's method, as part of a form.
 
-    `checkbox` gives a bool; `select` the index of one of `options`, as text; `number` and `text` are texts, `literal` a
-    Python literal. An optional field that is left empty is not passed on.
+    `checkbox` gives a bool; `select` the index of one of `options`, as text; `text` is passed on as it is, an empty one
+    too; `number` and `literal` are texts that are read, as a number or as Python. A page sends those fields that were
+    touched: one that is left out, or left empty unless it is `text`, is the method's own default, of which `default` is
+    a preview. With `none` a text can also be None, which is sent as null.
     """
 
     name: str
@@ -331,6 +333,7 @@ class Field(TypedDict):
     default: str
     options: list[str]
     required: bool
+    none: bool
     hint: str
 
 
@@ -348,6 +351,12 @@ class Form(TypedDict):
     service: str
     methods: list[Method]
     note: str
+
+
+class Misfits(TypedDict):
+    """Why a call was not made: what does not do, by the names of the fields. Comes with a refusal."""
+
+    fields: dict[str, str]
 
 
 class LetterCard(TypedDict):

@@ -1,8 +1,9 @@
 // A service: a form made from a method's signature, the call, and its result or error.
 
 import { Control } from "./controls.js";
-import { html, mark, numbered, printable, printableLines, say } from "./elements.js";
-import { group, heading, labelled, reading, renew, textField } from "./forms.js";
+import { html, numbered, printable, printableLines, say } from "./elements.js";
+import { FormField } from "./form_field.js";
+import { group, heading, labelled, reading, renew } from "./forms.js";
 import { reasonFor } from "./reasons.js";
 
 export class ServiceTab {
@@ -10,7 +11,7 @@ export class ServiceTab {
     Object.assign(this, { store, desk, inspector });
     this.forms = new Map(); // by the service's name; of one plan
     this.answer = null;
-    this.method = html("select", { class: "sn-input", onchange: () => this.paint() });
+    this.method = html("select", { class: "sn-input", onchange: () => this.chosen() });
     this.doc = html("p", { class: "sn-hint sn-quoted-lines" });
     this.note = html("p", { class: "sn-hint" });
     this.fields = html("div", { class: "sn-form-fields" });
@@ -76,11 +77,15 @@ export class ServiceTab {
     renew(this.result, answer, () => (answer === null ? [] : this.answered(answer)));
   }
 
+  /** Another method: what the one before has answered says nothing of it. */
+  chosen() {
+    this.answer = null;
+    this.paint();
+  }
+
   inputs(method) {
-    this.given = (method?.fields ?? []).map((field) => ({ field, input: inputFor(field) }));
-    return this.given.map(({ field, input }) => {
-      return labelled(field.required ? field.name : `${field.name} (optional)`, input, field.hint);
-    });
+    this.given = (method?.fields ?? []).map((field) => new FormField(field));
+    return this.given.map((each) => each.element);
   }
 
   async send() {
@@ -91,12 +96,13 @@ export class ServiceTab {
     }
     const service = this.name;
     const method = this.forms.get(service).methods[Number(this.method.value || 0)].name;
-    const values = {};
-    for (const { field, input } of this.given) {
-      if (field.kind === "checkbox") values[field.name] = input.checked;
-      else if (field.required || input.value !== "") values[field.name] = input.value;
-    }
+    const { given } = this;
+    const values = Object.assign({}, ...given.map((each) => each.sent()));
     const ack = await this.desk.order("call", { service, method, values });
+    if (this.given !== given) return; // another method's form is there by now
+    const misfits = ack.ok ? {} : (ack.result?.fields ?? {});
+    for (const each of given) each.refuse(misfits[each.field.name] ?? "");
+    given.find((each) => each.field.name in misfits)?.input.focus();
     this.answer = { service, ok: ack.ok, reason: ack.reason, ...ack.result };
     this.paint();
   }
@@ -106,26 +112,4 @@ export class ServiceTab {
     const left = cut > 0 ? html("p", { class: "sn-hint" }, `${numbered(cut, "character")} left out`) : null;
     return [heading(`Result · ${printable(kind, 60)}`), reading(text, "Result of the call"), left];
   }
-}
-
-/** The input that fits a parameter. */
-function inputFor(field) {
-  if (field.kind === "checkbox") {
-    const box = html("input", { type: "checkbox", class: "sn-checkbox" });
-    box.checked = field.default === "True" || field.default === "true";
-    return box;
-  }
-  if (field.kind === "select") {
-    const none = field.required ? null : html("option", { value: "" }, "—");
-    const options = field.options.map((text, at) => html("option", { value: at }, printable(text, 100)));
-    const choice = html("select", { class: "sn-input" }, none, ...options);
-    const chosen = field.default === "" ? -1 : Number(field.default);
-    choice.value = chosen >= 0 && chosen < options.length ? String(chosen) : field.required ? "0" : "";
-    return choice;
-  }
-  const input = textField({ required: field.required && field.kind !== "text" });
-  if (field.kind === "number") mark(input, "inputmode", "decimal");
-  if (field.kind === "literal") input.classList.add("sn-code");
-  input.value = field.default;
-  return input;
 }

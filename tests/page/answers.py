@@ -70,6 +70,13 @@ POINTS: Final = [
     BreakpointCard(id=2, task="split", when="", hits=0, text=""),
 ]
 
+
+def asked(name: str, kind: Any, **more: Any) -> Field:
+    field = Field(name=name, kind=kind, default="", options=[], required=False, none=False, hint="")
+    field.update(more)  # type: ignore[typeddict-item]
+    return field
+
+
 FORM: Final = Form(
     service="clock",
     note="",
@@ -78,11 +85,11 @@ FORM: Final = Form(
             name="process",
             doc="The time in a zone, after so many ticks.",
             fields=[
-                Field(name="ticks", kind="number", default="", options=[], required=True, hint="int"),
-                Field(name="zone", kind="select", default="0", options=["'UTC'", "'CET'"], required=False, hint=""),
-                Field(name="exact", kind="checkbox", default="True", options=[], required=False, hint=""),
-                Field(name="label", kind="text", default="", options=[], required=False, hint="str"),
-                Field(name="more", kind="literal", default="", options=[], required=False, hint="a Python literal"),
+                asked("ticks", "number", required=True, hint="int"),
+                asked("zone", "select", default="'UTC'", options=["'UTC'", "'CET'"]),
+                asked("exact", "checkbox", default="True"),
+                asked("label", "text", default="'now'", none=True, hint="str | None"),
+                asked("more", "literal", hint="a Python literal"),
             ],
         ),
         Method(name="reset", doc="", fields=[]),

@@ -317,43 +317,6 @@ def test_what_is_typed_stays_while_frames_come(load: Load) -> None:
     assert field.input_value() == "value > 3"
 
 
-# ── service ──
-
-
-def test_a_service_is_called_with_what_was_filled_in(load: Load) -> None:
-    shown = opened(load, "service", row="clock")
-    panel(shown).get_by_label("ticks").fill("5")
-    panel(shown).get_by_label("zone").select_option("1")
-    panel(shown).get_by_label("exact").uncheck()
-    press(shown, "Call")
-    values = {"ticks": "5", "zone": "1", "exact": False}
-    assert shown.sent("call") == [{"cmd": "call", "args": {"service": "clock", "method": "process", "values": values}}]
-    assert panel(shown).get_by_text("datetime.time(12, 30)").is_visible()
-
-
-def test_another_method_has_another_form(load: Load) -> None:
-    shown = opened(load, "service", row="clock")
-    panel(shown).get_by_label("Method").select_option("reset")
-    shown.settle()
-    assert panel(shown).get_by_label("ticks").count() == 0
-    press(shown, "Call")
-    assert shown.sent("call")[0]["args"] == {"service": "clock", "method": "reset", "values": {}}
-
-
-def test_an_error_of_a_call_is_shown_where_its_result_would_be(load: Load) -> None:
-    shown = opened(load, "service", row="clock", answers={"call": {"ok": False, "reason": "KeyError: 'zone'"}})
-    panel(shown).get_by_label("ticks").fill("5")
-    press(shown, "Call")
-    assert panel(shown).locator(".sn-result pre").text_content() == "KeyError: 'zone'"
-
-
-def test_a_service_without_a_form_says_why(load: Load) -> None:
-    form = {"service": "clock", "methods": [], "note": "no signature is known"}
-    shown = opened(load, "service", row="clock", answers={"form": {"result": form}})
-    assert panel(shown).get_by_text("no signature is known").is_visible()
-    assert not panel(shown).get_by_role("button", name="Call").is_visible()
-
-
 # ── errors ──
 
 
