@@ -1,5 +1,7 @@
 """A dataflow runtime that a person can open up: tasks, services, queues, packets and stop signals, on threads."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from runtime.breakpoints import Breakpoint, Tap
 from runtime.calling import Service, Services
 from runtime.collected import Collected
@@ -12,7 +14,7 @@ from runtime.environment import Environment
 from runtime.errors import (
     NO_PACKET,
     AlreadyStarted,
-    AsyncFunction,
+    AsyncRefused,
     Cancelled,
     CommandRefused,
     CyclicGraph,
@@ -49,6 +51,7 @@ from runtime.job_manager import JobManager
 from runtime.metrics import prometheus
 from runtime.operators import Function, SourceFunction
 from runtime.policy import OnError, Retry
+from runtime.renamed import old_names as _old_names
 from runtime.service.invocation import Interceptor, Invocation
 from runtime.session import Session
 from runtime.step import Path, QueueView, Step
@@ -57,7 +60,7 @@ from runtime.stream import KeyedStream, Stream
 __all__ = [
     "NO_PACKET",
     "AlreadyStarted",
-    "AsyncFunction",
+    "AsyncRefused",
     "Breakpoint",
     "Cancelled",
     "Collected",
@@ -124,3 +127,6 @@ __all__ = [
     "WrongArguments",
     "prometheus",
 ]
+
+if not _TYPE_CHECKING:  # to mypy a module that answers for any name has no slips
+    __getattr__ = _old_names(__name__, {"AsyncFunction": "AsyncRefused"})

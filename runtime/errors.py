@@ -6,7 +6,7 @@
     │   ├── DuplicateName          a name is taken
     │   ├── UnconsumedStream       a stream that nobody consumes
     │   ├── CyclicGraph            the graph feeds itself
-    │   ├── AsyncFunction          an `async def` where a plain function is needed
+    │   ├── AsyncRefused           an `async def` where a plain function is needed
     │   ├── NotCopyable            a Function that parallel instances cannot each have a copy of
     │   └── SourceSpent            an iterator that has been run already
     ├── CommandRefused             the session's state does not allow this command (also a RuntimeError)
@@ -40,10 +40,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.facts import Outcome
 from runtime.preview import preview, type_name
+from runtime.renamed import old_names
 
 
 class DataflowError(Exception):
@@ -91,8 +92,8 @@ class CyclicGraph(GraphInvalid):
     """Operators feed each other in a circle; feedback loops are not supported."""
 
 
-class AsyncFunction(GraphInvalid):
-    """An `async def` was given; a task calls its function on a thread and would never await it."""
+class AsyncRefused(GraphInvalid):
+    """An `async def` was given, or called; tasks and services call functions on threads and would never await it."""
 
 
 class NotCopyable(GraphInvalid):
@@ -235,3 +236,7 @@ def _message(error: BaseException) -> str:
     if len(arguments) == 1 and type(arguments[0]) is str and not isinstance(error, KeyError):
         return str(arguments[0][:_MAX_MESSAGE])
     return ", ".join(map(preview, arguments[:_MAX_MESSAGE]))[:_MAX_MESSAGE]
+
+
+if not TYPE_CHECKING:  # to mypy a module that answers for any name has no slips
+    __getattr__ = old_names(__name__, {"AsyncFunction": "AsyncRefused"})

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from runtime.graph import ExecutionGraph
+from runtime.installing import install_command
 
 if TYPE_CHECKING:
     from runtime.session import Session
@@ -96,7 +97,7 @@ class Shown(ABC):
     def _require_face(self) -> Face:
         face = _face()
         if face is None:
-            raise ImportError("nothing that draws sessions is installed: pip install sage-nb")
+            raise ImportError(f"nothing that draws sessions is installed: {install_command()}")
         return face
 
     def _warn(self, error: Exception) -> None:

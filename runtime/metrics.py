@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from runtime.errors import DataflowError, GraphInvalid
 from runtime.facts import Snapshot
+from runtime.installing import install_command
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -66,7 +67,7 @@ def prometheus(*sessions: Measured) -> CollectorRegistry:
 
     Hand it to `prometheus_client.start_http_server` or `generate_latest`. Counters are called
     `sage_task_processed_total`, depths `sage_task_queue_depth`; labels are `session` (so names should differ) and
-    `task` or `service`. Each run counts from 0. Needs `pip install "sage-nb[metrics]"`; raises `DataflowError` without.
+    `task` or `service`. Each run counts from 0. Needs the extra `metrics`; raises `DataflowError` without.
     """
     names = Counter(session.name for session in sessions if callable(getattr(session, "metrics", None)))
     if names.total() != len(sessions) or any(count > 1 for count in names.values()):
@@ -74,7 +75,7 @@ def prometheus(*sessions: Measured) -> CollectorRegistry:
     try:
         from prometheus_client import CollectorRegistry  # noqa: PLC0415  only for those who ask for it
     except ImportError as error:
-        raise DataflowError('prometheus() needs prometheus_client: pip install "sage-nb[metrics]"') from error
+        raise DataflowError(f"prometheus() needs prometheus_client: {install_command('metrics')}") from error
     registry = CollectorRegistry()
     registry.register(_Collector(sessions))
     return registry

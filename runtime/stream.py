@@ -13,6 +13,7 @@ from runtime.connected import ConnectedStreams, Settings, join_options, not_keye
 from runtime.errors import GraphInvalid
 from runtime.graph.execution_graph import OperatorNode, Strategy
 from runtime.graph.validation import refuse_async
+from runtime.not_yet import SaysWhatIsNotYet
 from runtime.operators import NO_INITIAL, Function
 from runtime.operators.joined import How
 from runtime.policy import OnError
@@ -38,7 +39,7 @@ class End:
     input: int = 0
 
 
-class Stream(Generic[T]):
+class Stream(SaysWhatIsNotYet, Generic[T]):
     """What an operator sends, not yet consumed. Each method adds one operator or sets how packets are divided.
 
     A function is a plain callable, shared by parallel instances, or an object of `Function`, copied for each.

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from runtime import CommandRefused, Session, UnknownName
 from runtime.graph import ServiceNode
+from runtime.graph.validation import is_async
 from sage_nb.fields import FormField, Given, Misfit
 from sage_nb.python import Source, joined, source_of, source_of_name
 from sage_nb.texts import shown
@@ -211,7 +212,7 @@ def _asked(kind: type, name: str) -> _Asked | None:
     if name.startswith("_") or name in _LIFE or isinstance(written, type | property):
         return None
     method = getattr(kind, name, None)
-    if not callable(method):
+    if not callable(method) or is_async(method):
         return None
     try:
         parameters = list(inspect.signature(method).parameters.values())

@@ -9,6 +9,7 @@ from typing import Final
 
 from runtime.errors import GraphInvalid
 from runtime.factory.backend import Backend
+from runtime.installing import install_command
 
 _START_LIMIT: Final = "RAY_raylet_start_wait_time_s"
 
@@ -23,5 +24,5 @@ def remote_backend() -> Backend:
     except ModuleNotFoundError as error:
         if error.name not in ("ray", "tblib"):
             raise
-        raise GraphInvalid(f"platform 'remote' needs {error.name}: pip install 'sage-nb[ray]'") from error
+        raise GraphInvalid(f"platform 'remote' needs {error.name}: {install_command('ray')}") from error
     return RayBackend()

@@ -6,7 +6,7 @@ import inspect
 from collections import Counter
 from typing import Any
 
-from runtime.errors import AsyncFunction, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
+from runtime.errors import AsyncRefused, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
 from runtime.graph.execution_graph import ExecutionGraph, OperatorNode, ServiceNode
 from runtime.policy import is_policy
 from runtime.preview import preview
@@ -77,15 +77,26 @@ def validate_service(service: ServiceNode) -> None:
 
 
 def refuse_async_methods(service: Any, name: str) -> None:
-    """Raise `AsyncFunction` if a public method of a service, or of its class, would make a coroutine."""
-    for method in dir(service):
-        if not method.startswith("_"):
-            candidate = inspect.getattr_static(service, method, None)
-            if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
-                raise AsyncFunction(
-                    f"method {method!r} of service {name!r} is an `async def`; services answer on threads and await "
-                    "nothing: make it a plain `def`, and use concurrency= for waiting side by side"
-                )
+    """Raise `AsyncRefused` if a method that the runtime calls itself, or `process`, would make a coroutine.
+
+    Other public methods are refused when they are called (`refuse_async_method`): they may be for the service alone.
+    """
+    for method in ("process", "setup", "close"):
+        refuse_async_method(inspect.getattr_static(service, method, None), method, name)
+
+
+def refuse_async_method(candidate: Any, method: str, service: str) -> None:
+    """Raise `AsyncRefused` if this method of a service would make a coroutine."""
+    if is_async(candidate):
+        raise AsyncRefused(
+            f"method {method!r} of service {service!r} is an `async def`; services answer on threads and await "
+            "nothing: make it a plain `def` (asyncio.run inside works), and use concurrency= for waiting side by side"
+        )
+
+
+def is_async(candidate: Any) -> bool:
+    """Whether calling this would make a coroutine, or an asynchronous generator."""
+    return inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate)
 
 
 def refuse_interceptor(interceptor: Any) -> None:
@@ -95,8 +106,8 @@ def refuse_interceptor(interceptor: Any) -> None:
             f"{preview(interceptor)} is no interceptor; give a function that takes an Invocation and returns the reply"
         )
     for candidate in (interceptor, getattr(interceptor, "__call__", None)):  # noqa: B004  which one, not whether
-        if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
-            raise AsyncFunction(
+        if is_async(candidate):
+            raise AsyncRefused(
                 "an interceptor is an `async def`; it is called on a service's thread, which awaits nothing: make it a "
                 "plain `def`"
             )
@@ -129,11 +140,11 @@ def _validate_numbers(name: str, **numbers: Any) -> None:
 
 
 def refuse_async(function: Any, operator: str) -> None:
-    """Raise `AsyncFunction` if calling `function`, or its `process` or `run`, would make a coroutine."""
+    """Raise `AsyncRefused` if calling `function`, or its `process` or `run`, would make a coroutine."""
     candidates = (function, *(getattr(function, name, None) for name in ("process", "run", "__call__")))
     for candidate in candidates:
-        if inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate):
-            raise AsyncFunction(
+        if is_async(candidate):
+            raise AsyncRefused(
                 f"the function of {operator!r} is an `async def`; tasks call functions on threads and await nothing: "
                 "make it a plain `def` (asyncio.run inside it works), and use parallelism= for waiting side by side"
             )

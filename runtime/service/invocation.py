@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from runtime.communication.calls import Request
 from runtime.errors import UnknownName, WrongArguments
+from runtime.graph.validation import is_async, refuse_async_method
 
 LIFE: Final = ("setup", "close")
 """The methods that the runtime calls itself."""
@@ -22,13 +23,17 @@ class Methods:
         self._known: dict[str, Callable[..., Any]] = {}
 
     def find(self, name: str) -> Callable[..., Any]:
-        """The method. Raises `UnknownName` for what is private, no method, or the runtime's to call."""
+        """The method.
+
+        Raises `UnknownName` for what is private, no method, or the runtime's to call, and `AsyncRefused`.
+        """
         method = self._known.get(name)
         if method is None:
             hidden = name.startswith("_") or name in LIFE
             method = None if hidden else getattr(self._instance, name, None)
             if not callable(method):
                 raise UnknownName(f"public method of service {self._service!r} called", name, self.names())
+            refuse_async_method(method, name, self._service)
             self._known[name] = method
         return method
 
@@ -40,6 +45,7 @@ class Methods:
             if not name.startswith("_")
             and name not in LIFE
             and (callable(found := inspect.getattr_static(self._instance, name)) or isinstance(found, classmethod))
+            and not is_async(found)
         ]
 
     def call(self, request: Request, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

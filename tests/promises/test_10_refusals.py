@@ -12,6 +12,7 @@ import pytest
 import runtime
 from runtime.factory import register_backend, register_operator
 from runtime.graph import Edge, OperatorNode, validate
+from runtime.not_yet import NOT_YET
 from runtime.testing import PATIENCE_S
 from tests.platforms import MakeSession, Platform
 
@@ -135,41 +136,41 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
         runtime.GraphInvalid,
         ("on_error of 'm' is 'ignore'", "can be 'fail'"),
     ),
-    "async map": (lambda s: numbers(s).map(coroutine, name="m"), runtime.AsyncFunction, ("'m'", *AWAITS_NOTHING)),
-    "async filter": (lambda s: numbers(s).filter(coroutine, name="m"), runtime.AsyncFunction, ("'m'", *AWAITS_NOTHING)),
+    "async map": (lambda s: numbers(s).map(coroutine, name="m"), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
+    "async filter": (lambda s: numbers(s).filter(coroutine, name="m"), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
     "async flat_map": (
         lambda s: numbers(s).flat_map(coroutines, name="m"),  # type: ignore[arg-type]
-        runtime.AsyncFunction,
+        runtime.AsyncRefused,
         ("'m'", *AWAITS_NOTHING),
     ),
-    "async sink": (lambda s: numbers(s).sink(coroutine, name="m"), runtime.AsyncFunction, ("'m'", *AWAITS_NOTHING)),
+    "async sink": (lambda s: numbers(s).sink(coroutine, name="m"), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
     "async partial": (
         lambda s: numbers(s).map(functools.partial(coroutine, 1), name="m"),
-        runtime.AsyncFunction,
+        runtime.AsyncRefused,
         ("'m'", *AWAITS_NOTHING),
     ),
-    "async object": (lambda s: numbers(s).map(AsyncCall(), name="m"), runtime.AsyncFunction, ("'m'", *AWAITS_NOTHING)),
+    "async object": (lambda s: numbers(s).map(AsyncCall(), name="m"), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
     "async Function": (
         lambda s: numbers(s).map(AsyncProcess(), name="m"),
-        runtime.AsyncFunction,
+        runtime.AsyncRefused,
         ("'m'", *AWAITS_NOTHING),
     ),
     "async reduce": (
         lambda s: numbers(s).reduce(lambda _, __: None, name="m").map(coroutine, name="n"),  # type: ignore[arg-type]
-        runtime.AsyncFunction,
+        runtime.AsyncRefused,
         ("'n'", *AWAITS_NOTHING),
     ),
     "async source": (
         lambda s: s.source(coroutines, name="m"),  # type: ignore[arg-type]
-        runtime.AsyncFunction,
+        runtime.AsyncRefused,
         ("'m'", *AWAITS_NOTHING),
     ),
     "async SourceFunction": (
         lambda s: s.source(AsyncSource(), name="m"),
-        runtime.AsyncFunction,
+        runtime.AsyncRefused,
         ("'m'", *AWAITS_NOTHING),
     ),
-    "async key function": (lambda s: numbers(s).key_by(coroutine), runtime.AsyncFunction, AWAITS_NOTHING),
+    "async key function": (lambda s: numbers(s).key_by(coroutine), runtime.AsyncRefused, AWAITS_NOTHING),
     "class for an object": (
         lambda s: numbers(s).map(Good),  # type: ignore[call-overload,arg-type,unused-ignore]
         runtime.GraphInvalid,
@@ -369,6 +370,36 @@ def test_names_of_backends_and_operator_kinds_are_given_once() -> None:
         register_backend("local", "elsewhere:Backend")
     with pytest.raises(runtime.GraphInvalid, match="operator kind 'map' is registered already"):
         register_operator("map", lambda node, function, index: None)  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize("name", sorted(NOT_YET))
+def test_what_other_systems_have_is_refused_by_name_and_with_a_way_round(name: str) -> None:
+    with runtime.Session() as session:
+        plain = numbers(session)
+        for stream in (plain, plain.key_by(abs)):
+            with pytest.raises(AttributeError, match=f"'{type(stream).__name__}' .* '{name}': (there|no)"):
+                getattr(stream, name)
+            assert not hasattr(stream, name)
+
+
+def test_any_other_slip_in_a_method_is_what_it_is_everywhere() -> None:
+    with runtime.Session() as session:
+        stream = numbers(session)
+        with pytest.raises(AttributeError) as raised:
+            stream.mpa(abs)  # type: ignore[attr-defined]
+    assert str(raised.value) == "'Stream' object has no attribute 'mpa'"
+    assert (raised.value.name, raised.value.obj) == ("mpa", stream), "by which Python finds what may have been meant"
+
+
+def test_the_old_name_of_an_error_still_catches_it_and_says_the_new_one() -> None:
+    for module in (runtime, runtime.errors):
+        with pytest.warns(DeprecationWarning, match="AsyncFunction is now .*AsyncRefused") as warned:
+            old = module.AsyncFunction
+        assert old is runtime.AsyncRefused
+        assert warned[0].filename == __file__
+        with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'AsyncFunktion'"):
+            module.AsyncFunktion  # noqa: B018
+    assert "AsyncFunction" not in runtime.__all__
 
 
 def test_every_refusal_is_one_family() -> None:

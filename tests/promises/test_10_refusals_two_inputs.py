@@ -92,10 +92,10 @@ BUILDING: dict[str, tuple[tuple[Misuse, ...], Refused, tuple[str, ...]]] = {
     ),
     "no function": (either(3), runtime.GraphInvalid, ("co_map needs a function, not 3",)),
     "class for an object": (either(Good), runtime.GraphInvalid, ("Good is a class", r"an object of it: Good\(")),
-    "async": (either(coroutine), runtime.AsyncFunction, ("'m'", *AWAITS_NOTHING)),
-    "async generator": (either(coroutines), runtime.AsyncFunction, ("'m'", *AWAITS_NOTHING)),
-    "async partial": (either(functools.partial(coroutine, 1)), runtime.AsyncFunction, ("'m'", *AWAITS_NOTHING)),
-    "async Function": (either(AsyncProcess()), runtime.AsyncFunction, ("'m'", *AWAITS_NOTHING)),
+    "async": (either(coroutine), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
+    "async generator": (either(coroutines), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
+    "async partial": (either(functools.partial(coroutine, 1)), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
+    "async Function": (either(AsyncProcess()), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
 }
 
 

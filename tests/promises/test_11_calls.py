@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import copy
 import gc
@@ -793,16 +794,28 @@ class Awaits:
     async def process(self) -> None: ...
 
 
-class AwaitsEach:
+class AwaitsItsSetup:
+    async def setup(self) -> None: ...
+
+
+class HasHelpers:
+    """Awaits by itself what nobody calls."""
+
+    async def fetch(self, number: int) -> int:
+        return number
+
     async def each(self) -> Any:
         yield 1
 
+    def process(self, number: int) -> int:
+        return asyncio.run(self.fetch(number))
 
-@pytest.mark.parametrize(("make", "method"), [(Awaits, "process"), (AwaitsEach, "each")])
-def test_an_async_method_is_refused_before_anything_runs(
+
+@pytest.mark.parametrize(("make", "method"), [(Awaits, "process"), (AwaitsItsSetup, "setup")])
+def test_an_async_method_that_the_runtime_would_call_is_refused_before_anything_runs(
     session: runtime.Session, make: type[Any], method: str
 ) -> None:
-    with pytest.raises(runtime.AsyncFunction, match=f"method '{method}' of service 'it' is an `async def`"):
+    with pytest.raises(runtime.AsyncRefused, match=f"method '{method}' of service 'it' is an `async def`"):
         session.service("it", make)
 
 
@@ -812,8 +825,22 @@ def test_an_async_method_of_an_object_that_is_made_is_refused_when_it_is_there(s
 
     session.service("it", make)
     session.start()
-    with pytest.raises(runtime.TaskFailed, match="'it' failed: AsyncFunction: method 'process'"):
+    with pytest.raises(runtime.TaskFailed, match="'it' failed: AsyncRefused: method 'process'"):
         session.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize("method", ["fetch", "each"])
+def test_async_helpers_of_a_service_are_its_own_and_refused_where_they_are_called(
+    session: runtime.Session, method: str
+) -> None:
+    session.service("it", HasHelpers)
+    session.start()
+    assert session.call("it", 3) == 3
+    with pytest.raises(runtime.AsyncRefused, match=f"method '{method}' of service 'it' is an `async def`.*asyncio.run"):
+        session.call("it", 3, method=method)
+    assert session.call("it", 4) == 4
+    with pytest.raises(LookupError, match="there is 'process'"):
+        session.call("it", method="fetsch")
 
 
 BAD: dict[str, tuple[Callable[[runtime.Session], Any], str]] = {

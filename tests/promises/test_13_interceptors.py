@@ -219,7 +219,7 @@ async def coroutine(it: runtime.Invocation) -> None: ...
     ("bad", "refusal", "text"),
     [
         (5, runtime.GraphInvalid, "5 is no interceptor; give a function"),
-        (coroutine, runtime.AsyncFunction, "an interceptor is an `async def`"),
+        (coroutine, runtime.AsyncRefused, "an interceptor is an `async def`"),
     ],
 )
 def test_what_cannot_intercept_is_refused(

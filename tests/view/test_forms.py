@@ -110,6 +110,17 @@ def test_a_function_that_says_what_it_makes_has_a_form_and_another_one_says_why_
     assert call_of(session_with(opaque), "tool", "", {}).python == "session.call('tool')"
 
 
+def test_no_form_offers_what_would_be_refused_when_called() -> None:
+    class Helped:
+        async def fetch(self) -> None: ...
+
+        def process(self) -> None: ...
+
+    session = runtime.Session()
+    session.service("it", Helped)
+    assert [method["name"] for method in form_of(session, "it")["methods"]] == ["process"]
+
+
 def test_an_unknown_method_or_service_is_refused() -> None:
     with pytest.raises(runtime.UnknownName, match="no service 'tol'"):
         form_of(session_with(Tool), "tol")

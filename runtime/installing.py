@@ -1,0 +1,22 @@
+"""How this project is installed, for errors that name the command: from its folder, since it is on no index."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Final
+
+_FOLDER: Final = Path(__file__).parents[1]
+
+
+def install_command(extra: str = "") -> str:
+    """The command that installs the project into the running Python, with this extra of its `pyproject.toml`.
+
+    Where its folder is not known, because what runs was installed from there once, the command is for that folder.
+    """
+    extras = f"[{extra}]" if extra else ""
+    python = shlex.quote(sys.executable or "python")
+    if (_FOLDER / "pyproject.toml").is_file():
+        return f"{python} -m pip install --editable {shlex.quote(str(_FOLDER) + extras)}"
+    return f"{python} -m pip install {shlex.quote('.' + extras)}, in the folder of sage-nb"

@@ -1,0 +1,40 @@
+"""What other systems' streams have and ours does not yet: said by name, with the way round it. It knows no stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+_WINDOWS: Final = (
+    "there is no event time yet; put the window into the key: key_by(lambda row: (row.user, row.second // 60)), then "
+    'reduce(…, emit="end")'
+)
+_CHECKPOINTS: Final = (
+    "nothing outlives the process yet; let a sink of your own write down what is to be kept, and a source of your own "
+    "begin behind it"
+)
+_WAYS_ROUND: Final = {
+    **dict.fromkeys(("window", "timestamps", "arrival_times", "watermarks", "late"), _WINDOWS),
+    **dict.fromkeys(("checkpoint", "checkpoints", "save", "restore"), _CHECKPOINTS),
+    "map_batches": (
+        "there are no batches yet; give flat_map an object of runtime.Function that gathers packets in a list, returns "
+        "what comes of a full one, and what comes of the last one in finish()"
+    ),
+    "reply": (
+        "nothing can be asked through a graph yet; ask a service: session.service(…), then session.call(…) by hand, "
+        "and ctx.call_service(…) from functions"
+    ),
+}
+NOT_YET: Final = frozenset(_WAYS_ROUND)
+"""The names of which a stream says what to do instead."""
+
+
+class SaysWhatIsNotYet:
+    """Raises `AttributeError` for what it has not, as every object does, and names a way round for `NOT_YET`."""
+
+    if not TYPE_CHECKING:  # to mypy a class that answers for any name has no slips
+
+        def __getattr__(self, name: str) -> Any:
+            missing = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in _WAYS_ROUND:  # no name and no object: Python would guess at another name
+                raise AttributeError(f"{missing}: {_WAYS_ROUND[name]}")
+            raise AttributeError(missing, name=name, obj=self)
