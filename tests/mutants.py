@@ -108,7 +108,8 @@ class Mutant:
 
 
 LANE, INBOX, ROUTER = "communication/lane.py", "communication/inbox.py", "communication/router.py"
-PARTITION, GATE, FEED = "communication/partition.py", "task/gate.py", "task/feed.py"
+DIGEST, PARTITION = "communication/digest.py", "communication/partition.py"
+GATE, FEED = "task/gate.py", "task/feed.py"
 BARRIER, BASE, LOCAL = "task/stop_barrier.py", "task/base_task.py", "task/local_task.py"
 DISPATCHER = "dispatcher.py"
 GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "dead_letters.py"
@@ -232,7 +233,7 @@ MUTANTS: Final = (
         f"{KEY} or value\n                if",
         FALSY_KEY,
     ),
-    one("salted key", PARTITION, "crc32(_as_bytes(key))", "hash(key)", SAME_INSTANCE),
+    one("salted key", DIGEST, "crc32(_as_bytes(key))", "hash(key)", SAME_INSTANCE),
     one("rest of a batch dropped before a wait", FEED, "self._drop(worked)", "self._drop(self._here)", CANCEL_PUT),
     one(
         "rest of a batch dropped at an end", FEED, "self._drop(self._here - left)", "self._drop(self._here)", CANCEL_PUT

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import enum
 import uuid
+import zoneinfo
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import runtime
-from runtime.communication.partition import Partition, stable_digest
+from runtime.communication.digest import stable_digest
+from runtime.communication.partition import MOST_BYTES, MOST_KEYS, Partition
 from runtime.preview import preview
 
 numbers = (
@@ -48,6 +52,23 @@ class Tint(enum.Enum):
     RED = 1
 
 
+class Pair(NamedTuple):
+    number: int
+    text: str
+
+
+class Flags(frozenset[int], enum.Enum):
+    ONE = frozenset([1])
+
+
+class Day(datetime.date):
+    """As those of other libraries: says more, and is equal to the same."""
+
+
+class PosixLike(PurePosixPath):
+    """As above."""
+
+
 @given(keys)
 def test_every_digest_is_a_number_of_32_bits_and_the_same_again(key: Any) -> None:
     assert stable_digest(key) == stable_digest(key)
@@ -72,6 +93,9 @@ def test_a_fraction_meets_the_float_it_equals(fraction: Fraction) -> None:
 
 
 NOON = datetime.datetime(2024, 7, 1, 12, tzinfo=datetime.UTC)
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+TWICE = datetime.datetime(2023, 10, 29, 2, 30, tzinfo=BERLIN)  # the clock was put back that night
+NEVER = datetime.datetime(2023, 3, 26, 2, 30, tzinfo=BERLIN)  # the clock was put forward
 EAST = datetime.timezone(datetime.timedelta(hours=2))
 
 
@@ -89,9 +113,24 @@ EAST = datetime.timezone(datetime.timedelta(hours=2))
         (datetime.timedelta(days=1), datetime.timedelta(hours=24)),
         (datetime.datetime(2024, 1, 1, 2), datetime.datetime(2024, 1, 1, 2, fold=1)),
         (Color.RED, Color["RED"]),
+        (TWICE, TWICE.replace(fold=1)),
+        (NEVER, NEVER.replace(fold=1)),
+        ((TWICE, 1), (TWICE.replace(fold=1), True)),
+        (frozenset([TWICE]), frozenset([TWICE.replace(fold=1)])),
+        (datetime.datetime.min.replace(tzinfo=EAST), datetime.datetime.min.replace(tzinfo=EAST, fold=1)),
+        (Pair(1, "a"), (1.0, "a")),
+        (frozenset([1]), Flags.ONE),
+        (datetime.date(2024, 1, 1), Day(2024, 1, 1)),
+        (PurePosixPath("a/b"), PurePosixPath("a//b"), PosixLike("a/./b")),
+        (PureWindowsPath("C:/A"), PureWindowsPath("c:\\a")),
+        (Decimal("1.50"), Fraction(3, 2), 1.5),
     ],
     # A set's repr is in another order in another process, and all processes of a test run must name a test the same.
-    ids=lambda keys: "a frozenset" if isinstance(keys[0], frozenset) else repr(keys[0]),
+    ids=lambda keys: (
+        f"a frozenset of {', '.join(sorted(type(key).__name__ for key in keys[0]))}"
+        if isinstance(keys[0], frozenset)
+        else repr(keys[0])
+    ),
 )
 def test_equal_keys_have_equal_digests(equal: tuple[Any, ...]) -> None:
     assert all(key == equal[0] for key in equal)
@@ -117,7 +156,8 @@ def test_different_keys_that_look_alike_have_different_digests() -> None:
         ("ab",),
         ("a,b",),
     ]
-    alike += [Color.RED, Tint.RED, uuid.UUID(int=0), datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1)]
+    alike += [Color.RED, Tint.RED, uuid.UUID(int=0), datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 1)]
+    alike += [datetime.datetime(2024, 1, 1, 1, tzinfo=datetime.UTC), datetime.time(1), datetime.timedelta(hours=1)]
     assert len({stable_digest(key) for key in alike}) == len(alike)
 
 
@@ -137,13 +177,24 @@ def test_similar_keys_are_spread_evenly(instances: int, make: Any) -> None:
 
 
 def test_a_partition_remembers_and_forgets_without_a_change() -> None:
-    known: dict[Any, str] = {}
-    partition = Partition(["a", "b", "c"], known)
+    partition = Partition(["a", "b", "c"])
     before = [partition.find(number) for number in range(1000)]
     for number in range(200_000):
         partition.find(f"key {number}")
-        assert len(known) <= 65_536
+        assert len(partition.known[str]) <= MOST_KEYS
     assert [partition.find(number) for number in range(1000)] == before
+
+
+def test_what_a_partition_remembers_is_bounded_in_bytes_however_large_keys_are() -> None:
+    partition = Partition(["a", "b"])
+    pages = [number.to_bytes(2, "big") + bytes(MOST_BYTES // 10) for number in range(40)]
+    before = [partition.find(page) for page in pages]
+    assert 1 <= len(partition.known[bytes]) < 10
+    assert [partition.find(page) for page in pages] == before
+    partition.find(bytes(MOST_BYTES))
+    assert all(len(page) < MOST_BYTES for page in partition.known[bytes])
+    partition.forget()
+    assert not partition.known
 
 
 @pytest.mark.parametrize("key", [float("nan"), Decimal("NaN"), complex(0, float("nan")), (float("nan"),)], ids=repr)
@@ -159,6 +210,61 @@ def test_a_signaling_nan_is_refused_too() -> None:
 
 class Own:
     """Has the identity hash that every object has, which differs between processes."""
+
+
+def folded(kind: type) -> Any:
+    """A value of a subclass of `kind` that decides for itself what equals what."""
+
+    def equal(self: Any, other: object) -> bool:
+        return type(other) is type(self)
+
+    return type(f"Own{kind.__name__}", (kind,), {"__eq__": equal, "__hash__": lambda self: 1})
+
+
+@dataclasses.dataclass(frozen=True)
+class Point(tuple[int, ...]):
+    """A tuple with a field, compared by that alone."""
+
+    x: int = 1
+
+
+OWN_EQUALITY = [
+    folded(str)("a"),
+    folded(int)(1),
+    folded(float)(1.5),
+    folded(tuple)((1, 2)),
+    folded(bytes)(b"a"),
+    folded(frozenset)([1]),
+    folded(Decimal)(1),
+    folded(Fraction)(1),
+    folded(datetime.date)(2024, 1, 1),
+    folded(datetime.datetime)(2024, 1, 1),
+    folded(PurePosixPath)("a"),
+    folded(Pair)(1, "a"),
+    Point(),
+]
+
+
+@pytest.mark.parametrize("key", OWN_EQUALITY, ids=lambda key: type(key).__name__)
+def test_a_class_that_says_itself_what_it_equals_is_refused_with_the_fix(key: Any) -> None:
+    for held in (key, (1, key), frozenset([key])):
+        with pytest.raises(runtime.UnstableKey, match="let the key function return a plain"):
+            stable_digest(held)
+
+
+def test_a_partition_refuses_a_key_that_equals_one_which_it_remembers() -> None:
+    class Folded(str):
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, str) and self.casefold() == other.casefold()
+
+        def __hash__(self) -> int:
+            return hash(self.casefold())
+
+    partition = Partition(["a", "b"])
+    partition.find("ada")
+    assert Folded("ada") in partition.known[str]
+    with pytest.raises(runtime.UnstableKey, match=r"str\.casefold"):
+        partition.find(Folded("Ada"))
 
 
 class Tagged(str):

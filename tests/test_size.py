@@ -54,7 +54,22 @@ class Boastful:
         (Page(1, bytes(500 * KB)), 500 * KB),
         (list(range(100_000)), 3_000 * KB),
     ],
-    ids="bytes text bytearray array view memoryview scalar tuple list value key set fields numbers".split(),
+    ids=[
+        "bytes",
+        "text",
+        "bytearray",
+        "array",
+        "view",
+        "memoryview",
+        "scalar",
+        "tuple",
+        "list",
+        "value",
+        "key",
+        "set",
+        "fields",
+        "numbers",
+    ],
 )
 def test_what_fills_memory_is_seen(value: Any, least: int) -> None:
     assert least <= estimated_size(value) <= 2 * least + 2 * KB

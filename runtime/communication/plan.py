@@ -13,7 +13,6 @@ from typing import Any
 
 from runtime.communication.connection import Output
 from runtime.communication.lane import Lane
-from runtime.communication.partition import Partition
 from runtime.communication.router import Router
 from runtime.errors import NO_PACKET, Cancelled
 
@@ -60,7 +59,7 @@ class Plan:
                 raise
 
     def _by_key(self, key_of: Callable[[Any], Any], lanes: list[Lane]) -> _Way:
-        find = Partition(lanes).find
+        find = self._router.partition(lanes).find
 
         def way(result: Any) -> Puts:
             self._router.failed_on = result

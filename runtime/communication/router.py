@@ -14,8 +14,9 @@ from itertools import cycle
 from typing import Any
 
 from runtime.communication.connection import Output
+from runtime.communication.digest import PLAIN_KEYS
 from runtime.communication.lane import Lane, StopSignal, Waiter
-from runtime.communication.partition import PLAIN_KEYS, Partition
+from runtime.communication.partition import Partition
 from runtime.communication.tracer import Tracer
 from runtime.errors import NO_PACKET
 
@@ -32,6 +33,7 @@ class Router:
         # The edges, each with its lanes, and whose turn it is where they have turns.
         self.ways = [(output, lanes, cycle(lanes)) for output, lanes in zip(outputs, edges, strict=True)]
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
+        self._partitions: list[Partition[Lane]] = []
         self.send: Send
         if len(edges) != 1 and all(_to_every_lane(output, lanes) for output, lanes in zip(outputs, edges, strict=True)):
             self.send = _broadcast(self.lanes)
@@ -75,10 +77,18 @@ class Router:
         # A reader that falls asleep behind this look sets look_up, which is read behind the next packet.
         return lane.put if lane.inbox.asleep else lane.items.append
 
+    def partition(self, lanes: list[Lane]) -> Partition[Lane]:
+        """Which of an edge's lanes a key belongs to; what it remembers of keys is let go at the end."""
+        partition = Partition(lanes)
+        self._partitions.append(partition)
+        return partition
+
     def end(self, signal: StopSignal) -> None:
         """Send the stop signal down every lane, behind the last packet."""
         for lane in self.lanes:
             lane.end(signal)
+        for partition in self._partitions:
+            partition.forget()
 
     @property
     def emitted(self) -> int:
@@ -100,8 +110,8 @@ class Router:
     # In the four below, `Lane.put` is written out: the call would cost as much as all the rest.
 
     def _by_key(self, key_of: Callable[[Any], Any], lanes: list[Lane]) -> Send:
-        lane_of: dict[Any, Lane] = {}
-        partition = Partition(lanes, lane_of)
+        partition = self.partition(lanes)
+        known = partition.known
 
         def send(value: Any) -> None:
             try:
@@ -110,7 +120,7 @@ class Router:
                 self.failed_on = value
                 raise
             try:
-                lane = lane_of[key]
+                lane = known[type(key)][key]
             except BaseException:  # noqa: BLE001  not seen yet, or its class will not have it as a key
                 self.failed_on = value
                 lane = partition.find(key)
@@ -126,7 +136,7 @@ class Router:
 
     def _with_key(self, key_of: Callable[[Any], Any], lane: Lane) -> Send:
         items, inbox = lane.items, lane.inbox
-        partition = Partition([lane])  # refuses the same keys as it would among many lanes
+        partition = self.partition([lane])  # refuses the same keys as it would among many lanes
 
         def send(value: Any) -> None:
             try:

@@ -232,6 +232,7 @@ class BaseTask:
         """
         if self._inbox is not None:
             self._inbox.end_hand("cancelled")
+        self.ctx.key = None  # of the last packet
         if report.error is not None:
             self.errors += 1
         self.ending = report.ending

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import subprocess
 import sys
+import weakref
+import zoneinfo
 from collections import defaultdict
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from itertools import chain, pairwise
 from typing import Any
 
 import pytest
 
 import runtime
+from runtime.communication.partition import MOST_KEYS
 from runtime.testing import PATIENCE_S
 from tests.platforms import MakeSession
 from tests.promises.test_01_exact import every_capacity, every_combination
@@ -123,6 +127,75 @@ def test_equal_keys_of_different_types_meet(make_session: MakeSession, equal: tu
     assert len({instance for instance, _, _ in result}) == 1
 
 
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+HOURS = [datetime.datetime(2023, 10, 29, 2, 30, tzinfo=BERLIN), datetime.datetime(2023, 3, 26, 2, 30, tzinfo=BERLIN)]
+
+
+@pytest.mark.parametrize("hour", HOURS, ids=["that comes twice", "that never comes"])
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda key: key, lambda key: (1, key), lambda key: frozenset([key])],
+    ids=["bare", "in a tuple", "in a set"],
+)
+def test_equal_moments_meet_whatever_their_fold(
+    make_session: MakeSession, hour: datetime.datetime, wrap: Callable[[Any], Any]
+) -> None:
+    session = make_session()
+    left = session.source([hour]).key_by(wrap)
+    right = session.source([hour.replace(fold=1)]).key_by(wrap)
+    pairs = left.join(right, lambda one, other: (one.fold, other.fold), parallelism=4).collect()
+    session.run(PATIENCE_S)
+    assert list(pairs) == [(0, 1)]
+
+
+class Folded(str):
+    """A text that equals itself in any case."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self.casefold() == other.casefold()
+
+    def __hash__(self) -> int:
+        return hash(self.casefold())
+
+
+@pytest.mark.parametrize("others", [0, MOST_KEYS + 5_000])
+@pytest.mark.parametrize("instances", [1, 4])
+def test_a_key_that_says_itself_what_it_equals_is_refused_with_the_fix(
+    make_session: MakeSession, instances: int, others: int
+) -> None:
+    session = make_session()
+    words = chain(("ada", "bo"), map(str, range(others)), [Folded("Ada")])
+    session.source(words, name="words").key_by(lambda word: word).map(len, parallelism=instances).collect()
+    with pytest.raises(runtime.TaskFailed, match="'words' failed on packet") as caught:
+        session.run(PATIENCE_S)
+    assert isinstance(caught.value.__cause__, runtime.UnstableKey)
+    caught.value.__cause__.args[0].index("str.casefold")
+
+
+class Page(str):
+    """A text that can be referred to weakly."""
+
+
+@pytest.mark.parametrize("on_error", ["fail", "skip"])
+@pytest.mark.parametrize("instances", [1, 3])
+def test_nothing_remembers_a_key_once_its_session_is_closed(
+    make_session: MakeSession, instances: int, on_error: runtime.OnError
+) -> None:
+    made: list[weakref.ref[Page]] = []
+
+    def page(number: int) -> Page:
+        key = Page(number)
+        made.append(weakref.ref(key))
+        return key
+
+    session = make_session(on_error=on_error)
+    session.source(range(20)).key_by(page).map(abs, parallelism=instances).sink(abs)
+    session.run(PATIENCE_S)
+    session.close()
+    assert len(made) == 20
+    assert not [key for ref in made if (key := ref()) is not None]
+
+
 def test_many_keys_are_spread_over_all_instances(make_session: MakeSession) -> None:
     session = make_session()
     source = session.source([f"key {number}" for number in range(300)])
@@ -134,7 +207,7 @@ def test_many_keys_are_spread_over_all_instances(make_session: MakeSession) -> N
 
 DIGESTS = """
 import datetime, decimal, enum, fractions, uuid
-from runtime.communication.partition import stable_digest
+from runtime.communication.digest import stable_digest
 
 class Color(enum.Enum):
     RED = "red"
