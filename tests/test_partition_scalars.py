@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 import runtime
 from runtime.communication.digest import stable_digest
 
+MomentOf: Any = np.datetime64  # typed for literal units only
+SpanOf: Any = np.timedelta64
 UNITS = ("W", "D", "h", "m", "s", "ms", "us", "ns")
 
 
@@ -39,16 +41,14 @@ def test_numbers_of_numpy_meet_those_they_equal(number: int) -> None:
 
 @given(st.datetimes(datetime.datetime(1700, 1, 1), datetime.datetime(2200, 1, 1)))
 def test_moments_of_numpy_meet_those_they_equal(moment: datetime.datetime) -> None:
-    days = [np.datetime64(moment.date(), unit) for unit in ("Y", "M", *UNITS)]
-    moments = [np.datetime64(moment, unit) for unit in ("s", "ms", "us", "ns")]
-    check_equal_ones_meet(
-        [moment, moment.date(), *days, *moments, moment.replace(hour=0), np.datetime64(moment, "25s")]
-    )
+    days = [MomentOf(moment.date(), unit) for unit in ("Y", "M", *UNITS)]
+    moments = [MomentOf(moment, unit) for unit in ("s", "ms", "us", "ns")]
+    check_equal_ones_meet([moment, moment.date(), *days, *moments, moment.replace(hour=0), MomentOf(moment, "25s")])
 
 
 @given(st.timedeltas(datetime.timedelta(-1000), datetime.timedelta(1000)))
 def test_spans_of_numpy_meet_those_they_equal(span: datetime.timedelta) -> None:
-    check_equal_ones_meet([span, *(np.timedelta64(span, unit) for unit in UNITS)])
+    check_equal_ones_meet([span, *(SpanOf(span, unit) for unit in UNITS)])
 
 
 @pytest.mark.parametrize("key", [np.datetime64("NaT"), np.timedelta64("NaT"), np.float32("nan")], ids=repr)
@@ -57,7 +57,7 @@ def test_what_is_not_equal_to_itself_is_refused(key: Any) -> None:
         stable_digest(key)
 
 
-class OwnText(np.str_):
+class OwnText(np.str_):  # type: ignore[misc]
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:

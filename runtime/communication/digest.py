@@ -42,7 +42,7 @@ def stable_digest(key: Any) -> int:
 
 def _as_bytes(key: Any) -> bytes:
     """Equal keys as equal bytes."""
-    kind = type(key)
+    kind: Any = type(key)
     write = _EXACT.get(kind)
     if write is not None:
         return write(key)
@@ -171,7 +171,7 @@ _Write = Callable[[Any], bytes]
 _NUMBERS: Final = (float, complex, Decimal, Fraction)
 
 # By whose `__eq__` a class has: a StrEnum has that of str, a frozenset that is an enum member that of frozenset.
-_WRITERS: Final[tuple[tuple[type, _Write], ...]] = (
+_WRITERS: Final[tuple[tuple[Any, _Write], ...]] = (
     (str, _text),
     (int, _whole),
     (tuple, _tuple),
