@@ -153,8 +153,9 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
     def key_by(self, function: Callable[[T], K]) -> KeyedStream[K, T]:
         """Equal keys go to the same instance of whoever consumes this; the key is there as `ctx.key`.
 
-        `function` runs in the producer. Its keys need a stable digest: numbers, text, bytes, None, dates, UUIDs, enum
-        members, tuples of these.
+        `function` runs in the producer. Its keys need a stable digest: numbers, text, bytes, None, dates, UUIDs,
+        paths, enum members, scalars of numpy and pandas, tuples of these. A class that defines an equality of its own
+        is refused (`UnstableKey`), since nobody but itself could say which of its keys are to meet.
 
         >>> import runtime
         >>> with runtime.Session() as session:
