@@ -26,6 +26,7 @@
     ├── ServiceFailed              a service raised something that is no `Exception`; it is the `__cause__`
     ├── QueueFull                  the lane of the hand has no room
     ├── QueueUnreachable           the queue lives in another process, or has been released
+    ├── NotSendable                a value that would have to travel to another process, and cannot (also a TypeError)
     ├── UnstableKey                a key without a digest that is the same in every process (also a TypeError)
     ├── TaskLost                   what a task ran in has died: its process, on platforms that have them
     └── TaskFailed                 user code raised; the original is the `__cause__`
@@ -176,6 +177,10 @@ class QueueUnreachable(DataflowError):
     """A queue descriptor was used where its queue does not exist."""
 
 
+class NotSendable(DataflowError, TypeError):
+    """A value would have to travel to another process, and cannot be pickled, or not be unpickled; see `__cause__`."""
+
+
 class UnstableKey(DataflowError, TypeError):
     """A key has no digest that is the same in every process and every run."""
 
@@ -233,7 +238,7 @@ _MAX_MESSAGE = 500
 def _message(error: BaseException) -> str:
     """The arguments of an exception; its own `__str__` or `args` may be user code and are not called."""
     arguments = _ARGUMENTS.__get__(error)
-    if len(arguments) == 1 and type(arguments[0]) is str and not isinstance(error, KeyError):
+    if len(arguments) == 1 and type(arguments[0]) is str and not issubclass(type(error), KeyError):
         return str(arguments[0][:_MAX_MESSAGE])
     return ", ".join(map(preview, arguments[:_MAX_MESSAGE]))[:_MAX_MESSAGE]
 

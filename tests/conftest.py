@@ -29,8 +29,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 THREADS = ("tests/promises/", "tests/stress/", "tests/view/", *(f"tests/test_{name}.py" for name in (
-    "errors", "far_mail", "graph", "hand_machine", "hand_order", "joined", "kernel", "losses", "operators", "partition",
-    "random_graphs", "schedules", "set_ups", "testing", "turns",
+    "by_value", "errors", "far_mail", "graph", "hand_machine", "hand_order", "joined", "kernel", "losses", "operators",
+    "partition", "random_graphs", "schedules", "set_ups", "testing", "turns",
 )))  # fmt: skip
 PAGES = ("tests/page/",)
 

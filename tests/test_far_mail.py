@@ -15,7 +15,7 @@ import ray
 from runtime.communication.calls import Call, Request
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import NoWaiter, StopSignal
-from runtime.errors import NotPaused, QueueFull
+from runtime.errors import NotPaused, NotSendable, QueueFull
 from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox
 from runtime.remote.freight import envelope, opened, unpack
 from runtime.remote.receipts import MOST_OPEN, Receipts
@@ -228,7 +228,7 @@ def test_acknowledgements_are_heard_while_it_is_found_out_which_packet_cannot_be
     way.carry()
     assert packets_in(parcels) == [[0, 1], [2, 1]]
     assert (outbox.lane.taken, outbox.lane.items, outbox.lane.refused) == (1, [None] * 3, 2)
-    assert [type(error) for error in errors] == [TypeError]
+    assert [type(error) for error in errors] == [NotSendable]
 
 
 @pytest.mark.parametrize("what", ["few", "signal", "message"])
@@ -375,8 +375,11 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
     failed: Future[Any] = Future()
     site.join([], {}, {"cache": lambda _: failed})
     queue = site.request_queue("cache", 4)
+    call = Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S)
+    queue.prepare(call)
     with site.ledger.lock:
-        queue.put(Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S))
+        queue.put(call)
+    queue.ship()
     error = LookupError("no such verb")
     failed.set_exception(error)
     heard.wait(PATIENCE_S)

@@ -103,6 +103,7 @@ class Call:
         "error",
         "future",
         "made_s",
+        "packed",
         "queue",
         "request",
         "server",
@@ -115,6 +116,7 @@ class Call:
         self.request, self.queue = request, queue
         self.made_s, self.deadline_s = 0.0, timeout_s  # counted from when the ledger knows of it
         self.stage: Stage = "held back"
+        self.packed: Any = None  # the request as it travels, if it has to
         self.value: Any = None
         self.error: BaseException | None = None
         self.future: Reply | None = None

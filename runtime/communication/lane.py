@@ -143,6 +143,9 @@ class Lane:
         self.refused = 0  # packets made but not accepted because of a cancel, by the writer
         self._room = parked_lock()
 
+    check: Callable[[Any], object] | None = None
+    """Raises if a payload could not get to the reader; None where any can."""
+
     def put(self, item: Any) -> None:
         """Append `item`, waiting while the lane is full, and wake the reader. Raises Cancelled."""
         if len(self.items) >= self.capacity:

@@ -1,8 +1,8 @@
 """Where the results of one packet go, before any of them has gone: so that all of them go, or none.
 
 For tasks whose policy is not `fail`, and for all while they are seen or traced; the others send each result as it is
-made. Only a key function can fail here, so keys are asked first: what is decided in turn has then not moved on for
-results that are never sent.
+made. Only a key function can fail here, and a result that cannot travel, so these are asked first: what is decided in
+turn has then not moved on for results that are never sent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,13 @@ class Plan:
         }
 
     def puts(self, results: Sequence[Any]) -> Puts:
-        """What has to be put where, in order for each lane. Raises what a key function raises, and `UnstableKey`."""
+        """What has to be put where, in order for each lane.
+
+        Raises what a key function raises, `UnstableKey`, and `NotSendable`.
+        """
+        if (check := self._router.check) is not None:
+            for result in results:
+                check(result)
         edges = [[way(result) for result in results] for way in self._ways]
         return list(chain.from_iterable(chain.from_iterable(zip(*edges, strict=True))))
 

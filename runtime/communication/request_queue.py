@@ -63,6 +63,12 @@ class RequestQueue:
 
     # ── callers ──
 
+    def prepare(self, call: Call) -> None:
+        """Before `put`, outside the lock: do what may run user code."""
+
+    def ship(self) -> None:
+        """After `put`, outside the lock: let what was accepted leave."""
+
     def put(self, call: Call) -> None:
         """Accept a call, or hold it back until there is room. Raises `ServiceStopped`, `ServiceLoop`."""
         if self.refusing:

@@ -32,6 +32,8 @@ class Router:
         self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]
         # The edges, each with its lanes, and whose turn it is where they have turns.
         self.ways = [(output, lanes, cycle(lanes)) for output, lanes in zip(outputs, edges, strict=True)]
+        # Raises for what cannot get to a reader; of one platform all lanes ask the same.
+        self.check = next((lane.check for lane in self.lanes if lane.check is not None), None)
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
         self._partitions: list[Partition[Lane]] = []
         self.send: Send

@@ -20,8 +20,8 @@ from runtime.communication.packet import Place
 from runtime.context import ServiceContext, TaskContext
 from runtime.errors import CommandRefused, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, TaskFacts
-from runtime.remote.by_value import received_error, received_letter, received_report
-from runtime.remote.freight import pack, unpack
+from runtime.remote.by_value import decode
+from runtime.remote.freight import Freight, not_sendable, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.way import Message
 from runtime.service.base_service_task import ServiceReporter
@@ -173,14 +173,19 @@ class ActorWrapper:
     # ── asking ──
 
     def ask(self, group: str, method: str, *arguments: Any) -> Any:
-        """Call a method over there, and wait for what it returns. Raises what it raises, `TaskEnded` if it has died."""
+        """Call a method over there, and wait for what it returns.
+
+        Raises what it raises, `NotSendable`, and `TaskEnded` if its process has died.
+        """
+        packed = _packed(arguments)
         try:
-            result, sent = ray.get(getattr(self.actor, group).remote(method, pack(arguments)))
+            answer = ray.get(getattr(self.actor, group).remote(method, packed))
         except RayError as error:
             raise TaskEnded(f"the process of {self.name!r} has died, and what it held is lost") from error
-        if sent is not None:
-            raise received_error(sent)
-        return unpack(result)
+        result, failure = decode(answer)
+        if failure is not None:
+            raise failure
+        return result
 
     def begin_look(self) -> Any:
         """Ask where it stands; `end_look` waits for the answer."""
@@ -262,20 +267,19 @@ class ActorWrapper:
         if verb == "report":
             getattr(self._reporter, said[0])(*said[1:])
         elif verb == "skipped":
-            self._reporter.skipped(received_letter(*unpack(said[0])))
+            self._reporter.skipped(decode(said[0]))
         elif verb == "tap":
             if self._tap is not None:
-                self._tap(unpack(said[0]))
+                self._tap(decode(said[0]))
         elif verb == "broke":
-            packet, met = unpack(said[0])
             if self._broke is not None:
-                self._broke(packet, [(index, sent and received_error(sent)) for index, sent in met])
+                self._broke(*decode(said[0]))
         elif verb == "ended":
-            (report, sent), look = unpack(said[0])
-            self._final, self._reported = look, True
-            self._reporter.task_ended(received_report(report, sent))
+            report, self._final = decode(said[0])
+            self._reported = True
+            self._reporter.task_ended(report)
         elif verb == "fault":
-            raise received_error(unpack(said[0]))
+            raise decode(said[0])
         elif verb == "gone":
             self._gone.set()
         else:
@@ -394,3 +398,11 @@ class ServiceWrapper(ActorWrapper):
         facts = self.counts.facts
         assert isinstance(facts, ServiceFacts)
         return facts
+
+
+def _packed(arguments: tuple[Any, ...]) -> Freight:
+    """What a command says. Raises `NotSendable` if somebody's value in it cannot be pickled."""
+    try:
+        return pack(arguments)
+    except Exception as error:  # the border to user code
+        raise not_sendable(arguments[-1], error) from error

@@ -17,6 +17,7 @@ from runtime.factory.backend import TaskHandle
 from runtime.factory.driver_task import DriverTask
 from runtime.factory.lookout import INTERRUPTIBLE_S, JobWatch, Lookout
 from runtime.remote.far_lane import HAND_LANE, OWN_PLACE
+from runtime.remote.freight import require_sendable
 from runtime.remote.site import DRIVER, Site
 
 
@@ -35,10 +36,12 @@ class FarHand:
         self._watch, self._lookout = watch, lookout
 
     def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
-        """Put an item into all these queues, or into none. Raises `QueueFull`, `TaskEnded`.
+        """Put an item into all these queues, or into none. Raises `QueueFull`, `TaskEnded`, `NotSendable`.
 
         A place is found in each of them first. Only if one of several tasks ends right behind that, the others have it.
         """
+        if any(map(_sends_on, handles)):
+            require_sendable(item)
         deadline = inf if timeout_s is None else monotonic() + timeout_s
         while True:
             changes = self._watch.changes
@@ -99,6 +102,11 @@ class FarHand:
         far, lane = self._wrappers.get(self._lanes[task][number].producer), (task, number)
         granted: bool = getattr(self._site, what)(lane) if far is None else far.grants(what, lane)
         return granted
+
+
+def _sends_on(handle: TaskHandle) -> bool:
+    """Whether what is put into a task's queue has to travel: to it, or from it."""
+    return not isinstance(handle, DriverTask) or bool(handle.lanes_out)
 
 
 def _ask(handle: TaskHandle, what: str, *arguments: Any) -> None:

@@ -29,7 +29,7 @@ from runtime.factory.local_backend import LocalBackend
 from runtime.factory.lookout import JobWatch, Lookout
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
-from runtime.remote.by_value import received_error
+from runtime.remote.by_value import decode
 from runtime.remote.cluster import lack, refuse_excess, require_cluster, spread
 from runtime.remote.freight import Freight, opened, pack
 from runtime.remote.host import ask_of, deliver_to
@@ -155,7 +155,7 @@ class RayBackend(LocalBackend):
                 except RayError as error:
                     raise GraphInvalid(f"the actor of {far.name!r} has died while it was made: {error}") from error
                 if sent is not None:
-                    refusal = received_error(sent)
+                    refusal = decode(sent)
                     raise _refusal(far.name, refusal) from refusal
             if waiting and (not come or monotonic() - began_s > START_S):
                 raise GraphInvalid(lack(sorted(self._making[each].name for each in waiting)))
@@ -247,7 +247,7 @@ class RayBackend(LocalBackend):
                 messages = messages[:-1]
             try:
                 self._site.receive(far.name, number, far.receive(messages))
-            except Exception as error:  # noqa: BLE001  the border to user code, which says how values are unpickled
+            except BaseException as error:  # noqa: BLE001  the border to user code, which says how values are unpickled
                 self._lose(far, error)
                 far.kill()
                 continue

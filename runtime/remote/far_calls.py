@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from functools import partial
 from math import inf
 from queue import SimpleQueue
 from typing import Any
@@ -18,9 +20,9 @@ from typing import Any
 from runtime.communication.calls import Call, Ledger, Request, set_up_circle, stopped
 from runtime.communication.lane import parked_lock
 from runtime.communication.request_queue import RequestQueue
-from runtime.errors import NO_PACKET, ServiceStopped
-from runtime.remote.by_value import received_error, send_error
-from runtime.remote.freight import Freight, is_plain, opened, pack, unpack
+from runtime.errors import ServiceFailed, ServiceStopped, error_text
+from runtime.remote.by_value import decode, encode
+from runtime.remote.freight import Freight, is_plain, not_sendable, opened, pack, unpack
 from runtime.remote.set_ups import SetUps
 from runtime.remote.way import Message
 from runtime.service.service_caller import CallFuture
@@ -58,39 +60,53 @@ class FarRequestQueue(RequestQueue):
         self._numbers = itertools.count(1)
         self._sent: dict[int, Call] = {}  # under way, by number; guarded by the ledger's lock, as the next
         self._number_of: dict[Call, int] = {}
-        self._freight: dict[Call, tuple[Freight, float]] = {}  # of calls that are held back
+        self._to_ask: deque[Question] = deque()  # by a call each, as soon as the ledger's lock is free
 
     @property
     def busy(self) -> bool:
         """What is done there is no work of this process."""
         return False
 
+    def prepare(self, call: Call) -> None:
+        """Pack its request. Raises `NotSendable`."""
+        try:
+            call.packed = pack(tuple(call.request)), call.deadline_s
+        except Exception as error:  # the border to user code
+            raise not_sendable((*call.request.args, *call.request.kwargs.values()), error) from error
+
     def put(self, call: Call) -> None:
-        """Send a call, or hold it back while too many are under way. Raises `ServiceStopped`, what pickling raises."""
+        """Send a call, or hold it back while too many are under way. Raises `ServiceStopped`."""
         if self.refusing:
             raise stopped(self)
-        request = call.request
-        packed = pack(tuple(request)), call.deadline_s
         self.received += 1
         call.made_s, call.deadline_s = self.ledger.clock(), inf  # the service watches over it
         self.ledger.open[call] = None
-        self._freight[call] = packed
         if self._held_back or len(self._sent) >= self.capacity:
             self._held_back.append(call)
             call.bell = call.bell or parked_lock()
         else:
-            self._send(call)
+            self._send(call, alone=call.future is None and not self._sent and not self.paused)
 
-    def _send(self, call: Call) -> None:
-        freight, timeout_s = self._freight.pop(call)
+    def ship(self) -> None:
+        """Ask by a call of its own what is to be asked so."""
+        while True:
+            try:
+                question = self._to_ask.popleft()
+            except IndexError:  # another thread was quicker, or there was none
+                return
+            self._ask(self.service, question).add_done_callback(partial(self._answered, question[0]))
+
+    def _send(self, call: Call, *, alone: bool = False) -> None:
+        freight, timeout_s = call.packed
+        call.packed = None
         number = next(self._numbers)
         call.stage = "waiting"
         self._sent[number], self._number_of[call] = call, number
         timeout_s -= self.ledger.clock() - call.made_s
         question = number, freight, timeout_s, self._set_ups.is_for_one(call.request.callers[0])
-        if call.future is None and len(self._sent) == 1 and not self.paused:
+        if alone:
             self._asked = number
-            self._ask(self.service, question).add_done_callback(lambda reply: self._answered(number, reply))
+            self._to_ask.append(question)
         else:
             self._post(self.service, ("request", question))
 
@@ -104,7 +120,7 @@ class FarRequestQueue(RequestQueue):
             freight = opened(reply.result())
             if is_plain(freight) and self.ledger.lock.acquire(blocking=False):
                 try:
-                    call = self._end(number, *_ending(freight))
+                    call = self._end(number, *_ending(freight, self.service))
                 finally:
                     self.ledger.lock.release()
                 self._tell(call)
@@ -112,7 +128,7 @@ class FarRequestQueue(RequestQueue):
             else:
                 name = f"reply of {self.service}"
                 threading.Thread(target=self._take_reply, args=(number, freight), name=name, daemon=True).start()
-        except Exception as error:  # noqa: BLE001  whatever it is: it must not vanish in this thread of Ray's
+        except BaseException as error:  # noqa: BLE001  whatever it is: it must not vanish in this thread of Ray's
             self._undelivered(self.service, error)
             self.has_arrived(number)
 
@@ -144,12 +160,11 @@ class FarRequestQueue(RequestQueue):
             self._post(self.service, ("withdraw", number))
         elif call in self._held_back:
             self._held_back.remove(call)
-        self._freight.pop(call, None)
         self._let_in()
 
     def receive(self, number: int, freight: Freight) -> None:
         """A reply has come."""
-        ending = _ending(freight)
+        ending = _ending(freight, self.service)
         with self.ledger.lock:
             call = self._end(number, *ending)
         self._tell(call)
@@ -191,13 +206,23 @@ class FarRequestQueue(RequestQueue):
                 self.ledger.give_time({call: now_s - max(since_s, call.made_s) for call in waiting})
 
 
-def _ending(freight: Freight) -> tuple[Any, BaseException | None]:
+def _ending(freight: Freight, service: str) -> tuple[Any, BaseException | None]:
     """What a reply says: a value, or an error."""
     try:
         value, sent = unpack(freight)
-    except Exception as failure:  # noqa: BLE001  the border to user code, which says how replies are unpickled
-        return None, failure
-    return value, None if sent is None else received_error(sent)
+    except BaseException as failure:  # noqa: BLE001  the border to user code, which says how replies are unpickled
+        return None, _of_a_call(failure, f"the reply of service {service!r} cannot be unpickled here")
+    return value, None if sent is None else decode(sent)
+
+
+def _of_a_call(failure: BaseException, what: str) -> BaseException:
+    """An error that ends a call, and nothing else: what is no `Exception` must not end its caller."""
+    if isinstance(failure, Exception):
+        failure.add_note(what)
+        return failure
+    failed = ServiceFailed(f"{what}: {error_text(failure)}")
+    failed.__cause__ = failure
+    return failed
 
 
 class ServedQueue(RequestQueue):
@@ -237,8 +262,8 @@ class ServedQueue(RequestQueue):
         number, freight, timeout_s, in_set_up = question
         try:
             request = Request(*unpack(freight))
-        except Exception as error:  # noqa: BLE001  the border to user code, which says how arguments are unpickled
-            reply.close(None, error)
+        except BaseException as error:  # noqa: BLE001  the border to user code, which says how arguments are unpickled
+            reply.close(None, _of_a_call(error, f"a request to service {self.service!r} cannot be unpickled there"))
             reply.tell()
             return
         call = Call(request, self, max(0.0, timeout_s), waits=False)
@@ -314,8 +339,8 @@ class _Reply:
         self._queue.served.pop((self._peer, self._number), None)
         value, error = self._ending
         try:
-            freight = pack((value, None if error is None else send_error(error, NO_PACKET)))
-        except Exception as failure:  # noqa: BLE001  the border to user code
-            failure.add_note(f"the reply of service {self._queue.service!r} cannot be sent to another process")
-            freight = pack((None, send_error(failure, NO_PACKET)))
+            freight = pack((value, None if error is None else encode(error)))
+        except BaseException as failure:  # noqa: BLE001  the border to user code, which says how replies are pickled
+            what = f"the reply of service {self._queue.service!r} cannot be sent to another process"
+            freight = pack((None, encode(_of_a_call(failure, what))))
         self._send(freight)

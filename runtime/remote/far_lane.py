@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter
 from runtime.errors import QueueFull
-from runtime.remote.freight import Freight, pack
+from runtime.remote.freight import Freight, not_sendable, pack, require_sendable
 
 Address = tuple[str, int]
 """A lane: the task that reads it, and its number there, without the hand's."""
@@ -44,6 +44,8 @@ class FarLane(Lane):
     """The writer's end: a lane that can break, if something in it cannot be packed."""
 
     __slots__ = ("broken",)
+
+    check = staticmethod(require_sendable)
 
     def __init__(self, inbox: Outbox, spec: LaneSpec, capacity: int) -> None:
         super().__init__(inbox, spec.producer, capacity, spec.input)
@@ -192,7 +194,9 @@ class Outbox:
             try:
                 self._add([item])
             except BaseException as error:  # noqa: BLE001  the border to user code
-                return error
+                failure = not_sendable(item, error)
+                failure.__cause__ = error
+                return failure
         return None
 
 

@@ -16,6 +16,9 @@ from weakref import finalize
 import ray
 from ray import ObjectRef, cloudpickle
 
+from runtime.errors import NotSendable, error_text
+from runtime.preview import preview
+
 LARGE: Final = 100_000
 """Bytes; a buffer that is larger goes by reference."""
 
@@ -131,10 +134,22 @@ def _put(raw: memoryview) -> ObjectRef[Any]:
 _mapped: Final[dict[tuple[int, int], ObjectRef[Any]]] = {}  # buffers that are in use here
 
 
-def arrives(value: Any) -> bool:
-    """Whether a value can be packed, and unpacked again."""
+def require_sendable(value: Any) -> None:
+    """Raise `NotSendable` if a value cannot be packed, or not be unpacked again. Large buffers stay where they are."""
+    buffers: list[pickle.PickleBuffer] = []
     try:
-        unpack(pack(value))
-    except Exception:  # noqa: BLE001  the border to user code
-        return False
-    return True
+        with io.BytesIO() as file:
+            _pickler(file, protocol=5, buffer_callback=buffers.append).dump(value)
+            pickle.loads(file.getvalue(), buffers=buffers)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the border to user code, which says how its values are pickled
+        raise not_sendable(value, error) from error
+
+
+def not_sendable(value: Any, error: BaseException) -> NotSendable:
+    """What to say of a value that cannot travel, because of `error`."""
+    return NotSendable(
+        f"{preview(value)} cannot travel to another process ({error_text(error)}); send what can be pickled: "
+        "no locks, open files, connections or generators"
+    )

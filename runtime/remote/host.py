@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Final
 
 import ray
@@ -18,8 +19,8 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayActorError
 
 from runtime.dead_letters import DeadLetter
-from runtime.errors import NO_PACKET, DataflowError
-from runtime.remote.by_value import SentError, send_error, send_letter
+from runtime.errors import DataflowError
+from runtime.remote.by_value import Encoded, encode, encode_letter
 from runtime.remote.far_calls import Question
 from runtime.remote.freight import Freight, envelope, opened, pack, unpack
 from runtime.remote.look import Look
@@ -102,13 +103,13 @@ class Host(ABC):
 
     # ── calls of the driver ──
 
-    def make(self, freight: Freight) -> tuple[str, SentError | None]:
+    def make(self, freight: Freight) -> tuple[str, Encoded | None]:
         """Make what is to run here. Returns the node, and what was wrong."""
         node = ray.get_runtime_context().get_node_id()
         try:
             self._make(unpack(freight))
-        except Exception as error:  # noqa: BLE001  the border to user code; the driver refuses to start
-            return node, send_error(error, NO_PACKET)
+        except BaseException as error:  # noqa: BLE001  the border to user code; the driver refuses to start
+            return node, encode(error)
         return node, None
 
     def join(self, neighbours: Mapping[str, ActorHandle[Any]], in_driver: tuple[str, ...]) -> None:
@@ -158,22 +159,22 @@ class Host(ABC):
         return self.site.take_back(lane)
 
     @ray.method(concurrency_group="control")
-    def control(self, method: str, arguments: Freight) -> tuple[Freight | None, SentError | None]:
+    def control(self, method: str, arguments: Freight) -> Encoded:
         """A call of the hand that returns at once."""
         return self._call(method, arguments)
 
     @ray.method(concurrency_group="hand")
-    def hand(self, method: str, arguments: Freight) -> tuple[Freight | None, SentError | None]:
+    def hand(self, method: str, arguments: Freight) -> Encoded:
         """A call of the hand that may wait."""
         return self._call(method, arguments)
 
-    def _call(self, method: str, arguments: Freight) -> tuple[Freight | None, SentError | None]:
-        """Returns what the call returns, or what it raises, as it is."""
+    def _call(self, method: str, arguments: Freight) -> Encoded:
+        """Returns what the call returns, and what it raises, as it is."""
         try:
             on = getattr(self, f"hand_{method}", None) or getattr(self._control(), method)
-            return pack(on(*unpack(arguments))), None
-        except Exception as error:  # noqa: BLE001  the border to the driver, where it is raised
-            return None, send_error(error, NO_PACKET)
+            return encode((on(*unpack(arguments)), None))
+        except BaseException as error:  # noqa: BLE001  the border to the driver, where it is raised
+            return encode((None, error))
 
     # ── what is reported by whatever runs here ──
 
@@ -191,11 +192,11 @@ class Host(ABC):
 
     def skipped(self, letter: DeadLetter) -> None:
         """It has skipped something."""
-        self.post("skipped", pack(send_letter(letter)))
+        self.post("skipped", encode_letter(letter))
 
     def _show(self, step: Step) -> None:
         """It has worked a packet, or a request, that somebody wants to see."""
-        self.post("tap", pack(step))
+        self.post("tap", encode(step))
 
     # ── inside ──
 
@@ -207,9 +208,17 @@ class Host(ABC):
             fault.__cause__ = error
             self._post_fault(fault)
 
+    @contextmanager
+    def faults_told(self) -> Iterator[None]:
+        """Around the life of what runs here: whatever would end it without a report is one."""
+        try:
+            yield
+        except BaseException as error:  # noqa: BLE001  a mistake of ours; without this the job would wait for ever
+            self._post_fault(error)
+
     def _post_fault(self, error: BaseException) -> None:
         """Let the driver end this process, and the job, wherever what runs here may wait."""
-        self.post("fault", pack(send_error(error, NO_PACKET)))
+        self.post("fault", encode(error))
 
     def _tell(self) -> None:
         if self.watch.watched:

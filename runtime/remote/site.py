@@ -252,7 +252,7 @@ class Site:
         inbox = self._inboxes[task]
         try:
             items = unpack(packets.freight)
-        except Exception as error:  # noqa: BLE001  the border to user code, which says how its packets are unpickled
+        except BaseException as error:  # noqa: BLE001  the border to user code, which says how its packets are unpickled
             inbox.fail(error)
         else:
             inbox.receive(number, items)

@@ -143,7 +143,7 @@ class ActorWay(Way):
             if messages:
                 self._shipped += 1
                 number, loads = self._shipped, self._load(messages)
-                future = self._deliver(number, messages)
+                future = self._delivered(number, messages)
                 self._gathering = False
                 future.add_done_callback(partial(self._has_landed, number, loads))
             else:
@@ -151,6 +151,15 @@ class ActorWay(Way):
                 if self._sleep():
                     return
                 self._awake()
+
+    def _delivered(self, number: int, messages: list[Message]) -> Future[Any]:
+        """The future of a parcel: what refuses to carry it at once has not delivered it either."""
+        try:
+            return self._deliver(number, messages)
+        except BaseException as error:  # noqa: BLE001  whatever it is: the carrier of all other ways must go on
+            future: Future[Any] = Future()
+            future.set_exception(error)
+            return future
 
     def _load(self, messages: list[Message]) -> list[tuple[Outbox, int]]:
         """Count the last parcel, and its packets, as under way."""
@@ -187,7 +196,7 @@ class ActorWay(Way):
         try:
             for lane, taken in opened(future.result()):
                 self._acknowledged(lane, taken)
-        except Exception as error:  # noqa: BLE001  whatever it is: it must not vanish in this thread of Ray's
+        except BaseException as error:  # noqa: BLE001  whatever it is: it must not vanish in this thread of Ray's
             self._undelivered(self.peer, error)
         with self._counting:
             for outbox, number in loads:

@@ -9,8 +9,7 @@ import ray
 
 from runtime.communication.lane import StopSignal
 from runtime.context import ServiceContext
-from runtime.remote.by_value import send_report
-from runtime.remote.freight import pack
+from runtime.remote.by_value import encode_report
 from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
 from runtime.service.base_service_task import ServiceReporter
@@ -38,7 +37,8 @@ class _FarService(LocalServiceTask):
         self._left = 0  # loops that are over; each one adds itself under the lock of the calls
 
     def _serve(self, number: int) -> None:
-        super()._serve(number)
+        with self._host.faults_told():
+            super()._serve(number)
         with self.queue.ledger.lock:
             self._left += 1
             last = self._left == len(self.gates)
@@ -129,7 +129,7 @@ class RayServiceTask(Host):
 
     def task_ended(self, report: TaskReport) -> None:
         """The service has ended."""
-        self.post("ended", pack((send_report(report), self.look())))
+        self.post("ended", encode_report(report, self.look()))
 
 
 def make_service_actor(options: dict[str, Any], job: str, name: str, callers: int) -> Any:

@@ -204,8 +204,9 @@ class ServiceManager:
 
 
 def _enter(call: Call) -> None:
-    """Put a call into its queue. Raises `ServiceStopped`, `Cancelled`."""
+    """Put a call into its queue. Raises `ServiceStopped`, `Cancelled`, and `NotSendable` if it cannot get there."""
     queue, ledger = call.queue, call.queue.ledger
+    queue.prepare(call)
     try:
         if call.waiter is None:
             with ledger.lock:  # an interrupt, which only comes here, finds no way between this and what follows
@@ -219,6 +220,7 @@ def _enter(call: Call) -> None:
     except ServiceStopped as refusal:
         _give_way(refusal)
         raise
+    queue.ship()
     ledger.nudge()  # also from a thread that takes turns: they may be those of another job
 
 

@@ -75,6 +75,7 @@ class Guard(Operator):
         self.hold_back: Emit = self._made.append
         # Whether a result may leave as soon as it is made, because nothing can fail behind it.
         self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
+        self._sends_directly = self._sends_directly and router.check is None
 
     def open(self, ctx: Context) -> None:
         """Open the operator; an error of that is never retried."""

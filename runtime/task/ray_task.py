@@ -12,9 +12,8 @@ from runtime.communication.packet import Packet
 from runtime.context import TaskContext
 from runtime.facts import Ending
 from runtime.operators import Operator
-from runtime.remote.by_value import send_error, send_report
+from runtime.remote.by_value import encode, encode_report
 from runtime.remote.far_lane import Arrivals
-from runtime.remote.freight import pack
 from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
 from runtime.task.base_task import TaskReporter
@@ -48,7 +47,8 @@ class FarTask(LocalTask):
         return ending
 
     def _worker_loop(self) -> None:
-        super()._worker_loop()
+        with self._host.faults_told():
+            super()._worker_loop()
         self._host.post("gone")
 
 
@@ -151,8 +151,7 @@ class RayTask(Host):
         self.task.control.set_breaks(conditions, self._broke)
 
     def _broke(self, packet: Packet, met: Met) -> None:
-        sent = [(index, None if error is None else send_error(error, packet)) for index, error in met]
-        self.post("broke", pack((packet, sent)))
+        self.post("broke", encode((packet, met)))
 
     # ── what the task reports ──
 
@@ -162,7 +161,7 @@ class RayTask(Host):
 
     def task_ended(self, report: TaskReport) -> None:
         """The task has ended. Its own stop signals leave when the driver has heard so."""
-        self.mailbox.post_awaited(("ended", pack((send_report(report), self.look()))), self.site.end_lanes)
+        self.mailbox.post_awaited(("ended", encode_report(report, self.look())), self.site.end_lanes)
 
 
 def make_task_actor(options: dict[str, Any], job: str, name: str) -> Any:

@@ -32,6 +32,21 @@ class LocalOnly(Exception):
         super().__init__(text, threading.Lock())
 
 
+class NeedsTwo(Exception):
+    """An error that can be pickled, and not unpickled: it is made from two arguments, and says one."""
+
+    def __init__(self, what: str, number: int) -> None:
+        super().__init__(f"{what} {number}")
+        self.number = number
+
+
+class ExitsWhenPickled(Exception):
+    """An error, or a value, that raises something which is no `Exception` when it is pickled."""
+
+    def __reduce__(self) -> NoReturn:
+        raise SystemExit(3)
+
+
 class ArrivesBroken:
     """A packet that can be pickled, and not unpickled."""
 
