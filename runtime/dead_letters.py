@@ -103,7 +103,8 @@ class DeadLetters(Sequence[DeadLetter]):
 
         One call into C, as in the event log: no bytecode lies between a letter's number, its place, and the total.
         """
-        stamped = zip((letter,), map(letter._stamp.append, self._numbers), map(self._total.append, self._totals))
+        number, count = map(letter._stamp.append, self._numbers), map(self._total.append, self._totals)
+        stamped = zip((letter,), number, count, strict=False)  # the letter comes first: it runs out
         self._letters.extend(map(_FIRST, stamped))
 
     def retry(self, letter: DeadLetter | int, *, value: Any = SAME, timeout: float | None = 0) -> None:

@@ -52,7 +52,9 @@ class Framer:
         """The row of a task, operator or service; -1 of the job, and of what has none."""
         return -1 if name is None else self._row.get(name, -1)
 
-    def frame(self, snapshot: Snapshot, session: Session, watched: Iterable[int], events: Sequence[Event]) -> Frame | None:
+    def frame(
+        self, snapshot: Snapshot, session: Session, watched: Iterable[int], events: Sequence[Event]
+    ) -> Frame | None:
         """How everything stands in `snapshot`, and what has happened. None: that is of another graph."""
         columns = snapshot.tasks.columns() if len(snapshot.tasks) else self._new()
         if len(columns.states) != len(self._tasks):

@@ -224,7 +224,8 @@ def test_a_flood_of_skips_pushes_no_other_event_out(make_session: MakeSession) -
     assert (kinds[0], kinds[-1], kinds.count("skip")) == ("start", "end", MAX_EVENTS)
     assert dict(session.event_counts) == {"start": 1, "skip": MAX_EVENTS + 700, "stop signal": 2, "end": 4}
     numbers = [event.number for event in session.events]
-    assert numbers == sorted(numbers) and len(set(numbers)) == len(numbers)
+    assert numbers == sorted(numbers)
+    assert len(set(numbers)) == len(numbers)
 
 
 def test_a_turn_by_hand_is_an_event(session: runtime.Session) -> None:

@@ -21,7 +21,7 @@ WRITERS, EACH = 4, 1_500
 
 
 def write_from_many(write: Callable[[int, int], None], read: Callable[[], bool]) -> None:
-    """Call `write` from several threads, and `read` until all have written and it has read once more and all is read."""
+    """Call `write` from several threads, and `read` until all have written and all that was written has been read."""
     threads = [
         threading.Thread(target=lambda writer=writer: [write(writer, number) for number in range(EACH)])
         for writer in range(WRITERS)
@@ -64,7 +64,8 @@ def test_letters_are_numbered_bounded_and_retried_once_while_they_come_and_go() 
 
     def read() -> bool:
         seen = [letter.number for letter in letters]
-        assert seen == sorted(set(seen)) and len(seen) <= MAX_LETTERS
+        assert seen == sorted(set(seen))
+        assert len(seen) <= MAX_LETTERS
         return True
 
     write_from_many(write, read)
