@@ -22,10 +22,12 @@ WRITERS, EACH = 4, 1_500
 
 def write_from_many(write: Callable[[int, int], None], read: Callable[[], bool]) -> None:
     """Call `write` from several threads, and `read` until all have written and all that was written has been read."""
-    threads = [
-        threading.Thread(target=lambda writer=writer: [write(writer, number) for number in range(EACH)])
-        for writer in range(WRITERS)
-    ]
+
+    def write_all(writer: int) -> None:
+        for number in range(EACH):
+            write(writer, number)
+
+    threads = [threading.Thread(target=write_all, args=(writer,)) for writer in range(WRITERS)]
     start_all(threads)
     over = False
     while not (read() and over):
@@ -91,7 +93,10 @@ def test_a_packet_that_is_pushed_out_may_look_at_the_letters() -> None:
         def look() -> None:
             looks.append(len(list(session.dead_letters)) + len(session.events) + session.dead_letters.total)
 
-        session.source(lambda: (Noisy(look) for _ in range(MAX_LETTERS + 50))).map(lambda noisy: noisy // 1).collect()
+        def refuse(_: Noisy) -> None:
+            raise ValueError
+
+        session.source(lambda: (Noisy(look) for _ in range(MAX_LETTERS + 50))).map(refuse).collect()
         session.run(PATIENCE_S)
     assert len(looks) >= 50
 
