@@ -13,7 +13,7 @@ from queue import Queue
 from typing import Any, Self
 from zlib import crc32
 
-from benchmarks.steps import Count, Row, add_one, double, is_even, key_of, lower, merge, nap
+from benchmarks.steps import Count, Row, Sale, add_one, double, is_even, key_of, lower, merge, nap
 
 NewQueue = Callable[[], Any]
 
@@ -116,6 +116,37 @@ def maps_threads(new_queue: NewQueue, packets: int, maps: int) -> int:
     return count.value
 
 
+# ── lines → words → how often each comes ──
+
+
+def word_count_loop(lines: Iterable[str]) -> dict[str, int]:
+    """The words without threads."""
+    counts: dict[str, int] = {}
+    for line in lines:
+        for word in line.split():
+            counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def word_count_threads(new_queue: NewQueue, lines: Iterable[str]) -> dict[str, int]:
+    """The words with threads and queues."""
+    counts: dict[str, int] = {}
+    first, second = new_queue(), new_queue()
+
+    def split() -> None:
+        for line in iter(first.get, None):
+            for word in line.split():
+                second.put(word)
+        second.put(None)
+
+    def count() -> None:
+        for word in iter(second.get, None):
+            counts[word] = counts.get(word, 0) + 1
+
+    run(step(feed, lines, first), step(split), step(count))
+    return counts
+
+
 # ── keyed, broadcast ──
 
 
@@ -162,6 +193,33 @@ def keyed_threads(new_queue: NewQueue, words: Sequence[str], each: int, instance
         ways = [step(send, words)]
     run(*ways, *(step(count, queue) for queue in queues))
     return complete
+
+
+def sums_loop(sales: Iterable[Sale]) -> dict[str, int]:
+    """The sum of each shop, without threads."""
+    found: dict[str, int] = {}
+    for shop, amount in sales:
+        found[shop] = found.get(shop, 0) + amount
+    return found
+
+
+def sums_threads(new_queue: NewQueue, sales: Iterable[Sale], instances: int) -> dict[str, int]:
+    """The sums in `instances` threads, with a dict each; a digest of the shop says in which."""
+    queues = [new_queue() for _ in range(instances)]
+    of_each: list[dict[str, int]] = [{} for _ in range(instances)]
+
+    def divide() -> None:
+        for sale in sales:
+            queues[crc32(sale[0].encode()) % instances].put(sale)
+        for queue in queues:
+            queue.put(None)
+
+    def add(source: Any, found: dict[str, int]) -> None:
+        for shop, amount in iter(source.get, None):
+            found[shop] = found.get(shop, 0) + amount
+
+    run(step(divide), *(step(add, *each) for each in zip(queues, of_each, strict=True)))
+    return {shop: amount for found in of_each for shop, amount in found.items()}
 
 
 def broadcast_loop(packets: int, branches: int) -> int:

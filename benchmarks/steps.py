@@ -53,6 +53,30 @@ def merge(left: Row, right: Row) -> Row:
     return (left[0], left[1] + right[1])
 
 
+Sale = tuple[str, int]
+"""A shop and an amount."""
+
+
+def shop_of(sale: Sale) -> str:
+    """A key function."""
+    return sale[0]
+
+
+def add_up(total: int, amount: int) -> int:
+    """A fold."""
+    return total + amount
+
+
+def count_one(total: int, _value: object) -> int:
+    """A fold that counts."""
+    return total + 1
+
+
+def add_sale(total: int, sale: Sale) -> int:
+    """A fold of rows."""
+    return total + sale[1]
+
+
 class Count:
     """Counts packets; used by one thread."""
 

@@ -32,7 +32,7 @@ class Collected(Sequence[T]):
         return len(self._values) + self._beyond
 
     def clear(self) -> None:
-        """Start anew, for another run."""
+        """Forget what has come. Each run begins with this by itself."""
         self._values.clear()
         self._beyond = 0
 

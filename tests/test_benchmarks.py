@@ -77,3 +77,21 @@ def test_strict_exits_with_1_only_for_a_missed_target(
     assert program.main(given) == 0
     assert "BELOW TARGET" in capsys.readouterr().out
     assert program.main([*given, "--strict"]) == 1
+
+
+@pytest.mark.parametrize("figure", ["line", "words", "sums"])
+def test_what_is_compared_with_ours_comes_to_the_same_result(figure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs of `benchmarks.others`, by hand and ours; other libraries are left out, as where they are missing."""
+    from benchmarks import others
+    from benchmarks.flow import PLAIN, RUNTIME
+    from benchmarks.harness import WrongResult, measure
+
+    monkeypatch.setattr(others, "has", lambda _: False)
+    monkeypatch.setattr(others, "PACKETS", 4_000)
+    monkeypatch.setattr(others, "FEWER", 800)
+    made = others.FIGURES[figure]()
+    shown = others.shown(made, measure([made], 1)[made.name])
+    assert [each.name for each in made.cases if each.name not in shown] == []
+    assert {PLAIN, others.BY_LISTS, RUNTIME} <= {each.name for each in made.cases}
+    with pytest.raises(WrongResult):
+        others.case("wrong", 1, lambda: 1, 2).measure()

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +79,26 @@ def test_a_notebook_ends_with_two_exercises_and_their_answers(notebook: Path) ->
         assert answer["metadata"]["jupyter"] == {"outputs_hidden": True, "source_hidden": True}
         assert "hide-cell" in answer["metadata"]["tags"], "for the site"
         assert answer["outputs"], "it was run, and says something"
+
+
+ASKS: Final = re.compile(r"\bpredict\b|\?\s*\Z", re.I)
+
+
+def asks(cell: Any) -> bool:
+    """Whether it asks the reader what the next cell will print. The title only says what is to come."""
+    return cell["cell_type"] == "markdown" and not source(cell).startswith("# ") and bool(ASKS.search(source(cell)))
+
+
+@each_notebook
+def test_the_saved_output_is_out_of_sight_where_a_question_stands_before_it(notebook: Path) -> None:
+    """JupyterLab and Notebook open such an output when its cell is run."""
+    *told, _, _, _, _ = saved(notebook)["cells"]
+    for place, cell in enumerate(told):
+        if asks(cell):
+            for answer in takewhile(lambda cell: cell["cell_type"] == "code", told[place + 1 :]):
+                if not any(VIEW in output.get("data", ()) for output in answer["outputs"]):
+                    assert answer["metadata"].get("jupyter") == {"outputs_hidden": True}, source(cell)
+                    assert answer["metadata"].get("tags") == ["hide-output"], "for the site"
 
 
 @each_notebook
