@@ -63,9 +63,13 @@ def case(name: str, packets: int, work: Callable[[], object], expected: object) 
     return Case(name, measured)
 
 
+LIBRARIES: Final = ("bytewax", "reactivex", "streamz", "ray")
+unwanted: Final[set[str]] = set()
+
+
 def has(package: str) -> bool:
-    """Whether it is installed."""
-    return find_spec(package) is not None
+    """Whether it is installed, and wanted."""
+    return package not in unwanted and find_spec(package) is not None
 
 
 def named(package: str, how: str) -> str:
@@ -199,10 +203,11 @@ def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.others", description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default {ROUNDS}")
     parser.add_argument("--only", nargs="+", choices=[*FIGURES], default=[*FIGURES], help="default: all")
+    parser.add_argument("--without", nargs="+", choices=LIBRARIES, default=[], help="leave these out")
     options: Any = parser.parse_args(given)
-    missing = [package for package in ("bytewax", "reactivex", "streamz", "ray") if not has(package)]
-    if missing:
+    if missing := [package for package in LIBRARIES if not has(package)]:
         print(f"without {', '.join(missing)}: pip install {' '.join(missing)}", file=sys.stderr)
+    unwanted.update(options.without)
     figures = [FIGURES[name]() for name in options.only]
     before = os.getloadavg()[0]
     samples = measure(figures, options.rounds)

@@ -69,7 +69,7 @@ make_one() {
 install() {
     { "$venv/bin/python" -m pip install --disable-pip-version-check --no-color --progress-bar off --editable ".[$extras]" ||
         echo "pip has failed"; } | awk -v venv="$venv" '
-            /^Installing collected packages:/ { print "[" venv "] Installing " (NF - 3) " packages"; fflush() }
+            /^Installing collected packages:/ { print "[" venv "] Installing " (NF - 3) (NF == 4 ? " package" : " packages"); fflush() }
             /^pip has failed$/ { exit 1 }'
 }
 
