@@ -11,7 +11,7 @@ from runtime.factory import require_platform
 from runtime.graph.execution_graph import CoFunctions, Edge, ExecutionGraph, OperatorNode, ServiceNode
 from runtime.graph.validation import validate_operator, validate_service
 from runtime.operators import Function, SourceFunction
-from runtime.policy import OnError
+from runtime.policy import MAX_RESULTS_BYTES, OnError
 from runtime.preview import preview
 from runtime.stream import End, Stream
 
@@ -25,8 +25,9 @@ A = TypeVar("A")
 class Environment:
     """Holds a graph while it is being written. `Session` has one; on its own it serves programs without a notebook.
 
-    `capacity` and `on_error` are what operators have that say nothing else. With a `seed`, runs repeat, and
-    with `trace`, packets have ids; `ray_address` and `resources` are for platforms with clusters: see `Session`.
+    `capacity` and `on_error` are what operators have that say nothing else, `max_results_bytes` is for all of them.
+    With a `seed`, runs repeat, and with `trace`, packets have ids; `ray_address` and `resources` are for platforms
+    with clusters: see `Session`.
     `on_change` is called behind each addition.
     """
 
@@ -37,6 +38,7 @@ class Environment:
         platform: str = "local",
         capacity: int = 1024,
         on_error: OnError = "fail",
+        max_results_bytes: int = MAX_RESULTS_BYTES,
         seed: int | None = None,
         trace: bool = False,
         ray_address: str | None = None,
@@ -45,13 +47,14 @@ class Environment:
         require_platform(platform)
         if type(name) is not str or not name.isprintable():
             raise GraphInvalid(f"{preview(name)} cannot be the name of a session; use printable text")
-        validate_operator(OperatorNode("every operator", "map", capacity=capacity, on_error=on_error))
+        every = OperatorNode("every operator", "map", 1, capacity, on_error, max_results_bytes=max_results_bytes)
+        validate_operator(every)
         if seed is not None and type(seed) is not int:
             raise GraphInvalid(f"seed is {preview(seed)}; it must be a whole number, or None for threads that run free")
         self.name, self.platform, self.capacity, self.on_error, self.seed = name, platform, capacity, on_error, seed
         if type(trace) is not bool:
             raise GraphInvalid(f"trace is {preview(trace)}; it must be True or False")
-        self.trace = trace
+        self.trace, self.max_results_bytes = trace, max_results_bytes
         self.ray_address, self.resources = ray_address, dict(resources or {})
         self.frozen = False
         self.collected: list[Collected[Any]] = []
@@ -133,6 +136,7 @@ class Environment:
             on_error=self.on_error if on_error is None else on_error,
             function=function,
             options=dict(options or {}),
+            max_results_bytes=self.max_results_bytes,
         )
         validate_operator(node)
         self._operators[node.name] = node

@@ -27,6 +27,7 @@
     ├── QueueFull                  the lane of the hand has no room
     ├── QueueUnreachable           the queue lives in another process, or has been released
     ├── NotSendable                a value that would have to travel to another process, and cannot (also a TypeError)
+    ├── ResultsTooLarge            one packet has made more results than may be held back
     ├── UnstableKey                a key without a digest that is the same in every process (also a TypeError)
     ├── TaskLost                   what a task ran in has died: its process, on platforms that have them
     └── TaskFailed                 user code raised; the original is the `__cause__`
@@ -179,6 +180,10 @@ class QueueUnreachable(DataflowError):
 
 class NotSendable(DataflowError, TypeError):
     """A value would have to travel to another process, and cannot be pickled, or not be unpickled; see `__cause__`."""
+
+
+class ResultsTooLarge(DataflowError):
+    """One packet has made more results than may be held in memory until all of them are made."""
 
 
 class UnstableKey(DataflowError, TypeError):

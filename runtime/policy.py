@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
-from typing import Literal, TypeGuard
+from typing import Final, Literal, TypeGuard
 
 from runtime.errors import GraphInvalid
 from runtime.preview import preview
@@ -17,8 +17,8 @@ class Retry:
 
     The task waits `backoff` seconds before the first repeat, and twice as long before each further one; nothing
     overtakes the packet, and a cancel ends the wait at once. What an attempt made is sent only if it succeeds; what it
-    changed elsewhere (state, files, services) is not taken back. There is no repeat for `open`, `finish` and `close`,
-    nor for a generator, which its own error has finished: there `then` applies at once.
+    changed elsewhere (state, files, services) is not taken back. There is no repeat for a generator, which its own
+    error has finished, nor after `ResultsTooLarge`: there `then` applies at once.
 
     Raises `GraphInvalid`.
     """
@@ -49,10 +49,19 @@ OnError = Literal["fail", "skip"] | Retry
 """What an exception in an operator's user code does.
 
 `"fail"`: the job is cancelled and `wait()` raises. `"skip"`: the packet is counted and kept in `session.dead_letters`,
-the job goes on. `Retry`: try again first. Under `"skip"` and `Retry` the results of one packet are sent all or none,
-once it is done with (so one packet's results have to fit into memory); under `"fail"` each is sent as it is made. What
-user code has changed before it raised is not taken back: state is not rolled back.
+the job goes on. `Retry`: try again first.
+
+Policies are for packets (of a source, its items), and for errors that can be meant for them. What `open`, `finish` and
+`close` raise fails the job under every policy; so does what is no `Exception` (`SystemExit`, `KeyboardInterrupt`,
+`GeneratorExit`), and `MemoryError`.
+
+Under `"skip"` and `Retry` the results of one packet are sent all or none, once it is done with, and held in memory till
+then: at most about `max_results_bytes` of them, or `ResultsTooLarge` is the packet's error; under `"fail"` each is sent
+as it is made. What user code has changed before it raised is not taken back: state is not rolled back.
 """
+
+MAX_RESULTS_BYTES: Final = 256 * 2**20
+"""About how many bytes of one packet's results are held back, if nothing else is said."""
 
 
 def is_policy(policy: object) -> TypeGuard[OnError]:

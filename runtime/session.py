@@ -29,7 +29,7 @@ from runtime.hand import Hand
 from runtime.job_manager import JobManager
 from runtime.observed import Observed
 from runtime.operators import SourceFunction
-from runtime.policy import OnError
+from runtime.policy import MAX_RESULTS_BYTES, OnError
 from runtime.progress import wait_with_progress
 from runtime.proxy import ProxyManager
 from runtime.service.invocation import Interceptor
@@ -62,6 +62,8 @@ class Session(Steering, Observed, Shown):
     * `capacity`: how many packets may wait in front of each task; an operator may have its own.
     * `on_error`: what an exception in user code does; `"fail"` cancels the job, `"skip"` keeps the packet in
       `dead_letters` and goes on, a `Retry` tries again first. An operator may have its own.
+    * `max_results_bytes`: how much of the results of one packet may be held in memory where a packet may be skipped or
+      tried again, estimated (256 MiB).
     * `seed`: one thread runs at a time, for one packet, in an order that the seed decides, and time is virtual: the
       same seed, the same run, as far as user code itself is the same each time. `turns` is what happened. A function
       that waits for another one by means of its own, not through `ctx`, keeps the turn and waits for ever.
@@ -89,6 +91,7 @@ class Session(Steering, Observed, Shown):
         platform: str = "local",
         capacity: int = 1024,
         on_error: OnError = "fail",
+        max_results_bytes: int = MAX_RESULTS_BYTES,
         seed: int | None = None,
         trace: bool = False,
         ray_address: str | None = None,
@@ -100,6 +103,7 @@ class Session(Steering, Observed, Shown):
             platform=platform,
             capacity=capacity,
             on_error=on_error,
+            max_results_bytes=max_results_bytes,
             seed=seed,
             trace=trace,
             ray_address=ray_address,

@@ -69,6 +69,14 @@ KEY_AGAIN = (
 ONE_EDGE = "promises/test_09_policies.py::test_a_failing_key_behind_one_edge_leaves_nothing_on_any_other"
 BEING_RETRIED = "promises/test_09_dead_letters.py::test_while_a_letter_is_being_retried_nobody_else_gets_it"
 STAYS = "promises/test_09_dead_letters.py::test_a_letter_stays_if_there_is_no_room_for_its_packet"
+OUTSIDE = f"{LIFE}test_an_error_outside_of_packets_fails_the_job_under_every_policy"
+NEVER_OPENED = f"{LIFE}test_what_was_never_opened_works_no_packet"
+BOUNDED_RESULTS = f"{LIFE}test_the_results_of_one_packet_are_bounded_in_bytes_and_the_error_names_operator_and_packet"
+CANCEL_HELD = f"{LIFE}test_cancel_is_heard_while_results_are_held_back"
+NO_POLICY = "promises/test_09_policies.py::test_what_is_no_matter_of_policies_fails_the_job_under_all_of_them"
+EVENTS_ONCE = "stress/test_logs.py::test_a_reader_of_events_hears_each_of_them_once_and_in_order"
+LETTERS_ONCE = "stress/test_logs.py::test_letters_are_numbered_bounded_and_retried_once_while_they_come_and_go"
+FLOOD = "promises/test_15_looking.py::test_a_flood_of_skips_pushes_no_other_event_out"
 FAR_MAIL = "test_far_mail.py"
 SET_UPS = "remote/set_ups.py"
 CIRCLES = "test_set_ups.py"
@@ -113,6 +121,7 @@ GATE, FEED = "task/gate.py", "task/feed.py"
 BARRIER, BASE, LOCAL = "task/stop_barrier.py", "task/base_task.py", "task/local_task.py"
 DISPATCHER = "dispatcher.py"
 GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "dead_letters.py"
+HELD, EVENTS = "task/held_results.py", "event_log.py"
 JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "hand.py"
 OPERATORS = "factory/operator_factory.py"
 LEDGER, REQUESTS, CALLER = "communication/calls.py", "communication/request_queue.py", "service/service_caller.py"
@@ -173,7 +182,7 @@ SAYS_WHERE = "self._parked_on = lock  #"
 SAYS_WHERE_LATE = f"{SWITCH}\n        {SAYS_WHERE}"
 PARK = "if not self.cancelled:\n            lock.acquire()"
 MAKE = "if not is_made:\n                    make()"
-CLEAR_AND_WAIT = "if not is_made:\n                self._made.clear()\n            self._wait"
+CLEAR_AND_WAIT = "if not is_made:\n                self._held.clear()\n            self._wait"
 LET_GO = "except Cancelled:\n            self._task.broken_off += value is not NO_PACKET"
 PARK = "if not self.cancelled:\n            lock.acquire("
 CANCELS = "if first_failure:\n            self.cancel("
@@ -354,7 +363,11 @@ MUTANTS: Final = (
     # ── policies ──
     one("policy: retry doubles outputs", GUARD, CLEAR_AND_WAIT, "self._wait", RETRIED_RESULTS),
     one(
-        "policy: skip leaves partial outputs", GUARD, "return []", "return self._plan.puts(self._made)", SKIPPED_RESULTS
+        "policy: skip leaves partial outputs",
+        GUARD,
+        "return []",
+        "return self.plan.puts(self._held._results)",
+        SKIPPED_RESULTS,
     ),
     one(
         "policy: send_packet does not wait",
@@ -366,16 +379,16 @@ MUTANTS: Final = (
     one(
         "policy: a failed packet's results come with close",
         GUARD,
-        "finally:\n            self._made.clear()",
-        "finally:\n            pass",
+        "repeats, attempt)\n        finally:\n            self._held.clear()",
+        "repeats, attempt)\n        finally:\n            pass",
         FAILED_KEY,
     ),
     one("policy: a key's retry shows the packet twice", GUARD, MAKE, MAKE.replace("not is_made", "True"), KEY_AGAIN),
     one(
         "policy: turns used up by what is not sent",
         PLAN,
-        "self._ways += [_way(",
-        "self._ways[:0] = [_way(",
+        "return self._in_order(",
+        "[way(result) for way in self._others for result in results]; return self._in_order(",
         ONE_EDGE,
     ),
     one(
@@ -409,8 +422,63 @@ MUTANTS: Final = (
         "",
         KEY_AGAIN,
     ),
-    one("policy: a letter is retried twice", LETTERS, "self._leaving.add(found.number)", "pass", BEING_RETRIED),
-    one("policy: a letter that was not accepted is lost", LETTERS, "if accepted:", "if True:", STAYS),
+    one("policy: a letter is retried twice", LETTERS, "self._claims.setdefault(number, claim)", "claim", BEING_RETRIED),
+    one(
+        "policy: a letter that was not accepted is lost",
+        LETTERS,
+        "            self._reenter(found, value, timeout)",
+        "            self._letters.remove(found)\n            self._reenter(found, value, timeout)",
+        STAYS,
+    ),
+    one(
+        "policy: open that fails is skipped",
+        GUARD,
+        "self._outside_of_packets(partial(self.inner.open, ctx))",
+        "self._carry_out(partial(self.inner.open, ctx), NO_PACKET)",
+        OUTSIDE,
+        NEVER_OPENED,
+    ),
+    one(
+        "policy: finish that fails is skipped",
+        GUARD,
+        "if part.value is NO_PACKET:",
+        "if False:",
+        OUTSIDE,
+    ),
+    one("policy: SystemExit is skipped", GUARD, "isinstance(error, Exception) and", "True and", NO_POLICY),
+    one(
+        "policy: what is held back is not bounded",
+        HELD,
+        "self._held_bytes > self._most_bytes",
+        "False",
+        BOUNDED_RESULTS,
+    ),
+    one("policy: too much held, and swallowed", HELD, "if self._is_too_large:", "if False:", BOUNDED_RESULTS),
+    one("policy: cancel is not heard by what is held", HELD, "self._gate.look_up and", "False and", CANCEL_HELD),
+    one("policy: cancel is not heard by keys", PLAN, "writer.look_up and", "False and", CANCEL_HELD),
+    # ── events and letters ──
+    one(
+        "events: numbered before they have a place",
+        EVENTS,
+        "kept.extend(zip((event,), self._numbers, among_its_kind, strict=False))",
+        f"kept.append((event, next(self._numbers), ({SWITCH}, next(among_its_kind))[1]))",
+        EVENTS_ONCE,
+    ),
+    one("events: read while they come", EVENTS, "entry[1] < behind", "True", EVENTS_ONCE),
+    one(
+        "events: one kind pushes out another",
+        EVENTS,
+        "kept, among_its_kind = self._kinds[event.kind]",
+        'kept, among_its_kind = self._kinds["end"]',
+        FLOOD,
+    ),
+    one(
+        "letters: numbered before they have a place",
+        LETTERS,
+        "self._letters.extend(map(_FIRST, zip((letter,), numbered, counted, strict=False)))",
+        f"next(zip(numbered, counted)); {SWITCH}; self._letters.append(letter)",
+        LETTERS_ONCE,
+    ),
     # ── two inputs ──
     one(
         "a packet's input is that of another lane",

@@ -7,17 +7,18 @@ turn has then not moved on for results that are never sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from runtime.communication.connection import Output
 from runtime.communication.lane import Lane
 from runtime.communication.router import Router
 from runtime.errors import NO_PACKET, Cancelled
 
-Puts = list[tuple[Lane, Any]]
-_Way = Callable[[Any], Puts]  # what one result becomes on one edge
+T = TypeVar("T")
+Puts = Iterable[tuple[Lane, Any]]
+_Places = list[tuple[Lane, Any]]
+_Way = Callable[[Any], _Places]  # what one result becomes on one edge
 
 
 class Plan:
@@ -25,8 +26,8 @@ class Plan:
 
     def __init__(self, router: Router) -> None:
         self._router = router
-        self._ways = [self._by_key(output.key, lanes) for output, lanes, _ in router.ways if output.key is not None]
-        self._ways += [_way(output, lanes, turns) for output, lanes, turns in router.ways if output.key is None]
+        self._keyed = [self._by_key(output.key, lanes) for output, lanes, _ in router.ways if output.key is not None]
+        self._others = [_way(output, lanes, turns) for output, lanes, turns in router.ways if output.key is None]
         self.watcher: Callable[[Lane, Any], None] | None = None  # sees what is put, just before
         self._tracer = router.tracer
         self._targets = {
@@ -38,13 +39,31 @@ class Plan:
     def puts(self, results: Sequence[Any]) -> Puts:
         """What has to be put where, in order for each lane.
 
-        Raises what a key function raises, `UnstableKey`, and `NotSendable`.
+        Raises what a key function raises, `UnstableKey`, and `NotSendable`. Between two of many results a cancel is
+        heard, as Cancelled.
         """
         if (check := self._router.check) is not None:
-            for result in results:
-                check(result)
-        edges = [[way(result) for result in results] for way in self._ways]
-        return list(chain.from_iterable(chain.from_iterable(zip(*edges, strict=True))))
+            self._asked(check, results)
+        return self._in_order(results, [self._asked(way, results) for way in self._keyed])
+
+    def _asked(self, ask: Callable[[Any], T], results: Sequence[Any]) -> list[T]:
+        """What `ask` says to each result, which may be very many and take its time."""
+        if len(results) == 1:
+            return [ask(results[0])]
+        answers, writer = [], self._router.writer
+        for result in results:
+            if writer.look_up and writer.cancelled:
+                raise Cancelled
+            answers.append(ask(result))
+        return answers
+
+    def _in_order(self, results: Sequence[Any], keyed: list[list[_Places]]) -> Iterator[tuple[Lane, Any]]:
+        """Result by result; where those go that need no key is decided only when they go: nothing can fail there."""
+        for number, result in enumerate(results):
+            for places in keyed:
+                yield from places[number]
+            for way in self._others:
+                yield from way(result)
 
     def send_one(self, result: Any) -> None:
         """Put one result where it belongs. Raises as `puts` and `send`."""
@@ -67,7 +86,7 @@ class Plan:
     def _by_key(self, key_of: Callable[[Any], Any], lanes: list[Lane]) -> _Way:
         find = self._router.partition(lanes).find
 
-        def way(result: Any) -> Puts:
+        def way(result: Any) -> _Places:
             self._router.failed_on = result
             key = key_of(result)
             lane = find(key)

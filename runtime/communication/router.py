@@ -27,6 +27,7 @@ class Router:
     """The outgoing side of one task. Used by that task's thread alone."""
 
     def __init__(self, outputs: Sequence[Output], writer: Waiter, tracer: Tracer | None = None) -> None:
+        self.writer = writer
         self.tracer = tracer  # of a traced job: what it sends goes through a Plan
         edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
         self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from runtime.policy import OnError
+from runtime.policy import MAX_RESULTS_BYTES, OnError
 
 if TYPE_CHECKING:
     import networkx
@@ -28,7 +28,10 @@ class CoFunctions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OperatorNode:
-    """One step of the user's graph. `kind` chooses the operator's class, `options` are what that class asks for."""
+    """One step of the user's graph. `kind` chooses the operator's class, `options` are what that class asks for.
+
+    `max_results_bytes` is how much of one packet's results may be held back where `on_error` is not "fail".
+    """
 
     name: str
     kind: str
@@ -37,6 +40,7 @@ class OperatorNode:
     on_error: OnError = "fail"
     function: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    max_results_bytes: int = MAX_RESULTS_BYTES
 
     @property
     def functions(self) -> tuple[Any, ...]:

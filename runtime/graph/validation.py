@@ -46,7 +46,12 @@ def validate_operator(operator: OperatorNode) -> None:
     """Raise if the operator's own numbers or functions cannot work."""
     name = operator.name
     _validate_name(name, "an operator")
-    _validate_numbers(name, parallelism=operator.parallelism, capacity=operator.capacity)
+    _validate_numbers(
+        name,
+        parallelism=operator.parallelism,
+        capacity=operator.capacity,
+        max_results_bytes=operator.max_results_bytes,
+    )
     if operator.kind in _LONELY and operator.parallelism > 1:
         raise GraphInvalid(
             f"{operator.kind} {name!r} cannot have parallelism {operator.parallelism}: {_LONELY[operator.kind]}; use 1"

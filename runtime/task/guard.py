@@ -4,6 +4,9 @@ To the kernel it is an operator. It works one packet after the other, holds back
 is there and has a place to go, and only then sends: all or nothing. What user code raises is judged here. Where a
 packet makes one result at most and nothing can fail behind that, the operator's own loop runs, and the guard only mends
 what it breaks off at. Operators whose policy is `fail` have no guard, so it costs them nothing.
+
+Policies are for packets: what `open`, `finish` and `close` raise fails the job under every policy, and so does what is
+no `Exception`, and `MemoryError`.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from runtime.communication.plan import Plan, Puts
 from runtime.communication.router import Router
 from runtime.context import Reporter, TaskContext
 from runtime.dead_letters import DeadLetter
-from runtime.errors import NO_PACKET, Cancelled, error_text
+from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, error_text
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
 from runtime.operators.function import Context
@@ -27,6 +30,7 @@ from runtime.operators.operator import Attention, Emit, Part
 from runtime.policy import Retry
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
+from runtime.task.held_results import HeldResults
 
 _NO_RETRY: Final = Retry(1)  # never asked: there are no repeats
 _NOTHING: Final = object()  # what is drawn where there is nothing
@@ -71,32 +75,45 @@ class Guard(Operator):
         self._retry = policy if isinstance(policy, Retry) else _NO_RETRY
         self._repeats = policy.n if isinstance(policy, Retry) else 0
         self._fails = isinstance(policy, Retry) and policy.then == "fail"
-        self._made: list[Any] = []  # by the attempt under way; empty between two packets
-        self.hold_back: Emit = self._made.append
+        self._held = HeldResults(task.ctx.name, task.gate, task.ctx.wiring.node.max_results_bytes)
+        self.hold_back: Emit = self._held.add
         # Whether a result may leave as soon as it is made, because nothing can fail behind it.
         self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
         self._sends_directly = self._sends_directly and router.check is None
 
     def open(self, ctx: Context) -> None:
-        """Open the operator; an error of that is never retried."""
-        self._carry_out(partial(self.inner.open, ctx), NO_PACKET)
+        """Open the operator. What that raises fails the job: nobody could work packets with it."""
+        self._outside_of_packets(partial(self.inner.open, ctx))
 
     def parts_of_finish(self) -> Iterable[Part]:
         """Send what the operator has left, each part all or nothing; nothing is left for the kernel to send."""
         for part in self.inner.parts_of_finish():  # what makes the parts is no user code
-            self._carry_out(partial(part.send, self.hold_back), part.value)
+            send = partial(part.send, self.hold_back)
+            if part.value is NO_PACKET:
+                self._outside_of_packets(send)
+            else:
+                self._carry_out(send, part.value)
         return ()
 
     def close(self) -> None:
-        """Close the operator."""
-        self._carry_out(self.inner.close, NO_PACKET)
+        """Close the operator. What that raises fails the job."""
+        self._outside_of_packets(self.inner.close)
+
+    def _outside_of_packets(self, make: Callable[[], object]) -> None:
+        """Send all that `make` makes, or nothing. Raises what it raises: policies are for packets."""
+        try:
+            make()
+            puts = self.plan.puts(self._held.all())
+        finally:
+            self._held.clear()
+        self.plan.send(puts)
 
     def _carry_out(self, make: Callable[[], object], value: Any, repeats: int = 0, attempt: int = 0) -> None:
         """Send all that `make` makes, or nothing. Raises what user code raised, if the policy is to fail; Cancelled."""
         try:
             puts = self._puts(make, value, repeats, attempt)
         finally:
-            self._made.clear()
+            self._held.clear()
         self.plan.send(puts)
 
     def _puts(self, make: Callable[[], object], value: Any, repeats: int, attempt: int) -> Puts:
@@ -111,26 +128,27 @@ class Guard(Operator):
                 if not is_made:
                     make()
                     is_made = True
-                return self.plan.puts(self._made)
-            except BaseException as error:  # the border to user code: SystemExit too must be heard
+                return self.plan.puts(self._held.all())
+            except BaseException as error:  # the border to user code
                 if self._must_pass(error, value):
                     raise
-                if attempt >= repeats:
+                if attempt >= repeats or isinstance(error, ResultsTooLarge):  # it would be as many again
                     if self._fails:
                         raise
                     self._skip(error, value)
                     return []
             if not is_made:
-                self._made.clear()
+                self._held.clear()
             self._wait_for_repeat(attempt, value)
             attempt += 1
 
     def _must_pass(self, error: BaseException, value: Any) -> bool:
-        """Whether this is the end that cancel asked for; the packet in work is dropped then."""
+        """Whether this is no matter of policies, or the end that cancel asked for, which drops the packet in work."""
+        if isinstance(error, Exception) and not isinstance(error, MemoryError):
+            return False
         if isinstance(error, Cancelled) and self._task.gate.cancelled:
             self._task.broken_off += value is not NO_PACKET
-            return True
-        return False
+        return True
 
     def _wait_for_repeat(self, attempt: int, value: Any, bell: LockType | None = None) -> None:
         """Back off, with the packet in hand, so that nothing overtakes it. Raises Cancelled."""
@@ -283,7 +301,7 @@ class SourceGuard(Guard):
                     feed.spent = True
                     break
                 except BaseException as error:
-                    self._made.clear()
+                    self._held.clear()
                     if self._must_pass(error, NO_PACKET):
                         raise
                     failure = error

@@ -314,17 +314,27 @@ def test_after_the_end_letters_can_be_read_and_discarded_but_not_retried(make_se
 
 
 def test_what_never_lay_in_a_queue_cannot_be_retried_and_the_rest_still_can(make_session: MakeSession) -> None:
-    class Fails(Fragile, runtime.Function[int, int]):
-        def open(self, ctx: Any) -> None:
-            raise OSError("not today")
+    class Once:
+        failed = False
 
-        process = Fragile.__call__
+        def __iter__(self) -> Once:
+            return self
+
+        def __next__(self) -> int:
+            if self.failed:
+                raise StopIteration
+            self.failed = True
+            raise LookupError("not today")
 
     session = make_session()
-    fragile = Fails(1)
+    session.source(Once(), name="made", on_error="skip").collect()
+    fragile = Fragile(1)
     result = running(session, fragile, 2)
-    with pytest.raises(runtime.CommandRefused, match=r"DeadLetter\(it failed: OSError: not today\) has no packet"):
-        session.dead_letters.retry(0)
+    letter = next(letter for letter in session.dead_letters if letter.task == "made")
+    with pytest.raises(
+        runtime.CommandRefused, match=r"DeadLetter\(made failed: LookupError: not today\) has no packet"
+    ):
+        session.dead_letters.retry(letter)
     fragile.bad.clear()
     assert session.dead_letters.retry_all() == 1
     session.settle(PATIENCE_S)

@@ -15,7 +15,7 @@ from tests.platforms import MakeSession, Platform
 
 PACKETS = 12
 POSITIONS = {"first": 0, "middle": 5, "last": PACKETS - 1}
-ERRORS = (ValueError("no good"), StopIteration("from user code"), SystemExit(3))
+ERRORS = (ValueError("no good"), StopIteration("from user code"))
 REPEATS = 3
 ALWAYS = 10**9
 
@@ -245,6 +245,25 @@ def test_an_error_is_followed_by_what_the_policy_says_at_every_place_and_positio
         assert len(skips) == 1
         assert skips[0].startswith(f"failed on packet {bad}: {type(letter.error).__name__}: ")
         assert skips[0].endswith(": skipped")
+
+
+NO_POLICY = (SystemExit(3), KeyboardInterrupt("user"), GeneratorExit("user"), MemoryError(), runtime.Cancelled("user"))
+"""What is no `Exception` is not meant for a packet, and of what a lack of memory has hit, nothing is certain."""
+
+
+@pytest.mark.parametrize("error", NO_POLICY, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("policy", ["skip", runtime.Retry(REPEATS, then="skip")], ids=["skip", "retry"])
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_what_is_no_matter_of_policies_fails_the_job_under_all_of_them(
+    make_session: MakeSession, platform: Platform, place: Place, policy: Any, error: BaseException
+) -> None:
+    session, log = make_session(), platform.log()
+    trouble = Trouble(5, error)
+    place.build(session, trouble, log, policy)
+    with pytest.raises(runtime.TaskFailed, match=r"^task 'it' failed on packet 5: ") as caught:
+        session.run(PATIENCE_S)
+    assert caught.value.__cause__ is error
+    assert (trouble.calls, session.snapshot()["it"].retries, len(session.dead_letters)) == (1, 0, 0)
 
 
 @every_policy

@@ -14,7 +14,7 @@ from runtime.testing import PATIENCE_S, Moment
 from tests.platforms import MakeSession, Platform
 
 FOR_EVER_S = 3600.0
-ERRORS = (ValueError("no good"), SystemExit(3))
+ERRORS = (ValueError("no good"), OSError(2, "no such thing"))
 every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 every_retry = pytest.mark.parametrize(
     "policy", [runtime.Retry(2), runtime.Retry(2, then="skip")], ids=["then fail", "then skip"]
@@ -242,41 +242,59 @@ class FailsAt(runtime.Function[int, int]):
 
 
 @every_error
-@pytest.mark.parametrize("policy", ["skip", runtime.Retry(5, FOR_EVER_S, then="skip")], ids=["skip", "retry"])
+@pytest.mark.parametrize(
+    "policy",
+    ["skip", runtime.Retry(5, FOR_EVER_S), runtime.Retry(5, FOR_EVER_S, then="skip")],
+    ids=["skip", "retry", "retry then skip"],
+)
 @pytest.mark.parametrize("place", ["open", "finish", "close"])
 @pytest.mark.parametrize("capacity", [1, 1024])
-def test_an_error_outside_of_packets_is_skipped_at_once_and_leaves_nothing_behind(
+def test_an_error_outside_of_packets_fails_the_job_under_every_policy(
     make_session: MakeSession, error: BaseException, policy: Any, place: str, capacity: int
 ) -> None:
+    """Policies are for packets: what could not be opened can work none, and what could not finish is not complete."""
     session = make_session(capacity=capacity)
     result = session.source(range(5)).map(FailsAt(place, error), name="it", on_error=policy).collect()
-    outcome = session.run(PATIENCE_S)
-    assert list(result) == [*range(5), *((100, 101) if place != "finish" else ())]
-    assert letters(session) == [("it", runtime.NO_PACKET, error)]
-    assert (outcome.errors, outcome.skipped, session.snapshot()["it"].retries) == (1, 0, 0)
-
-
-@every_error
-@pytest.mark.parametrize("place", ["open", "finish", "close"])
-def test_an_error_outside_of_packets_is_not_retried(
-    make_session: MakeSession, error: BaseException, place: str
-) -> None:
-    session = make_session()
-    policy = runtime.Retry(5, FOR_EVER_S)
-    session.source(range(5)).map(FailsAt(place, error), name="it", on_error=policy).collect()
     with pytest.raises(runtime.TaskFailed, match=r"^task 'it' failed: ") as caught:
         session.run(PATIENCE_S)
     assert (caught.value.__cause__, caught.value.packet) == (error, runtime.NO_PACKET)
+    worked = [] if place == "open" else [*range(5), *((100, 101) if place == "close" else ())]
+    assert list(result) == worked[: len(result)]
+    facts = session.snapshot()["it"]
+    assert (facts.processed, facts.retries, facts.skipped) == (0 if place == "open" else 5, 0, 0)
+    assert letters(session) == []
 
 
-def test_a_source_that_could_not_be_opened_ends_empty(make_session: MakeSession) -> None:
+def test_what_was_never_opened_works_no_packet(make_session: MakeSession) -> None:
+    worked: list[int] = []
+
+    class Broken(runtime.Function[int, int]):
+        def __deepcopy__(self, memo: object) -> Broken:
+            return self
+
+        def open(self, ctx: Any) -> None:
+            raise ConnectionError("no database")
+
+        def process(self, value: int, /) -> int:
+            worked.append(value)
+            return value
+
+    session = make_session(on_error=runtime.Retry(3, then="skip"))
+    session.source(count()).map(Broken(), name="it", parallelism=2).sink(abs)
+    with pytest.raises(runtime.TaskFailed, match=r"^task 'it#\d' failed: ConnectionError: no database$"):
+        session.run(PATIENCE_S)
+    assert worked == []
+
+
+def test_a_source_that_could_not_be_opened_fails_the_job(make_session: MakeSession) -> None:
     def refuses() -> list[int]:
-        raise OSError("no such place")
+        raise LookupError("no such place")
 
     session = make_session()
     result = session.source(refuses, name="it", on_error="skip").collect()
-    assert repr(session.run(PATIENCE_S)) == "Outcome(completed: 0 in, 0 out, 1 error)"
-    assert (list(result), len(session.dead_letters)) == ([], 1)
+    with pytest.raises(runtime.TaskFailed, match=r"^task 'it' failed: LookupError: no such place$"):
+        session.run(PATIENCE_S)
+    assert (list(result), len(session.dead_letters)) == ([], 0)
 
 
 def test_a_failing_key_behind_finish_leaves_nothing_of_what_finish_made(make_session: MakeSession) -> None:
@@ -288,8 +306,82 @@ def test_a_failing_key_behind_finish_leaves_nothing_of_what_finish_made(make_ses
     session = make_session()
     function = FailsAt("", ERRORS[0])
     result = session.source(range(5)).map(function, name="it", on_error="skip").key_by(key).collect()
+    with pytest.raises(runtime.TaskFailed, match="no key"):
+        session.run(PATIENCE_S)
+    assert list(result) == list(range(5))[: len(result)]
+
+
+# ── what is held back ──
+
+
+@pytest.mark.parametrize("policy", ["skip", runtime.Retry(10**9, then="skip")], ids=["skip", "retry"])
+@pytest.mark.parametrize("how", ["flat_map", "send_packet", "swallowed"])
+def test_the_results_of_one_packet_are_bounded_in_bytes_and_the_error_names_operator_and_packet(
+    make_session: MakeSession, policy: Any, how: str
+) -> None:
+    class Sends(runtime.Function[int, Iterable[bytes]]):
+        def process(self, value: int, /) -> Iterable[bytes]:
+            for _ in range(100 if value == 7 else 3):
+                try:
+                    self.ctx.send_packet(bytes(1_000))
+                except runtime.ResultsTooLarge:
+                    if how != "swallowed":
+                        raise
+            return ()
+
+    def many(value: int) -> Iterator[bytes]:
+        return (bytes(1_000) for _ in range(100 if value == 7 else 3))
+
+    session = make_session(max_results_bytes=50_000)
+    function: Any = many if how == "flat_map" else Sends()
+    result = session.source(range(9)).flat_map(function, name="it", on_error=policy).collect()
     session.run(PATIENCE_S)
-    assert (list(result), len(session.dead_letters)) == (list(range(5)), 1)
+    (letter,) = session.dead_letters
+    assert (letter.packet, len(result), type(letter.error)) == (7, 8 * 3, runtime.ResultsTooLarge)
+    assert letter.text.startswith(
+        "it failed on packet 7: ResultsTooLarge: 'it' has made results of more than 50,000 bytes"
+    )
+
+
+def test_a_single_result_is_not_refused_for_its_size(make_session: MakeSession) -> None:
+    session = make_session(max_results_bytes=10, on_error="skip")
+    result = session.source(range(5)).flat_map(lambda value: [bytes(10_000)]).collect()
+    assert (session.run(PATIENCE_S).skipped, len(result)) == (0, 5)
+    with pytest.raises(runtime.GraphInvalid, match="max_results_bytes of 'every operator' is 0"):
+        runtime.Session(max_results_bytes=0)
+
+
+@pytest.mark.concurrent
+@pytest.mark.parametrize("place", ["flat_map", "send_packet", "key"])
+def test_cancel_is_heard_while_results_are_held_back(make_session: MakeSession, platform: Platform, place: str) -> None:
+    going = platform.moment()
+
+    def endless() -> Iterator[None]:
+        going.set()
+        while True:
+            yield None
+
+    class Sends(runtime.Function[int, None]):
+        def process(self, value: int, /) -> None:
+            for each in endless():
+                self.ctx.send_packet(each)
+
+    def key(value: int) -> int:
+        going.set()
+        return value
+
+    session = make_session(on_error=runtime.Retry(3), max_results_bytes=10**12)
+    stream: Any = session.source([1])
+    if place == "key":
+        stream = stream.flat_map(lambda _: range(2_000_000), name="it").key_by(key)
+    else:
+        stream = stream.map(Sends(), name="it") if place == "send_packet" else stream.flat_map(lambda _: endless())
+    stream.sink(abs)
+    session.start()
+    going.wait()
+    session.cancel()
+    outcome = session.wait(PATIENCE_S)
+    assert (outcome.state, outcome.packets_in, outcome.packets_out, outcome.dropped) == ("cancelled", 1, 0, 1)
 
 
 # ── back-off ──
@@ -397,15 +489,3 @@ def test_a_stop_during_a_back_off_still_drains_everything_in_order(
     assert (outcome.state, outcome.dropped, outcome.errors) == ("stopped", 0, 0)
     assert list(result) == list(range(outcome.packets_in))
     assert outcome.packets_in > 3
-
-
-def test_a_cancelled_that_user_code_has_made_up_is_an_error_like_any_other(make_session: MakeSession) -> None:
-    def function(value: int) -> int:
-        if value == 2:
-            raise runtime.Cancelled("from user code")
-        return value
-
-    session = make_session()
-    result = session.source(range(4)).map(function, name="it", on_error="skip").collect()
-    assert session.run(PATIENCE_S).state == "completed"
-    assert list(result) == [0, 1, 3]

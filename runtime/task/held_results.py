@@ -1,0 +1,53 @@
+"""What one packet has made under `skip` or `Retry`, held back until all of it may be sent. Knows no policy.
+
+It is held in memory, so it is bounded, in bytes. Each result is a moment to hear a cancel: there may be very many.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runtime.errors import Cancelled, ResultsTooLarge
+from runtime.size import estimated_size
+from runtime.task.gate import Gate
+
+
+class HeldResults:
+    """The results of the attempt under way; none between two packets. Used by the task's thread alone."""
+
+    __slots__ = ("_gate", "_held_bytes", "_is_too_large", "_most_bytes", "_results", "_task")
+
+    def __init__(self, task: str, gate: Gate, most_bytes: int) -> None:
+        self._task, self._gate, self._most_bytes = task, gate, most_bytes
+        self._results: list[Any] = []
+        self._held_bytes = 0  # of all but the first, which is there in any case
+        self._is_too_large = False
+
+    def add(self, result: Any) -> None:
+        """Hold one more. Raises `ResultsTooLarge` if that is too much, Cancelled if nobody wants it any more."""
+        if self._results:
+            self._held_bytes += estimated_size(result)
+            if self._held_bytes > self._most_bytes:
+                self._is_too_large = True
+                self._results.clear()
+                raise self._too_large()
+            if self._gate.look_up and self._gate.cancelled:
+                raise Cancelled
+        self._results.append(result)
+
+    def all(self) -> list[Any]:
+        """All that is held. Raises `ResultsTooLarge` if it was too much, whoever has swallowed that."""
+        if self._is_too_large:
+            raise self._too_large()
+        return self._results
+
+    def clear(self) -> None:
+        """Begin anew. What `all` has returned stays as it is."""
+        self._results, self._held_bytes, self._is_too_large = [], 0, False
+
+    def _too_large(self) -> ResultsTooLarge:
+        return ResultsTooLarge(
+            f"{self._task!r} has made results of more than {self._most_bytes:,} bytes of one packet; under 'skip' and "
+            "Retry they are held in memory until all are made: let it make fewer, raise max_results_bytes, or choose "
+            "on_error='fail', under which each is sent at once"
+        )
