@@ -69,7 +69,7 @@ KEY_AGAIN = (
 ONE_EDGE = "promises/test_09_policies.py::test_a_failing_key_behind_one_edge_leaves_nothing_on_any_other"
 BEING_RETRIED = "promises/test_09_dead_letters.py::test_while_a_letter_is_being_retried_nobody_else_gets_it"
 STAYS = "promises/test_09_dead_letters.py::test_a_letter_stays_if_there_is_no_room_for_its_packet"
-OUTSIDE = f"{LIFE}test_an_error_outside_of_packets_fails_the_job_under_every_policy"
+NO_PACKETS = f"{LIFE}test_an_error_outside_of_packets_fails_the_job_under_every_policy"
 NEVER_OPENED = f"{LIFE}test_what_was_never_opened_works_no_packet"
 BOUNDED_RESULTS = f"{LIFE}test_the_results_of_one_packet_are_bounded_in_bytes_and_the_error_names_operator_and_packet"
 CANCEL_HELD = f"{LIFE}test_cancel_is_heard_while_results_are_held_back"
@@ -435,7 +435,7 @@ MUTANTS: Final = (
         GUARD,
         "self._outside_of_packets(partial(self.inner.open, ctx))",
         "self._carry_out(partial(self.inner.open, ctx), NO_PACKET)",
-        OUTSIDE,
+        NO_PACKETS,
         NEVER_OPENED,
     ),
     one(
@@ -443,7 +443,7 @@ MUTANTS: Final = (
         GUARD,
         "if part.value is NO_PACKET:",
         "if False:",
-        OUTSIDE,
+        NO_PACKETS,
     ),
     one("policy: SystemExit is skipped", GUARD, "isinstance(error, Exception) and", "True and", NO_POLICY),
     one(
