@@ -6,6 +6,7 @@ user code happens under it.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -27,6 +28,7 @@ from runtime.service.invocation import Interceptor
 from runtime.step import Step
 from runtime.task.report import TaskReport
 
+_numbers = itertools.count(1)
 _GIVE_UP_S: Final = 5.0  # how long a start that failed waits for what it had started
 
 
@@ -38,13 +40,16 @@ class JobListener(Protocol):
 
 
 class Dispatcher:
-    """One run of one graph. `tasks` and `services` are the handles by name, in graph order; `end` is to be waited for.
+    """One run of one graph, with a `number` that no other run has.
 
-    `is_failure_told`: somebody has heard by `wait` that it failed, `is_end_told`: that it has ended, by that,
-    `settle` or `cleanup`.
+    `tasks` and `services` are the handles by name, in graph order; `end` is to be waited for.
+
+    `is_failure_told`: somebody has heard by `wait` that it failed, `is_end_told`: that it has ended, by that, `settle`
+    or `cleanup`.
     """
 
     def __init__(self, graph: ExecutionGraph, backend: Backend, listener: JobListener) -> None:
+        self.number = next(_numbers)
         self.graph, self.backend = graph, backend
         self.tasks: dict[str, TaskHandle] = {}
         self.services: dict[str, ServiceHandle] = {}

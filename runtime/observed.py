@@ -31,6 +31,11 @@ class Observed(ABC):
         return self._ended_new if self._dispatcher is None else self._dispatcher.outcome
 
     @property
+    def run_number(self) -> int:
+        """Which run of this process it is that the facts are of: another one after each start, 0 before the first."""
+        return 0 if self._dispatcher is None else self._dispatcher.number
+
+    @property
     def failure(self) -> TaskFailed | None:
         """What `wait()` raises of the last run, if it has failed. Who reads it has not been told, as by `wait`."""
         return None if self._dispatcher is None else self._dispatcher.failure()

@@ -117,6 +117,7 @@ class Session(Steering, Observed, Shown):
         self._control: Control | None = None
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
+        self._last_change: Change | None = None
         self._listeners: list[Callable[[Change], None]] = []
         self._listening = threading.Lock()  # guards _listeners, so that nobody who begins to listen waits for a start
         self._environment.on_change = partial(_tell_built, weakref.ref(self))
@@ -321,7 +322,13 @@ class Session(Steering, Observed, Shown):
 
         return remove
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed, and neither started nor changed since."""
+        return self._last_change == "closed"
+
     def _tell(self, change: Change) -> None:
+        self._last_change = change
         for listener in self._listeners:
             listener(change)
 

@@ -13,15 +13,17 @@ from typing import Any, Final
 import runtime
 from runtime import NO_PACKET, DeadLetter, Packet, Session, Step
 from runtime.errors import error_text
+from runtime.facts import ServiceFacts, TaskFacts
 from runtime.preview import preview, type_name
 from sage_nb.texts import literal_of, shown, size_of
-from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, State, Stepped, Text
+from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, State, Stepped, TaskCard, Text
 
 MAX_LETTERS: Final = 100
 MAX_STATE: Final = 100
 MAX_FULL: Final = 100_000
 FULL_S: Final = 2.0
 _MAX_TRACED: Final = 20_000
+_TOLD: Final = ("processed", "emitted", "errors", "skipped", "retries", "capacity")
 _OUR_FRAME: Final = f'  File "{Path(runtime.__file__).parent}{os.sep}'
 _WORDS: Final = {letter: word for word, letter in STATES.items()}
 
@@ -140,6 +142,32 @@ def split_of(looks: Sequence[str], row: int) -> list[tuple[str, float]]:
     """In which share of the looks a row was in which state, the most frequent first."""
     seen = Counter(states[row] for states in looks if row < len(states))
     return [(_WORDS[letter], count / seen.total()) for letter, count in seen.most_common()]
+
+
+def task_card(
+    task: str, facts: TaskFacts | ServiceFacts | None, on_error: str | None, looks: Sequence[str], row: int
+) -> TaskCard:
+    """What is known of a task or service, without what is measured of it; `on_error` if that is not the usual."""
+    told: dict[str, object] = {}
+    producers: list[tuple[str, str | None, int]] = []
+    if isinstance(facts, TaskFacts):
+        told = {"state": facts.ending or facts.state}
+        told |= {name: getattr(facts, name) for name in _TOLD}
+        producers = [(lane.producer, lane.ended, lane.depth) for lane in facts.lanes]
+    elif facts is not None:
+        told = dict(facts._asdict()) | {"open": facts.open}
+        del told["name"]
+    told["on error"] = on_error
+    return TaskCard(
+        task=task,
+        facts=facts_of({name: value for name, value in told.items() if value is not None}),
+        split=split_of(looks, row) if row >= 0 else [],
+        looks=len(looks),
+        producers=producers,
+        last_error="",
+        measuring=False,
+        latency=None,
+    )
 
 
 def text_of(value: object) -> Text:

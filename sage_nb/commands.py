@@ -14,22 +14,14 @@ from typing import Any, Final
 from runtime import Breakpoint, CommandRefused, Packet, PacketGone, QueueView, Session
 from runtime.preview import preview
 from sage_nb.acts import call, condition_of, inject, last_error, letter_at, place_of
-from sage_nb.cards import (
-    facts_of,
-    full_text_of,
-    letters_of,
-    packet_cards,
-    split_of,
-    state_of,
-    stepped,
-    token_of,
-)
+from sage_nb.cards import full_text_of, letters_of, packet_cards, state_of, stepped, task_card, token_of
 from sage_nb.desk import Done
+from sage_nb.film import Film
 from sage_nb.forms import form_of
 from sage_nb.frame import Framer
 from sage_nb.latency import Measure
 from sage_nb.texts import shown, value_of
-from sage_nb.wire import BreakpointCard, Events, Queue, TaskCard
+from sage_nb.wire import BreakpointCard, Events, Frames, Queue
 
 STEP_S: Final = 0.5
 """How long a command waits for user code: behind it, others wait at the desk, `cancel` among them."""
@@ -46,6 +38,7 @@ class Commands:
     def __init__(self, session: weakref.ref[Session]) -> None:
         self._session_ref = session
         self.looks: deque[str] = deque(maxlen=MAX_LOOKS)  # the states of all rows, at each look of the sampler
+        self.film = Film()  # what pages were sent of this run
         self._framer: Framer | None = None
         self._lock = threading.Lock()  # guards all below
         self._packets: dict[str, Packet] = {}  # those that pages were shown last, by token
@@ -61,6 +54,7 @@ class Commands:
             "resume": self._resume,
             "step": self._step,
             "events": self._events,
+            "frames": self._frames,
             "peek": self._peek,
             "edit": self._edit,
             "drop": self._drop,
@@ -161,6 +155,10 @@ class Commands:
         found = framer.happenings(events) if framer is not None else []
         return Done(result=Events(first=found[0]["number"] if found else behind, happenings=found))
 
+    def _frames(self, _: Session, _args: Args) -> Done:
+        framer = self._framer
+        return Done(result=Frames(frames=self.film.of(framer.revision) if framer is not None else []))
+
     # ── queues ──
 
     def _peek(self, session: Session, args: Args) -> Done:
@@ -206,41 +204,17 @@ class Commands:
         task = str(args["task"])
         snapshot, framer = session.snapshot(), self._framer
         row = framer.row(task) if framer is not None else -1
-        facts: dict[str, object] = {}
-        producers: list[tuple[str, str | None, int]] = []
-        if task in snapshot.tasks:
-            found = snapshot[task]
-            facts = {
-                "state": found.ending or found.state,
-                "processed": found.processed,
-                "emitted": found.emitted,
-                "errors": found.errors,
-                "skipped": found.skipped,
-                "retries": found.retries,
-                "capacity": found.capacity,
-            }
-            producers = [(lane.producer, lane.ended, lane.depth) for lane in found.lanes]
-        elif task in snapshot.services:
-            facts = dict(snapshot.services[task]._asdict()) | {"open": snapshot.services[task].open}
-            del facts["name"]
         operators = session.graph.by_name
         name = task.rpartition("#")[0] if task not in operators else task
-        if name in operators and operators[name].on_error != "fail":
-            facts["on error"] = str(operators[name].on_error)
+        policy = str(operators[name].on_error) if name in operators and operators[name].on_error != "fail" else None
+        facts = snapshot.tasks.get(task) or snapshot.services.get(task)
+        card = task_card(task, facts, policy, tuple(self.looks), row)
+        card["last_error"] = last_error(session, task)
         with self._lock:
             measure = self._measures.get(task)
-        return Done(
-            result=TaskCard(
-                task=task,
-                facts=facts_of({name: value for name, value in facts.items() if value is not None}),
-                split=split_of(tuple(self.looks), row) if row >= 0 else [],
-                looks=len(self.looks),
-                producers=producers,
-                last_error=last_error(session, task),
-                measuring=measure is not None,
-                latency=measure.latency() if measure is not None else None,
-            )
-        )
+        card["measuring"] = measure is not None
+        card["latency"] = measure.latency() if measure is not None else None
+        return Done(result=card)
 
     def _measure(self, session: Session, args: Args) -> Done:
         task, on = str(args["task"]), bool(args["on"])

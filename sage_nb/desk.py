@@ -59,6 +59,11 @@ class Desk:
         """Forget what has not begun, and wait for what has, unless it is this thread that asks."""
         with self._lock:
             self._messages.clear()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait for all that was put down, unless it is this thread that asks; not for what is carried out aside."""
+        with self._lock:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(JOIN_S)

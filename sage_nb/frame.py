@@ -48,6 +48,11 @@ class Framer:
         self._several = [row for row in plan["rows"] if len(row["producers"]) > 1 and row["tasks"] == 1]
         self._all_lanes = not self._grouped and sum(len(row["producers"]) for row in self._several) <= _MAX_LANES
 
+    @property
+    def revision(self) -> int:
+        """Of its plan."""
+        return self._plan["revision"]
+
     def row(self, name: str | None) -> int:
         """The row of a task, operator or service; -1 of the job, and of what has none."""
         return -1 if name is None else self._row.get(name, -1)
@@ -97,7 +102,7 @@ class Framer:
             closed=False,
         )
 
-    def happenings(self, events: Sequence[Event]) -> list[Happening]:
+    def happenings(self, events: Sequence[Event], limit: int = MAX_HAPPENINGS) -> list[Happening]:
         """Events as a page wants them, the last ones of each kind if there are very many."""
         return [
             Happening(
@@ -107,7 +112,7 @@ class Framer:
                 text=shown(event.text),
                 at_s=round(event.at_s, 4),
             )
-            for event in _last_of_each_kind(events)
+            for event in _last_of_each_kind(events, limit)
         ]
 
     def _new(self) -> Columns:
@@ -148,10 +153,10 @@ class Framer:
         return columns._replace(**dict(zip(_NUMBERS, sums, strict=True)), states=worst, held=closed)
 
 
-def _last_of_each_kind(events: Sequence[Event]) -> Sequence[Event]:
-    if len(events) <= MAX_HAPPENINGS:
+def _last_of_each_kind(events: Sequence[Event], limit: int) -> Sequence[Event]:
+    if len(events) <= limit:
         return events
-    left = Counter({event.kind: MAX_HAPPENINGS for event in events})
+    left = Counter({event.kind: limit for event in events})
     kept = []
     for event in reversed(events):
         if left[event.kind]:

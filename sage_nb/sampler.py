@@ -106,6 +106,7 @@ class Sampler:
 
     def sample(self, session: Session) -> None:
         """Look once, and send what has changed."""
+        run = session.run_number
         plan, framer = self._audience.current(session)
         if plan["revision"] != self._revision:
             self._revision, self._seen, self._last = plan["revision"], 0, {}
@@ -115,7 +116,7 @@ class Sampler:
                 view.plan = plan
         behind, events = session.events_since(self._seen)
         frame = framer.frame(session.snapshot(), session, self._audience.watched, events)
-        if frame is None:  # the graph has just become another one
+        if frame is None or session.run_number != run:  # another graph, or run, since a moment ago: this is neither's
             self._news.set()
             return
         self._audience.complete(frame)

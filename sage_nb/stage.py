@@ -1,7 +1,8 @@
 """Stage: what stands between one session and everything that shows it: its widgets, its sampler, its desk.
 
 It holds its session weakly: a session that nobody else holds any more goes, and its widgets with it. While a page shows
-a view the sampler looks at the session and sends frames; with the last page it ends. `Session.close` closes all.
+a view the sampler looks at the session and sends frames; with the last page it ends. `Session.close` ends all that is
+alive: threads and forms. The views stay, with what remains of the session: records that nobody can change.
 """
 
 from __future__ import annotations
@@ -9,38 +10,51 @@ from __future__ import annotations
 import json
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from runtime import Session
 from runtime.session import Change
 from sage_nb.commands import Commands
-from sage_nb.desk import Desk
+from sage_nb.desk import Desk, Done
 from sage_nb.frame import Framer
 from sage_nb.plan import plan_of
+from sage_nb.remains import Remains
 from sage_nb.sampler import Sampler
 from sage_nb.view import View
 from sage_nb.wire import Frame, Part, Plan
 
 DASHBOARD: Final[tuple[Part, ...]] = ("toolbar", "graph", "table", "inspector", "timeline", "log")
 
+KEPT: Final = 16
+"""So many closed sessions keep their views, whoever holds them; when there are more, the oldest lets go of its own."""
+
+_kept: deque[Stage] = deque()  # of closed sessions that have views
 _stages: weakref.WeakKeyDictionary[Session, Stage] = weakref.WeakKeyDictionary()
-_stages_lock = threading.Lock()  # guards _stages
+_stages_lock = threading.Lock()  # guards both above
 
 
 def stage_of(session: Session) -> Stage:
-    """The one stage of this session."""
+    """The one stage of this session. A new one takes the place of those that closed sessions of its name have kept."""
+    older: list[Stage] = []
     with _stages_lock:
         stage = _stages.get(session)
         if stage is None:
             stage = _stages[session] = Stage(session)
-        return stage
+            older = [each for each in _kept if each.name == session.name]
+    for each in older:
+        each.close_views()
+        _let_go(each)
+    stage.look_whether_closed(session)
+    return stage
 
 
 class Stage:
     """All views of one session. Any thread may call."""
 
     def __init__(self, session: Session) -> None:
+        self.name = session.name
         self._session = weakref.ref(session)
         self._lock = threading.Lock()  # guards all below
         self._views: dict[tuple[str, ...], View] = {}
@@ -48,9 +62,11 @@ class Stage:
         self._pages: dict[str, int] = {}  # those that are mounted, and the row whose lanes each watches
         self._revision = 0
         self._current: tuple[Plan, Framer] | None = None
+        self._run = 0  # which run `_current` is of
+        self._remains: Remains | None = None  # of a closed session
         self.commands = Commands(self._session)
         self._sampler = Sampler(self._session, self)
-        self.desk = Desk(self.commands.execute, self._sampler.look)
+        self.desk = Desk(self._execute, self._sampler.look)
         session.on_change(self.changed)
         weakref.finalize(session, self._session_gone).atexit = False
 
@@ -59,18 +75,30 @@ class Stage:
     def view(self, parts: Sequence[Part], shown: str = "graph") -> View:
         """The widget of these parts: one for all cells that show it. Raises `ReferenceError` without its session."""
         session = self.session()
-        plan, framer = self.current(session)
         with self._lock:
             if (view := self._views.get((*parts, shown))) is not None:
                 return view
-        frame = framer.frame(session.snapshot(), session, (), ())
-        view = View(session.name, parts, shown, plan=plan, frame=json.dumps(frame))
+        plan, frame = self._state(session)
+        view = View(session.name, parts, shown, plan=plan, frame=_as_text(frame))
         view.on_msg(self._receive)
         with self._lock:
             first = self._views.setdefault((*parts, shown), view)
         if first is not view:  # another thread was quicker
             view.close()
+        elif (remains := self._remains) is not None:  # maybe since a moment ago
+            _give(view, remains)
+            _keep(self)
         return first
+
+    def _state(self, session: Session) -> tuple[Plan, Frame]:
+        """What a new view shows first."""
+        if (remains := self._remains) is not None:
+            return remains.plan, remains.frame
+        while True:
+            plan, framer = self.current(session)
+            if (frame := framer.frame(session.snapshot(), session, (), ())) is not None:
+                return plan, frame
+            # The graph has become another one meanwhile.
 
     def adopt(self, close: Callable[[], None]) -> None:
         """Call `close` when the session is closed: of a widget made elsewhere."""
@@ -95,7 +123,9 @@ class Stage:
     def _mount(self, page: str) -> None:
         with self._lock:
             self._pages[page] = -1
-        self._sampler.begin()
+            alive = self._remains is None
+        if alive:
+            self._sampler.begin()
 
     def _unmount(self, page: str) -> None:
         with self._lock:
@@ -121,10 +151,11 @@ class Stage:
     def current(self, session: Session) -> tuple[Plan, Framer]:
         """The plan of the graph as it was last looked at, and what makes its frames."""
         with self._lock:
-            if self._current is None:
+            run = session.run_number
+            if self._current is None or self._run != run:
                 self._revision += 1
                 plan = plan_of(session, self._revision)
-                self._current = plan, Framer(session, plan)
+                self._current, self._run = (plan, Framer(session, plan)), run
                 self.commands.use(self._current[1])
             return self._current
 
@@ -136,7 +167,8 @@ class Stage:
 
     def send(self, frame: Frame) -> None:
         """Give every view its next frame."""
-        text = json.dumps(frame, separators=(",", ":"))
+        self.commands.film.add(frame)
+        text = _as_text(frame)
         for view in self.views:
             view.frame = text
 
@@ -151,30 +183,98 @@ class Stage:
 
     def changed(self, change: Change) -> None:
         """The session tells what has become of it, on whichever thread."""
-        if change == "closed":
-            self._close_all()
+        if (session := self._session()) is None:
             return
-        if change != "built":
-            self.commands.forget()
+        if change == "closed":
+            self._freeze(session)
+            return
         with self._lock:
-            self._current = None  # a run is told from the one before it by the revision, too
+            if change == "built":
+                self._current = None  # a run is told from the one before it by its number
+            thawed, self._remains = self._remains is not None and bool(self._pages), None
+        _let_go(self)
         self.commands.forget()
+        if thawed:
+            self._sampler.begin()
         self._sampler.look()
+
+    def look_whether_closed(self, session: Session) -> None:
+        """Freeze the stage of a session that was closed before there was a stage."""
+        if self._remains is None and session.is_closed:
+            self._freeze(session)
+
+    def _execute(self, command: str, args: Mapping[str, Any]) -> Done:
+        remains = self._remains
+        return (self.commands if remains is None else remains).execute(command, args)
+
+    def _freeze(self, session: Session) -> None:
+        """The session is closed: end the threads, close the forms, and let the views show what remains."""
+        self._sampler.close()
+        plan, framer = self.current(session)
+        frames = self.commands.film.of(plan["revision"])
+        remains = Remains(session, plan, framer, frames, self.commands.looks)
+        with self._lock:
+            self._remains = remains
+            views = list(self._views.values())
+            closers, self._closers = self._closers, []
+        self._sampler.close()  # of a page that came meanwhile
+        for view in views:
+            _give(view, remains)
+        if views:
+            _keep(self)
+        self.desk.wait()
+        self.commands.nobody_looks()
+        self.commands.forget()
+        for close in closers:
+            close()
 
     def _session_gone(self) -> None:
         """On whichever thread has noticed, in the midst of anything, maybe with one of these locks: so on another."""
-        threading.Thread(target=self._close_all, name="sage-nb close", daemon=True).start()
+        if self._remains is None:
+            threading.Thread(target=self._close_all, name="sage-nb close", daemon=True).start()
 
     def _close_all(self) -> None:
         """End the threads, close the widgets. What was shown stays as the still picture beside it."""
         self._sampler.close()
+        _let_go(self)
         with self._lock:
-            views, self._views = list(self._views.values()), {}
             closers, self._closers = self._closers, []
-            self._pages.clear()
         self.desk.close()
         self.commands.nobody_looks()
-        for view in views:
-            view.close()
+        self.close_views()
         for close in closers:
             close()
+
+    def close_views(self) -> None:
+        """Close the views; a later one is a new one."""
+        with self._lock:
+            views, self._views = list(self._views.values()), {}
+            self._pages.clear()
+        for view in views:
+            view.close()
+
+
+def _give(view: View, remains: Remains) -> None:
+    view.plan, view.frame = remains.plan, _as_text(remains.frame)
+
+
+def _as_text(frame: Frame) -> str:
+    return json.dumps(frame, separators=(",", ":"))
+
+
+def _keep(stage: Stage) -> None:
+    """Keep the views of a closed session, as long as not too many others are closed after it."""
+    with _stages_lock:
+        if stage in _kept:
+            _kept.remove(stage)
+        _kept.append(stage)
+        oldest = _kept.popleft() if len(_kept) > KEPT else None
+    if oldest is not None:
+        oldest.close_views()
+
+
+def _let_go(stage: Stage) -> None:
+    """It is no closed session any more, or none that is to be kept."""
+    with _stages_lock:
+        if stage in _kept:
+            _kept.remove(stage)

@@ -141,7 +141,8 @@ class Frame(TypedDict):
 
     `breakpoints` are the rows that have some of these pages, and `hits` how often they have been met, in all.
     `holding` says whether all, some or none of the rows that have not ended are held by hand.
-    `closed`: the session was closed, and no frame will follow.
+    `closed`: the session was closed. What can still be looked at are records; no frame follows, unless it is started
+    again.
     """
 
     revision: int
@@ -173,6 +174,7 @@ Command = Literal[
     "unmount",
     "watch",
     "events",  # {first: number} -> Events
+    "frames",  # {} -> Frames: those of this run that other pages, or this one earlier, were sent
     # the job: {}; `run` starts (or starts again), `start_paused` with all gates closed; reply {}
     "run",
     "start_paused",
@@ -400,3 +402,9 @@ class Events(TypedDict):
 
     first: int
     happenings: list[Happening]
+
+
+class Frames(TypedDict):
+    """Frames of the run, in order, without their happenings: at most so many, evenly thinned out."""
+
+    frames: list[Frame]

@@ -10,7 +10,7 @@ import pytest
 import runtime
 from sage_nb.stage import stage_of
 from sage_nb.wire import Part
-from tests.view.pages import Page, RecordingComm, open_widgets
+from tests.view.pages import Page, RecordingComm, close_kept, open_widgets
 
 ShowPage = Callable[..., Page]
 
@@ -20,6 +20,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(comm, "create_comm", RecordingComm)
     before = open_widgets()
     yield
+    close_kept()
     assert open_widgets() <= before, "a widget was left behind"
 
 

@@ -11,12 +11,19 @@ from comm.base_comm import BaseComm
 from ipywidgets.widgets.widget import _instances  # what its deprecated `Widget.widgets` returns
 
 from runtime.testing import PATIENCE_S
+from sage_nb import stage
 from sage_nb.view import View
 
 
 def open_widgets() -> set[str]:
     """The ids of all widgets that have not been closed."""
     return set(_instances)
+
+
+def close_kept() -> None:
+    """Close the views that closed sessions have kept."""
+    while stage._kept:
+        stage._kept.popleft().close_views()
 
 
 class RecordingComm(BaseComm):

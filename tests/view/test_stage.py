@@ -59,6 +59,26 @@ def test_a_page_sees_the_job_start_run_and_end(session: runtime.Session, show: S
     assert [each["text"] for each in told] == [event.text for event in session.events]
 
 
+def test_no_page_hears_an_event_twice_though_it_looks_while_the_job_starts(
+    session: runtime.Session, show: ShowPage
+) -> None:
+    line(session)
+
+    def look_first(change: str) -> None:  # before the stage hears of it
+        if change == "started":
+            stage_of(session)._sampler.look()
+            page.wait_for_frame(lambda frame: frame["happenings"])
+
+    session.on_change(look_first)
+    page = show(session)
+    for _ in range(2):
+        session.run()
+    page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
+    told = [(frame["revision"], each["number"]) for frame in page.frames() for each in frame["happenings"]]
+    starts = [revision for revision, number in told if number == 0]
+    assert len(starts) == 2, "one for each run"
+
+
 def test_without_a_page_nothing_looks_and_with_the_last_one_the_looking_ends(
     session: runtime.Session, show: ShowPage
 ) -> None:
@@ -98,17 +118,17 @@ def test_a_job_that_stands_still_sends_nothing(session: runtime.Session, show: S
     assert len(page.frames()) == number
 
 
-def test_closing_the_session_closes_its_widgets_and_ends_its_threads(session: runtime.Session, show: ShowPage) -> None:
+def test_closing_the_session_ends_its_threads_and_closes_its_forms(session: runtime.Session, show: ShowPage) -> None:
     before = open_widgets()
     line(session)
     page, other = show(session), show(session, "depths")
+    views = open_widgets()
     forms = [sage_nb.injector(session), sage_nb.stepper(session)]
     page.order("start_paused")
-    assert len(open_widgets() - before) > 5
-    comms = [page.comm, other.comm]
+    assert len(open_widgets() - views) > 5
     session.close()
-    assert open_widgets() == before
-    assert all(comm.closed for comm in comms)
+    assert open_widgets() == views > before
+    assert not any(each.comm.closed for each in (page, other))
     assert threads() == set()
     assert all(form.comm is None for form in forms)
 
@@ -337,7 +357,7 @@ def test_threads_that_show_the_same_part_at_once_share_a_widget(session: runtime
             with ThreadPoolExecutor(4) as hands:
                 views = list(hands.map(lambda _: sage_nb.graph(session), range(4)))
             assert len(set(views)) == 1
-            session.close()
+            stage_of(session).close_views()
             assert all(view.comm is None for view in views)
     finally:
         sys.setswitchinterval(interval)

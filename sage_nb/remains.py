@@ -1,0 +1,90 @@
+"""What a closed session still shows: a frame and previews, as records, and nothing of the session itself.
+
+It is made once, behind the close, and answers what a page can still ask. It holds texts and numbers only: no packet, no
+function, no session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from runtime import CommandRefused, Event, Session
+from runtime.facts import ServiceFacts, TaskFacts
+from sage_nb.cards import letters_of, packet_cards, task_card
+from sage_nb.desk import Done
+from sage_nb.frame import Framer
+from sage_nb.texts import shown
+from sage_nb.wire import Events, Frame, Frames, Plan, Queue
+
+MAX_EVENTS: Final = 1_000
+"""Of each kind, the last ones."""
+
+MAX_PACKETS: Final = 1_000
+"""Of all queues together: previews of the packets that were left in them, at most a hundred of each."""
+
+_EACH: Final = 100
+
+
+class Remains:
+    """The last state of a session, read-only. `plan` and `frame` are what a view shows; the rest is told when asked."""
+
+    def __init__(self, session: Session, plan: Plan, framer: Framer, frames: Sequence[Frame], looks: Sequence[str]):
+        self.plan = plan
+        snapshot = session.snapshot()
+        events = session.events
+        frame = framer.frame(snapshot, session, (), events)
+        assert frame is not None, "the framer is of another graph"
+        frame["number"], frame["closed"] = (frames[-1]["number"] if frames else 0) + 1, True
+        self.frame = frame
+        happenings = framer.happenings(events, MAX_EVENTS)
+        self._events = Events(first=happenings[0]["number"] if happenings else 0, happenings=happenings)
+        self._frames = Frames(frames=list(frames))
+        self._letters = letters_of(session)
+        self._queues = _queues(session, snapshot.depths)
+        self._facts: dict[str, TaskFacts | ServiceFacts] = {facts.name: facts for facts in snapshot}
+        self._facts |= snapshot.services
+        self._last_errors = _last_errors(events)
+        self._policies = {each.name: str(each.on_error) for each in session.graph.operators if each.on_error != "fail"}
+        self._looks, self._row = tuple(looks), framer.row
+
+    def execute(self, command: str, args: Mapping[str, Any]) -> Done:
+        """Answer a question. Raises `CommandRefused` for everything that would need the session itself."""
+        task = str(args.get("task", ""))
+        match command:
+            case "events":
+                return Done(result=self._events)
+            case "frames":
+                return Done(result=self._frames)
+            case "letters":
+                return Done(result=self._letters)
+            case "breakpoints":
+                return Done(result=[])
+            case "peek" if task in self._facts:
+                facts = self._facts[task]
+                nothing = Queue(task=task, depth=facts.depth, capacity=facts.capacity, left_out=0, packets=[])
+                return Done(result=self._queues.get(task, nothing))
+            case "task":
+                policy = self._policies.get(task, self._policies.get(task.rpartition("#")[0]))
+                card = task_card(task, self._facts.get(task), policy, self._looks, self._row(task))
+                card["last_error"] = self._last_errors.get(task, "")
+                return Done(result=card)
+        raise CommandRefused("the session was closed: this is how it was left")
+
+
+def _queues(session: Session, depths: Mapping[str, int]) -> dict[str, Queue]:
+    """The packets that were left, as far as there is room for their previews."""
+    queues, room = {}, MAX_PACKETS
+    for task, depth in depths.items():
+        if depth and room:
+            view = session.peek(task, min(_EACH, room))
+            cards = packet_cards(view)
+            room -= len(cards)
+            queues[task] = Queue(
+                task=task, depth=view.depth, capacity=view.capacity, left_out=view.left_out, packets=cards
+            )
+    return queues
+
+
+def _last_errors(events: Sequence[Event]) -> dict[str, str]:
+    return {event.task: shown(event.text) for event in events if event.task and event.kind in ("error", "skip")}
