@@ -2,8 +2,8 @@
 
 In a kernel a session is shown as two outputs: the live view, and behind it the still picture. While the view is alive
 its style sheet hides the picture. Where there is no view (a notebook that was opened again without its kernel, one that
-is not trusted, an export, a closed session) the picture is what remains, and in a trusted notebook it hides the place
-that the view had, where Jupyter would show an error about a missing model.
+is not trusted, an export) the picture is what remains, and in a trusted notebook it hides the place that the view had,
+where Jupyter would show an error about a missing model.
 """
 
 from __future__ import annotations

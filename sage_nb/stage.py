@@ -97,6 +97,8 @@ class Stage:
         while True:
             plan, framer = self.current(session)
             if (frame := framer.frame(session.snapshot(), session, (), ())) is not None:
+                film = self.commands.film.of(plan["revision"])
+                frame["number"] = film[-1]["number"] if film else 0
                 return plan, frame
             # The graph has become another one meanwhile.
 
@@ -254,7 +256,7 @@ class Stage:
             view.close()
 
 
-def _give(view: View, remains: Remains) -> None:
+def _give(view: Any, remains: Remains) -> None:
     view.plan, view.frame = remains.plan, _as_text(remains.frame)
 
 

@@ -46,7 +46,7 @@ export class ErrorsTab {
   }
 
   async fetch() {
-    if (this.store.frame.number < 0 || this.store.frame.closed) return;
+    if (this.store.frame.number < 0) return;
     const ack = await this.desk.ask("letters");
     if (ack.ok && ack.result) this.take(ack.result);
   }

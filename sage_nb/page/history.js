@@ -35,6 +35,12 @@ export class History {
     return anew;
   }
 
+  /** Put frames in front of those that are known; those that came meanwhile are not doubled. */
+  precede(frames) {
+    const first = this.frames[0]?.number ?? Infinity;
+    this.frames.unshift(...frames.filter(({ number }) => number < first));
+  }
+
   /** Put happenings in their places; numbers that are there already are left out. */
   add(happenings, first = null) {
     if (happenings.length > 0) {

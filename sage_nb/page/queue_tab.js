@@ -101,7 +101,7 @@ export class QueueTab {
 
   async peek() {
     const { row } = this.store;
-    if (row === null || row.capacity <= 0 || this.store.frame.state === "new" || this.store.frame.closed) return;
+    if (row === null || row.capacity <= 0 || this.store.frame.state === "new") return;
     const ack = await this.desk.ask("peek", { task: row.name, first: this.many, last: 0 });
     if (!ack.ok || this.store.row?.name !== row.name) return;
     this.queue = ack.result ?? null;

@@ -32,7 +32,7 @@ const RULES = {
   cancel: [closed, going],
   pause_task: [closed, chosen, going, alive, (facts) => (held(facts) ? `${facts.row.name} is paused already` : "")],
   resume_task: [closed, chosen, going, alive, (facts) => (held(facts) ? "" : `${facts.row.name} is not paused`)],
-  peek: [closed, chosen, queued],
+  peek: [chosen, queued],
   inject: [closed, chosen, task, queued, going, alive],
   change_queue: [...changeable],
   change_packet: [...changeable, picked],

@@ -95,8 +95,8 @@ export class TaskTab {
   }
 
   async fetch() {
-    const { row, frame } = this.store;
-    if (row === null || frame.closed) return;
+    const { row } = this.store;
+    if (row === null) return;
     const ack = await this.desk.ask("task", { task: row.name });
     if (!ack.ok || this.store.row?.name !== row.name) return;
     this.card = ack.result ?? null;

@@ -68,7 +68,7 @@ class View {
     this.catchUp();
   }
 
-  /** Ask for the happenings that this page has missed: all before it was there, and any gap. */
+  /** Ask for what this page has missed: frames and happenings from before it was there, and any gap of the latter. */
   async catchUp() {
     const { history, frame } = this.store;
     if (!this.follows || frame.number < 0) return;
@@ -76,9 +76,13 @@ class View {
     if (first < 0 || this.asking) return;
     this.asked = history.revision;
     this.asking = true;
-    const ack = await this.desk.ask("events", { first });
+    const [ack, film] = await Promise.all([
+      this.desk.ask("events", { first }),
+      first === 0 && frame.number > 0 ? this.desk.ask("frames") : null,
+    ]);
     this.asking = false;
     if (this.asked !== history.revision) return;
+    history.precede((film?.result?.frames ?? []).filter(({ revision }) => revision === frame.revision));
     history.add(ack.ok ? (ack.result?.happenings ?? []) : [], first);
     this.store.changed("events");
   }

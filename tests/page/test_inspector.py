@@ -399,3 +399,14 @@ def test_the_tab_counts_the_letters_and_they_are_looked_at_again_when_there_are_
     before = len(shown.sent("letters"))
     shown.push(plans.paused(PLAN, 2, letters=4))
     shown.page.wait_for_function(f"sent.filter(each => each.cmd === 'letters').length > {before}")
+
+
+def test_a_closed_session_can_still_be_looked_into(load: Load) -> None:
+    shown = load(PLAN, plans.ended(PLAN, 9, "failed", closed=True), answers=answers.ALL | {"peek": {"result": answers.queue(10)}})
+    shown.row("count#1").click()
+    for tab, text in (("queue", "question"), ("task", "ValueError"), ("errors", "Traceback")):
+        shown.root.locator(f"[data-tab={tab}]").click()
+        shown.root.get_by_role("tabpanel").get_by_text(text).first.wait_for()
+    shown.root.locator("[data-tab=queue]").click()
+    inject = shown.root.get_by_role("button", name="Inject", exact=True)
+    assert inject.get_attribute("title") == "Inject: the session was closed"

@@ -248,3 +248,15 @@ def test_a_time_that_cannot_be_does_not_keep_the_page_busy(load: Load) -> None:
     shown = load(PLAN, plans.running(PLAN, 1, at_s=1e13), parts=["timeline"])
     shown.page.wait_for_timeout(250)
     assert shown.root.get_by_label("Look back in time").get_attribute("max") == "10000000000000"
+
+
+def test_a_page_that_comes_late_can_look_back_at_all_that_others_have_seen(load: Load) -> None:
+    frames = run(1, 20)
+    shown = load(PLAN, frames[14], parts=PARTS, answers={"frames": {"result": {"frames": frames[:16]}}})
+    shown.push(*frames[15:])
+    assert shown.sent("frames") == [{"cmd": "frames", "args": {}}]
+    back = shown.root.get_by_role("button", name="One look back")
+    for _ in range(18):
+        back.click()
+    shown.settle()
+    assert queue_of(shown, "split") == said(frames[0], 1)

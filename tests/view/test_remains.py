@@ -1,4 +1,4 @@
-"""What a closed session still shows: its last state, for as long as somebody may want to look into it, and no object."""
+"""What a closed session still shows: its last state, to be looked into, and no object of it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ from tests.view.pages import Page, open_widgets
 
 class Payload:
     """One that can be watched going."""
+
+
+def fail(payload: Payload) -> Payload:
+    raise ValueError(payload)
 
 
 def stopped_halfway(session: runtime.Session) -> None:
@@ -105,7 +109,7 @@ def test_a_failure_can_be_read_after_the_close(session: runtime.Session, show: S
 def test_what_stays_holds_no_payload_and_no_session(show: ShowPage) -> None:
     payload = Payload()
     session = runtime.Session()
-    session.source([payload], name="one").map(lambda each: each.nothing, name="fail", on_error="skip").collect()
+    session.source([payload], name="one").map(fail, name="fail", on_error="skip").collect()
     page = show(session)
     session.run()
     assert len(session.dead_letters) == 1
@@ -135,18 +139,18 @@ def test_only_so_many_closed_sessions_keep_their_views(show: ShowPage) -> None:
 
 
 def test_when_a_cell_is_run_again_the_view_of_its_last_session_goes(show: ShowPage) -> None:
-    before = open_widgets()
+    before, opened = open_widgets(), []
     for _ in range(3):
         with runtime.Session("again") as session:
             session.source([1], name="one").collect(name="result")
             page = show(session)
             session.run()
-        assert not page.comm.closed
-        last = page.comm
-    assert len(open_widgets() - before) == 2
+        opened.append(page.comm)
+    assert [comm.closed for comm in opened] == [True, True, False]
+    assert len(open_widgets() - before) == 2, "the view and its layout"
     with runtime.Session("again") as session:
         sage_nb.graph(session)
-    assert last.closed
+    assert opened[-1].closed
 
 
 def test_a_closed_session_that_is_started_again_comes_alive_in_its_view(
