@@ -402,7 +402,9 @@ def test_the_tab_counts_the_letters_and_they_are_looked_at_again_when_there_are_
 
 
 def test_a_closed_session_can_still_be_looked_into(load: Load) -> None:
-    shown = load(PLAN, plans.ended(PLAN, 9, "failed", closed=True), answers=answers.ALL | {"peek": {"result": answers.queue(10)}})
+    shown = load(
+        PLAN, plans.ended(PLAN, 9, "failed", closed=True), answers=answers.ALL | {"peek": {"result": answers.queue(10)}}
+    )
     shown.row("count#1").click()
     for tab, text in (("queue", "question"), ("task", "ValueError"), ("errors", "Traceback")):
         shown.root.locator(f"[data-tab={tab}]").click()
