@@ -78,7 +78,7 @@ def test_no_page_hears_an_event_twice_though_it_looks_while_the_job_starts(
     page = show(session)
     for _ in range(2):
         session.run()
-        ended = page.wait_for_frame(lambda f: f["revision"] > seen and f["state"] == "completed")
+        ended = page.wait_for_frame(lambda f: f["revision"] > seen and f["state"] == "completed")  # noqa: B023
         seen = ended["revision"]
     told = [(frame["revision"], each["number"]) for frame in page.frames() for each in frame["happenings"]]
     starts = [revision for revision, number in told if number == 0]
