@@ -18,7 +18,7 @@ from runtime.communication.lane import StopSignal
 from runtime.communication.rekey import rekeyed
 from runtime.dead_letters import SAME, DeadLetter, DeadLetters
 from runtime.end import End
-from runtime.errors import CommandRefused, TaskEnded, TaskFailed, failure_text
+from runtime.errors import CommandRefused, TaskEnded, TaskFailed, TaskLost, failure_text
 from runtime.event_log import EventLog
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
@@ -68,6 +68,7 @@ class Dispatcher:
         self._endings: set[Ending] = set()
         self._failure: TaskReport | None = None
         self._errors = 0
+        self._lost: list[str] = []  # tasks and services whose process has died
         self._draining = False
         self._satisfied: set[str] = set()
         self._on_end: list[Callable[[], None]] = []
@@ -303,6 +304,8 @@ class Dispatcher:
             self._order.append(report.task)
             self._endings.add(report.ending)
             self._errors += report.error is not None
+            if isinstance(report.error, TaskLost):
+                self._lost.append(report.task)
             first_failure = report.error is not None and self._failure is None
             if first_failure:
                 self._failure = report
@@ -394,7 +397,10 @@ class Dispatcher:
             if ending in self._endings or (ending == "cancelled" and self._running):
                 state = ending
                 break
-        return Outcome(state, packets_in, packets_out, dropped, self._errors, tuple(self._order), abandoned, skipped)
+        return Outcome(
+            state, packets_in, packets_out, dropped, self._errors, tuple(self._order), abandoned, skipped,
+            tuple(self._lost),
+        )  # fmt: skip
 
     def _reenter(self, letter: DeadLetter, value: Any, timeout_s: float | None) -> None:
         """Put a dead letter's packet, or `value` in its place, at the tail of its task's queue, by hand."""

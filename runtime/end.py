@@ -21,7 +21,10 @@ class End:
         self._backend, self._handles = backend, handles
         self._done = threading.Event()
         self._paused = threading.Event()  # some gate is closed by hand
-        self._looking = threading.Lock()  # guards that what is said of the gates is what was seen of them last
+        self._looking = (
+            threading.Lock()
+        )  # guards the two below: what is said of the gates is what was seen of them last
+        self._looks = self._newest = 0
         self._news = threading.Condition()  # wakes those who wait: the end has come, or something was paused
         self._watchers: list[Callable[[], None]] = []  # guarded by _news
 
@@ -51,10 +54,16 @@ class End:
     def look_at_gates(self) -> None:
         """Gates were closed or opened by hand."""
         with self._looking:
-            if any(handle.control.is_paused() for handle in self._handles()):
-                self._paused.set()
-            else:
-                self._paused.clear()
+            self._looks += 1
+            look = self._looks
+        closed = any(handle.control.is_paused() for handle in self._handles())
+        with self._looking:
+            if look > self._newest:  # else somebody has looked later, and been quicker
+                self._newest = look
+                if closed:
+                    self._paused.set()
+                else:
+                    self._paused.clear()
         self._tell()
 
     @property

@@ -238,7 +238,8 @@ class Outcome:
     `packets_in` counts what the sources made and the hand put in, `packets_out` what the sinks processed, `dropped`
     what `cancel()` or a failure left unprocessed, `errors` what user code raised and no retry has mended, `skipped` the
     packets that were skipped, wherever that was. `order` names tasks and services as they ended, `abandoned` those that
-    were stuck in user code when the session was closed; what they do from then on counts nowhere.
+    were stuck in user code when the session was closed; what they do from then on counts nowhere. `lost` names those
+    whose process has died, and with it what it had counted since it was seen last: the other counts may be too small.
     """
 
     state: Ending
@@ -249,13 +250,15 @@ class Outcome:
     order: tuple[str, ...] = ()
     abandoned: tuple[str, ...] = ()
     skipped: int = 0
+    lost: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        parts = [f"{self.packets_in:,} in", f"{self.packets_out:,} out"]
+        parts = [f"{'at least ' if self.lost else ''}{self.packets_in:,} in", f"{self.packets_out:,} out"]
         parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts += [f"{self.dropped:,} dropped"] if self.dropped else []
         parts += [f"{self.errors} error{'s' if self.errors > 1 else ''}"] if self.errors else []
         parts += [f"abandoned {', '.join(self.abandoned)}"] if self.abandoned else []
+        parts += [f"counts lost with the process of {', '.join(self.lost)}"] if self.lost else []
         return f"Outcome({self.state}: {', '.join(parts)})"
 
 

@@ -250,7 +250,7 @@ def _counts_of(kind: str, tasks: list[TaskFacts]) -> str:
 
 
 def _counted(outcome: Outcome) -> str:
-    parts = [f"{outcome.packets_in:,} in", f"{outcome.packets_out:,} out"]
+    parts = [f"{'at least ' if outcome.lost else ''}{outcome.packets_in:,} in", f"{outcome.packets_out:,} out"]
     parts += [f"{outcome.dropped:,} dropped"] if outcome.dropped else []
     parts += [_number(outcome.errors, "error")] if outcome.errors else []
     return " · ".join(parts)

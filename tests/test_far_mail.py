@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import ray
@@ -15,13 +16,17 @@ import ray
 from runtime.communication.calls import Call, Request
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import NoWaiter, StopSignal
-from runtime.errors import NotPaused, NotSendable, QueueFull
-from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox
-from runtime.remote.freight import envelope, opened, unpack
+from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
+from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
+from runtime.facts import ServiceFacts
+from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox, Packets
+from runtime.remote.freight import envelope, opened, pack, unpack
+from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import RayQueueDescriptor, Site
 from runtime.remote.way import ActorWay, Message
-from runtime.testing import PATIENCE_S
+from runtime.task.report import TaskReport
+from runtime.testing import PATIENCE_S, Moment
 
 LANE = ("work", 0)
 LANES = (LaneSpec("numbers"),)
@@ -229,6 +234,111 @@ def test_acknowledgements_are_heard_while_it_is_found_out_which_packet_cannot_be
     assert packets_in(parcels) == [[0, 1], [2, 1]]
     assert (outbox.lane.taken, outbox.lane.items, outbox.lane.refused) == (1, [None] * 3, 2)
     assert [type(error) for error in errors] == [NotSendable]
+
+
+class WaitsFor:
+    """A packet that cannot be unpickled before a moment has come."""
+
+    moments: ClassVar[dict[str, Moment]] = {}
+
+    def __init__(self, moment: Moment) -> None:
+        self.name = moment.name
+        self.moments[moment.name] = moment
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return wait_for, (self.name,)
+
+
+def wait_for(name: str) -> str:
+    WaitsFor.moments[name].wait()
+    return name
+
+
+def test_a_packet_that_is_slow_to_unpickle_holds_up_nobody_but_its_own_sender() -> None:
+    site = site_of()
+    lanes = (LaneSpec("numbers"), LaneSpec("others"))
+    inbox = site.inbox("work", 16, lanes)
+    moment = Moment("what is waited for")
+
+    def parcel(number: int, *items: Any) -> list[Message]:
+        return [("packets", Packets(("work", number), len(items), pack(list(items))))]
+
+    thread, _ = in_thread(lambda: site.receive("numbers", 1, parcel(0, WaitsFor(moment))))
+    while not site._taking:
+        thread.join(0.001)
+    site.receive("numbers", 2, parcel(0, "behind it"))  # is left to the thread that waits
+    site.receive("others", 1, parcel(1, "of another"))
+    assert [list(lane.items) for lane in inbox.lanes[1:]] == [[], ["of another"]]
+    moment.set()
+    thread.join(PATIENCE_S)
+    assert list(inbox.lanes[1].items) == ["what is waited for", "behind it"]
+    site.receive("numbers", 3, parcel(0, "the next"))
+    assert list(inbox.lanes[1].items)[2:] == ["the next"]
+    site.close()
+
+
+def test_after_a_parcel_that_makes_no_sense_its_sender_is_heard_again() -> None:
+    site = site_of()
+    with pytest.raises(KeyError):
+        site.receive("numbers", 1, [("no such verb",)])
+    heard: list[str] = []
+    site.other_mail["said"] = heard.append
+    site.receive("numbers", 2, [("said", "something")])
+    assert heard == ["something"]
+    site.close()
+
+
+def test_places_are_lent_and_given_back_by_any_thread_and_none_is_lost() -> None:
+    outbox = Outbox(LANE, LANES[0], 64, NoWaiter(), lambda error: None)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+
+        def lend_and_return() -> None:
+            for _ in range(3_000):
+                if outbox.lend():
+                    outbox.return_place()
+
+        threads = [in_thread(lend_and_return)[0] for _ in range(4)]
+        for thread in threads:
+            thread.join(PATIENCE_S)
+    finally:
+        sys.setswitchinterval(before)
+    assert outbox.lane.capacity == 64
+
+
+class Reports:
+    """Who hears how a task has ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[TaskReport] = []
+
+    def task_ended(self, report: TaskReport) -> None:
+        self.ended.append(report)
+
+    def __getattr__(self, name: str) -> Any:
+        return pytest.fail(f"{name} was not expected")
+
+
+@pytest.mark.parametrize("first", ["start", "death"])
+def test_one_whose_process_dies_before_or_after_its_start_is_told_to_have_ended_once(first: str) -> None:
+    reports = Reports()
+    reporter: Any = reports
+    wrapper = ServiceWrapper.__new__(ServiceWrapper)
+    ActorWrapper.__init__(wrapper, "work", lambda *_: None)
+    wrapper._reporter = reporter
+    wrapper._last = Look(ServiceFacts("work", "new", 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, None))
+    death = LookupError("its process")
+    for what in ("start", "death") if first == "start" else ("death", "start"):
+        if what == "start":
+            wrapper.start()
+        else:
+            wrapper.lose(death)
+    (report,) = reports.ended
+    assert (report.task, report.ending, type(report.error)) == ("work", "failed", TaskLost)
+    assert report.error is not None
+    assert report.error.__cause__ is death
+    assert wrapper.join(0)
 
 
 @pytest.mark.parametrize("what", ["few", "signal", "message"])

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -96,6 +98,28 @@ def test_without_ray_it_is_said_what_to_install() -> None:
         """
     )
     assert ran.stdout.startswith("platform 'remote' needs ray: "), ran.stderr
+
+
+@pytest.mark.parametrize(("version", "refused"), [("2.46.0", True), ("1.13.0", True), ("2.48.0", False)])
+def test_a_ray_on_which_a_job_would_not_end_is_refused_by_name(tmp_path: Path, version: str, refused: bool) -> None:
+    (tmp_path / f"ray-{version}.dist-info").mkdir()
+    (tmp_path / f"ray-{version}.dist-info" / "METADATA").write_text(f"Name: ray\nVersion: {version}\n")
+    ran = run(
+        f"""
+        import sys
+        sys.path.insert(0, {str(tmp_path)!r})
+        sys.modules["ray"] = None
+        import runtime
+        session = runtime.Session(platform="remote")
+        session.source(range(10)).collect()
+        try:
+            session.start()
+        except runtime.GraphInvalid as refusal:
+            print(refusal)
+        """
+    )
+    expected = f"needs Ray 2.48 or newer, and {version} is installed" if refused else "needs ray: pip install"
+    assert ran.stdout.startswith(f"platform 'remote' {expected}"), ran.stdout + ran.stderr
 
 
 def test_a_cluster_that_a_thread_has_started_outlives_the_thread() -> None:

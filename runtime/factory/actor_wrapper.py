@@ -143,7 +143,8 @@ class FarGrip:
 
     def _ask(self, method: str) -> None:
         if not self._wrapper.is_lost:
-            self._wrapper.ask("control", method)
+            with suppress(TaskEnded):  # it has died meanwhile: the listener hears of it
+                self._wrapper.ask("control", method)
 
 
 class ActorWrapper:
@@ -164,8 +165,11 @@ class ActorWrapper:
         self._last: Look | None = None
         self._final: Look | None = None
         self._gone = threading.Event()
+        # Guards the three below, and that exactly one who sees that it was started and has died says so.
+        self._life = threading.Lock()
         self._started = False
         self._reported = False
+        self._why: BaseException | None = None  # it has died
         self._tap: Callable[[Step], None] | None = None
         self._broke: Broke | None = None
         self._reporter: TaskReporter | ServiceReporter
@@ -197,9 +201,9 @@ class ActorWrapper:
             with suppress(RayError):  # what was known last stays
                 self._last = unpack(ray.get(asked))
 
-    def begin_watch(self, wanted: bool) -> Any:
-        """Ask it to say when something changes, or no more; `end_watch` waits until it does."""
-        return None if self.is_lost else self.actor.let_driver_watch.remote(wanted)
+    def begin_watch(self, wanted: bool, wish: int) -> Any:
+        """Ask it to say when something changes, or no more, by the wish of this number; `end_watch` waits for that."""
+        return None if self.is_lost else self.actor.let_driver_watch.remote(wanted, wish)
 
     def end_watch(self, asked: Any) -> None:
         """Wait until it does."""
@@ -216,10 +220,11 @@ class ActorWrapper:
         return granted
 
     def look(self) -> Look:
-        """Where it stands now."""
+        """Where it stands now. Raises `TaskLost` if it has died before it was ever looked at."""
         if not self.round() or self._last is None:
             self.end_look(self.begin_look())
-        assert self._last is not None, "it was looked at when it was made"
+        if self._last is None:
+            raise self.lost(TaskEnded(f"{self.name!r} did not answer"))
         return self._last
 
     @property
@@ -235,9 +240,14 @@ class ActorWrapper:
     # ── life ──
 
     def start(self) -> None:
-        """Let it run."""
-        self._started = True
-        self._post(self.name, ("start",))
+        """Let it run. If it has died meanwhile, that is its end."""
+        with self._life:
+            self._started = True
+            died = self._why is not None
+        if died:
+            self._report_death()
+        else:
+            self._post(self.name, ("start",))
 
     def cancel(self) -> None:
         """End it behind the packet in work, wherever it waits."""
@@ -276,7 +286,8 @@ class ActorWrapper:
                 self._broke(*decode(said[0]))
         elif verb == "ended":
             report, self._final = decode(said[0])
-            self._reported = True
+            with self._life:
+                self._reported = True
             self._reporter.task_ended(report)
         elif verb == "fault":
             raise decode(said[0])
@@ -288,16 +299,26 @@ class ActorWrapper:
 
     def lose(self, why: BaseException) -> None:
         """Its process has died."""
-        self.is_lost = True
-        if not self._reported and self._started:
-            error = TaskLost(
-                f"the process of {self.name!r} has died on node {self.node}, and what it held is lost: what waited "
-                "for it, what was in work, and what it had made and not sent yet"
-            )
-            error.__cause__ = why
-            self._last = self._final = self._as_lost(self.last)
-            self._reporter.task_ended(TaskReport(self.name, "failed", error))
+        with self._life:
+            self.is_lost, self._why = True, why
+            to_tell = self._started and not self._reported
+        if to_tell:
+            self._report_death()
         self._gone.set()
+
+    def _report_death(self) -> None:
+        assert self._why is not None, "it has not died"
+        self._last = self._final = self._as_lost(self.last)
+        self._reporter.task_ended(TaskReport(self.name, "failed", self.lost(self._why)))
+
+    def lost(self, why: BaseException) -> TaskLost:
+        """What to say of its death."""
+        error = TaskLost(
+            f"the process of {self.name!r} has died on node {self.node}, and what it held is lost: what waited "
+            "for it, what was in work, and what it had made and not sent yet"
+        )
+        error.__cause__ = why
+        return error
 
     def _as_lost(self, last: Look) -> Look:
         facts = last.facts._replace(ending="failed", state="ended")
@@ -391,7 +412,8 @@ class ServiceWrapper(ActorWrapper):
                 "be a function, or an object without locks, files and connections"
             ) from error
         if not self.is_lost:
-            self.ask("control", "intercept", interceptors)
+            with suppress(TaskEnded):  # it has died meanwhile: the listener hears of it
+                self.ask("control", "intercept", interceptors)
 
     def facts(self) -> ServiceFacts:
         """Where it stands now."""

@@ -60,8 +60,9 @@ class Lookout:
     def __init__(self, watch: JobWatch, wrappers: Mapping[str, ActorWrapper]) -> None:
         self._watch, self._wrappers = watch, wrappers
         self._round = threading.local()  # whether this thread is looking at all of them at once
-        self._watchers = threading.Lock()  # guards how many watch, and that actors know whether anybody does
-        self._watching = 0
+        self._watchers = threading.Lock()  # guards both below
+        self._watching = 0  # how many watch
+        self._wishes = 0  # of actors to say when something changes, or no more: the one with the highest number counts
 
     def is_looking(self) -> bool:
         """Whether the caller is within a look."""
@@ -113,20 +114,22 @@ class Lookout:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Let actors, and tasks of the driver, say when something changes."""
-        with self._watchers:
-            self._watching += 1
-            if self._watching == 1:
-                self._let_watch(True)
+        self._let_watch(+1)
         try:
             with self._watch.watching():
                 yield
         finally:
-            with self._watchers:
-                self._watching -= 1
-                if not self._watching:
-                    self._let_watch(False)
+            self._let_watch(-1)
 
-    def _let_watch(self, wanted: bool) -> None:
-        asked = [(far, far.begin_watch(wanted)) for far in self._wrappers.values()]
+    def _let_watch(self, more: int) -> None:
+        """One more watches, or one less: ask actors for what is wanted now, and wait until they do it.
+
+        Also if others watch already: they may not have been answered yet.
+        """
+        with self._watchers:
+            self._watching += more
+            self._wishes += 1
+            wanted, wish = self._watching > 0, self._wishes
+        asked = [(far, far.begin_watch(wanted, wish)) for far in self._wrappers.values()]
         for far, each in asked:
             far.end_watch(each)

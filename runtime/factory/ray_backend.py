@@ -70,7 +70,6 @@ class RayBackend(LocalBackend):
         self._faults: dict[str, BaseException] = {}  # why actors were ended; the listener says it when they are gone
         self._listener: threading.Thread | None = None
         self._drainer: threading.Thread | None = None
-        self._closing = threading.Lock()  # guards that all is ended once
         self._closed = False
 
     # ── what is asked for before anything is made ──
@@ -125,7 +124,7 @@ class RayBackend(LocalBackend):
     def ready(self) -> None:
         """Start all actors, and join them. Raises `GraphInvalid`, naming what there is too little of, or what is wrong.
 
-        Nothing is started if the cluster could never have it.
+        Raises `TaskLost` if an actor dies meanwhile. Nothing is started if the cluster could never have it.
         """
         if self._far:
             require_cluster(self._address)
@@ -153,7 +152,9 @@ class RayBackend(LocalBackend):
                 try:
                     far.node, sent = ray.get(each)
                 except RayError as error:
-                    raise GraphInvalid(f"the actor of {far.name!r} has died while it was made: {error}") from error
+                    if isinstance(error, RayActorError) and not error.actor_init_failed:
+                        raise far.lost(error) from error
+                    raise GraphInvalid(f"the actor of {far.name!r} could not be made: {error}") from error
                 if sent is not None:
                     refusal = decode(sent)
                     raise _refusal(far.name, refusal) from refusal
@@ -164,8 +165,13 @@ class RayBackend(LocalBackend):
         """Let everybody know the way to everybody else."""
         actors = {name: far.actor for name, far in self._far.items()}
         in_driver = tuple(self._local)
-        ray.get([far.actor.join.remote({n: a for n, a in actors.items() if n != name}, in_driver)
-                 for name, far in self._far.items()])  # fmt: skip
+        joining = [(far, far.actor.join.remote({n: a for n, a in actors.items() if n != name}, in_driver))
+                   for name, far in self._far.items()]  # fmt: skip
+        for far, joined in joining:
+            try:
+                ray.get(joined)
+            except RayActorError as error:
+                raise far.lost(error) from error
         carriers = {name: deliver_to(actor, DRIVER) for name, actor in actors.items()} | {DRIVER: self._deliver_here}
         ways = [self._site.way_to(peer, deliver) for peer, deliver in carriers.items()]
         asks = {name: ask_of(actor, DRIVER) for name, actor in actors.items()}
@@ -204,18 +210,19 @@ class RayBackend(LocalBackend):
         self._site.ledger.refuse(self._site.ledger.queues)
 
     def close(self) -> None:
-        """End every actor, and all that the driver has of them. Idempotent."""
-        with self._closing:
-            if not self._closed:
-                self._closed = True
-                for far in self._far.values():
-                    if far.actor is not None:
-                        far.kill()
-                self._watch.tell()
-                for thread in (self._listener, self._drainer):
-                    if thread is not None and thread is not threading.current_thread():
-                        thread.join()
-                self._site.close()
+        """End every actor, and all that the driver has of them.
+
+        Each part may be done again, so one that was interrupted can be repeated, and two at once do no harm.
+        """
+        self._closed = True
+        for far in self._far.values():
+            if far.actor is not None:
+                far.kill()
+        self._watch.tell()
+        for thread in (self._listener, self._drainer):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join()
+        self._site.close()
         super().close()
 
     def _unsent(self, task: str, error: BaseException) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import logging
 import os
+import re
 import sys
 from typing import Final
 
@@ -11,11 +13,15 @@ from runtime.errors import GraphInvalid
 from runtime.factory.backend import Backend
 from runtime.installing import install_command
 
+OLDEST: Final = (2, 48)
+"""The oldest Ray that works: before it, `wait()` does not end."""
+
 _START_LIMIT: Final = "RAY_raylet_start_wait_time_s"
 
 
 def remote_backend() -> Backend:
-    """A job's way to run on Ray. Raises `GraphInvalid` if Ray is not installed."""
+    """A job's way to run on Ray. Raises `GraphInvalid` if Ray is not installed, or too old."""
+    refuse_old_ray()
     if "ray" not in sys.modules:
         logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # it recommends packages, in whatever cell imports it
         os.environ.setdefault(_START_LIMIT, "100")  # its own, of 30 seconds, is short beside other work
@@ -26,3 +32,18 @@ def remote_backend() -> Backend:
             raise
         raise GraphInvalid(f"platform 'remote' needs {error.name}: {install_command('ray')}") from error
     return RayBackend()
+
+
+def refuse_old_ray() -> None:
+    """Raise `GraphInvalid` if the Ray that is installed is older than the oldest that works."""
+    try:
+        version = importlib.metadata.version("ray")
+    except importlib.metadata.PackageNotFoundError:  # a build of one's own, or none: importing it tells
+        return
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    if numbers < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise GraphInvalid(
+            f"platform 'remote' needs Ray {oldest} or newer, and {version} is installed, on which a job would not end: "
+            f"pip install --upgrade 'ray>={oldest}'"
+        )

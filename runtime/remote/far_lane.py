@@ -84,8 +84,8 @@ class Outbox:
         self.under_way = 0  # how many packets have been taken, and not been received yet
         self._failed = failed
         self._packing = threading.Lock()  # guards that packets are packed one behind the other; user code runs under it
-        # Guards which packets of the lane are packed, and those. Taken within the other, and never for long: Ray's own
-        # thread acknowledges, and what is pickled may wait for something that comes on that thread.
+        # Guards which packets of the lane are packed, and those, and its capacity. Taken within the other, never for long:
+        # Ray's own thread acknowledges, and what is pickled may wait for something that comes on that thread.
         self._lock = threading.Lock()
         self._packed = 0  # how many at the front of the lane are placeholders
         self._parcels: list[Packets] = []
@@ -169,7 +169,8 @@ class Outbox:
     def lend(self) -> bool:
         """Lend a place of the lane to the reader's hand. False: there is none."""
         lane = self.lane
-        lane.capacity -= 1  # before the claim is read, as in `Inbox._find_room`
+        with self._lock:
+            lane.capacity -= 1  # before the claim is read, as in `Inbox._find_room`
         if len(lane.items) + lane.claim + (lane.signal is None) <= lane.capacity:
             return True
         self.return_place()
@@ -178,7 +179,8 @@ class Outbox:
     def return_place(self) -> None:
         """The reader's hand needs a lent place no longer."""
         lane = self.lane
-        lane.capacity += lane.broken is None
+        with self._lock:
+            lane.capacity += lane.broken is None
         if lane.held_back and lane.has_room():
             lane.give_room()
 

@@ -61,10 +61,14 @@ class TellingWatch(Watch):
         super().__init__()
         self._mailbox = mailbox
         self._driver_watches = False
+        self._wish = 0  # of the driver's that was heard; one with a smaller number was overtaken
 
-    def let_driver_watch(self, wanted: bool) -> None:
-        """Tell the driver of every change from now on, or no more."""
+    def let_driver_watch(self, wanted: bool, wish: int) -> None:
+        """Tell the driver of every change from now on, or no more: by its wish with this number."""
         with self._changed:
+            if wish < self._wish:
+                return
+            self._wish = wish
             self.watched += wanted - self._driver_watches
             self._driver_watches = wanted
 
@@ -144,9 +148,9 @@ class Host(ABC):
         return pack(self.look())
 
     @ray.method(concurrency_group="control")
-    def let_driver_watch(self, wanted: bool) -> None:
-        """Tell the driver of every change from now on, or no more."""
-        self.watch.let_driver_watch(wanted)
+    def let_driver_watch(self, wanted: bool, wish: int) -> None:
+        """Tell the driver of every change from now on, or no more: by its wish with this number."""
+        self.watch.let_driver_watch(wanted, wish)
 
     @ray.method(concurrency_group="control")
     def lend(self, lane: tuple[str, int]) -> bool:

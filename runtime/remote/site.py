@@ -65,8 +65,9 @@ class Site:
         self._ways: dict[str, Way] = {}
         self._asks: Mapping[str, Callable[[Question], Future[Any]]] = {}
         self._reads: Mapping[str, str] = {}  # tasks that run in another process than that of their own name
-        self._receiving = threading.Lock()  # guards the two below: parcels are taken in one by one
-        self._numbers: dict[str, int] = {}  # of the last parcel from each sender
+        self._receiving = threading.Lock()  # guards the three below; nothing is taken in under it
+        self._taking: set[str] = set()  # senders of whom a thread takes in parcels: one by one, in order
+        self._numbers: dict[str, int] = {}  # of the last parcel from each sender that was begun to be taken in
         self._early: dict[str, dict[int, list[Message]]] = {}  # parcels that have overtaken another one, by sender
         self._receipts = Receipts(lambda writer, receipt: self.post(writer, ("ack", *receipt)))
         self._closed = False
@@ -227,13 +228,35 @@ class Site:
             ring(self._bell)
 
     def receive(self, sender: str, number: int, messages: list[Message]) -> None:
-        """Take in a parcel, behind all with a smaller number. Waits for nothing but other parcels. Any thread."""
+        """Take in a parcel, after all with a smaller number. Any thread.
+
+        Waits for nothing, but for what user code waits for that unpickles packets; other senders do not wait for that.
+        A parcel that comes too early, or while another one of its sender is being taken in, is left to the thread that
+        does, or will: it does not return before that.
+        """
         with self._receiving:
-            early = self._early.setdefault(sender, {})
-            early[number] = messages
-            while (due := early.pop(self._numbers.get(sender, 0) + 1, None)) is not None:
-                self._numbers[sender] = self._numbers.get(sender, 0) + 1
+            self._early.setdefault(sender, {})[number] = messages
+            if sender in self._taking:
+                return
+            self._taking.add(sender)
+        while (due := self._next_parcel(sender)) is not None:
+            try:
                 self._take_in(sender, due)
+            except BaseException:
+                with self._receiving:
+                    self._taking.discard(sender)
+                raise
+
+    def _next_parcel(self, sender: str) -> list[Message] | None:
+        """The next parcel to be taken in, by the one thread that takes in those of its sender; None: it is free."""
+        with self._receiving:
+            number = self._numbers.get(sender, 0) + 1
+            due = self._early[sender].pop(number, None)
+            if due is None:
+                self._taking.discard(sender)
+            else:
+                self._numbers[sender] = number
+            return due
 
     def answer(self, sender: str, messages: list[Message]) -> list[Receipt]:
         """What is acknowledged by the answer to a parcel: if it has filled a lane, this waits a moment for that."""

@@ -17,6 +17,24 @@ from runtime.remote.site import SITES
 from tests.remote.shared import SharedLog, SharedMoment
 
 
+class DiesWhenMade(runtime.Function[int, int]):
+    """Ends its process a while after it was made there."""
+
+    def __init__(self, delay_s: float) -> None:
+        self.delay_s = delay_s
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.delay_s:
+            threading.Timer(self.delay_s, die).start()
+        else:
+            die()
+
+    def process(self, value: int, /) -> int:
+        time.sleep(0.01)
+        return value
+
+
 class TooBig(Exception):
     """An error with arguments of its own."""
 

@@ -60,6 +60,41 @@ def test_an_actor_that_is_killed_at_any_moment_ends_the_job_by_name_and_at_once(
     assert failure.value.outcome.dropped >= 0
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.02, 0.1])
+@pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
+def test_one_that_dies_during_the_start_ends_it_by_name(delay_s: float, paused: bool) -> None:
+    session = runtime.Session(platform="remote")
+    session.service("doubles", far.Doubles)
+    session.source(range(1_000), name="numbers").map(far.DiesWhenMade(delay_s), name="mortal").collect()
+    try:
+        session.start(paused=paused)
+        session.resume()
+        with pytest.raises(runtime.TaskFailed, match="'mortal' failed: TaskLost"):
+            session.wait(PATIENCE_S)
+    except runtime.TaskLost as death:
+        assert "'mortal'" in str(death)  # noqa: PT017  it may come before or after the start has returned
+        assert session.status == "new"
+    else:
+        assert delay_s > 0
+    session.close()
+
+
+def test_the_outcome_says_whose_counts_were_lost() -> None:
+    under_way = SharedMoment()
+    with runtime.Session(platform="remote") as session:
+        session.source(far.Endless(5, under_way), name="numbers").sink(far.same, name="end")
+        session.start()
+        under_way.wait()
+        kill(session, "numbers")
+        with pytest.raises(runtime.TaskFailed) as failure:
+            session.wait(PATIENCE_S)
+    outcome = failure.value.outcome
+    assert outcome is not None
+    assert outcome.lost == ("numbers",)
+    assert repr(outcome).startswith("Outcome(failed: at least ")
+    assert repr(outcome).endswith("counts lost with the process of numbers)")
+
+
 def test_a_process_that_dies_by_itself_in_user_code_is_named() -> None:
     with runtime.Session(platform="remote") as session:
         session.source(range(100), name="numbers").map(far.die_at_5, name="mortal").collect()
