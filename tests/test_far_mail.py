@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from time import monotonic
 from typing import Any, ClassVar
 
 import pytest
@@ -24,7 +25,7 @@ from runtime.remote.freight import envelope, opened, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import RayQueueDescriptor, Site
-from runtime.remote.way import ActorWay, Message
+from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, Message, NotReached
 from runtime.task.report import TaskReport
 from runtime.testing import PATIENCE_S, Moment
 
@@ -494,6 +495,107 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
     failed.set_exception(error)
     heard.wait(PATIENCE_S)
     assert told == [("cache", error)]
+    site.close()
+
+
+# ── what does not arrive ──
+
+
+def test_a_parcel_is_asked_after_when_it_is_overdue_and_given_up_when_nothing_is_known_of_it() -> None:
+    asked: list[tuple[str, int]] = []
+    told: list[tuple[str, BaseException]] = []
+    lost: Future[Any] = Future()
+    way = ActorWay(
+        "work", lambda: True, lambda *_: lost, lambda: None, lambda *each: told.append(each), lambda *_: None,
+        lambda *each: asked.append(each),
+    )  # fmt: skip
+    began_s = monotonic()
+    way.post(("began", 1))
+    way.carry()
+    way.ask_after_overdue(began_s)
+    assert asked == []
+    now_s = monotonic() + OVERDUE_S
+    for misses in range(1, MOST_MISSES + 1):
+        assert told == []
+        way.ask_after_overdue(now_s)
+        way.ask_after_overdue(now_s)  # once is enough, until it may be asked again
+        assert asked == [("work", 1)] * misses
+        now_s += AGAIN_S
+        way.hear_of(1, "missing" if misses % 2 else "taken in")
+    ((peer, error),) = told
+    assert (peer, type(error)) == ("work", NotReached)
+
+
+def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
+    told: list[Any] = []
+    parcel: Future[Any] = Future()
+    way = ActorWay(
+        "work", lambda: True, lambda *_: parcel, lambda: None, lambda *each: told.append(each), lambda *_: None
+    )
+    way.post(("began", 1))
+    way.carry()
+    for _ in range(MOST_MISSES):
+        way.hear_of(1, "missing")
+        way.hear_of(1, "at work")
+        way.hear_of(1, "missing")
+    parcel.set_result(envelope([]))
+    for _ in range(MOST_MISSES):
+        way.hear_of(1, "missing")  # an answer that comes late
+    assert told == []
+
+
+def test_a_large_parcel_may_take_longer() -> None:
+    asked: list[Any] = []
+    outbox = Outbox(LANE, LANES[0], 16, NoWaiter(), lambda error: None)
+    way = ActorWay(
+        "work", lambda: True, lambda *_: Future(), lambda: None, lambda *_: None, lambda *_: None,
+        lambda *each: asked.append(each),
+    )  # fmt: skip
+    way.add(outbox)
+    outbox.lane.items.append(bytes(3 * BYTES_A_S))
+    way.carry()
+    way.ask_after_overdue(monotonic() + OVERDUE_S)
+    assert asked == []
+    way.ask_after_overdue(monotonic() + OVERDUE_S + 4)
+    assert asked == [("work", 1)]
+
+
+def test_a_receiver_says_what_it_knows_of_a_parcel() -> None:
+    site = site_of()
+    site.inbox("work", 16, LANES)
+    assert site.where_is("numbers", 1) == "missing"
+    moment = Moment("what is waited for")
+    parcel: list[Message] = [("packets", Packets(LANE, 1, pack([WaitsFor(moment)])))]
+    thread, _ = in_thread(lambda: site.receive("numbers", 1, parcel))
+    while site.where_is("numbers", 1) == "missing":
+        thread.join(0.001)
+    assert site.where_is("numbers", 1) == "at work"
+    assert site.where_is("others", 1) == "missing"
+    moment.set()
+    thread.join(PATIENCE_S)
+    assert [site.where_is("numbers", number) for number in (1, 2)] == ["taken in", "missing"]
+    site.close()
+
+
+def test_a_service_that_is_asked_for_long_has_to_take_in_mail_meanwhile() -> None:
+    """Its work may take long; that its way is gone must not."""
+    shipped = threading.Event()
+
+    def deliver(_: int, messages: list[Message]) -> Future[Any]:
+        if ("still there",) in messages:
+            shipped.set()
+        return Future()
+
+    site = site_of("work")
+    site.join([site.way_to("cache", deliver)], {}, {"cache": lambda _: Future()})
+    queue = site.request_queue("cache", 4)
+    call = Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S)
+    queue.prepare(call)
+    with site.ledger.lock:
+        queue.put(call)
+    queue.ship()
+    site._call_carrier()
+    assert shipped.wait(PATIENCE_S)
     site.close()
 
 

@@ -312,7 +312,9 @@ class ActorWrapper:
         self._reporter.task_ended(TaskReport(self.name, "failed", self.lost(self._why)))
 
     def lost(self, why: BaseException) -> TaskLost:
-        """What to say of its death."""
+        """What to say of its death, unless the reason is one that says it all."""
+        if isinstance(why, TaskLost):
+            return why
         error = TaskLost(
             f"the process of {self.name!r} has died on node {self.node}, and what it held is lost: what waited "
             "for it, what was in work, and what it had made and not sent yet"

@@ -25,6 +25,7 @@ from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper, TaskWrap
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.factory.driver_task import DriverTask
 from runtime.factory.far_hand import FarHand
+from runtime.factory.inquiries import Inquiries
 from runtime.factory.local_backend import LocalBackend
 from runtime.factory.lookout import JobWatch, Lookout
 from runtime.facts import Ending, TaskFacts, TaskTable
@@ -35,7 +36,7 @@ from runtime.remote.freight import Freight, opened, pack
 from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, RayQueueDescriptor, RayRequestQueueDescriptor, Site
-from runtime.remote.way import CHANGED, Message
+from runtime.remote.way import CHANGED, Message, Where
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor
 from runtime.task.base_task import TaskReporter
@@ -67,6 +68,9 @@ class RayBackend(LocalBackend):
         self._resources: Mapping[str, Mapping[str, float]] = {}
         self._lookout = Lookout(self._watch, self._far)
         self._hand = FarHand(self._site, self._far, self._lanes, self._watch, self._lookout)
+        inquiries = Inquiries(self._far, self._tell_of_mail, self._cut_off)
+        self._site.ask_after = partial(inquiries.overdue, DRIVER)
+        self._site.other_mail |= {"overdue": inquiries.overdue, "not reached": inquiries.not_reached}
         self._faults: dict[str, BaseException] = {}  # why actors were ended; the listener says it when they are gone
         self._listener: threading.Thread | None = None
         self._drainer: threading.Thread | None = None
@@ -235,8 +239,19 @@ class RayBackend(LocalBackend):
     def _undelivered(self, peer: str, error: BaseException) -> None:
         self._site.lose(peer)
         if not isinstance(error, RayActorError) and not self._closed:
-            self._faults.setdefault(peer, error)
-            self._far[peer].kill()
+            self._cut_off(peer, error)
+
+    def _tell_of_mail(self, sender: str, peer: str, number: int, where: Where) -> None:
+        """Let whoever has sent a parcel know what `peer` says of it."""
+        if sender == DRIVER:
+            self._site.hear_of(peer, number, where)
+        else:
+            self._site.post(sender, ("asked after", peer, number, where))
+
+    def _cut_off(self, task: str, why: BaseException) -> None:
+        """An actor cannot do its part, though it is alive: end it, and the job."""
+        self._faults.setdefault(task, why)
+        self._far[task].kill()
 
     # ── the listener ──
 

@@ -57,6 +57,7 @@ class FarRequestQueue(RequestQueue):
         self._held_since_s = None
         self._post, self._ask, self._undelivered, self._set_ups = post, ask, undelivered, set_ups
         self._asked: int | None = None  # the number of the request that is asked by a call, and may not be there yet
+        self.asked_s: float | None = None  # since when, or since when it was last seen to that its way is there
         self._numbers = itertools.count(1)
         self._sent: dict[int, Call] = {}  # under way, by number; guarded by the ledger's lock, as the next
         self._number_of: dict[Call, int] = {}
@@ -105,7 +106,7 @@ class FarRequestQueue(RequestQueue):
         timeout_s -= self.ledger.clock() - call.made_s
         question = number, freight, timeout_s, self._set_ups.is_for_one(call.request.callers[0])
         if alone:
-            self._asked = number
+            self._asked, self.asked_s = number, self.ledger.clock()
             self._to_ask.append(question)
         else:
             self._post(self.service, ("request", question))
@@ -139,7 +140,7 @@ class FarRequestQueue(RequestQueue):
     def has_arrived(self, number: int) -> None:
         """A request that was asked by a call is at its service, or over."""
         if self._asked == number:
-            self._asked = None
+            self._asked = self.asked_s = None
 
     def is_quiet(self) -> bool:
         """Whether nothing is under way of which the service does not know; while it serves, somebody moves anyway."""

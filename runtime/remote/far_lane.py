@@ -84,8 +84,8 @@ class Outbox:
         self.under_way = 0  # how many packets have been taken, and not been received yet
         self._failed = failed
         self._packing = threading.Lock()  # guards that packets are packed one behind the other; user code runs under it
-        # Guards which packets of the lane are packed, and those, and its capacity. Taken within the other, never for long:
-        # Ray's own thread acknowledges, and what is pickled may wait for something that comes on that thread.
+        # Guards which packets of the lane are packed, and those, and its capacity. Taken within the other, never for
+        # long: Ray's own thread acknowledges, and what is pickled may wait for something that comes on that thread.
         self._lock = threading.Lock()
         self._packed = 0  # how many at the front of the lane are placeholders
         self._parcels: list[Packets] = []

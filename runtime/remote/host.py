@@ -19,14 +19,14 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayActorError
 
 from runtime.dead_letters import DeadLetter
-from runtime.errors import DataflowError
+from runtime.errors import DataflowError, TaskLost, error_text
 from runtime.remote.by_value import Encoded, encode, encode_letter
 from runtime.remote.far_calls import Question
 from runtime.remote.freight import Freight, envelope, opened, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN
 from runtime.remote.site import DRIVER, Site
-from runtime.remote.way import Deliver, Mailbox
+from runtime.remote.way import Deliver, Mailbox, NotReached, Where
 from runtime.step import Step
 from runtime.task.gate import Watch
 
@@ -153,6 +153,11 @@ class Host(ABC):
         self.watch.let_driver_watch(wanted, wish)
 
     @ray.method(concurrency_group="control")
+    def where_is(self, sender: str, number: int) -> Where:
+        """What is known here of a sender's parcel."""
+        return self.site.where_is(sender, number)
+
+    @ray.method(concurrency_group="control")
     def lend(self, lane: tuple[str, int]) -> bool:
         """Lend a place of a lane that is filled here to the hand of its reader."""
         return self.site.lend(lane)
@@ -205,12 +210,23 @@ class Host(ABC):
     # ── inside ──
 
     def _undelivered(self, peer: str, error: BaseException) -> None:
-        """A parcel was not received: by one that has died, of which the driver hears as well, or by a mistake."""
+        """A parcel was not received: by one that has died, or that cannot be reached from here, or by a mistake.
+
+        Of a death the driver hears as well, and by asking there it finds out whether it is one.
+        """
         self.site.lose(peer)
-        if not isinstance(error, RayActorError):
+        if isinstance(error, RayActorError):
+            self.post("not reached", self.name, peer, error_text(error))
+            return
+        fault: DataflowError
+        if isinstance(error, NotReached):
+            fault = TaskLost(
+                f"{self.name!r} and {peer!r} do not reach each other, and the driver reaches both: {error}"
+            )
+        else:
             fault = DataflowError(f"mail from {self.name!r} to {peer!r} was not taken in")
             fault.__cause__ = error
-            self._post_fault(fault)
+        self._post_fault(fault)
 
     @contextmanager
     def faults_told(self) -> Iterator[None]:

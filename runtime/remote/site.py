@@ -21,12 +21,15 @@ from runtime.errors import QueueUnreachable
 from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
 from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
 from runtime.remote.freight import Freight, unpack
-from runtime.remote.receipts import Receipt, Receipts
+from runtime.remote.receipts import MOST_OPEN, Receipt, Receipts
 from runtime.remote.set_ups import Quest, SetUps
-from runtime.remote.way import ActorWay, Deliver, Message, Way
+from runtime.remote.way import OVERDUE_S, ActorWay, Deliver, Message, Way, Where
 
 SLOW_S: Final = 0.005
 """How long a lane may be full before its writer hears what has left of it, though that is less than half."""
+
+LOOK_S: Final = 0.5
+"""How often one looks whether something is under way for too long."""
 
 SOON_S: Final = 5.0
 """How long what happens at once may take, unless somebody has died."""
@@ -55,6 +58,10 @@ class Site:
         self.ledger = Ledger(monotonic)
         self.may_end = name == DRIVER  # whether stop signals may leave: not before the driver has heard the report
         self.other_mail: dict[str, Callable[..., None]] = {}  # verbs of whoever has the site
+        # Asks after parcel `number` from here to a process; the answer comes by `hear_of`.
+        self.ask_after: Callable[[str, int], None] = lambda peer, number: self.post(
+            DRIVER, ("overdue", name, peer, number)
+        )
         self._failed, self._undelivered, self._news = failed, undelivered, news
         self._inboxes: dict[str, Arrivals] = {}
         self._outboxes: dict[Address, Outbox] = {}
@@ -177,7 +184,10 @@ class Site:
 
     def way_to(self, peer: str, deliver: Deliver) -> ActorWay:
         """A way to another process of the job, by calls."""
-        return ActorWay(peer, lambda: self.may_end, deliver, self._call_carrier, self._note_undelivered, self._ack)
+        return ActorWay(
+            peer, lambda: self.may_end, deliver, self._call_carrier, self._note_undelivered, self._ack,
+            self.ask_after,
+        )  # fmt: skip
 
     def _call_carrier(self) -> None:
         ring(self._bell)
@@ -187,17 +197,48 @@ class Site:
         ring(self._bell)
 
     def _carry(self) -> None:
+        looked_s = monotonic()
         while not self._closed:
-            for way in self._ways.values():
-                if isinstance(way, ActorWay):
-                    way.carry()
+            for way in self._actor_ways():
+                way.carry()
             while self._undeliverable:
                 self._undelivered(*self._undeliverable.pop(0))
             self._news()
-            if not self._bell.acquire(True, SLOW_S if self._full else -1):
+            if not self._bell.acquire(True, self._patience_s()) and self._full:
                 self._full = False
                 for inbox in self._inboxes.values():
                     inbox.look_up()
+            if (now_s := monotonic()) - looked_s >= LOOK_S:
+                looked_s = now_s
+                self._ask_after_overdue(now_s)
+
+    def _actor_ways(self) -> list[ActorWay]:
+        return [way for way in self._ways.values() if isinstance(way, ActorWay)]
+
+    def _patience_s(self) -> float:
+        """How long the carrier sleeps at most (-1: without limit)."""
+        if self._full:
+            return SLOW_S
+        is_asking = any(queue.asked_s is not None for queue in list(self._far_queues.values()))
+        return LOOK_S if is_asking or any(way.has_under_way for way in self._actor_ways()) else -1
+
+    def _ask_after_overdue(self, now_s: float) -> None:
+        """Nobody may wait for what will not come: ask after what is under way for too long.
+
+        A service that was asked by a call may take its time; so mail is sent there, which would have to arrive.
+        """
+        for service, queue in list(self._far_queues.items()):
+            if queue.asked_s is not None and now_s - queue.asked_s > OVERDUE_S:
+                queue.asked_s = now_s
+                self.post(service, ("still there",))
+        for way in self._actor_ways():
+            way.ask_after_overdue(now_s)
+
+    def hear_of(self, peer: str, number: int, where: Where) -> None:
+        """What a process says of a parcel from here that has been asked after."""
+        way = self._ways[peer]
+        if isinstance(way, ActorWay):
+            way.hear_of(number, where)
 
     def lose(self, peer: str) -> None:
         """A process of the job has died."""
@@ -246,6 +287,13 @@ class Site:
                 with self._receiving:
                     self._taking.discard(sender)
                 raise
+
+    def where_is(self, sender: str, number: int) -> Where:
+        """What is known here of a parcel. While all threads take in parcels, one more may be there and not be known."""
+        with self._receiving:
+            if sender in self._taking or len(self._taking) > MOST_OPEN:
+                return "at work"
+            return "taken in" if number <= self._numbers.get(sender, 0) else "missing"
 
     def _next_parcel(self, sender: str) -> list[Message] | None:
         """The next parcel to be taken in, by the one thread that takes in those of its sender; None: it is free."""
@@ -324,6 +372,9 @@ class Site:
         assert self.served is not None, "a process without a service has asked for a set-up"
         self.served.refuse_circle(*quest.request)
 
+    def _still_there(self) -> None:
+        """Nothing is to be done: that it was received is the answer."""
+
     def _arrived(self, sender: str, number: int) -> None:
         self._far_queues[sender].has_arrived(number)
 
@@ -350,6 +401,8 @@ _HANDLERS: Final = {
     "waits": "_waits",
     "leads back": "_leads_back",
     "circle": "_circle",
+    "still there": "_still_there",
+    "asked after": "hear_of",
 }
 _BY_SENDER: Final = {"request", "withdraw", "reply", "arrived", "began", "held"}
 

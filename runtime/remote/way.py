@@ -15,14 +15,29 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from time import monotonic
+from typing import Any, Final, Literal
 
 from runtime.communication.lane import parked_lock, ring
-from runtime.remote.far_lane import Address, Outbox
-from runtime.remote.freight import opened
+from runtime.remote.far_lane import Address, Outbox, Packets
+from runtime.remote.freight import Freight, opened
 
 Message = tuple[Any, ...]
 """A verb, and what it says: text, numbers, and freight."""
+
+OVERDUE_S: Final = 2.0
+"""After how long one asks after a parcel that has not been received, and a second for each so many bytes of it: """
+
+BYTES_A_S: Final = 10_000_000
+
+AGAIN_S: Final = 1.0
+"""How long after that one asks again, and again."""
+
+MOST_MISSES: Final = 3
+"""So many times nothing is known of a parcel at its receiver: then the two have lost each other."""
+
+Where = Literal["missing", "at work", "taken in"]
+"""What a receiver says of a parcel: it is not there; it may be, or is just being taken in; it was taken in."""
 
 WINDOW: Final = 2
 """How many parcels may be under way to one process."""
@@ -103,6 +118,14 @@ class Way(ABC):
             outbox.asleep = False
 
 
+class NotReached(Exception):
+    """Somebody is there, as the driver says, and mail does not get there."""
+
+
+def _ask_nobody(peer: str, number: int) -> None:
+    """Nobody knows of parcels."""
+
+
 Deliver = Callable[[int, list[Message]], Future[Any]]
 """Carries parcel number n; the future is done when it has been received, or cannot be.
 
@@ -120,14 +143,18 @@ class ActorWay(Way):
         call_carrier: Callable[[], None],
         undelivered: Callable[[str, BaseException], None],
         acknowledged: Callable[[Address, int], None],
+        ask_after: Callable[[str, int], None] = _ask_nobody,
     ) -> None:
         super().__init__(peer, may_end)
+        self._ask_after = ask_after  # a parcel of which nothing was heard: `hear_of` brings the answer
         self.is_lost = False
         self._deliver, self._call_carrier = deliver, call_carrier
         self._undelivered, self._acknowledged = undelivered, acknowledged
-        self._counting = threading.Condition(threading.Lock())  # guards `_under_way`, and that of outboxes
+        self._counting = threading.Condition(threading.Lock())  # guards the next two, and `under_way` of outboxes
         self._shipped = 0
-        self._under_way: set[int] = set()  # parcels by number: a later one may be received before an earlier one
+        # Parcels by number, and when to ask after them: a later one may be received before an earlier one.
+        self._under_way: dict[int, float] = {}
+        self._misses: dict[int, int] = {}  # of parcels under way: how many times nothing was known of them
         self._gathering = False
 
     def ship(self) -> None:
@@ -166,8 +193,9 @@ class ActorWay(Way):
         boxes = {outbox.address: outbox for outbox in self._outboxes}
         packets = [message[1] for message in messages if message[0] == "packets"]
         loads = [(boxes[each.lane], each.number) for each in packets]
+        due_s = monotonic() + OVERDUE_S + _weight(messages) / BYTES_A_S
         with self._counting:
-            self._under_way.add(self._shipped)
+            self._under_way[self._shipped] = due_s
             for outbox, number in loads:
                 outbox.under_way += number
         return loads
@@ -189,7 +217,31 @@ class ActorWay(Way):
         """Wait until all that has been shipped was received, and what was acknowledged by that is known here."""
         with self._counting:
             shipped = set(self._under_way)
-            self._counting.wait_for(lambda: self.is_lost or not shipped & self._under_way, timeout_s)
+            self._counting.wait_for(lambda: self.is_lost or not shipped & self._under_way.keys(), timeout_s)
+
+    @property
+    def has_under_way(self) -> bool:
+        """Whether something has been shipped and not been received."""
+        return bool(self._under_way)
+
+    def ask_after_overdue(self, now_s: float) -> None:
+        """The carrier: ask after the oldest parcel, if it should have been received by now."""
+        with self._counting:
+            oldest = min(self._under_way, default=0)
+            if self.is_lost or not oldest or now_s < self._under_way[oldest]:
+                return
+            self._under_way[oldest] = now_s + AGAIN_S
+        self._ask_after(self.peer, oldest)
+
+    def hear_of(self, number: int, where: Where) -> None:
+        """What its receiver, whom the driver reaches, says of a parcel that has been asked after. Any thread."""
+        with self._counting:
+            if number not in self._under_way or self.is_lost:
+                return
+            misses = self._misses[number] = 0 if where == "at work" else self._misses.get(number, 0) + 1
+        if misses == MOST_MISSES:
+            what = "it has not arrived" if where == "missing" else "its receipt has not"
+            self._undelivered(self.peer, NotReached(f"parcel {number} of mail is under way for too long: {what}"))
 
     def _has_landed(self, parcel: int, loads: list[tuple[Outbox, int]], future: Future[Any]) -> None:
         """On a thread of Ray's."""
@@ -201,9 +253,18 @@ class ActorWay(Way):
         with self._counting:
             for outbox, number in loads:
                 outbox.under_way -= number
-            self._under_way.discard(parcel)
+            self._under_way.pop(parcel, None)
+            self._misses.pop(parcel, None)
             self._counting.notify_all()
         self._call_carrier()
+
+
+def _weight(messages: list[Message]) -> int:
+    """About how many bytes there are in a parcel: those of values in it."""
+    parts = [part for _, *rest in messages for part in rest]
+    parts += [each for part in parts if type(part) is tuple for each in part]  # a question
+    freights = (part.freight if isinstance(part, Packets) else part for part in parts)
+    return sum(len(freight.blob) for freight in freights if isinstance(freight, Freight))
 
 
 class Mailbox(Way):

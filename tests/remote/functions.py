@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from itertools import count
 from typing import Any, NoReturn
 
@@ -176,6 +177,36 @@ class SendNonsense(runtime.Function[Any, Any]):
             (site,) = SITES.values()
             site.post(self.peer, ("no such verb",))
         return value
+
+
+class CutOff(runtime.Function[Any, Any]):
+    """Passes what it gets; at `at`, whatever is sent from its process to that of `peer` is lost from then on."""
+
+    def __init__(self, peer: str, at: int, asks: bool = False) -> None:
+        self.peer, self.at, self.asks = peer, at, asks
+
+    def process(self, value: Any, /) -> Any:
+        if value == self.at:
+            (site,) = SITES.values()
+            way: Any = site._ways[self.peer]
+            way._deliver = lambda number, messages: Future()
+            site._asks = {**site._asks, self.peer: lambda question: Future()}
+        return self.ctx.call_service(self.peer, value, timeout=60) if self.asks else value
+
+
+class SlowToUnpickle:
+    """A packet that takes its time at its receiver."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled_after, (self.seconds,)
+
+
+def _unpickled_after(seconds: float) -> str:
+    time.sleep(seconds)
+    return "there"
 
 
 class Ask(runtime.Function[Any, Any]):

@@ -17,6 +17,7 @@ import ray
 
 import runtime
 from runtime.factory.actor_wrapper import ActorWrapper
+from runtime.remote.way import AGAIN_S, MOST_MISSES, OVERDUE_S
 from runtime.testing import PATIENCE_S
 from tests.remote import functions as far
 from tests.remote.shared import SharedHold, SharedMoment
@@ -24,6 +25,7 @@ from tests.remote.shared import SharedHold, SharedMoment
 pytestmark = pytest.mark.on_ray
 
 NOTICED_S = 1.0
+CUT_OFF_S = 10.0
 
 
 def kill(session: runtime.Session, task: str) -> None:
@@ -77,6 +79,33 @@ def test_one_that_dies_during_the_start_ends_it_by_name(delay_s: float, paused: 
     else:
         assert delay_s > 0
     session.close()
+
+
+@pytest.mark.parametrize("peer", ["end", "doubles"])
+def test_two_that_do_not_reach_each_other_end_the_job_by_name(peer: str) -> None:
+    with runtime.Session(platform="remote", capacity=16) as session:
+        session.service("doubles", far.Doubles)
+        numbers = session.input("in").map(far.CutOff(peer, at=3, asks=peer == "doubles"), name="work")
+        numbers.sink(far.same, name="end")
+        session.start()
+        for number in range(4):
+            session.send("in", number, timeout=PATIENCE_S)
+        began = monotonic()
+        with pytest.raises(runtime.TaskFailed, match=f"'work' failed: TaskLost: 'work' and '{peer}' do not reach each"):
+            session.wait(PATIENCE_S)
+        assert monotonic() - began < CUT_OFF_S
+
+
+def test_one_who_takes_long_to_unpickle_is_not_taken_for_lost() -> None:
+    with runtime.Session(platform="remote") as session:
+        slow = session.source([1.0], name="numbers").map(_slow_to_unpickle, name="work")
+        result = slow.map(far.same, name="end").collect()
+        session.run(PATIENCE_S)
+        assert list(result) == ["there"]
+
+
+def _slow_to_unpickle(_: float) -> Any:
+    return far.SlowToUnpickle(OVERDUE_S + (MOST_MISSES + 1) * AGAIN_S)
 
 
 def test_the_outcome_says_whose_counts_were_lost() -> None:

@@ -88,11 +88,11 @@ def test_no_lock_is_held_at_a_remote_call(violations: set[tuple[str, str]]) -> N
         for value in range(3):
             session.send("in", value, timeout=PATIENCE_S)
         session.step("in", timeout=PATIENCE_S)
+        session.settle(PATIENCE_S)
         session.snapshot()
         session.peek("work")
         session.resume()
         assert session.call("doubles", 4, timeout=PATIENCE_S) == 8
-        session.settle(0.1)
         session.stop()
         session.wait(PATIENCE_S)
     assert violations <= ALLOWED, sorted(violations - ALLOWED)
