@@ -328,7 +328,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a figure is below its target")
     chosen = parser.parse_args(given)
     sizes = _Sizes(chosen.quick)
-    require_cluster(None)
+    require_cluster(None, print)
     try:
         peers = Peers()
         figures = [throughput(sizes, peers), arrays(sizes), calls(sizes, peers), life(sizes)]

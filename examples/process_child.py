@@ -257,6 +257,6 @@ def _sent_by_value(error: BaseException, packet: Any, task: str) -> tuple[BaseEx
 def _arrives(value: Any) -> bool:
     try:
         pickle.loads(pickle.dumps(value))
-    except Exception:  # noqa: BLE001  the border to user code
+    except BaseException:  # noqa: BLE001  the border to user code
         return False
     return True

@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any, Final, Literal, Protocol
 
@@ -86,7 +87,7 @@ class Dispatcher:
         factory = TaskFactory(self.graph, self.backend, self)
         for node in self.graph.nodes:
             self.tasks[node.name] = factory.create_task(node)
-        self.backend.ready()
+        self.backend.ready(partial(self._note, "start", None))
 
     def start(self) -> None:
         """Start services, then tasks, consumers before their producers."""

@@ -253,7 +253,7 @@ class Outcome:
     lost: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        parts = [f"{'at least ' if self.lost else ''}{self.packets_in:,} in", f"{self.packets_out:,} out"]
+        parts = [f"{self.packets_in:,} in", f"{self.packets_out:,} out"]
         parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts += [f"{self.dropped:,} dropped"] if self.dropped else []
         parts += [f"{self.errors} error{'s' if self.errors > 1 else ''}"] if self.errors else []

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.errors import NotStarted, TaskFailed
+from runtime.event_log import EventLog
 from runtime.facts import Event, EventKind, JobState, NoTasks, Outcome, Snapshot
 from runtime.metrics import Metrics, metrics_of
 
@@ -16,6 +17,7 @@ class Observed(ABC):
     """The part of a session that says how its run stands."""
 
     _dispatcher: Dispatcher | None
+    _starting: EventLog | None
     _ended_new: Outcome | None
 
     @property
@@ -53,6 +55,7 @@ class Observed(ABC):
     def events(self) -> tuple[Event, ...]:
         """What happened in this run: starts, commands, stop signals, ends, errors, skips, warnings.
 
+        While `start()` takes long, as on Ray, those of the run that is being made: what the start is doing.
         The last 10,000 of each kind, so that a flood of skips does not push out the start; `event_counts` counts all.
         """
         return self.events_since(0)[1]
@@ -60,14 +63,23 @@ class Observed(ABC):
     @property
     def event_counts(self) -> Mapping[EventKind, int]:
         """How many events of each kind this run has had, with those that are not kept any more."""
-        return {} if self._dispatcher is None else self._dispatcher.events.counts
+        log = self._log
+        return {} if log is None else log.counts
 
     def events_since(self, number: int) -> tuple[int, tuple[Event, ...]]:
         """The number to ask from next time; and the events of this run from the one of this `number` on, from 0.
 
         Those that are kept: whoever asks on from there hears each of them once. Each says its own `number`.
         """
-        return (number, ()) if self._dispatcher is None else self._dispatcher.events.since(number)
+        log = self._log
+        return (number, ()) if log is None else log.since(number)
+
+    @property
+    def _log(self) -> EventLog | None:
+        starting = self._starting  # read once: another thread starts
+        if starting is not None or self._dispatcher is None:
+            return starting
+        return self._dispatcher.events
 
     @property
     def turns(self) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sys
 import threading
 import warnings
 import weakref
@@ -20,12 +19,14 @@ from runtime.control import Control
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment
 from runtime.errors import AlreadyStarted, InputOpen
+from runtime.event_log import EventLog
 from runtime.face import Shown
 from runtime.factory import service_queues
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, validate
 from runtime.graph.validation import refuse_interceptor
 from runtime.hand import Hand
+from runtime.interactive import in_kernel
 from runtime.job_manager import JobManager
 from runtime.observed import Observed
 from runtime.operators import SourceFunction
@@ -116,12 +117,13 @@ class Session(Steering, Observed, Shown):
         self._proxies: ProxyManager | None = None
         self._control: Control | None = None
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
+        self._starting: EventLog | None = None  # of a run that is being made, while that lasts
         self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
         self._last_change: Change | None = None
         self._listeners: list[Callable[[Change], None]] = []
         self._listening = threading.Lock()  # guards _listeners, so that nobody who begins to listen waits for a start
         self._environment.on_change = partial(_tell_built, weakref.ref(self))
-        if name is not None and _in_kernel():
+        if name is not None and in_kernel():
             with _named_lock:
                 older, _named[name] = _named.get(name), self
             if older is not None:
@@ -187,6 +189,7 @@ class Session(Steering, Observed, Shown):
                 self._dispatcher.cleanup(CLOSE_S)
             graph, backend = self._manager.submit()
             dispatcher = Dispatcher(graph, backend, self._manager)
+            self._starting = dispatcher.events
             try:
                 dispatcher.submit()
                 control = Control(dispatcher)
@@ -195,6 +198,8 @@ class Session(Steering, Observed, Shown):
             except BaseException:
                 backend.close()
                 raise
+            finally:
+                self._starting = None
             self._manager.job_starts()
             self._hand = Hand(graph, backend, dispatcher.tasks)
             self._proxies = ProxyManager(HAND_CALLER, service_queues(graph))
@@ -402,10 +407,3 @@ def _tell_built(session: weakref.ref[Session]) -> None:
     """Weakly: a run holds the environment, and must not keep a session and its widgets that nobody else holds."""
     if (alive := session()) is not None:
         alive._tell("built")
-
-
-def _in_kernel() -> bool:
-    """Whether this is an interactive kernel, where a cell is run again and again."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return getattr(shell, "kernel", None) is not None

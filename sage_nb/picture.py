@@ -250,9 +250,10 @@ def _counts_of(kind: str, tasks: list[TaskFacts]) -> str:
 
 
 def _counted(outcome: Outcome) -> str:
-    parts = [f"{'at least ' if outcome.lost else ''}{outcome.packets_in:,} in", f"{outcome.packets_out:,} out"]
+    parts = [f"{outcome.packets_in:,} in", f"{outcome.packets_out:,} out"]
     parts += [f"{outcome.dropped:,} dropped"] if outcome.dropped else []
     parts += [_number(outcome.errors, "error")] if outcome.errors else []
+    parts += ["some counts lost"] if outcome.lost else []
     return " · ".join(parts)
 
 

@@ -78,6 +78,8 @@ EVENTS_ONCE = "stress/test_logs.py::test_a_reader_of_events_hears_each_of_them_o
 LETTERS_ONCE = "stress/test_logs.py::test_letters_are_numbered_bounded_and_retried_once_while_they_come_and_go"
 FLOOD = "promises/test_15_looking.py::test_a_flood_of_skips_pushes_no_other_event_out"
 FAR_MAIL = "test_far_mail.py"
+BY_VALUE = "test_by_value.py"
+FORMS = "remote/error_forms.py"
 SET_UPS = "remote/set_ups.py"
 CIRCLES = "test_set_ups.py"
 CALLS = "stress/test_services.py::test_of_many_calls_at_once_each_has_one_ending_and_gets_what_is_its_own"
@@ -609,6 +611,71 @@ MUTANTS: Final = (
     one("far: a few wait for nobody", "remote/way.py", "if outbox.may_wait():", "if False:", FAR_MAIL),
     one("far: a stop signal waits with a few", "remote/far_lane.py", "and lane.signal is None and", "and", FAR_MAIL),
     one("far: what has arrived stays under way", "remote/way.py", "outbox.under_way -= number", "pass", FAR_MAIL),
+    one(
+        "far: a parcel that is slow to take in holds up all senders",
+        "remote/site.py",
+        "if sender in self._taking:\n                return",
+        "if self._taking:\n                return",
+        FAR_MAIL,
+    ),
+    one(
+        "far: parcels of one sender are taken in by several threads",
+        "remote/site.py",
+        "if sender in self._taking:\n                return",
+        "if False:\n                return",
+        FAR_MAIL,
+    ),
+    one(
+        "far: a sender is not heard after a parcel that makes no sense",
+        "remote/site.py",
+        "self._taking.discard(sender)\n                raise",
+        "raise",
+        FAR_MAIL,
+    ),
+    one(
+        "far: what is lost is asked after for ever", "remote/way.py", "if misses == MOST_MISSES:", "if False:", FAR_MAIL
+    ),
+    one(
+        "far: what is just being taken in is given up",
+        "remote/way.py",
+        'self._misses[number] = 0 if where == "at work" else',
+        "self._misses[number] =",
+        FAR_MAIL,
+    ),
+    one("far: large parcels have no more time", "remote/way.py", "+ _weight(messages) / BYTES_A_S", "", FAR_MAIL),
+    one("far: nobody looks after a call", "remote/site.py", 'self.post(service, ("still there",))', "pass", FAR_MAIL),
+    one(
+        "far: a death before the start is told to nobody",
+        "factory/actor_wrapper.py",
+        "died = self._why is not None",
+        "died = False",
+        FAR_MAIL,
+    ),
+    one(
+        "far: a chain of errors has no bound", "remote/by_value.py", "len(self._found) < MOST_ERRORS", "True", BY_VALUE
+    ),
+    one(
+        "far: an error is sent in a form that was not read back",
+        FORMS,
+        "if isinstance(read, BaseException) and type_name(type(read)) == type_name(type(error)):",
+        "if True:",
+        BY_VALUE,
+    ),
+    one(
+        "far: an error in parts is made by its class",
+        FORMS,
+        "native.__new__(kind, *arguments)",
+        "kind(*arguments)",
+        BY_VALUE,
+    ),  # fmt: skip
+    one(
+        "far: what exits when it is pickled ends the report",
+        FORMS,
+        "except BaseException:  # noqa: BLE001  the border to user code; the next form asks less of it",
+        "except Exception:",
+        BY_VALUE,
+    ),
+    one("far: errors that lead to each other are cut", "remote/by_value.py", "if number is None and", "if", BY_VALUE),
     one(
         "far: a set-up that is done is in a circle",
         SET_UPS,

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
 from textwrap import dedent
 
@@ -98,6 +99,47 @@ def test_without_ray_it_is_said_what_to_install() -> None:
         """
     )
     assert ran.stdout.startswith("platform 'remote' needs ray: "), ran.stderr
+
+
+def test_a_start_says_what_it_is_doing_while_it_does() -> None:
+    """By events, which a view shows, and by one line to who sits at a terminal."""
+    ran = run(
+        """
+        import os, sys, threading
+        import runtime
+        inner, outer = os.openpty()
+        sys.stderr = os.fdopen(outer, "w")
+        session = runtime.Session("far", platform="remote")
+        session.source(range(10)).map(abs, name="absolute").collect()
+        starter = threading.Thread(target=session.start)
+        starter.start()
+        while not session.events:
+            assert starter.is_alive()
+        early = session.events[0].text
+        starter.join()
+        session.wait(60)
+        print([event.text for event in session.events if event.kind == "start"])
+        assert early == session.events[0].text
+        session.close()
+        session = runtime.Session("again", platform="remote")
+        session.source(range(10)).map(abs, name="absolute").collect()
+        session.run(60)
+        session.close()
+        sys.stderr.flush()
+        print([os.read(inner, 10_000).decode()])
+        """
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    events, line = map(literal_eval, ran.stdout.splitlines())
+    starts = "Ray is being started on this machine: that takes some seconds, at most half a minute"
+    assert events == [
+        starts,
+        "Ray is there",
+        "2 processes are being made, one for each task and service that does not stay here",
+        "2 processes are there, on 1 node",
+        "started, 3 tasks",
+    ]
+    assert line == [f"{starts}\r\n"]  # and none when a cluster is there
 
 
 @pytest.mark.parametrize(("version", "refused"), [("2.46.0", True), ("1.13.0", True), ("2.48.0", False)])

@@ -212,8 +212,11 @@ class Backend(Protocol):
     def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
         """Make a service, not started yet."""
 
-    def ready(self) -> None:
-        """All services and tasks have been made: wait until they can be started. Raises `GraphInvalid`."""
+    def ready(self, say: Callable[[str], None]) -> None:
+        """All services and tasks have been made: wait until they can be started, and `say` what takes long of it.
+
+        Raises `GraphInvalid`.
+        """
 
     def begin(self) -> None:
         """All services and tasks have been started."""

@@ -89,7 +89,7 @@ class LocalBackend:
         gates = [self._gate(name) for name in thread_names(ctx)]
         return LocalServiceTask(ctx, make, reporter, gates)
 
-    def ready(self) -> None:
+    def ready(self, say: Callable[[str], None]) -> None:
         """They can be started."""
 
     def begin(self) -> None:

@@ -125,13 +125,13 @@ class RayBackend(LocalBackend):
         self._far[far.name] = far
         self._to_make[far.name] = make, made
 
-    def ready(self) -> None:
+    def ready(self, say: Callable[[str], None]) -> None:
         """Start all actors, and join them. Raises `GraphInvalid`, naming what there is too little of, or what is wrong.
 
         Raises `TaskLost` if an actor dies meanwhile. Nothing is started if the cluster could never have it.
         """
         if self._far:
-            require_cluster(self._address)
+            require_cluster(self._address, say)
             options = {name: make.args[0] for name, (make, _) in self._to_make.items()}
             refuse_excess(options)
             spread(options)
@@ -140,10 +140,14 @@ class RayBackend(LocalBackend):
             actor = far.actor = make(len(self._far)) if isinstance(far, ServiceWrapper) else make()
             self._making[actor.make.remote(made)] = far
         self._to_make.clear()
+        say(f"{len(self._far)} processes are being made, one for each task and service that does not stay here")
         self._wait_until_made()
         self._join()
-        for far in self._far.values():
-            far.look()
+        with self._lookout.look_at(self._far.values()):
+            for far in self._far.values():
+                far.look()
+        nodes = len({far.node for far in self._far.values()})
+        say(f"{len(self._far)} processes are there, on {nodes} node{'' if nodes == 1 else 's'}")
         self._listener = threading.Thread(target=self._listen, name=f"{self._job} listener", daemon=True)
         self._listener.start()
 

@@ -21,6 +21,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runtime.errors import GraphInvalid
+from runtime.interactive import tell_who_waits
 
 _ANSWER_S: Final = 10  # how long an address has to answer
 
@@ -40,9 +41,10 @@ class _Cluster:
 _cluster: Final = _Cluster()
 
 
-def require_cluster(address: str | None) -> None:
+def require_cluster(address: str | None, say: Callable[[str], None]) -> None:
     """Be joined to a cluster: to that of the user's own `ray.init`, to that at `address`, or to a local one.
 
+    What takes long of it is told by `say`, and to whoever waits.
     Raises `GraphInvalid` if the address cannot be reached, or Ray is joined to another one already.
     """
     with _cluster.lock:
@@ -53,6 +55,10 @@ def require_cluster(address: str | None) -> None:
                     "already; leave ray_address out, or call ray.shutdown() first"
                 )
             return
+        where = "started on this machine" if address is None else f"joined at {address}"
+        text = f"Ray is being {where}: that takes some seconds, at most half a minute"
+        say(text)
+        tell_who_waits(text)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         logging.getLogger("ray").setLevel(logging.ERROR)  # what it would say of itself in every notebook
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -79,6 +85,7 @@ def require_cluster(address: str | None) -> None:
                     f"no Ray cluster could be joined at ray_address={address!r}: {error}; start one there, or leave "
                     "ray_address out for a local one"
                 ) from error
+        say("Ray is there")
         _keep_quiet()
         _cluster.address, _cluster.started = address, True
         atexit.register(shut_down)

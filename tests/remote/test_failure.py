@@ -120,7 +120,7 @@ def test_the_outcome_says_whose_counts_were_lost() -> None:
     outcome = failure.value.outcome
     assert outcome is not None
     assert outcome.lost == ("numbers",)
-    assert repr(outcome).startswith("Outcome(failed: at least ")
+    assert repr(outcome).startswith("Outcome(failed: ")
     assert repr(outcome).endswith("counts lost with the process of numbers)")
 
 
