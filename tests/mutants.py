@@ -667,7 +667,7 @@ MUTANTS: Final = (
         "native.__new__(kind, *arguments)",
         "kind(*arguments)",
         BY_VALUE,
-    ),  # fmt: skip
+    ),
     one(
         "far: what exits when it is pickled ends the report",
         FORMS,

@@ -67,6 +67,7 @@ class Mail:
         call = Call(Request(service, "process", (), {}, chain, 0), queue, 10.0, waits=False)
         ending = self.endings[caller] = Ending()
         call.future = ending
+        queue.prepare(call)
         with site.ledger.lock:
             queue.put(call)
 
