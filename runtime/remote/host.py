@@ -221,7 +221,7 @@ class Host(ABC):
         fault: DataflowError
         if isinstance(error, NotReached):
             fault = TaskLost(
-                f"{self.name!r} and {peer!r} do not reach each other, and the driver reaches both: {error}"
+                f"{self.name!r} does not reach {peer!r}, and the driver reaches both: {error}"
             )
         else:
             fault = DataflowError(f"mail from {self.name!r} to {peer!r} was not taken in")

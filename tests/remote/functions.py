@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any, NoReturn
 
 import ray
+from ray.exceptions import ActorUnavailableError
 
 import runtime
 from runtime.remote.site import SITES
@@ -180,18 +181,27 @@ class SendNonsense(runtime.Function[Any, Any]):
 
 
 class CutOff(runtime.Function[Any, Any]):
-    """Passes what it gets; at `at`, whatever is sent from its process to that of `peer` is lost from then on."""
+    """Passes what it gets; at `at`, whatever is sent from its process to that of `peer` is lost from then on.
 
-    def __init__(self, peer: str, at: int, asks: bool = False) -> None:
-        self.peer, self.at, self.asks = peer, at, asks
+    If Ray `notices`, it says that the other one does not answer, for now.
+    """
+
+    def __init__(self, peer: str, at: int, *, asks: bool = False, notices: bool = False) -> None:
+        self.peer, self.at, self.asks, self.notices = peer, at, asks, notices
 
     def process(self, value: Any, /) -> Any:
         if value == self.at:
             (site,) = SITES.values()
             way: Any = site._ways[self.peer]
-            way._deliver = lambda number, messages: Future()
-            site._asks = {**site._asks, self.peer: lambda question: Future()}
+            way._deliver = lambda number, messages: self._lost()
+            site._asks = {**site._asks, self.peer: lambda question: self._lost()}
         return self.ctx.call_service(self.peer, value, timeout=60) if self.asks else value
+
+    def _lost(self) -> Future[Any]:
+        lost: Future[Any] = Future()
+        if self.notices:
+            lost.set_exception(ActorUnavailableError("it does not answer", None))
+        return lost
 
 
 class SlowToUnpickle:

@@ -81,17 +81,18 @@ def test_one_that_dies_during_the_start_ends_it_by_name(delay_s: float, paused: 
     session.close()
 
 
+@pytest.mark.parametrize("notices", [False, True], ids=["in silence", "as Ray says"])
 @pytest.mark.parametrize("peer", ["end", "doubles"])
-def test_two_that_do_not_reach_each_other_end_the_job_by_name(peer: str) -> None:
+def test_two_that_do_not_reach_each_other_end_the_job_by_name(peer: str, notices: bool) -> None:
     with runtime.Session(platform="remote", capacity=16) as session:
         session.service("doubles", far.Doubles)
-        numbers = session.input("in").map(far.CutOff(peer, at=3, asks=peer == "doubles"), name="work")
+        numbers = session.input("in").map(far.CutOff(peer, at=3, asks=peer == "doubles", notices=notices), name="work")
         numbers.sink(far.same, name="end")
         session.start()
         for number in range(4):
             session.send("in", number, timeout=PATIENCE_S)
         began = monotonic()
-        with pytest.raises(runtime.TaskFailed, match=f"'work' failed: TaskLost: 'work' and '{peer}' do not reach each"):
+        with pytest.raises(runtime.TaskFailed, match=f"'work' failed: TaskLost: 'work' .* '{peer}', and the driver"):
             session.wait(PATIENCE_S)
         assert monotonic() - began < CUT_OFF_S
 
