@@ -160,7 +160,7 @@ def test_a_ray_on_which_a_job_would_not_end_is_refused_by_name(tmp_path: Path, v
             print(refusal)
         """
     )
-    expected = f"needs Ray 2.48 or newer, and {version} is installed" if refused else "needs ray: pip install"
+    expected = f"needs Ray 2.48 or newer, and {version} is installed" if refused else "needs ray: "
     assert ran.stdout.startswith(f"platform 'remote' {expected}"), ran.stdout + ran.stderr
 
 

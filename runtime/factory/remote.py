@@ -45,5 +45,5 @@ def refuse_old_ray() -> None:
         oldest = ".".join(map(str, OLDEST))
         raise GraphInvalid(
             f"platform 'remote' needs Ray {oldest} or newer, and {version} is installed, on which a job would not end: "
-            f"pip install --upgrade 'ray>={oldest}'"
+            f"{install_command('ray')}"
         )

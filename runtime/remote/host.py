@@ -220,9 +220,7 @@ class Host(ABC):
             return
         fault: DataflowError
         if isinstance(error, NotReached):
-            fault = TaskLost(
-                f"{self.name!r} does not reach {peer!r}, and the driver reaches both: {error}"
-            )
+            fault = TaskLost(f"{self.name!r} does not reach {peer!r}, and the driver reaches both: {error}")
         else:
             fault = DataflowError(f"mail from {self.name!r} to {peer!r} was not taken in")
             fault.__cause__ = error
