@@ -49,6 +49,8 @@ def register() -> None:
 class ProcessBackend(LocalBackend):
     """One job on processes; what has to live in the driver runs on threads of it."""
 
+    travels = True
+
     def __init__(self) -> None:
         super().__init__()
         self._job = uuid.uuid4().hex
@@ -72,8 +74,7 @@ class ProcessBackend(LocalBackend):
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task in a process of its own. Raises `NotCopyable` if it cannot be pickled."""
-        kind = ctx.wiring.node.kind
-        if kind in ("collect", "input") or (kind == "source" and isinstance(operator.function, Iterator)):
+        if operator.in_driver:
             return super().task(ctx, operator, reporter)
         try:
             made = pickle.dumps((ctx, operator))

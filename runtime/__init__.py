@@ -51,7 +51,7 @@ from runtime.facts import Columns, Event, LaneFacts, Outcome, ServiceFacts, Snap
 from runtime.graph import ExecutionGraph
 from runtime.job_manager import JobManager
 from runtime.metrics import prometheus
-from runtime.operators import Function, SourceFunction
+from runtime.operators import IDLE, Function, SourceFunction
 from runtime.policy import OnError, Retry
 from runtime.renamed import old_names as _old_names
 from runtime.service.invocation import Interceptor, Invocation
@@ -60,6 +60,7 @@ from runtime.step import Path, QueueView, Step
 from runtime.stream import KeyedStream, Stream
 
 __all__ = [
+    "IDLE",
     "NO_PACKET",
     "AlreadyStarted",
     "AsyncRefused",

@@ -28,6 +28,14 @@ class Settings(TypedDict, total=False):
     on_error: OnError | None
 
 
+class SourceSettings(TypedDict, total=False):
+    """What a source may be given besides its items."""
+
+    name: str | None
+    parallelism: int
+    on_error: OnError | None
+
+
 class ConnectedStreams(Generic[T, U]):
     """Two streams for one operator, which has a function for each; `Stream.connect` makes it.
 

@@ -87,6 +87,7 @@ class Dispatcher:
         factory = TaskFactory(self.graph, self.backend, self)
         for node in self.graph.nodes:
             self.tasks[node.name] = factory.create_task(node)
+        factory.functions.use()
         self.backend.ready(partial(self._note, "start", None))
 
     def start(self) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack, overload
 
 from runtime.collected import Collected
+from runtime.connected import SourceSettings
 from runtime.errors import DuplicateName, GraphFrozen, GraphInvalid
 from runtime.factory import require_platform
 from runtime.graph.execution_graph import CoFunctions, Edge, ExecutionGraph, OperatorNode, ServiceNode
 from runtime.graph.validation import validate_operator, validate_service
-from runtime.operators import Function, SourceFunction
+from runtime.operators import Function, Indexed, OneRun, SourceFunction, is_indexed
 from runtime.policy import MAX_RESULTS_BYTES, OnError
 from runtime.preview import preview
 from runtime.stream import End, Stream
@@ -63,29 +64,32 @@ class Environment:
         self._services: dict[str, ServiceNode] = {}
         self.on_change: Callable[[], None] = lambda: None
 
+    @overload
+    def source(
+        self, items: Iterable[T] | Callable[[], Iterable[T]] | SourceFunction[T], **settings: Unpack[SourceSettings]
+    ) -> Stream[T]: ...
+
+    @overload
+    def source(self, items: Indexed[T], **settings: Unpack[SourceSettings]) -> Stream[T]: ...
+
     def source(
         self,
-        items: Iterable[T] | Callable[[], Iterable[T]] | SourceFunction[T],
+        items: Any,
         *,
         name: str | None = None,
         parallelism: int = 1,
         on_error: OnError | None = None,
-    ) -> Stream[T]:
-        """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
-
-        A bare iterator can be run once and by one instance. With parallelism n, the instances share an iterable among
-        them, and each calls the callable for itself. Raises `GraphInvalid`.
-        """
+    ) -> Stream[Any]:
+        """A stream of what `items` yields: see `Session.source`. Raises `GraphInvalid`, `GraphFrozen`."""
         if isinstance(items, type) and issubclass(items, SourceFunction):
             raise GraphInvalid(f"{items.__name__} is a class; give the source an object of it: {items.__name__}(…)")
-        if not isinstance(items, SourceFunction | Iterable) and not callable(items):
+        if not (isinstance(items, SourceFunction | Iterable) or callable(items) or is_indexed(items)):
             raise GraphInvalid(
                 f"{preview(items)} is no source; give an iterable, a callable that returns one, or a SourceFunction"
             )
-        if isinstance(items, Iterator) and parallelism != 1:
-            raise GraphInvalid(
-                f"an iterator can be run by one instance only, not {parallelism}; give a callable that returns one"
-            )
+        if isinstance(items, Iterator):
+            self._refuse_shared(items, parallelism)
+            items = OneRun(items)
         node = self.add("source", items, [], name=name, parallelism=parallelism, on_error=on_error)
         return Stream(self, (End(node.name),))
 
@@ -149,6 +153,20 @@ class Environment:
         services = tuple(self._services.values())
         operators, edges = tuple(self._operators.values()), tuple(self._edges)
         return ExecutionGraph(self.name, operators, edges, service_nodes=services, traced=self.trace)
+
+    def _refuse_shared(self, iterator: Iterator[Any], parallelism: int) -> None:
+        """Refuse an iterator that more than one task would draw from. Raises `GraphInvalid`."""
+        if parallelism != 1:
+            raise GraphInvalid(
+                f"an iterator can be run by one instance only, not {parallelism}; give a callable that returns one"
+            )
+        for node in self._operators.values():
+            if isinstance(node.function, OneRun) and node.function.is_of(iterator):
+                raise GraphInvalid(
+                    f"source {node.name!r} draws from {preview(iterator)} already, and each of two would get a "
+                    f"part of it only; let the stream of {node.name!r} have two consumers, or give each source a "
+                    "callable that makes an iterator of its own"
+                )
 
     def _refuse_frozen(self) -> None:
         if self.frozen:

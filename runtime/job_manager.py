@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from runtime.environment import Environment
 from runtime.errors import SourceSpent, UnknownName
 from runtime.factory import Backend, create_backend, lanes_of
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, TaskNode, validate
+from runtime.operators import OneRun
 
 
 class JobManager:
@@ -19,7 +18,6 @@ class JobManager:
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.outcome: Outcome | None = None
-        self._spent: list[Iterator[Any]] = []
 
     def compile(self, backend: Backend) -> ExecutionGraph:
         """The graph validated, its tasks named, everything with its queue's descriptor. Raises `GraphInvalid`."""
@@ -41,7 +39,7 @@ class JobManager:
     def submit(self) -> tuple[ExecutionGraph, Backend]:
         """Compile for a new run on the environment's platform. Raises `GraphInvalid`; the graph can then be mended."""
         for node in self.environment.graph().operators:
-            if any(node.function is spent for spent in self._spent):
+            if isinstance(node.function, OneRun) and node.function.spent:
                 raise SourceSpent(
                     f"the iterator of {node.name!r} has been run already and cannot start again; give the source a "
                     "list, or a callable that makes a new iterator for each run"
@@ -68,8 +66,9 @@ class JobManager:
 
     def job_starts(self) -> None:
         """Dispatcher's owner: the tasks are made. From now on the graph cannot change."""
-        operators = self.environment.graph().operators
-        self._spent += [node.function for node in operators if isinstance(node.function, Iterator)]
+        for node in self.environment.graph().operators:
+            if isinstance(node.function, OneRun):
+                node.function.spent = True
         for collected in self.environment.collected:
             collected.clear()
         self.outcome = None

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar, Unpack, overload
 
 from runtime.calling import Service
 from runtime.communication.calls import HAND_CALLER
+from runtime.connected import SourceSettings
 from runtime.control import Control
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment
@@ -29,7 +30,7 @@ from runtime.hand import Hand
 from runtime.interactive import in_kernel
 from runtime.job_manager import JobManager
 from runtime.observed import Observed
-from runtime.operators import SourceFunction
+from runtime.operators import Indexed, SourceFunction
 from runtime.policy import MAX_RESULTS_BYTES, OnError
 from runtime.progress import wait_with_progress
 from runtime.proxy import ProxyManager
@@ -131,18 +132,31 @@ class Session(Steering, Observed, Shown):
 
     # ── the graph ──
 
+    @overload
+    def source(
+        self, items: Iterable[T] | Callable[[], Iterable[T]] | SourceFunction[T], **settings: Unpack[SourceSettings]
+    ) -> Stream[T]: ...
+
+    @overload
+    def source(self, items: Indexed[T], **settings: Unpack[SourceSettings]) -> Stream[T]: ...
+
     def source(
         self,
-        items: Iterable[T] | Callable[[], Iterable[T]] | SourceFunction[T],
+        items: Any,
         *,
         name: str | None = None,
         parallelism: int = 1,
         on_error: OnError | None = None,
-    ) -> Stream[T]:
+    ) -> Stream[Any]:
         """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
 
-        A bare iterator can be run once and by one instance. With parallelism n, the instances share an iterable among
-        them, and each calls the callable for itself. Raises `GraphInvalid`, `GraphFrozen`.
+        With parallelism n each item of an iterable is sent once: of a list, a range and whatever is read by index,
+        instance i sends items i, i + n …; of any other, which goes through one iterator, each item goes to the instance
+        that asks first (on Ray it is drawn from in the driver). A callable is called, and a SourceFunction copied, per
+        instance. A bare iterator can be run once, by one instance of one source. What yields `runtime.IDLE` has nothing
+        to send at the moment: no packet, but the task can be stopped, paused and stepped there.
+
+        Raises `GraphInvalid`, `GraphFrozen`.
         """
         return self._environment.source(items, name=name, parallelism=parallelism, on_error=on_error)
 

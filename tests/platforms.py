@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import runtime
 from runtime.testing import Moment
 from tests.remote.shared import SharedLog, SharedMoment
+from tests.shared_log import Log
 
 
 class MakeSession(Protocol):
@@ -33,7 +34,7 @@ class Platform:
     options: Mapping[str, Any] = field(default_factory=dict)
     concurrent: bool = True
     moment: Callable[[], Moment] = Moment
-    log: Callable[[], Any] = list
+    log: Callable[[], Any] = Log
 
 
 PLATFORMS: Final = (

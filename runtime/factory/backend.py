@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.packet import Place
@@ -183,6 +183,9 @@ Handle = TaskHandle | ServiceHandle
 
 class Backend(Protocol):
     """One job's way to run on a platform."""
+
+    travels: ClassVar[bool]
+    """Whether an operator is sent by value to where its task runs, so that its functions are copied on the way."""
 
     def use_seed(self, seed: int) -> None:
         """Hand out turns one at a time in an order that `seed` decides; before anything is made.

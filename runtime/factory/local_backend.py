@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic, perf_counter
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 from weakref import finalize
 
 from runtime.communication.calls import Ledger
@@ -33,6 +33,8 @@ _SOON_S: Final = 5.0  # a thread that runs no user code ends at once
 
 class LocalBackend:
     """One job on threads."""
+
+    travels: ClassVar[bool] = False
 
     def __init__(self) -> None:
         if not getattr(sys, "_is_gil_enabled", lambda: True)():

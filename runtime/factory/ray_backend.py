@@ -52,6 +52,8 @@ _STARTS_S: Final = 20.0  # without another one of them having come
 class RayBackend(LocalBackend):
     """One job on Ray; what has to live in the driver runs on threads of it."""
 
+    travels = True
+
     _watch: JobWatch
 
     def __init__(self) -> None:
@@ -99,13 +101,12 @@ class RayBackend(LocalBackend):
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task in an actor. Raises `NotCopyable` if it cannot be pickled."""
-        node = ctx.wiring.node
-        if node.kind in ("collect", "input") or (node.kind == "source" and isinstance(operator.function, Iterator)):
+        if operator.in_driver:
             local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, self._gate(ctx.name), self)
             return local
         made = _packed(ctx.name, (ctx, operator))
         far = TaskWrapper(ctx, reporter, self._site.post, self.puts)
-        self._add(far, partial(make_task_actor, self._options(node.name), self._job, ctx.name), made)
+        self._add(far, partial(make_task_actor, self._options(ctx.wiring.node.name), self._job, ctx.name), made)
         return far
 
     def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:

@@ -12,6 +12,7 @@ from runtime.context import TaskContext, TaskWiring
 from runtime.errors import GraphInvalid
 from runtime.factory.backend import Backend, TaskHandle
 from runtime.factory.operator_factory import create_operator
+from runtime.factory.own_functions import OwnFunctions
 from runtime.factory.service_task_factory import service_queues
 from runtime.graph import Edge, ExecutionGraph, TaskNode
 from runtime.operators import Operator
@@ -31,6 +32,7 @@ class TaskFactory:
         self._graph, self._backend, self._reporter = graph, backend, reporter
         self._queues: dict[str, list[QueueDescriptor]] = {}
         self._services = service_queues(graph)
+        self.functions = OwnFunctions(travels=backend.travels)
         for node in graph.nodes:
             self._queues.setdefault(node.operator, []).append(cast(QueueDescriptor, node.queue))
 
@@ -47,7 +49,7 @@ class TaskFactory:
             traced=self._graph.traced,
         )
         ctx = TaskContext(node.name, self._graph.name, wiring)
-        made = create_operator(operator, node.index)
+        made = create_operator(operator, node.index, self.functions.of(operator, node.index))
         self._refuse_inputs(node.operator, made)
         return self._backend.task(ctx, made, self._reporter)
 

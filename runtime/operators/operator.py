@@ -54,6 +54,11 @@ class Operator(ABC):
         self.call = callable_of(function)
 
     @property
+    def in_driver(self) -> bool:
+        """Whether it has to run in the process where the session lives, wherever the others do."""
+        return False
+
+    @property
     def has_context(self) -> bool:
         """Whether the user's function can reach the task's context, and so send packets by itself."""
         return isinstance(self.function, Function | SourceFunction)

@@ -7,14 +7,16 @@ from itertools import islice
 from typing import Any
 
 from runtime.operators.function import Context, SourceFunction
+from runtime.operators.items import IDLE, OneRun, Share, Waits, claim, give_up, is_indexed
 from runtime.operators.operator import Attention, Emit, Operator
 
 
 class Source(Operator):
-    """Sends what its iterator yields. `drawn` counts the items that have been taken from it.
+    """Sends what its iterator yields. `drawn` counts what was taken from it, `idled` how often that was `IDLE`.
 
-    Of an iterable with parallelism n, instance i takes items i, i + n, i + 2n …; callables and SourceFunctions are
-    called once per instance and decide themselves what each yields.
+    Of a list, a range or something else with indexes and parallelism n, instance i takes items i, i + n, i + 2n …; any
+    other iterable is shared item by item. Callables and SourceFunctions are called once per instance and decide
+    themselves what each yields.
     """
 
     at_most_one = True
@@ -23,37 +25,65 @@ class Source(Operator):
         super().__init__(function)
         self._index, self._parallelism = index, parallelism
         self.iterator: Iterator[Any] = iter(())
-        self.drawn = 0
+        self.waits: Waits | None = None  # how it waits for other instances that draw
+        self.drawn = self.idled = 0
+
+    @property
+    def in_driver(self) -> bool:
+        """Whether it draws from what exists once, where the session lives."""
+        return isinstance(self.function, OneRun | Share)
+
+    @property
+    def is_generator(self) -> bool:
+        """Whether it draws from a generator, which an error of its own finishes."""
+        iterator = self.iterator
+        return iterator.shared.is_generator if isinstance(iterator, Share) else isinstance(iterator, Generator)
 
     def open(self, ctx: Context) -> None:
         """Open the SourceFunction, or call the callable, and ask for the iterator."""
         super().open(ctx)
+        if isinstance(self.function, Share):
+            assert self.waits is not None, "shared items are for tasks"
+            self.function.open(self.waits)
+        self.iterator = claim(self._items())
+
+    def _items(self) -> Iterator[Any]:
         function = self.function
+        if isinstance(function, Share):
+            return function
         if isinstance(function, SourceFunction):
-            self.iterator = iter(function.run())
-        elif isinstance(function, Iterable):
-            self.iterator = (
-                islice(function, self._index, None, self._parallelism) if self._parallelism > 1 else iter(function)
-            )
-        else:
-            self.iterator = iter(function())
+            return iter(function.run())
+        if is_indexed(function):
+            return map(function.__getitem__, range(self._index, len(function), self._parallelism))
+        if isinstance(function, Iterable):
+            every = self._parallelism
+            return islice(function, self._index, None, every) if every > 1 else iter(function)
+        return iter(function())
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send items as they come; `values` is a part of `self.iterator`."""
-        drawn = self.drawn
+        drawn, idle = self.drawn, IDLE
         try:
             for value in values:
                 drawn += 1
-                emit(value)
+                if value is idle:
+                    self.idled += 1
+                else:
+                    emit(value)
                 if attention.look_up:
                     return
         finally:
             self.drawn = drawn
+            del values  # else the traceback of an error would keep the iterator
 
     def close(self) -> None:
-        """Close a generator, on the thread that ran it, then the SourceFunction."""
+        """Let go of the iterator, on the thread that ran it (a generator is closed), then close the SourceFunction."""
+        iterator, self.iterator = self.iterator, iter(())
+        function = self.function
         try:
-            if isinstance(self.iterator, Generator):
-                self.iterator.close()
+            give_up(iterator)
         finally:
+            del iterator
+            if isinstance(function, OneRun | Share):
+                function.close()
             super().close()

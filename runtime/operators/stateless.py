@@ -67,11 +67,25 @@ class Sink(Operator):
                 return
 
 
+class Collect(Sink):
+    """The end of a stream whose packets are gathered where the session lives."""
+
+    @property
+    def in_driver(self) -> bool:
+        """It does: the list is there."""
+        return True
+
+
 class Input(Operator):
     """What the hand puts in, sent on unchanged."""
 
     at_most_one = True
     emits_last = True
+
+    @property
+    def in_driver(self) -> bool:
+        """It does: the hand is there."""
+        return True
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send each packet on."""

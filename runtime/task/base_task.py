@@ -94,7 +94,7 @@ class BaseTask:
         self._inbox: Inbox | None = None
         self._feed: Feed
         if isinstance(operator, Source):
-            self._feed = SourceFeed(operator, ctx)
+            self._feed = SourceFeed(operator, ctx, gate)
         else:
             self._inbox = ctx.wiring.queue.get_queue()
             self._inbox.gate = self.gate
@@ -192,6 +192,7 @@ class BaseTask:
                 passing.error = error
             raise
         finally:
+            values = None  # else the traceback of an error would keep a source's iterator
             done = feed.close_batch()
             self.processed += done
             if uses_window:

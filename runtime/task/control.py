@@ -150,8 +150,8 @@ class TaskControl:
         if doing is None:
             over = passing.signal is not None or (passing.ending is not None and passing.packet is None)
             result = "stop" if over else "done"
-            if not over and passing.packet is None and not isinstance(_bare(task.operator), Source):
-                result = "idle"  # what it was given for was taken away meanwhile
+            if not over and passing.packet is None and not passing.sent and passing.error is None:
+                result = "idle"  # what it was given for was taken away meanwhile; or a source has nothing yet
         signal = (passing.signal.producer, passing.signal.how) if passing.signal is not None else None
         return Step(
             result,

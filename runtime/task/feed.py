@@ -14,7 +14,7 @@ from operator import length_hint
 from typing import Any, Protocol
 
 from runtime.communication.inbox import HAND, Inbox
-from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.lane import Lane, StopSignal, parked_lock, ring
 from runtime.communication.order import number_at
 from runtime.communication.packet import Packet, Place
 from runtime.communication.tracer import Tracer, bare, changed
@@ -22,6 +22,7 @@ from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
+from runtime.task.gate import Gate
 from runtime.task.passing import packet_of
 from runtime.task.stop_barrier import StopBarrier
 
@@ -209,12 +210,14 @@ class LaneFeed:
 class SourceFeed:
     """Items from a source's iterator, until it is spent or somebody asks it to end."""
 
-    def __init__(self, source: Source, ctx: TaskContext) -> None:
+    def __init__(self, source: Source, ctx: TaskContext, gate: Gate) -> None:
         self.ending: Ending | None = None
         self.wants_out = False
-        self._source, self._ctx = source, ctx
+        self.bell = parked_lock()  # rung when the source is asked to end, and when its turn to draw may have come
+        self._source, self._ctx, self._gate = source, ctx, gate
         self._end_as: Ending = "completed"
-        self._began = self._wanted = 0
+        self._began = self._wanted = self._idled = 0
+        source.waits = self
 
     def wait(self) -> None:
         """There is always a next item, or the end."""
@@ -224,12 +227,12 @@ class SourceFeed:
         if self.wants_out:
             self.ending = self._end_as
             return None
-        self._began, self._wanted = self._source.drawn, count
+        self._began, self._idled, self._wanted = self._source.drawn, self._source.idled, count
         return islice(self._source.iterator, count)
 
     def ran_out(self) -> None:
-        """Fewer items than wanted: the iterator is spent."""
-        if self._source.drawn - self._began < self._wanted:
+        """Fewer items than wanted: the iterator is spent, unless the source was asked to end."""
+        if self._source.drawn - self._began < self._wanted and not self.wants_out:
             self.ending = "completed"
 
     def settle(self) -> None:
@@ -245,8 +248,10 @@ class SourceFeed:
 
     def close_batch(self) -> int:
         """Say how many items were drawn."""
-        began, self._began = self._began, self._source.drawn
-        return self._began - began
+        source = self._source
+        drawn, idled = source.drawn - self._began, source.idled - self._idled
+        self._began, self._idled = source.drawn, source.idled
+        return drawn - idled
 
     def failed_on(self) -> Any:
         """A source fails between packets."""
@@ -257,6 +262,24 @@ class SourceFeed:
         self._end_as = how
         self.wants_out = True
         self._ctx.stopping.set()
+        ring(self.bell)
+
+    # ── while another instance draws from what they share ──
+
+    def wait_for(self, ready: Callable[[], bool], held: Callable[[], bool]) -> None:
+        """Wait until it is rung for. Raises Cancelled."""
+        gate = self._gate
+        gate.held = held
+        gate.park(self.bell, ready, "waiting")
+
+    def ring(self) -> None:
+        """Any thread: what it waits for may be there."""
+        ring(self.bell)
+        self._gate.nudge()
+
+    def stands_still(self) -> bool:
+        """Whether the task waits for something that time alone will not bring."""
+        return self._gate.stands_still()
 
 
 _Unpack = Callable[[Iterator[Any]], Iterator[Any]]

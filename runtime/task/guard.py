@@ -12,19 +12,18 @@ no `Exception`, and `MemoryError`.
 from __future__ import annotations
 
 from _thread import LockType
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import repeat
 from typing import Any, Final, Protocol
 
-from runtime.communication.lane import parked_lock, ring
 from runtime.communication.plan import Plan, Puts
 from runtime.communication.router import Router
 from runtime.context import Reporter, TaskContext
 from runtime.dead_letters import DeadLetter
 from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, error_text
 from runtime.facts import Ending
-from runtime.operators import Operator, Source
+from runtime.operators import IDLE, Operator, Source
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
 from runtime.policy import Retry
@@ -55,7 +54,7 @@ def guarded(operator: Operator, feed: Feed, task: Guarded, router: Router) -> tu
     """A guard for `operator`, and the feed that belongs to it. What the function sends by itself goes to the guard."""
     guard: Guard
     if isinstance(operator, Source):
-        feed = DrawFeed(operator, task.ctx)
+        feed = DrawFeed(operator, task.ctx, task.gate)
         guard = SourceGuard(operator, feed, task, router)
     else:
         assert isinstance(feed, LaneFeed), "all but sources are fed from lanes"
@@ -228,29 +227,23 @@ class DrawFeed(SourceFeed):
     For an iterator that raises may still have a next item, and none of Python's own loops over it would go on.
     """
 
-    def __init__(self, source: Source, ctx: TaskContext) -> None:
-        super().__init__(source, ctx)
+    def __init__(self, source: Source, ctx: TaskContext, gate: Gate) -> None:
+        super().__init__(source, ctx, gate)
         self.spent = False
         self.item: Any = NO_PACKET  # drawn, and not yet sent
-        self.bell = parked_lock()  # rung when the source is asked to end
 
     def take(self, count: int) -> Iterator[Any] | None:
         """As many tokens as items may be drawn; None at the end."""
         return None if super().take(count) is None else repeat(None, count)
 
     def ran_out(self) -> None:
-        """The tokens are used up, or the iterator is spent."""
-        if self.spent:
+        """The tokens are used up, or the iterator is spent; what ends because it was asked to says so itself."""
+        if self.spent and not self.wants_out:
             self.ending = "completed"
 
     def failed_on(self) -> Any:
         """The item that was drawn, if it is that which cannot be sent."""
         return self.item
-
-    def end(self, how: Ending) -> None:
-        """End behind the item that is being made; one that is waited for by a back-off is given up at once."""
-        super().end(how)
-        ring(self.bell)
 
 
 class SourceGuard(Guard):
@@ -286,7 +279,7 @@ class SourceGuard(Guard):
                 return
 
     def _draw(self) -> Any:
-        """The next item, or `_NOTHING`: an error was skipped, the iterator is spent, or the source is to end.
+        """The next item, or `_NOTHING`: there is none yet, an error was skipped, it is spent, or the source is to end.
 
         Raises what the iterator raised, if the policy is to fail; Cancelled.
         """
@@ -308,8 +301,8 @@ class SourceGuard(Guard):
                 else:
                     if failure is not None:
                         self._warn_of_gap(failure)
-                    return item
-                if attempt >= self._repeats or isinstance(iterator, Generator):
+                    return _NOTHING if item is IDLE else item
+                if attempt >= self._repeats or self._source.is_generator:
                     break
                 self._wait_for_repeat(attempt, NO_PACKET, feed.bell)
                 attempt += 1
@@ -321,7 +314,7 @@ class SourceGuard(Guard):
                 self._skip(failure, NO_PACKET)
             return _NOTHING
         finally:
-            del failure  # its traceback holds this frame
+            del failure, iterator  # its traceback holds this frame
 
     def _warn_of_gap(self, failure: BaseException) -> None:
         """A repeat has brought an item: the next attempt at the one that failed, or the one behind it."""

@@ -20,9 +20,6 @@ class Diary(runtime.Function[Any, Any]):
     def __init__(self, log: list[Any], last: int = 0) -> None:
         self.log, self.last = log, last
 
-    def __deepcopy__(self, memo: object) -> Diary:
-        return Diary(self.log, self.last)
-
     def open(self, ctx: Any) -> None:
         self.log.append((ctx.name, "open"))
 

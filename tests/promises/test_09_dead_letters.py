@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ class Fragile:
         return value
 
 
-def running(session: runtime.Session, function: Callable[[int], Any], packets: int, **options: Any) -> Any:
+def running(session: runtime.Session, function: Any, packets: int, **options: Any) -> Any:
     """A started session with `it` behind an open input, all packets of which have been worked."""
     result = session.input("in").map(function, name="it", on_error="skip", **options).collect()
     session.start()

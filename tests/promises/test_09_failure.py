@@ -106,11 +106,12 @@ def test_an_error_of_any_kind_fails_the_job_and_names_task_and_packet(
 
 class FailsAt(runtime.Function[int, int]):
     def __init__(self, where: str, error: BaseException) -> None:
-        self.where, self.error = where, error
+        self.where = where
+        self.error: Callable[[], BaseException] = lambda: error  # the very one, whatever is copied
 
     def at(self, where: str) -> None:
         if where == self.where:
-            raise self.error
+            raise self.error()
 
     def open(self, ctx: Any) -> None:
         self.at("open")

@@ -48,10 +48,10 @@ def until(end: int, error: BaseException) -> Iterator[int]:
 
 class AsFunction(runtime.SourceFunction[int]):
     def __init__(self, iterator: Iterator[int]) -> None:
-        self.iterator = iterator
+        self.iterator: Callable[[], Iterator[int]] = lambda: iterator  # the very one, whatever is copied
 
     def run(self) -> Iterator[int]:
-        return self.iterator
+        return self.iterator()
 
 
 FORMS: dict[str, Callable[[Iterator[int]], Any]] = {
@@ -219,12 +219,13 @@ class FailsAt(runtime.Function[int, int]):
     """Raises in one of its life's places, after it has sent something there."""
 
     def __init__(self, place: str, error: BaseException) -> None:
-        self.place, self.error = place, error
+        self.place = place
+        self.error: Callable[[], BaseException] = lambda: error  # the very one, whatever is copied
 
     def at(self, place: str) -> None:
         if place == self.place:
             self.ctx.send_packet(-1)
-            raise self.error
+            raise self.error()
 
     def open(self, ctx: Any) -> None:
         self.at("open")

@@ -192,7 +192,7 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
         ("key_by needs a function, not 'name'",),
     ),
     "no source": (
-        lambda s: s.source(3),  # type: ignore[arg-type]
+        lambda s: s.source(3),  # type: ignore[call-overload]
         runtime.GraphInvalid,
         ("3 is no source", "give an iterable, a callable that returns one, or a SourceFunction"),
     ),
