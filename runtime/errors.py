@@ -99,7 +99,7 @@ class AsyncRefused(GraphInvalid):
 
 
 class NotCopyable(GraphInvalid):
-    """A Function cannot be copied for each of its parallel instances."""
+    """A Function cannot be copied for each instance and run, or pickled to go where its task runs."""
 
 
 class SourceSpent(GraphInvalid):

@@ -28,11 +28,12 @@ class Context(Protocol):
 
 
 class Function(ABC, Generic[In_contra, Out_co]):
-    """A function with set-up, tear-down and state. Each parallel instance works with a deep copy of its own.
+    """A function with set-up, tear-down and state. Each instance of each run works with a deep copy of its own.
 
     The runtime calls, always on the task's own thread: `open` once, before the first packet; `process` for each packet;
     `finish` once, when all producers have ended well; `close` once at the end, whatever happened. `self.ctx` is there
-    from `open` on. Open files, connections and locks in `open`: what is made in `__init__` has to be copyable.
+    from `open` on. Open files, connections and locks in `open`: what is made in `__init__` has to be copyable. (A single
+    instance on a thread gets an object that is not: itself, for one run of one operator.)
     """
 
     ctx: Any  # a TaskContext; typed loosely, so that a test may give another
@@ -53,7 +54,7 @@ class Function(ABC, Generic[In_contra, Out_co]):
 
 
 class SourceFunction(ABC, Generic[T_co]):
-    """A source with set-up and tear-down: `run` yields the packets. Each parallel instance works with a deep copy.
+    """A source with set-up and tear-down: `run` yields the packets. It is copied as a `Function` is.
 
     `open` and `close` are as in `Function`. `run` is asked for the next packet only when the one before has found room;
     a source that waits for something itself should also watch `self.ctx.stopping`.

@@ -94,8 +94,8 @@ class Waits(Protocol):
 class SharedItems:
     """An iterable that several instances of a source share: one iterator, and one of them draws from it at a time.
 
-    `_free` is held by whoever draws, and guards the iterator and its end. Who finds it taken joins `_waiting`, then tries again;
-    who is done releases it, then looks who waits. Whichever is second sees the other.
+    `_free` is held by whoever draws, and guards the iterator and its end. Who finds it taken joins `_waiting`, then
+    tries again; who is done releases it, then looks who waits. Whichever is second sees the other.
     """
 
     def __init__(self, items: Iterable[Any], instances: int) -> None:

@@ -22,7 +22,6 @@ from runtime.communication.router import Router
 from runtime.context import Reporter, TaskContext
 from runtime.dead_letters import DeadLetter
 from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, error_text
-from runtime.facts import Ending
 from runtime.operators import IDLE, Operator, Source
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part

@@ -190,15 +190,17 @@ def test_an_error_of_shared_items_fails_the_job(make_session: MakeSession) -> No
         session.run(PATIENCE_S)
 
 
-def test_items_that_cannot_be_iterated_over_are_skipped_once_by_each_instance(make_session: MakeSession) -> None:
+def test_shared_items_that_cannot_be_iterated_over_fail_the_job_as_any_source_that_cannot_be_opened(
+    make_session: MakeSession,
+) -> None:
     class Items:
         def __iter__(self) -> Iterator[int]:
             raise OSError("no such place")
 
     session = make_session(on_error="skip")
-    session.source(Items(), parallelism=2).collect()
-    outcome = session.run(PATIENCE_S)
-    assert (outcome.state, outcome.errors) == ("completed", 2)
+    session.source(Items(), name="items", parallelism=2).collect()
+    with pytest.raises(runtime.TaskFailed, match=r"'items#\d' failed: OSError: no such place"):
+        session.run(PATIENCE_S)
 
 
 def test_an_error_of_shared_items_that_is_skipped_loses_no_other_item(make_session: MakeSession) -> None:
