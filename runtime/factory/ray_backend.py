@@ -1,6 +1,6 @@
 """The platform `remote`: every task and every service in a Ray actor of its own, on a cluster of one machine or many.
 
-Inputs, `collect` and bare iterators live in the driver, on threads of it. No actor can call the driver; so the driver
+Inputs, `collect`, bare iterators and shared iterables live in the driver, on threads of it. No actor can call it; so it
 keeps a call open at each of them, which returns when there is something to say, and which fails when the actor dies.
 """
 

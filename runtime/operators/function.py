@@ -32,8 +32,8 @@ class Function(ABC, Generic[In_contra, Out_co]):
 
     The runtime calls, always on the task's own thread: `open` once, before the first packet; `process` for each packet;
     `finish` once, when all producers have ended well; `close` once at the end, whatever happened. `self.ctx` is there
-    from `open` on. Open files, connections and locks in `open`: what is made in `__init__` has to be copyable. (A single
-    instance on a thread gets an object that is not: itself, for one run of one operator.)
+    from `open` on. Open files, connections and locks in `open`: what is made in `__init__` has to be copyable. (An
+    object that is not is used itself by a single instance on a thread, for one run of one operator.)
     """
 
     ctx: Any  # a TaskContext; typed loosely, so that a test may give another
