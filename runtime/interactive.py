@@ -13,8 +13,8 @@ def in_kernel() -> bool:
 
 
 def tell_who_waits(text: str) -> None:
-    """Write a line to whoever waits in front of a kernel or a terminal; where nobody does, nothing."""
-    stream = sys.stderr
+    """Write a line to whoever waits: into the cell that runs, or to a terminal. Where nobody waits, nothing."""
+    stream = sys.stdout if in_kernel() else sys.stderr  # a cell shows what comes by stderr as something wrong
     if stream is not None and (in_kernel() or stream.isatty()):
         stream.write(f"{text}\n")
         stream.flush()
