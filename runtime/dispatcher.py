@@ -10,7 +10,6 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from time import monotonic
 from typing import Any, Final, Literal, Protocol
 
@@ -31,6 +30,10 @@ from runtime.task.report import TaskReport
 
 _numbers = itertools.count(1)
 _GIVE_UP_S: Final = 5.0  # how long a start that failed waits for what it had started
+
+
+def _nothing() -> None:
+    """Nobody shows what a start is doing."""
 
 
 class JobListener(Protocol):
@@ -78,8 +81,11 @@ class Dispatcher:
 
     # ── life ──
 
-    def submit(self) -> None:
-        """Make every service and task. Raises `GraphInvalid`; then nothing has been taken."""
+    def submit(self, told: Callable[[], None] = _nothing) -> None:
+        """Make every service and task. Raises `GraphInvalid`; then nothing has been taken.
+
+        Where that takes long, events say what is being done, and `told` is called after each.
+        """
         self._began_s = self.backend.clock()
         services = ServiceTaskFactory(self.graph, self.backend, self)
         for service in self.graph.service_nodes:
@@ -88,7 +94,12 @@ class Dispatcher:
         for node in self.graph.nodes:
             self.tasks[node.name] = factory.create_task(node)
         factory.functions.use()
-        self.backend.ready(partial(self._note, "start", None))
+
+        def say(text: str) -> None:
+            self._note("start", None, text)
+            told()
+
+        self.backend.ready(say)
 
     def start(self) -> None:
         """Start services, then tasks, consumers before their producers."""

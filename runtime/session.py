@@ -40,7 +40,7 @@ from runtime.stream import Stream
 from runtime.text import as_text
 
 T = TypeVar("T")
-Change = Literal["built", "started", "reset", "closed"]
+Change = Literal["built", "starting", "started", "reset", "closed"]
 """What has happened to a session as a whole: operators were added, and so on."""
 
 CLOSE_S: Final = 5.0
@@ -205,7 +205,7 @@ class Session(Steering, Observed, Shown):
             dispatcher = Dispatcher(graph, backend, self._manager)
             self._starting = dispatcher.events
             try:
-                dispatcher.submit()
+                dispatcher.submit(partial(self._tell, "starting"))
                 control = Control(dispatcher)
                 if paused:
                     control.pause(timeout_s=0)
@@ -329,6 +329,8 @@ class Session(Steering, Observed, Shown):
 
     def on_change(self, callback: Callable[[Change], None]) -> Callable[[], None]:
         """Call `callback` when the graph is written further, at a start, a reset, a close, on whichever thread does it.
+
+        Of a start that takes long, also for each event that says what it is doing.
 
         For whoever shows the session. It must return at once and raise nothing. Returns what ends that.
         """

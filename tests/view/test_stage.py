@@ -6,6 +6,7 @@ import gc
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
@@ -16,6 +17,8 @@ import pytest
 
 import runtime
 import sage_nb
+from runtime.factory import register_backend
+from runtime.factory.local_backend import LocalBackend
 from runtime.testing import PATIENCE_S, Hold, Moment
 from sage_nb.stage import stage_of
 from sage_nb.wire import Frame
@@ -57,6 +60,34 @@ def test_a_page_sees_the_job_start_run_and_end(session: runtime.Session, show: S
     told = [each for frame in page.frames() for each in frame["happenings"]]
     assert [each["number"] for each in told] == list(range(len(session.events)))
     assert [each["text"] for each in told] == [event.text for event in session.events]
+
+
+class SlowToStart(LocalBackend):
+    """Threads that are not there before a moment has come."""
+
+    moment = Moment("that they are there")
+
+    def ready(self, say: Callable[[str], None]) -> None:
+        say("threads are being made")
+        self.moment.wait()
+        super().ready(say)
+
+
+def test_a_page_sees_what_a_start_is_doing_while_it_does(show: ShowPage) -> None:
+    register_backend("slow to start", SlowToStart)
+    with runtime.Session("slow", platform="slow to start") as session, ThreadPoolExecutor(1) as hands:
+        line(session)
+        page = show(session)
+        page.wait_for_frame(lambda frame: frame["state"] == "new")  # and the sampler waits for news from here on
+        started = hands.submit(session.start)
+        try:
+            page.wait_for_frame(
+                lambda frame: [each["text"] for each in frame["happenings"]] == ["threads are being made"]
+            )
+        finally:
+            SlowToStart.moment.set()
+        started.result(PATIENCE_S)
+        session.wait(PATIENCE_S)
 
 
 def test_no_page_hears_an_event_twice_though_it_looks_while_the_job_starts(
