@@ -202,6 +202,10 @@ class ProcessTask:
         """Ask a source to end."""
         self.send("end input", value=how)
 
+    def stop_sending(self) -> None:
+        """Nobody needs what it makes any more."""
+        self.send("unneeded")
+
     def send(self, verb: str, lane: Address | None = None, value: Any = None) -> None:
         """Send something to the child. One that has ended takes nothing more."""
         with self._writing, suppress(OSError):

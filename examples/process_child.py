@@ -157,6 +157,8 @@ def _receive(pipe: Connection, site: Site, task: LocalTask, gate: _TellingGate) 
                 task.cancel()
             elif verb == "end input":
                 task.end_input(value)
+            elif verb == "unneeded":
+                task.stop_sending()
             else:
                 site.receive(verb, lane, value)
             gate.tell(received=1)

@@ -74,7 +74,7 @@ class Dispatcher:
         self._errors = 0
         self._lost: list[str] = []  # tasks and services whose process has died
         self._draining = False
-        self._satisfied: set[str] = set()
+        self._tasks_with_enough: set[str] = set()
         self._on_end: list[Callable[[], None]] = []
         self.end = End(backend, lambda: list(self._handles()))
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
@@ -274,14 +274,19 @@ class Dispatcher:
         self.stop()
 
     def enough(self, task: str) -> None:
-        """A task needs nothing more: sources that only such tasks consume come to their end."""
+        """A task needs nothing more: what only such tasks consume, however far away, comes to its end."""
         with self._lock:
-            self._satisfied.add(self._operator_of[task].name)
-            needed = self._needed()
+            self._tasks_with_enough.add(task)
+            satisfied = {name for name in self.graph.by_name if self._has_enough(name)}
+            needed = self._needed(satisfied)
         for name, handle in self.tasks.items():
             operator = self._operator_of[name]
-            if operator.kind in START_KINDS and operator.name not in needed:
+            if operator.name in needed:
+                continue
+            if operator.kind in START_KINDS:
                 handle.end_input("completed")
+            if operator.name not in satisfied:  # which may have more to send
+                handle.stop_sending()
 
     def warned(self, task: str, message: str) -> None:
         """A task has logged a warning."""
@@ -338,11 +343,15 @@ class Dispatcher:
 
     # ── inside ──
 
-    def _needed(self) -> set[str]:
-        """The operators of which some way leads to an end without passing one that has enough. Under the lock."""
+    def _has_enough(self, operator: str) -> bool:
+        """Whether all tasks of an operator have said so. Under the lock."""
+        return self._tasks_with_enough.issuperset(self.graph.tasks(operator))
+
+    def _needed(self, satisfied: set[str]) -> set[str]:
+        """The operators of which some way leads to an end without passing one that has enough."""
         needed: set[str] = set()
         for operator in sorted(self.graph.operators, key=lambda operator: -self.graph.layers[operator.name]):
-            if operator.name in self._satisfied:
+            if operator.name in satisfied:
                 continue
             consumers = self.graph.outputs(operator.name)
             if operator.kind in END_KINDS or any(edge.target in needed for edge in consumers):

@@ -212,6 +212,10 @@ class Cancelled(BaseException):
     """Ends a task's thread wherever it waits, after `cancel()` or `close()`. Let it pass."""
 
 
+class Unneeded(Cancelled):
+    """Ends the packet in work of a task of which nobody needs any results any more. The task goes on, and drops."""
+
+
 class _NoPacket:
     """What a failure outside of any packet names as its packet."""
 

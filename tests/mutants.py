@@ -74,6 +74,13 @@ NEVER_OPENED = f"{LIFE}test_what_was_never_opened_works_no_packet"
 BOUNDED_RESULTS = f"{LIFE}test_the_results_of_one_packet_are_bounded_in_bytes_and_the_error_names_operator_and_packet"
 CANCEL_HELD = f"{LIFE}test_cancel_is_heard_while_results_are_held_back"
 NO_POLICY = "promises/test_09_policies.py::test_what_is_no_matter_of_policies_fails_the_job_under_all_of_them"
+ENOUGH = "promises/test_07_enough.py::"
+SENDS_FOR_EVER = f"{ENOUGH}test_user_code_that_sends_for_ever_is_let_go_of_where_it_sends"
+HELD_FOR_EVER = f"{ENOUGH}test_user_code_whose_results_are_held_back_is_let_go_of_too"
+HELD_BY_PAUSED = f"{ENOUGH}test_a_writer_that_is_held_back_by_a_paused_reader_ends_when_nobody_needs_it"
+UNNEEDED_BACK_OFF = f"{ENOUGH}test_a_back_off_ends_when_nobody_needs_its_packet_any_more"
+ALL_TASKS = f"{ENOUGH}test_all_tasks_of_an_operator_have_to_have_enough"
+ENOUGH_STRESS = "stress/test_ending.py::test_enough_against_everything_ends_what_nobody_needs"
 EVENTS_ONCE = "stress/test_logs.py::test_a_reader_of_events_hears_each_of_them_once_and_in_order"
 LETTERS_ONCE = "stress/test_logs.py::test_letters_are_numbered_bounded_and_retried_once_while_they_come_and_go"
 FLOOD = "promises/test_15_looking.py::test_a_flood_of_skips_pushes_no_other_event_out"
@@ -458,6 +465,51 @@ MUTANTS: Final = (
     one("policy: too much held, and swallowed", HELD, "if self._is_too_large:", "if False:", BOUNDED_RESULTS),
     one("policy: cancel is not heard by what is held", HELD, "self._gate.look_up and", "False and", CANCEL_HELD),
     one("policy: cancel is not heard by keys", PLAN, "writer.look_up and", "False and", CANCEL_HELD),
+    # ── enough ──
+    one("enough: lanes stay open", ROUTER, "lane.shut()", "pass", SENDS_FOR_EVER),
+    one(
+        "enough: a lane is shut without a ring",
+        LANE,
+        "self.capacity = _SHUT\n        ring(self._room)",
+        "pass",
+        HELD_BY_PAUSED,
+    ),
+    one("enough: a back-off is not woken", GATE, "ring(self._snooze)", "pass", UNNEEDED_BACK_OFF),
+    one(
+        "enough: what is held back does not hear",
+        HELD,
+        "gate.cancelled or gate.unneeded",
+        "gate.cancelled",
+        HELD_FOR_EVER,
+    ),
+    one(
+        "enough: one task speaks for all of its operator",
+        DISPATCHER,
+        "with_enough.issuperset(",
+        "with_enough.intersection(",
+        ALL_TASKS,
+    ),
+    one("enough: what was shut counts as dropped", LANE, "except Unneeded:\n            raise\n        ", "", ENOUGH_STRESS),
+    Mutant(
+        "enough: a borrowed place opens a lane that is shut (with a switch)",
+        (
+            Change(
+                LANE,
+                "self.capacity += places",
+                f"capacity = self.capacity; {SWITCH}; self.capacity = capacity + places",
+            ),
+            Change(LANE, "if self.writer.unneeded:  # which", "if False:  # which"),
+        ),
+        (ENOUGH_STRESS,),
+    ),
+    one(
+        "(that switch alone, at a borrowed place)",
+        LANE,
+        "self.capacity += places",
+        f"capacity = self.capacity; {SWITCH}; self.capacity = capacity + places",
+        ENOUGH_STRESS,
+        harmless=True,
+    ),
     # ── events and letters ──
     one(
         "events: numbered before they have a place",

@@ -215,7 +215,7 @@ class Inbox:
             if lane is self.hand:
                 fits = self._find_room()
             else:
-                lane.capacity -= 1  # until it is in; and said before the claim is read, as in `_find_room`
+                lane.resize(-1)  # until it is in; and said before the claim is read, as in `_find_room`
                 promised = 0 if lane.signal is not None else lane.claim + lane.writer.is_at_work()
                 fits = len(lane.items) + promised <= lane.capacity
             if fits:
@@ -299,7 +299,7 @@ class Inbox:
         if self.hand.has_room():
             return True
         for lane in sorted(self.lanes[1:], key=lambda lane: len(lane.items) - lane.capacity):
-            lane.capacity -= 1
+            lane.resize(-1)
             promised = 0 if lane.signal is not None else lane.claim + 1
             if len(lane.items) + promised <= lane.capacity:
                 self._borrowed.append(lane)
@@ -316,7 +316,7 @@ class Inbox:
 
     @staticmethod
     def _return_to(lane: Lane) -> None:
-        lane.capacity += 1
+        lane.resize(1)
         if lane.held_back and lane.has_room():
             lane.give_room()
 

@@ -21,10 +21,10 @@ from __future__ import annotations
 from _thread import LockType, allocate_lock
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from runtime.communication.order import Order
-from runtime.errors import Cancelled
+from runtime.errors import Cancelled, Unneeded
 from runtime.facts import Ending, TaskState
 
 
@@ -40,6 +40,8 @@ class Waiter(Protocol):
     """How a task waits, and how others ask for its attention. A task's gate is one."""
 
     cancelled: bool
+    unneeded: bool
+    """Whether nobody needs what it writes any more; its lanes are shut then."""
     look_up: bool
     patience_s: float
     """How long it waits for a quick reader; -1 where nobody is quick or slow."""
@@ -80,6 +82,7 @@ class NoWaiter:
     """Stands for a writer who has not come yet, or who only ever uses `put`. Never waits."""
 
     cancelled = False
+    unneeded = False
     look_up = False
     patience_s = -1.0
 
@@ -105,6 +108,9 @@ def ring(lock: LockType) -> None:
         lock.release()
     except RuntimeError:  # open already: somebody was quicker, and the sleeper has not parked since
         pass
+
+
+_SHUT: Final = -(2**62)  # a capacity that no borrowed place brings back
 
 
 class Lane:
@@ -178,8 +184,28 @@ class Lane:
         """Whether one more packet would be accepted."""
         return len(self.items) < self.capacity
 
+    def may_go_on(self) -> bool:
+        """Whether a writer that is held back has a reason to go on."""
+        return self.has_room() or self.writer.unneeded
+
+    def resize(self, places: int) -> None:
+        """Lend places of the lane to the hand, below zero, or take them back. One thread at a time."""
+        self.capacity += places
+        if self.writer.unneeded:  # which is said before the lane is shut: whoever comes second sees the other
+            self.capacity = _SHUT
+
+    def shut(self) -> None:
+        """Accept nothing more, ever: its writer is `unneeded`. Any thread.
+
+        A lane without room is the one thing that a writer looks at, packet by packet, so this costs it nothing.
+        """
+        self.capacity = _SHUT
+        ring(self._room)
+
     def wait_room(self) -> None:
         """Wait until a packet would be accepted. Raises Cancelled; the packet in hand then counts as refused.
+
+        Raises Unneeded if it never will be, because nobody needs it: that counts nowhere.
 
         A quick reader lets the writer in at low water. One that has not within `patience_s` is slow: any room will do
         then, or a place would stay free for as long as the reader is at its packet.
@@ -187,12 +213,16 @@ class Lane:
         low, wait_s = self.low, self.writer.patience_s
         try:
             while not self.has_room():
+                if self.writer.unneeded:
+                    raise Unneeded
                 self.held_back = True
                 self.inbox.gate.look_up = True  # a reader in a slow batch deletes what it has worked, and sees us
                 if not self.has_room():
-                    self.writer.park(self._room, self.has_room, "held back", wait_s)
+                    self.writer.park(self._room, self.may_go_on, "held back", wait_s)
                     # Before the next look at the room; the reader reads `low` behind its drop. One sees the other.
                     self.low, wait_s = self.capacity, -1.0
+        except Unneeded:
+            raise
         except Cancelled:
             self.refused += 1
             raise

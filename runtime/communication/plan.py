@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from runtime.communication.connection import Output
 from runtime.communication.lane import Lane
 from runtime.communication.router import Router
-from runtime.errors import NO_PACKET, Cancelled
+from runtime.errors import NO_PACKET, Cancelled, Unneeded
 
 T = TypeVar("T")
 Puts = Iterable[tuple[Lane, Any]]
@@ -52,8 +52,8 @@ class Plan:
             return [ask(results[0])]
         answers, writer = [], self._router.writer
         for result in results:
-            if writer.look_up and writer.cancelled:
-                raise Cancelled
+            if writer.look_up and (writer.cancelled or writer.unneeded):
+                raise Cancelled if writer.cancelled else Unneeded
             answers.append(ask(result))
         return answers
 
@@ -78,6 +78,8 @@ class Plan:
                 if watcher is not None:
                     watcher(lane, item)
                 lane.put(item)
+            except Unneeded:
+                raise
             except Cancelled:  # the lane has counted this one
                 for missed, _ in rest:
                     missed.refused += 1

@@ -86,6 +86,11 @@ class Router:
         self._partitions.append(partition)
         return partition
 
+    def shut(self) -> None:
+        """Any thread: let nothing more be sent; what is tried raises Unneeded. The writer is `unneeded` already."""
+        for lane in self.lanes:
+            lane.shut()
+
     def end(self, signal: StopSignal) -> None:
         """Send the stop signal down every lane, behind the last packet."""
         for lane in self.lanes:

@@ -166,7 +166,8 @@ class TaskContext(BaseRuntimeContext):
     def send_packet(self, value: Any) -> None:
         """Send `value` to the task's consumers at once, before what the running call will return.
 
-        Waits while a queue is full. Raises `Cancelled` when the job is cancelled; let it pass.
+        Waits while a queue is full. Raises `Cancelled` when the job is cancelled, or nobody needs what this task makes
+        any more; let it pass.
         """
         assert self._send is not None, "send_packet before open()"
         self._send(value)
@@ -177,6 +178,11 @@ class TaskContext(BaseRuntimeContext):
         self._reporter.request_stop(self.name)
 
     def enough(self) -> None:
-        """Say that this task needs no more packets: a source that only such tasks consume ends."""
+        """Say that this task needs no more packets; what is still queued for it comes.
+
+        What only tasks consume that have said so, of an operator all of them, comes to its end: sources and inputs end,
+        and what is between ends the packet in work when it sends, by a `Cancelled` that should pass, drops what comes,
+        and ends when its producers have. Its `finish` is called, and ends when it sends; `close` is called as always.
+        """
         assert self._reporter is not None, "enough before open()"
         self._reporter.enough(self.name)

@@ -380,6 +380,10 @@ class TaskWrapper(ActorWrapper):
         """Ask a source to end."""
         self._post(self.name, ("end input", how))
 
+    def stop_sending(self) -> None:
+        """Nobody needs what it makes any more."""
+        self._post(self.name, ("unneeded",))
+
     def facts(self) -> TaskFacts:
         """Where it stands now."""
         facts = self.counts.facts

@@ -132,6 +132,9 @@ class TaskHandle(Protocol):
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end."""
 
+    def stop_sending(self) -> None:
+        """Nobody needs what it makes any more: end what it is making, and drop what comes, until its producers end."""
+
     def facts(self) -> TaskFacts:
         """Where it stands now."""
 

@@ -31,9 +31,10 @@ class Function(ABC, Generic[In_contra, Out_co]):
     """A function with set-up, tear-down and state. Each instance of each run works with a deep copy of its own.
 
     The runtime calls, always on the task's own thread: `open` once, before the first packet; `process` for each packet;
-    `finish` once, when all producers have ended well; `close` once at the end, whatever happened. `self.ctx` is there
-    from `open` on. Open files, connections and locks in `open`: what is made in `__init__` has to be copyable. (An
-    object that is not is used itself by a single instance on a thread, for one run of one operator.)
+    `finish` once, when all producers have ended well (if nobody needs what it sends any more, sending ends it); `close`
+    once at the end, whatever happened. `self.ctx` is there from `open` on. Open files, connections and locks in `open`:
+    what is made in `__init__` has to be copyable. (An object that is not is used itself by a single instance on a
+    thread, for one run of one operator.)
     """
 
     ctx: Any  # a TaskContext; typed loosely, so that a test may give another

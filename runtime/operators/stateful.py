@@ -78,7 +78,10 @@ class Reduce(Operator):
 
 
 class Take(Operator):
-    """The first `count` packets; those behind them are dropped. Says `enough` once, behind the last that it takes."""
+    """The first `count` packets; those behind them are dropped. Says `enough` once, behind the last that it takes.
+
+    What only it consumes comes to its end then: see `TaskContext.enough`.
+    """
 
     at_most_one = True
     emits_last = True

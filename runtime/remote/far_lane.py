@@ -170,7 +170,7 @@ class Outbox:
         """Lend a place of the lane to the reader's hand. False: there is none."""
         lane = self.lane
         with self._lock:
-            lane.capacity -= 1  # before the claim is read, as in `Inbox._find_room`
+            lane.resize(-1)  # before the claim is read, as in `Inbox._find_room`
         if len(lane.items) + lane.claim + (lane.signal is None) <= lane.capacity:
             return True
         self.return_place()
@@ -180,7 +180,8 @@ class Outbox:
         """The reader's hand needs a lent place no longer."""
         lane = self.lane
         with self._lock:
-            lane.capacity += lane.broken is None
+            if lane.broken is None:
+                lane.resize(1)
         if lane.held_back and lane.has_room():
             lane.give_room()
 

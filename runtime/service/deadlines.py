@@ -38,7 +38,7 @@ class Sleeper(CallWaiter, Protocol):
 class DeadlineWatch:
     """Ends calls whose time is over, from `start` to `close`. What user code on its thread waits through."""
 
-    cancelled = look_up = False
+    cancelled = unneeded = look_up = False
     patience_s = -1.0
 
     def __init__(self, ledger: Ledger, sleeper: Sleeper, name: str) -> None:

@@ -6,7 +6,8 @@ signal to every consumer and one report. Whatever happens, the last phase is rea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final, Protocol
 
@@ -18,9 +19,10 @@ from runtime.communication.plan import Plan
 from runtime.communication.router import Router, Send
 from runtime.communication.tracer import Tracer
 from runtime.context import Reporter, TaskContext
-from runtime.errors import NO_PACKET, Cancelled, TaskEnded
+from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
 from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
+from runtime.operators.operator import Attention, Emit
 from runtime.task.control import TaskControl
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
@@ -53,9 +55,11 @@ class BaseTask:
         "_feed",
         "_inbox",
         "_packet",
+        "_receive",
         "_router",
         "_size",
         "_uses_window",
+        "_was_opened",
         "broken_off",
         "ctx",
         "ended_producers",
@@ -106,6 +110,8 @@ class BaseTask:
         if ctx.wiring.node.on_error != "fail":
             self._uses_window = False
             self.operator, self._feed = guarded(operator, self._feed, self, self._router)
+        self._receive = self.operator.receive_packets  # what the kernel calls; `_discard`, once nobody needs it
+        self._was_opened = False
         self.gate.before_wait = self._feed.settle
 
     # ── the task's own thread ──
@@ -117,7 +123,7 @@ class BaseTask:
         here.waiter = self.gate
         try:
             self.gate.begin()
-            self.operator.open(self.ctx)
+            self._open()
             self._work()
             ending = self._finish()
         except BaseException as failure:  # noqa: BLE001  the border to user code: SystemExit too must be heard
@@ -126,6 +132,8 @@ class BaseTask:
                 packet = self._failed_on()
         try:
             self.operator.close()
+        except Unneeded:  # it has tried to send something
+            pass
         except BaseException as failure:  # noqa: BLE001  the border to user code
             if self._let_go(failure):
                 ending = "cancelled" if error is None else ending
@@ -134,6 +142,12 @@ class BaseTask:
             else:
                 self.reporter.warned(self.name, f"close() raised {type(failure).__name__} as well")
         self._end(TaskReport(self.name, ending, error, packet))
+
+    def _open(self) -> None:
+        """Open the operator; if it has to give up because nobody needs it, it will not have to `finish`."""
+        with suppress(Unneeded):
+            self.operator.open(self.ctx)
+            self._was_opened = True
 
     def _let_go(self, failure: BaseException) -> bool:
         """Whether this is the end that cancel asked for, and not a `Cancelled` that user code has made up."""
@@ -162,7 +176,7 @@ class BaseTask:
         Raises what user code raises, with everything before the packet at fault worked and everything behind it still
         in its lane; raises `Cancelled` behind the packet in work.
         """
-        gate, feed, receive = self.gate, self._feed, self.operator.receive_packets
+        gate, feed, receive = self.gate, self._feed, self._receive
         passing = gate.passing
         uses_window = self._uses_window and passing is None
         emit: Send
@@ -183,9 +197,11 @@ class BaseTask:
                     break  # what follows is to be held, or asked about, or seen
                 if uses_window:
                     emit = self._router.window_again(emit)
-                receive(values, emit, gate)
+                self._receive(values, emit, gate)
             else:
                 feed.ran_out()
+        except Unneeded:  # the packet in work has ended; what follows is discarded
+            pass
         except BaseException as error:
             self._packet = feed.failed_on()
             if passing is not None and not self._let_go(error):
@@ -220,9 +236,10 @@ class BaseTask:
             self._router.tracer.parents = ()  # no packet is in work any more
         passing = self.gate.passing
         send = self._router.send if passing is None else self._witness().begin(passing)
-        for part in self.operator.parts_of_finish():
-            self._packet = part.packet
-            part.send(send)
+        with suppress(Unneeded):  # by the first that it wants to send
+            for part in self.operator.parts_of_finish() if self._was_opened else ():
+                self._packet = part.packet
+                part.send(send)
         self._packet = NO_PACKET
         return ending
 
@@ -274,6 +291,16 @@ class BaseTask:
         """Ask a source or an input to end. Returns at once; what is queued is still worked."""
         self._feed.end(how)
         self.gate.look_up = True
+        self.gate.nudge()
+
+    def stop_sending(self) -> None:
+        """Nobody needs what it makes any more: end the packet in work when it sends, drop what comes. Returns at once.
+
+        It ends when its producers have, as it would otherwise; `finish` is called, and ends when it sends.
+        """
+        self._receive = _discard
+        self.gate.dismiss()  # before the lanes are shut: a writer that finds one full looks there for the reason
+        self._router.shut()
         self.gate.nudge()
 
     @property
@@ -333,3 +360,10 @@ class BaseTask:
     def facts(self) -> TaskFacts:
         """Where the task stands now."""
         return Observer([self]).observe()[self.name]
+
+
+def _discard(values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+    """Take packets, and make nothing of them."""
+    for _ in values:
+        if attention.look_up:
+            return

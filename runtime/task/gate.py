@@ -90,6 +90,7 @@ class Gate:
         "_parked_on",
         "_ready",
         "_rung",
+        "_snooze",
         "_watch",
         "attentive",
         "before_wait",
@@ -103,10 +104,11 @@ class Gate:
         "passing",
         "taps",
         "turn",
+        "unneeded",
     )
 
     def __init__(self, watch: Watch) -> None:
-        self.cancelled = self.look_up = False
+        self.cancelled = self.unneeded = self.look_up = False
         # _hand guards what the hand wants: closed, turn, taps, breaks, and `attentive`, which says whether there is any
         # of them. The task reads that between two batches, without the lock.
         self._hand = threading.Lock()
@@ -116,7 +118,7 @@ class Gate:
         self.breaks: Callable[[], bool] | None = None  # whether the task is to stand still before its next packet
         self.passing: Passing | None = None
         self.held: Callable[[], bool] = _never  # whether what it waits for stands still itself
-        self._bell = parked_lock()
+        self._bell, self._snooze = parked_lock(), parked_lock()
         self._rung = False  # the bell, since the task has come to its closed gate; guarded by _hand
         self.doing: TaskState = "new"
         self.passes = 0  # how many waits are over; tells two waits with the same name apart
@@ -201,10 +203,12 @@ class Gate:
         """Where time is virtual: what this one waits for may have become later than it knows. Real time just passes."""
 
     def sleep(self, seconds: float, bell: LockType | None = None) -> None:
-        """Task: wait for `seconds`; time alone ends it, or cancel, or who rings `bell`. Raises Cancelled."""
-        self.park(
-            parked_lock() if bell is None else bell, _never, "backing off", max(0.0, seconds)
-        )  # below zero would be: without limit
+        """Task: wait for `seconds`; time alone ends it, or cancel, `dismiss`, or who rings `bell`. Raises Cancelled."""
+        bell = self._snooze if bell is None else bell
+        self.park(bell, self._is_unneeded, "backing off", max(0.0, seconds))  # below zero would be: without limit
+
+    def _is_unneeded(self) -> bool:
+        return self.unneeded
 
     def clock(self) -> float:
         """Seconds since some moment, of the time that `sleep` counts in."""
@@ -344,6 +348,12 @@ class Gate:
 
     def _attend(self) -> None:
         self.attentive = self.closed or self.turn is not None or bool(self.taps) or self.breaks is not None
+
+    def dismiss(self) -> None:
+        """Say that nobody needs what the task makes any more. Any thread, any number of times."""
+        self.unneeded = True
+        self.look_up = True
+        ring(self._snooze)
 
     def cancel(self) -> None:
         """Wake the task wherever it waits; it ends behind the packet in work at the latest.

@@ -21,7 +21,7 @@ from runtime.communication.plan import Plan, Puts
 from runtime.communication.router import Router
 from runtime.context import Reporter, TaskContext
 from runtime.dead_letters import DeadLetter
-from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, error_text
+from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, Unneeded, error_text
 from runtime.operators import IDLE, Operator, Source
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
@@ -149,13 +149,16 @@ class Guard(Operator):
         return True
 
     def _wait_for_repeat(self, attempt: int, value: Any, bell: LockType | None = None) -> None:
-        """Back off, with the packet in hand, so that nothing overtakes it. Raises Cancelled."""
+        """Back off, with the packet in hand, so that nothing overtakes it. Raises Cancelled, Unneeded."""
         self._router.failed_on = NO_PACKET
+        gate = self._task.gate
         try:
-            self._task.gate.sleep(self._retry.wait_s(attempt), bell)
+            gate.sleep(self._retry.wait_s(attempt), bell)
         except Cancelled:
             self._task.broken_off += value is not NO_PACKET
             raise
+        if gate.unneeded:
+            raise Unneeded
         self._task.retries += 1
 
     def _skip(self, error: BaseException, value: Any) -> None:

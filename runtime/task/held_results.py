@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.errors import Cancelled, ResultsTooLarge
+from runtime.errors import Cancelled, ResultsTooLarge, Unneeded
 from runtime.size import estimated_size
 from runtime.task.gate import Gate
 
@@ -24,15 +24,16 @@ class HeldResults:
         self._is_too_large = False
 
     def add(self, result: Any) -> None:
-        """Hold one more. Raises `ResultsTooLarge` if that is too much, Cancelled if nobody wants it any more."""
+        """Hold one more. Raises `ResultsTooLarge` if that is too much; Cancelled, Unneeded."""
         if self._results:
             self._held_bytes += estimated_size(result)
             if self._held_bytes > self._most_bytes:
                 self._is_too_large = True
                 self._results.clear()
                 raise self._too_large()
-            if self._gate.look_up and self._gate.cancelled:
-                raise Cancelled
+            gate = self._gate
+            if gate.look_up and (gate.cancelled or gate.unneeded):
+                raise Cancelled if gate.cancelled else Unneeded
         self._results.append(result)
 
     def all(self) -> list[Any]:

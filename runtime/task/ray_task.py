@@ -60,6 +60,7 @@ class RayTask(Host):
     def __init__(self, job: str, name: str) -> None:
         super().__init__(job, name)
         self.site.other_mail |= {"start": self._start, "cancel": self._cancel, "end input": self._end_input}
+        self.site.other_mail |= {"unneeded": self._stop_sending}
 
     def _make(self, made: tuple[TaskContext, Operator]) -> None:
         ctx, operator = made
@@ -73,6 +74,9 @@ class RayTask(Host):
 
     def _end_input(self, how: Ending) -> None:
         self.task.end_input(how)
+
+    def _stop_sending(self) -> None:
+        self.task.stop_sending()
 
     def _failed(self, task: str, error: BaseException) -> None:
         self.task.unsent = error

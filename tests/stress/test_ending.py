@@ -289,3 +289,41 @@ def stop_at_any_moment(rng: Random) -> None:
 
 def test_stop_at_any_moment_drains_exactly() -> None:
     repeat(stop_at_any_moment)
+
+
+def enough_against_everything(rng: Random) -> None:
+    """A take has enough while what feeds it is anywhere: in mid-packet, held back, between two packets, at its end."""
+    session = Session(capacity=rng.choice((1, 2, 5, 64)))
+    made = Made()
+    closed: list[int] = []
+
+    def results(packet: Packet) -> Iterator[Packet]:
+        try:
+            yield from numbers(packet[1], None if rng.random() < 0.5 else rng.randint(0, 30), rng.randint(0, 3))
+        finally:
+            closed.append(packet[1])
+
+    stream: Any = session.source(partial(made.endless, 0)).flat_map(
+        results, parallelism=rng.randint(1, 2), name="endless"
+    )
+    stream = stream.key_by(lambda packet: packet[1]) if rng.random() < 0.3 else stream
+    stream = stream.map(lambda packet: packet, parallelism=rng.randint(1, 3), name="between")
+    needed = session.source(partial(numbers, 7, 60, 5)).map(lambda packet: packet, name="needed")
+    everything = needed.collect()
+    taken = stream.union(needed, session.input("in")).take(rng.randint(1, 40)).collect()
+    with one_round(session), ExitStack() as helpers:
+        session.start()
+        accepted: list[Packet] = []
+        helpers.enter_context(Helper(partial(hand, partial(session.inject, "between"), 2, accepted)))
+        outcome = session.wait(PATIENCE_S)
+        helpers.close()
+        assert (outcome.state, outcome.errors, outcome.dropped) == ("completed", 0, 0), repr(outcome)
+        assert list(everything) == list(numbers(7, 60)), "what somebody needs loses nothing"
+        assert len(taken) >= 1
+        facts = session.snapshot()
+        assert len(closed) <= sum(facts[task].processed for task in session.graph.tasks("endless"))
+        assert all(task.ending == "completed" for task in facts)
+
+
+def test_enough_against_everything_ends_what_nobody_needs() -> None:
+    repeat(enough_against_everything, 300)
