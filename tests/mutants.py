@@ -489,7 +489,13 @@ MUTANTS: Final = (
         "with_enough.intersection(",
         ALL_TASKS,
     ),
-    one("enough: what was shut counts as dropped", LANE, "except Unneeded:\n            raise\n        ", "", ENOUGH_STRESS),
+    one(
+        "enough: what was shut counts as dropped",
+        LANE,
+        "except Unneeded:\n            raise\n        ",
+        "",
+        ENOUGH_STRESS,
+    ),
     Mutant(
         "enough: a borrowed place opens a lane that is shut (with a switch)",
         (
