@@ -28,7 +28,8 @@ def test_what_only_a_take_needs_ends_with_it_however_much_it_could_still_make(
     assert (outcome.state, outcome.packets_out, outcome.dropped, outcome.errors) == ("completed", 5, 0, 0)
     assert (len(result), list(closed)) == (5, [1])
     facts = session.snapshot()["endless"]
-    assert (facts.processed, facts.ending, facts.ended_producers) == (2, "completed", (("numbers", "completed"),))
+    assert (facts.ending, facts.ended_producers) == ("completed", (("numbers", "completed"),))
+    assert facts.processed <= 2, "the second may not have been sent any more"
     assert outcome.order.index("numbers") < outcome.order.index("endless") < outcome.order.index("take")
 
 
