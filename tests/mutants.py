@@ -142,6 +142,13 @@ SAME_ID = f"{TRACES}test_a_packet_keeps_its_id_whatever_the_hand_does_with_it"
 COPIES = f"{TRACES}test_each_copy_of_a_broadcast_packet_has_an_id_of_its_own"
 VIRTUAL = f"{TRACES}test_under_a_seed_timestamps_are_virtual_and_a_run_has_the_same_traces_again"
 BY_HAND = f"{TRACES}test_what_the_hand_puts_in_is_traced_too_at_every_kind_of_input"
+ADMISSION = "task/admission.py"
+PLACES = "stress/test_admission.py::test_with_one_place_or_two_every_race_ends_as_with_many"
+PLACES_MOVE = "stress/test_admission.py::test_while_places_come_and_go_every_race_ends_as_with_many"
+KEPT_PLACES = "stress/test_admission.py::test_cancel_ends_all_but_those_who_keep_the_places_in_user_code"
+TOGETHER = "test_many_tasks.py::test_100_tasks_may_all_be_in_user_code_at_once"
+LIMITED = "test_many_tasks.py::test_more_may_run_while_the_gil_is_free_and_fewer_when_whoever_wants_it_waits"
+SOON = "test_many_tasks.py::test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second"
 CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control.py", "task/control.py", "service/control.py"
 ORDER = "communication/order.py"
 
@@ -189,11 +196,10 @@ WORK = "            self._work()\n"
 EARLY_STOP = "            self._router.end(StopSignal(self.name, 'completed'))\n"
 SAYS_WHERE = "self._parked_on = lock  #"
 SAYS_WHERE_LATE = f"{SWITCH}\n        {SAYS_WHERE}"
-PARK = "if not self.cancelled:\n            lock.acquire()"
 MAKE = "if not is_made:\n                    make()"
 CLEAR_AND_WAIT = "if not is_made:\n                self._held.clear()\n            self._wait"
 LET_GO = "except Cancelled:\n            self._task.broken_off += value is not NO_PACKET"
-PARK = "if not self.cancelled:\n            lock.acquire("
+PARK = "if not self.cancelled:\n            self._sleep_on("
 CANCELS = "if first_failure:\n            self.cancel("
 WITHDRAW = 'began = call.stage == "running"\n                call.queue.withdraw(call)'
 ADMIT = "self._let_in()"
@@ -367,6 +373,42 @@ MUTANTS: Final = (
         "(that switch alone, before parking)", GATE, SAYS_WHERE, SAYS_WHERE_LATE, CANCEL_PUT, CANCEL_IDLE, harmless=True
     ),
     one("cancel does not wake a waiting hand", BASE, "self._inbox.notify_hand()", "pass", CANCEL_HAND),
+    # ── places, of many tasks ──
+    one(
+        "a place is not given to the next",
+        ADMISSION,
+        "bells = self._admit() if self._queue else []",
+        "bells = []",
+        PLACES,
+    ),
+    one(
+        "cancel wakes nobody who has no place", ADMISSION, "self._admission.wake(self, self._parked_on)", "pass", PLACES
+    ),
+    one(
+        "woken with a place, and takes another",
+        ADMISSION,
+        'if gate.standing == "away":\n                if self._running',
+        "if True:\n                if self._running",
+        PLACES,
+    ),
+    one("who is about to sleep is not rung", ADMISSION, "elif gate.wakes_by is lock:", "else:", PLACES, PLACES_MOVE),
+    one(
+        "places kept in user code keep others from their end",
+        ADMISSION,
+        "self._limit.add_to(self._running)",
+        "pass",
+        KEPT_PLACES,
+    ),
+    one("never more places", ADMISSION, "if self._free_looks == FREE_LOOKS:", "if False:", TOGETHER, LIMITED),
+    one("never fewer places", ADMISSION, "if late_s > LATE_S:", "if False:", LIMITED),
+    one("more places though somebody computes", ADMISSION, "2 * running if is_idle", "2 * running if True", LIMITED),
+    one(
+        "nobody measures: too many places",
+        ADMISSION,
+        "self.places = self._least = FEW",
+        "self.places = self._least = 9999",
+        SOON,
+    ),
     # ── failure ──
     one("swallowed error", BASE, "packet = self._failed_on()", 'ending, error = "completed", None', FAILURE),
     # ── policies ──

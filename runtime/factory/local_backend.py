@@ -22,11 +22,15 @@ from runtime.operators import Operator
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.local_service_task import LocalServiceTask, thread_names
+from runtime.task.admission import Admission
 from runtime.task.base_task import TaskReporter
 from runtime.task.gate import Gate, Watch, still
 from runtime.task.local_task import LocalTask
 from runtime.task.observer import Observer
 from runtime.task.turns import Turns
+
+MANY: Final = 64
+"""A job with more tasks and services than this lets only so many of them run at once as leave the GIL free."""
 
 _SOON_S: Final = 5.0  # a thread that runs no user code ends at once
 
@@ -49,6 +53,7 @@ class LocalBackend:
         self._watch = Watch()
         self._ledger = Ledger(monotonic)
         self._turns: Turns | None = None
+        self._admission: Admission | None = None
         self._deadlines: DeadlineWatch | None = None
         self._observer: Observer | None = None
 
@@ -81,14 +86,14 @@ class LocalBackend:
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task with a thread of its own."""
-        return LocalTask(ctx, operator, reporter, self._gate(ctx.name))
+        return LocalTask(ctx, operator, reporter, self._gate(ctx.name, ctx.job))
 
     def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
         if self._deadlines is None:
             self._deadlines = DeadlineWatch(self._ledger, self._gate("deadlines", serves=True), f"{ctx.job}/deadlines")
             finalize(self, self._deadlines.cancel).atexit = False  # of a job that nobody closes
-        gates = [self._gate(name) for name in thread_names(ctx)]
+        gates = [self._gate(name, ctx.job) for name in thread_names(ctx)]
         return LocalServiceTask(ctx, make, reporter, gates)
 
     def ready(self, say: Callable[[str], None]) -> None:
@@ -100,6 +105,9 @@ class LocalBackend:
             self._deadlines.start()
         if self._turns is not None:
             self._turns.begin()
+        if self._admission is not None:
+            self._admission.start()
+            self._admission.open()
 
     def drain_services(self, how: Ending) -> None:
         """End all request queues as soon as no request is left and none can follow."""
@@ -155,12 +163,21 @@ class LocalBackend:
         """Release the queues, end the watch."""
         if self._deadlines is not None:
             self._deadlines.close(_SOON_S)
+        if self._admission is not None:
+            self._admission.close(_SOON_S)
         for descriptor, _ in self._queues:
             descriptor.release()
         self._queues.clear()
 
-    def _gate(self, name: str, *, serves: bool = False) -> Gate:
-        return Gate(self._watch) if self._turns is None else self._turns.gate(self._watch, name, serves=serves)
+    def _gate(self, name: str, job: str | None = None, *, serves: bool = False) -> Gate:
+        """A gate; of a `job` with many tasks and services one that needs a place to run."""
+        if self._turns is not None:
+            return self._turns.gate(self._watch, name, serves=serves)
+        if job is None or len(self._queues) <= MANY:
+            return Gate(self._watch)
+        if self._admission is None:
+            self._admission = Admission(f"{job}/admission")
+        return self._admission.gate(self._watch)
 
 
 def _gates(*handles: Handle) -> list[Gate]:

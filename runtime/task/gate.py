@@ -186,12 +186,15 @@ class Gate:
         self._parked_on = lock  # said before `cancelled` is read; cancel() does the two the other way round
         self.say(why)
         if not self.cancelled:
-            lock.acquire(True, timeout_s)
+            self._sleep_on(lock, timeout_s)
         self._parked_on = None
         self.doing = before
         self.passes += 1  # behind `doing`: who reads it first, and then that the task waits, sees each wait that ends
         if self.cancelled:
             raise Cancelled
+
+    def _sleep_on(self, lock: LockType, timeout_s: float) -> None:
+        lock.acquire(True, timeout_s)
 
     def begin(self) -> None:
         """Task: on its thread, before anything else."""

@@ -1,0 +1,302 @@
+"""Admission: of many tasks only so many run at once as leave the GIL free for others. Knows gates, and no task.
+
+Each thread that wants to run has to wait for the GIL, and every one before it may keep it for a switch interval (5 ms).
+After 2,000 that are busy, whoever looks at the job, or cancels it, waits for ten seconds. So a task needs a *place* to
+run: it gives the place up where it waits, takes one when it is woken, and passes it on when others are due.
+
+How many places there are follows what is measured, since nobody can know whether a task computes or, in user code,
+waits for something else, which should keep nobody from running. A thread that sleeps, and is late when it comes back,
+has waited for the GIL: each 5 ms are one thread that computes. Late, there become fewer places; never late, while tasks
+wait for a place, there become more. As with congestion in networks, there are few to begin with.
+
+The hand does not see who waits for a place: to it, such a task is about to run, as one is that waits for the GIL.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from _thread import LockType, allocate_lock
+from collections import deque
+from collections.abc import Sequence
+from math import ceil
+from time import monotonic, process_time
+from typing import Final, Literal
+
+from runtime.communication.lane import parked_lock, ring
+from runtime.facts import TaskState
+from runtime.task.gate import Gate, Watch
+
+FEW: Final = 8
+"""How many may run at once, at least."""
+
+LATE_S: Final = 0.04  # later than that, too many compute
+FREE_S: Final = 0.01  # sooner than that, the GIL had no queue worth the name
+FREE_LOOKS: Final = 3  # so many times in a row, and it was not by luck
+IDLE_SHARE: Final = 0.5  # of a core; who uses less waits most of the time
+STUCK_S: Final = 0.1  # how long nobody may come to his gate before others get a place, however late
+LOOK_S: Final = 0.005  # how long it sleeps while somebody waits for a place
+SELDOM_S: Final = 0.05  # and while nobody does, but many run
+
+
+class Limit:
+    """How many places there are, from what was seen each time. Used under the lock of its `Admission`."""
+
+    def __init__(self) -> None:
+        self.places = self._least = FEW
+        self._free_looks = 0  # in a row; with the time and the processor time of these
+        self._free_s = self._used_s = 0.0
+        self._stuck_s = 0.0
+
+    def look(self, *, late_s: float, slept_s: float, used_s: float, running: int, waiting: int, came: int) -> None:
+        """One sleep of `slept_s` in all is over, `late_s` after its time; the process has used `used_s` meanwhile.
+
+        `running` tasks have a place, `waiting` want one; `came`: how many have come to their gates or gone to wait.
+        """
+        if late_s > LATE_S:
+            computing_too_much = ceil((late_s - LATE_S) / max(sys.getswitchinterval(), 0.001))
+            self.places = max(self._least, min(self.places, running - computing_too_much))
+        if late_s < FREE_S and waiting:
+            self._free_looks += 1
+            self._free_s += slept_s
+            self._used_s += used_s
+            if self._free_looks == FREE_LOOKS:
+                is_idle = self._used_s < IDLE_SHARE * self._free_s
+                self.places = max(self.places, 2 * running if is_idle else running + FEW)
+                self._forget_free()
+        else:
+            self._forget_free()
+        self._stuck_s = self._stuck_s + slept_s if waiting and not came else 0.0
+        if self._stuck_s > STUCK_S:
+            self.places = max(self.places, running + FEW)
+            self._stuck_s = 0.0
+
+    def add_to(self, running: int) -> None:
+        """Beside those who run now there is always room for a few."""
+        self._least = running + FEW
+        self.places = max(self.places, self._least)
+
+    def _forget_free(self) -> None:
+        self._free_looks, self._free_s, self._used_s = 0, 0.0, 0.0
+
+
+class Admission:
+    """The places of one job, from `open` until its last task has ended, or `close`."""
+
+    def __init__(self, name: str) -> None:
+        # Guards all below, and of each gate where it stands and what wakes it. Nothing waits and no lock is taken
+        # under it; it may be taken under a gate's `_hand`.
+        self._lock = allocate_lock()
+        self._limit = Limit()
+        self._is_open = self._is_released = self._is_closed = self._is_asleep = False
+        self._running = 0
+        self._queue: deque[AdmissionGate] = deque()
+        self._left = 0  # gates that have not ended
+        self._came = 0
+        self.round = 0  # who has his place since an earlier one passes it on; read by tasks without the lock
+        self._bell = parked_lock()
+        self._thread = threading.Thread(target=self._control, name=name, daemon=True)
+
+    def gate(self, watch: Watch) -> AdmissionGate:
+        """Another gate."""
+        self._left += 1
+        return AdmissionGate(watch, self)
+
+    # ── the tasks' own threads ──
+
+    def enter(self, gate: AdmissionGate) -> None:
+        """Return when it has a place."""
+        with self._lock:
+            gate.wakes_by = gate.bell_of_place
+            if gate.standing == "away":
+                if self._running < self._limit.places and self._is_open and not self._queue:
+                    gate.standing = "running"
+                    self._running += 1
+                else:
+                    gate.standing = "waiting"
+                    self._queue.append(gate)
+            waits = gate.standing == "waiting"  # else it has a place, perhaps since it was woken: see `wake`
+            bells = self._admit() if waits else ()
+        if waits:
+            _ring_all(bells)
+            gate.bell_of_place.acquire()
+        gate.round = self.round
+
+    def leave(self, gate: AdmissionGate, *, for_good: bool = False) -> None:
+        """Give its place to the next one."""
+        with self._lock:
+            gate.standing = "away"
+            self._running -= 1
+            self._came += 1
+            bells = self._admit() if self._queue else []
+            if for_good:
+                self._left -= 1
+                if not self._left:
+                    bells.append(self._bell)
+        if bells:
+            _ring_all(bells)
+
+    def pass_on(self, gate: AdmissionGate) -> None:
+        """Give its place to the next one who waits, if any, and wait for one again."""
+        with self._lock:
+            self._came += 1
+            gate.round = self.round
+            if not self._queue and self._running <= self._limit.places:
+                return
+            gate.standing = "waiting"
+            self._running -= 1
+            self._queue.append(gate)
+            bells = self._admit()
+        _ring_all(bells)
+        gate.bell_of_place.acquire()
+        gate.round = self.round
+
+    # ── any thread ──
+
+    def start(self) -> None:
+        """Begin to measure. Raises `RuntimeError` if no more threads can be had."""
+        self._thread.start()
+
+    def open(self) -> None:
+        """All threads have been started: let tasks run."""
+        with self._lock:
+            self._is_open = True
+            bells = [*self._admit(), self._bell]
+        _ring_all(bells)
+
+    def release(self) -> None:
+        """The job is cancelled: who is stuck in user code shall keep nobody from his end. Idempotent."""
+        if self._is_released:
+            return
+        with self._lock:
+            self._is_released = self._is_open = True
+            self._limit.add_to(self._running)
+            bells = [*self._admit(), self._bell]
+        _ring_all(bells)
+
+    def wake(self, gate: AdmissionGate, lock: LockType | None) -> None:
+        """Ring `lock`; for one that sleeps on it, when there is a place for it. So 2,000 do not wake at once."""
+        if lock is None:
+            return
+        bells = [lock]
+        with self._lock:
+            if gate.is_parked_on(lock):
+                if gate.standing == "away":
+                    gate.standing, gate.wakes_by = "waiting", lock
+                    self._queue.append(gate)
+                    bells = self._admit()
+                elif gate.wakes_by is lock:
+                    return
+        _ring_all(bells)
+
+    def close(self, timeout_s: float) -> None:
+        """Let everybody run who is left, stuck in user code until now. Idempotent."""
+        with self._lock:
+            self._is_closed = True
+            bells = [*self._admit(), self._bell]
+        _ring_all(bells)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    # ── inside ──
+
+    def _admit(self) -> list[LockType]:
+        """Under the lock: give places to those who wait. Returns what to ring behind it."""
+        bells: list[LockType] = []
+        queue = self._queue
+        while queue and (self._is_closed or (self._is_open and self._running < self._limit.places)):
+            gate = queue.popleft()
+            gate.standing = "running"
+            self._running += 1
+            bells.append(gate.wakes_by)
+        if queue and self._is_asleep and self._is_open:
+            self._is_asleep = False
+            bells.append(self._bell)
+        return bells
+
+    def _control(self) -> None:
+        """Look again and again while somebody waits for a place, or more run than are always allowed to."""
+        while True:
+            with self._lock:
+                if self._is_closed or not self._left:
+                    return
+                self._is_asleep = not self._is_open or (not self._queue and self._running <= FEW)
+                sleep_s = -1 if self._is_asleep else LOOK_S if self._queue else SELDOM_S
+                self._bell.acquire(False)  # a ring from before
+                self._came = 0
+            began_s, used_s = monotonic(), process_time()
+            self._bell.acquire(True, sleep_s)
+            slept_s, used_s = monotonic() - began_s, process_time() - used_s
+            if sleep_s < 0:
+                continue
+            with self._lock:
+                self._limit.look(
+                    late_s=slept_s - sleep_s,
+                    slept_s=slept_s,
+                    used_s=used_s,
+                    running=self._running,
+                    waiting=len(self._queue),
+                    came=self._came,
+                )
+                self.round += 1
+                bells = self._admit()
+            _ring_all(bells)
+
+
+class AdmissionGate(Gate):
+    """A gate whose task needs a place to run."""
+
+    __slots__ = ("_admission", "bell_of_place", "round", "standing", "wakes_by")
+
+    def __init__(self, watch: Watch, admission: Admission) -> None:
+        super().__init__(watch)
+        self._admission = admission
+        self.bell_of_place = parked_lock()
+        self.wakes_by = self.bell_of_place  # or the lock that it sleeps on, of one who has not been woken yet
+        self.standing: Literal["away", "waiting", "running"] = "away"
+        self.round = 0  # when it got its place, or was seen to be the only one
+
+    # ── its own thread ──
+
+    def begin(self) -> None:
+        """Wait for the first place."""
+        self._admission.enter(self)
+
+    def enter(self, want: int) -> int:
+        """How many packets may be worked now, once those have had their turn who are due."""
+        if self.round != self._admission.round and not self.attentive and not self.cancelled:
+            self._admission.pass_on(self)
+        return super().enter(want)
+
+    def say(self, doing: TaskState) -> None:
+        """Tell what the task is doing now; with its end its place is free."""
+        super().say(doing)
+        if doing == "ended":
+            self._admission.leave(self, for_good=True)
+
+    def _sleep_on(self, lock: LockType, timeout_s: float) -> None:
+        self._admission.leave(self)
+        lock.acquire(True, timeout_s)
+        self._admission.enter(self)
+
+    # ── any thread ──
+
+    def is_parked_on(self, lock: LockType) -> bool:
+        """Whether that is what its task waits for, or is about to."""
+        return self._parked_on is lock
+
+    def cancel(self) -> None:
+        """Wake the task, as soon as it can run."""
+        self.cancelled = True
+        self.look_up = True
+        self._admission.release()
+        self._admission.wake(self, self._parked_on)
+
+    def _ring(self) -> None:
+        self._rung = True
+        self._admission.wake(self, self._bell)
+
+
+def _ring_all(bells: Sequence[LockType]) -> None:
+    for bell in bells:
+        ring(bell)
