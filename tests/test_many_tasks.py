@@ -124,5 +124,7 @@ def test_more_may_run_while_the_gil_is_free_and_fewer_when_whoever_wants_it_wait
     assert look(limit, 0.0501, running=5 * FEW) == 5 * FEW - 3, "late by some threads"
     assert look(limit, 9.0) == FEW, "never fewer"
     assert look(limit, 0.3, came=0) == 2 * FEW, "nobody has come to his gate, however late it is"
+    limit.look(late_s=0.0, slept_s=0.05, used_s=0.0, running=3, waiting=0, came=0)
+    assert limit.places == FEW, "nobody waits"
     limit.add_to(100)
     assert look(limit, 9.0) == 100 + FEW, "of a cancelled job"

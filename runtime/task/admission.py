@@ -66,10 +66,16 @@ class Limit:
                 self._forget_free()
         else:
             self._forget_free()
+        if not waiting:
+            self.settle(running)
         self._stuck_s = self._stuck_s + slept_s if waiting and not came else 0.0
         if self._stuck_s > STUCK_S:
             self.places = max(self.places, running + FEW)
             self._stuck_s = 0.0
+
+    def settle(self, running: int) -> None:
+        """Nobody waits for a place: forget that there was room for many, who may all be woken at once."""
+        self.places = max(self._least, min(self.places, 2 * running))
 
     def add_to(self, running: int) -> None:
         """Beside those who run now there is always room for a few."""
@@ -221,6 +227,8 @@ class Admission:
                 if self._is_closed or not self._left:
                     return
                 self._is_asleep = not self._is_open or (not self._queue and self._running <= FEW)
+                if self._is_asleep:
+                    self._limit.settle(self._running)
                 sleep_s = -1 if self._is_asleep else LOOK_S if self._queue else SELDOM_S
                 self._bell.acquire(False)  # a ring from before
                 self._came = 0
