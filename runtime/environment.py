@@ -60,6 +60,7 @@ class Environment:
         self.frozen = False
         self.collected: list[Collected[Any]] = []
         self._operators: dict[str, OperatorNode] = {}
+        self._numbers: dict[str, int] = {}  # by kind, of the last operator that was given no name
         self._edges: list[Edge] = []
         self._services: dict[str, ServiceNode] = {}
         self.on_change: Callable[[], None] = lambda: None
@@ -181,8 +182,9 @@ class Environment:
             )
 
     def _free_name(self, kind: str) -> str:
-        number, name = 1, kind
+        number, name = self._numbers.get(kind, 1), kind
         while name in self._operators or name in self._services:
             number += 1
             name = f"{kind}-{number}"
+        self._numbers[kind] = number  # no name becomes free again
         return name
