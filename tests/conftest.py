@@ -29,8 +29,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 THREADS = ("tests/promises/", "tests/stress/", "tests/view/", *(f"tests/test_{name}.py" for name in (
-    "by_value", "errors", "far_mail", "graph", "hand_machine", "hand_order", "joined", "kernel", "losses", "operators",
-    "partition", "random_graphs", "schedules", "set_ups", "testing", "turns",
+    "by_value", "each_python", "errors", "far_mail", "graph", "hand_machine", "hand_order", "installing", "joined",
+    "kernel", "losses", "make_venv", "operators", "partition", "partition_scalars", "random_graphs", "schedules",
+    "set_ups", "size", "testing", "turns",
 )))  # fmt: skip
 PAGES = ("tests/page/",)
 
