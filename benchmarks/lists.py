@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final
 from zlib import crc32
 
-from benchmarks.peers import run, step
+from benchmarks.peers import disjoint, run, step
 from benchmarks.steps import Count, Sale, add_one, double, is_even
 
 LENGTH: Final = 256  # packets in a list
@@ -107,4 +107,4 @@ def sums(sales: Sequence[Sale], instances: int) -> dict[str, int]:
         consuming(lambda taken: add_all(found, taken), source)
 
     run(step(dividing), *(step(adding, *each) for each in zip(queues, of_each, strict=True)))
-    return {shop: amount for found in of_each for shop, amount in found.items()}
+    return disjoint(of_each)

@@ -13,6 +13,7 @@ from queue import Queue
 from typing import Any, Self
 from zlib import crc32
 
+from benchmarks.harness import check
 from benchmarks.steps import Count, Row, Sale, add_one, double, is_even, key_of, lower, merge, nap
 
 NewQueue = Callable[[], Any]
@@ -219,7 +220,14 @@ def sums_threads(new_queue: NewQueue, sales: Iterable[Sale], instances: int) -> 
             found[shop] = found.get(shop, 0) + amount
 
     run(step(divide), *(step(add, *each) for each in zip(queues, of_each, strict=True)))
-    return {shop: amount for found in of_each for shop, amount in found.items()}
+    return disjoint(of_each)
+
+
+def disjoint(of_each: Sequence[dict[str, int]]) -> dict[str, int]:
+    """What all instances have found, none of which may have what another one has."""
+    found = {shop: amount for of_one in of_each for shop, amount in of_one.items()}
+    check("keys of all instances", sum(map(len, of_each)), len(found))
+    return found
 
 
 def broadcast_loop(packets: int, branches: int) -> int:
