@@ -96,9 +96,18 @@ def test_the_saved_output_is_out_of_sight_where_a_question_stands_before_it(note
     for place, cell in enumerate(told):
         if asks(cell):
             for answer in takewhile(lambda cell: cell["cell_type"] == "code", told[place + 1 :]):
-                if not any(VIEW in output.get("data", ()) for output in answer["outputs"]):
+                if answer["outputs"] and not any(VIEW in output.get("data", ()) for output in answer["outputs"]):
                     assert answer["metadata"].get("jupyter") == {"outputs_hidden": True}, source(cell)
                     assert answer["metadata"].get("tags") == ["hide-output"], "for the site"
+
+
+@each_notebook
+def test_of_a_folded_output_the_first_line_tells_nothing(notebook: Path) -> None:
+    """JupyterLab and Notebook show it in the place of the output."""
+    for cell in code_cells(notebook):
+        if cell["metadata"].get("jupyter", {}).get("outputs_hidden"):
+            first = "".join(cell["outputs"][0].get("text", ()))
+            assert first.partition("\n")[0].endswith(":"), source(cell)
 
 
 @each_notebook
