@@ -1,16 +1,22 @@
-"""Check what no linter knows: exact `__all__`, documented public names, and an `import runtime` that stays light.
+"""Check what no linter knows: exact `__all__`, documented public names, a light `import runtime`, and that
+ARCHITECTURE.md says of every lock what it guards.
 
 Sorting and undefined names in `__all__` are ruff's (RUF022, F822).
 """
 
+import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
+ROOT = Path(__file__).parent.parent
+LOCKS = {"Lock", "RLock", "Condition", "allocate_lock"}
 PACKAGES = ("runtime", "sage_nb")
 IMPORTED_BY_RUNTIME = "import sys; before = set(sys.modules); import runtime; print(*(set(sys.modules) - before))"
 
@@ -66,13 +72,46 @@ def heavy_imports() -> Iterator[str]:
         yield f"import runtime imports {name}: import it where it is used"
 
 
+def locks_of(path: Path) -> Iterator[str]:
+    """Name the locks of a module and of its classes: `Inbox._hand_room`, `stage._stages_lock`."""
+    tree = ast.parse(path.read_text("utf-8"))
+    owners = [(path.stem, tree), *((node.name, node) for node in ast.walk(tree) if isinstance(node, ast.ClassDef))]
+    for owner, scope in owners:
+        assigned = tree.body if scope is tree else ast.walk(scope)
+        for node in assigned:
+            if isinstance(node, ast.Assign) and any(map(_makes_lock, ast.walk(node.value))):
+                target = node.targets[0]
+                name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+                if scope is tree or isinstance(target, ast.Attribute):
+                    yield f"{owner}.{name}"
+
+
+def _makes_lock(node: ast.AST) -> bool:
+    called = node.func if isinstance(node, ast.Call) else None
+    return getattr(called, "attr", getattr(called, "id", "")) in LOCKS
+
+
+def untold_locks() -> Iterator[str]:
+    """Say where the table of locks in ARCHITECTURE.md and the locks that there are differ."""
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    table = re.findall(r"^\|.*\|(.*)\|$", text.partition("## Threads and locks")[2].partition("\n## ")[0], re.M)
+    told = {name for cell in table for name in re.findall(r"`(\w+\.(?!py`)\w+)`", cell)}
+    modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path.stem != "testing"]
+    there = {name for path in modules for name in locks_of(path)}
+    for name in sorted(there - told):
+        yield f"ARCHITECTURE.md does not say what {name} guards: give it a row under 'Threads and locks'"
+    for name in sorted(told - there):
+        yield f"ARCHITECTURE.md names a lock {name} that is not there: take it out of 'Threads and locks'"
+
+
 def main() -> int:
     """Print every problem, one a line; 1 if there was any."""
     problems = list(heavy_imports())
     for top in PACKAGES:
         for package in packages(top):
             problems += [*wrong_names(package), *undocumented(package)]
-    print("\n".join(problems) or "check_house: public names exact and documented, import runtime light")
+    problems += untold_locks()
+    print("\n".join(problems) or "check_house: public names exact and documented, import runtime light, locks told")
     return 1 if problems else 0
 
 
