@@ -20,11 +20,12 @@ from runtime.communication.lane import NoWaiter, StopSignal
 from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
 from runtime.facts import ServiceFacts
+from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox, Packets
 from runtime.remote.freight import envelope, opened, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
-from runtime.remote.site import RayQueueDescriptor, Site
+from runtime.remote.site import Site
 from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, Message, NotReached
 from runtime.task.report import TaskReport
 from runtime.testing import PATIENCE_S, Moment

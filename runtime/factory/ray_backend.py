@@ -32,10 +32,11 @@ from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.remote.by_value import decode
 from runtime.remote.cluster import lack, refuse_excess, require_cluster, spread
+from runtime.remote.descriptors import RayQueueDescriptor, RayRequestQueueDescriptor
 from runtime.remote.freight import Freight, opened, pack
 from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.receipts import Receipt
-from runtime.remote.site import DRIVER, RayQueueDescriptor, RayRequestQueueDescriptor, Site
+from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import CHANGED, Message, Where
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor

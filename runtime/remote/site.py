@@ -5,19 +5,16 @@ Knows neither tasks nor Ray: ways are given to it. Whatever comes from others co
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
 from runtime.communication.calls import Ledger
-from runtime.communication.inbox import Inbox, LaneSpec, shares
+from runtime.communication.inbox import LaneSpec, shares
 from runtime.communication.lane import Lane, StopSignal, Waiter, parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
-from runtime.errors import QueueUnreachable
 from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
 from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
 from runtime.remote.freight import Freight, unpack
@@ -408,43 +405,3 @@ _BY_SENDER: Final = {"request", "withdraw", "reply", "arrived", "began", "held"}
 
 SITES: Final[dict[tuple[str, str], Site]] = {}
 """Of the jobs that this process has a part in, until they are closed. Each change is one step under the GIL."""
-
-
-def _site(job: str, owner: str) -> Site:
-    """The one site that this process has of a job."""
-    for (of_job, _), site in list(SITES.items()):
-        if of_job == job:
-            return site
-    raise QueueUnreachable(f"process {os.getpid()} has no part in the job of {owner!r}, or it is over")
-
-
-@dataclass(frozen=True, slots=True)
-class RayQueueDescriptor:
-    """The input queue of a task of `job`, wherever that runs."""
-
-    task: str
-    capacity: int
-    lanes: tuple[LaneSpec, ...]
-    job: str
-
-    def get_queue(self) -> Inbox:
-        """Reader: the queue itself. Raises `QueueUnreachable` where nothing of the job runs."""
-        return _site(self.job, self.task).inbox(self.task, self.capacity, self.lanes)
-
-    def open_lane(self, number: int, writer: Waiter) -> Lane:
-        """Writer: a lane here, whose packets get to lane `number` there. Raises `QueueUnreachable`."""
-        site = _site(self.job, self.task)
-        return site.outbox((self.task, number), self.lanes[number], self.capacity, len(self.lanes), writer)
-
-
-@dataclass(frozen=True, slots=True)
-class RayRequestQueueDescriptor:
-    """The request queue of a service of `job`, wherever that runs."""
-
-    service: str
-    capacity: int
-    job: str
-
-    def get_queue(self) -> RequestQueue:
-        """The queue itself, or here what calls get there by. Raises `QueueUnreachable` where there is no way."""
-        return _site(self.job, self.service).request_queue(self.service, self.capacity)

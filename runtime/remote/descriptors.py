@@ -1,0 +1,52 @@
+"""Descriptors of queues on Ray: by value, so they travel; where one is used, they find what is there of its job."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from runtime.communication.inbox import Inbox, LaneSpec
+from runtime.communication.lane import Lane, Waiter
+from runtime.communication.request_queue import RequestQueue
+from runtime.errors import QueueUnreachable
+from runtime.remote.site import SITES, Site
+
+
+def _site(job: str, owner: str) -> Site:
+    """The one site that this process has of a job."""
+    for (of_job, _), site in list(SITES.items()):
+        if of_job == job:
+            return site
+    raise QueueUnreachable(f"process {os.getpid()} has no part in the job of {owner!r}, or it is over")
+
+
+@dataclass(frozen=True, slots=True)
+class RayQueueDescriptor:
+    """The input queue of a task of `job`, wherever that runs."""
+
+    task: str
+    capacity: int
+    lanes: tuple[LaneSpec, ...]
+    job: str
+
+    def get_queue(self) -> Inbox:
+        """Reader: the queue itself. Raises `QueueUnreachable` where nothing of the job runs."""
+        return _site(self.job, self.task).inbox(self.task, self.capacity, self.lanes)
+
+    def open_lane(self, number: int, writer: Waiter) -> Lane:
+        """Writer: a lane here, whose packets get to lane `number` there. Raises `QueueUnreachable`."""
+        site = _site(self.job, self.task)
+        return site.outbox((self.task, number), self.lanes[number], self.capacity, len(self.lanes), writer)
+
+
+@dataclass(frozen=True, slots=True)
+class RayRequestQueueDescriptor:
+    """The request queue of a service of `job`, wherever that runs."""
+
+    service: str
+    capacity: int
+    job: str
+
+    def get_queue(self) -> RequestQueue:
+        """The queue itself, or here what calls get there by. Raises `QueueUnreachable` where there is no way."""
+        return _site(self.job, self.service).request_queue(self.service, self.capacity)
