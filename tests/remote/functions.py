@@ -20,13 +20,15 @@ from tests.remote.shared import SharedLog, SharedMoment
 
 
 class DiesWhenMade(runtime.Function[int, int]):
-    """Ends its process a while after it was made there."""
+    """Ends its process a while after it was made there, if that is another one than it comes from."""
 
     def __init__(self, delay_s: float) -> None:
-        self.delay_s = delay_s
+        self.delay_s, self.home = delay_s, os.getpid()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        if self.home == os.getpid():  # a copy
+            return
         if self.delay_s:
             threading.Timer(self.delay_s, die).start()
         else:
