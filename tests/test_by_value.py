@@ -13,8 +13,16 @@ import runtime
 from runtime.communication.packet import Packet
 from runtime.dead_letters import DeadLetter
 from runtime.errors import NO_PACKET
-from runtime.remote.by_value import MOST_ERRORS, Payload, decode, encode, encode_letter, encode_report
-from runtime.remote.error_forms import MOST_FRAMES
+from runtime.remote.by_value import (
+    LEAST_FRAMES,
+    MOST_ERRORS,
+    MOST_FRAMES,
+    Payload,
+    decode,
+    encode,
+    encode_letter,
+    encode_report,
+)
 from runtime.remote.freight import require_sendable
 from runtime.step import Step
 from runtime.task.report import TaskReport
@@ -114,6 +122,23 @@ def test_a_traceback_of_any_depth_arrives_with_its_ends_and_says_what_is_left_ou
     assert "frames are left out" in frames[MOST_FRAMES // 5].name
     assert frames[0].name == "raised"
     assert frames[-1].name == "deep"
+
+
+def test_many_deep_errors_in_one_message_have_a_bound_and_each_has_its_innermost_frames() -> None:
+    def dig(depth: int, error: BaseException, cause: BaseException | None) -> NoReturn:
+        if depth:
+            dig(depth - 1, error, cause)
+        raise error from cause
+
+    last: BaseException | None = None
+    for number in range(MOST_ERRORS):
+        error, cause = ValueError(number), last
+        last = raised(lambda: dig(50, error, cause))  # noqa: B023  called at once
+    assert last is not None
+    frames = [traceback.extract_tb(error.__traceback__) for error in causes(sent(last))]
+    assert len(frames[0]) > 50
+    assert sum(map(len, frames)) < 4 * MOST_FRAMES + MOST_ERRORS * (LEAST_FRAMES + 1)
+    assert all(each[-1].name == "dig" for each in frames)
 
 
 @pytest.mark.parametrize("length", [1, 2, MOST_ERRORS, 600, 5_000])

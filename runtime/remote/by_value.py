@@ -30,6 +30,11 @@ from runtime.task.report import TaskReport
 MOST_ERRORS: Final = 100
 """In one message. Of a longer chain the last one is told by a note."""
 
+MOST_FRAMES: Final = 100
+"""Of one error; of all in a message, three times as many, and `LEAST_FRAMES` of each that comes after them."""
+
+LEAST_FRAMES: Final = 5
+
 _slots: Final = vars(BaseException)  # what a class of the user's says of itself is not asked
 
 
@@ -86,6 +91,7 @@ class _Encoder:
     def __init__(self) -> None:
         self._found: list[BaseException] = []
         self._numbers: dict[int, int] = {}  # by identity; `_found` keeps them alive
+        self._frames_left = 3 * MOST_FRAMES
 
     def refer_to(self, value: Any) -> object | None:
         """What stands for a value, or nothing."""
@@ -114,7 +120,9 @@ class _Encoder:
         cause_number, context_number = (None if each is None else self._number(each) for each in (cause, context))
         left_out = cause if cause_number is None else context if context_number is None else None
         body = body_of(error, lambda value: None if value is error else self.refer_to(value))
-        frames = frames_of(_slots["__traceback__"].__get__(error))
+        most = max(LEAST_FRAMES, min(MOST_FRAMES, self._frames_left))
+        frames = frames_of(_slots["__traceback__"].__get__(error), most)
+        self._frames_left -= len(frames)
         return SentError(body, error_text(error), frames, cause_number, context_number, hidden, _told(left_out))
 
     def _number(self, error: BaseException) -> int | None:

@@ -19,11 +19,6 @@ from tblib import Traceback
 from runtime.errors import DataflowError
 from runtime.preview import preview, type_name
 
-MOST_FRAMES: Final = 100
-"""Of one traceback: of a deeper one, the outermost fifth and the innermost rest."""
-
-_OUTERMOST: Final = MOST_FRAMES // 5
-
 Refers = Callable[[Any], object | None]
 """What stands for a value in the bytes of another one; None: the value itself."""
 
@@ -229,13 +224,18 @@ class FrameFacts(NamedTuple):
     module: str
 
 
-def frames_of(traceback: TracebackType | None) -> tuple[FrameFacts, ...]:
-    """The frames of a traceback, the innermost last; in the middle of a deep one, how many are left out."""
+def frames_of(traceback: TracebackType | None, most: int) -> tuple[FrameFacts, ...]:
+    """The frames of a traceback, the innermost last.
+
+    Of one with more than `most` frames, the outermost fifth and the innermost rest, and between them, how many are left
+    out.
+    """
     frames = list(_walk(traceback))
-    if (excess := len(frames) - MOST_FRAMES) <= 0:
+    if (excess := len(frames) - most) <= 0:
         return tuple(frames)
+    outermost = most // 5
     gap = FrameFacts("…", f"{excess:,} frames are left out", 0, "")
-    return (*frames[:_OUTERMOST], gap, *frames[_OUTERMOST + excess :])
+    return (*frames[:outermost], gap, *frames[outermost + excess :])
 
 
 def _walk(traceback: TracebackType | None) -> Iterable[FrameFacts]:
