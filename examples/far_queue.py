@@ -111,7 +111,8 @@ class Arrivals(Inbox):
         super().__init__(capacity, lanes)
         self._acknowledge = acknowledge
         self._broken: BaseException | None = None
-        share, self.hand.capacity = places(capacity, len(lanes))
+        share, of_hand = places(capacity, len(lanes))
+        self.give_hand_room(of_hand)
         for lane in self.lanes[1:]:
             lane.capacity = lane.claim = share  # claimed for ever: the hand borrows nothing of it
 

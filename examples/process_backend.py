@@ -37,6 +37,7 @@ from runtime.operators import Operator
 from runtime.task.base_task import TaskReporter
 from runtime.task.gate import Gate, Watch
 from runtime.task.report import TaskReport
+from runtime.waiting import Waiting
 
 _CONTEXT: Final = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang in any lock
 
@@ -99,7 +100,11 @@ class ProcessBackend(LocalBackend):
         else:
             self._site.receive(verb, lane, value)
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
+    def offer(self, handle: TaskHandle, item: Any) -> bool:
+        """Put an item into a queue of the driver by hand."""
+        return not isinstance(handle, ProcessTask) and super().offer(handle, item)
+
+    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
         """Put an item into queues of the driver by hand. Raises `CommandRefused` for those of other processes."""
         for handle in handles:
             if isinstance(handle, ProcessTask):
@@ -107,7 +112,7 @@ class ProcessBackend(LocalBackend):
                     f"the queue of {handle.name!r} is in another process, where the hand does not reach; use "
                     "session.input()"
                 )
-        super().inject(handles, item, timeout_s)
+        return super().inject(handles, item, deadline)
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """What the driver knows of all tasks."""
@@ -177,7 +182,7 @@ class ProcessTask:
         self._arrived = [0] * len(lanes)  # packets that were sent here; each by its producer's listener
         self._taken = [0] * len(lanes)  # and worked here; by the own listener, as the next
         self._emitted = 0
-        self._reported = False
+        self._reported = self._is_gone = False
         self._pipe, self._there = _CONTEXT.Pipe()
         # Guards writing into the pipe, which any thread may, its end, and the count of what was written.
         self._writing = threading.Lock()
@@ -261,11 +266,14 @@ class ProcessTask:
         """Whether the caller delivers the task's reports."""
         return threading.current_thread() is self._listener
 
-    def join(self, timeout_s: float | None = None) -> bool:
-        """Wait until the process is gone and all it said has been heard. False: not within `timeout_s`."""
+    def is_gone(self) -> bool:
+        """Whether the process is gone and all it said has been heard."""
+        return self._is_gone or self._listener.ident is None
+
+    def join(self) -> None:
+        """Let the listener end as well."""
         if self._listener.ident is not None and not self.is_current():
-            self._listener.join(timeout_s)
-        return not self._listener.is_alive()
+            self._listener.join()
 
     def close(self) -> None:
         """Kill the process if it still runs, and release what it took."""
@@ -295,6 +303,8 @@ class ProcessTask:
         self._process.join()
         if self.gate.doing != "ended":
             self._lost()
+        self._is_gone = True
+        self.gate.tell()
 
     def _hear(self) -> Any:
         try:

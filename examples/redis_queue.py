@@ -270,10 +270,10 @@ class RedisBackend(LocalBackend):
         """Refuse: raises `GraphInvalid`."""
         raise GraphInvalid(f"seed {seed!r} cannot decide when a server answers; use platform='local' for seeded runs")
 
-    def settle(self, handles: Iterable[Any], timeout_s: float | None) -> bool:
-        """Wait until all threads wait and nothing is on its way, at one moment."""
+    def is_still(self, handles: Iterable[Any]) -> bool:
+        """Whether all threads wait and nothing is on its way, at one moment."""
         still: list[Any] = [*handles, self._carrier]  # which has a gate, too
-        return super().settle(still, timeout_s)
+        return super().is_still(still)
 
     def close(self) -> None:
         """Release the queues, here and in the server."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any, Self
 
 from runtime.communication.packet import Packet
 from runtime.errors import CommandRefused, error_text
 from runtime.step import Step
+from runtime.waiting import Until, Waiting, deadline_of
 
 
 class Breakpoint:
@@ -18,14 +18,22 @@ class Breakpoint:
     there, if it did.
     """
 
-    def __init__(self, task: str, when: Callable[[Any], object] | None, remove: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        task: str,
+        when: Callable[[Any], object] | None,
+        remove: Callable[[], None],
+        do: Callable[[Callable[[], Any]], Any],
+        has_ended: Callable[[], bool],
+    ) -> None:
         self.task = task
         self.hits = 0
         self.packet: Packet | None = None
         self.error: BaseException | None = None
-        self.when, self._remove = when, remove
-        self._over = ""  # why there will be no further hit
-        self._news = threading.Condition()  # guards the hits, packet, error and _over, and wakes who waits for one
+        self.when = when
+        self._removes, self._has_ended = remove, has_ended
+        self._do = do  # has something done by the thread of commands, which alone changes what follows
+        self._is_removed = False
         self._seen = 0  # how many hits have been waited for
 
     def wait(self, timeout: float | None = None) -> Packet:
@@ -33,32 +41,34 @@ class Breakpoint:
 
         Raises `TimeoutError`, and `CommandRefused` if none will come: it was removed, or the job has ended.
         """
-        with self._news:
-            if not self._news.wait_for(lambda: self.hits > self._seen or self._over, timeout):
-                raise TimeoutError(f"no packet of {self.task!r} has met the breakpoint within {timeout} s")
-            if self.hits == self._seen:
-                raise CommandRefused(f"no further packet of {self.task!r} will meet this breakpoint: {self._over}")
-            self._seen = self.hits
-            assert self.packet is not None
-            return self.packet
+        packet: Packet = self._do(lambda: self._wait(timeout))
+        return packet
+
+    def _wait(self, timeout: float | None) -> Waiting[Packet]:
+        if not (yield Until(lambda: self.hits > self._seen or bool(self._over()), deadline_of(timeout), watched=False)):
+            raise TimeoutError(f"no packet of {self.task!r} has met the breakpoint within {timeout} s")
+        if self.hits == self._seen:
+            raise CommandRefused(f"no further packet of {self.task!r} will meet this breakpoint: {self._over()}")
+        self._seen = self.hits
+        assert self.packet is not None
+        return self.packet
+
+    def _over(self) -> str:
+        """Why there will be no further hit."""
+        return "it was removed" if self._is_removed else "the job has ended" if self._has_ended() else ""
 
     def remove(self) -> None:
         """Stop nothing any more. What is paused stays so. Idempotent."""
-        self._remove()
-        self.end("it was removed")
+        self._do(self._remove)
 
-    def end(self, why: str) -> None:
-        """Let nobody wait for a further hit."""
-        with self._news:
-            self._over = self._over or why
-            self._news.notify_all()
+    def _remove(self) -> None:
+        self._removes()
+        self._is_removed = True
 
     def hit(self, packet: Packet, error: BaseException | None) -> None:
-        """The task: the job stops here."""
-        with self._news:
-            self.hits += 1
-            self.packet, self.error = packet, error
-            self._news.notify_all()
+        """The thread of commands: the job stops here."""
+        self.hits += 1
+        self.packet, self.error = packet, error
 
     def __repr__(self) -> str:
         last = f", the last before {self.packet.text}" if self.packet is not None else ""

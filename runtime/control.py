@@ -6,14 +6,12 @@ tasks), tasks or services.
 
 from __future__ import annotations
 
-import math
-import threading
 from collections.abc import Callable, Iterable
-from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from runtime.breakpoints import Breakpoint, Tap
+from runtime.commands import Commands
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
 from runtime.communication.rekey import rekeyed
@@ -23,23 +21,29 @@ from runtime.factory import Grip, Handle
 from runtime.preview import preview
 from runtime.step import Path, QueueView, Step
 from runtime.task.control import Met
+from runtime.waiting import NEVER, Until, Waiting, deadline_of
 
 REACH_S: Final = 5.0
 """How long `pause` waits for user code to come to its end."""
 
+_ON_ITS_WAY_S: Final = 5.0  # how long a task that is to be edited is waited for, should it be in user code
+T = TypeVar("T")
+
 
 class Control:
-    """The hand on one run. Any thread may use it."""
+    """The hand on one run. What changes the run is done by the session's thread of commands alone; any thread may look.
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher, self._graph = dispatcher, dispatcher.graph
+    What has to wait is a generator, see `waiting.py`.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, commands: Commands) -> None:
+        self._dispatcher, self._graph, self._commands = dispatcher, dispatcher.graph, commands
         self._handles: dict[str, Handle] = {**dispatcher.tasks, **dispatcher.services}
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
-        self._undoing = threading.Lock()  # guards that changes are taken back one by one
+        self._is_undoing = False  # changes are taken back one by one
         self._edited: list[tuple[str, str]] = []  # each change that can be undone: at which task, and what it was
         self._breakpoints: dict[str, list[Breakpoint]] = {}
         self._taps: dict[str, list[Callable[[Step], None]]] = {}
-        self._changing = threading.Lock()  # guards the three above
         # Services first, since somebody waits for them; then the deepest, graph order, index; sources last.
         layers, kinds = self._graph.layers, {operator.name: operator.kind for operator in self._graph.operators}
         by_depth = [node.name for node in sorted(self._graph.nodes, key=lambda node: -layers[node.operator])]
@@ -50,37 +54,49 @@ class Control:
 
     # ── pause ──
 
-    def pause(self, names: Iterable[str] = (), timeout_s: float | None = REACH_S) -> tuple[str, ...]:
+    def pause(self, names: Iterable[str], timeout_s: float | None = REACH_S) -> Waiting[tuple[str, ...]]:
         """Close gates, all if none is named; wait until they are reached. Who is still in user code after that."""
         handles = self._find_all(names)
         if self._dispatcher.outcome is not None:
             return ()
-        self._require_limit("pause", timeout_s)
-        for handle in handles:
+        self.close_gates(names)
+        return (yield from self._reach(handles, deadline_of(timeout_s)))
+
+    def close_gates(self, names: Iterable[str] = ()) -> None:
+        """Close gates, without waiting until they are reached."""
+        for handle in self._find_all(names):
             handle.control.pause()
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
-        return self._reach(handles, timeout_s)
 
-    def wait_for_gates(self, timeout_s: float | None = REACH_S) -> None:
-        """Wait until every closed gate is reached."""
-        self._reach(list(self._handles.values()), timeout_s)
+    def pause_here(self, names: Iterable[str]) -> tuple[str, ...]:
+        """On a thread of the job, which must not wait: close gates at once. Who is in user code now."""
+        handles = self._find_all(names)
+        if self._dispatcher.outcome is not None:
+            return ()
+        for handle in handles:
+            handle.control.pause()
+        self.post(lambda: self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}"))
+        return self._unreached(handles)
 
-    def _require_limit(self, command: str, timeout_s: float | None) -> None:
-        """Raise `CommandRefused` where a task would wait, without limit, for what perhaps is itself."""
-        if timeout_s is None:
-            self._dispatcher.refuse_own_tasks(f"{command}(timeout=None)", "give it a timeout, or call it outside")
+    def wait_for_gates(self) -> Waiting[tuple[str, ...]]:
+        """Wait until every closed gate is reached, for a while."""
+        return self._reach(list(self._handles.values()), deadline_of(REACH_S))
 
-    def _reach(self, handles: list[Handle], timeout_s: float | None) -> tuple[str, ...]:
+    def _reach(self, handles: list[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
         """Wait until their gates are reached, or opened again by somebody else. Who is still in user code."""
 
         def is_settled(grip: Grip) -> bool:
             return not grip.is_paused() or (grip.reached() and grip.is_at_rest())
 
-        if self._dispatcher.backend.wait_until(lambda: all(is_settled(each.control) for each in handles), timeout_s):
+        if (yield self._until(lambda: all(is_settled(each.control) for each in handles), deadline)):
             return ()
+        return self._unreached(handles)
+
+    @staticmethod
+    def _unreached(handles: list[Handle]) -> tuple[str, ...]:
         return tuple(each.name for each in handles if each.control.is_paused() and not each.control.reached())
 
-    def resume(self, names: Iterable[str] = ()) -> None:
+    def resume(self, names: Iterable[str]) -> None:
         """Open gates, all if none is named."""
         handles = self._find_all(names)
         if self._dispatcher.outcome is not None:
@@ -91,18 +107,16 @@ class Control:
 
     # ── step ──
 
-    def step(self, name: str | None, timeout_s: float | None) -> Step:
+    def step(self, name: str | None, deadline: float) -> Waiting[Step]:
         """One turn of one task: the one named, or the one whose turn it is. Raises `NotPaused`, `UnknownName`.
 
-        Returns when all who are paused have come to rest again: with room or a reply, others may have gone on.
+        It is over when all who are paused have come to rest again: with room or a reply, others may have gone on.
         """
-        self._require_limit("step", timeout_s)
-        deadline = _deadline(timeout_s)
-        grip = self._whose_turn(deadline) if name is None else self._next_of(self._find(name))
+        grip = (yield from self._whose_turn(deadline)) if name is None else self._next_of(self._find(name))
         if grip is None:
             return Step("idle", name)
-        step = grip.step(_left_s(deadline))
-        self._come_to_rest(deadline)
+        step = yield from grip.step(deadline)
+        yield from self._come_to_rest(deadline)
         self._dispatcher.turned(step)
         return step
 
@@ -115,52 +129,33 @@ class Control:
         busy = [*(grip for grip in grips if grip.is_under_way()), *(grip for grip in grips if not grip.is_paused())]
         return _next(paused) or next(iter(busy), None)
 
-    def _whose_turn(self, deadline: float) -> Grip | None:
+    def _whose_turn(self, deadline: float) -> Waiting[Grip | None]:
         """Who is to be stepped if nobody is named; waits while all that could be told is under way."""
         if self._dispatcher.outcome is not None:  # but something may not have been told yet
             return next((each.control for each in self._handles.values() if each.control.has_news()), None)
         if not any(handle.control.is_paused() for handle in self._handles.values()):
             raise NotPaused("nothing is paused, so everybody takes their turns themselves; pause() first")
-        self._come_to_rest(deadline)
+        yield from self._come_to_rest(deadline)
         grips = [grip for name in (*self._order, *self._sources) if (grip := self._handles[name].control).is_paused()]
-        self._dispatcher.backend.wait_until(
-            lambda: _next(grips) is not None or not any(grip.is_under_way() for grip in grips), _left_s(deadline)
-        )
+        yield self._until(lambda: _next(grips) is not None or not any(grip.is_under_way() for grip in grips), deadline)
         return _next(grips) or next((grip for grip in grips if grip.is_under_way()), None)
 
-    def _come_to_rest(self, deadline: float) -> None:
+    def _come_to_rest(self, deadline: float) -> Waiting[bool]:
         """Wait until nothing moves of those who are paused."""
         grips = [handle.control for handle in self._handles.values()]
-        self._dispatcher.backend.wait_until(
-            lambda: all(grip.is_at_rest() or not grip.is_paused() for grip in grips), _left_s(deadline)
-        )
+        return (yield self._until(lambda: all(grip.is_at_rest() or not grip.is_paused() for grip in grips), deadline))
 
-    def step_through(self, until: Callable[[Step], object], timeout_s: float | None) -> list[Step]:
-        """Step, whoever's turn it is, until `until(step)` or nobody can. The steps. Raises `NotPaused`."""
-        self._require_limit("step_through", timeout_s)
-        deadline = _deadline(timeout_s)
-        steps: list[Step] = []
-        while monotonic() < deadline:
-            step = self.step(None, _left_s(deadline))
-            if step.result == "idle":
-                break
-            steps.append(step)
-            if until(step):
-                break
-        return steps
-
-    def follow(self, packet: Packet, timeout_s: float | None) -> Path:
+    def follow(self, packet: Packet, deadline: float) -> Waiting[Path]:
         """Step one packet, and all that is made of it, to the end.
 
         Raises `NotPaused`, `PacketGone`, `TimeoutError`.
         """
-        self._require_limit("follow", timeout_s)
-        path = self._follow(packet, _deadline(timeout_s), {})
+        path = yield from self._follow(packet, deadline, {})
         if path is None:
             raise PacketGone(f"{packet!r} was dropped with its job")
         return path
 
-    def _follow(self, packet: Packet, deadline: float, done: dict[_Spot, Step]) -> Path | None:
+    def _follow(self, packet: Packet, deadline: float, done: dict[_Spot, Step]) -> Waiting[Path | None]:
         """The way of one packet; None if it is not worked, since the job has failed.
 
         Whoever has to go on first has his turn in between; what that did to packets of the way is found in `done`.
@@ -175,7 +170,7 @@ class Control:
             if monotonic() >= deadline:
                 raise TimeoutError(f"{packet!r} has not come through {packet.task!r} in time")
             name = packet.task if grip.can_step() or grip.has_news() else None
-            step = self.step(name, _left_s(deadline))
+            step = yield from self.step(name, deadline)
             if step.result == "idle":
                 if self._dispatcher.outcome is not None:
                     return None
@@ -183,8 +178,11 @@ class Control:
             if step.result == "done" and step.packet is not None and (taken := step.packet.place) is not None:
                 done[step.packet.task, taken.lane, taken.number] = step
         step = done[spot]
-        paths = [self._follow(sent, deadline, done) for _, sent in step.sent if sent.place is not None]
-        return Path(step, tuple(path for path in paths if path is not None))
+        paths = []
+        for _, sent in step.sent:
+            if sent.place is not None and (path := (yield from self._follow(sent, deadline, done))) is not None:
+                paths.append(path)
+        return Path(step, tuple(paths))
 
     # ── look ──
 
@@ -209,13 +207,12 @@ class Control:
         see = None if see is None else self._guarded(name, see)
 
         def show(see: Callable[[Step], None], wanted: bool) -> None:
-            with self._changing:
-                for task in tasks:
-                    others = [each for each in self._taps.get(task, ()) if each is not see]
-                    taps = self._taps[task] = [*others, see] if wanted else others
-                    self._handles[task].control.set_tap(_to_all(taps) if taps else None)
+            for task in tasks:
+                others = [each for each in self._taps.get(task, ()) if each is not see]
+                taps = self._taps[task] = [*others, see] if wanted else others
+                self._handles[task].control.set_tap(_to_all(taps) if taps else None)
 
-        return Tap(name, show, see)
+        return Tap(name, lambda see, wanted: self._do(lambda: show(see, wanted)), see)
 
     def _guarded(self, name: str, see: Callable[[Step], None]) -> Callable[[Step], None]:
         """`see` behind the border to user code: once it has raised, that is told, and it is called no more."""
@@ -236,25 +233,27 @@ class Control:
     def breakpoint(self, name: str, when: Callable[[Any], object] | None) -> Breakpoint:
         """Stop the job before packets of a task. Raises `UnknownName`, `CommandRefused` for sources and services."""
         tasks = [handle.name for handle in self._find(name)]
-        found = Breakpoint(name, when, lambda: self._remove_breakpoint(found, tasks))
-        with self._changing:
-            for task in tasks:
-                breakpoints = [*self._breakpoints.get(task, ()), found]
-                self._set_breaks(task, breakpoints)
-                self._breakpoints[task] = breakpoints
-        self._dispatcher.on_end(partial(found.end, "the job has ended"))
-        return found
 
-    def _remove_breakpoint(self, found: Breakpoint, tasks: list[str]) -> None:
-        with self._changing:
+        def remove() -> None:
             for task in tasks:
                 self._breakpoints[task] = [each for each in self._breakpoints[task] if each is not found]
                 self._set_breaks(task, self._breakpoints[task])
+
+        found = Breakpoint(name, when, remove, self._do, lambda: self._dispatcher.outcome is not None)
+        for task in tasks:
+            breakpoints = [*self._breakpoints.get(task, ()), found]
+            self._set_breaks(task, breakpoints)
+            self._breakpoints[task] = breakpoints
+        return found
 
     def _set_breaks(self, task: str, breakpoints: list[Breakpoint]) -> None:
         """Let the task ask `breakpoints` before each packet; on its own thread, one packet at a time."""
 
         def broke(packet: Packet, met: Met) -> None:
+            """The task, which has closed its own gate: close the others, and only then count the hit."""
+            self.post(lambda: stop(packet, met))
+
+        def stop(packet: Packet, met: Met) -> None:
             for handle in self._handles.values():
                 handle.control.pause()
             errors = [error_text(error) for _, error in met if error is not None]
@@ -267,48 +266,65 @@ class Control:
 
     # ── edit ──
 
-    def edit(self, packet: Packet, value: Any) -> None:
-        """Let a waiting packet have another payload, and key. Raises `CommandRefused` if it then belongs elsewhere."""
+    def edit(self, packet: Packet, item: Any, value: Any) -> Waiting[None]:
+        """Let a waiting packet be another `item`, which `item_of` has made of `value`."""
         grip, place = self._grip(packet)
-        grip.edit(place, self._item(packet, place, value))
+        yield from self._at_its_gate(grip, lambda: grip.edit(place, item))
         self._remember(packet.task, f"edit: {packet.text} becomes {preview(value)}")
 
-    def drop(self, packet: Packet) -> None:
+    def drop(self, packet: Packet) -> Waiting[None]:
         """Take a waiting packet out of its queue; it counts as dropped."""
         grip, place = self._grip(packet)
-        grip.drop(place)
+        yield from self._at_its_gate(grip, lambda: grip.drop(place))
         self._remember(packet.task, f"drop: {packet.text}")
 
-    def move(self, packet: Packet, to: int) -> None:
+    def move(self, packet: Packet, to: int) -> Waiting[None]:
         """Move a waiting packet within its lane, to index `to`."""
         grip, place = self._grip(packet)
-        grip.move(place, to)
+        yield from self._at_its_gate(grip, lambda: grip.move(place, to))
         self._remember(packet.task, f"move: {packet.text} to {to}")
 
-    def undo(self) -> None:
+    def undo(self) -> Waiting[None]:
         """Take back the last change. Raises `CommandRefused` if there is none, `PacketGone` if it is too late."""
-        with self._undoing:
-            with self._changing:
-                if not self._edited:
-                    raise CommandRefused("nothing was changed by hand that could be undone")
-                at = len(self._edited) - 1  # its place, whatever comes behind it meanwhile
-                task, text = self._edited[at]
-            try:
-                self._handles[task].control.undo()  # which may wait for a task on its way to its gate
-            except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
-                self._forget_edit(at)
-                raise
-            self._forget_edit(at)
+        yield Until(lambda: not self._is_undoing, watched=False)
+        if not self._edited:
+            raise CommandRefused("nothing was changed by hand that could be undone")
+        at = len(self._edited) - 1  # its place, whatever comes behind it meanwhile
+        task, text = self._edited[at]
+        grip = self._handles[task].control
+        self._is_undoing = True
+        try:
+            yield from self._at_its_gate(grip, grip.undo)
+        except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
+            del self._edited[at]
+            raise
+        finally:
+            self._is_undoing = False
+        del self._edited[at]
         self._dispatcher.edited(task, f"undo of {text}")
 
-    def _forget_edit(self, at: int) -> None:
-        with self._changing:
-            del self._edited[at]
+    def _at_its_gate(self, grip: Grip, act: Callable[[], T]) -> Waiting[T]:
+        """Do what only a task at its closed gate can bear. One that is on its way there is waited for, for a while."""
+        deadline = monotonic() + _ON_ITS_WAY_S
+        while True:
+            try:
+                return act()
+            except NotPaused as refusal:
+                if not refusal.on_its_way or monotonic() >= deadline:
+                    raise
+            yield self._until(lambda: grip.is_in_place() or not grip.is_paused(), deadline)
 
     def _remember(self, task: str, text: str) -> None:
-        with self._changing:
-            self._edited.append((task, text))
+        self._edited.append((task, text))
         self._dispatcher.edited(task, text)
+
+    def item_of(self, packet: Packet, value: Any) -> Any:
+        """What lies in the lane for `value` in place of the packet: the caller's part of an edit, with user code.
+
+        Raises `PacketGone`, `CommandRefused` if by its key it would belong elsewhere, and what the key function raises.
+        """
+        _, place = self._grip(packet)
+        return self._item(packet, place, value)
 
     def _item(self, packet: Packet, place: Place, value: Any) -> Any:
         """What lies in the lane for `value` in place of the packet."""
@@ -331,7 +347,7 @@ class Control:
             return {key: value for state in states.values() for key, value in state.items()}
         return states
 
-    def set_state(self, name: str, key: Any, value: Any) -> None:
+    def set_state(self, name: str, key: Any, value: Any) -> Waiting[None]:
         """Let a paused task remember `value` for `key`; of a keyed operator, the task that the key belongs to."""
         handles = self._find(name)
         if len(handles) > 1 and not self._is_keyed(name):
@@ -342,10 +358,26 @@ class Control:
             owner = Partition(self._graph.tasks(operator)).find(key)
         if all(handle.name != owner for handle in handles):
             raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
-        self._handles[owner].control.set_state(key, value)
+        grip = self._handles[owner].control
+        yield from self._at_its_gate(grip, lambda: grip.set_state(key, value))
         self._dispatcher.edited(owner, f"state of {preview(key)} becomes {preview(value)}")
 
     # ── inside ──
+
+    def post(self, work: Callable[[], object]) -> None:
+        """Thread of the job: have something done. What it raises becomes a warning of the job."""
+        self._commands.post(work, lambda error: self._dispatcher.warned(None, error_text(error)))
+
+    def _do(self, work: Callable[[], Any]) -> Any:
+        """Whoever holds a tap or breakpoint: have something done; wait for it, if this is no thread of the job."""
+        if self._dispatcher.backend.is_own_thread():
+            self.post(work)
+            return None
+        return self._commands.do(work)
+
+    def _until(self, ready: Callable[[], bool], deadline: float = NEVER) -> Until:
+        """A wait for what handles and grips say."""
+        return Until(lambda: self._dispatcher.backend.holds(ready), deadline)
 
     def _find_all(self, names: Iterable[str]) -> list[Handle]:
         found = [handle for name in names for handle in self._find(name)]
@@ -385,11 +417,3 @@ def _to_all(taps: list[Callable[[Step], None]]) -> Callable[[Step], None]:
             tap(step)
 
     return tell
-
-
-def _deadline(timeout_s: float | None) -> float:
-    return math.inf if timeout_s is None else monotonic() + timeout_s
-
-
-def _left_s(deadline: float) -> float | None:
-    return None if deadline == math.inf else max(0.0, deadline - monotonic())

@@ -10,9 +10,9 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from time import monotonic
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
+from runtime.commands import Commands
 from runtime.communication.inbox import HAND
 from runtime.communication.lane import StopSignal
 from runtime.communication.rekey import rekeyed
@@ -27,9 +27,10 @@ from runtime.graph.validation import END_KINDS, START_KINDS
 from runtime.service.invocation import Interceptor
 from runtime.step import Step
 from runtime.task.report import TaskReport
+from runtime.waiting import NEVER, Until, Waiting, deadline_of
 
 _numbers = itertools.count(1)
-_GIVE_UP_S: Final = 5.0  # how long a start that failed waits for what it had started
+T = TypeVar("T")
 
 
 def _nothing() -> None:
@@ -48,8 +49,8 @@ class Dispatcher:
 
     `tasks` and `services` are the handles by name, in graph order; `end` is to be waited for.
 
-    `is_failure_told`: somebody has heard by `wait` that it failed, `is_end_told`: that it has ended, by that, `settle`
-    or `cleanup`.
+    `is_failure_told`: somebody has heard by `wait` that it failed, `is_end_told`: that it has ended, by that,
+    `until_settled` or `until_clean`.
     """
 
     def __init__(self, graph: ExecutionGraph, backend: Backend, listener: JobListener) -> None:
@@ -58,7 +59,11 @@ class Dispatcher:
         self.tasks: dict[str, TaskHandle] = {}
         self.services: dict[str, ServiceHandle] = {}
         self.events = EventLog()
-        self.dead_letters = DeadLetters(self._reenter)
+        self.dead_letters = DeadLetters(
+            lambda letter, value, timeout_s: self.put(*self._reentry(letter, value), timeout_s)
+        )
+        # Has an item put into a task's queue by hand; whoever owns the run says how that is done from any thread.
+        self.put: Callable[[str, Any, float | None], None] = _put_nowhere
         self.outcome: Outcome | None = None
         self._listener = listener
         self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
@@ -102,20 +107,16 @@ class Dispatcher:
         self.backend.ready(say)
 
     def start(self) -> None:
-        """Start services, then tasks, consumers before their producers."""
+        """Start services, then tasks, consumers before their producers. If that raises, `cleanup` has to follow."""
         self._began_s = self.backend.clock()
         served = f", {_number(len(self.services), 'service')}" if self.services else ""
         self._note("start", None, f"started, {_number(len(self.tasks), 'task')}{served}")
         layers = self.graph.layers
-        try:
-            for service in self.services.values():
-                service.start()
-            for handle in sorted(self.tasks.values(), key=lambda handle: -layers[self._operator_of[handle.name].name]):
-                handle.start()
-            self.backend.begin()
-        except BaseException:  # no more threads, or an interrupt: half a graph would wait for the other half for ever
-            self.cleanup(_GIVE_UP_S)
-            raise
+        for service in self.services.values():
+            service.start()
+        for handle in sorted(self.tasks.values(), key=lambda handle: -layers[self._operator_of[handle.name].name]):
+            handle.start()
+        self.backend.begin()
         if not self.graph.nodes and not self.graph.service_nodes:  # nobody will report the last end
             self._complete(())
 
@@ -147,18 +148,25 @@ class Dispatcher:
             self._end_services()
 
     def wait(self, timeout_s: float | None = None) -> Outcome:
-        """Wait for the end of the run. Raises `TimeoutError`, `CommandRefused` in a task, `TaskFailed` if one did."""
-        self.wait_done(timeout_s)
+        """Wait for the end of the run, in a program without a session. Raises as `until_ended`."""
+        return self._drive(lambda: self.until_ended(timeout_s))
+
+    def until_ended(self, timeout_s: float | None) -> Waiting[Outcome]:
+        """Wait for the end of the run. Raises `TimeoutError`, `JobPaused` if it cannot end, `TaskFailed` if one did."""
+        yield from self.end.wait(deadline_of(timeout_s))
         outcome = self.outcome
         if outcome is None:
             running = ", ".join(sorted(self._running))
             raise TimeoutError(f"the job still runs after {timeout_s} s ({running}); it goes on")
-        self.backend.wait([handle for handle in self._handles() if handle.name not in outcome.abandoned], None)
+        yield from self.backend.wait(self._not_abandoned(outcome), NEVER)
         self.is_end_told = True
         if (failed := self.failure()) is not None:
             self.is_failure_told = True
             raise failed
         return outcome
+
+    def _not_abandoned(self, outcome: Outcome) -> list[Handle]:
+        return [handle for handle in self._handles() if handle.name not in outcome.abandoned]
 
     def failure(self) -> TaskFailed | None:
         """What `wait` raises behind the end, if a task or service has failed the run."""
@@ -170,23 +178,16 @@ class Dispatcher:
         failed.__cause__ = failure.error
         return failed
 
-    def wait_done(self, timeout_s: float | None = None) -> bool:
-        """Wait until the run has an outcome; an interrupt ends the wait and nothing else. False: it has none yet.
-
-        Raises `JobPaused` if it will not have one before somebody resumes.
-        """
-        self.refuse_own_tasks("wait()")
-        return self.end.wait(timeout_s)
-
     def refuse_own_tasks(
         self, command: str, instead: str = "call it outside, or ask for the end with ctx.request_stop()"
     ) -> None:
-        """Raise `CommandRefused` on a thread of one of its tasks or services, which would wait for itself."""
-        for handle in self._handles():
-            if handle.is_current():
-                kind = "task" if handle.name in self.tasks else "service"
-                by = f"{kind} {handle.name!r} of this job"
-                raise CommandRefused(f"{command} was called by {by}, which would wait for itself; {instead}")
+        """Raise `CommandRefused` on a thread of the job, which would wait for itself."""
+        if not self.backend.is_own_thread():
+            return
+        kinds = dict.fromkeys(self.tasks, "task") | dict.fromkeys(self.services, "service")
+        own = next((handle.name for handle in self._handles() if handle.is_current()), None)
+        by = "a callback" if own is None else f"{kinds[own]} {own!r}"
+        raise CommandRefused(f"{command} was called by {by} of this job, which would wait for itself; {instead}")
 
     def gates_changed(self, text: str) -> None:
         """Gates were closed or opened by hand: those who wait for the end have to look at them."""
@@ -203,21 +204,34 @@ class Dispatcher:
         self._note("command", task, text)
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
-        """Cancel what still runs, wait, release all. Returns the tasks that were abandoned, stuck in user code."""
-        self.refuse_own_tasks("close()")
+        """Cancel what still runs, wait, release all, in a program without a session. The tasks that were abandoned."""
+        return self._drive(lambda: self.until_clean(timeout_s))
+
+    def _drive(self, work: Callable[[], Waiting[T]]) -> T:
+        self.refuse_own_tasks("wait() or cleanup()")
+        commands = Commands(self.graph.name)
+        commands.serve(self.backend.changes, bool, None)
+        self.end.news = commands.tell
+        return commands.do(work)
+
+    def until_clean(self, timeout_s: float) -> Waiting[tuple[str, ...]]:
+        """Cancel what still runs, wait, release all. Comes to the tasks that were abandoned, stuck in user code."""
         if self.outcome is None:
             self.cancel("close: what is queued is dropped")
-            stuck = self._wait_for_all(timeout_s)
+            deadline = deadline_of(timeout_s)
+            stuck = yield from self.backend.wait(self.tasks.values(), deadline)
+            for service in self.services.values():  # they are let go without the tasks that are stuck
+                service.cancel()
+            stuck += yield from self.backend.wait(self.services.values(), deadline)
             with self._lock:
                 stuck = tuple(name for name in stuck if name in self._running)
             self._complete(stuck)
-        assert self.outcome is not None
-        self.backend.wait(
-            [handle for handle in self._handles() if handle.name not in self.outcome.abandoned], timeout_s
-        )
+        outcome = self.outcome
+        assert outcome is not None
+        yield from self.backend.wait(self._not_abandoned(outcome), deadline_of(timeout_s))
         self.backend.close()
         self.is_end_told = True
-        return self.outcome.abandoned
+        return outcome.abandoned
 
     def on_end(self, callback: Callable[[], None]) -> None:
         """Call `callback` when the run has ended, on whichever thread ends it; at once if it has."""
@@ -256,13 +270,13 @@ class Dispatcher:
             self.backend.clock() - self._began_s,
         )
 
-    def settle(self, timeout_s: float | None) -> bool:
+    def until_settled(self, timeout_s: float | None) -> Waiting[bool]:
         """Wait until every task stands still. False: not within `timeout_s`."""
-        self.refuse_own_tasks("settle()")
         with self._lock:  # after the end, those that are about to stand still; some may be stuck, or never have begun
             names = [*self.tasks, *self.services] if self.outcome is None else list(self._order)
-        handles = {handle.name: handle for handle in self._handles()}
-        settled = self.backend.settle([handles[name] for name in names], timeout_s)
+        of_name = {handle.name: handle for handle in self._handles()}
+        handles = [of_name[name] for name in names]
+        settled = yield Until(lambda: self.backend.is_still(handles), deadline_of(timeout_s))
         self.is_end_told |= settled and self.outcome is not None
         return settled
 
@@ -288,8 +302,8 @@ class Dispatcher:
             if operator.name not in satisfied:  # which may have more to send
                 handle.stop_sending()
 
-    def warned(self, task: str, message: str) -> None:
-        """A task has logged a warning."""
+    def warned(self, task: str | None, message: str) -> None:
+        """A task has logged a warning, or something went wrong that nobody waits for."""
         self._note("warning", task, message)
 
     def call_failed(self, service: str, text: str) -> None:
@@ -378,14 +392,6 @@ class Dispatcher:
         for service in self.services.values():
             service.cancel()
 
-    def _wait_for_all(self, timeout_s: float) -> tuple[str, ...]:
-        """Wait for tasks, then for services, which are let go without the tasks that are stuck."""
-        began_s = monotonic()
-        stuck = self.backend.wait(self.tasks.values(), timeout_s)
-        for service in self.services.values():
-            service.cancel()
-        return stuck + self.backend.wait(self.services.values(), max(0.0, timeout_s - (monotonic() - began_s)))
-
     def _complete(self, abandoned: tuple[str, ...]) -> None:
         """Give the run its outcome, once, and wake everybody who waits for it."""
         outcome = self._outcome(abandoned)
@@ -424,8 +430,8 @@ class Dispatcher:
             tuple(self._lost),
         )  # fmt: skip
 
-    def _reenter(self, letter: DeadLetter, value: Any, timeout_s: float | None) -> None:
-        """Put a dead letter's packet, or `value` in its place, at the tail of its task's queue, by hand."""
+    def _reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
+        """Whose queue a dead letter's packet, or `value` in its place, goes back to by hand, and as which item."""
         handle = self.tasks[letter.task]
         if handle.facts().kind == "source":
             raise CommandRefused(
@@ -439,10 +445,7 @@ class Dispatcher:
             item = value
         if len(self.graph.input_numbers(self._operator_of[letter.task].name)) > 1:
             item = (letter.input, item)
-        try:
-            self.backend.inject([handle], item, timeout_s)
-        except TaskEnded as error:
-            raise TaskEnded(f"{letter.task!r}: {error}") from None
+        return letter.task, item
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.add(Event(kind, task, text, self.backend.clock() - self._began_s))
@@ -450,3 +453,8 @@ class Dispatcher:
 
 def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _put_nowhere(task: str, item: Any, timeout_s: float | None) -> None:
+    """A run that nobody owns has no hand."""
+    raise TaskEnded(f"{task!r}: the run was never taken into hand")

@@ -131,7 +131,12 @@ class InputOpen(CommandRefused):
 
 
 class NotPaused(CommandRefused):
-    """The task runs freely; only a paused one can be stepped or have its queue edited."""
+    """The task runs freely; only a paused one can be stepped or have its queue edited.
+
+    `on_its_way`: it is paused, and not at its gate yet, but will be in a moment.
+    """
+
+    on_its_way = False
 
 
 class JobPaused(CommandRefused):

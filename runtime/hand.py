@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
@@ -12,10 +12,19 @@ from runtime.errors import CommandRefused, GraphInvalid, TaskEnded, UnknownName
 from runtime.factory import Backend, TaskHandle
 from runtime.facts import Ending
 from runtime.graph import Edge, ExecutionGraph
+from runtime.waiting import Waiting, deadline_of
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is to be put in, and into the queues of which tasks."""
+
+    item: Any
+    tasks: tuple[str, ...]
 
 
 class Hand:
-    """The hand of one run. Any thread may use it."""
+    """The hand of one run. Any thread may ask where something goes, and offer it; `put` and `end` are for commands."""
 
     def __init__(self, graph: ExecutionGraph, backend: Backend, tasks: Mapping[str, TaskHandle]) -> None:
         self._graph, self._backend, self._tasks = graph, backend, tasks
@@ -25,14 +34,13 @@ class Hand:
             (name, number): cycle(names) for name, names in self._names.items() for number in graph.input_numbers(name)
         }
         self._inputs = [operator.name for operator in graph.operators if operator.kind == "input"]
-        self._turn = threading.Lock()  # guards the cursors
 
-    def inject(self, target: str, value: Any, timeout_s: float | None = 0, number: int | None = None) -> None:
-        """Put `value` into an operator's or a task's queue, as if it had arrived on its input, the one with `number`.
+    def address(self, target: str, value: Any, number: int | None = None) -> Given:
+        """Where `value` goes as if it had arrived on the input of an operator or task, the one with `number`.
 
-        Of an operator, the task is chosen as the first edge of that input would. Raises `UnknownName`, `TaskEnded`,
-        `QueueFull`, what the key function raises, `CommandRefused` if a key belongs to another task than the one named,
-        and `GraphInvalid` for a source, an input that is not there, and none where there are several.
+        Of an operator, the task is chosen as the first edge of that input would. Raises `UnknownName`, what the key
+        function raises, `CommandRefused` if a key belongs to another task than the one named, and `GraphInvalid` for a
+        source, an input that is not there, and none where there are several.
         """
         operator = target if target in self._names else self._operator_of.get(target)
         if operator is None:
@@ -51,12 +59,12 @@ class Hand:
             if edge is not None and edge.key is not None and names != (target,):
                 raise CommandRefused(f"the key of this packet belongs to {names[0]!r}, not to {target!r}")
             names = (target,)
-        self._put(names, (number, item) if len(numbers) > 1 else item, timeout_s)
+        return Given((number, item) if len(numbers) > 1 else item, names)
 
-    def send(self, name: str, value: Any, timeout_s: float | None) -> None:
-        """Put `value` into an input. Raises `UnknownName`, `TaskEnded`, `QueueFull`."""
+    def address_input(self, name: str, value: Any) -> Given:
+        """Where `value` goes that is sent to an input. Raises `UnknownName`."""
         self._require_input(name)
-        self._put((name,), value, timeout_s)
+        return Given(value, (name,))
 
     def end(self, name: str, how: Ending = "completed") -> None:
         """End an input: what it holds is still sent, then its stop signal. Raises `UnknownName`."""
@@ -71,11 +79,18 @@ class Hand:
         if name not in self._inputs:
             raise UnknownName("input", name, self._inputs)
 
-    def _put(self, tasks: tuple[str, ...], item: Any, timeout_s: float | None) -> None:
+    def offer(self, given: Given) -> bool:
+        """Put it in, if there is room, in one step that no interrupt can cut. Any thread. False: it is not in."""
+        return len(given.tasks) == 1 and self._backend.offer(self._tasks[given.tasks[0]], given.item)
+
+    def put(self, given: Given, timeout_s: float | None) -> Waiting[None]:
+        """Put it in, waiting for room. Raises `TaskEnded`, `QueueFull`."""
         try:
-            self._backend.inject([self._tasks[task] for task in tasks], item, timeout_s)
+            yield from self._backend.inject(
+                [self._tasks[task] for task in given.tasks], given.item, deadline_of(timeout_s)
+            )
         except TaskEnded as error:
-            raise TaskEnded(f"{', '.join(map(repr, tasks))}: {error}") from None
+            raise TaskEnded(f"{', '.join(map(repr, given.tasks))}: {error}") from None
 
     def _only_input(self, operator: str, number: int | None) -> int:
         """The input that is meant where none was named. Raises `GraphInvalid` if one was, or there are several."""
@@ -99,5 +114,4 @@ class Hand:
             return (key, value), (Partition(names).find(key),)
         if edge is not None and edge.strategy == "broadcast":
             return value, names
-        with self._turn:
-            return value, (next(self._cursors[operator, number]),)
+        return value, (next(self._cursors[operator, number]),)  # in one step: no lock is needed

@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping
 
 from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
-from runtime.errors import NotStarted, TaskFailed
+from runtime.errors import TaskFailed
 from runtime.event_log import EventLog
 from runtime.facts import Event, EventKind, JobState, NoTasks, Outcome, Snapshot
 from runtime.metrics import Metrics, metrics_of
+from runtime.runs import Runs
 
 
 class Observed(ABC):
     """The part of a session that says how its run stands."""
 
-    _dispatcher: Dispatcher | None
-    _starting: EventLog | None
-    _ended_new: Outcome | None
+    _runs: Runs
 
     @property
     def status(self) -> JobState:
         """`new`, `running`, `draining` after `stop()`, then how it ended."""
-        if self._dispatcher is not None:
-            return self._dispatcher.state
-        return "new" if self._ended_new is None else self._ended_new.state
+        if self._runs.dispatcher is not None:
+            return self._runs.dispatcher.state
+        return "new" if self._runs.ended_new is None else self._runs.ended_new.state
 
     @property
     def outcome(self) -> Outcome | None:
         """How the last run ended; None while there is none."""
-        return self._ended_new if self._dispatcher is None else self._dispatcher.outcome
+        return self._runs.ended_new if self._runs.dispatcher is None else self._runs.dispatcher.outcome
 
     @property
     def run_number(self) -> int:
         """Which run of this process it is that the facts are of: another one after each start, 0 before the first."""
-        return 0 if self._dispatcher is None else self._dispatcher.number
+        return 0 if self._runs.dispatcher is None else self._runs.dispatcher.number
 
     @property
     def failure(self) -> TaskFailed | None:
         """What `wait()` raises of the last run, if it has failed. Who reads it has not been told, as by `wait`."""
-        return None if self._dispatcher is None else self._dispatcher.failure()
+        return None if self._runs.dispatcher is None else self._runs.dispatcher.failure()
 
     @property
     def told_outcome(self) -> Outcome | None:
@@ -48,7 +47,7 @@ class Observed(ABC):
 
         `outcome` itself may be there from one moment to the next, and a notebook's output would depend on that.
         """
-        told = self._dispatcher is None or self._dispatcher.is_end_told
+        told = self._runs.dispatcher is None or self._runs.dispatcher.is_end_told
         return self.outcome if told else None
 
     @property
@@ -76,10 +75,8 @@ class Observed(ABC):
 
     @property
     def _log(self) -> EventLog | None:
-        starting = self._starting  # read once: another thread starts
-        if starting is not None or self._dispatcher is None:
-            return starting
-        return self._dispatcher.events
+        starting, dispatcher = self._runs.starting, self._runs.dispatcher  # read once: another thread starts
+        return starting if starting is not None or dispatcher is None else dispatcher.events
 
     @property
     def turns(self) -> list[str]:
@@ -87,16 +84,16 @@ class Observed(ABC):
 
         `count#0: work` took a packet, `count#0: reply` had its answer, `time: 0.5 s` is a step of the virtual time.
         """
-        return [] if self._dispatcher is None else self._dispatcher.backend.turns
+        return [] if self._runs.dispatcher is None else self._runs.dispatcher.backend.turns
 
     @property
     def dead_letters(self) -> DeadLetters:
         """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
-        return DeadLetters() if self._dispatcher is None else self._dispatcher.dead_letters
+        return DeadLetters() if self._runs.dispatcher is None else self._runs.dispatcher.dead_letters
 
     def snapshot(self) -> Snapshot:
         """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""
-        return Snapshot(self.status, NoTasks()) if self._dispatcher is None else self._dispatcher.snapshot()
+        return Snapshot(self.status, NoTasks()) if self._runs.dispatcher is None else self._runs.dispatcher.snapshot()
 
     def metrics(self) -> Metrics:
         """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.
@@ -112,15 +109,14 @@ class Observed(ABC):
 
         Services are waited for as well. Raises `TimeoutError`, `NotStarted`.
         """
-        if self._ended_new is None and not self._run().settle(timeout):
+        if self._runs.ended_new is not None:
+            return
+        run = self._run()
+        if not self._runs.do("settle", lambda: run.until_settled(timeout)):
             raise TimeoutError(f"the job has not settled within {timeout} s")
 
     def _run(self) -> Dispatcher:
-        dispatcher = self._dispatcher
+        dispatcher = self._runs.dispatcher
         if dispatcher is None:
-            raise self._not_started()
+            raise self._runs.not_started()
         return dispatcher
-
-    @abstractmethod
-    def _not_started(self) -> NotStarted:
-        """The error for a command that needs a run."""

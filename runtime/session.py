@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar, Unpack, overload
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from runtime.calling import Service
-from runtime.communication.calls import HAND_CALLER
+from runtime.commands import Command
 from runtime.connected import SourceSettings
-from runtime.control import Control
-from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment
-from runtime.errors import AlreadyStarted, InputOpen
-from runtime.event_log import EventLog
+from runtime.errors import InputOpen
 from runtime.face import Shown
-from runtime.factory import service_queues
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, validate
 from runtime.graph.validation import refuse_interceptor
-from runtime.hand import Hand
 from runtime.interactive import in_kernel
-from runtime.job_manager import JobManager
 from runtime.observed import Observed
 from runtime.operators import Indexed, SourceFunction
 from runtime.policy import MAX_RESULTS_BYTES, OnError
 from runtime.progress import wait_with_progress
-from runtime.proxy import ProxyManager
+from runtime.runs import CLOSE_S, Runs
 from runtime.service.invocation import Interceptor
 from runtime.steering import Steering
 from runtime.stream import Stream
@@ -43,14 +37,8 @@ T = TypeVar("T")
 Change = Literal["built", "starting", "started", "reset", "closed"]
 """What has happened to a session as a whole: operators were added, and so on."""
 
-CLOSE_S: Final = 5.0
-"""How long `close()` and leaving a `with` block wait for user code before a task is abandoned."""
-
-_LOOK_S: Final = 0.25  # how long a thread waits for a coroutine, which may have been cancelled meanwhile
-
 _numbers = itertools.count(1)
-_named: dict[str, Session] = {}  # in an interactive kernel, until they are closed
-_named_lock = threading.Lock()  # guards _named
+_named: dict[str, list[Session]] = {}  # in an interactive kernel, until they are closed; the newest last
 
 
 class Session(Steering, Observed, Shown):
@@ -111,23 +99,15 @@ class Session(Steering, Observed, Shown):
             ray_address=ray_address,
             resources=resources,
         )
-        self._manager = JobManager(self._environment)
-        self._lock = threading.Lock()  # guards which run there is, and that commands which change it come one by one
-        self._dispatcher: Dispatcher | None = None
-        self._hand: Hand | None = None
-        self._proxies: ProxyManager | None = None
-        self._control: Control | None = None
-        self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
-        self._starting: EventLog | None = None  # of a run that is being made, while that lasts
-        self._ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
+        self._runs = Runs(self.name, self._environment)
         self._last_change: Change | None = None
-        self._listeners: list[Callable[[Change], None]] = []
-        self._listening = threading.Lock()  # guards _listeners, so that nobody who begins to listen waits for a start
-        self._environment.on_change = partial(_tell_built, weakref.ref(self))
+        self._listeners: dict[object, Callable[[Change], None]] = {}  # by what stands for one call of `on_change`
+        self._environment.on_change = partial(_tell_change, weakref.ref(self), "built")
+        weakref.finalize(self, self._runs.commands.abandon).atexit = False
         if name is not None and in_kernel():
-            with _named_lock:
-                older, _named[name] = _named.get(name), self
-            if older is not None:
+            of_this_name = _named.setdefault(name, [])
+            of_this_name.append(self)  # in one step: of two that come at once, the later one closes the other
+            for older in of_this_name[: of_this_name.index(self)]:
                 older.close()
 
     # ── the graph ──
@@ -183,7 +163,7 @@ class Session(Steering, Observed, Shown):
     @property
     def graph(self) -> ExecutionGraph:
         """The graph as it is written so far; of a run, the one that runs."""
-        dispatcher = self._dispatcher
+        dispatcher = self._runs.dispatcher
         return self._environment.graph() if dispatcher is None else dispatcher.graph
 
     # ── life ──
@@ -196,33 +176,13 @@ class Session(Steering, Observed, Shown):
 
         Raises `AlreadyStarted`, and `GraphInvalid` before anything runs.
         """
-        with self._lock:
-            if self._dispatcher is not None:
-                if self._dispatcher.outcome is None:
-                    raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() first")
-                self._dispatcher.cleanup(CLOSE_S)
-            graph, backend = self._manager.submit()
-            dispatcher = Dispatcher(graph, backend, self._manager)
-            self._starting = dispatcher.events
-            try:
-                dispatcher.submit(partial(self._tell, "starting"))
-                control = Control(dispatcher)
-                if paused:
-                    control.pause(timeout_s=0)
-            except BaseException:
-                backend.close()
-                raise
-            finally:
-                self._starting = None
-            self._manager.job_starts()
-            self._hand = Hand(graph, backend, dispatcher.tasks)
-            self._proxies = ProxyManager(HAND_CALLER, service_queues(graph))
-            dispatcher.intercept(tuple(self._interceptors.values()))
-            self._control, self._dispatcher, self._ended_new = control, dispatcher, None
-            dispatcher.start()
+        context = copy_context()
+        runs = self._runs  # what is done holds the run, not the session
+        tell = partial(_tell_change, weakref.ref(self), "starting")
+        runs.do("start", lambda: runs.start(context, tell, paused=paused), lasting=True)
         self._tell("started")
-        if paused:
-            control.wait_for_gates()
+        if paused and (control := runs.control) is not None:
+            runs.do("start", control.wait_for_gates)
 
     def run(self, timeout: float | None = None) -> Outcome:
         """`start()` and `wait()`."""
@@ -238,51 +198,38 @@ class Session(Steering, Observed, Shown):
         `JobPaused`, naming who, as soon as it stands still because of a pause, `NotStarted`. An interrupt ends the
         wait, not the job.
         """
-        if self._ended_new is not None:
-            return self._ended_new
+        if (ended := self._runs.ended_new) is not None:
+            return ended
         if progress:
             return wait_with_progress(self, timeout)
-        return self._run().wait(timeout)
+        run = self._run()
+        return self._runs.do("wait", lambda: run.until_ended(timeout))
 
     async def wait_async(self, timeout: float | None = None) -> Outcome:
         """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free."""
-        if self._ended_new is not None:
-            return self._ended_new
-        dispatcher = self._run()
-        dispatcher.wait_done(0)  # refuses what could never end
+        if (ended := self._runs.ended_new) is not None:
+            return ended
+        run, commands = self._run(), self._runs.commands
+        self._runs.refuse_own_tasks("wait_async()")
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
-
-        def tell() -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(news.set)
-
-        remove = dispatcher.end.on_news(tell)
+        command = Command(lambda: run.until_ended(timeout), lambda: loop.call_soon_threadsafe(news.set))
         try:
-            async with asyncio.timeout(timeout):
-                while dispatcher.outcome is None:
-                    news.clear()
-                    if dispatcher.end.is_something_paused:  # then it may stand still, which only a thread can wait for
-                        await asyncio.to_thread(dispatcher.wait_done, _LOOK_S)
-                    else:
-                        await news.wait()
-        finally:
-            remove()
-        return dispatcher.wait(timeout)
+            commands.give(command)
+            await news.wait()
+        except BaseException:
+            commands.withdraw(command)
+            raise
+        outcome: Outcome = command.answer()
+        return outcome
 
     def stop(self) -> None:
         """Stop with drain: sources and inputs end, what is under way is still processed. Returns at once."""
-        if (dispatcher := self._dispatcher) is not None:
-            dispatcher.stop()
-        elif self._ended_new is None:
-            self._ended_new = Outcome("stopped", 0, 0)
+        self._runs.at_once(self._runs.stop)
 
     def cancel(self) -> None:
         """End now, behind the packet in work of each task; what is queued is dropped and counted. Returns at once."""
-        if (dispatcher := self._dispatcher) is not None:
-            dispatcher.cancel()
-        elif self._ended_new is None:
-            self._ended_new = Outcome("cancelled", 0, 0)
+        self._runs.at_once(self._runs.cancel)
 
     def close(self, timeout: float = CLOSE_S) -> None:
         """Cancel what runs, wait at most `timeout` seconds, release everything. Idempotent.
@@ -291,23 +238,16 @@ class Session(Steering, Observed, Shown):
         discarded, and a `RuntimeWarning` and the outcome name it. Raises `CommandRefused` in a task or service of its
         own, and does nothing then.
         """
-        with self._lock:  # a start that is under way comes to its end first
-            dispatcher = self._dispatcher
-        if dispatcher is not None:
-            dispatcher.refuse_own_tasks("close()")  # before anything is undone: what is refused has no effect
-        with _named_lock:
-            if _named.get(self.name) is self:
-                del _named[self.name]
-        if dispatcher is None:
-            self.cancel()
-            self._tell("closed")
-            return
-        already = dispatcher.outcome is not None
+        runs = self._runs
+        runs.refuse_own_tasks("close()")  # before anything is undone: what is refused has no effect
+        of_this_name = _named.get(self.name, [])
+        with suppress(ValueError):
+            of_this_name.remove(self)
         try:
-            abandoned = dispatcher.cleanup(timeout)
+            abandoned = runs.do("close", lambda: runs.close(timeout), lasting=True)
         finally:
             self._tell("closed")
-        if abandoned and not already:
+        if abandoned:
             names = ", ".join(map(repr, abandoned))
             warnings.warn(
                 f"session {self.name!r} was closed while {names} was still in user code after {timeout} s; it is "
@@ -318,13 +258,8 @@ class Session(Steering, Observed, Shown):
 
     def reset(self) -> None:
         """Make the graph changeable again after an end. Raises `AlreadyStarted` while it runs."""
-        with self._lock:
-            if self._dispatcher is not None:
-                if self._dispatcher.outcome is None:
-                    raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() before reset()")
-                self._dispatcher.cleanup(CLOSE_S)
-            self._dispatcher = self._hand = self._proxies = self._control = self._ended_new = None
-            self._environment.frozen = False
+        runs = self._runs
+        runs.do("reset", runs.reset, lasting=True)
         self._tell("reset")
 
     def on_change(self, callback: Callable[[Change], None]) -> Callable[[], None]:
@@ -334,12 +269,11 @@ class Session(Steering, Observed, Shown):
 
         For whoever shows the session. It must return at once and raise nothing. Returns what ends that.
         """
-        with self._listening:
-            self._listeners = [*self._listeners, callback]
+        this = object()
+        self._listeners[this] = callback
 
         def remove() -> None:
-            with self._listening:
-                self._listeners = [each for each in self._listeners if each is not callback]
+            self._listeners.pop(this, None)
 
         return remove
 
@@ -350,7 +284,7 @@ class Session(Steering, Observed, Shown):
 
     def _tell(self, change: Change) -> None:
         self._last_change = change
-        for listener in self._listeners:
+        for listener in tuple(self._listeners.values()):
             listener(change)
 
     def __enter__(self) -> Self:
@@ -364,16 +298,17 @@ class Session(Steering, Observed, Shown):
         Raises `TaskFailed` if the job failed and no `wait()` has told so, however early that was.
         """
         try:
-            dispatcher = self._dispatcher
+            runs = self._runs
+            dispatcher = runs.dispatcher
             if kind is None and dispatcher is not None and not dispatcher.is_failure_told:
-                if not dispatcher.is_cancelled and self._hand is not None and (open_ := self._hand.open_inputs()):
+                if not dispatcher.is_cancelled and runs.hand is not None and (open_ := runs.hand.open_inputs()):
                     names = ", ".join(f"end({name!r})" for name in open_)
                     raise InputOpen(
                         f"the block ended while an input was open, and nobody could end it; call {names} first"
                     )
                 if not dispatcher.tasks:  # services alone serve until they are stopped
-                    dispatcher.stop()
-                dispatcher.wait()
+                    self.stop()
+                runs.do("leaving the block", lambda: dispatcher.until_ended(None))
         finally:
             self.close()
 
@@ -385,21 +320,9 @@ class Session(Steering, Observed, Shown):
         `GraphInvalid` for what cannot be called so.
         """
         refuse_interceptor(interceptor)
-        this = object()
-        with self._lock:
-            self._interceptors[this] = interceptor
-            self._intercept()
-
-        def remove() -> None:
-            with self._lock:
-                self._interceptors.pop(this, None)
-                self._intercept()
-
-        return remove
-
-    def _intercept(self) -> None:
-        if self._dispatcher is not None:
-            self._dispatcher.intercept(tuple(self._interceptors.values()))
+        this, runs = object(), self._runs
+        runs.at_once(lambda: runs.intercept(this, interceptor))
+        return lambda: runs.at_once(lambda: runs.intercept(this, None))
 
     def validate(self) -> None:
         """Raise the `GraphInvalid` that `start()` would raise for the graph as it is now."""
@@ -419,7 +342,7 @@ class Session(Steering, Observed, Shown):
         return self
 
 
-def _tell_built(session: weakref.ref[Session]) -> None:
+def _tell_change(session: weakref.ref[Session], change: Change) -> None:
     """Weakly: a run holds the environment, and must not keep a session and its widgets that nobody else holds."""
     if (alive := session()) is not None:
-        alive._tell("built")
+        alive._tell(change)

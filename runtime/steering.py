@@ -7,18 +7,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any, Final, TypeVar, overload
 
 from runtime.breakpoints import Breakpoint, Tap
 from runtime.calling import Services
 from runtime.communication.packet import Packet
 from runtime.control import REACH_S, Control
-from runtime.errors import GraphInvalid, NotStarted, QueueUnreachable, ServiceStopped, UnknownName
+from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
 from runtime.graph import ExecutionGraph
-from runtime.hand import Hand
+from runtime.hand import Given, Hand
 from runtime.preview import preview
-from runtime.proxy import DEFAULT_METHOD, ProxyManager
+from runtime.proxy import DEFAULT_METHOD
+from runtime.runs import Runs, put_by_hand
 from runtime.step import Path, QueueView, Step
+from runtime.waiting import deadline_of
 
 SEND_S: Final = 5.0
 """How long `send` waits for room."""
@@ -30,9 +33,7 @@ class Steering(ABC):
     """The part of a session that works on the run there is."""
 
     name: str
-    _hand: Hand | None
-    _proxies: ProxyManager | None
-    _control: Control | None
+    _runs: Runs
 
     @property
     @abstractmethod
@@ -46,7 +47,7 @@ class Steering(ABC):
 
         Raises `UnknownName`, `QueueFull`, `TaskEnded`, `NotStarted`.
         """
-        self._running_hand().send(name, value, timeout)
+        self._put(self._running_hand().address_input(name, value), timeout)
 
     def inject(self, target: str, value: Any, *, input: int | None = None, timeout: float | None = 0) -> None:
         """Put `value` into the queue of an operator or task, as if it had arrived on its input.
@@ -55,11 +56,12 @@ class Steering(ABC):
         to end and before that input has ended, or refused. Raises `UnknownName`, `QueueFull` if there is no room within
         `timeout` seconds, `TaskEnded`, `NotStarted`, `GraphInvalid`, and what a key function raises.
         """
-        self._running_hand().inject(target, value, timeout, input)
+        self._put(self._running_hand().address(target, value, input), timeout)
 
     def end(self, name: str) -> None:
         """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""
-        self._running_hand().end(name)
+        hand = self._running_hand()
+        self._runs.at_once(lambda: hand.end(name))
 
     def call(
         self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any
@@ -80,17 +82,24 @@ class Steering(ABC):
     def _call(
         self, service: str, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], timeout: float | None = None
     ) -> Any:
-        if self._proxies is None:
-            raise self._not_started()
+        proxies = self._runs.proxies
+        if proxies is None:
+            raise self._runs.not_started()
         try:
-            return self._proxies.call_sync(service, (method, args, kwargs), timeout)
+            return proxies.call_sync(service, (method, args, kwargs), timeout)
         except QueueUnreachable:
             raise ServiceStopped(f"service {service!r} has stopped with its job; start the session again") from None
 
+    def _put(self, given: Given, timeout: float | None) -> None:
+        runs = self._runs
+        assert runs.dispatcher is not None, "it has been started"
+        assert runs.hand is not None, "likewise"
+        put_by_hand(runs.commands, runs.dispatcher.backend, runs.hand, given, timeout)
+
     def _running_hand(self) -> Hand:
-        hand = self._hand
+        hand = self._runs.hand
         if hand is None:
-            raise self._not_started()
+            raise self._runs.not_started()
         return hand
 
     # ── control ──
@@ -103,11 +112,17 @@ class Steering(ABC):
         `NotStarted`, and `CommandRefused` for `timeout=None` in a function of the job, which would wait for itself; as
         do `step`, `step_through` and `follow`.
         """
-        return self._in_control().pause(names, timeout)
+        control = self._in_control()
+        if self._runs.is_own_thread():
+            if timeout is None:
+                self._runs.refuse_own_tasks("pause(timeout=None)", "give it a timeout, or call it outside")
+            return control.pause_here(names)
+        return self._runs.do("pause", lambda: control.pause(names, timeout))
 
     def resume(self, *names: str) -> None:
         """Let tasks, services or operators run again; all of them, if none is named. Idempotent."""
-        self._in_control().resume(names)
+        control = self._in_control()
+        self._runs.at_once(lambda: control.resume(names))
 
     @overload
     def step(self, task: str | None = None, *, timeout: float | None = REACH_S) -> Step: ...
@@ -142,21 +157,32 @@ class Steering(ABC):
         """
         control = self._in_control()
         if n is None:
-            return control.step(task, timeout)
+            return self._runs.do("step", lambda: control.step(task, deadline_of(timeout)))
         if type(n) is not int or n < 1:
             raise GraphInvalid(f"n of step is {preview(n)}; it must be a whole number of at least 1")
-        return [control.step(task, timeout) for _ in range(n)]
+        return [self._runs.do("step", lambda: control.step(task, deadline_of(timeout))) for _ in range(n)]
 
     def step_through(self, until: Callable[[Step], object], *, timeout: float | None = REACH_S) -> list[Step]:
         """Step, whoever's turn it is, until `until(step)` is true or nothing is left to do. The steps, in order."""
-        return self._in_control().step_through(until, timeout)
+        control, deadline = self._in_control(), deadline_of(timeout)
+        steps: list[Step] = []
+        while monotonic() < deadline:
+            step = self._runs.do("step_through", lambda: control.step(None, deadline))
+            if step.result == "idle":
+                break
+            steps.append(step)
+            if until(step):
+                break
+        return steps
 
     def follow(self, packet: Packet, *, timeout: float | None = REACH_S) -> Path:
         """Step one packet that `peek` has shown, and all that is made of it, to the end; its way as a small tree.
 
         Raises `NotPaused`, `PacketGone`, `TimeoutError`, and `GraphInvalid` for what is no packet.
         """
-        return self._in_control().follow(_require_packet("follow", packet), timeout)
+        control = self._in_control()
+        _require_packet("follow", packet)
+        return self._runs.do("follow", lambda: control.follow(packet, deadline_of(timeout)))
 
     def peek(self, task: str, first: int = 100, last: int = 0) -> QueueView:
         """The `first` and the `last` packets that wait for a task, service or operator. Consumes nothing.
@@ -178,11 +204,11 @@ class Steering(ABC):
         for number in (first, last):
             if type(number) is not int or number < 0:
                 raise GraphInvalid(f"peek was asked for {preview(number)} packets; it must be a whole number from 0 on")
-        if self._control is None:
+        if self._runs.control is None:
             if task not in (capacities := self.graph.capacities()):
                 raise UnknownName("task, operator or service", task, capacities)
             return QueueView(task, (), 0, capacities[task])
-        return self._control.peek(task, first, last)
+        return self._runs.control.peek(task, first, last)
 
     def edit(self, packet: Packet, value: Any) -> None:
         """Let a packet that waits for a paused task have another payload, and so another key.
@@ -190,15 +216,22 @@ class Steering(ABC):
         Raises `NotPaused`, `PacketGone` if it has been worked or dropped, `CommandRefused` if by its key it would
         belong to another task, what the key function raises, and `GraphInvalid` for what is no packet.
         """
-        self._in_control().edit(_require_packet("edit", packet), value)
+        control = self._in_control()
+        item = control.item_of(_require_packet("edit", packet), value)
+        self._runs.change(lambda: control.edit(packet, item, value))
 
     def drop(self, packet: Packet) -> None:
         """Take a packet that waits for a paused task out of its queue; it counts as dropped. Raises as `edit`."""
-        self._in_control().drop(_require_packet("drop", packet))
+        control = self._in_control()
+        _require_packet("drop", packet)
+        self._runs.change(lambda: control.drop(packet))
 
     def move(self, packet: Packet, to: int) -> None:
         """Move a packet that waits for a paused task in its lane, to index `to` from the front. Raises as `edit`."""
-        self._in_control().move(_require_packet("move", packet), _require_index(to))
+        control = self._in_control()
+        _require_packet("move", packet)
+        _require_index(to)
+        self._runs.change(lambda: control.move(packet, to))
 
     def undo(self) -> None:
         """Take back the last `edit`, `drop` or `move` that has not been taken back.
@@ -206,7 +239,7 @@ class Steering(ABC):
         Raises `CommandRefused` if there is none, `NotPaused`, `PacketGone` if the packet has been worked since, and
         `QueueFull` if the place of a dropped one has been taken.
         """
-        self._in_control().undo()
+        self._runs.do("undo", self._in_control().undo)
 
     def breakpoint(self, task: str, when: Callable[[Any], object] | None = None) -> Breakpoint:
         """Pause the job before the next packet of a task for which `when(payload)` is true; each, without `when`.
@@ -214,7 +247,9 @@ class Steering(ABC):
         `when` runs on the task's thread; if it raises, the job is paused, too. Raises `UnknownName`, `CommandRefused`
         for sources and services, `GraphInvalid` for a `when` that cannot be called.
         """
-        return self._in_control().breakpoint(task, _require_callable("when of breakpoint", when))
+        control = self._in_control()
+        _require_callable("when of breakpoint", when)
+        return self._runs.do("breakpoint", lambda: control.breakpoint(task, when))
 
     def tap(self, task: str, see: Callable[[Step], None] | None = None) -> Tap:
         """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`.
@@ -233,15 +268,14 @@ class Steering(ABC):
 
         Raises `NotPaused`, `TaskEnded`, `CommandRefused`, `UnknownName`.
         """
-        self._in_control().set_state(task, key, value)
+        control = self._in_control()
+        self._runs.change(lambda: control.set_state(task, key, value))
 
     def _in_control(self) -> Control:
-        if self._control is None:
-            raise self._not_started()
-        return self._control
-
-    def _not_started(self) -> NotStarted:
-        return NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
+        control = self._runs.control
+        if control is None:
+            raise self._runs.not_started()
+        return control
 
 
 def _require_packet(command: str, packet: object) -> Packet:

@@ -71,11 +71,14 @@ def leak_guard(grace_s: float = GRACE_S) -> Generator[None]:
     before = _Holdings.now()
     yield
     deadline = monotonic() + grace_s
-    for thread in threading.enumerate():
-        # A dummy stands for a thread that `threading` has not started: it cannot be joined, only counted.
-        if thread not in before.threads and not isinstance(thread, threading._DummyThread):
-            thread.join(max(0.0, deadline - monotonic()))
-    while _actors() - before.actors and monotonic() < deadline:  # Ray says of nobody when it has ended
+    # Among them one that is only just starting, and ends when it finds nothing to do.
+    while (strays := _threads() - before.threads) and monotonic() < deadline:
+        for thread in strays:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - monotonic()))
+        sleep(_SAMPLE_S)
+    # Neither Ray nor Python says of an actor, or of such a thread, when it has ended.
+    while (_actors() - before.actors or _raw_threads() > before.raw_threads) and monotonic() < deadline:
         sleep(_SAMPLE_S)
     left = before.missing_in(_Holdings.now())
     if left:
@@ -97,14 +100,12 @@ class _Holdings:
 
     @classmethod
     def now(cls) -> _Holdings:
-        threads = frozenset(threading.enumerate())
-        known = {thread.ident for thread in threads}
         queues = {
             number: f"queue {number} ({_described(queue)})" for number, queue in list(queue_descriptor._queues.items())
         }
         return cls(
-            threads,
-            sum(ident not in known for ident in sys._current_frames()),
+            frozenset(threading.enumerate()),
+            _raw_threads(),
             _open_descriptors(),
             queues,
             _actors(),
@@ -121,6 +122,17 @@ class _Holdings:
         left += [text for number, text in later.queues.items() if number not in self.queues]
         left += [f"actor {actor}" for actor in later.actors - self.actors]
         return left
+
+
+def _threads() -> set[threading.Thread]:
+    """The threads that can be joined; a dummy stands for one that `threading` has not started, and is only counted."""
+    return {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
+
+
+def _raw_threads() -> int:
+    """How many threads there are that were not started by `threading`."""
+    known = {thread.ident for thread in threading.enumerate()}
+    return sum(ident not in known for ident in sys._current_frames())
 
 
 def _described(queue: Inbox | RequestQueue) -> str:

@@ -340,7 +340,7 @@ def test_one_whose_process_dies_before_or_after_its_start_is_told_to_have_ended_
     assert (report.task, report.ending, type(report.error)) == ("work", "failed", TaskLost)
     assert report.error is not None
     assert report.error.__cause__ is death
-    assert wrapper.join(0)
+    assert wrapper.is_gone()
 
 
 @pytest.mark.parametrize("what", ["few", "signal", "message"])

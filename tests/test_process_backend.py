@@ -16,15 +16,21 @@ import pytest
 import runtime
 from examples import process_backend
 from runtime.testing import PATIENCE_S
+from runtime.waiting import Until, Waiting, deadline_of
 from tests import far_functions as far
 from tests.far_functions import FarMoment
 
 
 def come_to_rest(session: runtime.Session, *tasks: str) -> None:
     """Wait until some tasks of a session stand still, while others may be in user code."""
-    dispatcher = session._dispatcher
+    dispatcher = session._runs.dispatcher
     assert dispatcher is not None
-    assert dispatcher.backend.settle([dispatcher.tasks[task] for task in tasks], PATIENCE_S)
+    backend, handles = dispatcher.backend, [dispatcher.tasks[task] for task in tasks]
+
+    def stand_still() -> Waiting[bool]:
+        return (yield Until(lambda: backend.is_still(handles), deadline_of(PATIENCE_S)))
+
+    assert session._runs.commands.do(stand_still)
 
 
 NOBODY: Final[frozenset[int]] = frozenset()

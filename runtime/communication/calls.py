@@ -53,6 +53,7 @@ class Here(threading.local):
     waiter: CallWaiter | None = None
     callers: tuple[str, ...] = ()
     job: Ledger | None = None  # whose services `callers` are
+    changes: object = None  # what tells of changes in the job that this thread belongs to
 
 
 here = Here()

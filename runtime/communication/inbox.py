@@ -5,6 +5,11 @@ the lane protocol. It has no room of its own but what the producers' shares leav
 producer's lane, and the reader gives it back when the hand's packet is taken. So the sum of all lanes' capacities never
 changes, and a queue never holds more than its capacity (or one per lane, where that is more).
 
+A free place of the hand's lane is a token. `offer` takes one, appends and rings in one call into C, that neither
+another thread nor an interrupt of the main thread can cut: so anybody may call it, and it needs no lock. All else that
+the hand does is done, under a lock, by threads that no interrupt reaches. Whoever closes the lane takes all tokens away
+first.
+
 Borrowing is exact without stopping the writer: the hand lowers the lane's capacity first and looks at its length and at
 the writer's claim then. A writer that had looked at the room before may still append that many, and one `put` besides.
 """
@@ -12,11 +17,13 @@ the writer's claim then. A writer that had looked at the room before may still a
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from time import monotonic
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Final
 
 from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter, parked_lock, ring
 from runtime.errors import PacketGone, QueueFull, TaskEnded
@@ -46,7 +53,8 @@ def shares(capacity: int, producers: int) -> tuple[int, int]:
 class Inbox:
     """All that waits for one task. `len` is the number of packets; an empty inbox is false, so compare with None.
 
-    One thread reads: `wait`, `gather`, `drop`, `retire`. Any thread may call `inject`, `end_hand`, `len`.
+    One thread reads: `wait`, `gather`, `drop`, `retire`. Any thread may call `offer` and `len`; `inject` and `end_hand`
+    any that no interrupt reaches.
     """
 
     __slots__ = (
@@ -55,7 +63,10 @@ class Inbox:
         "_borrowed",
         "_closed_inputs",
         "_hand_room",
+        "_has_several_inputs",
         "_open",
+        "_places",
+        "_places_kept",
         "asleep",
         "capacity",
         "gate",
@@ -64,6 +75,7 @@ class Inbox:
         "lanes",
         "marked",
         "removed",
+        "tell_hand",
     )
 
     def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
@@ -76,12 +88,17 @@ class Inbox:
         self.lanes = [self.hand, *(Lane(self, spec.producer, share, spec.input) for spec in lanes)]
         self._open = list(self.lanes)  # in the order in which they are looked at; without the retired ones
         # Guards the hand's lane (its items and signal as seen by writers), all that is borrowed, and the closed inputs.
-        self._hand_room = threading.Condition(threading.Lock())
+        self._hand_room = threading.Lock()
+        self._places: deque[int] = deque()  # a token for each place of the hand's that is free
+        self._places_kept = 0  # free ones that are no tokens yet
+        self.give_hand_room(left_over)
         self._borrowed: list[Lane] = []
         self._closed_inputs: set[int] = set()
+        self._has_several_inputs = len({spec.input for spec in lanes}) > 1
         self.removed = 0  # packets that the hand has taken out
         self.marked: Callable[[Any], Any] | None = None  # of a traced job: what an item of the hand becomes
-        self.hand_waits = 0  # how many threads wait for room for the hand
+        self.hand_waits = 0  # how many packets of the hand wait for room
+        self.tell_hand: Callable[[], None] = _nothing  # hears that there may be room for those
 
     def __len__(self) -> int:
         return sum([len(lane.items) for lane in self.lanes])
@@ -155,7 +172,8 @@ class Inbox:
         lane.drop(count)
         if lane is self.hand:
             with self._hand_room:
-                self._give_back()
+                for _ in range(count):
+                    self._free_place()
         if self.hand_waits:
             self.notify_hand()
 
@@ -182,8 +200,9 @@ class Inbox:
         """
         with self._hand_room:
             self._closed_inputs.add(number)
-            self._hand_room.notify_all()
-            return self.hand.taken + len(self.hand.items)
+            accepted = self.hand.taken + len(self.hand.items)
+        self.tell_hand()
+        return accepted
 
     # ── the hand, while the reader stands at its closed gate ──
 
@@ -200,10 +219,10 @@ class Inbox:
             lane.taken += 1
             self.removed += 1
             if lane is self.hand:
-                self._give_back()
+                self._free_place()
             elif lane.held_back and lane.has_room():
                 lane.give_room()
-            self._hand_room.notify_all()
+        self.tell_hand()
         return item
 
     def put_back(self, lane: Lane, index: int, item: Any) -> None:
@@ -213,7 +232,7 @@ class Inbox:
             if is_ended or lane not in self._open:
                 raise PacketGone("the packet's producer has ended, and what follows from that has begun")
             if lane is self.hand:
-                fits = self._find_room()
+                fits = self._take_place()
             else:
                 lane.resize(-1)  # until it is in; and said before the claim is read, as in `_find_room`
                 promised = 0 if lane.signal is not None else lane.claim + lane.writer.is_at_work()
@@ -237,38 +256,47 @@ class Inbox:
 
     # ── the hand ──
 
-    def inject(self, item: Any, timeout_s: float | None = 0) -> None:
-        """Put `item` in by hand: `inject_everywhere` with one inbox."""
-        inject_everywhere([self], item, timeout_s)
+    def give_hand_room(self, capacity: int) -> None:
+        """Before anything is put in: let the hand have so many places of its own."""
+        self.hand.capacity = capacity
+        self._places.clear()
+        self._places.extend([0] * min(capacity, _MOST_PLACES))
+        self._places_kept = capacity - len(self._places)
 
-    def _wait_for_room(self, item: Any, timeout_s: float | None) -> None:
-        """Hand: wait until there seems to be room for `item`. Raises `TaskEnded`, `QueueFull`."""
-        with self._hand_room:
-            self.hand_waits += 1  # before room is looked for: the reader deletes first and reads this then
-            try:
-                if not self._hand_room.wait_for(lambda: self._admits(item), timeout_s):
-                    raise QueueFull(
-                        f"{len(self)} of {self.capacity} places are taken, and the rest is promised to producers at "
-                        "work; wait for room with timeout=, or raise the capacity"
-                    )
-                self._give_back()
-            finally:
-                self.hand_waits -= 1
+    def offer(self, item: Any) -> bool:
+        """Put `item` in if there is a free place. False: nothing has happened; there is none, or it is not said here.
+
+        The hand's lane is extended by an item of which the place is drawn before it comes, and then by what ringing
+        gives, which is nothing: `pop` raises if there is no place, `release` if the reader is awake already.
+        """
+        if self._has_several_inputs or self.marked is not None:  # some may be closed; an id has to be drawn
+            return False
+        placed = map(_ITEM, zip((item,), iter(self._places.pop, None), strict=False))
+        try:
+            self.hand.items.extend(chain(placed, iter(self._alarm.release, None)))
+        except IndexError:
+            return False
+        except RuntimeError:  # the reader was awake; the item is in
+            pass
+        return True
+
+    def inject(self, item: Any) -> None:
+        """Put `item` in by hand. Raises `TaskEnded`, `QueueFull`."""
+        if (full := inject_everywhere([self], item)) is not None:
+            raise full.refusal()
+
+    def refusal(self) -> QueueFull:
+        """Why the hand finds no room."""
+        return QueueFull(
+            f"{len(self)} of {self.capacity} places are taken, and the rest is promised to producers at work; "
+            "wait for room with timeout=, or raise the capacity"
+        )
 
     def _accept(self, item: Any) -> None:
         """Take an item of the hand for which there is room. Under the lock."""
-        try:
-            self.hand.items.append(item if self.marked is None else self.marked(item))
-            if self.asleep:
-                self.wake()
-        except BaseException:  # an interrupt of the main thread may fall between any two of these steps
+        self.hand.items.append(item if self.marked is None else self.marked(item))
+        if self.asleep:
             self.wake()
-            raise
-
-    def _admits(self, item: Any) -> bool:
-        """Whether `item` of the hand can be put in now. Under the lock. Raises TaskEnded."""
-        self._require_open(item)
-        return self._find_room()
 
     def _require_open(self, item: Any) -> None:
         """Raise `TaskEnded` if `item` of the hand comes too late. Under the lock."""
@@ -282,22 +310,35 @@ class Inbox:
         with self._hand_room:
             if self.hand.signal is not None:
                 return False
-            try:
-                self.hand.signal = StopSignal(HAND, how)
-                self._hand_room.notify_all()
-            finally:
-                self.wake()
+            self._close_places()
+            self.hand.signal = StopSignal(HAND, how)
+            self.wake()
+        self.tell_hand()
         return True
 
-    def notify_hand(self) -> None:
-        """Wake whoever waits to put something in: there may be room, or the task is cancelled."""
+    def cancel_hand(self) -> None:
+        """The task was cancelled: nothing can be put in any more."""
         with self._hand_room:
-            self._hand_room.notify_all()
+            self._close_places()
+        self.tell_hand()
 
-    def _find_room(self) -> bool:
-        """Whether the hand's lane has a place, borrowed if need be. Under the lock."""
-        if self.hand.has_room():
+    def notify_hand(self) -> None:
+        """Let whoever waits to put something in look again: there may be room."""
+        self.tell_hand()
+
+    def _take_place(self) -> bool:
+        """Take a free place of the hand's lane, borrowed if need be. False: there is none. Under the lock."""
+        if self._places_kept and not self._places:
+            count = min(self._places_kept, _MOST_PLACES)
+            self._places_kept -= count
+            self._places.extend([0] * count)
+        try:
+            self._places.pop()
             return True
+        except IndexError:
+            return self._borrow_place()
+
+    def _borrow_place(self) -> bool:
         for lane in sorted(self.lanes[1:], key=lambda lane: len(lane.items) - lane.capacity):
             lane.resize(-1)
             promised = 0 if lane.signal is not None else lane.claim + 1
@@ -308,11 +349,17 @@ class Inbox:
             self._return_to(lane)
         return False
 
-    def _give_back(self) -> None:
-        """Return the places that the hand's packets no longer need. Under the lock."""
-        while self._borrowed and self.hand.has_room():
+    def _free_place(self) -> None:
+        """A place of the hand's lane is free: it is given back if it was borrowed. Under the lock."""
+        if self._borrowed:
             self.hand.capacity -= 1
             self._return_to(self._borrowed.pop())
+        elif self.hand.signal is None and not self.gate.cancelled:
+            self._places.append(0)
+
+    def _close_places(self) -> None:
+        self._places.clear()
+        self._places_kept = 0
 
     @staticmethod
     def _return_to(lane: Lane) -> None:
@@ -321,26 +368,30 @@ class Inbox:
             lane.give_room()
 
 
-def inject_everywhere(inboxes: Sequence[Inbox], item: Any, timeout_s: float | None) -> None:
+def inject_everywhere(inboxes: Sequence[Inbox], item: Any) -> Inbox | None:
     """Put `item` by hand into all of `inboxes`, or into none. Accepted before their ends, or refused.
 
-    Waits at most `timeout_s` for room (None: without limit). Raises `TaskEnded` once one of the hand's lanes is closed
-    or its task cancelled, `QueueFull` if one has no room. Locks are taken in the given order, which has to be the same
-    for all who call.
+    Returns one that has no room, if there is one. Raises `TaskEnded` once one of the hand's lanes is closed or its task
+    cancelled. Locks are taken in the given order, which has to be the same for all who call.
     """
-    deadline = None if timeout_s is None else monotonic() + timeout_s
-    while True:
-        with ExitStack() as locks:
-            for inbox in inboxes:
-                locks.enter_context(inbox._hand_room)
-            for inbox in inboxes:
-                inbox._require_open(item)  # all of them, before room is borrowed in any
-            full = next((inbox for inbox in inboxes if not inbox._find_room()), None)
-            for inbox in inboxes:
-                if full is None:
-                    inbox._accept(item)
-                else:
-                    inbox._give_back()
-        if full is None:
-            return
-        full._wait_for_room(item, None if deadline is None else max(0.0, deadline - monotonic()))
+    with ExitStack() as locks:
+        for inbox in inboxes:
+            locks.enter_context(inbox._hand_room)
+        for inbox in inboxes:
+            inbox._require_open(item)  # all of them, before room is borrowed in any
+        for number, inbox in enumerate(inboxes):
+            if not inbox._take_place():
+                for before in inboxes[:number]:
+                    before._free_place()
+                return inbox
+        for inbox in inboxes:
+            inbox._accept(item)
+    return None
+
+
+_ITEM: Final = itemgetter(0)
+_MOST_PLACES: Final = 1024  # tokens at once, where a queue is to hold more
+
+
+def _nothing() -> None:
+    """Nobody waits."""

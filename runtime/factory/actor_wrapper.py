@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from math import inf
 from time import monotonic
 from typing import Any, Final
 
@@ -30,6 +29,7 @@ from runtime.step import QueueView, Step
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Broke, Condition
 from runtime.task.report import TaskReport
+from runtime.waiting import Until, Waiting
 
 _SLICE_S: Final = 1.0  # of a long step: an interrupt must not leave a thread of the actor waiting for ever
 
@@ -80,12 +80,20 @@ class FarGrip:
         """Whether nothing of it moves, and all that it has sent has arrived."""
         return self._wrapper.look().is_at_rest
 
-    def step(self, timeout_s: float | None) -> Step:
-        """One turn, waited for. Raises `NotPaused`."""
-        deadline = inf if timeout_s is None else monotonic() + timeout_s
+    def is_in_place(self) -> bool:
+        """Whether it is not on its way to its gate."""
+        return self._wrapper.look().is_in_place
+
+    def step(self, deadline: float) -> Waiting[Step]:
+        """One turn, waited for over there. Raises `NotPaused`."""
+        wrapper = self._wrapper
         while True:
             left_s = max(0.0, deadline - monotonic())
-            step: Step = self._wrapper.ask("hand", "step", min(left_s, _SLICE_S))
+            asked = wrapper.begin_ask("hand", "step", min(left_s, _SLICE_S))
+            answer = asked.future()
+            answer.add_done_callback(lambda _: wrapper.news())
+            yield Until(answer.done, watched=False)
+            step: Step = wrapper.end_ask(asked)
             if step.result != "running" or left_s <= _SLICE_S:
                 return step
 
@@ -161,10 +169,11 @@ class ActorWrapper:
         self.round: Callable[[], bool] = bool  # whether the caller is looking at all of them at once
         # For what is put back into a lane of its queue: whose writer has a place for it, None: nobody.
         self.find_place: Callable[[int], int | None] = lambda wanted: None
+        self.news: Callable[[], object] = bool  # tells the thread of commands that something has changed
         self._post = post
         self._last: Look | None = None
         self._final: Look | None = None
-        self._gone = threading.Event()
+        self._is_gone = False
         # Guards the three below, and that exactly one who sees that it was started and has died says so.
         self._life = threading.Lock()
         self._started = False
@@ -181,9 +190,16 @@ class ActorWrapper:
 
         Raises what it raises, `NotSendable`, and `TaskEnded` if its process has died.
         """
-        packed = _packed(arguments)
+        return self.end_ask(self.begin_ask(group, method, *arguments))
+
+    def begin_ask(self, group: str, method: str, *arguments: Any) -> Any:
+        """Call a method over there; `end_ask` waits for what it returns. Raises `NotSendable`."""
+        return getattr(self.actor, group).remote(method, _packed(arguments))
+
+    def end_ask(self, asked: Any) -> Any:
+        """Wait for what a method returns. Raises what it raises, and `TaskEnded` if its process has died."""
         try:
-            answer = ray.get(getattr(self.actor, group).remote(method, packed))
+            answer = ray.get(asked)
         except RayError as error:
             raise TaskEnded(f"the process of {self.name!r} has died, and what it held is lost") from error
         result, failure = decode(answer)
@@ -257,11 +273,12 @@ class ActorWrapper:
         """Whether the caller delivers its reports."""
         return self.is_listener()
 
-    def join(self, timeout_s: float | None = None) -> bool:
-        """Wait until it has ended and all it said has been heard. False: not within `timeout_s`."""
-        if self._started and not self.is_current():
-            self._gone.wait(timeout_s)
-        return self._gone.is_set() or not self._started
+    def is_gone(self) -> bool:
+        """Whether it has ended and all it said has been heard."""
+        return self._is_gone or not self._started
+
+    def join(self) -> None:
+        """No thread of the driver is its own."""
 
     def kill(self) -> None:
         """End its process."""
@@ -292,7 +309,7 @@ class ActorWrapper:
         elif verb == "fault":
             raise decode(said[0])
         elif verb == "gone":
-            self._gone.set()
+            self._is_gone = True
         else:
             return False
         return True
@@ -304,7 +321,7 @@ class ActorWrapper:
             to_tell = self._started and not self._reported
         if to_tell:
             self._report_death()
-        self._gone.set()
+        self._is_gone = True
 
     def _report_death(self) -> None:
         assert self._why is not None, "it has not died"

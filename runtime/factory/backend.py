@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
+from runtime.commands import Changes
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.packet import Place
 from runtime.communication.queue_descriptor import QueueDescriptor
@@ -23,13 +24,14 @@ from runtime.service.invocation import Interceptor
 from runtime.step import QueueView, Step
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Broke, Condition
+from runtime.waiting import Waiting
 
 
 class Grip(Protocol):
     """The hand's grip on a task or service, wherever it runs. Everything goes by value.
 
-    All but `step` return at once; what changes something waits for a task that is on its way to its gate. Places are of
-    packets that `peek` has shown.
+    All but `step` return at once. Places are of packets that `peek` has shown. Only the session's thread of commands
+    changes something by it; any may ask.
     """
 
     def pause(self) -> None:
@@ -62,7 +64,10 @@ class Grip(Protocol):
     def is_at_rest(self) -> bool:
         """Whether nothing of it moves, or `step` has said already that its user code goes on."""
 
-    def step(self, timeout_s: float | None) -> Step:
+    def is_in_place(self) -> bool:
+        """Whether it stands at its gate, or waits in mid-packet: it is not on its way there."""
+
+    def step(self, deadline: float) -> Waiting[Step]:
         """One turn, waited for. Raises `NotPaused`."""
 
     def number_of(self, place: Place) -> int:
@@ -99,7 +104,7 @@ class Grip(Protocol):
 class TaskHandle(Protocol):
     """A task from the outside, wherever it runs. Everything goes by value.
 
-    All calls but `join` and `left_over` return at once. None raises because the task has died: facts are then
+    All calls but `left_over` return at once. None raises because the task has died: facts are then
     those that were known last.
     """
 
@@ -147,12 +152,15 @@ class TaskHandle(Protocol):
     def is_current(self) -> bool:
         """Whether the caller is this very task, or delivers its reports: it cannot wait for it."""
 
-    def join(self, timeout_s: float | None = None) -> bool:
-        """Wait until nothing of it runs any more and its report has been delivered. False: not within `timeout_s`."""
+    def is_gone(self) -> bool:
+        """Whether nothing of it runs any more and its report has been delivered; so it is before the start."""
+
+    def join(self) -> None:
+        """Of one that is gone: let the thread end that it ran on. Takes no time."""
 
 
 class ServiceHandle(Protocol):
-    """A service from the outside, wherever it runs. Everything goes by value; all calls but `join` return at once."""
+    """A service from the outside, wherever it runs. Everything goes by value; all calls return at once."""
 
     @property
     def name(self) -> str:
@@ -177,8 +185,11 @@ class ServiceHandle(Protocol):
     def is_current(self) -> bool:
         """Whether the caller is this very service: it cannot wait for it."""
 
-    def join(self, timeout_s: float | None = None) -> bool:
-        """Wait until nothing of it runs any more and its report has been delivered. False: not within `timeout_s`."""
+    def is_gone(self) -> bool:
+        """Whether nothing of it runs any more and its report has been delivered; so it is before the start."""
+
+    def join(self) -> None:
+        """Of one that is gone: let the thread end that it ran on. Takes no time."""
 
 
 Handle = TaskHandle | ServiceHandle
@@ -233,7 +244,13 @@ class Backend(Protocol):
     def refuse_calls(self) -> None:
         """Accept no call to any service any more; those that are open end with `ServiceStopped`."""
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
+    def offer(self, handle: TaskHandle, item: Any) -> bool:
+        """Put an item into the hand's lane of a task, without a lock, if there is room. False: nothing has happened.
+
+        So it is where that cannot be said, or not be done in one step: `inject` it then.
+        """
+
+    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
         """Put an item into the hand's lanes of all these tasks, or of none. Raises `TaskEnded`, `QueueFull`."""
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
@@ -242,19 +259,20 @@ class Backend(Protocol):
     def clock(self) -> float:
         """Seconds since some moment, never going back."""
 
-    def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
-        """Wait until all tasks and services stand still at one moment. False: not within `timeout_s`."""
+    @property
+    def changes(self) -> Changes:
+        """What tells of all that tasks and services do, while somebody waits for it."""
+
+    def is_own_thread(self) -> bool:
+        """Whether the caller is a thread of the job: of a task or service, or one that delivers what they say."""
 
     def is_still(self, handles: Iterable[Handle]) -> bool:
-        """Whether all tasks and services stand still now."""
+        """Whether all tasks and services stand still, at one moment."""
 
-    def wait_until(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
-        """Wait until `ready`, asked whenever something changes what it does, and at `tell`. False: not in time."""
+    def holds(self, ready: Callable[[], bool]) -> bool:
+        """Whether `ready()`, which asks handles and grips, is true at one moment."""
 
-    def tell(self) -> None:
-        """Let those who wait in `wait_until` ask again."""
-
-    def wait(self, handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
+    def wait(self, handles: Iterable[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
         """Wait until nothing of them runs any more; the names of those of which something still does."""
 
     def close(self) -> None:

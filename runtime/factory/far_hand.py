@@ -6,7 +6,6 @@ A queue's hand sees no lane of a writer elsewhere, so it is the driver who asks 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf
 from time import monotonic
 from typing import Any
 
@@ -15,10 +14,10 @@ from runtime.errors import QueueFull, TaskEnded
 from runtime.factory.actor_wrapper import ActorWrapper, TaskWrapper
 from runtime.factory.backend import TaskHandle
 from runtime.factory.driver_task import DriverTask
-from runtime.factory.lookout import INTERRUPTIBLE_S, JobWatch, Lookout
 from runtime.remote.far_lane import HAND_LANE, OWN_PLACE
 from runtime.remote.freight import require_sendable
 from runtime.remote.site import DRIVER, Site
+from runtime.waiting import Until, Waiting
 
 
 class FarHand:
@@ -29,30 +28,36 @@ class FarHand:
         site: Site,
         wrappers: Mapping[str, ActorWrapper],
         lanes: Mapping[str, tuple[LaneSpec, ...]],
-        watch: JobWatch,
-        lookout: Lookout,
     ) -> None:
         self._site, self._wrappers, self._lanes = site, wrappers, lanes
-        self._watch, self._lookout = watch, lookout
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
+    def offer(self, task: DriverTask, item: Any) -> bool:
+        """Put an item into the queue of a task of the driver, if there is room. Any thread. Raises `NotSendable`."""
+        if _sends_on(task):
+            require_sendable(item)
+        return task.inbox.offer(item)
+
+    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
         """Put an item into all these queues, or into none. Raises `QueueFull`, `TaskEnded`, `NotSendable`.
 
         A place is found in each of them first. Only if one of several tasks ends right behind that, the others have it.
         """
         if any(map(_sends_on, handles)):
             require_sendable(item)
-        deadline = inf if timeout_s is None else monotonic() + timeout_s
-        while True:
-            changes = self._watch.changes
+        refusals: list[QueueFull] = []
+        accepted: list[bool] = []
+
+        def is_accepted() -> bool:
             try:
-                self._inject(handles, item)
-                return
-            except QueueFull:
-                if (left_s := deadline - monotonic()) <= 0:
-                    raise
-            with self._lookout.watched():
-                self._watch.wait_for_change(changes, min(left_s, INTERRUPTIBLE_S))
+                if not accepted:
+                    self._inject(handles, item)
+                    accepted.append(True)
+            except QueueFull as refusal:
+                refusals[:] = [refusal]
+            return bool(accepted)
+
+        if not is_accepted() and (deadline <= monotonic() or not (yield Until(is_accepted, deadline))):
+            raise refusals[0]
 
     def _inject(self, handles: Sequence[TaskHandle], item: Any) -> None:
         found: list[tuple[TaskHandle, int]] = []

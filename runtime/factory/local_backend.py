@@ -9,8 +9,9 @@ from time import monotonic, perf_counter
 from typing import Any, ClassVar, Final, cast
 from weakref import finalize
 
-from runtime.communication.calls import Ledger
-from runtime.communication.inbox import LaneSpec, inject_everywhere
+from runtime.commands import Changes
+from runtime.communication.calls import Ledger, here
+from runtime.communication.inbox import Inbox, LaneSpec, inject_everywhere
 from runtime.communication.lane import StopSignal
 from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
 from runtime.communication.request_queue import LocalRequestQueueDescriptor, RequestQueueDescriptor
@@ -28,6 +29,7 @@ from runtime.task.gate import Gate, Watch, still
 from runtime.task.local_task import LocalTask
 from runtime.task.observer import Observer
 from runtime.task.turns import Turns
+from runtime.waiting import Until, Waiting
 
 MANY: Final = 64
 """A job with more tasks and services than this lets only so many of them run at once as leave the GIL free."""
@@ -117,9 +119,16 @@ class LocalBackend:
         """End all open calls."""
         self._ledger.refuse(self._ledger.queues)
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
+    def offer(self, handle: TaskHandle, item: Any) -> bool:
+        """Put an item into a queue by hand. Not under a seed, whose turns have to hear of it in the same step."""
+        return self._turns is None and cast(LocalTask, handle).inbox.offer(item)
+
+    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
         """Put an item into all these queues by hand, or into none."""
-        inject_everywhere([cast(LocalTask, handle).inbox for handle in handles], item, timeout_s)
+        inboxes = [cast(LocalTask, handle).inbox for handle in handles]
+        full = inject_everywhere(inboxes, item)
+        if full is not None and (deadline <= monotonic() or not (yield from _when_admitted(inboxes, item, deadline))):
+            raise full.refusal()
         if self._turns is not None:
             self._turns.nudge()
 
@@ -133,31 +142,38 @@ class LocalBackend:
         """Seconds of the process's steady clock; under a seed, virtual ones."""
         return perf_counter() if self._turns is None else self._turns.clock()
 
-    def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
-        """Wait until all threads wait at one moment."""
-        return self._watch.wait_still(_gates(*handles), timeout_s)
+    @property
+    def changes(self) -> Changes:
+        """What tells of all that threads do."""
+        return self._watch
+
+    def is_own_thread(self) -> bool:
+        """Whether the caller is a thread of the job."""
+        return here.changes is self._watch
 
     def is_still(self, handles: Iterable[Handle]) -> bool:
-        """Whether all threads wait now."""
+        """Whether all threads wait, at one moment."""
         return still(_gates(*handles))
 
-    def wait_until(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
-        """Wait until `ready`, asked whenever a thread does something else."""
-        return self._watch.wait_for(ready, timeout_s)
+    def holds(self, ready: Callable[[], bool]) -> bool:
+        """Whether `ready()`: threads are looked at where they are."""
+        return ready()
 
-    def tell(self) -> None:
-        """Let those who wait in `wait_until` ask again."""
-        self._watch.tell()
-
-    def wait(self, handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
-        """Join the threads; the names of those that still run after `timeout_s` in all."""
+    def wait(self, handles: Iterable[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
+        """Wait for the ends of the threads; the names of those that still run then."""
         handles = list(handles)
-        stuck = _join(handles, timeout_s)
-        if stuck and self._turns is not None:  # one is stuck in user code with the turn, the others wait for it
+        if not (yield Until(_all_gone(handles), deadline)) and self._turns is not None:
+            # One is stuck in user code with the turn, and the others wait for it.
             holder = self._turns.free()
-            _join([handle for handle in handles if holder not in _gates(handle)], _SOON_S)
-            stuck = _join(handles, 0)
-        return stuck
+            others = [handle for handle in handles if holder not in _gates(handle)]
+            yield Until(_all_gone(others), monotonic() + _SOON_S)
+        stuck = []
+        for handle in handles:
+            if handle.is_gone():
+                handle.join()
+            else:
+                stuck.append(handle.name)
+        return tuple(stuck)
 
     def close(self) -> None:
         """Release the queues, end the watch."""
@@ -187,12 +203,31 @@ def _gates(*handles: Handle) -> list[Gate]:
     return gates
 
 
-def _join(handles: Iterable[Handle], timeout_s: float | None) -> tuple[str, ...]:
-    """Join them all within `timeout_s`; the names of those that still run."""
-    deadline = None if timeout_s is None else monotonic() + timeout_s
-    still_running = []
-    for handle in handles:
-        left_s = None if deadline is None else max(0.0, deadline - monotonic())
-        if not handle.join(left_s):
-            still_running.append(handle.name)
-    return tuple(still_running)
+def _all_gone(handles: Iterable[Handle]) -> Callable[[], bool]:
+    """What says whether they are all gone; each is asked no more once it is."""
+    left = list(handles)
+
+    def are_gone() -> bool:
+        while left and left[-1].is_gone():
+            left.pop()
+        return not left
+
+    return are_gone
+
+
+def _when_admitted(inboxes: Sequence[Inbox], item: Any, deadline: float) -> Waiting[bool]:
+    """Put an item into all these queues as soon as there is room. False: there was none in time."""
+    admitted: list[bool] = []
+
+    def is_admitted() -> bool:
+        if not admitted and inject_everywhere(inboxes, item) is None:
+            admitted.append(True)
+        return bool(admitted)
+
+    for inbox in inboxes:
+        inbox.hand_waits += 1  # before room is looked for: the reader deletes first and reads this then
+    try:
+        return (yield Until(is_admitted, deadline))
+    finally:
+        for inbox in inboxes:
+            inbox.hand_waits -= 1

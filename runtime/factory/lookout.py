@@ -14,13 +14,13 @@ from time import monotonic
 from typing import Final
 
 from runtime.factory.actor_wrapper import ActorWrapper
-from runtime.task.gate import Watch
+from runtime.task.gate import WaitingWatch, Watch
 
 INTERRUPTIBLE_S: Final = 0.5
 """How long one waits at most before an interrupt is heard."""
 
 
-class JobWatch(Watch):
+class JobWatch(WaitingWatch):
     """A watch that counts what it is told, so that what is looked at need not be looked at under its lock."""
 
     def __init__(self) -> None:
@@ -28,26 +28,17 @@ class JobWatch(Watch):
         self.changes = 0
 
     def tell(self) -> None:
-        """Something has changed."""
+        """Something has changed, whether somebody watches or not."""
         with self._changed:
             self.changes += 1
             self._changed.notify_all()
+        if self.watched:
+            Watch.tell(self)
 
-    def wait_for_change(self, since: int, timeout_s: float) -> None:
+    def wait_for_change(self, since: int, timeout_s: float | None) -> None:
         """Wait until something has changed since there were `since` changes, or for `timeout_s`."""
         with self._changed:
             self._changed.wait_for(lambda: self.changes != since, timeout_s)
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Hear of changes while the block runs."""
-        with self._changed:
-            self.watched += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self.watched -= 1
 
 
 def _nothing() -> None:
@@ -55,7 +46,10 @@ def _nothing() -> None:
 
 
 class Lookout:
-    """Looks at the actors of one job. Any thread may use it."""
+    """Looks at the actors of one job. Any thread may use it.
+
+    It is also what tells the thread of commands of changes: all processes have to tell, not only tasks of the driver.
+    """
 
     def __init__(self, watch: JobWatch, wrappers: Mapping[str, ActorWrapper]) -> None:
         self._watch, self._wrappers = watch, wrappers
@@ -91,35 +85,59 @@ class Lookout:
         It has to be so at two looks, one after the other, with the same value of `same` at both.
         """
         deadline = inf if timeout_s is None else monotonic() + timeout_s
-
-        def is_ready() -> bool:
-            with self.look_at(self._wrappers.values()):
-                if not ready():
-                    return False
-                value = same()
-            with self.look_at(self._wrappers.values()):
-                return ready() and same() == value
-
-        if is_ready():
+        if self.sees(ready, same):
             return True
         with self.watched():
             while True:
                 changes = self._watch.changes
-                if is_ready():
+                if self.sees(ready, same):
                     return True
                 if (left_s := deadline - monotonic()) <= 0:
                     return False
-                self._watch.wait_for_change(changes, min(left_s, INTERRUPTIBLE_S))
+                self._watch.wait_for_change(changes, left_s if left_s < inf else None)
+
+    def sees(self, ready: Callable[[], bool], same: Callable[[], object] = _nothing) -> bool:
+        """Whether `ready`, at two looks at all actors, one after the other, with the same value of `same` at both."""
+        with self.look_at(self._wrappers.values()):
+            if not ready():
+                return False
+            value = same()
+        with self.look_at(self._wrappers.values()):
+            return ready() and same() == value
 
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Let actors, and tasks of the driver, say when something changes."""
-        self._let_watch(+1)
+        self.begin()
         try:
-            with self._watch.watching():
-                yield
+            yield
         finally:
-            self._let_watch(-1)
+            self.end()
+
+    # ── telling the thread of commands ──
+
+    @property
+    def news(self) -> Callable[[], None]:
+        """Called when something has changed."""
+        return self._watch.news
+
+    @news.setter
+    def news(self, news: Callable[[], None]) -> None:
+        self._watch.news = news
+
+    def heard(self) -> None:
+        """What has changed so far is about to be looked at."""
+        self._watch.heard()
+
+    def begin(self) -> None:
+        """Let actors, and tasks of the driver, say when something changes."""
+        self._let_watch(+1)
+        self._watch.begin()
+
+    def end(self) -> None:
+        """Let them be silent, if nobody else watches."""
+        self._watch.end()
+        self._let_watch(-1)
 
     def _let_watch(self, more: int) -> None:
         """One more watches, or one less: ask actors for what is wanted now, and wait until they do it.

@@ -17,6 +17,8 @@ from typing import Any, Final, NoReturn
 import ray
 from ray.exceptions import RayActorError, RayError
 
+from runtime.commands import Changes
+from runtime.communication.calls import here
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import StopSignal
 from runtime.context import ServiceContext, TaskContext
@@ -43,6 +45,7 @@ from runtime.service.ray_service_task import make_service_actor
 from runtime.task.base_task import TaskReporter
 from runtime.task.gate import still
 from runtime.task.ray_task import make_task_actor
+from runtime.waiting import Waiting
 
 START_S: Final = 120.0
 """How long the actors of a job may take to be there, as long as they come one by one."""
@@ -70,7 +73,7 @@ class RayBackend(LocalBackend):
         self._address: str | None = None
         self._resources: Mapping[str, Mapping[str, float]] = {}
         self._lookout = Lookout(self._watch, self._far)
-        self._hand = FarHand(self._site, self._far, self._lanes, self._watch, self._lookout)
+        self._hand = FarHand(self._site, self._far, self._lanes)
         inquiries = Inquiries(self._far, self._tell_of_mail, self._cut_off)
         self._site.ask_after = partial(inquiries.overdue, DRIVER)
         self._site.other_mail |= {"overdue": inquiries.overdue, "not reached": inquiries.not_reached}
@@ -121,7 +124,7 @@ class RayBackend(LocalBackend):
         return dict(self._resources.get(of, {}))
 
     def _add(self, far: ActorWrapper, make: partial[Any], made: Freight) -> None:
-        far.round = self._lookout.is_looking
+        far.round, far.news = self._lookout.is_looking, self._tell_commands
         far.find_place = partial(self.find_place, far.name)
         far.is_listener = lambda: threading.current_thread() is self._listener
         self._far[far.name] = far
@@ -262,6 +265,7 @@ class RayBackend(LocalBackend):
     # ── the listener ──
 
     def _listen(self) -> None:
+        here.changes = self._watch
         fetches = {far.actor.fetch.remote(far.heard): far for far in self._far.values()}
         while fetches:
             come, _ = ray.wait(list(fetches), num_returns=1)
@@ -309,20 +313,22 @@ class RayBackend(LocalBackend):
         with self._lookout.look_at(self._far.values()):
             return _Table({handle.name: handle.facts() for handle in handles})
 
-    def settle(self, handles: Iterable[Handle], timeout_s: float | None) -> bool:
-        """Wait until nothing moves in any process, nor between them."""
-        handles = list(handles)
-        return self._lookout.wait(lambda: self._is_still(handles), timeout_s, same=self._moved)
+    @property
+    def changes(self) -> Changes:
+        """What tells of all that is done in any process."""
+        return self._lookout
+
+    def _tell_commands(self) -> None:
+        self._watch.news()
 
     def is_still(self, handles: Iterable[Handle]) -> bool:
-        """Whether nothing moves now."""
+        """Whether nothing moves in any process, nor between them."""
         handles = list(handles)
-        with self._lookout.look_at(self._far.values()):
-            if not self._is_still(handles):
-                return False
-            before = self._moved()
-        with self._lookout.look_at(self._far.values()):
-            return self._is_still(handles) and self._moved() == before
+        return self._lookout.sees(lambda: self._is_still(handles), self._moved)
+
+    def holds(self, ready: Callable[[], bool]) -> bool:
+        """Whether `ready()`, seen so twice: what is between two processes at one look is there at the next."""
+        return self._lookout.sees(ready)
 
     def _is_still(self, handles: Iterable[Handle]) -> bool:
         """Within a look: whether nothing moves."""
@@ -335,14 +341,18 @@ class RayBackend(LocalBackend):
         return here, *(far.last.moved for far in self._far.values())
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
-        """Wait until `ready`, seen so twice: what is between two processes at one look is there at the next."""
+        """Wait until `ready`, on this thread."""
         return self._lookout.wait(ready, timeout_s)
 
     # ── the hand ──
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, timeout_s: float | None) -> None:
+    def offer(self, handle: TaskHandle, item: Any) -> bool:
+        """Put an item into the queue of a task that is here. Raises `NotSendable` if it would have to travel on."""
+        return isinstance(handle, DriverTask) and self._hand.offer(handle, item)
+
+    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
         """Put an item into all these queues by hand, or into none. Raises `QueueFull`, `TaskEnded`."""
-        self._hand.inject(handles, item, timeout_s)
+        return self._hand.inject(handles, item, deadline)
 
     def find_place(self, task: str, wanted: int) -> int | None:
         """For what is put back into lane `wanted` of a task's queue: whose writer has a place for it; None: nobody."""

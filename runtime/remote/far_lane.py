@@ -18,7 +18,6 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter
-from runtime.errors import QueueFull
 from runtime.remote.freight import Freight, not_sendable, pack, require_sendable
 
 Address = tuple[str, int]
@@ -209,7 +208,17 @@ class Arrivals(Inbox):
     By `acknowledge(number of lane, taken, whether that is much)`: half of the lane, or all.
     """
 
-    __slots__ = ("_acknowledge", "_acknowledged", "_broken", "_is_full", "_lent", "_promised", "_return", "wanted")
+    __slots__ = (
+        "_acknowledge",
+        "_acknowledged",
+        "_broken",
+        "_is_full",
+        "_is_place_kept",
+        "_lent",
+        "_promised",
+        "_return",
+        "wanted",
+    )
 
     def __init__(
         self,
@@ -225,6 +234,7 @@ class Arrivals(Inbox):
         self._broken: BaseException | None = None
         self._lent: list[int] = []  # lanes whose writers have lent a place to the hand; guarded by _hand_room
         self.wanted: int | None = None  # the lane in which a place is wanted, to put back what was taken out
+        self._is_place_kept = False  # for what is put back into the hand's lane; guarded by _hand_room
         self._promised: int | None = None  # and is there, by the word of its writer; guarded by _hand_room
         for lane in self.lanes[1:]:
             lane.claim = lane.capacity  # for ever: what the writer appends is not seen here in time
@@ -259,25 +269,20 @@ class Arrivals(Inbox):
         """Hand: keep a place of its own free for `item`. Raises `QueueFull`, `TaskEnded`."""
         with self._hand_room:
             self._require_open(item)
-            if not self._find_room():
-                raise QueueFull(
-                    f"{len(self)} of {self.capacity} places are taken, and the rest is promised to producers at work; "
-                    "wait for room with timeout=, or raise the capacity"
-                )
-            self.hand.capacity -= 1
+            if not self._take_place():
+                raise self.refusal()
 
     def release(self) -> None:
         """Hand: the place that was kept free is not needed."""
         with self._hand_room:
-            self.hand.capacity += 1
-            self._give_back()
+            self._free_place()
 
     def put_into(self, place: int, item: Any) -> None:
         """Hand: put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`."""
         with self._hand_room:
             self._require_open(item)
-            self.hand.capacity += 1
             if place != OWN_PLACE:
+                self.hand.capacity += 1
                 self._lent.append(place)
             self._accept(item)
 
@@ -327,6 +332,7 @@ class Arrivals(Inbox):
             if self.wanted == HAND_LANE:
                 self._lent.append(number)
                 self.hand.capacity += 1
+                self._is_place_kept = True
             else:
                 self._promised = number
         try:
@@ -334,7 +340,9 @@ class Arrivals(Inbox):
         finally:
             with self._hand_room:
                 unused, self._promised = self._promised, None
-                self._give_back()
+                if self._is_place_kept:
+                    self._is_place_kept = False
+                    self._free_place()
             if unused is not None:  # what the writer counts again, has left all the same
                 self._acknowledge(unused, self._acknowledged[unused + 1], True)
 
@@ -353,11 +361,18 @@ class Arrivals(Inbox):
                 return
         super().put_back(lane, index, item)
 
-    def _give_back(self) -> None:
-        super()._give_back()
-        while self._lent and self.hand.has_room():
+    def _take_place(self) -> bool:
+        if self._is_place_kept:
+            self._is_place_kept = False
+            return True
+        return super()._take_place()
+
+    def _free_place(self) -> None:
+        if self._lent:
             self.hand.capacity -= 1
             self._return(self._lent.pop())
+        else:
+            super()._free_place()
 
     def _tell_all(self) -> None:
         for number in range(1, len(self.lanes)):

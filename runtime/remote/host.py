@@ -28,7 +28,8 @@ from runtime.remote.receipts import MOST_OPEN
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import Deliver, Mailbox, NotReached, Where
 from runtime.step import Step
-from runtime.task.gate import Watch
+from runtime.task.gate import WaitingWatch
+from runtime.waiting import deadline_of, drive
 
 _GROUPS: Final = {"data": MOST_OPEN + 1, "control": 2, "hand": 8, "mail": 1}
 
@@ -54,7 +55,7 @@ def ask_of(handle: ActorHandle[Any], sender: str) -> Callable[[Question], Future
     return lambda question: remote(envelope((sender, question))).future()
 
 
-class TellingWatch(Watch):
+class TellingWatch(WaitingWatch):
     """A watch that lets the driver know, while the driver watches."""
 
     def __init__(self, mailbox: Mailbox) -> None:
@@ -184,6 +185,11 @@ class Host(ABC):
             return encode((on(*unpack(arguments)), None))
         except BaseException as error:  # noqa: BLE001  the border to the driver, where it is raised
             return encode((None, error))
+
+    def hand_step(self, timeout_s: float) -> Step:
+        """One turn, waited for on this thread."""
+        step: Step = drive(self._control().step(deadline_of(timeout_s)), self.watch.wait_for)
+        return step
 
     # ── what is reported by whatever runs here ──
 

@@ -27,6 +27,7 @@ class Look:
     is_under_way: bool = False
     has_news: bool = False
     is_at_rest: bool = True
+    is_in_place: bool = True
     still: bool = True
     moved: tuple[int, ...] = ()
     injected: int = 0

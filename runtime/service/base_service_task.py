@@ -63,7 +63,8 @@ class BaseServiceTask:
     def _serve(self, number: int) -> None:
         """One of the loops, from beginning to end. The last to leave ends the service."""
         gate = self.gates[number]
-        here.waiter, here.job, here.callers = gate, self.queue.ledger, (self.name,)
+        here.waiter, here.changes = gate, gate.changes
+        here.job, here.callers = self.queue.ledger, (self.name,)
         ending: Ending = "cancelled"
         error: BaseException | None = None
         try:

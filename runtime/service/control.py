@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -11,17 +10,18 @@ from runtime.communication.packet import Asked, Packet, Place
 from runtime.errors import CommandRefused, NotPaused
 from runtime.step import QueueView, Step
 from runtime.task.passing import MID_PACKET
+from runtime.waiting import Until, Waiting
 
 if TYPE_CHECKING:
     from runtime.service.base_service_task import BaseServiceTask
 
 
 class ServiceControl:
-    """The hand's grip on one service. Any thread may use it; what it changes is guarded by the ledger's lock."""
+    """The hand's grip on one service. One thread changes things by it, under the ledger's lock."""
 
     def __init__(self, service: BaseServiceTask) -> None:
         self._service = service
-        self._stepping = threading.Lock()  # guards that steps come one by one
+        self._is_stepping = False  # steps come one by one
         self._seen: list[Step] | None = None  # what the turn that was given last has come to, until it has been told
         self._waited = 0  # threads that waited in the middle of a request when it was given
 
@@ -68,38 +68,43 @@ class ServiceControl:
         """Whether nothing of it moves."""
         return self.reached() and all(gate.at_its_place() for gate in self._service.gates)
 
+    def is_in_place(self) -> bool:
+        """Whether nothing of it is on its way to anywhere."""
+        return self.is_at_rest()
+
     def number_of(self, place: Place) -> NoReturn:
         """Refused: requests have callers, not places."""
         self.edit(place, None)
 
-    def step(self, timeout_s: float | None) -> Step:
+    def step(self, deadline: float) -> Waiting[Step]:
         """One request, waited for. Raises `NotPaused`.
 
         One that waits for another service keeps its turn: further steps say so until it has been answered.
         """
-        began_s = monotonic()
-        if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):
+        if self._is_stepping and not (yield Until(lambda: not self._is_stepping, deadline)):
             return Step("running", self._service.name)  # somebody else's step
+        self._is_stepping = True
         try:
-            return self._step(None if timeout_s is None else max(0.0, timeout_s - (monotonic() - began_s)))
+            return (yield from self._step(deadline))
         finally:
-            self._stepping.release()
+            self._is_stepping = False
 
-    def _step(self, timeout_s: float | None) -> Step:
-        service, gate, seen = self._service, self._service.gates[0], self._seen
+    def _step(self, deadline: float) -> Waiting[Step]:
+        service, seen = self._service, self._seen
         name = service.name
         if seen is None:
             if service.ending is not None:
                 return Step("idle", name)
             if not service.queue.paused:
                 raise NotPaused(f"{name!r} is not paused, so it serves by itself; pause({name!r}) first")
-            if not gate.wait_for(self.reached, timeout_s):
+            if not (yield Until(self.reached, deadline)):
                 return Step("running", name)
             if self.has_work() and not self._has_idle_thread():  # whoever used the turn later, nobody would have asked
                 return Step("waiting", name, doing="waiting")
-            if (seen := self._give_turn()) is None:
+            if (seen := (yield from self._give_turn())) is None:
                 return Step("idle", name)
-        gate.wait_for(lambda: self._is_over(seen), timeout_s)
+        given = seen
+        yield Until(lambda: self._is_over(given), deadline)
         if seen or service.ending is not None:
             self._forget()
             return seen[0] if seen else Step("stop", name, ending=service.ending)
@@ -109,7 +114,7 @@ class ServiceControl:
         waits = [each.doing for each in service.gates if each.doing in MID_PACKET]
         return Step("waiting", name, doing=waits[0]) if waits else Step("running", name)
 
-    def _give_turn(self) -> list[Step] | None:
+    def _give_turn(self) -> Waiting[list[Step] | None]:
         """Let one request begin, as an idle thread does at once, or the end. What it comes to; None: there is none."""
         service, queue = self._service, self._service.queue
         seen = self._seen = []
@@ -119,11 +124,13 @@ class ServiceControl:
         self._do(lambda: queue.grant() if queue.paused and self.has_work() else None)
         if ends:
             return seen
-        service.gates[0].wait_for(lambda: not queue.granted or not self.has_work(), _SOON_S)
-        with queue.ledger.lock:
-            begun, queue.granted = not queue.granted, 0  # else somebody would find it later
-        if not begun:
-            self._forget()
+        try:
+            yield Until(lambda: not queue.granted or not self.has_work(), monotonic() + _SOON_S)
+        finally:  # also if nobody waits any more
+            with queue.ledger.lock:
+                begun, queue.granted = not queue.granted, 0  # else somebody would find it later
+            if not begun:
+                self._forget()
         return seen if begun else None
 
     def _forget(self) -> None:

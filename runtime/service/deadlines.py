@@ -22,6 +22,10 @@ _NEVER: Final = float("inf")
 class Sleeper(CallWaiter, Protocol):
     """How the watch sleeps. A gate is one; under a seed it sleeps in virtual time."""
 
+    @property
+    def changes(self) -> object:
+        """What tells of changes in its job."""
+
     def begin(self) -> None:
         """Wait for the first turn."""
 
@@ -89,7 +93,7 @@ class DeadlineWatch:
         ring(self._bell)
 
     def _watch(self) -> None:
-        here.waiter = self
+        here.waiter, here.changes = self, self._sleeper.changes
         try:
             self._sleeper.begin()
             self._watch_until(_never)

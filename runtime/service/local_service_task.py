@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from time import monotonic
 from typing import Any
 
 from runtime.context import ServiceContext
@@ -24,8 +23,9 @@ class LocalServiceTask(BaseServiceTask):
 
     def __init__(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter, gates: Sequence[Gate]):
         super().__init__(ctx, make, reporter, gates)
+        self._gone: list[int] = []  # the loops that are over
         self._threads = [
-            threading.Thread(target=self._serve, args=(number,), name=f"{ctx.job}/{name}", daemon=True)
+            threading.Thread(target=self._live, args=(number,), name=f"{ctx.job}/{name}", daemon=True)
             for number, name in enumerate(thread_names(ctx))
         ]
 
@@ -33,6 +33,13 @@ class LocalServiceTask(BaseServiceTask):
         """Start the threads."""
         for thread in self._threads:
             thread.start()
+
+    def _live(self, number: int) -> None:
+        try:
+            self._serve(number)
+        finally:
+            self._gone.append(number)
+            self.gates[number].tell()
 
     def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
         """From the next request on, go through these."""
@@ -42,10 +49,12 @@ class LocalServiceTask(BaseServiceTask):
         """Whether the caller runs on one of this service's threads."""
         return threading.current_thread() in self._threads
 
-    def join(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end of the threads. False: one still runs."""
-        deadline = None if timeout_s is None else monotonic() + timeout_s
+    def is_gone(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return len(self._gone) == sum(thread.ident is not None for thread in self._threads)
+
+    def join(self) -> None:
+        """Let the threads end as well, of one that is gone: that takes no time."""
         for thread in self._threads:
-            if thread.ident is not None and thread is not threading.current_thread():
-                thread.join(None if deadline is None else max(0.0, deadline - monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+            if thread.ident is not None:
+                thread.join()

@@ -100,6 +100,7 @@ class RayServiceTask(Host):
             is_under_way=control.is_under_way(),
             has_news=control.has_news(),
             is_at_rest=control.is_at_rest() and quiet,
+            is_in_place=control.is_in_place(),
             still=quiet and all(gate.stands_still() for gate in service.gates) and site.is_quiet(),
             moved=moved,
             busy=service.ending is None and (service.queue.busy or not quiet),

@@ -101,7 +101,7 @@ class BaseTask:
             self._feed = SourceFeed(operator, ctx, gate)
         else:
             self._inbox = ctx.wiring.queue.get_queue()
-            self._inbox.gate = self.gate
+            self._inbox.gate, self._inbox.tell_hand = self.gate, self.gate.tell
             lane_feed = JoinedFeed if operator.wants_input else LaneFeed
             self._feed = lane_feed(self._inbox, ctx, operator, self._signal_arrived, tracer)
             if tracer is not None:
@@ -120,7 +120,7 @@ class BaseTask:
         ending: Ending = "cancelled"
         error: BaseException | None = None
         packet: Any = NO_PACKET
-        here.waiter = self.gate
+        here.waiter, here.changes = self.gate, self.gate.changes
         try:
             self.gate.begin()
             self._open()
@@ -285,7 +285,7 @@ class BaseTask:
         self.gate.cancel()
         self.ctx.stopping.set()
         if self._inbox is not None:
-            self._inbox.notify_hand()
+            self._inbox.cancel_hand()
 
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end. Returns at once; what is queued is still worked."""

@@ -6,10 +6,8 @@ Writers may still append: an edit never makes a lane longer, and each is one ste
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from runtime.communication.inbox import Inbox
@@ -22,6 +20,7 @@ from runtime.operators import Operator, Source
 from runtime.step import QueueView, Result, Step
 from runtime.task.guard import Guard
 from runtime.task.passing import MID_PACKET, Passing, Turn
+from runtime.waiting import Until, Waiting
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
@@ -36,13 +35,13 @@ Broke = Callable[[Packet, Met], None]
 
 
 class TaskControl:
-    """The hand's grip on one task. Any thread may use it; the gate's lock guards what is changed here."""
+    """The hand's grip on one task. One thread changes things by it; the gate's lock keeps the task away meanwhile."""
 
     def __init__(self, task: BaseTask) -> None:
         self._task = task
         self._undo: list[Callable[[], None]] = []
         self._dropped: set[Place] = set()  # by hand, and not put back
-        self._stepping = threading.Lock()  # guards that steps come one by one, each with a turn of its own
+        self._is_stepping = False  # steps come one by one, each with a turn of its own
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
         self._told_running = False  # of that one: that user code is still at it
         self._let_pass: Place | None = None  # of the packet that a breakpoint has stopped at already
@@ -93,26 +92,30 @@ class TaskControl:
         turn = self._turn
         return self._task.gate.at_its_place() or (turn is not None and self._told_running and not turn.over)
 
+    def is_in_place(self) -> bool:
+        """Whether it stands at its gate, or waits in mid-packet: it is not on its way."""
+        return self._task.gate.at_its_place()
+
     def number_of(self, place: Place) -> int:
         """Which packet of its lane it is. Raises `PacketGone` if it does not wait any more."""
         if index_of(self._task.inbox.lanes[place.lane], place.number) is None:
             raise self._gone(place)
         return place.number
 
-    def step(self, timeout_s: float | None) -> Step:
+    def step(self, deadline: float) -> Waiting[Step]:
         """One turn, waited for. Raises `NotPaused`.
 
         A packet that is held back or waits in mid-packet keeps its turn: further steps say so until it is done.
         """
-        began_s = monotonic()
-        if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):
+        if self._is_stepping and not (yield Until(lambda: not self._is_stepping, deadline)):
             return Step("running", self._task.name, doing=self._task.gate.doing)  # somebody else's step
+        self._is_stepping = True
         try:
-            return self._step(None if timeout_s is None else max(0.0, timeout_s - (monotonic() - began_s)))
+            return (yield from self._step(deadline))
         finally:
-            self._stepping.release()
+            self._is_stepping = False
 
-    def _step(self, timeout_s: float | None) -> Step:
+    def _step(self, deadline: float) -> Waiting[Step]:
         gate, name = self._task.gate, self._task.name
         if self._task.ending is not None and self._turn is None:
             return Step("idle", name)
@@ -120,14 +123,15 @@ class TaskControl:
             raise NotPaused(f"{name!r} is not paused, so it takes its turns itself; pause({name!r}) first")
         turn = self._turn
         if turn is None:
-            if not gate.wait_for(gate.reached, timeout_s):
+            if not (yield Until(gate.reached, deadline)):
                 return Step("running", name, doing=gate.doing)
             if (doing := gate.doing) in MID_PACKET:
                 return Step(_WAITS[doing], name, doing=doing)
             turn = self._turn = gate.grant(self.has_work)
             if turn is None:
                 return Step("idle", name)
-        gate.wait_for(lambda: turn.over or (turn.began and self._waits_on()), timeout_s)
+        given = turn
+        yield Until(lambda: given.over or (given.began and self._waits_on()), deadline)
         if turn.over:
             self._turn = None
             return self._as_step(turn.passing)

@@ -13,10 +13,9 @@ task clears it before it looks. Nothing is lost, and between two packets a task 
 
 from __future__ import annotations
 
-import math
 import threading
 from _thread import LockType
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic, time
 from typing import Final, TypeVar
@@ -26,41 +25,67 @@ from runtime.errors import Cancelled, NotPaused
 from runtime.facts import TaskState
 from runtime.task.passing import MID_PACKET, Passing, Tap, Turn
 
-_INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
 T = TypeVar("T")
 
 
 class Watch:
-    """Lets somebody wait until every task of a job stands still. Costs a task one read per wait, nothing per packet."""
+    """Tells somebody of all that tasks do while he waits for it. Costs a task one read per wait, nothing per packet."""
 
     def __init__(self) -> None:
         self.watched = 0  # how many look; read by tasks after they have said what they are doing
-        self._changed = threading.Condition(threading.Lock())  # guards watched and the wake-up of those who look
+        self.news: Callable[[], None] = _nothing
+        self._is_told = False  # of the news, which have not been heard yet
+
+    def begin(self) -> None:
+        """Tell of all changes from now on. By one thread, as `end`."""
+        self.watched += 1
+
+    def end(self) -> None:
+        """Tell no more."""
+        self.watched -= 1
+
+    def heard(self) -> None:
+        """What has changed so far is about to be looked at: what changes from now on is to be told again."""
+        self._is_told = False
 
     def tell(self) -> None:
         """Task: something has changed, and somebody is watching."""
+        if not self._is_told:
+            self._is_told = True
+            self.news()
+
+
+class WaitingWatch(Watch):
+    """A watch for threads that wait by themselves, where no interrupt comes: in an actor, beside a job on Ray."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition(threading.Lock())  # guards watched and the wake-up of those who look
+
+    def tell(self) -> None:
+        """Something has changed."""
+        super().tell()
         with self._changed:
             self._changed.notify_all()
+
+    def begin(self) -> None:
+        """Tell of all changes from now on."""
+        with self._changed:
+            self.watched += 1
+
+    def end(self) -> None:
+        """Tell no more."""
+        with self._changed:
+            self.watched -= 1
 
     def wait_for(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
         """Wait until `ready`, which is asked whenever a task does something else. False: not within `timeout_s`."""
         with self._changed:
             self.watched += 1
             try:
-                deadline_s = math.inf if timeout_s is None else monotonic() + timeout_s
-                while not ready():
-                    left_s = deadline_s - monotonic()
-                    if left_s <= 0:
-                        return False
-                    self._changed.wait(min(left_s, _INTERRUPTIBLE_S))
-                return True
+                return self._changed.wait_for(ready, timeout_s)
             finally:
                 self.watched -= 1
-
-    def wait_still(self, gates: Iterable[Gate], timeout_s: float | None) -> bool:
-        """Wait until all `gates` stand still at one moment. False: not within `timeout_s`."""
-        gates = list(gates)
-        return self.wait_for(lambda: still(gates), timeout_s)
 
 
 def still(gates: Sequence[Gate]) -> bool:
@@ -176,7 +201,8 @@ class Gate:
                 turn.passing, turn.over = passing, True
                 self.turn = None
             self._attend()
-        self._watch.tell()
+        if self._watch.watched:
+            self._watch.tell()
 
     def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
         """Task: wait until somebody rings `lock`, or for `timeout_s` (-1: without limit). Raises Cancelled."""
@@ -280,13 +306,15 @@ class Gate:
         """Whether what the task waits for is there, so that it is about to go on."""
         return self._ready()
 
-    def tell(self) -> None:
-        """Any thread: something that is watched has changed."""
-        self._watch.tell()
+    @property
+    def changes(self) -> Watch:
+        """What tells of changes in its job; it is the same for all gates of one."""
+        return self._watch
 
-    def wait_for(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
-        """Wait until `ready`, which is asked whenever a task of the job does something else."""
-        return self._watch.wait_for(ready, timeout_s)
+    def tell(self) -> None:
+        """Any thread: something that may be watched has changed."""
+        if self._watch.watched:
+            self._watch.tell()
 
     def look(self, read: Callable[[], T]) -> T:
         """What `read` returns; the hand changes nothing meanwhile."""
@@ -297,24 +325,20 @@ class Gate:
     def at_rest(self, name: str) -> Iterator[None]:
         """Keep the task at its closed gate, with nothing in work, while the block runs. Raises `NotPaused`.
 
-        One that is on its way to the gate, because a packet has just come, is waited for.
+        That error is `on_its_way` if a packet has just come, or is in user code: it may be otherwise in a moment.
         """
-        deadline = monotonic() + _ON_ITS_WAY_S
-        while True:
-            self.wait_for(
-                lambda: self.at_its_place() or self.lacks_turn() or not self.closed, max(0.0, deadline - monotonic())
+        with self._hand:
+            if not self.closed:
+                raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
+            between = self.doing in _BETWEEN or (self.doing == "running" and self.lacks_turn())
+            if self.turn is None and (between or self.doing == "ended"):
+                yield
+                return
+            refusal = NotPaused(
+                f"{name!r} is paused, but still at work on a packet ({self.doing}); let it finish first"
             )
-            with self._hand:
-                if not self.closed:
-                    raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
-                between = self.doing in _BETWEEN or (self.doing == "running" and self.lacks_turn())
-                if self.turn is None and (between or self.doing == "ended"):
-                    yield
-                    return
-                if self.doing in MID_PACKET or monotonic() >= deadline:
-                    raise NotPaused(
-                        f"{name!r} is paused, but still at work on a packet ({self.doing}); let it finish first"
-                    )
+            refusal.on_its_way = self.doing not in MID_PACKET
+            raise refusal
 
     def grant(self, is_of_use: Callable[[], bool]) -> Turn | None:
         """Give a turn to the task at its closed gate; it is used by its next packet or stop signal.
@@ -370,7 +394,6 @@ class Gate:
             ring(lock)
 
 
-_ON_ITS_WAY_S: Final = 5.0  # how long one that is to be edited is waited for, should it be in user code
 _WAITING: Final = ("idle", "paused", "held back")
 _BETWEEN: Final = ("idle", "paused")  # with no packet in work
 _AT_REST: Final = (*_BETWEEN, *MID_PACKET, "ended")

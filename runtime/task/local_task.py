@@ -13,22 +13,33 @@ from runtime.task.gate import Gate
 class LocalTask(BaseTask):
     """A BaseTask whose loop runs on a daemon thread of its own."""
 
-    __slots__ = ("_thread",)
+    __slots__ = ("_is_gone", "_thread")
 
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
         super().__init__(ctx, operator, reporter, gate)
-        self._thread = threading.Thread(target=self._worker_loop, name=f"{ctx.job}/{ctx.name}", daemon=True)
+        self._is_gone = False
+        self._thread = threading.Thread(target=self._live, name=f"{ctx.job}/{ctx.name}", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
+    def _live(self) -> None:
+        try:
+            self._worker_loop()
+        finally:
+            self._is_gone = True
+            self.gate.tell()
+
     def is_current(self) -> bool:
         """Whether the caller runs on this task's thread."""
         return threading.current_thread() is self._thread
 
-    def join(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end of the thread. False: it still runs."""
-        if self._thread.ident is not None and not self.is_current():
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+    def is_gone(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return self._is_gone or self._thread.ident is None
+
+    def join(self) -> None:
+        """Let the thread end as well, of one that is gone: that takes no time."""
+        if self._thread.ident is not None:
+            self._thread.join()

@@ -102,6 +102,7 @@ class RayTask(Host):
             is_under_way=control.is_under_way(),
             has_news=control.has_news(),
             is_at_rest=control.is_at_rest() and quiet,
+            is_in_place=control.is_in_place(),
             still=quiet and task.gate.stands_still() and site.is_quiet(),
             moved=moved,
             injected=task.injected,

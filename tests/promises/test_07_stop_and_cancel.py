@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -374,24 +375,24 @@ def test_a_task_that_would_wait_for_itself_is_refused_by_name(
     assert told == ["built", "built", "built", "started"]  # and nothing of a close
 
 
-WITHOUT_LIMIT: dict[str, Callable[[runtime.Session], object]] = {
-    "pause": lambda session: session.pause(timeout=None),
-    "step": lambda session: session.step("it", timeout=None),
-    "step_through": lambda session: session.step_through(bool, timeout=None),
-    "follow": lambda session: session.follow(Packet(1, task="it", place=Place(0, 1)), timeout=None),
+WAITING: dict[str, Callable[[runtime.Session], object]] = {
+    "pause(timeout=None)": lambda session: session.pause(timeout=None),
+    "step()": lambda session: session.step("it", timeout=0),
+    "step_through()": lambda session: session.step_through(bool, timeout=1),
+    "follow()": lambda session: session.follow(Packet(1, task="it", place=Place(0, 1)), timeout=0),
+    "undo()": lambda session: session.undo(),
+    "reset()": lambda session: session.reset(),
 }
 
 
-@pytest.mark.parametrize("command", WITHOUT_LIMIT)
-def test_a_task_steers_its_own_job_with_a_limit_only(
-    make_session: MakeSession, platform: Platform, command: str
-) -> None:
+@pytest.mark.parametrize("command", WAITING)
+def test_a_task_steers_its_own_job_without_waiting(make_session: MakeSession, platform: Platform, command: str) -> None:
     session = make_session()
     refused = platform.log()
 
     def ask(value: int) -> int:
-        with pytest.raises(runtime.CommandRefused, match=rf"{command}\(timeout=None\) was called by task 'it'"):
-            WITHOUT_LIMIT[command](session)
+        with pytest.raises(runtime.CommandRefused, match=rf"^{re.escape(command)} was called by task 'it' of this job"):
+            WAITING[command](session)
         assert session.pause("it", timeout=0) == ("it",)  # it is in user code: this
         session.resume("it")
         refused.append(value)

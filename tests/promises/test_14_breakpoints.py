@@ -102,8 +102,9 @@ def test_of_several_breakpoints_each_that_matches_is_hit_and_the_job_stops_once(
     assert stops == [3, 5, 7, 11, 15]
     assert (by_four.hits, by_six.hits) == (4, 2)
     by_four.remove()
-    session.resume()
     assert by_six.wait(PATIENCE_S).payload == 11  # the hit that no wait has returned yet
+    session.resume()
+    assert by_six.wait(PATIENCE_S).payload == 17
     session.cancel()
 
 

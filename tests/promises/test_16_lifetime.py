@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -225,7 +225,7 @@ def test_wait_async_says_that_the_job_was_paused_meanwhile(make_session: MakeSes
         session.pause(*pause)
         session.send("in", 1, timeout=PATIENCE_S)
         session.step("in") if not pause else None
-        with pytest.raises(runtime.JobPaused, match="'work' is paused"):
+        with pytest.raises(runtime.JobPaused, match=r"'(work|in)' is paused"):  # whoever it was that stood still first
             await waiting
         session.resume()
         session.end("in")
@@ -382,10 +382,40 @@ class TestRunningAgain:
             session.close()
 
 
+MORE_THAN_THERE_IS = 1 << 45
+
+
 def test_a_start_that_finds_no_thread_leaves_nothing_and_can_be_repeated(make_session: MakeSession) -> None:
     session = make_session()
     result = session.source(range(10)).map(abs, parallelism=3).collect()
-    before = threading.stack_size(1 << 45)  # more than there is: no thread can start
+    before = threading.stack_size(MORE_THAN_THERE_IS)
+    try:
+        with leak_guard(), pytest.raises(RuntimeError, match="can't start new thread"):
+            session.start()
+    finally:
+        threading.stack_size(before)
+    assert session.outcome is None, "nothing has begun"
+    assert session.run(PATIENCE_S).packets_out == 10
+    assert sorted(result) == list(range(10))
+
+
+def test_a_start_that_finds_no_thread_for_a_task_ends_what_had_begun(make_session: MakeSession) -> None:
+    hoarded: list[int] = []
+
+    class Hoard(runtime.Function[int, int]):
+        """While it is copied, it takes all the memory there is for the stacks of threads; once."""
+
+        def __deepcopy__(self, _: object) -> Self:
+            if not hoarded:
+                hoarded.append(threading.stack_size(MORE_THAN_THERE_IS))
+            return self
+
+        def process(self, value: int, /) -> int:
+            return abs(value)
+
+    session = make_session()
+    before = threading.stack_size()
+    result = session.source(range(10)).map(Hoard(), parallelism=3).collect()
     try:
         with leak_guard(), pytest.raises(RuntimeError, match="can't start new thread"):
             session.start()

@@ -27,6 +27,7 @@ from runtime import (
     ServiceStopped,
     TaskEnded,
 )
+from runtime.communication.packet import Place
 from runtime.testing import PATIENCE_S, Hold
 from tests.platforms import MakeSession, Platform
 from tests.services import Echo
@@ -55,12 +56,13 @@ class Scene:
         return self.session.wait(PATIENCE_S)
 
     def queued(self, task: str) -> runtime.Packet:
-        """A packet 7 that waits for `task`; where none can be put there, one that has waited before."""
+        """A packet 7 that waits for `task`, or has been worked by now; where none can be put there, one from before."""
         try:
             self.session.inject(task, 7)
         except (NotStarted, TaskEnded):
             return self.packet
-        return next(packet for packet in self.session.peek(task) if packet.payload == 7)
+        waiting = [packet for packet in self.session.peek(task) if packet.payload == 7]
+        return waiting[0] if waiting else runtime.Packet(7, task=task, place=Place(0, 1))
 
 
 def scene(session: runtime.Session, state: str) -> Scene:

@@ -212,9 +212,9 @@ def test_a_task_is_measured_only_while_somebody_wants_to_know(show: ShowPage) ->
         assert page.order("task", task="tenfold")["result"]["latency"] is None
         page.order("measure", task="tenfold", on=True)
         page.unmount()
-        assert session._control is not None
-        assert not session._control._breakpoints["tenfold"], "with the last page the measuring ends"
-        assert not session._control._taps["tenfold"]
+        assert session._runs.control is not None
+        assert not session._runs.control._breakpoints["tenfold"], "with the last page the measuring ends"
+        assert not session._runs.control._taps["tenfold"]
 
 
 def test_of_an_operator_each_task_is_measured_by_itself(session: runtime.Session, show: ShowPage) -> None:

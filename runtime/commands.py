@@ -1,0 +1,346 @@
+"""Commands: what changes a run is a record, carried out by one thread that no interrupt reaches. Knows no run.
+
+Python interrupts its main thread, between any two bytecodes and in any wait, and no other thread. So whoever gives a
+command touches nothing of a run: it appends a record, in one C call that wakes the thread as well, and waits on a raw
+lock of the record's own. That call cannot be cut; whatever an interrupt cuts before or behind it, no lock is left held
+and no number wrong. What nobody waits for any more is withdrawn, if it has not begun.
+
+The thread takes records in order and carries each out. It never sits out a wait and never runs user code. A record
+that has to wait is a generator (`waiting.py`): it is put aside, and looked at again when something has changed, when
+another record was carried out, or when its time is over; so a cancel that is given later is carried out meanwhile.
+Since there is one such thread, nothing that only commands change needs a lock.
+
+The thread is there while there is something to do, or a run that lasts. It claims a raw lock, and ends at once if
+another one has it: so whoever appends a record starts a thread if that lock is free, and no interrupt loses or doubles
+it.
+"""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, Final, Protocol, TypeVar, overload
+
+from runtime.communication.lane import parked_lock
+from runtime.errors import CommandRefused, DataflowError
+from runtime.waiting import NEVER, Until, Waiting
+
+T = TypeVar("T")
+
+_INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
+_LONGEST_S: Final = 3600.0  # of one wait of the thread; longer ones may be too long for the clock of the system
+
+
+class Changes(Protocol):
+    """What tells of changes in a run: a `Watch`."""
+
+    news: Callable[[], None]
+    """Called when something has changed since `heard`, while it is watched."""
+
+    def begin(self) -> None:
+        """Tell of all that tasks do."""
+
+    def end(self) -> None:
+        """Tell no more."""
+
+    def heard(self) -> None:
+        """What has changed so far is about to be looked at."""
+
+
+class Command:
+    """One record: what is to be done, and what came of it. `lasting`: once begun it is carried out to its end."""
+
+    __slots__ = ("bell", "error", "lasting", "steps", "tell", "until", "value", "withdrawn", "work")
+
+    def __init__(
+        self,
+        work: Callable[[], Any],
+        tell: Callable[[], object] | None = None,
+        *,
+        lasting: bool = False,
+    ) -> None:
+        self.work: Callable[[], Any] | None = work
+        self.bell = parked_lock()
+        self.tell = self.bell.release if tell is None else tell
+        self.lasting = lasting
+        self.withdrawn = False  # by whoever has given it, and waits no more
+        self.steps: Waiting[Any] | None = None
+        self.until: Until | None = None  # what it waits for, put aside
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def answer(self) -> Any:
+        """What has come of it. Raises what it has raised."""
+        if self.error is not None:
+            error, self.error = self.error, None
+            if isinstance(error, DataflowError):  # a refusal, which is the caller's: how it came about here is noise
+                error.__traceback__ = None
+            try:
+                raise error
+            finally:
+                del error  # else its traceback would hold the frame that holds it
+        return self.value
+
+
+class Commands:
+    """The commands of one session, and the thread that carries them out. Any thread may give one."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._given: SimpleQueue[Command | None] = SimpleQueue()  # None: something has changed
+        self._posted: deque[Command] = deque()  # by threads of the job
+        self._claim = _thread.allocate_lock()  # held by the thread that carries out
+        self._ident = 0  # of that thread
+        # The thread's own.
+        self._aside: list[Command] = []
+        self._moved = False  # one that was put aside has gone on
+        self._is_watching = False
+        self._changes: Changes | None = None  # in the run there is
+        self._lasts: Callable[[], bool] = bool  # whether there is a run that more can become of
+        self._end: Callable[[], Waiting[Any]] | None = None  # ends it
+
+    # ── any thread ──
+
+    @overload
+    def do(self, work: Callable[[], Waiting[T]], *, lasting: bool = False) -> T: ...
+
+    @overload
+    def do(self, work: Callable[[], T], *, lasting: bool = False) -> T: ...
+
+    def do(self, work: Callable[[], Any], *, lasting: bool = False) -> Any:
+        """Have `work` done, and wait for what it returns, or comes to. Raises what it raises.
+
+        An interrupt withdraws it if it has not begun; a wait that it has come to is given up, unless it is `lasting`.
+        """
+        if self.is_here():
+            raise CommandRefused("a finalizer gave a command on the thread that carries commands out; let it be quick")
+        command = Command(work, lasting=lasting)
+        try:
+            self.give(command)
+            while not command.bell.acquire(True, _INTERRUPTIBLE_S):
+                pass
+        except BaseException:
+            self.withdraw(command)
+            raise
+        return command.answer()
+
+    def withdraw(self, command: Command) -> None:
+        """Nobody waits for it any more."""
+        command.withdrawn = True
+        self.tell()
+
+    def is_here(self) -> bool:
+        """Whether the caller is the thread that carries commands out: a finalizer may run there."""
+        return _thread.get_ident() == self._ident
+
+    def give(self, command: Command) -> None:
+        """Have it carried out, without waiting for that."""
+        self._given.put(command)
+        self._see_to_the_thread()
+
+    def post(self, work: Callable[[], object], failed: Callable[[BaseException], object]) -> None:
+        """Thread of the job: have `work` done, without waiting; `failed` hears what it raises.
+
+        Who sees what this thread does afterwards sees that as well: a breakpoint that was hit, say, before the task
+        that stands still because of it.
+        """
+
+        def told() -> None:
+            if command.error is not None:
+                failed(command.error)
+                command.error = None
+
+        command: Command = Command(work, told)
+        self._posted.append(command)
+        self.tell()
+        self._see_to_the_thread()
+
+    def abandon(self) -> None:
+        """Nobody holds the session any more: end its job, if it runs. In a finalizer, on any thread: do not wait."""
+        if (end := self._end) is not None and self._lasts():
+            warnings.warn(
+                f"session {self._name!r} was let go of while its job was running, which is cancelled; close() it first",
+                ResourceWarning,
+                stacklevel=2,
+            )
+            self.give(Command(end, bool, lasting=True))
+
+    def tell(self) -> None:
+        """Let those who wait be looked at again. If there are any, there is the thread."""
+        self._given.put(None)
+
+    def _see_to_the_thread(self) -> None:
+        if not self._claim.locked():
+            _thread.start_new_thread(self._start, ())
+
+    def _start(self) -> None:
+        """On a thread that nothing can interrupt: start one that has a name and can be joined."""
+        if self._claim.locked():
+            return
+        try:
+            threading.Thread(target=self._work, name=f"{self._name} commands", daemon=True).start()
+        except RuntimeError:  # no more threads: this one will do
+            self._work()
+
+    # ── the thread ──
+
+    def serve(self, changes: Changes, lasts: Callable[[], bool], end: Callable[[], Waiting[Any]] | None) -> None:
+        """There is a run: hear its changes, and stay while it `lasts`. `end` ends it, if nobody holds it any more."""
+        if self._changes is not None and self._is_watching:
+            self._changes.end()
+            self._is_watching = False
+        changes.news = self._tell_changes
+        self._changes, self._lasts, self._end = changes, lasts, end
+
+    def elsewhere(self, work: Callable[[], T], name: str) -> Waiting[T]:
+        """Have something done on a thread of its own that may take long, or runs user code."""
+        over: list[bool] = []
+
+        def run() -> None:
+            try:
+                command.value = work()
+            except BaseException as error:  # noqa: BLE001  it is raised where the command was given
+                command.error = error
+            over.append(True)
+            self.tell()
+
+        command = Command(work)
+        threading.Thread(target=run, name=f"{self._name} {name}", daemon=True).start()
+        yield Until(lambda: bool(over), watched=False)
+        value: T = command.answer()
+        return value
+
+    def _tell_changes(self) -> None:
+        self._given.put(None)
+
+    def _work(self) -> None:
+        while self._claim.acquire(False):
+            self._ident = _thread.get_ident()
+            try:
+                self._carry_out()
+            finally:
+                self._ident = 0
+                self._claim.release()
+            if self._given.empty():  # else it came while this one was about to go
+                return
+
+    def _carry_out(self) -> None:
+        """Until there is nothing to do, and no run."""
+        while True:
+            if not (lasts := self._lasts()):
+                self._lasts, self._end = bool, None  # and hold the run no more
+            stays = lasts or bool(self._aside)
+            try:
+                given = self._given.get(stays, self._patience_s() if stays else None)
+            except Empty:
+                if not stays:
+                    return
+                given = None
+            self._carry_out_posted()
+            if given is not None:
+                self._begin(given)
+                given = None  # it holds a payload, maybe
+            self._look()
+
+    def _carry_out_posted(self) -> None:
+        while self._posted:
+            self._begin(self._posted.popleft())
+
+    def _patience_s(self) -> float | None:
+        """How long nothing is due."""
+        if not self._aside:
+            return None
+        deadline = min(command.until.deadline for command in self._aside if command.until is not None)
+        return None if deadline == NEVER else min(max(0.0, deadline - monotonic()), _LONGEST_S)
+
+    def _begin(self, command: Command) -> None:
+        if command.withdrawn or command.work is None:
+            return
+        try:
+            made = command.work()
+        except BaseException as error:  # noqa: BLE001  it is raised where the command was given
+            command.error = error
+            self._finish(command)
+            return
+        if isinstance(made, Generator):
+            command.steps = made
+            if not self._go_on(command, next):
+                self._aside.append(command)
+        else:
+            command.value = made
+            self._finish(command)
+
+    def _go_on(self, command: Command, go: Callable[[Waiting[Any]], Until]) -> bool:
+        """Let a command run until it has to wait. True: it is over."""
+        steps = command.steps
+        assert steps is not None, "it has waited before"
+        self._moved = True
+        try:
+            until = go(steps)
+            while (ready := self._is_ready(until)) is not None:
+                until = steps.send(ready)
+        except StopIteration as end:
+            command.value = end.value
+        except BaseException as error:  # noqa: BLE001  it is raised where the command was given
+            command.error = error
+        else:
+            command.until = until
+            return False
+        self._finish(command)
+        return True
+
+    def _is_ready(self, until: Until) -> bool | None:
+        """What a wait has come to; None: nothing yet. What it waits for is watched from now on."""
+        while True:
+            if until.ready():
+                if not self._posted:
+                    return True
+                self._carry_out_posted()  # it was there before what `ready` has seen
+                continue
+            if not until.watched or self._is_watching or self._changes is None:
+                return False if until.deadline <= monotonic() else None
+            self._is_watching = True
+            self._changes.begin()
+
+    def _look(self) -> None:
+        """Go on with those that are put aside and need to wait no longer; what one does may be what another awaits."""
+        if self._changes is not None:
+            self._changes.heard()
+        self._moved = True
+        while self._moved and self._aside:
+            self._moved = False
+            for command in tuple(self._aside):
+                if self._is_over(command):
+                    self._aside.remove(command)
+        if self._is_watching and not any(command.until and command.until.watched for command in self._aside):
+            self._is_watching = False
+            assert self._changes is not None, "something was watched"
+            self._changes.end()
+
+    def _is_over(self, command: Command) -> bool:
+        """Whether a command that was put aside is over by now."""
+        until, steps = command.until, command.steps
+        assert until is not None, "it was put aside"
+        assert steps is not None, "likewise"
+        if command.withdrawn and not command.lasting:
+            with suppress(BaseException):  # nobody is there to hear it
+                steps.close()
+            self._finish(command)
+            return True
+        try:
+            ready = self._is_ready(until)
+        except BaseException as failure:  # noqa: BLE001  it is raised where the command was given
+            error = failure
+            return self._go_on(command, lambda steps: steps.throw(error))
+        return ready is not None and self._go_on(command, lambda steps: steps.send(ready))
+
+    def _finish(self, command: Command) -> None:
+        command.work = command.steps = command.until = None
+        with suppress(RuntimeError):  # the event loop of whoever waited is closed
+            command.tell()

@@ -1,0 +1,242 @@
+"""Runs: the runs of one session, one at a time: begun, ended and thrown away by its thread of commands.
+
+What a session shares with that thread is here, so that the thread holds the run and never the session: one that nobody
+holds any more is found out, and its job cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, Final, TypeVar, overload
+
+from runtime.commands import Command, Commands
+from runtime.communication.calls import HAND_CALLER, here
+from runtime.control import Control
+from runtime.dispatcher import Dispatcher
+from runtime.environment import Environment
+from runtime.errors import AlreadyStarted, Cancelled, CommandRefused, NotStarted, QueueFull, TaskEnded
+from runtime.event_log import EventLog
+from runtime.factory import Backend, service_queues
+from runtime.facts import Outcome
+from runtime.hand import Given, Hand
+from runtime.job_manager import JobManager
+from runtime.proxy import ProxyManager
+from runtime.service.invocation import Interceptor
+from runtime.waiting import Until, Waiting, drive
+
+T = TypeVar("T")
+
+CLOSE_S: Final = 5.0
+"""How long `close()` and leaving a `with` block wait for user code before a task is abandoned."""
+
+_GIVE_UP_S: Final = 5.0  # how long a start that failed waits for what it had started
+
+
+class Runs:
+    """The run of a session, if there is one. Any thread may read; only the thread of commands changes it."""
+
+    def __init__(self, name: str, environment: Environment) -> None:
+        self.name, self.environment = name, environment
+        self.commands = Commands(name)
+        self.dispatcher: Dispatcher | None = None
+        self.hand: Hand | None = None
+        self.proxies: ProxyManager | None = None
+        self.control: Control | None = None
+        self.starting: EventLog | None = None  # of a run that is being made, while that lasts
+        self.ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
+        self._manager = JobManager(environment)
+        self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
+        self._is_changing = False  # a start or a reset is under way, and others wait for it
+        self._end_it: Callable[[Dispatcher], None] | None = None  # what was asked for while a start was under way
+
+    # ── whoever gives a command ──
+
+    def is_own_thread(self) -> bool:
+        """Whether the caller is a thread of the job, which must not wait for what is done to the job."""
+        return self.dispatcher is not None and self.dispatcher.backend.is_own_thread()
+
+    def refuse_own_tasks(self, command: str, *instead: str) -> None:
+        """Raise `CommandRefused` on a thread of the job."""
+        if self.dispatcher is not None:
+            self.dispatcher.refuse_own_tasks(command, *instead)
+
+    @overload
+    def do(self, command: str, work: Callable[[], Waiting[T]], *, lasting: bool = False) -> T: ...
+
+    @overload
+    def do(self, command: str, work: Callable[[], T], *, lasting: bool = False) -> T: ...
+
+    def do(self, command: str, work: Callable[[], Any], *, lasting: bool = False) -> Any:
+        """Have something done that has a result. Raises `CommandRefused` on a thread of the job."""
+        self.refuse_own_tasks(f"{command}()", "call it outside")
+        return self.commands.do(work, lasting=lasting)
+
+    def change(self, work: Callable[[], Waiting[None] | None]) -> None:
+        """Have something done that has no result; on a thread of the job, without waiting for it."""
+        if self.control is not None and self.is_own_thread():
+            self.control.post(work)
+        else:
+            self.commands.do(work)
+
+    def at_once(self, work: Callable[[], None]) -> None:
+        """Have something done that never waits, on a thread of the job by itself: no interrupt comes there."""
+        if self.is_own_thread():
+            work()
+        elif self.commands.is_here():  # in a finalizer
+            self.commands.give(Command(work, bool))
+        else:
+            self.commands.do(work)
+
+    # ── the thread of commands ──
+
+    def start(self, context: Context, tell: Callable[[], None], *, paused: bool) -> Waiting[None]:
+        """Run the graph, in a copy of the caller's context. Raises `AlreadyStarted`, `GraphInvalid`.
+
+        If it takes long, `tell` is called after each event that says what is being done.
+        """
+        yield from self._alone()
+        if self.dispatcher is not None and self.dispatcher.outcome is None:
+            raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() first")
+        self._is_changing = True
+        try:
+            if self.dispatcher is not None:
+                yield from self.dispatcher.until_clean(CLOSE_S)
+            before, intercepted = self.dispatcher, tuple(self._interceptors.values())
+            try:
+                yield from self.commands.elsewhere(lambda: context.run(self._start, intercepted, tell, paused), "start")
+            except BaseException:  # no more threads, say: half a graph would wait for the other half for ever
+                if self.dispatcher is not None and self.dispatcher is not before:
+                    yield from self.dispatcher.until_clean(_GIVE_UP_S)
+                raise
+            dispatcher = self.dispatcher
+            assert dispatcher is not None, "it has just been started"
+            if (interceptors := tuple(self._interceptors.values())) != intercepted:
+                dispatcher.intercept(interceptors)
+            self.commands.serve(
+                dispatcher.backend.changes, lambda: not dispatcher.end.has_come, lambda: self.close(CLOSE_S)
+            )
+            if self._end_it is not None:
+                self._end_it(dispatcher)
+        finally:
+            self._end_it = None
+            self._is_changing = False
+
+    def _start(self, interceptors: tuple[Interceptor, ...], tell: Callable[[], None], paused: bool) -> None:
+        """On a thread of its own: makes tasks, which may take long and runs user code, and starts them."""
+        graph, backend = self._manager.submit()
+        dispatcher = Dispatcher(graph, backend, self._manager)
+        self.starting = dispatcher.events
+        try:
+            dispatcher.submit(tell)
+            control = Control(dispatcher, self.commands)
+            if paused:
+                control.close_gates()
+        except BaseException:
+            backend.close()
+            raise
+        finally:
+            self.starting = None
+        self._manager.job_starts()
+        hand = Hand(graph, backend, dispatcher.tasks)
+        commands = self.commands
+        dispatcher.put = lambda task, item, timeout_s: put_by_hand(
+            commands, backend, hand, Given(item, (task,)), timeout_s
+        )
+        dispatcher.end.news = self.commands.tell
+        dispatcher.intercept(interceptors)
+        self.hand, self.proxies = hand, ProxyManager(HAND_CALLER, service_queues(graph))
+        self.control, self.dispatcher, self.ended_new = control, dispatcher, None
+        dispatcher.start()
+
+    def stop(self) -> None:
+        """Stop with drain."""
+        self._end(Dispatcher.stop, Outcome("stopped", 0, 0))
+
+    def cancel(self) -> None:
+        """End now."""
+        self._end(Dispatcher.cancel, Outcome("cancelled", 0, 0))
+
+    def _end(self, end: Callable[[Dispatcher], None], ended_new: Outcome) -> None:
+        dispatcher = self.dispatcher
+        if self._is_changing and (dispatcher is None or dispatcher.outcome is not None):
+            self._end_it = end
+        elif dispatcher is not None:
+            end(dispatcher)
+        elif self.ended_new is None:
+            self.ended_new = ended_new
+
+    def close(self, timeout_s: float) -> Waiting[tuple[str, ...]]:
+        """Cancel what runs, wait, release everything. Comes to the tasks that were abandoned by that."""
+        yield from self._alone()
+        if self.dispatcher is None:
+            self.cancel()
+            return ()
+        already = self.dispatcher.outcome is not None
+        abandoned = yield from self.dispatcher.until_clean(timeout_s)
+        return () if already else abandoned
+
+    def reset(self) -> Waiting[None]:
+        """Throw an ended run away. Raises `AlreadyStarted` while it runs."""
+        yield from self._alone()
+        if self.dispatcher is not None:
+            if self.dispatcher.outcome is None:
+                raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() before reset()")
+            self._is_changing = True
+            try:
+                yield from self.dispatcher.until_clean(CLOSE_S)
+            finally:
+                self._is_changing = False
+        self.dispatcher = self.hand = self.proxies = self.control = self.ended_new = None
+        self.environment.frozen = False
+
+    def _alone(self) -> Waiting[bool]:
+        """Wait for a start or reset that is under way."""
+        return (yield Until(lambda: not self._is_changing, watched=False))
+
+    def intercept(self, this: object, interceptor: Interceptor | None) -> None:
+        """Let requests go through another interceptor, known as `this`; None: through that one no more."""
+        before = dict(self._interceptors)
+        self._interceptors.pop(this, None)
+        if interceptor is not None:
+            self._interceptors[this] = interceptor
+        try:
+            if self.dispatcher is not None:
+                self.dispatcher.intercept(tuple(self._interceptors.values()))
+        except BaseException:
+            self._interceptors = before
+            raise
+
+    def not_started(self) -> NotStarted:
+        """The error for a command that needs a run."""
+        return NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
+
+
+def put_by_hand(commands: Commands, backend: Backend, hand: Hand, given: Given, timeout_s: float | None) -> None:
+    """Put something in by hand, from any thread. Raises `TaskEnded`, `QueueFull`.
+
+    A thread of the job does it itself: no interrupt comes there. It may wait for a while, though it may be what would
+    make room; without a limit that is refused: raises `CommandRefused`. One that is cancelled hears `Cancelled`.
+    """
+    if hand.offer(given):
+        return
+    if not backend.is_own_thread():
+        commands.do(lambda: hand.put(given, timeout_s))
+        return
+    try:
+        try:
+            drive(hand.put(given, 0), lambda ready, _: ready())
+        except QueueFull:
+            if timeout_s is None:
+                names = ", ".join(map(repr, given.tasks))
+                raise CommandRefused(
+                    f"{names} has no room, and a function of this job would wait for it without limit, perhaps for "
+                    "itself; give it a timeout, or raise the capacity"
+                ) from None
+            if timeout_s <= 0:
+                raise
+            commands.do(lambda: hand.put(given, timeout_s))
+    except TaskEnded:
+        if here.waiter is not None and here.waiter.cancelled:
+            raise Cancelled from None
+        raise
