@@ -46,6 +46,7 @@ from runtime.errors import (
     UnknownName,
     UnstableKey,
     WrongArguments,
+    WrongThread,
 )
 from runtime.facts import Columns, Event, LaneFacts, Outcome, ServiceFacts, Snapshot, TaskFacts, TaskTable
 from runtime.graph import ExecutionGraph
@@ -130,6 +131,7 @@ __all__ = [
     "UnknownName",
     "UnstableKey",
     "WrongArguments",
+    "WrongThread",
     "prometheus",
 ]
 

@@ -17,6 +17,7 @@
     │   ├── InputOpen              a `with` block ended while an input was still open
     │   ├── NotPaused              this can be done to a paused task only
     │   ├── JobPaused              nothing will happen before somebody resumes
+    │   ├── WrongThread            packets are sent by the task's own thread alone
     │   ├── PacketGone             the packet is not in its queue any more
     │   ├── ServicePaused          the service is paused by hand, and the caller could be the one to resume it
     │   └── ServiceStopped         the service has stopped, or stopped while the call waited
@@ -141,6 +142,10 @@ class NotPaused(CommandRefused):
 
 class JobPaused(CommandRefused):
     """The job stands still because of a pause: it would be waited for in vain."""
+
+
+class WrongThread(CommandRefused):
+    """`ctx.send_packet` was called on a thread that is not the task's own, and so belongs to no packet."""
 
 
 class PacketGone(CommandRefused):

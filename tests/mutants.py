@@ -75,7 +75,7 @@ BOUNDED_RESULTS = f"{LIFE}test_the_results_of_one_packet_are_bounded_in_bytes_an
 CANCEL_HELD = f"{LIFE}test_cancel_is_heard_while_results_are_held_back"
 NO_POLICY = "promises/test_09_policies.py::test_what_is_no_matter_of_policies_fails_the_job_under_all_of_them"
 ENOUGH = "promises/test_07_enough.py::"
-SENDS_FOR_EVER = f"{ENOUGH}test_user_code_that_sends_for_ever_is_let_go_of_where_it_sends"
+SLOW_WRITER = f"{ENOUGH}test_a_slow_writer_whose_lane_is_never_full_is_let_go_of_as_well"
 HELD_FOR_EVER = f"{ENOUGH}test_user_code_whose_results_are_held_back_is_let_go_of_too"
 HELD_BY_PAUSED = f"{ENOUGH}test_a_writer_that_is_held_back_by_a_paused_reader_ends_when_nobody_needs_it"
 UNNEEDED_BACK_OFF = f"{ENOUGH}test_a_back_off_ends_when_nobody_needs_its_packet_any_more"
@@ -508,7 +508,7 @@ MUTANTS: Final = (
     one("policy: cancel is not heard by what is held", HELD, "self._gate.look_up and", "False and", CANCEL_HELD),
     one("policy: cancel is not heard by keys", PLAN, "writer.look_up and", "False and", CANCEL_HELD),
     # ── enough ──
-    one("enough: lanes stay open", ROUTER, "lane.shut()", "pass", SENDS_FOR_EVER),
+    one("enough: lanes stay open", ROUTER, "lane.shut()", "pass", SLOW_WRITER),
     one(
         "enough: a lane is shut without a ring",
         LANE,

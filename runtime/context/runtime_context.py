@@ -14,6 +14,7 @@ from runtime.communication.connection import Output
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.dead_letters import DeadLetter
+from runtime.errors import WrongThread
 from runtime.graph.execution_graph import OperatorNode
 from runtime.proxy import DEFAULT_METHOD, ProxyManager
 
@@ -125,6 +126,28 @@ class ServiceContext(BaseRuntimeContext):
         self._warned = reporter.warned
 
 
+class _Sender(threading.local):
+    """What `send_packet` sends with: on the task's own thread what it was given there, on all others the refusal.
+
+    So the own thread asks nothing: it finds its attribute, where others find the method of the class.
+    """
+
+    def __init__(self, task: str, warned: Callable[[str, str], None] | None) -> None:
+        self._task, self._warned = task, warned  # in each thread anew
+
+    def send(self, value: Any) -> object:
+        """Refuse the thread by name, and tell the run of it: whoever has called may hear it, or nobody does."""
+        where = threading.current_thread().name
+        refusal = (
+            f"send_packet of {self._task!r} was called on thread {where!r}; packets are sent by the task's own thread "
+            "alone, since they belong to the packet in work. Put what other threads bring into a queue.SimpleQueue "
+            "that process() or finish() reads, or send() it into an input of the session"
+        )
+        if self._warned is not None:
+            self._warned(self._task, refusal)
+        raise WrongThread(refusal)
+
+
 class TaskContext(BaseRuntimeContext):
     """What a function sees of its task as `self.ctx`, and what the task itself is made from (`wiring`).
 
@@ -141,6 +164,7 @@ class TaskContext(BaseRuntimeContext):
         self.key: Any = None
         self.stopping = threading.Event()
         self.states: defaultdict[Any, dict[Any, Any]] = defaultdict(dict)
+        self._sender = _Sender(name, None)
         self._send: Callable[[Any], object] | None = None
         self._reporter: Reporter | None = None
 
@@ -151,11 +175,17 @@ class TaskContext(BaseRuntimeContext):
     def bind(self, send: Callable[[Any], object], reporter: Reporter) -> None:
         """Task: give the context its living parts, where the task runs."""
         self._send, self._reporter, self._warned = send, reporter, reporter.warned
+        self.begin()
+
+    def begin(self) -> None:
+        """Task, on the thread that works it: from now on packets are sent by this thread alone."""
+        assert self._send is not None, "begun before it was bound"
+        self._sender = _Sender(self.name, self._warned)
+        self._sender.send = self._send  # type: ignore[method-assign]  on this thread
 
     def redirect(self, send: Callable[[Any], object]) -> Callable[[Any], object]:
         """Task: let `send_packet` go through `send` from now on; returns what it went through before."""
-        before, self._send = self._send, send
-        assert before is not None, "redirected before it was bound"
+        before, self._sender.send = self._sender.send, send  # type: ignore[method-assign]
         return before
 
     @property
@@ -168,9 +198,13 @@ class TaskContext(BaseRuntimeContext):
 
         Waits while a queue is full. Raises `Cancelled` when the job is cancelled, or nobody needs what this task makes
         any more; let it pass.
+
+        Raises `WrongThread` on any thread but the task's own (a timer's, a client's, that of a future's callback): what
+        is sent belongs to the packet in work, with its key, its policy and its place in the order, and a lane has one
+        writer. Hand such answers to the task, by a queue that `process` or `finish` reads, or `send` them into an
+        input of the session.
         """
-        assert self._send is not None, "send_packet before open()"
-        self._send(value)
+        self._sender.send(value)
 
     def request_stop(self) -> None:
         """Ask the job to stop with drain: sources end, what is under way is still processed. Returns at once."""

@@ -121,6 +121,7 @@ class BaseTask:
         error: BaseException | None = None
         packet: Any = NO_PACKET
         here.waiter, here.changes = self.gate, self.gate.changes
+        self.ctx.begin()
         try:
             self.gate.begin()
             self._open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import runtime
+from runtime.task.gate import Gate
 from runtime.testing import PATIENCE_S
 from tests.endless import ENDLESS, Build, Endless
 from tests.platforms import MakeSession, Platform
@@ -144,6 +146,20 @@ def send_for_ever(make_session: MakeSession, how: str) -> None:
     assert all("made" in name for name in threads), "on the task's own thread"
 
 
+@pytest.mark.concurrent
+def test_a_slow_writer_whose_lane_is_never_full_is_let_go_of_as_well(make_session: MakeSession) -> None:
+    session = make_session(capacity=1_000)
+
+    def slow(_: int) -> Iterator[int]:
+        for number in count():
+            yield number
+            while session.snapshot()["between"].depth:
+                time.sleep(0)  # a turn for somebody else
+
+    result = session.source([1]).flat_map(slow).map(abs, name="between").take(3).collect()
+    assert (session.run(PATIENCE_S).state, list(result)) == ("completed", [0, 1, 2])
+
+
 def test_finish_and_close_are_called_of_an_operator_that_nobody_needs(make_session: MakeSession) -> None:
     called: list[str] = []
 
@@ -202,8 +218,11 @@ def test_a_back_off_ends_when_nobody_needs_its_packet_any_more(
     assert (outcome.state, list(result), outcome.errors) == ("completed", [0, 1, 2], 0)
 
 
-def test_a_writer_that_is_held_back_by_a_paused_reader_ends_when_nobody_needs_it(make_session: MakeSession) -> None:
-    """Its reader takes nothing, so no room ever wakes it."""
+def test_a_writer_that_is_held_back_by_a_paused_reader_ends_when_nobody_needs_it(
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reader takes nothing, so no room ever wakes it; nor may its own patience."""
+    monkeypatch.setattr(Gate, "patience_s", -1.0)
     session = make_session(capacity=2)
     endless = session.source([1]).flat_map(lambda _: count(), name="endless").map(abs, name="between")
     result = endless.union(session.input("in")).take(3).collect()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 import runtime
 from runtime.communication.packet import Packet
 from runtime.testing import PATIENCE_S
+from tests.platforms import MakeSession
 from tests.promises.test_10_refusals import Misuse, Refused
 
 
@@ -111,3 +115,60 @@ def test_misuse_of_a_running_session_is_refused_and_leaves_it_running(
         caught.match(words)
     session.end("in")
     assert session.wait(PATIENCE_S).state == "completed"
+
+
+@pytest.mark.concurrent
+@pytest.mark.parametrize("policy", ["fail", "skip", runtime.Retry(1)], ids=["fail", "skip", "retry"])
+@pytest.mark.parametrize("place", ["in a packet", "in finish", "behind the end", "by the one who made the graph"])
+def test_packets_from_threads_that_are_not_the_tasks_own_are_refused_by_name_and_told_of(
+    make_session: MakeSession, policy: Any, place: str
+) -> None:
+    """Else they would go with, and be skipped with, whatever packet is in work, or break a lane made for one writer."""
+    refused: list[str] = []
+    contexts: list[runtime.TaskContext] = []
+
+    class Asks(runtime.Function[int, list[int]]):
+        def __deepcopy__(self, memo: object) -> Asks:
+            return self
+
+        def open(self, ctx: Any) -> None:
+            contexts.append(ctx)
+
+        def answer(self) -> None:
+            try:
+                self.ctx.send_packet(-1)
+            except runtime.WrongThread as error:
+                refused.append(str(error))
+
+        def elsewhere(self) -> None:
+            thread = threading.Thread(target=self.answer, name="timer")
+            thread.start()
+            thread.join(PATIENCE_S)
+
+        def process(self, value: int, /) -> list[int]:
+            if place == "in a packet":
+                self.elsewhere()
+            self.ctx.send_packet(value)
+            if value % 2 and policy != "fail":
+                raise ValueError("odd")
+            return []
+
+        def finish(self) -> None:
+            if place == "in finish":
+                self.elsewhere()
+
+    session = make_session(capacity=2)
+    asks = Asks()
+    result = session.source(range(0, 6, 2)).flat_map(asks, name="asks", on_error=policy).collect()
+    outcome = session.run(PATIENCE_S)
+    if place == "behind the end":
+        asks.elsewhere()
+    elif place.startswith("by"):
+        asks.answer()
+    where = "MainThread" if place.startswith("by") else "timer"
+    assert (outcome.state, list(result)) == ("completed", [0, 2, 4])
+    assert len(refused) == (3 if place == "in a packet" else 1)
+    assert all(f"send_packet of 'asks' was called on thread '{where}'" in text for text in refused)
+    assert all("queue.SimpleQueue" in text for text in refused)
+    warnings = [event.text for event in session.events if event.kind == "warning"]
+    assert warnings == refused
