@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NoReturn, Protocol
 
 from runtime.communication.connection import Output
 from runtime.communication.queue_descriptor import QueueDescriptor
@@ -127,25 +128,25 @@ class ServiceContext(BaseRuntimeContext):
 
 
 class _Sender(threading.local):
-    """What `send_packet` sends with: on the task's own thread what it was given there, on all others the refusal.
+    """What `send_packet` sends with: on the task's own thread what it is given there, on all others the refusal."""
 
-    So the own thread asks nothing: it finds its attribute, where others find the method of the class.
-    """
+    send: Callable[[Any], object]
 
     def __init__(self, task: str, warned: Callable[[str, str], None] | None) -> None:
-        self._task, self._warned = task, warned  # in each thread anew
+        self.send = partial(_refuse_thread, task, warned)  # Python calls this in each thread anew
 
-    def send(self, value: Any) -> object:
-        """Refuse the thread by name, and tell the run of it: whoever has called may hear it, or nobody does."""
-        where = threading.current_thread().name
-        refusal = (
-            f"send_packet of {self._task!r} was called on thread {where!r}; packets are sent by the task's own thread "
-            "alone, since they belong to the packet in work. Put what other threads bring into a queue.SimpleQueue "
-            "that process() or finish() reads, or send() it into an input of the session"
-        )
-        if self._warned is not None:
-            self._warned(self._task, refusal)
-        raise WrongThread(refusal)
+
+def _refuse_thread(task: str, warned: Callable[[str, str], None] | None, value: Any) -> NoReturn:
+    """Refuse the thread by name, and tell the run of it: whoever has called may hear it, or nobody does."""
+    where = threading.current_thread().name
+    refusal = (
+        f"send_packet of {task!r} was called on thread {where!r}; packets are sent by the task's own thread alone, "
+        "since they belong to the packet in work. Put what other threads bring into a queue.SimpleQueue that process() "
+        "or finish() reads, or send() it into an input of the session"
+    )
+    if warned is not None:
+        warned(task, refusal)
+    raise WrongThread(refusal)
 
 
 class TaskContext(BaseRuntimeContext):
@@ -181,11 +182,11 @@ class TaskContext(BaseRuntimeContext):
         """Task, on the thread that works it: from now on packets are sent by this thread alone."""
         assert self._send is not None, "begun before it was bound"
         self._sender = _Sender(self.name, self._warned)
-        self._sender.send = self._send  # type: ignore[method-assign]  on this thread
+        self._sender.send = self._send
 
     def redirect(self, send: Callable[[Any], object]) -> Callable[[Any], object]:
         """Task: let `send_packet` go through `send` from now on; returns what it went through before."""
-        before, self._sender.send = self._sender.send, send  # type: ignore[method-assign]
+        before, self._sender.send = self._sender.send, send
         return before
 
     @property

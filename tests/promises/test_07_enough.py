@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.task.gate import Gate
+from runtime.communication.inbox import Inbox, LaneSpec
+from runtime.errors import Unneeded
+from runtime.task.gate import Gate, Watch
 from runtime.testing import PATIENCE_S
 from tests.endless import ENDLESS, Build, Endless
 from tests.platforms import MakeSession, Platform
@@ -238,3 +240,22 @@ def test_a_writer_that_is_held_back_by_a_paused_reader_ends_when_nobody_needs_it
     session.resume()
     assert session.wait(PATIENCE_S).state == "completed"
     assert list(result) == [0, 1, 2]
+
+
+def test_a_place_that_is_lent_while_a_lane_is_shut_does_not_open_it() -> None:
+    """Lending reads the capacity and writes it back; what comes in between must not be undone."""
+    inbox = Inbox(4, [LaneSpec("writer")])
+    lane, gate = inbox.lanes[1], Gate(Watch())
+    lane.writer = gate
+
+    class Places(int):
+        def __radd__(self, capacity: int) -> int:  # Python asks it between the reading and the writing
+            gate.dismiss()
+            lane.shut()
+            return capacity + int(self)
+
+    lane.resize(Places(-1))
+    with pytest.raises(Unneeded):
+        lane.put(1)
+    lane.resize(1)
+    assert not lane.has_room()
