@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
 from operator import itemgetter
-from traceback import format_tb
 from typing import Any, Final, overload
 
-from runtime.errors import NO_PACKET, CommandRefused, TaskEnded, error_text, failure_text
+from runtime.error_traceback import traceback_text
+from runtime.errors import NO_PACKET, CommandRefused, TaskEnded, failure_text
 from runtime.preview import preview
 
 MAX_LETTERS: Final = 1_000
 _FIRST: Final = itemgetter(0)
-_MAX_FRAMES: Final = 20  # of a traceback's text, the innermost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +49,8 @@ class DeadLetter:
 
     @property
     def traceback(self) -> str:
-        """Where the error was raised, as Python prints it, without running code of the error; the innermost frames."""
-        frames = format_tb(self.error.__traceback__, limit=-_MAX_FRAMES)
-        return f"Traceback (most recent call last):\n{''.join(frames)}{error_text(self.error)}\n"
+        """Where the error was raised and what it came from, as Python prints it, with notes and members; bounded."""
+        return traceback_text(self.error)
 
     @property
     def text(self) -> str:

@@ -24,6 +24,7 @@ from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, 
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
 from runtime.graph.validation import END_KINDS, START_KINDS
+from runtime.preview import printable
 from runtime.service.invocation import Interceptor
 from runtime.step import Step
 from runtime.task.report import TaskReport
@@ -448,7 +449,7 @@ class Dispatcher:
         return letter.task, item
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
-        self.events.add(Event(kind, task, text, self.backend.clock() - self._began_s))
+        self.events.add(Event(kind, task, printable(text), self.backend.clock() - self._began_s))
 
 
 def _number(count: int, noun: str) -> str:

@@ -45,6 +45,7 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from runtime.error_message import message_of
 from runtime.facts import Outcome
 from runtime.preview import preview, type_name
 from runtime.renamed import old_names
@@ -240,26 +241,15 @@ NO_PACKET = _NoPacket()
 
 
 def failure_text(packet: Any, error: BaseException) -> str:
-    """That something failed, on what, and why; bounded, and made without running code of packet or error."""
+    """That something failed, on what, and why; bounded, and made without running code of the packet."""
     place = "" if packet is NO_PACKET else f" on packet {preview(packet)}"
     return f"failed{place}: {error_text(error)}"
 
 
 def error_text(error: BaseException) -> str:
-    """Type and message of an error; bounded, and made without running its code."""
-    return f"{type_name(type(error))}: {_message(error)}"
-
-
-_ARGUMENTS: Any = BaseException.__dict__["args"]
-_MAX_MESSAGE = 500
-
-
-def _message(error: BaseException) -> str:
-    """The arguments of an exception; its own `__str__` or `args` may be user code and are not called."""
-    arguments = _ARGUMENTS.__get__(error)
-    if len(arguments) == 1 and type(arguments[0]) is str and not issubclass(type(error), KeyError):
-        return str(arguments[0][:_MAX_MESSAGE])
-    return ", ".join(map(preview, arguments[:_MAX_MESSAGE]))[:_MAX_MESSAGE]
+    """Type and message of an error, bounded; never raises, never hangs."""
+    name, message = type_name(type(error)), message_of(error)
+    return f"{name}: {message}" if message else name
 
 
 if not TYPE_CHECKING:  # to mypy a module that answers for any name has no slips

@@ -50,6 +50,15 @@ def preview(value: Any, depth: int = MAX_DEPTH) -> str:
     return _fields(value, kind, depth)
 
 
+def printable(text: str) -> str:
+    """`text` as any stream can print it: a lone surrogate, which none can, as its escape."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
+
+
 def type_name(kind: type) -> str:
     """The name that a class was defined with, bounded."""
     name: str = _NAME.__get__(kind)

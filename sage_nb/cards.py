@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,8 @@ MAX_FULL: Final = 100_000
 FULL_S: Final = 2.0
 _MAX_TRACED: Final = 20_000
 _TOLD: Final = ("processed", "emitted", "errors", "skipped", "retries", "capacity")
-_OUR_FRAME: Final = f'  File "{Path(runtime.__file__).parent}{os.sep}'
+_FRAME: Final = re.compile(r'(?P<margin>(?: *\| )?)  File "')  # of a member of a group behind its margin
+_OURS: Final = f"{Path(runtime.__file__).parent}{os.sep}"
 _WORDS: Final = {letter: word for word, letter in STATES.items()}
 
 
@@ -90,20 +91,28 @@ def folded(traceback: str) -> str:
 
     Where no frame but the runtime's is in it, they are what there is to see.
     """
-    head, *lines = traceback.split("\n")
-    end = next((at for at, line in enumerate(lines) if not line.startswith("  ")), len(lines))  # there is the error
-    frames: list[list[str]] = []
-    for line in lines[:end]:
-        if line.startswith('  File "') or not frames:
-            frames.append([])
-        frames[-1].append(line)
-    kept = [head]
-    for ours, run in groupby(frames, lambda frame: frame[0].startswith(_OUR_FRAME)):
-        together = list(run)
-        many = f"{len(together)} frames" if len(together) > 1 else "1 frame"
-        kept += [f"  … {many} of the runtime"] if ours else [line for frame in together for line in frame]
-    mixed = len({frame[0].startswith(_OUR_FRAME) for frame in frames}) > 1
-    return "\n".join(kept + lines[end:]) if mixed else ""
+    kept: list[str] = []
+    ours = theirs = many = 0
+    margin: str | None = None  # of the frame that the line before belongs to
+    own = False
+
+    def fold() -> None:
+        if many:
+            kept.append(f"{margin or ''}  … {many} frame{'s' if many > 1 else ''} of the runtime")
+
+    for line in traceback.split("\n"):
+        if (frame := _FRAME.match(line)) is not None:
+            margin, own = frame["margin"], line.startswith(_OURS, frame.end())
+            ours, theirs, many = ours + own, theirs + (not own), many + own
+        elif margin is None or not line.startswith(f"{margin}    "):
+            fold()
+            margin, own, many = None, False, 0
+        if not own:
+            if frame is not None:
+                fold()
+                many = 0
+            kept.append(line)
+    return "\n".join(kept) if ours and theirs else ""
 
 
 def _letter_card(letter: DeadLetter) -> LetterCard:
