@@ -449,7 +449,8 @@ def test_idle_is_no_packet(make_session: MakeSession, on_error: runtime.OnError)
     outcome = session.run(PATIENCE_S)
     assert len(set(result)) == len(result) == 100
     assert set(map(type, result)) == {int}
-    assert outcome.packets_in == session.snapshot()["polls"].emitted
+    # The last one that was drawn may not have been sent any more: nobody needs it.
+    assert 0 <= outcome.packets_in - session.snapshot()["polls"].emitted <= 1
 
 
 @pytest.mark.parametrize("on_error", ["fail", "skip"])

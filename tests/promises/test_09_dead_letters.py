@@ -73,7 +73,7 @@ class Hostile(Exception):
     __repr__ = __str__
 
 
-def test_nothing_of_packet_or_error_is_run_to_show_a_letter(session: runtime.Session) -> None:
+def test_a_letter_is_shown_whatever_packet_and_error_do_when_they_are(session: runtime.Session) -> None:
     class Packet:
         def __repr__(self) -> str:
             raise SystemExit("repr")
