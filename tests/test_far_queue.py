@@ -13,6 +13,7 @@ from examples.far_queue import Arrivals, Outbox, places
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import StopSignal
 from runtime.task.gate import Gate, Watch
+from tests.error_texts import worded
 
 DONE = StopSignal("writer", "completed")
 
@@ -95,8 +96,12 @@ def test_the_hand_has_its_place_and_borrows_none_that_a_packet_under_way_may_nee
 def test_a_packet_that_cannot_be_shipped_has_not_been_sent() -> None:
     wire = Wire(capacity=3)
     wire.outbox.lane.put("before")
-    with pytest.raises(AttributeError, match="pickle"):
-        wire.outbox.lane.put(lambda: None)
+
+    def local() -> None: ...
+
+    with pytest.raises(Exception, match="local object") as raised:
+        wire.outbox.lane.put(local)
+    assert f"{type(raised.value).__name__}: {raised.value}" == worded(lambda: pickle.dumps(local))
     assert wire.outbox.lane.items == ["before"]
     assert wire.outbox.lane.refused == 1
     assert len(wire.under_way) == 1
