@@ -20,7 +20,8 @@ class Inquiries:
     """Those of one job. Nothing waits here; answers come on Ray's own thread.
 
     `tell(sender, peer, number, where)` lets a sender know what was answered; `cut(sender, why)` hears of one that does
-    not reach somebody who is there.
+    not reach somebody who is there. Both are called on Ray's own thread, and must return at once: whatever waits there
+    for something of Ray's, waits for ever.
     """
 
     def __init__(

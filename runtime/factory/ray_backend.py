@@ -74,7 +74,7 @@ class RayBackend(LocalBackend):
         self._resources: Mapping[str, Mapping[str, float]] = {}
         self._lookout = Lookout(self._watch, self._far)
         self._hand = FarHand(self._site, self._far, self._lanes)
-        inquiries = Inquiries(self._far, self._tell_of_mail, self._cut_off)
+        inquiries = Inquiries(self._far, self._tell_of_mail, self._site.note_undelivered)
         self._site.ask_after = partial(inquiries.overdue, DRIVER)
         self._site.other_mail |= {"overdue": inquiries.overdue, "not reached": inquiries.not_reached}
         self._faults: dict[str, BaseException] = {}  # why actors were ended; the listener says it when they are gone

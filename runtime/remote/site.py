@@ -149,7 +149,7 @@ class Site:
                 self.ledger,
                 self.post,
                 lambda peer, question: self._asks[peer](question),
-                self._note_undelivered,
+                self.note_undelivered,
                 self._set_ups,
             )
             if service in self._paused:
@@ -182,14 +182,15 @@ class Site:
     def way_to(self, peer: str, deliver: Deliver) -> ActorWay:
         """A way to another process of the job, by calls."""
         return ActorWay(
-            peer, lambda: self.may_end, deliver, self._call_carrier, self._note_undelivered, self._ack,
+            peer, lambda: self.may_end, deliver, self._call_carrier, self.note_undelivered, self._ack,
             self.ask_after,
         )  # fmt: skip
 
     def _call_carrier(self) -> None:
         ring(self._bell)
 
-    def _note_undelivered(self, peer: str, error: BaseException) -> None:
+    def note_undelivered(self, peer: str, error: BaseException) -> None:
+        """Have the carrier tell that mail does not get to `peer`. Any thread, also Ray's own; returns at once."""
         self._undeliverable.append((peer, error))
         ring(self._bell)
 
