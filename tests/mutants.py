@@ -736,6 +736,13 @@ MUTANTS: Final = (
         FAR_MAIL,
     ),
     one("far: large parcels have no more time", "remote/way.py", "+ _weight(messages) / BYTES_A_S", "", FAR_MAIL),
+    one(
+        "far: results that cannot travel are dealt out",
+        "communication/plan.py",
+        "self._asked(check, results)",
+        "pass",
+        FAR_MAIL,
+    ),
     one("far: nobody looks after a call", "remote/site.py", 'self.post(service, ("still there",))', "pass", FAR_MAIL),
     one(
         "far: a death before the start is told to nobody",

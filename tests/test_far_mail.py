@@ -15,8 +15,11 @@ import pytest
 import ray
 
 from runtime.communication.calls import Call, Request
+from runtime.communication.connection import Connection, Output
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import NoWaiter, StopSignal
+from runtime.communication.plan import Plan
+from runtime.communication.router import Router
 from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
 from runtime.facts import ServiceFacts
@@ -496,6 +499,18 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
     failed.set_exception(error)
     heard.wait(PATIENCE_S)
     assert told == [("cache", error)]
+    site.close()
+
+
+def test_results_that_cannot_travel_are_refused_before_any_of_their_packet_is_dealt_out() -> None:
+    site = site_of("make")
+    first, second = (RayQueueDescriptor(task, 8, (LaneSpec("make"),), site.job) for task in ("work#0", "work#1"))
+    router = Router((Output("work", "round_robin", (Connection(first, 0), Connection(second, 0))),), NoWaiter())
+    plan = Plan(router)
+    with pytest.raises(NotSendable, match="<lock>"):
+        plan.puts(["sent", threading.Lock()])
+    plan.send_one("sent")
+    assert [list(lane.items) for lane in router.lanes] == [["sent"], []]
     site.close()
 
 
