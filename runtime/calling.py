@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from runtime.errors import UnknownName
+from runtime.errors import CommandRefused, UnknownName
+from runtime.preview import preview
 from runtime.proxy import DEFAULT_METHOD
 
 Call = Callable[[str, str, tuple[Any, ...], Mapping[str, Any]], Any]
@@ -19,8 +20,11 @@ class Service:
     A call waits for the answer, 10 seconds at most, and raises what `Session.call` raises; that one takes a timeout.
     """
 
+    _name: str
+    _call: Call
+
     def __init__(self, name: str, call: Call) -> None:
-        self._name, self._call = name, call
+        self.__dict__.update(_name=name, _call=call)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the method `process`."""
@@ -31,6 +35,17 @@ class Service:
         if method.startswith("_"):  # what Python and notebooks ask every object for
             raise AttributeError(f"{method!r} is private, and no method of a service")
         return partial(self._ask, method)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse it: this calls the service and is not it. Raises `CommandRefused`."""
+        raise CommandRefused(
+            f"{name} = {preview(value)} would be set on what calls service {self._name!r}, not on the service; what it "
+            f"keeps is changed by a method of its own: session.services[{self._name!r}].set_{name}(…), say"
+        )
+
+    def __delattr__(self, name: str) -> None:
+        """Refuse it as well. Raises `CommandRefused`."""
+        raise CommandRefused(f"{name!r} cannot be deleted by what calls service {self._name!r}")
 
     def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
         return self._call(self._name, method, args, kwargs)

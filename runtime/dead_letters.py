@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,10 +12,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
 from operator import itemgetter
+from os import PathLike
 from typing import Any, Final, overload
 
 from runtime.error_traceback import traceback_text
-from runtime.errors import NO_PACKET, CommandRefused, TaskEnded, failure_text
+from runtime.errors import NO_PACKET, CommandRefused, GraphInvalid, TaskEnded, failure_text
 from runtime.preview import preview
 
 MAX_LETTERS: Final = 1_000
@@ -75,6 +79,13 @@ def _nowhere(letter: DeadLetter, value: Any, timeout_s: float | None) -> None:
     raise CommandRefused(f"{letter!r} has no queue to go back to: nothing runs")
 
 
+Outlet = Callable[[DeadLetter], object]
+"""What is given each letter as well."""
+
+Outlets = dict[object, Outlet]
+"""What is given each letter of a session, by what stands for one call of `to`."""
+
+
 class DeadLetters(Sequence[DeadLetter]):
     """What one run has skipped, oldest first: the last 1,000, while `total` counts all.
 
@@ -83,8 +94,13 @@ class DeadLetters(Sequence[DeadLetter]):
     packets and tracebacks alive.
     """
 
-    def __init__(self, reenter: Callable[[DeadLetter, Any, float | None], None] = _nowhere) -> None:
+    def __init__(
+        self,
+        reenter: Callable[[DeadLetter, Any, float | None], None] = _nowhere,
+        outlets: Outlets | None = None,
+    ) -> None:
         self._reenter = reenter  # puts the packet of a letter back into its task's queue, or raises
+        self.outlets = {} if outlets is None else outlets
         self._letters: deque[DeadLetter] = deque(maxlen=MAX_LETTERS)
         self._claims: dict[int, object] = {}  # by number: those being retried or discarded, and for whom
         # Both are drawn in the same step, and so are always equal.
@@ -104,6 +120,39 @@ class DeadLetters(Sequence[DeadLetter]):
         number, count = map(letter._stamp.append, self._numbers), map(self._total.append, self._totals)
         stamped = zip((letter,), number, count, strict=False)  # the letter comes first: it runs out
         self._letters.extend(map(_FIRST, stamped))
+
+    def give(self, letter: DeadLetter) -> list[BaseException]:
+        """Runtime: give a letter that was added to all that want it as well; what they raised."""
+        raised: list[BaseException] = []
+        for outlet in list(self.outlets.values()):
+            try:
+                outlet(letter)
+            except BaseException as error:  # noqa: BLE001  the border to user code
+                raised.append(error)
+        return raised
+
+    def to(self, where: Outlet | str | PathLike[str]) -> Callable[[], None]:
+        """Give every letter from now on to a function or a file as well, so that none is lost. Returns what ends it.
+
+        Holds for all runs of the session, and may be said before the first. The function is called with each letter, on
+        the thread of the task that has skipped (on Ray on that which brings it to the driver), of several at once; what
+        it raises becomes a warning. To the file, a line is appended for each: JSON with `number`, `task`, `input`,
+        `key`, `packet` (None for what JSON has no form for), `text`, `at_s` and `traceback`.
+
+        Raises `GraphInvalid`, and `OSError` if nothing can be appended to the file.
+        """
+        outlet = where if callable(where) else _file_of(where)
+        if inspect.iscoroutinefunction(outlet):
+            raise GraphInvalid(
+                f"{preview(where)} is an `async def`, and letters are given without waiting; use a `def`"
+            )
+        this = object()
+        self.outlets[this] = outlet
+
+        def remove() -> None:
+            self.outlets.pop(this, None)
+
+        return remove
 
     def retry(self, letter: DeadLetter | int, *, value: Any = SAME, timeout: float | None = 0) -> None:
         """Put the packet of a letter (or of the letter at an index) at the tail of its task's queue, by hand.
@@ -198,3 +247,47 @@ class DeadLetters(Sequence[DeadLetter]):
         letters = list(self._letters)
         last = f"; the last: {letters[-1].text}" if letters else ""
         return f"DeadLetters({len(letters):,} of {self.total:,}{last})"
+
+
+def _file_of(path: object) -> Outlet:
+    """What appends letters to a file. Raises `GraphInvalid`, `OSError`."""
+    if not isinstance(path, str | PathLike):
+        raise GraphInvalid(f"letters go to a function or to the path of a file, not to {preview(path)}")
+    name = os.fspath(path)
+    _append(name, b"")  # raises at once what would be raised for each letter
+
+    def write(letter: DeadLetter) -> None:
+        _append(name, f"{json.dumps(_record(letter))}\n".encode())
+
+    return write
+
+
+def _append(name: str, line: bytes) -> None:
+    """In one step for the system, so that lines of several threads and processes do not mix."""
+    file = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        while line:
+            line = line[os.write(file, line) :]
+    finally:
+        os.close(file)
+
+
+def _record(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "number": letter.number,
+        "task": letter.task,
+        "input": letter.input,
+        "key": _as_json(letter.key),
+        "packet": None if letter.packet is NO_PACKET else _as_json(letter.packet),
+        "text": letter.text,
+        "at_s": letter.at_s,
+        "traceback": letter.traceback,
+    }
+
+
+def _as_json(value: Any) -> Any:
+    try:
+        json.dumps(value)
+    except Exception:  # noqa: BLE001  the border to user code: no form in JSON, or its own code has raised
+        return None
+    return value

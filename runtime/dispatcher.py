@@ -18,7 +18,7 @@ from runtime.communication.lane import StopSignal
 from runtime.communication.rekey import rekeyed
 from runtime.dead_letters import SAME, DeadLetter, DeadLetters
 from runtime.end import End
-from runtime.errors import CommandRefused, TaskEnded, TaskFailed, TaskLost, failure_text
+from runtime.errors import CommandRefused, TaskEnded, TaskFailed, TaskLost, error_text, failure_text
 from runtime.event_log import EventLog
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
@@ -321,8 +321,11 @@ class Dispatcher:
             if self.outcome is not None:  # it was abandoned
                 return
             self._errors += 1
-        self.dead_letters.add(replace(letter, at_s=self.backend.clock() - self._began_s))
+        letter = replace(letter, at_s=self.backend.clock() - self._began_s)
+        self.dead_letters.add(letter)
         self._note("skip", letter.task, f"{failure_text(letter.packet, letter.error)}: skipped")
+        for error in self.dead_letters.give(letter):
+            self.warned(letter.task, f"what dead_letters.to() gives letters to raised {error_text(error)}")
 
     def signal_arrived(self, task: str, count: str, signal: StopSignal) -> None:
         """A task has received a producer's stop signal."""

@@ -89,7 +89,8 @@ class Observed(ABC):
     @property
     def dead_letters(self) -> DeadLetters:
         """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
-        return DeadLetters() if self._runs.dispatcher is None else self._runs.dispatcher.dead_letters
+        dispatcher = self._runs.dispatcher
+        return DeadLetters(outlets=self._runs.outlets) if dispatcher is None else dispatcher.dead_letters
 
     def snapshot(self) -> Snapshot:
         """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""

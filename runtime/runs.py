@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, overload
 from runtime.commands import Command, Commands
 from runtime.communication.calls import HAND_CALLER, here
 from runtime.control import Control
+from runtime.dead_letters import Outlets
 from runtime.dispatcher import Dispatcher
 from runtime.environment import Environment
 from runtime.errors import AlreadyStarted, Cancelled, CommandRefused, NotStarted, QueueFull, TaskEnded
@@ -45,6 +46,7 @@ class Runs:
         self.control: Control | None = None
         self.starting: EventLog | None = None  # of a run that is being made, while that lasts
         self.ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
+        self.outlets: Outlets = {}  # what is given the dead letters of all runs
         self._manager = JobManager(environment)
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._is_changing = False  # a start or a reset is under way, and others wait for it
@@ -126,6 +128,7 @@ class Runs:
         """On a thread of its own: makes tasks, which may take long and runs user code, and starts them."""
         graph, backend = self._manager.submit()
         dispatcher = Dispatcher(graph, backend, self._manager)
+        dispatcher.dead_letters.outlets = self.outlets
         self.starting = dispatcher.events
         try:
             dispatcher.submit(tell)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -401,3 +403,63 @@ def test_a_value_whose_key_belongs_to_another_task_is_refused_and_the_letter_sta
         session.dead_letters.retry(letter, value=elsewhere)
     assert list(session.dead_letters) == [letter]
     session.stop()
+
+
+# ── all of them, elsewhere ──
+
+
+def always(value: Any) -> Any:
+    raise ValueError(f"no {value}")
+
+
+def test_every_letter_goes_to_a_function_in_order_also_those_that_are_not_kept(make_session: MakeSession) -> None:
+    session = make_session(on_error="skip")
+    given: list[runtime.DeadLetter] = []
+    session.dead_letters.to(given.append)  # before there is a run
+    session.source(range(1_234)).map(always, name="it").collect()
+    session.run(PATIENCE_S)
+    assert [letter.packet for letter in given] == list(range(1_234))
+    assert [letter.number for letter in given] == list(range(1, 1_235))
+    assert given[-1_000:] == list(session.dead_letters)
+    session.run(PATIENCE_S)
+    assert len(given) == 2 * 1_234, "of the next run as well"
+
+
+def test_every_letter_is_a_line_of_a_file(make_session: MakeSession, tmp_path: Path) -> None:
+    session = make_session(on_error="skip")
+    path = tmp_path / "letters.jsonl"
+    end = session.dead_letters.to(path)
+    values = [{"a": [1, None]}, "\udc80", object(), ("b", 2)]
+    session.source(values).map(always, name="it", parallelism=2).collect()
+    session.run(PATIENCE_S)
+    end()
+    session.run(PATIENCE_S)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert sorted(line["number"] for line in lines) == [1, 2, 3, 4]
+    written = [line["packet"] for line in lines]
+    assert len(written) == len(values)
+    assert all(packet in written for packet in (None, "\udc80", ["b", 2], {"a": [1, None]}))
+    assert all(line["traceback"].startswith("Traceback") and "failed on packet" in line["text"] for line in lines)
+
+
+def test_what_letters_are_given_to_may_raise_and_that_is_told(make_session: MakeSession, tmp_path: Path) -> None:
+    session = make_session(on_error="skip")
+    session.dead_letters.to(lambda letter: 1 // 0)
+    given: list[Any] = []
+    session.dead_letters.to(given.append)
+    result = session.source(range(3)).map(Fragile(1), name="it").collect()
+    session.run(PATIENCE_S)
+    assert (list(result), packets(session), len(given)) == ([0, 2], [1], 1)
+    assert [event.text for event in session.events if event.kind == "warning"] == [
+        f"what dead_letters.to() gives letters to raised {DIVIDED_BY_ZERO}"
+    ]
+    for wrong in (5, None):
+        with pytest.raises(runtime.GraphInvalid, match="letters go to a function or to the path of a file"):
+            session.dead_letters.to(wrong)  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="letters"):
+        session.dead_letters.to(tmp_path / "no such folder" / "letters")
+
+    async def later(letter: runtime.DeadLetter) -> None: ...
+
+    with pytest.raises(runtime.GraphInvalid, match="async def"):
+        session.dead_letters.to(later)

@@ -875,3 +875,13 @@ def test_names_are_taken_once_by_services_and_operators_alike(session: runtime.S
     session.start()
     with pytest.raises(runtime.GraphFrozen):
         session.service("other", Echo)
+
+
+def test_what_is_set_on_the_caller_of_a_service_is_refused_by_name(session: runtime.Session) -> None:
+    session.service("it", Many)
+    service = session.services["it"]
+    with pytest.raises(runtime.CommandRefused, match=r"level = 5 would be set on what calls service 'it', not on"):
+        service.level = 5
+    with pytest.raises(runtime.CommandRefused, match="'level' cannot be deleted"):
+        del service.level
+    assert copy.copy(service)._name == "it"
