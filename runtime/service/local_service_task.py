@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from runtime.context import ServiceContext
+from runtime.inherited import inherited
 from runtime.service.base_service_task import BaseServiceTask, ServiceReporter
 from runtime.service.invocation import Interceptor
 from runtime.task.gate import Gate
@@ -19,13 +21,13 @@ def thread_names(ctx: ServiceContext) -> list[str]:
 
 
 class LocalServiceTask(BaseServiceTask):
-    """A BaseServiceTask with a daemon thread for each of its loops."""
+    """A BaseServiceTask with a daemon thread for each of its loops, with the context variables of who makes it."""
 
     def __init__(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter, gates: Sequence[Gate]):
         super().__init__(ctx, make, reporter, gates)
         self._gone: list[int] = []  # the loops that are over
         self._threads = [
-            threading.Thread(target=self._live, args=(number,), name=f"{ctx.job}/{name}", daemon=True)
+            threading.Thread(target=inherited(partial(self._live, number)), name=f"{ctx.job}/{name}", daemon=True)
             for number, name in enumerate(thread_names(ctx))
         ]
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 
 from runtime.context import TaskContext
+from runtime.inherited import inherited
 from runtime.operators import Operator
 from runtime.task.base_task import BaseTask, TaskReporter
 from runtime.task.gate import Gate
 
 
 class LocalTask(BaseTask):
-    """A BaseTask whose loop runs on a daemon thread of its own."""
+    """A BaseTask whose loop runs on a daemon thread of its own, with the context variables of who makes it."""
 
     __slots__ = ("_is_gone", "_thread")
 
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
         super().__init__(ctx, operator, reporter, gate)
         self._is_gone = False
-        self._thread = threading.Thread(target=self._live, name=f"{ctx.job}/{ctx.name}", daemon=True)
+        work = inherited(self._live)
+        self._thread = threading.Thread(target=work, name=f"{ctx.job}/{ctx.name}", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
