@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final, TypeVar, overload
 
+from runtime.asynchronous import refuse_async
 from runtime.breakpoints import Breakpoint, Tap
 from runtime.calling import Services
 from runtime.communication.packet import Packet
@@ -292,7 +293,8 @@ def _require_index(to: object) -> int:
 
 
 def _require_callable(what: str, function: F | None) -> F | None:
-    """An optional function must be one. Raises `GraphInvalid`."""
+    """An optional function must be one, and no `async def`. Raises `GraphInvalid`, `AsyncRefused`."""
     if function is not None and not callable(function):
         raise GraphInvalid(f"{what} is {preview(function)}; give it a function, or leave it out")
+    refuse_async(function, what)
     return function

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, overload
 
+from runtime.asynchronous import refuse_async
 from runtime.collected import Collected
 from runtime.connected import ConnectedStreams, Settings, join_options, not_keyed
 from runtime.errors import GraphInvalid
 from runtime.graph.execution_graph import OperatorNode, Strategy
-from runtime.graph.validation import refuse_async
 from runtime.not_yet import SaysWhatIsNotYet
 from runtime.operators import NO_INITIAL, Function
 from runtime.operators.joined import How

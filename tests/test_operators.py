@@ -20,12 +20,16 @@ class Context:
     def __init__(self) -> None:
         self.sent: list[Any] = []
         self.had_enough = 0
+        self.warnings: list[str] = []
 
     def send_packet(self, value: Any) -> None:
         self.sent.append(value)
 
     def enough(self) -> None:
         self.had_enough += 1
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
 
 
 class LookUpBehind:

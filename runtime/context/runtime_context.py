@@ -69,6 +69,11 @@ class BaseRuntimeContext:
         """
         return self._proxies.call_async(service, (method, args, kwargs), timeout)
 
+    def warn(self, message: str) -> None:
+        """Make an event of kind `warning`, without a log record."""
+        if self._warned is not None:
+            self._warned(self.name, message)
+
     @property
     def logger(self) -> logging.Logger:
         """The stdlib logger of this task, below `runtime`. No handler is installed; warnings also become events."""

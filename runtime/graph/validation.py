@@ -6,6 +6,7 @@ import inspect
 from collections import Counter
 from typing import Any
 
+from runtime.asynchronous import async_method, is_async, refuse_async
 from runtime.errors import AsyncRefused, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
 from runtime.graph.execution_graph import ExecutionGraph, OperatorNode, ServiceNode
 from runtime.policy import is_policy
@@ -99,23 +100,17 @@ def refuse_async_method(candidate: Any, method: str, service: str) -> None:
         )
 
 
-def is_async(candidate: Any) -> bool:
-    """Whether calling this would make a coroutine, or an asynchronous generator."""
-    return inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate)
-
-
 def refuse_interceptor(interceptor: Any) -> None:
     """Raise if `interceptor` cannot be called, or would make a coroutine."""
     if not callable(interceptor) or isinstance(interceptor, type) or not _takes(interceptor, 1):
         raise GraphInvalid(
             f"{preview(interceptor)} is no interceptor; give a function that takes an Invocation and returns the reply"
         )
-    for candidate in (interceptor, getattr(interceptor, "__call__", None)):  # noqa: B004  which one, not whether
-        if is_async(candidate):
-            raise AsyncRefused(
-                "an interceptor is an `async def`; it is called on a service's thread, which awaits nothing: make it a "
-                "plain `def`"
-            )
+    if async_method(interceptor) is not None:
+        raise AsyncRefused(
+            "an interceptor is an `async def`; it is called on a service's thread, which awaits nothing: make it a "
+            "plain `def`"
+        )
 
 
 def _takes(function: Any, count: int) -> bool:
@@ -142,17 +137,6 @@ def _validate_numbers(name: str, **numbers: Any) -> None:
     for what, number in numbers.items():
         if type(number) is not int or number < 1:
             raise GraphInvalid(f"{what} of {name!r} is {number!r}; it must be a whole number of at least 1")
-
-
-def refuse_async(function: Any, operator: str) -> None:
-    """Raise `AsyncRefused` if calling `function`, or its `process` or `run`, would make a coroutine."""
-    candidates = (function, *(getattr(function, name, None) for name in ("process", "run", "__call__")))
-    for candidate in candidates:
-        if is_async(candidate):
-            raise AsyncRefused(
-                f"the function of {operator!r} is an `async def`; tasks call functions on threads and await nothing: "
-                "make it a plain `def` (asyncio.run inside it works), and use parallelism= for waiting side by side"
-            )
 
 
 def _validate_shape(graph: ExecutionGraph) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType, MethodType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
@@ -26,6 +27,9 @@ class Context(Protocol):
     def enough(self) -> None:
         """Say that this task needs no more packets."""
 
+    def warn(self, message: str) -> None:
+        """Tell those who look at the job that something is probably not what was meant."""
+
 
 class Function(ABC, Generic[In_contra, Out_co]):
     """A function with set-up, tear-down and state. Each instance of each run works with a deep copy of its own.
@@ -38,6 +42,7 @@ class Function(ABC, Generic[In_contra, Out_co]):
     """
 
     ctx: Any  # a TaskContext; typed loosely, so that a test may give another
+    called_by_the_runtime: ClassVar[tuple[str, ...]] = ("open", "process", "finish", "close")
 
     def open(self, ctx: Any) -> None:
         """Prepare for packets."""
@@ -62,6 +67,7 @@ class SourceFunction(ABC, Generic[T_co]):
     """
 
     ctx: Any
+    called_by_the_runtime: ClassVar[tuple[str, ...]] = ("open", "run", "close")
 
     def open(self, ctx: Any) -> None:
         """Prepare for `run`."""
@@ -77,9 +83,9 @@ class SourceFunction(ABC, Generic[T_co]):
 def callable_of(function: Any) -> Callable[..., Any]:
     """What to call for each packet: the method `process` of a Function, else the function itself.
 
-    Of an object that is callable by its class's `__call__`, the bound method: CPython calls that twice as fast.
+    Of an object that is callable by a plain method of its class, the bound method: CPython calls that twice as fast.
     """
     if isinstance(function, Function):
         return function.process
-    call = getattr(type(function), "__call__", None)  # noqa: B004  which one, not whether
-    return MethodType(call, function) if isinstance(call, FunctionType) else function
+    call = inspect.getattr_static(type(function), "__call__", None)
+    return MethodType(call, function) if type(call) is FunctionType else function

@@ -7,7 +7,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final, Literal
 
+from runtime.asynchronous import refuse_coroutine
 from runtime.errors import CommandRefused
+from runtime.operators.first_look import doubt_generator, doubt_text, first_look, no_results
 from runtime.operators.function import Context, Function, callable_of
 from runtime.operators.operator import Attention, Emit, Operator, Part
 from runtime.preview import preview
@@ -25,6 +27,7 @@ class CoOperator(Operator):
 
     def __init__(self, first: Any, second: Any) -> None:
         super().__init__()
+        self._given = (first, second)
         self.calls = (callable_of(first), callable_of(second))
         functions = (first,) if second is first else (first, second)
         self._functions = [function for function in functions if isinstance(function, Function)]
@@ -40,18 +43,32 @@ class CoOperator(Operator):
         for function in self._functions:
             self._opened.append(function)
             function.ctx = ctx
-            function.open(ctx)
+            opened: Any = function.open
+            refuse_coroutine(opened(ctx), f"open() of {ctx.name!r}")
+        first, second = map(callable_of, self._given)
+        looks = (partial(self._looked_at, 0), partial(self._looked_at, 1))
+        self.calls = (first_look(first, ctx, self.doubt, looks[0]), first_look(second, ctx, self.doubt, looks[1]))
+
+    def _looked_at(self, number: int) -> None:
+        good = callable_of(self._given[number])
+        self.calls = (self.calls[0], good) if number else (good, self.calls[1])
 
     def finish(self) -> Iterable[Any]:
         """What the first function has left, then the second."""
         for function in self._functions:
-            yield from function.finish() or ()
+            yield from refuse_coroutine(function.finish(), "finish()") or ()
 
     def close(self) -> None:
         """Close each function that was opened, whatever the others raise."""
+        for number in range(len(self.calls)):
+            self._looked_at(number)
         with ExitStack() as closing:
             for function in self._opened:
-                closing.callback(function.close)
+                closing.callback(_close, function)
+
+
+def _close(function: Any) -> None:
+    refuse_coroutine(function.close(), "close()")
 
 
 class CoMap(CoOperator):
@@ -67,6 +84,10 @@ class CoMap(CoOperator):
             if attention.look_up:
                 return
 
+    def doubt(self, made: Any) -> str | None:
+        """A generator."""
+        return doubt_generator(made, "map sends those themselves; flat_map sends what they yield")
+
 
 class CoFlatMap(CoOperator):
     """Any number of results for each packet: what the function of its input returns or yields, each sent at once."""
@@ -74,11 +95,22 @@ class CoFlatMap(CoOperator):
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send all results of each packet."""
         first, second = self.calls
-        for number, value in values:
-            for result in second(value) if number else first(value):
-                emit(result)
-            if attention.look_up:
-                return
+        made: Any = ()
+        try:
+            for number, value in values:
+                made = second(value) if number else first(value)
+                for result in made:
+                    emit(result)
+                if attention.look_up:
+                    return
+        except TypeError as error:
+            if made is None:
+                raise no_results("flat_map") from error
+            raise
+
+    def doubt(self, made: Any) -> str | None:
+        """A text."""
+        return doubt_text(made)
 
 
 class _Rows(list[Any]):

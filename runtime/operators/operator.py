@@ -11,7 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+from runtime.asynchronous import refuse_coroutine
 from runtime.errors import NO_PACKET
+from runtime.operators.first_look import first_look
 from runtime.operators.function import Context, Function, SourceFunction, callable_of
 
 Emit = Callable[[Any], object]
@@ -67,7 +69,16 @@ class Operator(ABC):
         """Give the user's function its context, and let it prepare."""
         if isinstance(self.function, Function | SourceFunction):
             self.function.ctx = ctx
-            self.function.open(ctx)
+            refuse_coroutine(self.function.open(ctx), f"open() of {ctx.name!r}")
+        if self.function is not None:
+            self.call = first_look(callable_of(self.function), ctx, self.doubt, self._looked)
+
+    def doubt(self, made: Any) -> str | None:
+        """What to warn of, if the function returns this for its first packet."""
+        return None
+
+    def _looked(self) -> None:
+        self.call = callable_of(self.function)
 
     @abstractmethod
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
@@ -89,7 +100,8 @@ class Operator(ABC):
 
     def finish(self) -> Iterable[Any]:
         """What is still to be sent when all inputs have ended well."""
-        return (self.function.finish() or ()) if isinstance(self.function, Function) else ()
+        function = self.function
+        return refuse_coroutine(function.finish(), "finish()") or () if isinstance(function, Function) else ()
 
     def parts_of_finish(self) -> Iterable[Part]:
         """What is sent at the end of the input, in parts that may fail each by itself: all of `finish` is one."""
@@ -101,5 +113,6 @@ class Operator(ABC):
 
     def close(self) -> None:
         """Let the user's function release what it has taken."""
+        self._looked()
         if isinstance(self.function, Function | SourceFunction):
-            self.function.close()
+            refuse_coroutine(self.function.close(), "close()")

@@ -6,9 +6,11 @@ from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from runtime.asynchronous import refuse_coroutine
 from runtime.operators.function import Context, SourceFunction
 from runtime.operators.items import IDLE, OneRun, Share, Waits, claim, give_up, is_indexed
 from runtime.operators.operator import Attention, Emit, Operator
+from runtime.preview import preview
 
 
 class Source(Operator):
@@ -41,10 +43,16 @@ class Source(Operator):
 
     def open(self, ctx: Context) -> None:
         """Open the SourceFunction, or call the callable, and ask for the iterator."""
-        super().open(ctx)
+        if isinstance(self.function, SourceFunction):
+            super().open(ctx)
         if isinstance(self.function, Share):
             assert self.waits is not None, "shared items are for tasks"
             self.function.open(self.waits)
+        if type(self.function) is str:
+            ctx.warn(
+                f"its source is the text {preview(self.function)}, of which each character is sent; open(…) is a "
+                "source of a file's lines, [text] of one text"
+            )
         self.iterator = claim(self._items())
 
     def _items(self) -> Iterator[Any]:
@@ -52,13 +60,13 @@ class Source(Operator):
         if isinstance(function, Share):
             return function
         if isinstance(function, SourceFunction):
-            return iter(function.run())
+            return _iterator_of(function.run(), "run()")
         if is_indexed(function):
             return map(function.__getitem__, range(self._index, len(function), self._parallelism))
         if isinstance(function, Iterable):
             every = self._parallelism
             return islice(function, self._index, None, every) if every > 1 else iter(function)
-        return iter(function())
+        return _iterator_of(function(), "the function")
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send items as they come; `values` is a part of `self.iterator`."""
@@ -87,3 +95,9 @@ class Source(Operator):
             if isinstance(function, OneRun | Share):
                 function.close()
             super().close()
+
+
+def _iterator_of(made: Any, what: str) -> Iterator[Any]:
+    if made is None:
+        raise TypeError(f"{what} of a source returned None; it has to return an iterable, or to yield the packets")
+    return iter(refuse_coroutine(made, f"{what} of a source"))

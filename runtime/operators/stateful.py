@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final, Literal
 
+from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Operator
 
@@ -60,6 +61,10 @@ class Reduce(Operator):
                 emit((key, result) if keyed else result)
             if attention.look_up:
                 return
+
+    def doubt(self, made: Any) -> str | None:
+        """A generator."""
+        return doubt_generator(made, "folds them; return the folded value")
 
     def remembered(self) -> Any:
         """What each key has so far; on an unkeyed input, what all packets have."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from runtime.operators.first_look import doubt_generator, doubt_text, no_results
 from runtime.operators.operator import Attention, Emit, Operator
 
 
@@ -22,6 +23,10 @@ class Map(Operator):
             if attention.look_up:
                 return
 
+    def doubt(self, made: Any) -> str | None:
+        """A generator."""
+        return doubt_generator(made, "map sends those themselves; flat_map sends what they yield")
+
 
 class Filter(Operator):
     """The packets for which the function returns something true, unchanged."""
@@ -38,6 +43,10 @@ class Filter(Operator):
             if attention.look_up:
                 return
 
+    def doubt(self, made: Any) -> str | None:
+        """A generator."""
+        return doubt_generator(made, "those are always true, so every packet passes; return True or False")
+
 
 class FlatMap(Operator):
     """Any number of results for each packet: what the function returns or yields, each sent as soon as it is made."""
@@ -45,11 +54,22 @@ class FlatMap(Operator):
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send all results of each packet."""
         call = self.call
-        for value in values:
-            for result in call(value):
-                emit(result)
-            if attention.look_up:
-                return
+        made: Any = ()
+        try:
+            for value in values:
+                made = call(value)
+                for result in made:
+                    emit(result)
+                if attention.look_up:
+                    return
+        except TypeError as error:
+            if made is None:
+                raise no_results("flat_map") from error
+            raise
+
+    def doubt(self, made: Any) -> str | None:
+        """A text."""
+        return doubt_text(made)
 
 
 class Sink(Operator):
@@ -65,6 +85,10 @@ class Sink(Operator):
             call(value)
             if attention.look_up:
                 return
+
+    def doubt(self, made: Any) -> str | None:
+        """A generator."""
+        return doubt_generator(made, "nobody runs those; write it without yield")
 
 
 class Collect(Sink):

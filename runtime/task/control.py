@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from runtime.asynchronous import refuse_coroutine
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.order import Order, index_of, number_at, waiting
@@ -331,7 +332,7 @@ def _met(conditions: Sequence[Condition], packet: Packet) -> Met:
     met: list[tuple[int, BaseException | None]] = []
     for index, condition in enumerate(conditions):
         try:
-            if condition is None or condition(packet.payload):
+            if condition is None or refuse_coroutine(condition(packet.payload), "when of breakpoint"):
                 met.append((index, None))
         except BaseException as error:  # noqa: BLE001  the border to user code
             met.append((index, error))

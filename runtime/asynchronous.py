@@ -1,0 +1,62 @@
+"""What cannot be called because it would only make a coroutine: how it is told, and refused. Knows nothing of tasks.
+
+A function is asked before anything runs. One behind a decorator cannot be (a decorator may well run it), so what it
+returns is looked at, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from types import AsyncGeneratorType, CoroutineType, FunctionType, MethodType
+from typing import Any
+
+from runtime.errors import AsyncRefused
+
+
+def is_async(candidate: Any) -> bool:
+    """Whether calling this makes a coroutine, or an asynchronous generator. Asks functions only, no double of one."""
+    while True:
+        kind = type(candidate)
+        if issubclass(kind, functools.partial):
+            candidate = candidate.func
+        elif issubclass(kind, MethodType | staticmethod | classmethod):
+            candidate = candidate.__func__
+        else:
+            break
+    return issubclass(kind, FunctionType) and (
+        inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate)
+    )
+
+
+def async_method(function: Any) -> str | None:
+    """Which method of `function` that the runtime calls is async; empty: itself; None: none is."""
+    if is_async(function):
+        return ""
+    for name in getattr(type(function), "called_by_the_runtime", ("__call__",)):
+        if is_async(inspect.getattr_static(type(function), name, None)):
+            return "" if name == "__call__" else name
+    return None
+
+
+def refuse_async(function: Any, operator: str) -> None:
+    """Raise `AsyncRefused` if calling `function`, or one of its methods that are called, would make a coroutine."""
+    method = async_method(function)
+    if method is not None:
+        raise _refusal(f"{method or 'the function'}{'()' if method else ''} of {operator!r}")
+
+
+def refuse_coroutine(made: Any, what: str) -> Any:
+    """What `what` has returned. Raises `AsyncRefused` if that is a coroutine or an asynchronous generator."""
+    if type(made) is CoroutineType:
+        made.close()  # nobody will await it, and this is said here
+    elif type(made) is not AsyncGeneratorType:
+        return made
+    raise _refusal(what)
+
+
+def _refusal(what: str) -> AsyncRefused:
+    return AsyncRefused(
+        f"{what} is an `async def`; tasks call functions on threads and await nothing: make it a plain `def` "
+        "(asyncio.run inside it works), and use parallelism= for waiting side by side"
+    )
