@@ -65,7 +65,7 @@ class AsyncFinishes(runtime.Function[int, int]):
     def process(self, value: int, /) -> int:
         return value
 
-    async def finish(self) -> Any:  # type: ignore[override]
+    async def finish(self) -> Any:
         yield 1
 
 
