@@ -87,6 +87,6 @@ def join_options(how: str) -> dict[str, Any]:
     return {"how": how}
 
 
-def not_keyed(stream: str) -> GraphInvalid:
+def not_keyed(stream: str, why: str | None) -> GraphInvalid:
     """The refusal of a join with a stream that has no keys."""
-    return GraphInvalid(f"join needs keys on both sides, and {stream!r} has none; call key_by on it first")
+    return GraphInvalid(f"join needs keys on both sides, and {stream!r} has none; {why or 'call key_by on it first'}")

@@ -6,7 +6,7 @@ import copy
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, cast, overload
 
 from runtime.asynchronous import refuse_async
 from runtime.collected import Collected
@@ -47,8 +47,9 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
     for a session. Without them it has the session's. Methods raise `GraphInvalid` and `GraphFrozen`.
     """
 
-    def __init__(self, environment: Environment, ends: tuple[End, ...]) -> None:
+    def __init__(self, environment: Environment, ends: tuple[End, ...], keys_end_at: str | None = None) -> None:
         self._environment, self._ends = environment, ends
+        self._keys_end_at = keys_end_at  # the operator, if it has keys and its packets have none
 
     def map(
         self,
@@ -117,7 +118,13 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
         """Fold all packets, one instance; send the folded value behind each packet, or once at the end of the input.
 
         Without `initial` the first packet is the first value. `initial` is copied. After `key_by`: see `KeyedStream`.
+        Where an operator before it has keys, which do not reach it, `round_robin()` says that one fold of all is meant.
         """
+        if self._keys_end_at is not None:
+            raise GraphInvalid(
+                f"reduce would fold all packets of {self.name!r} together, as keys {_end_at(self._keys_end_at)}, or "
+                "round_robin() if one fold of all is meant"
+            )
         options = _reduce_options(initial, emit, keyed=False)
         return self._then("reduce", function, name=name, capacity=capacity, on_error=on_error, options=options)
 
@@ -185,7 +192,8 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
         for other in others:
             self._require_neighbour(other, "union")
         ends = self._ends + tuple(end for other in others for end in other._ends)
-        return type(self)(self._environment, ends)
+        ended = [stream._keys_end_at for stream in others if stream._keys_end_at is not None]
+        return type(self)(self._environment, ends, ended[0] if ended else self._keys_end_at)
 
     def connect(self, other: Stream[U]) -> ConnectedStreams[T, U]:
         """Both streams for one operator that has a function for each. Both are keyed, or neither is.
@@ -195,15 +203,22 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
         self._require_neighbour(other, "connect")
         if self._keyed != other._keyed:
             keyed, plain = (self, other) if self._keyed else (other, self)
+            ended = plain._keys_end_at
             raise GraphInvalid(
-                f"connect of {keyed.name!r}, which is keyed, and {plain.name!r}, which is not; call key_by on both, or "
-                "on neither"
+                f"connect of {keyed.name!r}, which is keyed, and {plain.name!r}, which is not; "
+                + ("call key_by on both, or on neither" if ended is None else f"keys {_end_at(ended)}")
             )
+        for stream in (self, other):
+            if stream._keys_end_at is not None:
+                raise GraphInvalid(
+                    f"connect of {self.name!r} and {other.name!r} would be without keys, as those of {stream.name!r} "
+                    f"{_end_at(stream._keys_end_at)}, or round_robin() if packets are to meet in turn"
+                )
         return ConnectedStreams(functools.partial(self._then_both, other))
 
     def join(self, *_: object, **__: object) -> NoReturn:
         """Refused: rows meet where their keys are equal, so a stream needs `key_by` before `join`."""
-        raise not_keyed(self.name)
+        raise self._not_keyed()
 
     @property
     def name(self) -> str:
@@ -213,12 +228,19 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
+    def _not_keyed(self) -> GraphInvalid:
+        return not_keyed(self.name, None if self._keys_end_at is None else f"keys {_end_at(self._keys_end_at)}")
+
     def _then(self, kind: str, function: Any, **settings: Any) -> Stream[Any]:
-        return Stream(self._environment, (End(self._add(kind, function, **settings).name),))
+        return self._behind(self._add(kind, function, **settings).name)
 
     def _then_both(self, other: Stream[Any], kind: str, function: Any, **settings: Any) -> Stream[Any]:
         ends = self._ends + tuple(replace(end, input=1) for end in other._ends)
-        return Stream(self._environment, (End(self._environment.add(kind, function, ends, **settings).name),))
+        return self._behind(self._environment.add(kind, function, ends, **settings).name)
+
+    def _behind(self, operator: str) -> Stream[Any]:
+        """The stream of an operator that consumes this one and sends packets of its own: those have no keys."""
+        return Stream(self._environment, (End(operator),), operator if self._keyed else None)
 
     def _add(self, kind: str, function: Any, **settings: Any) -> OperatorNode:
         return self._environment.add(kind, function, self._ends, **settings)
@@ -236,6 +258,25 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
 
 class KeyedStream(Stream[T], Generic[K, T]):
     """A stream whose packets have keys: state is per key, and equal keys meet in one instance."""
+
+    def filter(
+        self,
+        function: Callable[[T], object] | Function[T, object],
+        *,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+    ) -> KeyedStream[K, T]:
+        """The packets for which `function` returns something true, with their keys: the key function is asked again.
+
+        Of united streams with different key functions the keys end here.
+        """
+        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        made = self._add("filter", function, **settings).name
+        if len({id(end.key) for end in self._ends}) > 1:
+            return cast(KeyedStream[K, T], self._behind(made))
+        return KeyedStream(self._environment, (End(made, "hash", self._ends[0].key),))
 
     @overload  # type: ignore[override]
     def reduce(
@@ -286,8 +327,9 @@ class KeyedStream(Stream[T], Generic[K, T]):
         [('be', 2), ('not', 1), ('or', 1), ('to', 2)]
         """
         options = _reduce_options(initial, emit, keyed=True)
-        settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
-        return self._then("reduce", function, **settings, options=options)
+        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        made = self._add("reduce", function, **settings, options=options).name
+        return Stream(self._environment, (End(made),))  # whose packets have their keys in them
 
     @overload  # type: ignore[override]
     def join(
@@ -333,9 +375,13 @@ class KeyedStream(Stream[T], Generic[K, T]):
         self._require_neighbour(other, "join")
         for side in (self, other):
             if not side._keyed:
-                raise not_keyed(side.name)
+                raise side._not_keyed()
         settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
         return self._then_both(other, "join", merge, **settings, options=join_options(how))
+
+
+def _end_at(operator: str) -> str:
+    return f"end at {operator!r}, which sends packets of its own; call key_by behind it"
 
 
 def _reduce_options(initial: Any, emit: str, *, keyed: bool) -> dict[str, Any]:
