@@ -115,7 +115,7 @@ class Run:
         stream = self.streams[node]
         if strategy == "hash":
             return stream.key_by(lambda payload: key_of(stage, opened(payload).value))
-        return stream.broadcast() if strategy == "broadcast" else stream
+        return stream.broadcast() if strategy == "broadcast" else stream.round_robin()
 
     def worker(self, node: int, slow: Slow, in_order: dict[int, bool]) -> Worker:
         return Worker(self, node, slow, in_order)
