@@ -28,6 +28,8 @@ class View {
     this.parts = new Set(model.get("parts") ?? []);
     this.closers = [];
     this.mounted = false;
+    this.host = root;
+    this.host.classList.add("sage-nb-host");
     this.root = html("div", { class: "sage-nb-view" });
     this.compose();
     root.append(this.root);
@@ -63,6 +65,7 @@ class View {
     store.on("plan frame", () => this.catchUp());
     store.on("plan select", () => this.watch());
     root.classList.toggle("sn-alone", parts.size === 1);
+    root.dataset.parts = [...parts].join(" ");
     this.choose();
     store.dirty.clear(); // the parts were made of all that there is
     this.catchUp();
@@ -192,6 +195,7 @@ class View {
     this.store.close();
     this.desk.close();
     this.root.remove();
+    this.host.classList.remove("sage-nb-host");
   }
 }
 
