@@ -8,25 +8,19 @@ where Jupyter would show an error about a missing model.
 
 from __future__ import annotations
 
-import base64
 import sys
-from html import escape
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from runtime import Session
 from sage_nb.picture import picture_of
+from sage_nb.stills import still_of
 
 if TYPE_CHECKING:
     from sage_nb.view import View
 
-_HIDE_THE_PLACE: Final = (
-    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .sage-nb-still):not(:has(.sage-nb-view))"
-    "{display: none}</style>"
-)
-
 
 def mimebundle(session: Session) -> dict[str, Any]:
-    """All that a session can be shown as: its live view where there is a kernel, its picture as SVG and as HTML."""
+    """All that a session can be shown as: its live view where there is a kernel, its picture as HTML and PNG."""
     return _live(session) | _still(session) if _in_kernel() else _still(session)
 
 
@@ -63,14 +57,7 @@ def _live(session: Session) -> dict[str, Any]:
 
 
 def _still(session: Session) -> dict[str, Any]:
-    """The picture, as SVG and as HTML that shows the same SVG in places which strip a bare one."""
-    from sage_nb.painter import svg_of  # noqa: PLC0415  as above; by then the live view is on its way
-
-    picture = picture_of(session)
-    text = svg_of(picture)
-    encoded = base64.b64encode(text.encode()).decode("ascii")
-    image = f'<img alt="{escape(picture.alt)}" src="data:image/svg+xml;base64,{encoded}">'
-    return {"image/svg+xml": text, "text/html": f'<div class="sage-nb-still">{_HIDE_THE_PLACE}{image}</div>'}
+    return still_of(picture_of(session))
 
 
 def _in_kernel() -> bool:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 from matplotlib.style import context
+from PIL import Image
 
 from sage_nb.layout import Box, Point, swing
 from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, ROUND_KINDS, Operator, Picture, Way
@@ -33,6 +34,8 @@ _ARROW_PX: Final = 8.0
 _STACK_PX: Final = 4.0  # by how much the box behind shows where there are parallel instances
 _PX_PER_INCH: Final = 96.0  # a browser's
 _POINTS_PER_INCH: Final = 72.0
+_PNG_COLOURS: Final = 32
+_PRINT_DPI: Final = 2 * _PX_PER_INCH
 
 # The text of an SVG stays text, to be read aloud, searched and copied; its font is the reader's. Everything else that a
 # matplotlibrc or a style could change is matplotlib's default.
@@ -61,6 +64,25 @@ def svg_of(picture: Picture) -> str:
         figure.savefig(drawing, format="svg", metadata=metadata)
     svg = drawing.getvalue()
     return svg[svg.index("<svg") :]
+
+
+def png_of(picture: Picture) -> bytes:
+    """`picture` as PNG, for print: twice a screen's pixels, in few colours, so that it takes little of a notebook."""
+    drawing, packed = io.BytesIO(), io.BytesIO()
+    with context(["default", _SETTINGS]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure = paint(picture).get_figure(root=True)
+        assert figure is not None
+        figure.savefig(drawing, format="png", dpi=_PRINT_DPI)
+    with Image.open(drawing) as drawn:
+        on_paper = Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn.convert("RGBA")).convert("RGB")
+    on_paper.quantize(_PNG_COLOURS).save(packed, format="png", optimize=True, dpi=(_PRINT_DPI, _PRINT_DPI))
+    return packed.getvalue()
+
+
+def width_px(picture: Picture) -> float:
+    """How wide `picture` is as SVG on a screen."""
+    return picture.width + 2 * _MARGIN_PX
 
 
 class _Painter:

@@ -114,6 +114,8 @@ class Stage:
             self._mount(str(args.get("view")))
         elif command == "unmount":
             self._unmount(str(args.get("view")))
+        elif command == "page":
+            view.send_page()
         elif command == "watch":
             page, row = str(args.get("view")), int(args.get("row", -1))
             with self._lock:

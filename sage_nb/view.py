@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
-from sage_nb.module import css, esm
+from sage_nb.module import digest, loader, packed
+
+
+class Assets(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no types
+    """Script and style of the page, once for all views of a kernel; it shows nothing by itself."""
+
+    packed = traitlets.Unicode().tag(sync=True)
+
+
+class _Shared:
+    """The one `Assets` widget that there is while some view is open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards both below
+        self._assets: Assets | None = None
+        self._users = 0
+
+    def take(self) -> Assets:
+        with self._lock:
+            if self._assets is None:
+                self._assets = Assets(packed=packed())
+            self._users += 1
+            return self._assets
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._users -= 1
+            unused, self._assets = (self._assets, None) if self._users == 0 else (None, self._assets)
+        if unused is not None:
+            unused.close()
+
+
+_shared = _Shared()
 
 
 class View(anywidget.AnyWidget):
     """What a page shows of a session, as `sage_nb.wire` describes it. Made by `sage_nb.stage`."""
 
-    _esm = esm()
-    _css = css()
+    _esm = loader()
 
+    page = traitlets.Unicode(digest()).tag(sync=True)
+    assets = traitlets.Instance(Assets).tag(sync=True, **ipywidgets.widget_serialization)
     plan = traitlets.Dict().tag(sync=True)
     # As JSON text: of a dictionary, ipywidgets would look at every number, in search of bytes, which costs more than
     # all else that a frame does.
@@ -26,12 +61,19 @@ class View(anywidget.AnyWidget):
 
     def __init__(self, name: str, parts: Sequence[str], shown: str = "graph", **traits: Any) -> None:
         self._name = name
-        super().__init__(parts=list(parts), shown=shown, **traits)
+        self._closing = threading.Lock()  # taken for good by the first who closes it
+        super().__init__(parts=list(parts), shown=shown, assets=_shared.take(), **traits)
+
+    def send_page(self) -> None:
+        """Script and style, to a page that has not found them in `assets`."""
+        self.send({"page": digest(), "packed": packed()})
 
     def close(self) -> None:
         """Close it, and the widget of its layout, which would else stay."""
         self.layout.close()
         super().close()
+        if self._closing.acquire(blocking=False):
+            _shared.give_back()
 
     def __repr__(self) -> str:
         return f"View({self._name!r}: {', '.join(self.parts)})"

@@ -169,7 +169,9 @@ class Frame(TypedDict):
 
 
 Command = Literal[
-    # the view itself: {view: a name of the page's own, unique}; `watch` {view, row}: whose lanes frames are to tell
+    # the view itself: `page` {}: answered by {page: its digest, packed: script and style}, if it is found nowhere else;
+    # {view: a name of the page's own, unique}; `watch` {view, row}: whose lanes frames are to tell
+    "page",
     "mount",
     "unmount",
     "watch",

@@ -18,7 +18,7 @@ nbconvert: Any = _nbconvert  # it has no types
 NOTEBOOKS: Final = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 each_notebook: Final = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
 
-PICTURE: Final = "image/svg+xml"
+PICTURE: Final = "image/png"
 VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
 

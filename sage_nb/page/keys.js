@@ -59,14 +59,16 @@ export function listenToKeys(root, store, does) {
     return true;
   };
   const onKey = (event) => {
+    // What is typed into a field is the field's. The notebook would take it for shortcuts, and Ctrl+Z for its own.
+    const typed = event.target.matches(EDITABLE);
+    if (typed) event.stopPropagation();
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const row = event.target.closest("[data-row]");
     let handled = event.defaultPrevented;
-    if (event.key === "Escape") handled = does.back(event);
-    else if (row !== null && !event.target.matches(EDITABLE)) handled ||= onRow(event, Number(row.dataset.row));
+    if (event.key === "Escape") handled ||= does.back(event);
+    else if (row !== null && !typed) handled ||= onRow(event, Number(row.dataset.row));
     if (handled) event.preventDefault();
-    // What is typed into a field is the field's; the notebook would take it for shortcuts.
-    if (handled || event.target.matches(EDITABLE)) event.stopPropagation();
+    if (handled) event.stopPropagation();
   };
   root.addEventListener("keydown", onKey);
   return () => root.removeEventListener("keydown", onKey);

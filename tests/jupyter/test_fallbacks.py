@@ -10,13 +10,15 @@ from typing import Any, Final
 
 import pytest
 from nbconvert import HTMLExporter as _HTMLExporter
+from nbconvert import LatexExporter as _LatexExporter
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.jupyter.conftest import Open
 from tests.jupyter.notebooks import Applications, Notebook, nbformat
 from tests.jupyter.server import Server
 
-HTMLExporter: Any = _HTMLExporter  # it has no types
+HTMLExporter: Any = _HTMLExporter  # they have no types
+LatexExporter: Any = _LatexExporter
 
 CELL: Final = """
 import runtime
@@ -50,7 +52,7 @@ def test_a_live_view_hides_the_picture_behind_it(open_notebook: Open) -> None:
     outputs = notebook.cells()[0]["outputs"]
     assert [sorted(output["data"]) for output in outputs] == [
         ["application/vnd.jupyter.widget-view+json", "text/plain"],
-        ["image/svg+xml", "text/html", "text/plain"],
+        ["image/png", "text/html", "text/plain"],
     ]
 
 
@@ -95,6 +97,14 @@ def test_exported_to_html_and_offline_the_picture_is_there(chromium: Browser, tm
         assert width > 100
     finally:
         context.close()
+
+
+def test_exported_to_latex_the_picture_needs_no_inkscape(tmp_path: Path) -> None:
+    latex, resources = LatexExporter().from_notebook_node(executed([CELL], tmp_path))
+    [(name, picture)] = resources["outputs"].items()
+    assert name.endswith(".png")
+    assert picture.startswith(b"\x89PNG")
+    assert name in latex
 
 
 def test_in_a_plain_terminal_a_session_is_text() -> None:

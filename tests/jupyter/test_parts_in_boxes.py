@@ -55,7 +55,7 @@ _PLACES: Final = """views => views.map((view) => {
 
 def apart(one: dict[str, Any], other: dict[str, Any]) -> bool:
     beside = one["right"] <= other["left"] + 1 or other["right"] <= one["left"] + 1
-    return beside or one["bottom"] <= other["top"] + 1 or other["bottom"] <= one["top"] + 1
+    return bool(beside or one["bottom"] <= other["top"] + 1 or other["bottom"] <= one["top"] + 1)
 
 
 def brightness(view: Locator) -> tuple[float, int]:

@@ -84,6 +84,22 @@ def test_a_packet_that_is_injected_arrives(open_notebook: Open) -> None:
     assert notebook.ask("list(result)") == [2]
 
 
+def test_typing_is_undone_in_the_field_where_it_was_typed(open_notebook: Open) -> None:
+    notebook = open_notebook([INPUT])
+    notebook.click("Run")
+    notebook.sees("running")
+    before = notebook.cells()
+    field = pick(notebook, "divide", "Queue").get_by_label("Inject a value")
+    field.click()
+    for word in ("one", " two"):
+        notebook.page.keyboard.type(word)
+    notebook.page.keyboard.press("ControlOrMeta+z")
+    expect(field).not_to_have_value("one two")
+    notebook.page.keyboard.press("ControlOrMeta+Shift+z")
+    expect(field).to_have_value("one two")
+    assert [cell["source"] for cell in notebook.cells()] == [cell["source"] for cell in before]
+
+
 def test_a_service_is_called_from_its_form(open_notebook: Open) -> None:
     notebook = open_notebook([INPUT])
     notebook.click("Run")

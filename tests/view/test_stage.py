@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gc
+import gzip
+import json
 import sys
 import threading
 import weakref
@@ -20,6 +23,7 @@ import sage_nb
 from runtime.factory import register_backend
 from runtime.factory.local_backend import LocalBackend
 from runtime.testing import PATIENCE_S, Hold, Moment
+from sage_nb.module import css, digest, esm, packed
 from sage_nb.stage import stage_of
 from sage_nb.wire import Frame
 from tests.view.conftest import ShowPage
@@ -526,3 +530,33 @@ def test_an_edit_that_waits_for_user_code_keeps_no_cancel_waiting(session: runti
         assert not any(each["ack"] == edit for each in page.comm.custom), "the edit still waits"
     hold.release()
     session.wait()
+
+
+# ── what a view weighs ──
+
+
+def test_views_share_one_copy_of_script_and_style_which_goes_with_the_last() -> None:
+    before = open_widgets()
+    sessions = [runtime.Session(name) for name in ("one", "two")]
+    views = [sage_nb.graph(session) for session in sessions] + [sage_nb.errors(sessions[0])]
+    assets = views[0].assets
+    assert all(view.assets is assets for view in views)
+    for view in views:
+        assert len(json.dumps(view.get_state())) < 10_000
+    for view in views[1:]:
+        view.close()
+        view.close()  # the second time changes nothing
+        assert assets.model_id in open_widgets()
+    views[0].close()
+    assert open_widgets() == before
+
+
+def test_a_page_that_finds_no_copy_gets_one_from_the_kernel(session: runtime.Session, show: ShowPage) -> None:
+    line(session)
+    page = show(session)
+    page.tell("page")
+    assert page.comm.custom == [{"page": digest(), "packed": packed()}]
+
+
+def test_what_is_sent_unpacks_to_the_script_and_the_style() -> None:
+    assert json.loads(gzip.decompress(base64.b64decode(packed()))) == {"esm": esm(), "css": css()}
