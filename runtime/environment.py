@@ -13,7 +13,7 @@ from runtime.graph.execution_graph import CoFunctions, Edge, ExecutionGraph, Ope
 from runtime.graph.validation import validate_operator, validate_service
 from runtime.operators import Function, Indexed, OneRun, SourceFunction, is_indexed
 from runtime.policy import MAX_RESULTS_BYTES, OnError
-from runtime.preview import preview
+from runtime.preview import is_blank, is_printable, preview
 from runtime.stream import End, Stream
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Environment:
         resources: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         require_platform(platform)
-        if type(name) is not str or not name.isprintable():
+        if type(name) is not str or is_blank(name) or not is_printable(name):
             raise GraphInvalid(f"{preview(name)} cannot be the name of a session; use printable text")
         every = OperatorNode("every operator", "map", 1, capacity, on_error, max_results_bytes=max_results_bytes)
         validate_operator(every)

@@ -49,6 +49,7 @@ from runtime.error_message import message_of
 from runtime.facts import Outcome
 from runtime.preview import preview, type_name
 from runtime.renamed import old_names
+from runtime.tracebacks import rendered
 
 
 class DataflowError(Exception):
@@ -57,6 +58,10 @@ class DataflowError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """By what it says and from what it was raised, whatever its class is made from."""
         return _raised_elsewhere, (type(self), self.args, self.__dict__, self.__cause__)
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it."""
+        return rendered(self)
 
 
 def _raised_elsewhere(

@@ -256,7 +256,7 @@ class Outcome:
         parts = [f"{self.packets_in:,} in", f"{self.packets_out:,} out"]
         parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts += [f"{self.dropped:,} dropped"] if self.dropped else []
-        parts += [f"{self.errors} error{'s' if self.errors > 1 else ''}"] if self.errors else []
+        parts += [f"{self.errors:,} error{'s' if self.errors > 1 else ''}"] if self.errors else []
         parts += [f"abandoned {', '.join(self.abandoned)}"] if self.abandoned else []
         parts += [f"counts lost with the process of {', '.join(self.lost)}"] if self.lost else []
         return f"Outcome({self.state}: {', '.join(parts)})"

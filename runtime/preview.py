@@ -8,11 +8,14 @@ by its type's name. Types are asked through `type`'s own descriptors, since a me
 from __future__ import annotations
 
 import datetime
+import re
+import sys
 import zoneinfo
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import islice
-from types import GetSetDescriptorType, MemberDescriptorType
+from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, Final
 
 MAX_TEXT, MAX_ITEMS, MAX_DEPTH = 60, 6, 3
@@ -23,7 +26,15 @@ _PLAIN: Final = frozenset(map(id, (bool, float, complex, type(None), type(...), 
 _TIMES: Final = frozenset(map(id, (datetime.datetime, datetime.time)))
 _ZONES: Final = frozenset(map(id, (type(None), datetime.timezone, zoneinfo.ZoneInfo)))
 _TEXTS: Final = frozenset(map(id, (str, bytes, bytearray)))
+_NUMBERS: Final = (
+    *("bool_", "float16", "float32", "float64"),
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+)
 _BRACKETS: Final = {id(list): "[]", id(tuple): "()", id(set): "{}", id(frozenset): "{}", id(deque): "[]"}
+
+# A joiner between two pictures, which may have a colour of their own.
+_PICTURES: Final = "\u2600-\u27bf\U0001f000-\U0001faff"
+_JOINED: Final = re.compile(f"(?<=[{_PICTURES}\ufe0f])\u200d(?=[{_PICTURES}])")
 
 _NAME: Any = type.__dict__["__name__"]
 _MRO: Any = type.__dict__["__mro__"]
@@ -47,7 +58,27 @@ def preview(value: Any, depth: int = MAX_DEPTH) -> str:
         return _sequence(value, _BRACKETS[id(kind)], depth)
     if kind is dict:
         return _mapping(value, depth)
-    return _fields(value, kind, depth)
+    return _of_numpy(value, kind) or _fields(value, kind, depth)
+
+
+def _of_numpy(value: Any, kind: type) -> str:
+    """An array by its shape and what is in it, a number as it is; empty for all else. Both run numpy's code alone."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return ""
+    if kind is numpy.ndarray:
+        shape = " × ".join(f"{length:,}" for length in value.shape) or "no dimensions"
+        return f"<ndarray of {value.dtype.name}, {shape}>"
+    if id(kind) in _numbers_of(numpy):
+        return f"{type_name(kind)}({value.item()!r})"
+    return ""
+
+
+@cache
+def _numbers_of(numpy: ModuleType) -> frozenset[int]:
+    """The types of numpy's own numbers, by identity."""
+    kinds = (getattr(numpy, name, None) for name in _NUMBERS)
+    return frozenset(id(kind) for kind in kinds if isinstance(kind, type))
 
 
 def printable(text: str) -> str:
@@ -63,6 +94,16 @@ def type_name(kind: type) -> str:
     """The name that a class was defined with, bounded."""
     name: str = _NAME.__get__(kind)
     return name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}…"
+
+
+def is_printable(text: str) -> bool:
+    """Whether all of `text` is shown as it is; of what is not shown, only what joins emoji to one (a family) is."""
+    return text.isprintable() or _JOINED.sub("", text).isprintable()
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of `text` is to be seen."""
+    return not text or text.isspace()
 
 
 def _time(value: Any) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from runtime.facts import Snapshot
 from runtime.graph import ExecutionGraph
+
+_MAX_WIDTH: Final = 32
+"""A longer name stands out by itself: the others are not moved away from what is said of them."""
 
 
 def as_text(graph: ExecutionGraph, snapshot: Snapshot) -> str:
     """One line per operator: name, kind, parallelism, where its packets go; of a run, where its tasks stand."""
-    width = max(map(len, (*graph.by_name, *(service.name for service in graph.service_nodes))), default=0)
+    names = (*graph.by_name, *(service.name for service in graph.service_nodes))
+    width = max((len(name) for name in names if len(name) <= _MAX_WIDTH), default=0)
     lines = [f"{graph.name}: {snapshot.state}"]
     for operator in graph.operators:
         kind = f"{operator.kind}{_times(operator.parallelism)}"

@@ -20,6 +20,7 @@ from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, State, Stepped
 
 MAX_LETTERS: Final = 100
 MAX_STATE: Final = 100
+MAX_SENT: Final = 20
 MAX_FULL: Final = 100_000
 FULL_S: Final = 2.0
 _MAX_TRACED: Final = 20_000
@@ -69,7 +70,14 @@ def packet_cards(packets: Iterable[Packet]) -> list[PacketCard]:
 def stepped(step: Step) -> Stepped:
     """What a step has done."""
     taken = packet_card(step.packet) if step.packet is not None else None
-    return Stepped(text=shown(str(step)), task=step.task or "", result=step.result, packet=taken)
+    return Stepped(
+        text=shown(str(step)),
+        task=step.task or "",
+        result=step.result,
+        packet=taken,
+        sent=[packet_card(packet) for _, packet in step.sent[:MAX_SENT]],
+        more=max(len(step.sent) - MAX_SENT, 0),
+    )
 
 
 def letters_of(session: Session) -> Letters:

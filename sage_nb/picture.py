@@ -14,6 +14,8 @@ from typing import Final
 
 from runtime import ExecutionGraph, Outcome, Session, Snapshot, TaskFacts
 from runtime.graph import Edge, OperatorNode, ServiceNode
+from runtime.graph.validation import END_KINDS, START_KINDS
+from runtime.preview import is_printable
 from sage_nb.layout import ROW_GAP, Box, EdgeKey, Point, arrange
 
 MAX_NAME: Final = 24  # columns of text; a longer name is cut
@@ -130,7 +132,9 @@ def text_width(text: str, size_px: float) -> float:
 
 def printable(text: str, limit: int = MAX_NAME) -> str:
     """`text` on one line, without characters that are not shown or turn the line around, cut to `limit` columns."""
-    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    shown = text
+    if not is_printable(text):
+        shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     columns, end = 0, 0
     for end, character in enumerate(shown, 1):
         columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
@@ -242,9 +246,9 @@ def _operator(
 def _counts_of(kind: str, tasks: list[TaskFacts]) -> str:
     processed, emitted = sum(task.processed for task in tasks), sum(task.emitted for task in tasks)
     errors = sum(task.errors for task in tasks)
-    # What goes into a source is what it made: said only where something else came out.
-    parts = [f"{processed:,} in"] if kind != "source" or processed != emitted else []
-    parts += [f"{emitted:,} out"] if kind not in ("sink", "collect") else []
+    made = processed if kind in START_KINDS else emitted  # once, to however many it was sent
+    parts = [f"{processed:,} in"] if kind != "source" else []
+    parts += [f"{made:,} out"] if kind not in END_KINDS else []
     parts += [_number(errors, "error")] if errors else []
     return " · ".join(parts)
 

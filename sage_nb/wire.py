@@ -270,12 +270,17 @@ class Queue(TypedDict):
 
 
 class Stepped(TypedDict):
-    """What a step did: as text, by whom (a row's name, or empty), and the packet taken."""
+    """What a step did: as text, by whom (a row's name, or empty), the packet taken, and what was sent, and to whom.
+
+    `sent` has the first of them, `more` is how many were left out; the `task` of each is the one that it was sent to.
+    """
 
     text: str
     task: str
     result: str
     packet: PacketCard | None
+    sent: list[PacketCard]
+    more: int
 
 
 class Latency(TypedDict):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterable
+from typing import Final
 
 import pytest
 
@@ -33,3 +36,34 @@ def test_an_error_is_the_same_in_another_process(error: runtime.DataflowError) -
     assert str(copy) == str(error)
     assert vars(copy) == vars(error)
     assert repr(copy.__cause__) == repr(error.__cause__)
+
+
+IN_IPYTHON: Final = """
+from IPython.core.interactiveshell import InteractiveShell
+import runtime
+shell = InteractiveShell.instance()
+shell.run_line_magic("colors", "nocolor")
+shell.run_cell('''
+import runtime
+def broken(value):
+    return 1 / value
+session = runtime.Session("t")
+session.source([0], name="n").map(broken, name="broken").collect()
+''')
+shell.run_cell("session.run()")
+try:
+    shell.user_ns["session"].wait()
+except runtime.TaskFailed as error:
+    import traceback
+    print("WHOLE", "base_task.py" in "".join(traceback.format_exception(error)))
+"""
+
+
+def test_ipython_shows_the_frames_of_the_person_and_none_of_the_runtime() -> None:
+    run = subprocess.run([sys.executable, "-c", IN_IPYTHON], capture_output=True, text=True, check=True, timeout=100)
+    shown, _, whole = run.stdout.partition("WHOLE")
+    assert "return 1 / value" in shown, run.stdout + run.stderr
+    assert "session.run()" in shown
+    assert "TaskFailed: task 'broken' failed on packet 0: ZeroDivisionError: division by zero" in shown
+    assert "/runtime/" not in shown
+    assert whole.strip() == "True", "they are still there for who asks"

@@ -67,6 +67,31 @@ def test_the_graph_is_shown_as_text(make_session: MakeSession) -> None:
     assert repr(session.graph) == "ExecutionGraph('words': 6 operators, 6 edges, 10 tasks)"
 
 
+def test_one_long_name_moves_no_other_line(make_session: MakeSession) -> None:
+    session = make_session("words")
+    session.source([1], name="s").map(abs, name="m" * 60).collect(name="c")
+    assert str(session).splitlines() == [
+        "words: new",
+        f"  s  source → {'m' * 60} (round robin)",
+        f"  {'m' * 60}  map → c (round robin)",
+        "  c  collect",
+    ]
+
+
+def test_a_name_may_be_a_picture_of_several_signs(make_session: MakeSession) -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    session = make_session(family)
+    result = session.source([1], name=family).map(abs, name="\u2764\ufe0f\u200d\U0001f525").collect(name="c")
+    session.run(PATIENCE_S)
+    assert list(result) == [1]
+    assert str(session).startswith(f"{family}: completed")
+
+
+def test_a_session_cannot_be_called_nothing_to_be_seen(make_session: MakeSession) -> None:
+    with pytest.raises(runtime.GraphInvalid, match="cannot be the name of a session"):
+        make_session(" ")
+
+
 def test_the_text_of_a_run_shows_where_its_tasks_stand(make_session: MakeSession) -> None:
     session = make_session("words")
     session.source([1, 2], name="s").map(abs, name="m", parallelism=2).collect(name="c")

@@ -137,7 +137,7 @@ def test_a_running_session_shows_its_graph_and_an_ended_one_its_final_facts(sess
     said = texts(sage_nb.to_svg(session))
     assert said[:2] == ["test", "✓ completed · 16 in · 3 out"]
     assert said.count("✓ completed") == 7
-    assert [said.count(counts) for counts in ("10 out", "5 in · 15 out", "10 in · 10 out", "15 in · 15 out")] == [
+    assert [said.count(counts) for counts in ("10 out", "5 out", "10 in · 10 out", "15 in · 15 out")] == [
         1,
         1,
         1,
@@ -297,6 +297,15 @@ def test_the_text_of_a_session_is_one_line_and_in_a_notebook_always_the_same(ses
     session.wait()
     lines.append(session._repr_mimebundle_()["text/plain"])
     assert lines == ["Session('test': 7 operators, 11 tasks, 1 service)"] * 3
+
+
+def test_a_source_with_two_consumers_counts_what_it_made_once(session: runtime.Session) -> None:
+    numbers = session.source([1, 2, 3], name="numbers")
+    numbers.map(abs, name="one").collect()
+    numbers.map(abs, name="two").collect()
+    session.run(10)
+    said = texts(sage_nb.to_svg(session))
+    assert said[said.index("numbers") + 3] == "3 out"
 
 
 def test_an_end_that_nobody_has_waited_for_is_not_in_the_picture(session: runtime.Session) -> None:

@@ -10,7 +10,7 @@ from runtime.asynchronous import async_method, is_async, refuse_async
 from runtime.errors import AsyncRefused, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
 from runtime.graph.execution_graph import ExecutionGraph, OperatorNode, ServiceNode
 from runtime.policy import is_policy
-from runtime.preview import preview
+from runtime.preview import is_blank, is_printable, preview
 
 END_KINDS = frozenset({"sink", "collect"})
 START_KINDS = frozenset({"source", "input"})
@@ -127,7 +127,7 @@ def _takes(function: Any, count: int) -> bool:
 
 
 def _validate_name(name: Any, of: str) -> None:
-    if type(name) is not str or not name or "#" in name or not name.isprintable():
+    if type(name) is not str or "#" in name or is_blank(name) or not is_printable(name):
         raise GraphInvalid(
             f"{preview(name)} cannot be the name of {of}; use printable text without '#', which numbers tasks"
         )

@@ -150,7 +150,13 @@ export class ErrorsTab {
     });
     this.controls.push(apply);
     const cancel = new Control("Cancel", null, { why: () => "", act: close });
-    return html("div", {}, labelled("New value, a Python literal", field), actions(apply, cancel));
+    const leave = (event) => {
+      if (event.key !== "Escape") return;
+      event.preventDefault();
+      close();
+      this.list.querySelector("button")?.focus();
+    };
+    return html("div", { onkeydown: leave }, labelled("New value, a Python literal", field), actions(apply, cancel));
   }
 
   close() {

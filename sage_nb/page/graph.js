@@ -2,7 +2,7 @@
 
 import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.js";
 import { button, icon } from "./icons.js";
-import { factsAt, nameRoomOf, RowPicture } from "./rows.js";
+import { factsAt, hexagon, nameRoomOf, RowPicture } from "./rows.js";
 import { blockedWays, boxEnded, WayPicture } from "./ways.js";
 import { Slices } from "./slices.js";
 import { hasEnded, STATES } from "./states.js";
@@ -13,7 +13,6 @@ const MARGIN = 16;
 export const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked,
 const SNUG = 0.75; // or this, where all of its width can be seen then
 const SCALES = [0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1, 1.25, 1.5, 2];
-const ANGLE = 9; // of a service's sides
 const SIDES = ["left", "right", "up", "down"];
 
 /** In which place each row has ended: 1 for the first. */
@@ -95,8 +94,8 @@ export class Graph {
     }
     element.append(outline());
     const detail = box.detail;
-    if (!alone) element.append(...this.head(box, detail));
-    const shared = { alone, detail, service: box.service, rows: plan.rows.length };
+    if (!alone) element.append(this.head(box, detail));
+    const shared = { alone, detail, service: box.service, round: roundOf(box), rows: plan.rows.length };
     shared.nameRoom = nameRoomOf(box.rows.map((index) => plan.rows[index]));
     const rows = box.rows.map((index, place) => {
       const top = alone ? box.y : box.y + plan.head_px + place * plan.row_px;
@@ -110,8 +109,7 @@ export class Graph {
   }
 
   rectangle(box, look) {
-    const round = ROUND.has(box.kind) ? Math.min(box.height / 2, 18) : 6;
-    return svg("rect", { ...look, x: box.x, y: box.y, width: box.width, height: box.height, rx: round });
+    return svg("rect", { ...look, x: box.x, y: box.y, width: box.width, height: box.height, rx: roundOf(box) });
   }
 
   head(box, detail) {
@@ -120,8 +118,11 @@ export class Graph {
     const wide = textWidth(detail, 11);
     const name = fitted(box.name, Math.max(40, box.width - 34 - wide - 2 * side), 13.8);
     const rule = box.y + this.store.plan.head_px - 1;
-    return [
+    return svg(
+      "g",
+      { class: "sn-box-head", "data-first": box.rows[0] },
       svg("title", {}, printable(`${box.name}, ${detail}`, 600)),
+      svg("rect", { x: box.x, y: box.y, width: box.width, height: this.store.plan.head_px, rx: 6 }),
       svg("text", { x: box.x + 12 + side, y: base, class: "sn-name" }, name),
       svg(
         "text",
@@ -129,7 +130,7 @@ export class Graph {
         fitted(detail, box.width / 2, 11),
       ),
       svg("path", { d: `M${box.x + 1} ${rule}h${box.width - 2}`, class: "sn-rule" }),
-    ];
+    );
   }
 
   paint() {
@@ -219,7 +220,9 @@ export class Graph {
 
   clicked(event) {
     const row = event.target.closest("[data-row]");
-    if (row !== null) this.store.select(Number(row.dataset.row));
+    if (row !== null) return this.store.select(Number(row.dataset.row));
+    const head = event.target.closest("[data-first]"); // of an operator with several tasks: the first of them
+    if (head !== null) this.store.select(Number(head.dataset.first));
   }
 
   paintSelected() {
@@ -287,16 +290,16 @@ export class Graph {
 
 /** What the glyphs mean, for those who meet them first. */
 function legend() {
-  const known = [STATES.i, STATES.r, STATES.w, STATES.p, STATES.h, STATES.c, STATES.f];
+  const known = [STATES.i, STATES.r, STATES.w, STATES.p, STATES.h, STATES.c, STATES.f, STATES.x];
   const entries = known.map(({ word, glyph, look }) => html("span", {}, icon(glyph, `sn-is-${look}`), word));
   const stop = html("span", {}, icon("octagon", "sn-is-ended"), "stop signal");
   stop.title = "beside it: how many of a task's producers have ended";
   return html("span", { class: "sn-legend" }, ...entries, stop);
 }
 
-function hexagon({ x, y, width, height }) {
-  const angle = Math.min(ANGLE, height / 2);
-  return `M${x} ${y + height / 2}l${angle} -${height / 2}h${width - 2 * angle}l${angle} ${height / 2}l-${angle} ${height / 2}h-${width - 2 * angle}z`;
+/** How round the corners of an operator's box are. */
+function roundOf(box) {
+  return ROUND.has(box.kind) ? Math.min(box.height / 2, 18) : 6;
 }
 
 /** What speaks for a box: the worst of its rows, or what all of them have in common. */

@@ -63,7 +63,7 @@ export class Inspector {
     store.on("plan", () => this.build());
     store.on("plan frame select packet desk events look", () => this.paint());
     store.on("select", () => this.follow());
-    store.on("packet", () => store.packet !== null && this.activate("packet"));
+    store.on("packet", () => (store.packet ?? store.step) !== null && this.activate("packet"));
     this.active = "task";
     this.asked = false; // for a tab, though nothing is selected
     this.build();

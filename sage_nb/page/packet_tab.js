@@ -13,6 +13,7 @@ export class PacketTab {
     this.full = null; // the whole repr, of the packet with `token`
     this.facts = html("div");
     this.whole = html("div");
+    this.sent = html("div");
     this.control = new Control("Show full repr", null, {
       why: () => reasonFor("full", store, { packet: store.packet }),
       act: () => this.showFull(),
@@ -20,7 +21,7 @@ export class PacketTab {
       hint: "runs the payload's own code; bounded in time and length",
     });
     this.buttons = actions(this.control);
-    this.element = html("div", { class: "sn-groups" }, group(this.facts, this.buttons), group(this.whole));
+    this.element = html("div", { class: "sn-groups" }, group(this.facts, this.buttons), group(this.sent, this.whole));
   }
 
   refresh() {
@@ -35,9 +36,12 @@ export class PacketTab {
   }
 
   paint() {
-    const { packet } = this.store;
+    const { packet, step } = this.store;
     this.buttons.hidden = packet === null;
-    renew(this.facts, packet, () => (packet === null ? this.nothing() : this.card(packet)));
+    renew(this.facts, [packet, step], () =>
+      packet !== null ? this.card(packet) : step === null ? this.nothing() : this.drawn(),
+    );
+    renew(this.sent, step, () => (step === null ? [] : this.outputs(step)));
     this.control.refresh();
     const full = this.full !== null && this.full.token === packet?.token ? this.full : null;
     renew(this.whole, full, () => {
@@ -53,6 +57,28 @@ export class PacketTab {
       { class: "sn-hint" },
       "No packet yet. Select one in a queue, or take a step: the packet it took is shown here.",
     );
+  }
+
+  drawn() {
+    return html("p", { class: "sn-hint" }, "It took nothing from a queue.");
+  }
+
+  /** What a step has made of it: each packet, and the task that it was sent to. */
+  outputs({ text, sent, more }) {
+    const line = (packet) => {
+      const look = () => this.store.look(packet);
+      const shown = quoted(packet.text, { limit: 200, look: "sn-code" });
+      const open = html("button", { type: "button", class: "sn-link", onclick: look }, shown);
+      return html("li", {}, open, html("span", { class: "sn-faint-text" }, "to"), this.link(packet.task));
+    };
+    const left = more > 0 ? html("p", { class: "sn-hint" }, `${counted(more)} more`) : null;
+    return [
+      heading("The step"),
+      html("p", { class: "sn-quoted-lines sn-hint" }, printable(text, 500)),
+      heading(sent.length > 0 ? "What it sent" : "It sent nothing"),
+      html("ul", { class: "sn-sent" }, ...sent.map(line)),
+      left,
+    ];
   }
 
   /** A task's name as a way to it. */

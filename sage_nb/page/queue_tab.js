@@ -57,7 +57,7 @@ export class QueueTab {
     };
     const { look, edit, drop, up, down, undo, inject, more, refresh } = this.controls;
     this.paging = actions(more);
-    this.editor = html("div", { hidden: true });
+    this.editor = html("div", { hidden: true, onkeydown: (event) => this.leaveEditor(event) });
     this.value = textField({ class: "sn-input sn-code", placeholder: "a Python literal, such as 3 or 'text'" });
     this.input = html("select", { class: "sn-input" });
     this.inputField = labelled("Input", this.input);
@@ -130,11 +130,7 @@ export class QueueTab {
     this.editing = packet.token;
     const field = html("textarea", { class: "sn-input sn-code", rows: 3, spellcheck: "false" });
     field.value = packet.literal ?? "";
-    const close = () => {
-      this.editing = null;
-      this.editor.hidden = true;
-      this.list.focus();
-    };
+    const close = () => this.closeEditor();
     const apply = new Control("Apply", "check", {
       why: () => reasonFor("change_packet", this.store, { packet: this.picked().packet }),
       act: async () => (await this.change("edit", { token: packet.token, value: field.value })) && close(),
@@ -147,6 +143,18 @@ export class QueueTab {
     this.editor.replaceChildren(labelled("New value, a Python literal", field, hint), actions(apply, cancel));
     this.editor.hidden = false;
     field.focus();
+  }
+
+  closeEditor() {
+    this.editing = null;
+    this.editor.hidden = true;
+    this.list.focus();
+  }
+
+  leaveEditor(event) {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    this.closeEditor();
   }
 
   async sendValue() {

@@ -5,6 +5,7 @@ import { compact, counted, fitted, mark, ordinal, printable, say, svg, textWidth
 import { GLYPHS, glyphPath } from "./icons.js";
 import { levelOf, spoken, stateOf } from "./states.js";
 
+const STARTS = new Set(["source", "input"]);
 const MOST_CELLS = 12;
 const LEAST_CELL = 3.6; // px; where there is less room for each, even a short queue is a bar
 const PAD = 11;
@@ -65,7 +66,7 @@ export class RowPicture {
    * `place` is x, y, width, height; `alone` whether it is all of its box. `nameRoom` is how wide the names of its box
    * are, `rows` how many rows the whole graph has: both make columns out of lines.
    */
-  constructor(row, index, place, { alone, detail, service, nameRoom, rows }) {
+  constructor(row, index, place, { alone, detail, service, round, nameRoom, rows }) {
     this.row = row;
     this.index = index;
     this.place = place;
@@ -75,14 +76,21 @@ export class RowPicture {
     this.producers = row.producers.length;
     this.glyph = glyphPath("dot");
     this.texts = {};
-    const [across, down] = service ? [12, 3] : alone ? [3, 3] : [4, 1]; // between the angles of a service
-    this.frame = svg("rect", { class: "sn-row-frame", rx: 4, ...this.inset(across, down) });
+    this.frame = this.outline(round);
     const props = { class: "sn-row", role: "button", tabindex: "-1", "data-row": index };
     this.title = svg("title");
     this.element = svg("g", props, this.title, this.frame, this.glyph);
     if (alone) this.layBox(detail);
     else this.layLine(nameRoom);
     this.last = null;
+  }
+
+  /** What is filled when the row is selected: of the shape of its box, or of a line of it. */
+  outline(round) {
+    const look = { class: "sn-row-frame" };
+    if (this.service) return svg("path", { ...look, d: hexagon(this.inset(4, 3)) });
+    if (!this.alone) return svg("rect", { ...look, rx: 4, ...this.inset(4, 1) });
+    return svg("rect", { ...look, rx: Math.max(3, round - 3), ...this.inset(3, 3) });
   }
 
   inset(across, down) {
@@ -233,18 +241,19 @@ export class RowPicture {
 
   /** The one number of a line: what it has processed, or made; and errors, if there were any. */
   countText({ processed, emitted, errors }) {
-    const number = compact(this.row.capacity > 0 ? processed : emitted);
+    const number = compact(this.row.capacity > 0 || STARTS.has(this.row.kind) ? processed : emitted);
     if (errors === 0) return number;
     return this.countRoom > 90 ? `${number} · ${compact(errors)} ✕` : `${compact(errors)} ✕`;
   }
 
   countsText({ processed, emitted, errors }) {
     const { kind } = this.row;
+    const made = STARTS.has(kind) ? processed : emitted; // once, to however many it was sent
     for (const short of [counted, compact]) {
       const parts = [];
       if (this.service) parts.push(`${short(processed)} ${processed === 1 ? "call" : "calls"}`);
       else if (kind !== "source" && kind !== "input") parts.push(`${short(processed)} in`);
-      if (!this.service && kind !== "sink" && kind !== "collect") parts.push(`${short(emitted)} out`);
+      if (!this.service && kind !== "sink" && kind !== "collect") parts.push(`${short(made)} out`);
       if (errors > 0) parts.push(`${short(errors)} ✕`);
       const text = parts.join(" · ");
       if (text.length * 6 <= this.countsRoom || short === compact) return text;
@@ -262,6 +271,14 @@ export class RowPicture {
     mark(this.texts.order, "x", String(this.badgeAt - width / 2));
     titled(this.badge, place > 0 ? `ended ${ordinal(place)}` : "");
   }
+}
+
+const ANGLE = 9; // of a service's sides
+
+/** The outline of a service's box. */
+export function hexagon({ x, y, width, height }) {
+  const angle = Math.min(ANGLE, height / 2);
+  return `M${x} ${y + height / 2}l${angle} -${height / 2}h${width - 2 * angle}l${angle} ${height / 2}l-${angle} ${height / 2}h-${width - 2 * angle}z`;
 }
 
 /** `#2` of `count#2`: the box says the rest. */

@@ -1,5 +1,7 @@
 // What a row's letter means: word, glyph and look, always together, so that none of them is needed alone.
 
+import { counted, numbered } from "./elements.js";
+
 export const STATES = {
   n: { word: "new", glyph: "dot", look: "new" },
   i: { word: "idle", glyph: "ring", look: "idle" },
@@ -39,9 +41,9 @@ export function levelOf(depth, capacity) {
 /** The facts of a row in words: "count, paused, queue 3 of 4, 1 of 2 producers ended". */
 export function spoken(row, letter, depth, ended, errors, place) {
   const parts = [row.name, stateOf(letter).word];
-  if (row.capacity > 0) parts.push(`queue ${depth} of ${row.capacity}`);
-  if (ended > 0) parts.push(`${ended} of ${row.producers.length} producers ended`);
-  if (errors > 0) parts.push(`${errors} error${errors === 1 ? "" : "s"}`);
-  if (place > 0) parts.push(`ended as number ${place}`);
+  if (row.capacity > 0) parts.push(`queue ${counted(depth)} of ${counted(row.capacity)}`);
+  if (ended > 0) parts.push(`${counted(ended)} of ${counted(row.producers.length)} producers ended`);
+  if (errors > 0) parts.push(numbered(errors, "error"));
+  if (place > 0) parts.push(`ended as number ${counted(place)}`);
   return parts.join(", ");
 }

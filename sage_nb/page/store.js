@@ -42,6 +42,7 @@ export class Store {
     this.painting = 0;
     this.selected = -1;
     this.packet = null; // the packet looked at, a PacketCard
+    this.step = null; // the step that it was taken by, a Stepped, or null
     this.past = -1; // the place in the history that is shown, or -1 for now
     this.plan = EMPTY_PLAN;
     this.frame = emptyFrame(EMPTY_PLAN);
@@ -95,6 +96,7 @@ export class Store {
     this.history.clear();
     this.past = -1;
     this.packet = null;
+    this.step = null;
     this.changed("plan");
     this.changed("frame");
     this.readFrame();
@@ -131,8 +133,10 @@ export class Store {
     this.changed("select");
   }
 
-  look(packet) {
+  /** Look at a packet; `step` is what has taken it, if it comes from there. */
+  look(packet, step = null) {
     this.packet = packet;
+    this.step = step;
     this.changed("packet");
   }
 

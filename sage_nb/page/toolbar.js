@@ -46,13 +46,14 @@ export function statusText(frame) {
   return parts.join(" · ");
 }
 
-/** `step(...)`: what both the toolbar and a key do; the packet it took is looked at. */
+/** `step(...)`: what both the toolbar and a key do; what it took and what it sent are looked at. */
 export async function stepped(store, desk, name) {
   const ack = await desk.order("step", { name });
   if (ack.ok && ack.result) {
     const index = store.indexOf(ack.result.task);
     if (index >= 0 && name === "") store.select(index);
-    if (ack.result.packet) store.look(ack.result.packet);
+    const { packet, sent } = ack.result;
+    if (packet || sent?.length > 0) store.look(packet ?? null, ack.result);
   }
 }
 
@@ -77,7 +78,7 @@ export class Toolbar {
       "div",
       { class: "sn-toolbar" },
       bar,
-      html("div", { class: "sn-status" }, this.glyph, this.status),
+      html("div", { class: "sn-status" }, this.name, this.glyph, this.status),
       choice ? this.choose() : null,
     );
     store.on("plan frame select desk", () => this.paint());
@@ -120,6 +121,7 @@ export class Toolbar {
   paint() {
     const { frame } = this.store;
     for (const control of this.controls) control.refresh();
+    if (say(this.name, printable(this.store.plan.name, 60))) mark(this.name, "title", printable(this.store.plan.name));
     const words = printable(statusText(frame));
     if (say(this.status, words)) mark(this.status, "title", words); // it may be cut
     const [glyph, look] =

@@ -160,7 +160,14 @@ ALL: Final[dict[str, Any]] = {
     "step": {
         "python": 'session.step("count#1")',
         "text": "count#1: 'be' -> ('be', 2) to result",
-        "result": {"text": "", "task": "count#1", "result": "done", "packet": packet(3)},
+        "result": {
+            "text": "count#1: 'be' -> ('be', 2) to result",
+            "task": "count#1",
+            "result": "done",
+            "packet": packet(3),
+            "sent": [{**packet(3), "text": f"('be', {n})", "task": "result"} for n in (2, 3)],
+            "more": 3,
+        },
     },
     "inject": {"python": "session.inject(\"count\", 'be')", "text": "injected 'be'"},
     "full": {"result": {"text": "'be'", "kind": "str", "cut": 0}},

@@ -302,3 +302,39 @@ def test_no_text_leaves_its_box_or_lies_on_another(load: Load, make: Any) -> Non
             shown.page.wait_for_function("document.querySelectorAll('[data-row][data-state=ended]').length > 4")
         assert shown.page.evaluate(OUTSIDE) == []
         assert shown.page.evaluate(OVERLAPPING) == []
+
+
+def test_the_head_of_an_operator_selects_its_first_task(load: Load) -> None:
+    shown = load(plans.small(), plans.running(plans.small()), parts=["graph", "inspector"])
+    shown.root.locator(".sn-box-head", has_text="count").click()
+    shown.settle()
+    assert shown.row("count#1").get_attribute("aria-pressed") == "true"
+    assert shown.root.get_by_label("Task or service").input_value() == str(shown.index("count#1"))
+
+
+def test_what_is_selected_is_marked_in_the_shape_of_its_box(load: Load) -> None:
+    shown = load(plans.small(), plans.running(plans.small()), parts=["graph"])
+    marked = float(shown.row("lines").locator(".sn-row-frame").get_attribute("rx"))
+    shape = shown.root.locator(".sn-box", has=shown.page.locator("[data-row='0']")).locator(".sn-box-shape")
+    assert 0 < float(shape.get_attribute("rx")) - marked <= 4
+    service = shown.row("clock").locator(".sn-row-frame")
+    assert service.evaluate("each => each.localName") == "path", "a hexagon, as its box"
+
+
+def test_the_legend_knows_every_way_to_end(load: Load) -> None:
+    shown = load(plans.small(), plans.running(plans.small()), parts=["graph"])
+    legend = shown.root.locator(".sn-legend").text_content()
+    assert all(word in legend for word in ("completed", "failed", "cancelled"))
+
+
+def test_numbers_are_written_in_one_way(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan, depths=[0, 3, 6, 0, 1011, 0]), parts=["graph"])
+    assert "queue 1,011 of 1,024" in label(shown, "result")
+    assert "1,011/1,024" in (shown.row("result").text_content() or "")
+
+
+def test_a_source_counts_what_it_made_once_to_however_many_it_was_sent(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan, processed=[9] * 6, emitted=[18] * 6), parts=["graph"])
+    assert "9 out" in (shown.row("lines").text_content() or "")

@@ -68,6 +68,37 @@ def test_with_nothing_selected_the_inspector_is_one_line_until_a_tab_is_asked_fo
     assert inspector.bounding_box()["height"] < 45
 
 
+@pytest.mark.parametrize("width", [1400, 1000])
+def test_selecting_another_task_or_tab_moves_nothing(load: Load, width: int) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers=answers.ALL, width=width)
+    timeline = shown.root.locator(".sn-timeline")
+    places = set()
+    for row in ("lines", "count#1", "result"):
+        shown.row(row).click()
+        for tab in ("task", "queue", "errors"):
+            shown.root.locator(f"[data-tab={tab}]").click()
+            shown.settle()
+            places.add(timeline.bounding_box()["y"])
+    assert len(places) == 1
+
+
+def test_beside_the_graph_the_first_task_that_is_selected_moves_nothing_either(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers=answers.ALL, width=1400)
+    before = shown.root.bounding_box()["height"]
+    shown.row("count#1").click()
+    shown.settle()
+    assert shown.root.bounding_box()["height"] == before
+
+
+def test_in_a_narrow_view_no_tab_is_cut_off(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers=answers.ALL, width=250)
+    right = shown.root.bounding_box()["x"] + 250
+    for tab in shown.root.locator("[role=tab]").all():
+        box = tab.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= right
+
+
 def test_selecting_a_service_opens_its_form_and_a_task_comes_back(load: Load) -> None:
     shown = opened(load, "queue")
     shown.row("clock").click()
@@ -177,6 +208,19 @@ def test_a_packet_is_edited_as_a_python_literal(load: Load) -> None:
     assert not field.is_visible()
 
 
+def test_escape_leaves_the_edit_field_and_nothing_else(load: Load) -> None:
+    shown = opened(load, "queue")
+    panel(shown).locator(".sn-packet").nth(3).click()
+    shown.settle()
+    press(shown, "Edit")
+    field = panel(shown).get_by_label("New value, a Python literal")
+    field.fill("'never'")
+    shown.page.keyboard.press("Escape")
+    assert not field.is_visible()
+    assert shown.sent("edit") == []
+    assert panel(shown).locator(".sn-packets").evaluate("each => each === document.activeElement")
+
+
 def test_a_refused_edit_keeps_what_was_typed(load: Load) -> None:
     shown = opened(load, "queue", answers={"edit": {"ok": False, "reason": "it belongs to count#2"}})
     panel(shown).locator(".sn-packet").nth(3).click()
@@ -222,6 +266,27 @@ def test_a_step_shows_the_packet_it_took(load: Load) -> None:
     assert "Typestr, 3 characters" in facts
     assert "Keynot" in facts
     assert shown.root.locator(".sn-note").text_content() == "count#1: 'be' -> ('be', 2) to result"
+
+
+def test_a_step_shows_what_it_sent_and_to_whom(load: Load) -> None:
+    shown = opened(load, "task")
+    press(shown, "Step")
+    sent = panel(shown).locator(".sn-sent li")
+    assert sent.all_text_contents() == ["('be', 2)toresult", "('be', 3)toresult"]
+    assert panel(shown).get_by_text("3 more").is_visible()
+    sent.nth(1).get_by_role("button").first.click()
+    shown.settle()
+    assert panel(shown).locator(".sn-reading").first.text_content() == "('be', 3)"
+    assert panel(shown).locator(".sn-sent li").count() == 0, "that is of the step, not of this packet"
+
+
+def test_a_step_of_a_source_shows_what_it_made(load: Load) -> None:
+    step = {"text": "lines: -> 'be' to split", "task": "lines", "result": "done", "packet": None, "more": 0}
+    answer = {"result": {**step, "sent": [answers.packet(1)]}}
+    shown = opened(load, "task", row="lines", answers={"step": answer})
+    press(shown, "Step")
+    assert panel(shown).locator(".sn-sent li").count() == 1
+    assert panel(shown).get_by_text("It took nothing from a queue.").is_visible()
 
 
 def test_the_whole_repr_is_asked_for_only_on_demand(load: Load) -> None:
@@ -375,6 +440,14 @@ def test_a_letter_is_edited_and_retried(load: Load) -> None:
     shown.push(plans.paused(PLAN, 3))
     press(shown, "Retry with this")
     assert shown.sent("edit_retry") == [{"cmd": "edit_retry", "args": {"number": 4, "value": "'answer'"}}]
+
+
+def test_escape_leaves_the_editor_of_a_letter(load: Load) -> None:
+    shown = opened(load, "errors")
+    press(shown, "Edit and retry")
+    panel(shown).get_by_label("New value").press("Escape")
+    assert panel(shown).get_by_label("New value").count() == 0
+    assert shown.sent("edit_retry") == []
 
 
 def test_a_letter_that_cannot_be_retried_says_why(load: Load) -> None:

@@ -217,3 +217,11 @@ def test_graph_and_table_stand_beside_the_controls_at_any_width_and_the_state_ne
     below = state["y"] >= bar["y"] + bar["height"]
     assert below or (bar["x"] + bar["width"] < state["x"] and state["x"] + state["width"] < choice["x"])
     assert "1,234,567 in" in shown.root.locator(".sn-status-text").get_attribute("title")
+
+
+def test_the_view_says_whose_it_is(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN))
+    assert shown.root.locator(".sn-job-name").text_content() == "words"
+    shown.page.evaluate("plan => kernelSets('plan', plan)", {**PLAN, "revision": 7, "name": "<b>other</b>"})
+    shown.settle()
+    assert shown.root.locator(".sn-job-name").text_content() == "<b>other</b>"

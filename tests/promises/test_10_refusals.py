@@ -95,6 +95,16 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
         runtime.GraphInvalid,
         ("''", "use printable text without '#'"),
     ),
+    "name blank": (
+        lambda s: numbers(s).map(abs, name=" "),
+        runtime.GraphInvalid,
+        ("' '", "use printable text without '#'"),
+    ),
+    "name with a joiner that joins nothing to be seen": (
+        lambda s: numbers(s).map(abs, name="a\u200db"),
+        runtime.GraphInvalid,
+        (r"'a\\u200db'", "use printable text"),
+    ),
     "name like a task's": (
         lambda s: numbers(s).map(abs, name="m#1"),
         runtime.GraphInvalid,

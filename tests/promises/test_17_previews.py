@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,6 +91,11 @@ class Reading:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
+        (numpy.zeros((3, 4)), "<ndarray of float64, 3 × 4>"),
+        ([numpy.arange(1_200), numpy.array(1)], "[<ndarray of int64, 1,200>, <ndarray of int64, no dimensions>]"),
+        (numpy.int64(7), "int64(7)"),
+        ({"a": numpy.float32(0.5), "b": numpy.bool_(True)}, "{'a': float32(0.5), 'b': bool(True)}"),
+        (numpy.array([object()], dtype=object), "<ndarray of object, 1>"),
         (None, "None"),
         (True, "True"),
         (-3, "-3"),
