@@ -133,7 +133,7 @@ def test_only_so_many_closed_sessions_keep_their_views(show: ShowPage) -> None:
         session.run()
         session.close()
     assert [page.view.comm is None for page in pages] == [True] * 3 + [False] * KEPT
-    assert len(open_widgets() - before) == 2 * KEPT, "each with its layout"
+    assert len(open_widgets() - before) == 2 * KEPT + 1, "each with its layout, and what all share"
     assert show(sessions[0]).frames()[-1]["counts"]["done"] == 1, "it is shown again"
     assert pages[3].view.comm is None, "in the place of the oldest"
 
@@ -147,7 +147,7 @@ def test_when_a_cell_is_run_again_the_view_of_its_last_session_goes(show: ShowPa
             session.run()
         opened.append(page.comm)
     assert [comm.closed for comm in opened] == [True, True, False]
-    assert len(open_widgets() - before) == 2, "the view and its layout"
+    assert len(open_widgets() - before) == 3, "the view, its layout, and what views share"
     with runtime.Session("again") as session:
         sage_nb.graph(session)
     assert opened[-1].closed
