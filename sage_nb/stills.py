@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # In a trusted notebook, hide the place of a view that is not alive: Jupyter would show an error about its model.
 _HIDE_THE_PLACE: Final = (
-    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .sage-nb-still):not(:has(.sage-nb-view))"
-    "{display: none}</style>"
+    "<style>:is(.jp-OutputArea-child, .output_area):has(+ :is(.jp-OutputArea-child, .output_area) .sage-nb-still)"
+    ":not(:has(.sage-nb-view)) {display: none}</style>"
 )
 _LEAST: Final = 0.75  # of its size: a long pipeline scrolls rather than becoming unreadable
 
