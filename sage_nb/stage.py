@@ -37,15 +37,11 @@ _stages_lock = threading.Lock()  # guards both above
 
 def stage_of(session: Session) -> Stage:
     """The one stage of this session. A new one takes the place of those that closed sessions of its name have kept."""
-    older: list[Stage] = []
     with _stages_lock:
         stage = _stages.get(session)
         if stage is None:
             stage = _stages[session] = Stage(session)
-            older = [each for each in _kept if each.name == session.name]
-    for each in older:
-        each.close_views()
-        _let_go(each)
+            stage.older = [each for each in _kept if each.name == session.name]
     stage.look_whether_closed(session)
     return stage
 
@@ -55,6 +51,7 @@ class Stage:
 
     def __init__(self, session: Session) -> None:
         self.name = session.name
+        self.older: list[Stage] = []  # of closed sessions of this name, until this one shows something
         self._session = weakref.ref(session)
         self._lock = threading.Lock()  # guards all below
         self._views: dict[tuple[str, ...], View] = {}
@@ -88,7 +85,16 @@ class Stage:
         elif (remains := self._remains) is not None:  # maybe since a moment ago
             _give(view, remains)
             _keep(self)
+        self._replace_older()
         return first
+
+    def _replace_older(self) -> None:
+        """Let go of what older ones show, once there is something in its place: what views share stays open so."""
+        with self._lock:
+            older, self.older = self.older, []
+        for each in older:
+            each.close_views()
+            _let_go(each)
 
     def _state(self, session: Session) -> tuple[Plan, Frame]:
         """What a new view shows first."""
@@ -106,6 +112,7 @@ class Stage:
         """Call `close` when the session is closed: of a widget made elsewhere."""
         with self._lock:
             self._closers.append(close)
+        self._replace_older()
 
     def _receive(self, view: View, message: Any, _buffers: object) -> None:
         """From a page, on the kernel's thread: only what tells who looks is done at once."""

@@ -139,17 +139,19 @@ def test_only_so_many_closed_sessions_keep_their_views(show: ShowPage) -> None:
 
 
 def test_when_a_cell_is_run_again_the_view_of_its_last_session_goes(show: ShowPage) -> None:
-    before, opened = open_widgets(), []
+    before, opened, shared = open_widgets(), [], []
     for _ in range(3):
         with runtime.Session("again") as session:
             session.source([1], name="one").collect(name="result")
             page = show(session)
             session.run()
         opened.append(page.comm)
+        shared.append(page.view.assets)
     assert [comm.closed for comm in opened] == [True, True, False]
     assert len(open_widgets() - before) == 3, "the view, its layout, and what views share"
     with runtime.Session("again") as session:
-        sage_nb.graph(session)
+        view = sage_nb.graph(session)
+        assert all(each is view.assets for each in shared), "script and style have stayed open"
     assert opened[-1].closed
 
 
