@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from sage_nb.wire import BreakpointCard, Field, Form, LetterCard, Letters, Method, PacketCard, Queue, State, TaskCard
+from sage_nb.wire import (
+    BreakpointCard,
+    Field,
+    Form,
+    LetterCard,
+    Letters,
+    Method,
+    PacketCard,
+    Queue,
+    State,
+    Stepped,
+    TaskCard,
+)
 
 WORDS: Final = ("to", "be", "or", "not", "to", "be", "that", "is", "the", "question")
 
@@ -141,6 +153,13 @@ def letters(*numbers: int, failure: str = "") -> Letters:
 
 STATE: Final = State(rows=[("'be'", "2"), ("'to'", "3"), ("'not'", "1")], total=3)
 
+
+def stepped(**more: Any) -> Stepped:
+    step = Stepped(text="count#1: 'be' -> …", task="count#1", result="done", packet=None, sent=[], more=0)
+    step.update(more)  # type: ignore[typeddict-item]
+    return step
+
+
 ALL: Final[dict[str, Any]] = {
     "peek": {"result": queue()},
     "task": {"result": CARD},
@@ -160,14 +179,11 @@ ALL: Final[dict[str, Any]] = {
     "step": {
         "python": 'session.step("count#1")',
         "text": "count#1: 'be' -> ('be', 2) to result",
-        "result": {
-            "text": "count#1: 'be' -> ('be', 2) to result",
-            "task": "count#1",
-            "result": "done",
-            "packet": packet(3),
-            "sent": [{**packet(3), "text": f"('be', {n})", "task": "result"} for n in (2, 3)],
-            "more": 3,
-        },
+        "result": stepped(
+            packet=packet(3),
+            sent=[{**packet(3), "text": f"('be', {n})", "task": "result"} for n in (2, 3)],
+            more=3,
+        ),
     },
     "inject": {"python": "session.inject(\"count\", 'be')", "text": "injected 'be'"},
     "full": {"result": {"text": "'be'", "kind": "str", "cut": 0}},

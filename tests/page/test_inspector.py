@@ -281,9 +281,8 @@ def test_a_step_shows_what_it_sent_and_to_whom(load: Load) -> None:
 
 
 def test_a_step_of_a_source_shows_what_it_made(load: Load) -> None:
-    step = {"text": "lines: -> 'be' to split", "task": "lines", "result": "done", "packet": None, "more": 0}
-    answer = {"result": {**step, "sent": [answers.packet(1)]}}
-    shown = opened(load, "task", row="lines", answers={"step": answer})
+    step = answers.stepped(task="lines", packet=None, sent=[answers.packet(1)])
+    shown = opened(load, "task", row="lines", answers={"step": {"result": step}})
     press(shown, "Step")
     assert panel(shown).locator(".sn-sent li").count() == 1
     assert panel(shown).get_by_text("It took nothing from a queue.").is_visible()
@@ -303,8 +302,7 @@ def test_the_whole_repr_is_that_of_the_packet_beside_it(load: Load) -> None:
     press(shown, "Step")
     press(shown, "Show full repr")
     assert panel(shown).get_by_text("Full repr · str").is_visible()
-    other = {"result": {"text": "", "task": "count#1", "result": "done", "packet": answers.packet(5)}}
-    shown.answer(step=other)
+    shown.answer(step={"result": answers.stepped(packet=answers.packet(5))})
     shown.root.get_by_role("toolbar").get_by_role("button", name="Step task").click()
     shown.settle()
     assert not panel(shown).get_by_text("Full repr · str").is_visible()
@@ -320,8 +318,7 @@ def test_a_packet_leads_to_its_task_and_its_producer(load: Load) -> None:
 
 def test_what_a_trace_knows_is_shown_and_nothing_of_it_else(load: Load) -> None:
     traced = answers.packet(3, id="p7", parents=["p1", "p2"], timestamp=1.5)
-    stepped = {"step": {"result": {"text": "", "task": "count#1", "result": "done", "packet": traced}}}
-    shown = opened(load, "task", answers=stepped)
+    shown = opened(load, "task", answers={"step": {"result": answers.stepped(packet=traced)}})
     press(shown, "Step")
     assert "Idp7Parentsp1, p2Made at1.500 s" in (panel(shown).locator("dl").text_content() or "")
     assert "Parents" not in (panel(opened(load, "packet")).text_content() or "")
