@@ -47,9 +47,9 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.error_message import message_of
 from runtime.facts import Outcome
+from runtime.notebook_traceback import rendered
 from runtime.preview import preview, type_name
 from runtime.renamed import old_names
-from runtime.tracebacks import rendered
 
 
 class DataflowError(Exception):
