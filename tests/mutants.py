@@ -137,7 +137,17 @@ DISPATCHER = "dispatcher.py"
 GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "dead_letters.py"
 HELD, EVENTS = "task/held_results.py", "event_log.py"
 JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "hand.py"
-OPERATORS = "factory/operator_factory.py"
+OWN, ITEMS, SOURCE = "factory/own_functions.py", "operators/items.py", "operators/source.py"
+EACH_ITS_OWN = "promises/test_10_functions_are_copied.py::"
+SHARED = "promises/test_01_shared_items.py::"
+ONCE_EACH = f"{SHARED}test_each_item_of_a_shared_iterable_is_sent_once"
+DRAWS = f"{SHARED}test_who_waits_for_another_to_draw_hears_stop_and_cancel"
+KEEPS_KEYS = "promises/test_02_keys_on_the_way.py"
+FOLDS = "promises/test_02_order_and_keys.py::test_equal_moments_meet_whatever_their_fold"
+NO_OWN_EQUALITY = (
+    "promises/test_02_order_and_keys.py::test_a_key_that_says_itself_what_it_equals_is_refused_with_the_fix"
+)
+KEYS_GONE = "promises/test_02_order_and_keys.py::test_nothing_remembers_a_key_once_its_session_is_closed"
 LEDGER, REQUESTS, CALLER = "communication/calls.py", "communication/request_queue.py", "service/service_caller.py"
 SERVICE = "service/base_service_task.py"
 TRACES = "promises/test_15_traces.py::"
@@ -616,10 +626,87 @@ MUTANTS: Final = (
     ),
     one(
         "two functions copied one by one",
-        OPERATORS,
+        OWN,
         "copy.deepcopy(with_state)",
         "[copy.deepcopy(each) for each in with_state]",
         TWO_INPUTS,
+    ),
+    # ── what is whose own ──
+    one("function not copied at parallelism 1", OWN, "if not with_state:", "if node.parallelism == 1:", EACH_ITS_OWN),
+    one(
+        "what cannot be copied is used again",
+        OWN,
+        "                _note_use(each.function)",
+        "                pass",
+        EACH_ITS_OWN,
+    ),
+    one(
+        "what cannot be copied is used by two operators",
+        OWN,
+        "users.setdefault(number, each.operator) != each.operator",
+        "False",
+        EACH_ITS_OWN,
+    ),
+    one("an iterator for each instance", OWN, "must_be_shared(node.function)", "False", ONCE_EACH),
+    one("two draw at once", ITEMS, "if not self._free.acquire(False) and", "if False and", ONCE_EACH),
+    one(
+        "who draws rings nobody behind",
+        ITEMS,
+        "        if self._waiting:\n            self._ring_first()",
+        "",
+        DRAWS,
+        ONCE_EACH,
+    ),
+    one(
+        "who waits to draw does not hear a stop",
+        ITEMS,
+        "                if who.wants_out:\n",
+        "                if False:\n",
+        DRAWS,
+    ),
+    one("an end while another draws is the end of the items", FEED, " and not self.wants_out:", ":", DRAWS),
+    one("the end of shared items is not the end for all", ITEMS, "self._ended = True", "pass", SHARED),
+    one("one iterator in two sources", ITEMS, "        if id(iterator) in _claimed:", "        if False:", SHARED),
+    one("an iterator is never given up", ITEMS, "_claimed.pop(id(iterator), None)", "pass", SHARED),
+    one(
+        "a session keeps its iterator",
+        ITEMS,
+        "iterator, self._iterator = self._iterator, None\n        return",
+        "iterator = self._iterator\n        return",
+        SHARED,
+    ),
+    one("idle is a packet", SOURCE, "if value is idle:", "if False:", SHARED),
+    one("idle ends a source", SOURCE, "self.idled += 1", "drawn -= 1", SHARED),
+    # ── keys ──
+    one("the fold of a moment is in its digest", DIGEST, "datetime.datetime(*parts, key.tzinfo)", "key", FOLDS),
+    one(
+        "a class of its own equality is taken for its base",
+        DIGEST,
+        "if kind.__eq__ is base.__eq__:",
+        "if True:",
+        NO_OWN_EQUALITY,
+    ),
+    one(
+        "keys are known by what they equal, not by type",
+        PARTITION,
+        "kind = type(key)",
+        "kind = object",
+        "test_partition.py",
+    ),
+    one(
+        "keys are remembered without a bound in bytes",
+        PARTITION,
+        " or self._bytes + size > MOST_BYTES",
+        "",
+        "test_partition.py",
+    ),
+    one("keys are remembered behind the end", ROUTER, "            partition.forget()", "            pass", KEYS_GONE),
+    one(
+        "filter loses keys",
+        "stream.py",
+        'return KeyedStream(self._environment, (End(made, "hash", self._ends[0].key),))',
+        "return self._behind(made)",
+        KEEPS_KEYS,
     ),
     one("failure does not cancel the others", DISPATCHER, CANCELS, CANCELS.replace("first_failure", "False"), FAILURE),
     # ── calls ──
