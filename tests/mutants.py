@@ -138,8 +138,16 @@ GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "dead_letters.p
 HELD, EVENTS = "task/held_results.py", "event_log.py"
 JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "hand.py"
 OWN, ITEMS, SOURCE = "factory/own_functions.py", "operators/items.py", "operators/source.py"
-EACH_ITS_OWN = "promises/test_10_functions_are_copied.py::"
+COPIES = "promises/test_10_functions_are_copied.py::"
+EVERY_RUN = f"{COPIES}test_every_run_begins_with_the_function_as_it_was_given"
+USED_ONCE = f"{COPIES}test_what_cannot_be_copied_is_used_itself_once"
+USED_BY_ONE = f"{COPIES}test_what_cannot_be_copied_is_refused_for_a_second_operator_and_can_then_be_mended"
 SHARED = "promises/test_01_shared_items.py::"
+ENDS_FOR_ALL = f"{SHARED}test_an_error_of_shared_items_that_is_skipped_loses_no_other_item"
+ONE_SOURCE = f"{SHARED}test_sources_whose_callables_return_one_iterator_are_refused"
+ONE_AFTER_THE_OTHER = f"{SHARED}test_two_sessions_cannot_draw_from_one_iterator_at_once_but_one_after_the_other"
+LETS_GO = f"{SHARED}test_a_closed_session_does_not_refer_to_the_iterator_it_was_given"
+IDLE_IS_NONE = f"{SHARED}test_idle_is_no_packet"
 ONCE_EACH = f"{SHARED}test_each_item_of_a_shared_iterable_is_sent_once"
 DRAWS = f"{SHARED}test_who_waits_for_another_to_draw_hears_stop_and_cancel"
 KEEPS_KEYS = "promises/test_02_keys_on_the_way.py"
@@ -632,20 +640,20 @@ MUTANTS: Final = (
         TWO_INPUTS,
     ),
     # ── what is whose own ──
-    one("function not copied at parallelism 1", OWN, "if not with_state:", "if node.parallelism == 1:", EACH_ITS_OWN),
+    one("function not copied at parallelism 1", OWN, "if not with_state:", "if node.parallelism == 1:", EVERY_RUN),
     one(
         "what cannot be copied is used again",
         OWN,
         "                _note_use(each.function)",
         "                pass",
-        EACH_ITS_OWN,
+        USED_ONCE,
     ),
     one(
         "what cannot be copied is used by two operators",
         OWN,
         "users.setdefault(number, each.operator) != each.operator",
         "False",
-        EACH_ITS_OWN,
+        USED_BY_ONE,
     ),
     one("an iterator for each instance", OWN, "must_be_shared(node.function)", "False", ONCE_EACH),
     one("two draw at once", ITEMS, "if not self._free.acquire(False) and", "if False and", ONCE_EACH),
@@ -665,18 +673,18 @@ MUTANTS: Final = (
         DRAWS,
     ),
     one("an end while another draws is the end of the items", FEED, " and not self.wants_out:", ":", DRAWS),
-    one("the end of shared items is not the end for all", ITEMS, "self._ended = True", "pass", SHARED),
-    one("one iterator in two sources", ITEMS, "        if id(iterator) in _claimed:", "        if False:", SHARED),
-    one("an iterator is never given up", ITEMS, "_claimed.pop(id(iterator), None)", "pass", SHARED),
+    one("the end of shared items is not the end for all", ITEMS, "self._ended = True", "pass", ENDS_FOR_ALL),
+    one("one iterator in two sources", ITEMS, "        if id(iterator) in _claimed:", "        if False:", ONE_SOURCE),
+    one("an iterator is never given up", ITEMS, "_claimed.pop(id(iterator), None)", "pass", ONE_AFTER_THE_OTHER),
     one(
         "a session keeps its iterator",
         ITEMS,
         "iterator, self._iterator = self._iterator, None\n        return",
         "iterator = self._iterator\n        return",
-        SHARED,
+        LETS_GO,
     ),
-    one("idle is a packet", SOURCE, "if value is idle:", "if False:", SHARED),
-    one("idle ends a source", SOURCE, "self.idled += 1", "drawn -= 1", SHARED),
+    one("idle is a packet", SOURCE, "if value is idle:", "if False:", IDLE_IS_NONE),
+    one("idle ends a source", SOURCE, "self.idled += 1", "drawn -= 1", IDLE_IS_NONE),
     # ── keys ──
     one("the fold of a moment is in its digest", DIGEST, "datetime.datetime(*parts, key.tzinfo)", "key", FOLDS),
     one(
