@@ -42,7 +42,9 @@ class End:
 class Stream(SaysWhatIsNotYet, Generic[T]):
     """What an operator sends, not yet consumed. Each method adds one operator or sets how packets are divided.
 
-    A function is a plain callable, shared by parallel instances, or an object of `Function`, copied for each.
+    A function is a plain callable, shared by parallel instances, or an object of `Function`, copied for each and run.
+    On threads packets are passed on, not copied: all consumers of a stream get the same object, and so does whoever
+    kept it before. So a function makes new objects and leaves its packet as it is (`testing.check_unchanged` looks).
     `capacity` limits the queue of each instance of the new operator; `on_error` says what an exception in it does, as
     for a session. Without them it has the session's. Methods raise `GraphInvalid` and `GraphFrozen`.
     """
@@ -60,7 +62,7 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
     ) -> Stream[U]:
-        """One packet for each: what `function` returns.
+        """One packet for each: what `function` returns. It must not change its packet, which others may have too.
 
         >>> import runtime
         >>> with runtime.Session() as session:
@@ -118,6 +120,7 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
         """Fold all packets, one instance; send the folded value behind each packet, or once at the end of the input.
 
         Without `initial` the first packet is the first value. `initial` is copied. After `key_by`: see `KeyedStream`.
+        A value that is changed in place is sent again and again as the same object: return a new one, or `emit="end"`.
         Where an operator before it has keys, which do not reach it, `round_robin()` says that one fold of all is meant.
         """
         if self._keys_end_at is not None:
@@ -188,7 +191,10 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
         return Stream(self._environment, tuple(End(end.operator, "broadcast") for end in self._ends))
 
     def union(self, *others: Stream[T]) -> Self:
-        """The packets of all these streams, as they come; order is kept per producer."""
+        """The packets of all these streams, as they come; order is kept per producer.
+
+        Where one stream comes in by two ways, each packet does, as the same object: change none in place.
+        """
         for other in others:
             self._require_neighbour(other, "union")
         ends = self._ends + tuple(end for other in others for end in other._ends)

@@ -20,6 +20,7 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
+from runtime.changes import ChangedInPlace, check_unchanged
 from runtime.communication import queue_descriptor
 from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.request_queue import RequestQueue
@@ -31,6 +32,7 @@ from runtime.session import Session
 
 __all__ = [
     "PATIENCE_S",
+    "ChangedInPlace",
     "FaultInjector",
     "Finding",
     "Hold",
@@ -39,6 +41,7 @@ __all__ = [
     "Moment",
     "QueueWatch",
     "check_bounded",
+    "check_unchanged",
     "explore",
     "leak_guard",
 ]
