@@ -13,6 +13,12 @@ from typing import Any, ClassVar
 
 import pytest
 import ray
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    RayError,
+    RuntimeEnvSetupError,
+)
 
 from runtime.communication.calls import Call, Request
 from runtime.communication.connection import Connection, Output
@@ -23,6 +29,7 @@ from runtime.communication.router import Router
 from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
 from runtime.facts import ServiceFacts
+from runtime.remote.cluster import cannot_be_made, is_gone
 from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox, Packets
 from runtime.remote.freight import envelope, opened, pack, unpack
@@ -33,6 +40,7 @@ from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, Actor
 from runtime.task.report import TaskReport
 from runtime.testing import PATIENCE_S, Moment
 
+untyped: Any = ray.exceptions
 LANE = ("work", 0)
 LANES = (LaneSpec("numbers"),)
 
@@ -515,6 +523,27 @@ def test_results_that_cannot_travel_are_refused_before_any_of_their_packet_is_de
 
 
 # ── what does not arrive ──
+
+
+@pytest.mark.parametrize(
+    ("error", "gone", "hopeless"),
+    [
+        (ActorDiedError(), True, False),
+        (ActorUnavailableError("it does not answer", None), True, False),
+        (untyped.OutOfMemoryError("killed, for want of memory"), True, False),
+        (untyped.NodeDiedError("its node"), True, False),
+        (untyped.RayTaskError("deliver", "a traceback", KeyError("no such verb")).as_instanceof_cause(), False, True),
+        (RuntimeEnvSetupError("no such package"), True, True),
+        (LookupError("of our own"), False, None),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_process_that_is_gone_is_told_from_one_that_raised_and_one_that_can_never_be(
+    error: Exception, gone: bool, hopeless: bool | None
+) -> None:
+    assert is_gone(error) is gone
+    if isinstance(error, RayError):
+        assert cannot_be_made(error) is hopeless
 
 
 def test_a_parcel_is_asked_after_when_it_is_overdue_and_given_up_when_nothing_is_known_of_it() -> None:

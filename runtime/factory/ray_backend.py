@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Final, NoReturn
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayError
 
 from runtime.commands import Changes
 from runtime.communication.calls import here
@@ -33,7 +33,7 @@ from runtime.factory.lookout import JobWatch, Lookout
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.remote.by_value import decode
-from runtime.remote.cluster import lack, refuse_excess, require_cluster, spread
+from runtime.remote.cluster import cannot_be_made, is_gone, lack, refuse_excess, require_cluster, spread
 from runtime.remote.descriptors import RayQueueDescriptor, RayRequestQueueDescriptor
 from runtime.remote.freight import Freight, opened, pack
 from runtime.remote.host import ask_of, deliver_to
@@ -165,9 +165,9 @@ class RayBackend(LocalBackend):
                 try:
                     far.node, sent = ray.get(each)
                 except RayError as error:
-                    if isinstance(error, RayActorError) and not error.actor_init_failed:
-                        raise far.lost(error) from error
-                    raise GraphInvalid(f"the actor of {far.name!r} could not be made: {error}") from error
+                    if cannot_be_made(error):
+                        raise GraphInvalid(f"the actor of {far.name!r} could not be made: {error}") from error
+                    raise far.lost(error) from error
                 if sent is not None:
                     refusal = decode(sent)
                     raise _refusal(far.name, refusal) from refusal
@@ -183,7 +183,7 @@ class RayBackend(LocalBackend):
         for far, joined in joining:
             try:
                 ray.get(joined)
-            except RayActorError as error:
+            except RayError as error:
                 raise far.lost(error) from error
         carriers = {name: deliver_to(actor, DRIVER) for name, actor in actors.items()} | {DRIVER: self._deliver_here}
         ways = [self._site.way_to(peer, deliver) for peer, deliver in carriers.items()]
@@ -247,7 +247,7 @@ class RayBackend(LocalBackend):
 
     def _undelivered(self, peer: str, error: BaseException) -> None:
         self._site.lose(peer)
-        if not isinstance(error, RayActorError) and not self._closed:
+        if not is_gone(error) and not self._closed:
             self._cut_off(peer, error)
 
     def _tell_of_mail(self, sender: str, peer: str, number: int, where: Where) -> None:

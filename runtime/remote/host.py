@@ -16,11 +16,11 @@ from typing import Any, Final
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import RayActorError
 
 from runtime.dead_letters import DeadLetter
 from runtime.errors import DataflowError, TaskLost, error_text
 from runtime.remote.by_value import Encoded, encode, encode_letter
+from runtime.remote.cluster import is_gone
 from runtime.remote.far_calls import Question
 from runtime.remote.freight import Freight, envelope, opened, pack, unpack
 from runtime.remote.look import Look
@@ -221,7 +221,7 @@ class Host(ABC):
         Of a death the driver hears as well, and by asking there it finds out whether it is one.
         """
         self.site.lose(peer)
-        if isinstance(error, RayActorError):
+        if is_gone(error):
             self.post("not reached", self.name, peer, error_text(error))
             return
         fault: DataflowError
