@@ -257,7 +257,7 @@ def test_what_a_task_failed_on_arrives_or_a_text_for_it() -> None:
 def test_a_step_arrives_whatever_it_shows() -> None:
     shown = Packet(threading.Lock(), key="k", keyed=True, task="work")
     step: Step = decode(encode(Step("done", "work", Packet(3), (("end", shown),), HoldsLock("held"))))
-    assert str(step) == "work: 3 -> '<lock>' [key 'k'] to end; skipped: HoldsLock: 'held', '<lock>'"
+    assert str(step) == "work: 3 -> '<lock>' [key 'k'] to end; skipped: HoldsLock: ('held', '<lock>')"
     assert step.sent[0][1].task == "work"
 
 

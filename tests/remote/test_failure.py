@@ -225,7 +225,7 @@ def test_a_class_of_the_notebook_comes_back_as_the_class_that_it_is() -> None:
 @pytest.mark.parametrize(
     ("function", "kind", "text"),
     [
-        (far.fail_here_only, far.LocalOnly, "LocalOnly: 'at 0', '<lock>'"),
+        (far.fail_here_only, far.LocalOnly, r"LocalOnly: \('at 0', '<lock>'\)"),
         (far.leave, SystemExit, "SystemExit"),
         (far.make_lock, TypeError, "cannot pickle '_thread.lock' object"),
     ],
