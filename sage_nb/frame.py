@@ -98,6 +98,7 @@ class Framer:
             letters=len(session.dead_letters),
             breakpoints=[],
             hits=0,
+            printed=0,
             happenings=self.happenings(events),
             closed=False,
         )

@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from runtime import Session
@@ -20,6 +21,7 @@ from sage_nb.commands import Commands
 from sage_nb.desk import Desk, Done
 from sage_nb.frame import Framer
 from sage_nb.plan import plan_of
+from sage_nb.prints import Printed, follow_cells
 from sage_nb.remains import Remains
 from sage_nb.sampler import Sampler
 from sage_nb.view import View
@@ -27,6 +29,7 @@ from sage_nb.wire import Frame, Part, Plan
 
 DASHBOARD: Final[tuple[Part, ...]] = ("toolbar", "graph", "table", "inspector", "timeline", "log")
 
+STARTS: Final = ("run", "start_paused")
 KEPT: Final = 16
 """So many closed sessions keep their views, whoever holds them; when there are more, the oldest lets go of its own."""
 
@@ -61,6 +64,7 @@ class Stage:
         self._current: tuple[Plan, Framer] | None = None
         self._run = 0  # which run `_current` is of
         self._remains: Remains | None = None  # of a closed session
+        self.printed = Printed()
         self.commands = Commands(self._session)
         self._sampler = Sampler(self._session, self)
         self.desk = Desk(self._execute, self._sampler.look)
@@ -75,6 +79,7 @@ class Stage:
         with self._lock:
             if (view := self._views.get((*parts, shown))) is not None:
                 return view
+        follow_cells()
         plan, frame = self._state(session)
         view = View(session.name, parts, shown, plan=plan, frame=_as_text(frame))
         view.on_msg(self._receive)
@@ -173,6 +178,7 @@ class Stage:
     def complete(self, frame: Frame) -> None:
         """Add to a frame what only the pages know; and remember it."""
         frame["breakpoints"], frame["hits"] = self.commands.breakpoints()
+        frame["printed"] = self.printed.total
         if frame["state"] in ("running", "draining"):
             self.commands.looks.append(frame["states"])
 
@@ -199,6 +205,9 @@ class Stage:
         if change == "closed":
             self._freeze(session)
             return
+        if change == "started" and not self.printed.is_printing_here():  # it prints where that was done
+            self.printed.close()
+            self.printed.clear()
         with self._lock:
             if change == "built":
                 self._current = None  # a run is told from the one before it by its number
@@ -215,8 +224,13 @@ class Stage:
             self._freeze(session)
 
     def _execute(self, command: str, args: Mapping[str, Any]) -> Done:
-        remains = self._remains
-        return (self.commands if remains is None else remains).execute(command, args)
+        if command == "printed":
+            return Done(result=self.printed.since(int(args.get("first", 0))))
+        if (remains := self._remains) is not None:
+            return remains.execute(command, args)
+        if command in STARTS and any("log" in view.parts for view in self.views):  # then there it can be seen
+            return self.printed.run(partial(self.commands.execute, command, args))
+        return self.commands.execute(command, args)
 
     def _freeze(self, session: Session) -> None:
         """The session is closed: end the threads, close the forms, and let the views show what remains."""
@@ -224,11 +238,13 @@ class Stage:
         plan, framer = self.current(session)
         frames = self.commands.film.of(plan["revision"])
         remains = Remains(session, plan, framer, frames, self.commands.looks)
+        remains.frame["printed"] = self.printed.total
         with self._lock:
             self._remains = remains
             views = list(self._views.values())
             closers, self._closers = self._closers, []
         self._sampler.close()  # of a page that came meanwhile
+        self.printed.close()
         for view in views:
             _give(view, remains)
         if views:
@@ -251,6 +267,7 @@ class Stage:
         with self._lock:
             closers, self._closers = self._closers, []
         self.desk.close()
+        self.printed.close()
         self.commands.nobody_looks()
         self.close_views()
         for close in closers:

@@ -11,6 +11,7 @@ import ipywidgets
 import traitlets
 
 from sage_nb.module import digest, loader, packed
+from sage_nb.prints import give_back
 
 
 class Assets(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no types
@@ -74,6 +75,11 @@ class View(anywidget.AnyWidget):
         super().close()
         if self._closing.acquire(blocking=False):
             _shared.give_back()
+
+    def _handle_msg(self, msg: Any) -> None:
+        """From a page, whatever it is."""
+        super()._handle_msg(msg)
+        give_back()
 
     def __repr__(self) -> str:
         return f"View({self._name!r}: {', '.join(self.parts)})"

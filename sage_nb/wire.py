@@ -140,6 +140,7 @@ class Frame(TypedDict):
     for them (`events`).
 
     `breakpoints` are the rows that have some of these pages, and `hits` how often they have been met, in all.
+    `printed` is how many lines user code has printed in a run that a page has started: they are asked for (`printed`).
     `holding` says whether all, some or none of the rows that have not ended are held by hand.
     `closed`: the session was closed. What can still be looked at are records; no frame follows, unless it is started
     again.
@@ -164,6 +165,7 @@ class Frame(TypedDict):
     letters: int
     breakpoints: list[int]
     hits: int
+    printed: int
     happenings: list[Happening]
     closed: bool
 
@@ -176,6 +178,7 @@ Command = Literal[
     "unmount",
     "watch",
     "events",  # {first: number} -> Events
+    "printed",  # {first: number} -> PrintedLines
     "frames",  # {} -> Frames: those of this run that other pages, or this one earlier, were sent
     # the job: {}; `run` starts (or starts again), `start_paused` with all gates closed; reply {}
     "run",
@@ -415,3 +418,10 @@ class Frames(TypedDict):
     """Frames of the run, in order, without their happenings: at most so many, evenly thinned out."""
 
     frames: list[Frame]
+
+
+class PrintedLines(TypedDict):
+    """Lines that user code has printed, from number `first` on; those before have been forgotten."""
+
+    first: int
+    lines: list[str]

@@ -8,6 +8,7 @@ import { Graph, READABLE } from "./graph.js";
 import { Inspector } from "./inspector.js";
 import { listenToKeys } from "./keys.js";
 import { Log } from "./log.js";
+import { Prints } from "./prints.js";
 import { reasonFor } from "./reasons.js";
 import { Store } from "./store.js";
 import { Table } from "./table.js";
@@ -60,7 +61,9 @@ class View {
     if (has("depths")) root.append((this.depths = new Depths(store)).element);
     if (has("stops")) root.append((this.stops = new Stops(store)).element);
     if (has("errors")) root.append((this.errors = new ErrorsTab(store, desk)).element);
-    if (has("log")) root.append((this.log = new Log(store)).element);
+    if (has("log")) {
+      root.append((this.log = new Log(store)).element, (this.prints = new Prints(store, desk)).element);
+    }
     this.follows = has("timeline") || has("log");
     store.on("plan frame", () => this.catchUp());
     store.on("plan select", () => this.watch());
@@ -189,8 +192,8 @@ class View {
     this.watcher.disconnect();
     this.resized.disconnect();
     for (const close of this.closers) close();
-    for (const part of [this.graph, this.table, this.toolbar, this.inspector, this.timeline, this.errors, this.log])
-      part?.close?.();
+    const { graph, table, toolbar, inspector, timeline, errors, log, prints } = this;
+    for (const part of [graph, table, toolbar, inspector, timeline, errors, log, prints]) part?.close?.();
     this.mount(false);
     this.store.close();
     this.desk.close();

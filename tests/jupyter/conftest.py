@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
+from tests.jupyter.kernel import Kernel, kernel
 from tests.jupyter.notebooks import PATIENCE_MS, Applications, Notebook
 from tests.jupyter.server import Server, server
 
@@ -55,3 +57,10 @@ def open_notebook(applications: Applications, application: str) -> Open:
         return notebook
 
     return open_notebook
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Iterator[Kernel]:
+    """A kernel without a page."""
+    with kernel(tmp_path) as found:
+        yield found

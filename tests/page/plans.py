@@ -128,6 +128,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         letters=0,
         breakpoints=[],
         hits=0,
+        printed=0,
         happenings=[],
         closed=False,
     )

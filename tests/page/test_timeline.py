@@ -260,3 +260,17 @@ def test_a_page_that_comes_late_can_look_back_at_all_that_others_have_seen(load:
         back.click()
     shown.settle()
     assert queue_of(shown, "split") == said(frames[0], 1)
+
+
+def test_what_was_printed_in_a_run_started_here_stands_below_the_log(load: Load) -> None:
+    first = {"result": {"first": 0, "lines": ["seen <b>1</b>", "seen 2"]}}
+    shown = load(PLAN, plans.running(PLAN, 1), parts=PARTS, answers={"printed": first})
+    prints = shown.root.locator(".sn-prints")
+    assert prints.is_hidden()
+    shown.push(plans.running(PLAN, 2, printed=2))
+    prints.locator("pre").get_by_text("seen <b>1</b>").wait_for()
+    assert "printed: 2 lines" in (prints.text_content() or "")
+    shown.answer(printed={"result": {"first": 2, "lines": ["seen 3"]}})
+    shown.push(plans.running(PLAN, 3, printed=3))
+    prints.locator("pre").get_by_text("seen 3").wait_for()
+    assert [each["args"] for each in shown.sent("printed")] == [{"first": 0}, {"first": 2}]

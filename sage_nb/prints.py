@@ -1,0 +1,135 @@
+"""Where what is printed can be seen: in the cell that has started a job, or in the log of the view that has.
+
+ipykernel shows what a thread prints in the cell whose context the thread runs in; tasks run in that of whoever has
+started their job. For a job that a page has started there is no such cell, so its lines are kept here, for the view.
+What a thread without a context prints goes to where the last message came from, and a page's message has no place to
+show it: so that place is given back to the last cell, behind each of our messages.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar, copy_context
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from sage_nb.texts import shown
+from sage_nb.wire import PrintedLines
+
+T = TypeVar("T")
+
+MAX_LINES: Final = 1_000
+
+_into: ContextVar[Printed | None] = ContextVar("_into", default=None)
+_lock = threading.Lock()  # guards both below, and that streams are diverted while somebody wants it
+_wanted: set[Printed] = set()
+_diverted: list[tuple[Any, Callable[[str], int]]] = []  # streams, and what stands for their `write`
+_last_cell: list[Any] = []  # the message that has run it, if there was one; empty until cells are followed
+
+
+class Printed:
+    """What jobs of one session have printed that a page has started: the last 1,000 lines, all counted."""
+
+    def __init__(self) -> None:
+        self._keeping = threading.Lock()  # guards all below
+        self._lines: deque[str] = deque(maxlen=MAX_LINES)
+        self._begun: dict[str, str] = {}  # by stream, what came behind its last end of a line
+        self.total = 0
+
+    def run(self, start: Callable[[], T]) -> T:
+        """Call `start`, which starts a job: what that prints is kept here."""
+        self.clear()
+        with _lock:
+            _wanted.add(self)
+            _divert()
+        context = copy_context()
+        context.run(_into.set, self)
+        return context.run(start)
+
+    def is_printing_here(self) -> bool:
+        """Whether what the caller prints is kept here."""
+        return _into.get() is self
+
+    def clear(self) -> None:
+        """Forget all lines: another run begins."""
+        with self._keeping:
+            self._lines.clear()
+            self._begun.clear()
+            self.total = 0
+
+    def close(self) -> None:
+        """Nothing is printed any more."""
+        with _lock:
+            _wanted.discard(self)
+            if not _wanted:
+                _divert_no_more()
+
+    def write(self, stream: str, text: str) -> None:
+        """Keep what is printed; a line is one when it has come to its end."""
+        with self._keeping:
+            *lines, rest = (self._begun.get(stream, "") + text).split("\n")
+            self._begun[stream] = rest[-10 * MAX_LINES :]
+            self._lines.extend(shown(line) for line in lines)
+            self.total += len(lines)
+
+    def since(self, first: int) -> PrintedLines:
+        """The lines from this number on, counted from 0, as far as they are kept."""
+        with self._keeping:
+            oldest = self.total - len(self._lines)
+            first = min(max(first, oldest), self.total)
+            return PrintedLines(first=first, lines=list(self._lines)[first - oldest :])
+
+
+def _divert() -> None:
+    """Under the lock: from now on, whoever prints in the context of a `Printed` prints there."""
+    for name in ("stdout", "stderr"):
+        stream: Any = getattr(sys, name)
+        if stream is None or any(each is stream for each, _ in _diverted):
+            continue
+        write = partial(_write, name, stream.write)
+        stream.write = write
+        _diverted.append((stream, write))
+
+
+def _divert_no_more() -> None:
+    """Under the lock. What somebody else has put in our place since then stays, and still leads to the stream."""
+    for stream, write in _diverted:
+        if vars(stream).get("write") is write:
+            del stream.write
+    _diverted.clear()
+
+
+def _write(name: str, write: Callable[[str], int], text: str) -> int:
+    printed = _into.get()
+    if printed is None:
+        return write(text)
+    printed.write(name, text)
+    return len(text)
+
+
+def follow_cells() -> None:
+    """Remember from now on which cell was run last. Without a kernel, nothing."""
+    shell = _shell()
+    if shell is not None and not _last_cell:
+        _last_cell.append(shell.get_parent())
+        shell.events.register("pre_run_cell", _remember)
+
+
+def give_back() -> None:
+    """A page's message has been handled: what is printed without a context goes to the last cell again."""
+    shell = _shell()
+    if shell is not None and _last_cell and _last_cell[0]:
+        shell.set_parent(_last_cell[0])
+
+
+def _remember(_: object) -> None:
+    _last_cell[0] = _shell().get_parent()
+
+
+def _shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell if getattr(shell, "kernel", None) is not None else None
