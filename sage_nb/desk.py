@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runtime.errors import error_text
+from sage_nb.comms import speak_for_nobody
 from sage_nb.forms import CallRefused
 from sage_nb.texts import shown
 from sage_nb.wire import Ack, Misfits
@@ -88,6 +89,7 @@ class Desk:
             raise
 
     def _carry_out(self, message: Mapping[str, Any], send: Send) -> None:
+        speak_for_nobody()
         ack = Ack(ack=str(message.get("id")), ok=True, reason="", python="", text="")
         try:
             done = self._execute(str(message.get("cmd")), message.get("args") or {})

@@ -12,6 +12,7 @@ from typing import Any, Final
 import ipywidgets
 
 from runtime import Session
+from sage_nb.comms import hear_every_page
 from sage_nb.forms import form_of
 from sage_nb.stage import Stage, stage_of
 from sage_nb.wire import Ack, Field
@@ -45,6 +46,8 @@ class Panel:
     def show(self, *children: ipywidgets.Widget) -> None:
         """Make the box of these. From now on it can be closed, and is, with its session."""
         self.box = Box(repr(self), [*children, self.said])
+        for widget in self._widgets():
+            hear_every_page(widget)
         self.stage.adopt(self.close)
 
     def __repr__(self) -> str:
@@ -67,8 +70,11 @@ class Panel:
 
     def close(self) -> None:
         """Close all of its widgets."""
-        for widget in (each for root in (self.box, *self.hidden) for each in _all(root)):
+        for widget in self._widgets():
             widget.close()
+
+    def _widgets(self) -> list[Any]:
+        return [each for root in (self.box, *self.hidden) for each in _all(root)]
 
 
 class Injector(Panel):

@@ -12,6 +12,7 @@ from collections.abc import Set
 from typing import Any, Final, Protocol
 
 from runtime import Session
+from sage_nb.comms import speak_for_nobody
 from sage_nb.frame import Framer
 from sage_nb.wire import Frame, Plan
 
@@ -84,6 +85,7 @@ class Sampler:
             thread.join(JOIN_S)
 
     def _look_on(self) -> None:
+        speak_for_nobody()
         was_running = False
         while self._goes_on():
             session = self._session()

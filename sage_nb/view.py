@@ -10,6 +10,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from sage_nb.comms import hear_every_page
 from sage_nb.module import digest, loader, packed
 from sage_nb.prints import give_back
 
@@ -75,6 +76,11 @@ class View(anywidget.AnyWidget):
         super().close()
         if self._closing.acquire(blocking=False):
             _shared.give_back()
+
+    def open(self) -> None:
+        """Open its way to the pages."""
+        super().open()
+        hear_every_page(self)
 
     def _handle_msg(self, msg: Any) -> None:
         """From a page, whatever it is."""

@@ -147,6 +147,16 @@ class Kernel:
         self._send("comm_msg", {"comm_id": comm, "data": data}, subshell)
         return str(message["id"])
 
+    def set_trait(self, comm: str, name: str, value: Any, *, subshell: str | None = None) -> None:
+        """Set what a widget shows, as somebody who types does."""
+        data = {"method": "update", "state": {name: value}, "buffer_paths": []}
+        self._send("comm_msg", {"comm_id": comm, "data": data}, subshell)
+
+    def click(self, comm: str, *, subshell: str | None = None) -> None:
+        """Click a button out of ipywidgets."""
+        data = {"method": "custom", "content": {"event": "click"}}
+        self._send("comm_msg", {"comm_id": comm, "data": data}, subshell)
+
     def answer(self, number: str, timeout_s: float = PATIENCE_S) -> Any:
         """The answer to a message."""
         return self.wait_for(lambda each: _custom(each).get("ack") == number, timeout_s)["content"]["data"]["content"]
