@@ -7,9 +7,10 @@ the widget has spoken last, also when that has gone, or is busy. Ours are heard 
 
 from __future__ import annotations
 
-import sys
 from contextvars import ContextVar
 from typing import Any
+
+from sage_nb.cells import kernel_shell
 
 
 def speak_for_nobody() -> None:
@@ -17,9 +18,8 @@ def speak_for_nobody() -> None:
 
     Without a kernel, and in one of before 7, nothing is different.
     """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    parent = getattr(getattr(shell, "kernel", None), "_shell_parent", None)
+    shell = kernel_shell()
+    parent = getattr(shell.kernel, "_shell_parent", None) if shell is not None else None
     if isinstance(parent, ContextVar):
         parent.set({})
 

@@ -2,8 +2,6 @@
 
 ipykernel shows what a thread prints in the cell whose context the thread runs in; tasks run in that of whoever has
 started their job. For a job that a page has started there is no such cell, so its lines are kept here, for the view.
-What a thread without a context prints goes to where the last message came from, and a page's message has no place to
-show it: so that place is given back to the last cell, behind each of our messages.
 """
 
 from __future__ import annotations
@@ -27,7 +25,6 @@ _into: ContextVar[Printed | None] = ContextVar("_into", default=None)
 _lock = threading.Lock()  # guards both below, and that streams are diverted while somebody wants it
 _wanted: set[Printed] = set()
 _diverted: list[tuple[Any, Callable[[str], int]]] = []  # streams, and what stands for their `write`
-_last_cell: list[Any] = []  # the message that has run it, if there was one; empty until cells are followed
 
 
 class Printed:
@@ -108,28 +105,3 @@ def _write(name: str, write: Callable[[str], int], text: str) -> int:
         return write(text)
     printed.write(name, text)
     return len(text)
-
-
-def follow_cells() -> None:
-    """Remember from now on which cell was run last. Without a kernel, nothing."""
-    shell = _shell()
-    if shell is not None and not _last_cell:
-        _last_cell.append(shell.get_parent())
-        shell.events.register("pre_run_cell", _remember)
-
-
-def give_back() -> None:
-    """A page's message has been handled: what is printed without a context goes to the last cell again."""
-    shell = _shell()
-    if shell is not None and _last_cell and _last_cell[0]:
-        shell.set_parent(_last_cell[0])
-
-
-def _remember(_: object) -> None:
-    _last_cell[0] = _shell().get_parent()
-
-
-def _shell() -> Any:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell if getattr(shell, "kernel", None) is not None else None

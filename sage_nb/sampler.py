@@ -1,23 +1,27 @@
 """Sampler: looks at a session several times a second, as long as a page shows it, and sends a frame if it has changed.
 
-One daemon thread at most, none without a page. While nothing can change (before a start, behind the end) it sleeps
-until it is told to look. Tasks are never asked to do anything: it reads what they count anyway.
+One daemon thread at most, none without a page. While nothing can change (before a start) it looks when it is told to,
+and otherwise only says that the kernel is there. Tasks are never asked to do anything: it reads what they count anyway.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections.abc import Set
+from time import monotonic
 from typing import Any, Final, Protocol
 
 from runtime import Session
+from sage_nb.cells import is_a_cell_running
 from sage_nb.comms import speak_for_nobody
 from sage_nb.frame import Framer
-from sage_nb.wire import Frame, Plan
+from sage_nb.wire import Beat, Frame, Plan
 
 PERIOD_S: Final = 0.1
 IDLE_S: Final = 1.0  # behind the end of a run there are still letters to be retried or discarded
+BEAT_S: Final = 0.5  # of 2 s without a word, a page concludes that its kernel has gone
 JOIN_S: Final = 2.0
 _RUNNING: Final = ("running", "draining")
 
@@ -42,6 +46,9 @@ class Audience(Protocol):
     def send(self, frame: Frame) -> None:
         """Give every view its next frame."""
 
+    def beat(self, beat: Beat) -> None:
+        """Tell every page that the kernel is there."""
+
 
 class Sampler:
     """The looking at one session."""
@@ -53,7 +60,7 @@ class Sampler:
         self._wanted = False
         self._news = threading.Event()  # there is something to look at, or to end for
         # The thread's own: what was sent last.
-        self._revision = self._number = self._seen = 0
+        self._revision = self._number = self._seen = self._beats = 0
         self._last: dict[str, Any] = {}
         self._sent_to: list[Any] = []
 
@@ -86,19 +93,28 @@ class Sampler:
 
     def _look_on(self) -> None:
         speak_for_nobody()
+        look_s = beat_s = 0.0  # when to look, and to say something, at the latest
         was_running = False
         while self._goes_on():
             session = self._session()
             if session is None:
                 return
-            self._news.clear()
-            status = session.status  # before the look, so that the last one is behind the end
-            self.sample(session)
+            told, now_s = self._news.is_set(), monotonic()
+            if told:  # else it might be set just now, and be forgotten
+                self._news.clear()
+            if now_s >= beat_s:
+                beat_s = now_s + BEAT_S
+                self._beats += 1
+                self._audience.beat(Beat(beat=self._beats, busy=is_a_cell_running()))
+            if told or now_s >= look_s:
+                status = session.status  # before the look, so that the last one is behind the end
+                self.sample(session)
+                running = status in _RUNNING
+                # Behind the end, and once more: it has its last events a moment after its outcome.
+                pause_s = PERIOD_S if running or was_running else math.inf if status == "new" else IDLE_S
+                look_s, was_running = monotonic() + pause_s, running
             del session  # nobody is kept alive by being waited for
-            running = status in _RUNNING
-            # Behind the end, and once more: it has its last events a moment after its outcome.
-            self._news.wait(PERIOD_S if running or was_running else None if status == "new" else IDLE_S)
-            was_running = running
+            self._news.wait(max(0.0, min(look_s, beat_s) - monotonic()))
 
     def _goes_on(self) -> bool:
         with self._lock:

@@ -17,15 +17,16 @@ from typing import Any, Final
 
 from runtime import Session
 from runtime.session import Change
+from sage_nb.cells import follow_cells
 from sage_nb.commands import Commands
 from sage_nb.desk import Desk, Done
 from sage_nb.frame import Framer
 from sage_nb.plan import plan_of
-from sage_nb.prints import Printed, follow_cells
+from sage_nb.prints import Printed
 from sage_nb.remains import Remains
 from sage_nb.sampler import Sampler
 from sage_nb.view import View
-from sage_nb.wire import Frame, Part, Plan
+from sage_nb.wire import Beat, Frame, Part, Plan
 
 DASHBOARD: Final[tuple[Part, ...]] = ("toolbar", "graph", "table", "inspector", "timeline", "log")
 
@@ -181,6 +182,11 @@ class Stage:
         frame["printed"] = self.printed.total
         if frame["state"] in ("running", "draining"):
             self.commands.looks.append(frame["states"])
+
+    def beat(self, beat: Beat) -> None:
+        """Tell every page that the kernel is there."""
+        for view in self.views:
+            view.send(beat)
 
     def send(self, frame: Frame) -> None:
         """Give every view its next frame."""

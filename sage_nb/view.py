@@ -10,9 +10,9 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from sage_nb.cells import print_into_last_cell
 from sage_nb.comms import hear_every_page
 from sage_nb.module import digest, loader, packed
-from sage_nb.prints import give_back
 
 
 class Assets(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no types
@@ -85,7 +85,7 @@ class View(anywidget.AnyWidget):
     def _handle_msg(self, msg: Any) -> None:
         """From a page, whatever it is."""
         super()._handle_msg(msg)
-        give_back()
+        print_into_last_cell()
 
     def __repr__(self) -> str:
         return f"View({self._name!r}: {', '.join(self.parts)})"

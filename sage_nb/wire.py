@@ -6,7 +6,9 @@ and services it says in columns, one entry for each *row* of the plan: a task, o
 a graph is too large (`Plan.grouped`), and behind them the services.
 
 From the page come messages `{cmd, args, id}`; each is answered by `{ack: id, …}`, to the page that sent it and to all
-others, which do not know the id. Numbers are plain, texts are bounded and may contain anything: they are never markup.
+others, which do not know the id. Besides, the kernel says from time to time that it is there (`Beat`).
+
+Numbers are plain, texts are bounded and may contain anything: they are never markup.
 """
 
 from __future__ import annotations
@@ -238,6 +240,16 @@ class Ack(TypedDict):
     python: str
     text: str
     result: NotRequired[Any]
+
+
+class Beat(TypedDict):
+    """The kernel is there: sent to all pages more often than each second, as long as one is mounted and none is closed.
+
+    `busy`: it is running a cell, and may hear nothing until that has ended.
+    """
+
+    beat: int
+    busy: bool
 
 
 class PacketCard(TypedDict):

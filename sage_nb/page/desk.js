@@ -4,6 +4,7 @@ const BUSY_MS = 1_000;
 const KEPT_LINES = 1_000;
 
 export const BUSY_TEXT = "kernel busy: will apply after the cell";
+export const SLOW_TEXT = "no answer yet: it is still being carried out";
 
 export class Desk {
   constructor(model, view, onChange) {
@@ -15,6 +16,8 @@ export class Desk {
     this.lines = []; // of Python, those that did something
     this.note = { text: "", kind: "" }; // what came of the last command
     this.timer = 0;
+    this.busy = false; // whether the kernel has said that it is running a cell
+    this.gone = ""; // why there is no kernel any more
     this.receive = (content) => this.answered(content);
     model.on("msg:custom", this.receive);
   }
@@ -35,6 +38,10 @@ export class Desk {
   }
 
   post(cmd, args, loud) {
+    if (this.gone) {
+      if (loud) this.noted(this.gone, "refused");
+      return Promise.resolve({ ok: false, reason: this.gone, python: "", text: "" });
+    }
     const key = `${cmd} ${JSON.stringify(args)}`;
     for (const each of this.pending.values()) {
       if (each.key === key) {
@@ -56,7 +63,7 @@ export class Desk {
 
   /** Send and forget: there may be nobody left to hear the answer. */
   tell(cmd, args = {}) {
-    this.model.send({ cmd, args, id: `${this.view}-${++this.number}` });
+    if (!this.gone) this.model.send({ cmd, args, id: `${this.view}-${++this.number}` });
   }
 
   late() {
@@ -65,10 +72,21 @@ export class Desk {
     if (loud.length === 0) return;
     const wait = BUSY_MS - (performance.now() - Math.min(...loud.map((each) => each.since)));
     if (wait > 0) this.timer = setTimeout(() => this.late(), wait);
-    else this.noted(BUSY_TEXT, "busy");
+    else {
+      this.noted(this.busy ? BUSY_TEXT : SLOW_TEXT, "busy");
+      this.timer = setTimeout(() => this.late(), BUSY_MS); // it may become busy, or free
+    }
+  }
+
+  /** The kernel has gone, as `reason` says, or is there again. What was asked of it is not answered any more. */
+  link(reason) {
+    this.gone = reason;
+    if (reason === "") return;
+    for (const id of [...this.pending.keys()]) this.answered({ ack: id, ok: false, reason });
   }
 
   answered(content) {
+    if (content?.beat !== undefined) this.busy = content.busy === true;
     const entry = this.pending.get(content?.ack);
     if (entry === undefined) return; // to another page
     this.pending.delete(content.ack);

@@ -3,7 +3,8 @@
 
 import { ENDED_JOB, hasEnded } from "./states.js";
 
-const closed = ({ frame }) => (frame.closed ? "the session was closed" : "");
+const gone = (facts) => facts.gone;
+const closed = (facts) => facts.gone || (facts.frame.closed ? "the session was closed" : "");
 const going = ({ frame }) =>
   frame.state === "new" ? "it has not been started" : ENDED_JOB.has(frame.state) ? "the job has ended" : "";
 const startable = ({ frame, plan }) =>
@@ -32,7 +33,7 @@ const RULES = {
   cancel: [closed, going],
   pause_task: [closed, chosen, going, alive, (facts) => (held(facts) ? `${facts.row.name} is paused already` : "")],
   resume_task: [closed, chosen, going, alive, (facts) => (held(facts) ? "" : `${facts.row.name} is not paused`)],
-  peek: [chosen, queued],
+  peek: [gone, chosen, queued],
   inject: [closed, chosen, task, queued, going, alive],
   change_queue: [...changeable],
   change_packet: [...changeable, picked],
@@ -51,9 +52,10 @@ const RULES = {
 
 /** Why `control` cannot work, or "". `more` may name a packet, a letter or how many letters there are. */
 export function reasonFor(control, store, more = {}) {
-  const { plan, frame, selected: index, row } = store;
+  const { plan, frame, gone, selected: index, row } = store;
   const facts = {
     plan,
+    gone,
     frame,
     index,
     row,

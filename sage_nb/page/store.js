@@ -38,6 +38,7 @@ export class Store {
     this.listeners = new Map();
     this.dirty = new Set();
     this.visible = true;
+    this.gone = ""; // why there is no kernel any more
     this.heard = 0; // when the last frame came, on the page's clock
     this.painting = 0;
     this.selected = -1;

@@ -101,7 +101,7 @@ export class Timeline {
   /** Whether there is more to come. */
   get going() {
     const { state, closed } = this.store.frame;
-    return state !== "new" && !closed && !ENDED_JOB.has(state);
+    return state !== "new" && !closed && this.store.gone === "" && !ENDED_JOB.has(state);
   }
 
   /** For how many seconds there has been no news of a job that goes on; 0 if that is not long. */

@@ -122,7 +122,7 @@ export class Toolbar {
     const { frame } = this.store;
     for (const control of this.controls) control.refresh();
     if (say(this.name, printable(this.store.plan.name, 60))) mark(this.name, "title", printable(this.store.plan.name));
-    const words = printable(statusText(frame));
+    const words = printable(`${this.store.gone ? "last seen: " : ""}${statusText(frame)}`);
     if (say(this.status, words)) mark(this.status, "title", words); // it may be cut
     const [glyph, look] =
       frame.holding === "all" ? ["pause", "paused"] : (JOB_GLYPHS.get(frame.state) ?? ["dot", "new"]);

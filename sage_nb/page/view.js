@@ -2,11 +2,12 @@
 
 import { Depths, Stops } from "./alone.js";
 import { Desk } from "./desk.js";
-import { html } from "./elements.js";
+import { html, say } from "./elements.js";
 import { ErrorsTab } from "./errors_tab.js";
 import { Graph, READABLE } from "./graph.js";
 import { Inspector } from "./inspector.js";
 import { listenToKeys } from "./keys.js";
+import { Link } from "./link.js";
 import { Log } from "./log.js";
 import { Prints } from "./prints.js";
 import { reasonFor } from "./reasons.js";
@@ -26,12 +27,14 @@ class View {
     this.name = `view-${++views}-${Math.random().toString(36).slice(2, 10)}`;
     this.store = new Store(model, this.name);
     this.desk = new Desk(model, this.name, () => this.store.changed("desk"));
+    this.link = new Link(model, () => this.linked());
     this.parts = new Set(model.get("parts") ?? []);
     this.closers = [];
     this.mounted = false;
     this.host = root;
     this.host.classList.add("sage-nb-host");
-    this.root = html("div", { class: "sage-nb-view" });
+    this.lost = html("div", { class: "sn-banner sn-lost", role: "status", hidden: true });
+    this.root = html("div", { class: "sage-nb-view" }, this.lost);
     this.compose();
     root.append(this.root);
     this.listen();
@@ -118,8 +121,14 @@ class View {
       model.on(event, act);
       this.closers.push(() => model.off(event, act));
     };
-    on("change:plan", () => store.readPlan());
-    on("change:frame", () => store.readFrame());
+    const heard = (read) => () => {
+      this.link.heard();
+      read();
+      this.link.watch(this.mounted && !store.frame.closed);
+    };
+    on("change:plan", heard(() => store.readPlan()));
+    on("change:frame", heard(() => store.readFrame()));
+    on("msg:custom", heard(() => {}));
     on("change:shown", () => this.choose());
     this.closers.push(listenToKeys(this.root, store, this.doings()));
     const leave = () => this.mount(false);
@@ -142,12 +151,28 @@ class View {
     }
   }
 
+  /** The kernel has gone, or is there again. */
+  linked() {
+    const { reason } = this.link;
+    this.store.gone = reason;
+    this.lost.hidden = reason === "";
+    say(this.lost, reason === "" ? "" : `This is how it was last seen: ${reason}.`);
+    this.desk.link(reason);
+    this.root.classList.toggle("sn-gone", reason !== "");
+    for (const kind of ["frame", "desk", "look"]) this.store.changed(kind);
+    if (reason === "" && this.mounted) {
+      this.desk.tell("mount", { view: this.name }); // it may have missed that this page looks
+      this.watch();
+    }
+  }
+
   /** Tell the kernel whether somebody can see this view: it looks at the job only for those. */
   mount(visible) {
     if (visible === this.mounted) return;
     this.mounted = visible;
     this.store.show(visible);
     this.desk.tell(visible ? "mount" : "unmount", { view: this.name });
+    this.link.watch(visible && !this.store.frame.closed);
     if (visible && this.store.selected >= 0) this.watch();
   }
 
@@ -195,6 +220,7 @@ class View {
     const { graph, table, toolbar, inspector, timeline, errors, log, prints } = this;
     for (const part of [graph, table, toolbar, inspector, timeline, errors, log, prints]) part?.close?.();
     this.mount(false);
+    this.link.close();
     this.store.close();
     this.desk.close();
     this.root.remove();

@@ -33,7 +33,15 @@ window.answers = %(answers)s;
 window.sent = []; window.traits = []; window.failures = [];
 addEventListener('error', (event) => failures.push(String(event.message)));
 addEventListener('unhandledrejection', (event) => failures.push(String(event.reason)));
+const signal = () => {
+  const slots = new Set();
+  return {connect: (slot) => slots.add(slot), disconnect: (slot) => slots.delete(slot),
+          emit: (args) => slots.forEach((slot) => slot(null, args)), slots};
+};
+if (%(application)s)
+  window.kernel = {status: 'idle', statusChanged: signal(), connectionStatusChanged: signal(), disposed: signal()};
 const model = {
+  widget_manager: {kernel: window.kernel},
   get: (name) => state[name],
   set: (name, value) => { state[name] = unsaved[name] = value; emit('change:' + name); emit('change'); },
   save_changes: () => { for (const name in unsaved) { traits.push([name, unsaved[name]]); delete unsaved[name]; } },
@@ -51,6 +59,9 @@ const model = {
   },
 };
 window.kernelSets = (name, value) => { state[name] = value; emit('change:' + name); emit('change'); };
+// The kernel says that it is there, unless a test lets it go.
+window.beating = true;
+setInterval(() => beating && emit('msg:custom', {beat: 1, busy: window.busy === true}), 400);
 window.kernelSends = (content) => emit('msg:custom', content, []);
 window.listening = () => Object.values(listeners).reduce((sum, each) => sum + each.length, 0);
 window.painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -154,9 +165,11 @@ class Harness:
         system: Any = "light",
         motion: Any = "reduce",
         clock: bool = False,
+        application: bool = False,
     ) -> Shown:
         """A view of `plan`, painted. `theme` is the notebook's, `system` the reader's; both "light" or "dark".
 
+        With `application` it tells what becomes of its kernel, as JupyterLab does: `kernel` in the page.
         With `clock` the page's time stands still, and goes on by `shown.page.clock.run_for(ms)`.
         """
         page = self._page(anew=self.clocked or clock)
@@ -176,6 +189,7 @@ class Harness:
                 "width": width,
                 "css": css(),
                 "state": in_script(state),
+                "application": json.dumps(application),
                 "answers": in_script({} if answers is None else answers),
                 "module": in_script(esm()),
             }

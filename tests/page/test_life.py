@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.page import answers, plans
 from tests.page.harness import DASHBOARD, Shown
@@ -85,3 +86,81 @@ def test_each_part_can_stand_alone(load: Load, part: str) -> None:
     shown = load(PLAN, plans.running(PLAN), parts=[part], answers=answers.ALL)
     shown.push(plans.ended(PLAN, 5))
     assert (shown.root.text_content() or "").strip()
+
+
+def controls(shown: Shown) -> list[tuple[str, str | None]]:
+    buttons = shown.root.locator(".sn-toolbar .sn-buttons button").all()
+    return [(button.get_attribute("aria-disabled"), button.get_attribute("title")) for button in buttons]
+
+
+def test_a_kernel_that_is_not_heard_of_any_more_is_missed_within_two_seconds(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN, 7), answers={"stop": None})
+    shown.root.get_by_role("button", name="Stop", exact=True).click()  # it will not be answered
+    before = shown.root.locator(".sn-status-text").text_content()
+    shown.page.evaluate("beating = false")
+    lost = shown.root.locator(".sn-lost")
+    expect(lost).to_have_text(
+        "This is how it was last seen: no word from its kernel: it has gone, or is too busy to answer.", timeout=2_000
+    )
+    expect(shown.root.locator(".sn-status-text")).to_have_text(f"last seen: {before}")
+    expect(shown.root.locator(".sn-note")).to_have_text(
+        "no word from its kernel: it has gone, or is too busy to answer"
+    )
+    assert {(disabled, "no word from its kernel" in (title or "")) for disabled, title in controls(shown)} == {
+        ("true", True)
+    }
+    sent = len(shown.sent())
+    shown.root.get_by_role("button", name="Cancel", exact=True).click(force=True)
+    assert len(shown.sent()) == sent
+    shown.page.evaluate("beating = true")
+    expect(lost).to_be_hidden()
+    expect(shown.root.locator(".sn-status-text")).to_have_text(str(before))
+    assert shown.sent("mount") == 2 * shown.sent("mount")[:1], "it may have missed that this page looks"
+    shown.root.get_by_role("button", name="Cancel", exact=True).click()
+    assert shown.sent("cancel")
+
+
+@pytest.mark.parametrize("status", ["restarting", "autorestarting", "dead"])
+def test_when_the_application_says_that_the_kernel_has_gone_it_has(load: Load, status: str) -> None:
+    shown = load(PLAN, plans.running(PLAN, 7), application=True)
+    shown.page.evaluate("status => kernel.statusChanged.emit(status)", status)
+    shown.settle()
+    assert shown.root.locator(".sn-lost").is_visible()
+    for word in ("starting", "idle", "busy"):  # another one, which knows nothing of this view
+        shown.page.evaluate("status => kernel.statusChanged.emit(status)", word)
+    shown.settle()
+    assert "run the cell again" in (shown.root.locator(".sn-lost").text_content() or "")
+    assert {disabled for disabled, _ in controls(shown)} == {"true"}
+    shown.page.evaluate("unmount()")
+    assert shown.page.evaluate("kernel.statusChanged.slots.size + kernel.disposed.slots.size") == 0
+
+
+def test_a_connection_that_was_lost_and_is_there_again_brings_the_view_back(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN, 7), application=True)
+    shown.page.evaluate("beating = false; kernel.connectionStatusChanged.emit('connecting')")
+    shown.settle()
+    assert "the connection to its kernel is lost" in (shown.root.locator(".sn-lost").text_content() or "")
+    shown.page.evaluate("kernel.connectionStatusChanged.emit('connected')")
+    shown.settle()
+    assert shown.root.locator(".sn-lost").is_hidden()
+    assert shown.root.get_by_role("button", name="Pause", exact=True).get_attribute("aria-disabled") is None
+
+
+def test_the_clock_of_a_job_stands_still_when_its_kernel_has_gone(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN, 1), clock=True, application=True)
+    slider = shown.root.get_by_label("Look back in time")
+    shown.page.clock.run_for(3_000)
+    going = float(slider.get_attribute("max") or 0)
+    assert going > 2
+    shown.page.evaluate("kernel.statusChanged.emit('restarting')")
+    shown.page.clock.run_for(1_000)
+    still = slider.get_attribute("max")
+    shown.page.clock.run_for(5_000)
+    assert slider.get_attribute("max") == still
+
+
+def test_a_closed_session_is_not_missed(load: Load) -> None:
+    shown = load(PLAN, plans.ended(PLAN, 7, closed=True), clock=True)
+    shown.page.evaluate("beating = false")
+    shown.page.clock.run_for(10_000)
+    assert shown.root.locator(".sn-lost").is_hidden()

@@ -100,6 +100,7 @@ def test_a_control_works_again_once_the_kernel_has_answered(load: Load) -> None:
 
 def test_after_a_second_without_an_answer_the_kernel_is_said_to_be_busy(load: Load) -> None:
     shown = load(PLAN, plans.running(PLAN), answers={"pause": None}, clock=True)
+    shown.page.evaluate("busy = true; kernelSends({beat: 1, busy: true})")
     control(shown, "Pause").click()
     note = shown.root.locator(".sn-note")
     shown.page.clock.run_for(900)
@@ -112,6 +113,17 @@ def test_after_a_second_without_an_answer_the_kernel_is_said_to_be_busy(load: Lo
     assert note.text_content() == "paused"
 
 
+def test_a_kernel_that_runs_no_cell_is_not_said_to_be_busy(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN), answers={"pause": None}, clock=True)
+    control(shown, "Pause").click()
+    note = shown.root.locator(".sn-note")
+    shown.page.clock.run_for(1_200)
+    assert note.text_content() == "no answer yet: it is still being carried out"
+    shown.page.evaluate("busy = true; kernelSends({beat: 1, busy: true})")
+    shown.page.clock.run_for(1_200)
+    assert note.text_content() == "kernel busy: will apply after the cell"
+
+
 def test_a_command_is_not_late_because_one_before_it_took_its_time(load: Load) -> None:
     shown = load(PLAN, plans.paused(PLAN), answers={"step": None, "stop": None}, clock=True)
     control(shown, "Step").click()
@@ -122,7 +134,7 @@ def test_a_command_is_not_late_because_one_before_it_took_its_time(load: Load) -
     shown.page.clock.run_for(300)
     assert shown.root.locator(".sn-note").text_content() == "idle"
     shown.page.clock.run_for(800)
-    assert shown.root.locator(".sn-note").text_content() == "kernel busy: will apply after the cell"
+    assert shown.root.locator(".sn-note").text_content() == "no answer yet: it is still being carried out"
 
 
 def test_a_refusal_is_shown_with_its_reason_and_no_line_of_python(load: Load) -> None:

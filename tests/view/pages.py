@@ -32,6 +32,7 @@ class RecordingComm(BaseComm):
     def __init__(self, *args: Any, **named: Any) -> None:
         self.news = threading.Condition()  # guards all below
         self.custom: list[Any] = []
+        self.beats: list[Any] = []
         self.states: list[dict[str, Any]] = []
         self.closed = False
         super().__init__(*args, **named)
@@ -43,7 +44,8 @@ class RecordingComm(BaseComm):
             if msg_type == "comm_close":
                 self.closed = True
             elif data and data.get("method") == "custom":
-                self.custom.append(data["content"])
+                kept = self.beats if "beat" in data["content"] else self.custom
+                kept.append(data["content"])
             elif data and "state" in data:
                 self.states.append(data["state"])
             self.news.notify_all()

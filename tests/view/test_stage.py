@@ -532,6 +532,17 @@ def test_an_edit_that_waits_for_user_code_keeps_no_cancel_waiting(session: runti
     session.wait()
 
 
+def test_a_page_hears_that_the_kernel_is_there_though_nothing_happens(session: runtime.Session, show: ShowPage) -> None:
+    line(session)
+    page = show(session)
+    with page.comm.news:
+        assert page.comm.news.wait_for(lambda: len(page.comm.beats) == 3, PATIENCE_S)
+    assert page.comm.beats[0] == {"beat": 1, "busy": False}
+    page.unmount()
+    join_sampler(page)
+    session.close()
+
+
 # ── what a view weighs ──
 
 

@@ -1,0 +1,65 @@
+"""Which cell of the notebook was run last, and whether one is running. Knows IPython, if there is a kernel of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+class _Cells:
+    """What is known of the cells since somebody wants to know: since the first view."""
+
+    def __init__(self) -> None:
+        self.followed = self.running = False
+        self.last: Any = {}  # the message that has run it
+
+    def follow(self, shell: Any) -> None:
+        """Begin to look; by now one may be running."""
+        self.followed = True
+        parent = shell.get_parent() or {}
+        if parent.get("header", parent).get("msg_type") == "execute_request":
+            self.running, self.last = True, parent
+        shell.events.register("pre_run_cell", self.begins)
+        shell.events.register("post_run_cell", self.ends)
+
+    def begins(self, _: object) -> None:
+        """IPython is about to run a cell."""
+        self.running = True
+        shell = kernel_shell()
+        self.last = shell.get_parent() if shell is not None else {}
+
+    def ends(self, _: object) -> None:
+        """And has run it."""
+        self.running = False
+
+
+_cells = _Cells()
+
+
+def follow_cells() -> None:
+    """Know from now on which cell was run last. Without a kernel, nothing."""
+    shell = kernel_shell()
+    if shell is not None and not _cells.followed:
+        _cells.follow(shell)
+
+
+def is_a_cell_running() -> bool:
+    """Whether the kernel is busy with a cell, as far as that is known."""
+    return _cells.running
+
+
+def print_into_last_cell() -> None:
+    """What is printed without a context is seen in the cell that was run last, from now until the next message.
+
+    ipykernel shows it where the last message came from; a message of a page has no place to show it.
+    """
+    shell = kernel_shell()
+    if shell is not None and _cells.last:
+        shell.set_parent(_cells.last)
+
+
+def kernel_shell() -> Any:
+    """The shell of the kernel, or None."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell if getattr(shell, "kernel", None) is not None else None
