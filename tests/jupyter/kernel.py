@@ -89,7 +89,8 @@ class Kernel:
             return next(filter(wanted, self.published))
 
     def _tail(self) -> list[Any]:
-        return [(each["msg_type"], str(each["content"])[:200]) for each in self.published[-12:]]
+        shown = [each for each in self.published if "beat" not in str(each["content"])]
+        return [(each["msg_type"], str(each["content"])[:200]) for each in shown[-12:]]
 
     def begin(self, code: str, *, subshell: str | None = None, **settings: Any) -> str:
         """Run a cell, and do not wait; its id."""
@@ -120,22 +121,21 @@ class Kernel:
                 return ast.literal_eval(found["data"]["text/plain"])
 
     def printed(self, cell: str) -> str:
-        """What has been printed into a cell so far."""
+        """What has been printed into a cell so far: on stdout, then on stderr."""
         with self._news:
-            return "".join(
-                each["content"]["text"]
-                for each in self.published
-                if each["msg_type"] == "stream" and _is_of(each, cell)
-            )
+            return "".join(self._printed(cell))
 
     def sees(self, cell: str, text: str) -> None:
         """Wait until it has been printed into a cell."""
-        self.wait_for(lambda each: text in self.printed_so_far(cell))
+        self.wait_for(lambda each: any(text in printed for printed in self._printed(cell)))
 
-    def printed_so_far(self, cell: str) -> str:
-        """As `printed`, for who holds the list already."""
-        streams = [each for each in self.published if each["msg_type"] == "stream" and _is_of(each, cell)]
-        return "".join(each["content"]["text"] for each in streams)
+    def _printed(self, cell: str) -> tuple[str, str]:
+        """By stream. Under the lock."""
+        texts = {"stdout": "", "stderr": ""}
+        for each in self.published:
+            if each["msg_type"] == "stream" and _is_of(each, cell):
+                texts[each["content"]["name"]] += each["content"]["text"]
+        return texts["stdout"], texts["stderr"]
 
     # ── what a page does ──
 
