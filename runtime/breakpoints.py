@@ -31,6 +31,7 @@ class Breakpoint:
         self.packet: Packet | None = None
         self.error: BaseException | None = None
         self.when = when
+        self.is_of_person = False  # it was set in a view, by a person who can let the job go on there
         self._removes, self._has_ended = remove, has_ended
         self._do = do  # has something done by the thread of commands, which alone changes what follows
         self._is_removed = False

@@ -29,11 +29,11 @@ from typing import Any, Final, Protocol, TypeVar, overload
 
 from runtime.communication.lane import parked_lock
 from runtime.errors import CommandRefused, DataflowError
+from runtime.interactive import acquire
 from runtime.waiting import NEVER, Until, Waiting
 
 T = TypeVar("T")
 
-_INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
 _LONGEST_S: Final = 3600.0  # of one wait of the thread; longer ones may be too long for the clock of the system
 
 
@@ -123,8 +123,7 @@ class Commands:
         command = Command(work, lasting=lasting)
         try:
             self.give(command)
-            while not command.bell.acquire(True, _INTERRUPTIBLE_S):
-                pass
+            acquire(command.bell)
         except BaseException:
             self.withdraw(command)
             raise

@@ -54,16 +54,19 @@ class Control:
 
     # ── pause ──
 
-    def pause(self, names: Iterable[str], timeout_s: float | None = REACH_S) -> Waiting[tuple[str, ...]]:
+    def pause(
+        self, names: Iterable[str], timeout_s: float | None = REACH_S, *, by_person: bool = False
+    ) -> Waiting[tuple[str, ...]]:
         """Close gates, all if none is named; wait until they are reached. Who is still in user code after that."""
         handles = self._find_all(names)
         if self._dispatcher.outcome is not None:
             return ()
-        self.close_gates(names)
+        self.close_gates(names, by_person=by_person)
         return (yield from self._reach(handles, deadline_of(timeout_s)))
 
-    def close_gates(self, names: Iterable[str] = ()) -> None:
+    def close_gates(self, names: Iterable[str] = (), *, by_person: bool = False) -> None:
         """Close gates, without waiting until they are reached."""
+        self._dispatcher.closes_gates(by_person)
         for handle in self._find_all(names):
             handle.control.pause()
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
@@ -73,6 +76,7 @@ class Control:
         handles = self._find_all(names)
         if self._dispatcher.outcome is not None:
             return ()
+        self._dispatcher.closes_gates(by_person=False)
         for handle in handles:
             handle.control.pause()
         self.post(lambda: self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}"))
@@ -230,7 +234,7 @@ class Control:
 
         return tell
 
-    def breakpoint(self, name: str, when: Callable[[Any], object] | None) -> Breakpoint:
+    def breakpoint(self, name: str, when: Callable[[Any], object] | None, *, by_person: bool = False) -> Breakpoint:
         """Stop the job before packets of a task. Raises `UnknownName`, `CommandRefused` for sources and services."""
         tasks = [handle.name for handle in self._find(name)]
 
@@ -240,6 +244,7 @@ class Control:
                 self._set_breaks(task, self._breakpoints[task])
 
         found = Breakpoint(name, when, remove, self._do, lambda: self._dispatcher.outcome is not None)
+        found.is_of_person = by_person
         for task in tasks:
             breakpoints = [*self._breakpoints.get(task, ()), found]
             self._set_breaks(task, breakpoints)
@@ -254,6 +259,7 @@ class Control:
             self.post(lambda: stop(packet, met))
 
         def stop(packet: Packet, met: Met) -> None:
+            self._dispatcher.closes_gates(all(breakpoints[index].is_of_person for index, _ in met))
             for handle in self._handles.values():
                 handle.control.pause()
             errors = [error_text(error) for _, error in met if error is not None]

@@ -195,6 +195,10 @@ class Dispatcher:
         self._note("command", None, text)
         self.end.look_at_gates()
 
+    def closes_gates(self, by_person: bool) -> None:
+        """Gates are about to be closed by hand: in a view, by a person who can open them there, or by code."""
+        self.end.is_held_by_person = by_person
+
     def turned(self, step: Step) -> None:
         """Somebody has given a turn by hand."""
         if step.task is not None and step.result != "idle":

@@ -16,21 +16,28 @@ class End:
         self._backend, self._handles = backend, handles
         self._come: list[bool] = []
         self.is_something_paused = False  # some gate is closed by hand: the job may stand still because of it
+        self.is_held_by_person = False  # who closed gates last did so in a view, and can open them there
+        self.waiters = 0  # how many wait for it
         self.news: Callable[[], None] = _nothing
 
     def wait(self, deadline: float) -> Waiting[bool]:
-        """Wait for it. False: it has not come yet. Raises `JobPaused` if it cannot."""
-        while not self._come:
-            if self.is_something_paused:
-                # While something is paused, watch what everybody does: it may be all that keeps the job from its end.
-                in_time = yield Until(self._is_come_or_stuck, deadline)
-                if held := self._held_by_pause():
-                    names = f"{', '.join(map(repr, held))} {'is' if len(held) == 1 else 'are'}"
-                    raise JobPaused(f"the job stands still, since {names} paused; resume() or step(), then wait")
-            else:
-                in_time = yield Until(lambda: bool(self._come) or self.is_something_paused, deadline, watched=False)
-            if not in_time:
-                break
+        """Wait for it. False: it has not come yet. Raises `JobPaused` if it cannot, and nobody holds it in a view."""
+        self.waiters += 1
+        try:
+            while not self._come:
+                if self.is_something_paused:
+                    # While something is paused, watch what everybody does: it may be all that keeps the job from its
+                    # end.
+                    in_time = yield Until(self._is_come_or_stuck, deadline)
+                    if held := self._held_by_pause():
+                        names = f"{', '.join(map(repr, held))} {'is' if len(held) == 1 else 'are'}"
+                        raise JobPaused(f"the job stands still, since {names} paused; resume() or step(), then wait")
+                else:
+                    in_time = yield Until(lambda: bool(self._come) or self.is_something_paused, deadline, watched=False)
+                if not in_time:
+                    break
+        finally:
+            self.waiters -= 1
         return bool(self._come)
 
     @property
@@ -54,7 +61,7 @@ class End:
         """Who has something to do and is paused, if that is why nothing moves."""
         handles = self._handles()
         held: list[str] = []
-        if self.has_come:
+        if self.has_come or self.is_held_by_person:
             return held
 
         def look() -> bool:

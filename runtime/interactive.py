@@ -3,6 +3,66 @@
 from __future__ import annotations
 
 import sys
+from _thread import LockType
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import Final, Protocol
+
+_INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
+
+
+class Waiter(Protocol):
+    """How somebody waits who keeps a kernel busy meanwhile: with an ear for what a person does."""
+
+    def acquire(self, bell: LockType) -> None:
+        """Acquire it. An interrupt ends that."""
+
+    def listen(self) -> AbstractContextManager[object]:
+        """Listen as well while a coroutine waits."""
+
+
+_waiters: list[Waiter] = []
+_by_person: ContextVar[bool] = ContextVar("_by_person", default=False)
+
+
+@contextmanager
+def by_person() -> Iterator[None]:
+    """What is done here is done for a person in front of a view, who sees what comes of it and can go on there."""
+    token = _by_person.set(True)
+    try:
+        yield
+    finally:
+        _by_person.reset(token)
+
+
+def is_by_person() -> bool:
+    """Whether the caller acts for a person in front of a view."""
+    return _by_person.get()
+
+
+def wait_by(waiter: Waiter) -> None:
+    """From now on, wait so."""
+    _waiters[:] = [waiter]
+
+
+def acquire(bell: LockType) -> None:
+    """Acquire a lock that another thread releases. An interrupt ends that."""
+    if _waiters:
+        _waiters[0].acquire(bell)
+    else:
+        acquire_interruptibly(bell)
+
+
+def acquire_interruptibly(bell: LockType) -> None:
+    """The same, with an ear for interrupts alone."""
+    while not bell.acquire(True, _INTERRUPTIBLE_S):
+        pass
+
+
+def listening() -> AbstractContextManager[object]:
+    """For a coroutine that waits."""
+    return _waiters[0].listen() if _waiters else nullcontext()
 
 
 def in_kernel() -> bool:

@@ -37,6 +37,12 @@ class Observed(ABC):
         return 0 if self._runs.dispatcher is None else self._runs.dispatcher.number
 
     @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody waits for the end of the run: a cell, say, or a coroutine."""
+        dispatcher = self._runs.dispatcher
+        return dispatcher is not None and dispatcher.end.waiters > 0
+
+    @property
     def failure(self) -> TaskFailed | None:
         """What `wait()` raises of the last run, if it has failed. Who reads it has not been told, as by `wait`."""
         return None if self._runs.dispatcher is None else self._runs.dispatcher.failure()

@@ -21,6 +21,7 @@ from runtime.event_log import EventLog
 from runtime.factory import Backend, service_queues
 from runtime.facts import Outcome
 from runtime.hand import Given, Hand
+from runtime.interactive import is_by_person
 from runtime.job_manager import JobManager
 from runtime.proxy import ProxyManager
 from runtime.service.invocation import Interceptor
@@ -134,7 +135,7 @@ class Runs:
             dispatcher.submit(tell)
             control = Control(dispatcher, self.commands)
             if paused:
-                control.close_gates()
+                control.close_gates(by_person=is_by_person())
         except BaseException:
             backend.close()
             raise

@@ -22,7 +22,7 @@ from runtime.face import Shown
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, validate
 from runtime.graph.validation import refuse_interceptor
-from runtime.interactive import in_kernel
+from runtime.interactive import in_kernel, listening
 from runtime.observed import Observed
 from runtime.operators import Indexed, SourceFunction
 from runtime.policy import MAX_RESULTS_BYTES, OnError
@@ -195,8 +195,8 @@ class Session(Steering, Observed, Shown):
         `progress`: with a bar for each source and each end of the graph, by tqdm.
 
         Raises `TaskFailed` from the user's exception if the job failed, `TimeoutError` if it still runs (it goes on),
-        `JobPaused`, naming who, as soon as it stands still because of a pause, `NotStarted`. An interrupt ends the
-        wait, not the job.
+        `JobPaused`, naming who, as soon as it stands still because of a pause, `NotStarted`. While a person holds the
+        job in a view, who can let it go on there, it waits. An interrupt ends the wait, not the job.
         """
         if (ended := self._runs.ended_new) is not None:
             return ended
@@ -216,7 +216,8 @@ class Session(Steering, Observed, Shown):
         command = Command(lambda: run.until_ended(timeout), lambda: loop.call_soon_threadsafe(news.set))
         try:
             commands.give(command)
-            await news.wait()
+            with listening():
+                await news.wait()
         except BaseException:
             commands.withdraw(command)
             raise

@@ -18,6 +18,7 @@ from runtime.control import REACH_S, Control
 from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
 from runtime.graph import ExecutionGraph
 from runtime.hand import Given, Hand
+from runtime.interactive import is_by_person
 from runtime.preview import preview
 from runtime.proxy import DEFAULT_METHOD
 from runtime.runs import Runs, put_by_hand
@@ -118,7 +119,8 @@ class Steering(ABC):
             if timeout is None:
                 self._runs.refuse_own_tasks("pause(timeout=None)", "give it a timeout, or call it outside")
             return control.pause_here(names)
-        return self._runs.do("pause", lambda: control.pause(names, timeout))
+        person = is_by_person()
+        return self._runs.do("pause", lambda: control.pause(names, timeout, by_person=person))
 
     def resume(self, *names: str) -> None:
         """Let tasks, services or operators run again; all of them, if none is named. Idempotent."""
@@ -250,7 +252,8 @@ class Steering(ABC):
         """
         control = self._in_control()
         _require_callable("when of breakpoint", when)
-        return self._runs.do("breakpoint", lambda: control.breakpoint(task, when))
+        person = is_by_person()
+        return self._runs.do("breakpoint", lambda: control.breakpoint(task, when, by_person=person))
 
     def tap(self, task: str, see: Callable[[Step], None] | None = None) -> Tap:
         """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
+
+from runtime.interactive import wait_by
+from sage_nb.comms import kernel_shell
+from sage_nb.waits import CellWaiter
 
 
 class _Cells:
@@ -21,6 +24,9 @@ class _Cells:
             self.running, self.last = True, parent
         shell.events.register("pre_run_cell", self.begins)
         shell.events.register("post_run_cell", self.ends)
+        waiter = CellWaiter(shell.kernel)
+        shell.events.register("post_execute", waiter.let_go)
+        wait_by(waiter)
 
     def begins(self, _: object) -> None:
         """IPython is about to run a cell."""
@@ -56,10 +62,3 @@ def print_into_last_cell() -> None:
     shell = kernel_shell()
     if shell is not None and _cells.last:
         shell.set_parent(_cells.last)
-
-
-def kernel_shell() -> Any:
-    """The shell of the kernel, or None."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell if getattr(shell, "kernel", None) is not None else None

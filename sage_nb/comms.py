@@ -7,10 +7,17 @@ the widget has spoken last, also when that has gone, or is busy. Ours are heard 
 
 from __future__ import annotations
 
+import sys
+import weakref
 from contextvars import ContextVar
 from typing import Any
 
-from sage_nb.cells import kernel_shell
+_ours: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def is_ours(comm: Any) -> bool:
+    """Whether it leads to a widget of ours, whose handlers do no more than put a command down."""
+    return comm in _ours
 
 
 def speak_for_nobody() -> None:
@@ -25,7 +32,15 @@ def speak_for_nobody() -> None:
 
 
 def hear_every_page(widget: Any) -> None:
-    """Let every message to this widget be handled where its sender wants it to be."""
+    """Let every message to this widget be handled where its sender wants it to be, and while a cell waits."""
     comm = widget.comm
+    _ours.add(comm)
     if hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = None
+
+
+def kernel_shell() -> Any:
+    """The shell of the kernel, or None."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell if getattr(shell, "kernel", None) is not None else None

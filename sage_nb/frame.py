@@ -84,6 +84,7 @@ class Framer:
             at_s=round(snapshot.at_s, 3),
             state=snapshot.state,
             holding=_holding(letters, held),
+            waited=session.is_waited_for,
             counts=counts,
             states="".join(letters),
             depths=columns.depths + ([each.depth for each in asked] or blank),

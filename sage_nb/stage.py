@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Final
 
 from runtime import Session
+from runtime.interactive import by_person
 from runtime.session import Change
 from sage_nb.cells import follow_cells
 from sage_nb.commands import Commands
@@ -234,9 +235,10 @@ class Stage:
             return Done(result=self.printed.since(int(args.get("first", 0))))
         if (remains := self._remains) is not None:
             return remains.execute(command, args)
-        if command in STARTS and any("log" in view.parts for view in self.views):  # then there it can be seen
-            return self.printed.run(partial(self.commands.execute, command, args))
-        return self.commands.execute(command, args)
+        with by_person():
+            if command in STARTS and any("log" in view.parts for view in self.views):  # then there it can be seen
+                return self.printed.run(partial(self.commands.execute, command, args))
+            return self.commands.execute(command, args)
 
     def _freeze(self, session: Session) -> None:
         """The session is closed: end the threads, close the forms, and let the views show what remains."""

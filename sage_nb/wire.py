@@ -143,7 +143,8 @@ class Frame(TypedDict):
 
     `breakpoints` are the rows that have some of these pages, and `hits` how often they have been met, in all.
     `printed` is how many lines user code has printed in a run that a page has started: they are asked for (`printed`).
-    `holding` says whether all, some or none of the rows that have not ended are held by hand.
+    `holding` says whether all, some or none of the rows that have not ended are held by hand; `waited`, whether
+    somebody waits for the end: a cell, say.
     `closed`: the session was closed. What can still be looked at are records; no frame follows, unless it is started
     again.
     """
@@ -153,6 +154,7 @@ class Frame(TypedDict):
     at_s: float
     state: Literal["new", "running", "draining", "completed", "stopped", "failed", "cancelled"]
     holding: Literal["none", "some", "all"]
+    waited: bool
     counts: Counts
     states: str
     depths: list[int]

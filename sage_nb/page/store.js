@@ -17,6 +17,7 @@ function emptyFrame(plan) {
       at_s: 0,
       state: "new",
       holding: "none",
+      waited: false,
       states: "n".repeat(plan.rows.length),
     },
     counts: { made: 0, done: 0, errors: 0, skipped: 0 },

@@ -42,6 +42,7 @@ export function statusText(frame) {
   if (frame.state !== "new") parts.push(`${counted(made)} in`, `${counted(done)} out`);
   if (errors > 0) parts.push(numbered(errors, "error"));
   if (skipped > 0) parts.push(`${counted(skipped)} skipped`);
+  if (frame.waited && frame.holding !== "none") parts.push("a cell waits until it goes on and ends");
   if (frame.closed) parts.push("closed");
   return parts.join(" · ");
 }

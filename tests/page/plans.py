@@ -114,6 +114,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         at_s=number / 10,
         state="new",
         holding="none",
+        waited=False,
         counts=Counts(made=0, done=0, errors=0, skipped=0),
         states="n" * len(zeros),
         depths=[*zeros],

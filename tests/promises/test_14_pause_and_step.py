@@ -12,6 +12,7 @@ import pytest
 
 import runtime
 from runtime import JobPaused, NotPaused, ServicePaused
+from runtime.interactive import by_person
 from runtime.testing import PATIENCE_S, Hold, Moment
 from tests.error_texts import DIVIDED_BY_ZERO
 from tests.platforms import MakeSession
@@ -633,3 +634,30 @@ def test_a_call_that_leads_to_a_paused_service_stands_still_as_well(session: run
     session.end("in")
     session.wait(PATIENCE_S)
     assert list(result) == [5]
+
+
+def test_who_waits_goes_on_waiting_while_a_person_holds_the_job_in_a_view(make_session: MakeSession) -> None:
+    session = make_session()
+    result = session.input("numbers").map(abs, name="absolute").collect(name="result")
+    session.start()
+    with by_person():
+        session.pause()
+    session.inject("absolute", -1)
+    with pytest.raises(TimeoutError):
+        session.wait(0.2)
+    session.pause()  # by code, from now on
+    with pytest.raises(runtime.JobPaused, match="'absolute' is paused"):
+        session.wait(PATIENCE_S)
+    session.resume()
+    session.settle(PATIENCE_S)
+    with by_person():
+        point = session.breakpoint("absolute")
+    session.inject("absolute", -2)
+    point.wait(PATIENCE_S)
+    with pytest.raises(TimeoutError):
+        session.wait(0.2)
+    point.remove()
+    session.resume()
+    session.stop()
+    assert session.wait(PATIENCE_S).state == "stopped"
+    assert list(result) == [1, 2]
