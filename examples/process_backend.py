@@ -21,7 +21,7 @@ import multiprocessing
 import pickle
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -34,6 +34,7 @@ from runtime.factory import TaskHandle, register_backend
 from runtime.factory.local_backend import LocalBackend
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
+from runtime.preview import Told
 from runtime.task.base_task import TaskReporter
 from runtime.task.gate import Gate, Watch
 from runtime.task.report import TaskReport
@@ -206,6 +207,9 @@ class ProcessTask:
     def end_input(self, how: Ending) -> None:
         """Ask a source to end."""
         self.send("end input", value=how)
+
+    def release(self, tell: Callable[[Any], Told]) -> None:
+        """What it held is gone with its process."""
 
     def stop_sending(self) -> None:
         """Nobody needs what it makes any more."""

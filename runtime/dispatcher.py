@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal, Protocol, TypeVar
+from functools import partial
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from runtime.commands import Commands
 from runtime.communication.inbox import HAND
@@ -24,7 +26,7 @@ from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, 
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
 from runtime.graph.validation import END_KINDS, START_KINDS
-from runtime.preview import printable
+from runtime.preview import Told, preview, printable
 from runtime.service.invocation import Interceptor
 from runtime.step import Step
 from runtime.task.report import TaskReport
@@ -36,6 +38,10 @@ T = TypeVar("T")
 
 def _nothing() -> None:
     """Nobody shows what a start is doing."""
+
+
+MAX_TOLD: Final = 1_000
+"""Of how many values that were left in queues there are previews after a close."""
 
 
 class JobListener(Protocol):
@@ -60,9 +66,8 @@ class Dispatcher:
         self.tasks: dict[str, TaskHandle] = {}
         self.services: dict[str, ServiceHandle] = {}
         self.events = EventLog()
-        self.dead_letters = DeadLetters(
-            lambda letter, value, timeout_s: self.put(*self._reentry(letter, value), timeout_s)
-        )
+        # Weakly: what nobody needs any more goes at once, with all letters, and not when a collector comes by.
+        self.dead_letters = DeadLetters(partial(_reenter, weakref.ref(self)))
         # Has an item put into a task's queue by hand; whoever owns the run says how that is done from any thread.
         self.put: Callable[[str, Any, float | None], None] = _put_nowhere
         self.outcome: Outcome | None = None
@@ -82,7 +87,7 @@ class Dispatcher:
         self._draining = False
         self._tasks_with_enough: set[str] = set()
         self._on_end: list[Callable[[], None]] = []
-        self.end = End(backend, lambda: list(self._handles()))
+        self.end = End(backend, partial(_handles, self.tasks, self.services))
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
 
     # ── life ──
@@ -163,7 +168,10 @@ class Dispatcher:
         self.is_end_told = True
         if (failed := self.failure()) is not None:
             self.is_failure_told = True
-            raise failed
+            try:
+                raise failed
+            finally:
+                del failed  # else its traceback would hold the frame that holds it
         return outcome
 
     def _not_abandoned(self, outcome: Outcome) -> list[Handle]:
@@ -237,6 +245,22 @@ class Dispatcher:
         self.backend.close()
         self.is_end_told = True
         return outcome.abandoned
+
+    def release(self) -> None:
+        """After the clean-up: let go of payloads and functions, but for dead letters and the failure.
+
+        What was left in queues is there to be seen as previews, a thousand of them. Tasks that were abandoned keep all.
+        """
+        assert self.outcome is not None, "released before its end"
+        left = iter(range(MAX_TOLD))
+        gone = Told("…")
+
+        def tell(value: Any) -> Told:
+            return gone if next(left, None) is None else Told(preview(value))
+
+        for name, handle in self.tasks.items():
+            if name not in self.outcome.abandoned:
+                handle.release(tell)
 
     def on_end(self, callback: Callable[[], None]) -> None:
         """Call `callback` when the run has ended, on whichever thread ends it; at once if it has."""
@@ -380,9 +404,8 @@ class Dispatcher:
                 needed.add(operator.name)
         return needed
 
-    def _handles(self) -> Iterable[Handle]:
-        yield from self.tasks.values()
-        yield from self.services.values()
+    def _handles(self) -> list[Handle]:
+        return _handles(self.tasks, self.services)
 
     def _one_task_less(self) -> int:
         """Under the lock: how many tasks have not ended yet."""
@@ -466,3 +489,14 @@ def _number(count: int, noun: str) -> str:
 def _put_nowhere(task: str, item: Any, timeout_s: float | None) -> None:
     """A run that nobody owns has no hand."""
     raise TaskEnded(f"{task!r}: the run was never taken into hand")
+
+
+def _handles(tasks: dict[str, TaskHandle], services: dict[str, ServiceHandle]) -> list[Handle]:
+    return [*tasks.values(), *services.values()]
+
+
+def _reenter(dispatcher: weakref.ref[Dispatcher], letter: DeadLetter, value: Any, timeout_s: float | None) -> None:
+    """Put the packet of a letter back into its task's queue."""
+    if (alive := dispatcher()) is None:
+        raise TaskEnded(f"{letter.task!r} is gone, and its session is, too")
+    alive.put(*alive._reentry(letter, value), timeout_s)

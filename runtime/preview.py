@@ -41,6 +41,18 @@ _MRO: Any = type.__dict__["__mro__"]
 _DICT: Any = type.__dict__["__dict__"]
 
 
+class Told:
+    """Stands for a value that was let go of: all that is left of it is its preview."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
 def preview(value: Any, depth: int = MAX_DEPTH) -> str:
     """A text of bounded length that tells what `value` is. Never raises, never calls code of `value`'s class."""
     kind = type(value)
@@ -52,6 +64,8 @@ def preview(value: Any, depth: int = MAX_DEPTH) -> str:
         return repr(value) if value.bit_length() <= _MAX_INT_BITS else f"<int of {value.bit_length()} bits>"
     if id(kind) in _TEXTS:
         return _cut(value)
+    if kind is Told:
+        return str(value.text)
     if depth == 0:
         return f"<{type_name(kind)}>"
     if id(kind) in _BRACKETS:

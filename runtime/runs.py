@@ -114,6 +114,8 @@ class Runs:
                 raise
             dispatcher = self.dispatcher
             assert dispatcher is not None, "it has just been started"
+            if before is not None:
+                before.release()
             if (interceptors := tuple(self._interceptors.values())) != intercepted:
                 dispatcher.intercept(interceptors)
             self.commands.serve(
@@ -179,6 +181,11 @@ class Runs:
         already = self.dispatcher.outcome is not None
         abandoned = yield from self.dispatcher.until_clean(timeout_s)
         return () if already else abandoned
+
+    def release(self) -> None:
+        """After a close: let go of what the run holds of the user's."""
+        if self.dispatcher is not None and self.dispatcher.outcome is not None and not self._is_changing:
+            self.dispatcher.release()
 
     def reset(self) -> Waiting[None]:
         """Throw an ended run away. Raises `AlreadyStarted` while it runs."""

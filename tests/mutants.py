@@ -86,6 +86,10 @@ FOREIGN = (
     "test_packets_from_threads_that_are_not_the_tasks_own_are_refused_by_name_and_told_of"
 )
 ENOUGH_STRESS = "stress/test_ending.py::test_enough_against_everything_ends_what_nobody_needs"
+KEPT = "promises/test_16_nothing_kept.py::"
+NOTHING_KEPT = f"{KEPT}test_after_a_close_nothing_keeps_a_payload_but_letters_and_the_failure"
+GOES = f"{KEPT}test_with_the_session_goes_all_that_it_kept_also_without_a_collector"
+LAST_CALL = f"{KEPT}test_a_service_and_its_caller_keep_nothing_of_the_last_request"
 EVENTS_ONCE = "stress/test_logs.py::test_a_reader_of_events_hears_each_of_them_once_and_in_order"
 LETTERS_ONCE = "stress/test_logs.py::test_letters_are_numbered_bounded_and_retried_once_while_they_come_and_go"
 FLOOD = "promises/test_15_looking.py::test_a_flood_of_skips_pushes_no_other_event_out"
@@ -569,6 +573,24 @@ MUTANTS: Final = (
         LENT,
     ),
     one("threads: any thread may send", "context/runtime_context.py", "raise WrongThread(refusal)", "return", FOREIGN),
+    # ── nothing kept ──
+    one("kept: a batch, by the traceback of an error", FEED, "self._batch.clear()", "pass", NOTHING_KEPT),
+    one("kept: an error, by the frame that it went through", BASE, "del error, packet  # this", "pass  # this", GOES),
+    one(
+        "kept: a call, by the wait for it",
+        "service/service_caller.py",
+        "self._ready, self._call = _yes, None",
+        "pass",
+        LAST_CALL,
+    ),
+    one(
+        "kept: a call, by the thread that worked it",
+        "service/base_service_task.py",
+        "call = None  # else",
+        "pass  # else",
+        LAST_CALL,
+    ),
+    one("kept: a run, by its letters", DISPATCHER, "handle.release(tell)", "pass", NOTHING_KEPT, GOES),
     # ── events and letters ──
     one(
         "events: numbered before they have a place",

@@ -194,6 +194,12 @@ class TaskContext(BaseRuntimeContext):
         before, self._sender.send = self._sender.send, send
         return before
 
+    def release(self) -> None:
+        """Task, after its end and the close of its session: let go of all that is the user's, and of who was told."""
+        self.states.clear()
+        self.key = self._send = self._reporter = self._warned = None
+        self._sender = _Sender(self.name, None)
+
     @property
     def state(self) -> MutableMapping[Any, Any]:
         """A mapping to remember things in: one per key on a keyed input, else one per task. Empty when a run starts."""

@@ -19,6 +19,7 @@ from runtime.communication.packet import Place
 from runtime.context import ServiceContext, TaskContext
 from runtime.errors import CommandRefused, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, TaskFacts
+from runtime.preview import Told
 from runtime.remote.by_value import decode
 from runtime.remote.freight import Freight, not_sendable, pack, unpack
 from runtime.remote.look import Look
@@ -396,6 +397,9 @@ class TaskWrapper(ActorWrapper):
     def end_input(self, how: Ending) -> None:
         """Ask a source to end."""
         self._post(self.name, ("end input", how))
+
+    def release(self, tell: Callable[[Any], Told]) -> None:
+        """What it held is gone with its process."""
 
     def stop_sending(self) -> None:
         """Nobody needs what it makes any more."""

@@ -19,6 +19,7 @@ from runtime.context import ServiceContext, TaskContext
 from runtime.errors import GraphInvalid, UnknownName
 from runtime.facts import Ending, ServiceFacts, TaskFacts, TaskTable
 from runtime.operators import Operator
+from runtime.preview import Told
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.invocation import Interceptor
 from runtime.step import QueueView, Step
@@ -139,6 +140,9 @@ class TaskHandle(Protocol):
 
     def stop_sending(self) -> None:
         """Nobody needs what it makes any more: end what it is making, and drop what comes, until its producers end."""
+
+    def release(self, tell: Callable[[Any], Told]) -> None:
+        """After the close of its session: let go of payloads; of those that wait, `tell` makes previews."""
 
     def facts(self) -> TaskFacts:
         """Where it stands now."""

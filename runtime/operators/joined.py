@@ -238,6 +238,11 @@ class Join(Operator):
             else:
                 side.pop(key, None)
 
+    def release(self) -> None:
+        """Let go of the rows as well."""
+        super().release()
+        self._sides, self._met, self._ctx = ({}, {}), set(), None
+
     def _lonely(self) -> Iterator[Part]:
         merge = self.call
         for number, wanted in enumerate(self._sends_lonely):

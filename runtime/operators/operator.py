@@ -37,6 +37,10 @@ class _Undisturbed:
     look_up = False
 
 
+def _released(*_: Any) -> Any:
+    raise AssertionError("called after its release")
+
+
 class Operator(ABC):
     """One instance of an operator. Its methods are called by one thread: `open`, packets, `finish`, `close`."""
 
@@ -97,6 +101,11 @@ class Operator(ABC):
 
     def remember(self, key: Any, value: Any) -> None:  # noqa: B027  most keep nothing
         """Let it keep something else for a key. Called between two packets. Raises `CommandRefused`."""
+
+    def release(self) -> None:
+        """After its end, and the close of its session: let go of the user's function, and of what is remembered."""
+        self.function = None
+        self.call = _released
 
     def finish(self) -> Iterable[Any]:
         """What is still to be sent when all inputs have ended well."""

@@ -74,6 +74,11 @@ class Reduce(Operator):
         """Go on from another value."""
         self.accumulators[key if self._keyed else None] = value
 
+    def release(self) -> None:
+        """Let go of the folded values as well."""
+        super().release()
+        self.accumulators, self._initial, self._new = {}, None, _released
+
     def finish(self) -> Iterable[Any]:
         """The folded values, if they were not sent all along, and what the function itself has left."""
         if self._each:
@@ -112,6 +117,10 @@ class Take(Operator):
                     self._enough()
             if attention.look_up:
                 return
+
+
+def _released() -> None:
+    raise AssertionError("asked for after its release")
 
 
 def _copier(initial: Any) -> Callable[[], Any]:

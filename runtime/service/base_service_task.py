@@ -148,6 +148,7 @@ class BaseServiceTask:
                 if self.stepped is not None:
                     gate.say("running")
                 self._work(call, gate)
+                call = None  # else it would be kept while nothing comes
             elif queue.signal is not None and queue.ready():
                 return
 

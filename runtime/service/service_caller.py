@@ -132,8 +132,12 @@ class CallFuture(Future[Any]):
         self.add_done_callback(wake)
         timeout_s = -1 if timeout is None else max(0.0, timeout)
         if waiter is not None:
-            waiter.held = self._call.is_held
-            waiter.park(bell, self._is_over, "waiting", timeout_s)
+            wait = _Wait(self._call, self._is_over)
+            waiter.held = wait.is_held
+            try:
+                waiter.park(bell, wait.is_over, "waiting", timeout_s)
+            finally:
+                wait.forget()
         else:
             bell.acquire(True, timeout_s)
 
@@ -235,9 +239,42 @@ def _wait(call: Call, ready: Callable[[], bool]) -> None:
     """Wait for the bell of a call, on a task's thread through its gate."""
     waiter, bell = call.waiter, call.bell
     assert bell is not None, "only a call that is held back is waited for beside its future"
-    while not ready():
-        if waiter is None:
+    if waiter is None:
+        while not ready():
             bell.acquire(True, _INTERRUPTIBLE_S)
-        else:
-            waiter.held = call.is_held
-            waiter.park(bell, ready, "waiting")
+        return
+    wait = _Wait(call, ready)
+    try:
+        while not ready():
+            waiter.held = wait.is_held
+            waiter.park(bell, wait.is_over, "waiting")
+    finally:
+        wait.forget()
+
+
+class _Wait:
+    """What a waiter knows of the call that it waits for, and, when that is over, no more than that.
+
+    It may be asked until it waits for something else, and must not keep the request and the reply till then.
+    """
+
+    def __init__(self, call: Call, ready: Callable[[], bool]) -> None:
+        self._call: Call | None = call
+        self._ready: Callable[[], bool] = ready
+
+    def is_over(self) -> bool:
+        """Whether there is a reason to go on."""
+        return self._ready()
+
+    def is_held(self) -> bool:
+        """Whether what is waited for stands still itself."""
+        call = self._call
+        return call is not None and call.is_held()
+
+    def forget(self) -> None:
+        """The wait is over."""
+        self._ready, self._call = _yes, None
+
+
+def _yes() -> bool:
+    return True

@@ -6,7 +6,7 @@ signal to every consumer and one report. Whatever happens, the last phase is rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final, Protocol
@@ -23,6 +23,7 @@ from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
 from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.operator import Attention, Emit
+from runtime.preview import Told
 from runtime.task.control import TaskControl
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.gate import Gate
@@ -142,7 +143,10 @@ class BaseTask:
                 ending, error = "failed", failure
             else:
                 self.reporter.warned(self.name, f"close() raised {type(failure).__name__} as well")
-        self._end(TaskReport(self.name, ending, error, packet))
+        report = TaskReport(self.name, ending, error, packet)
+        del error, packet  # this frame is in the traceback, which would hold itself, and the packet, for ever
+        self._end(report)
+        del report
 
     def _open(self) -> None:
         """Open the operator; if it has to give up because nobody needs it, it will not have to `finish`."""
@@ -332,6 +336,24 @@ class BaseTask:
         assert isinstance(self._feed, LaneFeed), "a source has no lanes"
         return self._feed.with_item(lane, before, item)
 
+    def release(self, tell: Callable[[Any], Told]) -> None:
+        """After its end, and the close of its session: let go of all that is the user's, and of whom it has told.
+
+        What waits in its queue stays there to be counted and seen, as previews that `tell` makes.
+        """
+        feed = self._feed
+        if isinstance(feed, LaneFeed):
+            for lane in self.lanes_in:
+                lane.items[:] = [feed.told(lane, item, tell) for item in lane.items]
+        if self._control is not None:
+            self._control.release()
+        self._packet = self._router.failed_on = NO_PACKET
+        self.gate.set_taps(())
+        self.gate.set_breaks(None)
+        self.operator.release()
+        self.ctx.release()
+        self.reporter = _Nobody()
+
     def left_over(self) -> int:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
         queued = self._inbox.unworked() + self._inbox.removed if self._inbox is not None else 0
@@ -368,3 +390,14 @@ def _discard(values: Iterator[Any], emit: Emit, attention: Attention) -> None:
     for _ in values:
         if attention.look_up:
             return
+
+
+class _Nobody:
+    """Whom a task tells that was released: one that was abandoned may come to its end long after."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return _tell_nobody
+
+
+def _tell_nobody(*_: object) -> None:
+    pass

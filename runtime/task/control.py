@@ -58,6 +58,11 @@ class TaskControl:
         self._task.gate.open()
         self._turn = None  # what a turn under way comes to, nobody asks any more
 
+    def release(self) -> None:
+        """After the close of the session: forget what could be undone, and the last step."""
+        self._undo.clear()
+        self._turn = None
+
     def reached(self) -> bool:
         """Whether no user code is at work."""
         return self._task.gate.reached()

@@ -22,6 +22,7 @@ from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
+from runtime.preview import Told
 from runtime.task.gate import Gate
 from runtime.task.passing import packet_of
 from runtime.task.stop_barrier import StopBarrier
@@ -124,6 +125,7 @@ class LaneFeed:
         if left < self._here:
             self._drop(self._here - left)
         done = len(self._batch) - left
+        self._batch.clear()  # the traceback of an error holds frames that hold its iterator
         self._batch, self._rest, self._here = [], iter(()), 0
         return done
 
@@ -178,6 +180,13 @@ class LaneFeed:
     def with_item(self, lane: Lane, before: Any, item: Any) -> Any:
         """What is to lie in `lane` in place of `before`: `item`, or in a traced job the same packet with it."""
         return changed(before, item) if self._traced else item
+
+    def told(self, lane: Lane, item: Any, tell: Callable[[Any], Told]) -> Any:
+        """What lies in `lane` in place of an item that is let go of: the same, made of previews."""
+        if self._traced:
+            payload, key = tell(item.payload), tell(item.key) if item.keyed else None
+            return replace(item, payload=payload, key=key)
+        return (tell(item[0]), tell(item[1])) if self._ctx.wiring.keyed else tell(item)
 
     def marker(self, tracer: Tracer) -> Callable[[Any], Any]:
         """What makes, in a traced job, the packet for an item that comes by hand."""

@@ -93,6 +93,12 @@ class Guard(Operator):
                 self._carry_out(send, part.value)
         return ()
 
+    def release(self) -> None:
+        """Let the operator let go, and forget what an attempt has made."""
+        super().release()
+        self.inner.release()
+        self._held.clear()
+
     def close(self) -> None:
         """Close the operator. What that raises fails the job."""
         self._outside_of_packets(self.inner.close)
@@ -195,10 +201,14 @@ class LaneGuard(Guard):
             self._receive_directly(values, emit, attention)
             return
         work, hold_back, repeats = self.inner.receive_packet, self.hold_back, self._repeats
-        for value in values:
-            self._carry_out(partial(work, value, hold_back), value, repeats)
-            if attention.look_up:
-                return
+        value: Any = None
+        try:
+            for value in values:
+                self._carry_out(partial(work, value, hold_back), value, repeats)
+                if attention.look_up:
+                    return
+        finally:
+            value = None  # the tracebacks of what was skipped hold this frame, and would hold the last packet
 
     def _receive_directly(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """The fast path: the operator's own loop, which has sent nothing of the packet that it raises for."""

@@ -21,6 +21,7 @@ from runtime.communication.packet import Packet, Place
 from runtime.communication.tracer import Tracer
 from runtime.context import TaskContext
 from runtime.operators import Operator
+from runtime.preview import Told
 from runtime.task.feed import LaneFeed
 
 
@@ -78,6 +79,12 @@ class JoinedFeed(LaneFeed):
         if lane is not self.inbox.hand:
             return super().with_item(lane, before, item)
         return (item[0], super().with_item(lane, before[1], item[1]))
+
+    def told(self, lane: Lane, item: Any, tell: Callable[[Any], Told]) -> Any:
+        """What lies in `lane` in place of an item that is let go of; in the hand's lane beside its input's number."""
+        if lane is not self.inbox.hand:
+            return super().told(lane, item, tell)
+        return (item[0], super().told(lane, item[1], tell))
 
     def marker(self, tracer: Tracer) -> Callable[[Any], Any]:
         """What makes, in a traced job, the packet for an item that comes by hand, beside the number of its input."""
