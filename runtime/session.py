@@ -235,8 +235,9 @@ class Session(Steering, Observed, Shown):
     def close(self, timeout: float = CLOSE_S) -> None:
         """Cancel what runs, wait at most `timeout` seconds, release everything. Idempotent.
 
-        Counts, events, dead letters, the failure and results can be read as before; of what was left in queues, previews
-        can be; functions and what tasks have remembered are gone.
+        Counts, events, dead letters, the failure and results can be read as before, and previews of what was left in
+        queues; functions, and what tasks have remembered, are gone.
+
         A task that is stuck in user code for longer is abandoned: its thread is a daemon, what it still makes is
         discarded, and a `RuntimeWarning` and the outcome name it. Raises `CommandRefused` in a task or service of its
         own, and does nothing then.
