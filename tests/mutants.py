@@ -422,11 +422,11 @@ MUTANTS: Final = (
     one(
         "places kept in user code keep others from their end",
         ADMISSION,
-        "self._limit.add_to(self._running)",
+        "self._limit.keep(self._running)",
         "pass",
         KEPT_PLACES,
     ),
-    one("never more places", ADMISSION, "if self._free_looks == FREE_LOOKS:", "if False:", TOGETHER, LIMITED),
+    one("never more places", ADMISSION, "if self._late_s < FREE_S * self._looks:", "if False:", TOGETHER, LIMITED),
     one("never fewer places", ADMISSION, "if late_s > LATE_S:", "if False:", LIMITED),
     one("more places though somebody computes", ADMISSION, "2 * running if is_idle", "2 * running if True", LIMITED),
     one(

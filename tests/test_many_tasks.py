@@ -88,9 +88,16 @@ def test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second(
         timed("first snapshot", session.snapshot)
         assert busy.reached.wait(PATIENCE_S), session
         timed("snapshot", session.snapshot)
-        timed("peek", lambda: session.peek(session.graph.operators[-1].name))
+        last = session.graph.operators[-1].name
+        timed("peek", lambda: session.peek(last))
+        timed("pause of one", lambda: session.pause(last))
+        timed("its step", lambda: session.step(last))
+        timed("its resume", lambda: session.resume(last))
         for number in range(20):  # as a notebook's kernel does, and whoever else waits for something
             timed(f"late {number}", lambda: threading.Event().wait(0.01))
+        assert timed("pause", session.pause) == ()
+        timed("step", session.step)
+        timed("resume", session.resume)
         timed("cancel", session.cancel)
         outcome = timed("end", session.wait)
         timed("close", session.close)
@@ -112,19 +119,28 @@ def test_100_tasks_may_all_be_in_user_code_at_once() -> None:
 
 
 def test_more_may_run_while_the_gil_is_free_and_fewer_when_whoever_wants_it_waits() -> None:
-    def look(limit: Limit, late_s: float, used_s: float = 0.0, running: int | None = None, came: int = 1) -> int:
-        running = limit.places if running is None else running
-        limit.look(late_s=late_s, slept_s=0.005 + late_s, used_s=used_s, running=running, waiting=9, came=came)
+    limit = Limit()
+
+    def look(late_s: float, *, used: float = 0.0, running: int = 0, waiting: int = 9, moved: int = 1) -> int:
+        slept_s = 0.002 + late_s
+        limit.look(
+            late_s=late_s,
+            slept_s=slept_s,
+            used_s=used * slept_s,
+            running=running or limit.places,
+            waiting=waiting,
+            moved=moved,
+        )
         return limit.places
 
-    limit = Limit()
-    assert [look(limit, 0.0) for _ in range(6)] == [FEW, FEW, 2 * FEW, 2 * FEW, 2 * FEW, 4 * FEW], "nobody computes"
-    assert [look(limit, 0.0, 0.004) for _ in range(3)] == [4 * FEW, 4 * FEW, 5 * FEW], "somebody computes"
-    assert [look(limit, 0.02) for _ in range(9)] == [5 * FEW] * 9, "late, but not too late"
-    assert look(limit, 0.0501, running=5 * FEW) == 5 * FEW - 3, "late by some threads"
-    assert look(limit, 9.0) == FEW, "never fewer"
-    assert look(limit, 0.3, came=0) == 2 * FEW, "nobody has come to his gate, however late it is"
-    limit.look(late_s=0.0, slept_s=0.05, used_s=0.0, running=3, waiting=0, came=0)
-    assert limit.places == FEW, "nobody waits"
-    limit.add_to(100)
-    assert look(limit, 9.0) == 100 + FEW, "of a cancelled job"
+    assert [look(0.0, moved=0) for _ in range(6)] == [FEW, FEW, 2 * FEW, 2 * FEW, 2 * FEW, 4 * FEW], "all wait"
+    assert [look(0.003) for _ in range(8)] == [*[4 * FEW] * 7, 8 * FEW], "most wait, for a short time each"
+    assert [look(0.003, used=0.9) for _ in range(8)] == [*[8 * FEW] * 7, 9 * FEW], "many run, for a short time each"
+    assert [look(0.005) for _ in range(80)] == [9 * FEW] * 80, "one computes"
+    assert look(0.0501, running=9 * FEW) == 9 * FEW - 3, "three compute too many"
+    assert look(9.0) == FEW, "never fewer"
+    assert look(0.3, moved=0) == 2 * FEW, "nobody has moved for long, however late it is"
+    assert look(0.0, running=FEW, waiting=0) == 2 * FEW, "twice as many as run are no harm"
+    assert [look(0.0, running=1, waiting=0) for _ in range(9)][-1] == FEW, "nobody waits, again and again"
+    limit.keep(100)
+    assert look(9.0) == 100 + FEW, "of a cancelled job"

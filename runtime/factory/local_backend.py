@@ -31,7 +31,7 @@ from runtime.task.observer import Observer
 from runtime.task.turns import Turns
 from runtime.waiting import Until, Waiting
 
-MANY: Final = 64
+MANY: Final = 16
 """A job with more tasks and services than this lets only so many of them run at once as leave the GIL free."""
 
 _SOON_S: Final = 5.0  # a thread that runs no user code ends at once

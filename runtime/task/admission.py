@@ -18,7 +18,7 @@ import sys
 import threading
 from _thread import LockType, allocate_lock
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from time import monotonic, process_time
 from typing import Final, Literal
@@ -26,17 +26,21 @@ from typing import Final, Literal
 from runtime.communication.lane import parked_lock, ring
 from runtime.facts import TaskState
 from runtime.task.gate import Gate, Watch
+from runtime.task.passing import Turn
 
 FEW: Final = 8
 """How many may run at once, at least."""
 
 LATE_S: Final = 0.04  # later than that, too many compute
-FREE_S: Final = 0.01  # sooner than that, the GIL had no queue worth the name
-FREE_LOOKS: Final = 3  # so many times in a row, and it was not by luck
-IDLE_SHARE: Final = 0.5  # of a core; who uses less waits most of the time
-STUCK_S: Final = 0.1  # how long nobody may come to his gate before others get a place, however late
-LOOK_S: Final = 0.005  # how long it sleeps while somebody waits for a place
+FREE_S: Final = 0.004  # sooner than that, nobody has: one who computes keeps the GIL for 5 ms from whoever wants it
+STILL_LOOKS: Final = 3  # so many times in a row, while none of those who run has moved: they wait in user code
+FREE_LOOKS: Final = 8  # on an average of so many, while some have moved
+IDLE_SHARE: Final = 0.5  # of a core; a process that uses less waits most of the time
+STUCK_S: Final = 0.1  # how long nobody may move before others get a place, however late
+LOOK_S: Final = 0.002  # how long to sleep while somebody waits for a place
 SELDOM_S: Final = 0.05  # and while nobody does, but many run
+QUIET_S: Final = 1.0  # after so long without anybody who waits for a place, it begins anew
+ROUND_S: Final = 0.04  # how long one may keep his place while others wait for one: 5 ms of the GIL for each of a few
 
 
 class Limit:
@@ -44,46 +48,53 @@ class Limit:
 
     def __init__(self) -> None:
         self.places = self._least = FEW
-        self._free_looks = 0  # in a row; with the time and the processor time of these
-        self._free_s = self._used_s = 0.0
+        # Of the looks since something followed from one: how many, and of all together how late, how long, the
+        # processor time of the process, and how many tasks have moved.
+        self._looks = self._moved = 0
+        self._late_s = self._slept_s = self._used_s = 0.0
         self._stuck_s = 0.0
 
-    def look(self, *, late_s: float, slept_s: float, used_s: float, running: int, waiting: int, came: int) -> None:
+    def look(self, *, late_s: float, slept_s: float, used_s: float, running: int, waiting: int, moved: int) -> None:
         """One sleep of `slept_s` in all is over, `late_s` after its time; the process has used `used_s` meanwhile.
 
-        `running` tasks have a place, `waiting` want one; `came`: how many have come to their gates or gone to wait.
+        `running` tasks have a place, `waiting` want one; so many have `moved`: come to their gates, or gone to wait.
         """
         if late_s > LATE_S:
             computing_too_much = ceil((late_s - LATE_S) / max(sys.getswitchinterval(), 0.001))
             self.places = max(self._least, min(self.places, running - computing_too_much))
-        if late_s < FREE_S and waiting:
-            self._free_looks += 1
-            self._free_s += slept_s
-            self._used_s += used_s
-            if self._free_looks == FREE_LOOKS:
-                is_idle = self._used_s < IDLE_SHARE * self._free_s
-                self.places = max(self.places, 2 * running if is_idle else running + FEW)
-                self._forget_free()
+            self._begin()
+        elif not waiting:
+            self.places = max(self._least, 2 * running, self.places - self.places // 8)
+            self._begin()
         else:
-            self._forget_free()
-        if not waiting:
-            self.settle(running)
-        self._stuck_s = self._stuck_s + slept_s if waiting and not came else 0.0
+            self._looks += 1
+            self._moved += moved
+            self._late_s += late_s
+            self._slept_s += slept_s
+            self._used_s += used_s
+            if self._looks == FREE_LOOKS or (self._looks == STILL_LOOKS and not self._moved):
+                if self._late_s < FREE_S * self._looks:
+                    is_idle = not self._moved or self._used_s < IDLE_SHARE * self._slept_s
+                    self.places = max(self.places, 2 * running if is_idle else running + FEW)
+                self._begin()
+        self._stuck_s = self._stuck_s + slept_s if waiting and not moved else 0.0
         if self._stuck_s > STUCK_S:
             self.places = max(self.places, running + FEW)
             self._stuck_s = 0.0
 
-    def settle(self, running: int) -> None:
-        """Nobody waits for a place: forget that there was room for many, who may all be woken at once."""
-        self.places = max(self._least, min(self.places, 2 * running))
+    def forget(self) -> None:
+        """It has been quiet for long: what was seen before says nothing any more."""
+        self.places = self._least
+        self._begin()
 
-    def add_to(self, running: int) -> None:
-        """Beside those who run now there is always room for a few."""
-        self._least = running + FEW
-        self.places = max(self.places, self._least)
+    def keep(self, running: int) -> None:
+        """Let a few run beside those who run now, and no more; never less from now on."""
+        self.places = self._least = running + FEW
+        self._begin()
 
-    def _forget_free(self) -> None:
-        self._free_looks, self._free_s, self._used_s = 0, 0.0, 0.0
+    def _begin(self) -> None:
+        self._looks = self._moved = 0
+        self._late_s = self._slept_s = self._used_s = 0.0
 
 
 class Admission:
@@ -98,8 +109,9 @@ class Admission:
         self._running = 0
         self._queue: deque[AdmissionGate] = deque()
         self._left = 0  # gates that have not ended
-        self._came = 0
+        self._moved = 0
         self.round = 0  # who has his place since an earlier one passes it on; read by tasks without the lock
+        self._round_s = 0.0  # how long this one has lasted
         self._bell = parked_lock()
         self._thread = threading.Thread(target=self._control, name=name, daemon=True)
 
@@ -133,7 +145,7 @@ class Admission:
         with self._lock:
             gate.standing = "away"
             self._running -= 1
-            self._came += 1
+            self._moved += 1
             bells = self._admit() if self._queue else []
             if for_good:
                 self._left -= 1
@@ -145,7 +157,7 @@ class Admission:
     def pass_on(self, gate: AdmissionGate) -> None:
         """Give its place to the next one who waits, if any, and wait for one again."""
         with self._lock:
-            self._came += 1
+            self._moved += 1
             gate.round = self.round
             if not self._queue and self._running <= self._limit.places:
                 return
@@ -176,9 +188,16 @@ class Admission:
             return
         with self._lock:
             self._is_released = self._is_open = True
-            self._limit.add_to(self._running)
+            self._limit.keep(self._running)
             bells = [*self._admit(), self._bell]
         _ring_all(bells)
+
+    def hurry(self, gate: AdmissionGate) -> None:
+        """If it waits for a place, let it have the next one: the hand wants to see it at its gate."""
+        with self._lock:
+            if gate.standing == "waiting":
+                self._queue.remove(gate)
+                self._queue.appendleft(gate)
 
     def wake(self, gate: AdmissionGate, lock: LockType | None) -> None:
         """Ring `lock`; for one that sleeps on it, when there is a place for it. So 2,000 do not wake at once."""
@@ -226,29 +245,37 @@ class Admission:
             with self._lock:
                 if self._is_closed or not self._left:
                     return
-                self._is_asleep = not self._is_open or (not self._queue and self._running <= FEW)
-                if self._is_asleep:
-                    self._limit.settle(self._running)
-                sleep_s = -1 if self._is_asleep else LOOK_S if self._queue else SELDOM_S
+                is_quiet = not self._is_open or (not self._queue and self._running <= FEW)
+                self._is_asleep = not self._is_open or not self._queue  # whoever is the first to wait rings
+                sleep_s = -1 if is_quiet else SELDOM_S if self._is_asleep else LOOK_S
                 self._bell.acquire(False)  # a ring from before
-                self._came = 0
+                self._moved = 0
             began_s, used_s = monotonic(), process_time()
-            self._bell.acquire(True, sleep_s)
+            was_rung = self._bell.acquire(True, sleep_s)
             slept_s, used_s = monotonic() - began_s, process_time() - used_s
-            if sleep_s < 0:
-                continue
             with self._lock:
-                self._limit.look(
-                    late_s=slept_s - sleep_s,
-                    slept_s=slept_s,
-                    used_s=used_s,
-                    running=self._running,
-                    waiting=len(self._queue),
-                    came=self._came,
-                )
-                self.round += 1
+                self._is_asleep = False
+                if not was_rung:
+                    self._look(slept_s - sleep_s, slept_s, used_s)
+                elif slept_s > QUIET_S:
+                    self._limit.forget()
                 bells = self._admit()
             _ring_all(bells)
+
+    def _look(self, late_s: float, slept_s: float, used_s: float) -> None:
+        """Under the lock."""
+        self._limit.look(
+            late_s=late_s,
+            slept_s=slept_s,
+            used_s=used_s,
+            running=self._running,
+            waiting=len(self._queue),
+            moved=self._moved,
+        )
+        self._round_s += slept_s
+        if self._round_s >= ROUND_S:
+            self._round_s = 0.0
+            self.round += 1
 
 
 class AdmissionGate(Gate):
@@ -299,6 +326,17 @@ class AdmissionGate(Gate):
         self.look_up = True
         self._admission.release()
         self._admission.wake(self, self._parked_on)
+
+    def close(self) -> None:
+        """Pause."""
+        super().close()
+        self._admission.hurry(self)
+
+    def grant(self, is_of_use: Callable[[], bool]) -> Turn | None:
+        """Give a turn to the task at its closed gate."""
+        turn = super().grant(is_of_use)
+        self._admission.hurry(self)
+        return turn
 
     def _ring(self) -> None:
         self._rung = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from random import Random
 
@@ -16,8 +17,10 @@ import pytest
 from runtime import Function, Session
 from runtime.factory import local_backend
 from runtime.task import admission
+from runtime.task.admission import Admission
+from runtime.task.gate import Watch
 from tests.stress import test_ending, test_hand_control, test_services, test_settle, test_wake_up
-from tests.stress.rounds import PATIENCE_S, Packet, numbers, one_round, repeat, spin
+from tests.stress.rounds import PATIENCE_S, Helper, Packet, give_way, numbers, one_round, repeat, spin
 
 RACES: tuple[Callable[[Random], None], ...] = (
     test_ending.cancel_against_put,
@@ -115,3 +118,30 @@ def test_cancel_ends_all_but_those_who_keep_the_places_in_user_code(monkeypatch:
             session.wait(PATIENCE_S)
 
     repeat(stuck_in_two, 20)
+
+
+@pytest.mark.usefixtures("nobody_measures")
+def test_whom_the_hand_wants_to_see_at_its_gate_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "FEW", 1)
+
+    def one_of_five(rng: Random) -> None:
+        places, watch, ran = Admission("places"), Watch(), list[int]()
+        gates = [places.gate(watch) for _ in range(5)]
+
+        def run(number: int) -> None:
+            gates[number].begin()
+            ran.append(number)
+            gates[number].say("ended")
+
+        with ExitStack() as helpers:
+            for number, gate in enumerate(gates):
+                helpers.enter_context(Helper(partial(run, number)))
+                while gate.standing != "waiting":
+                    give_way()
+            wanted = rng.randrange(5)
+            gates[wanted].close()
+            places.open()
+        places.close(PATIENCE_S)
+        assert ran == [wanted, *(number for number in range(5) if number != wanted)]
+
+    repeat(one_of_five, 20)
