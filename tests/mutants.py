@@ -173,6 +173,7 @@ ADMISSION = "task/admission.py"
 PLACES = "stress/test_admission.py::test_with_one_place_or_two_every_race_ends_as_with_many"
 PLACES_MOVE = "stress/test_admission.py::test_while_places_come_and_go_every_race_ends_as_with_many"
 KEPT_PLACES = "stress/test_admission.py::test_cancel_ends_all_but_those_who_keep_the_places_in_user_code"
+GOES_FIRST = "stress/test_admission.py::test_whom_the_hand_wants_to_see_at_its_gate_goes_first"
 TOGETHER = "test_many_tasks.py::test_100_tasks_may_all_be_in_user_code_at_once"
 LIMITED = "test_many_tasks.py::test_more_may_run_while_the_gil_is_free_and_fewer_when_whoever_wants_it_waits"
 SOON = "test_many_tasks.py::test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second"
@@ -425,6 +426,13 @@ MUTANTS: Final = (
         "self._limit.keep(self._running)",
         "pass",
         KEPT_PLACES,
+    ),
+    one(
+        "the hand waits after all others",
+        ADMISSION,
+        "self._queue.appendleft(gate)",
+        "self._queue.append(gate)",
+        GOES_FIRST,
     ),
     one("never more places", ADMISSION, "if self._late_s < FREE_S * self._looks:", "if False:", TOGETHER, LIMITED),
     one("never fewer places", ADMISSION, "if late_s > LATE_S:", "if False:", LIMITED),
