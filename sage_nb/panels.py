@@ -14,6 +14,7 @@ import ipywidgets
 from runtime import Session
 from sage_nb.comms import hear_every_page
 from sage_nb.forms import form_of
+from sage_nb.part_stills import Table, injector_table, service_table, show, stepper_table, still_of_table
 from sage_nb.stage import Stage, stage_of
 from sage_nb.wire import Ack, Field
 
@@ -23,9 +24,12 @@ _SHOWN_STEPS: Final = 8
 class Box(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """A form as one widget. Its text is one line, always the same, so that a notebook can keep it."""
 
-    def __init__(self, text: str, children: Sequence[ipywidgets.Widget]) -> None:
-        self._text = text
+    def __init__(self, text: str, children: Sequence[ipywidgets.Widget], still: Mapping[str, Any]) -> None:
+        self._text, self._still = text, still
         super().__init__(children)
+
+    def _ipython_display_(self) -> None:
+        show(self, self._still)
 
     def __repr__(self) -> str:
         return self._text
@@ -43,9 +47,9 @@ class Panel:
         self.box: Box
         self._number = 0
 
-    def show(self, *children: ipywidgets.Widget) -> None:
-        """Make the box of these. From now on it can be closed, and is, with its session."""
-        self.box = Box(repr(self), [*children, self.said])
+    def show(self, table: Table, *children: ipywidgets.Widget) -> None:
+        """Make the box of these, which is closed with its session; where it is not alive, `table` is left."""
+        self.box = Box(repr(self), [*children, self.said], still_of_table(table))
         for widget in self._widgets():
             hear_every_page(widget)
         self.stage.adopt(self.close)
@@ -95,7 +99,7 @@ class Injector(Panel):
         self._target.observe(lambda _: self._choose(), "value")
         self._choose()
         put = self.button("Inject", self._order, "sign-in")
-        self.show(self._target, self._value, self._input, put)
+        self.show(injector_table(session), self._target, self._value, self._input, put)
 
     def _choose(self) -> None:
         self._input.options = self._inputs.get(self._target.value, [0])
@@ -118,7 +122,7 @@ class Stepper(Panel):
             self.button("Step", lambda: ("step", {}), "step-forward"),
             self.button("Resume", lambda: ("resume", {}), "forward"),
         ]
-        self.show(ipywidgets.HBox(buttons), self._text)
+        self.show(stepper_table(session), ipywidgets.HBox(buttons), self._text)
 
     def answered(self, ack: Ack) -> None:
         """On the desk's thread: say what came of it, and keep it, if it was a step."""
@@ -142,7 +146,8 @@ class ServiceForm(Panel):
         self._note = ipywidgets.Label(value=form["note"])
         self._method.observe(lambda _: self._choose(), "value")
         self._choose()
-        self.show(self._method, self._place, self.button("Call", self._order, "phone"), self._note)
+        call = self.button("Call", self._order, "phone")
+        self.show(service_table(session, name), self._method, self._place, call, self._note)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._of!r}, {self._service!r})"

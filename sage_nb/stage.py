@@ -22,6 +22,7 @@ from sage_nb.cells import follow_cells
 from sage_nb.commands import Commands
 from sage_nb.desk import Desk, Done
 from sage_nb.frame import Framer
+from sage_nb.part_stills import still_of_parts
 from sage_nb.plan import plan_of
 from sage_nb.prints import Printed
 from sage_nb.remains import Remains
@@ -84,6 +85,7 @@ class Stage:
         follow_cells()
         plan, frame = self._state(session)
         view = View(session.name, parts, shown, plan=plan, frame=_as_text(frame))
+        view.still = partial(self._still, parts)
         view.on_msg(self._receive)
         with self._lock:
             first = self._views.setdefault((*parts, shown), view)
@@ -102,6 +104,10 @@ class Stage:
         for each in older:
             each.close_views()
             _let_go(each)
+
+    def _still(self, parts: Sequence[Part]) -> dict[str, Any]:
+        session = self._session()
+        return {} if session is None else still_of_parts(session, parts)
 
     def _state(self, session: Session) -> tuple[Plan, Frame]:
         """What a new view shows first."""
@@ -250,7 +256,6 @@ class Stage:
         with self._lock:
             self._remains = remains
             views = list(self._views.values())
-            closers, self._closers = self._closers, []
         self._sampler.close()  # of a page that came meanwhile
         self.printed.close()
         for view in views:
@@ -260,26 +265,35 @@ class Stage:
         self.desk.wait()
         self.commands.nobody_looks()
         self.commands.forget()
-        for close in closers:
-            close()
+        self._close_forms()
 
     def _session_gone(self) -> None:
         """On whichever thread has noticed, in the midst of anything, maybe with one of these locks: so on another."""
+        if self._remains is None or self._closers:
+            threading.Thread(target=self._close_with_session, name="sage-nb close", daemon=True).start()
+
+    def _close_with_session(self) -> None:
+        """Of one that was closed, the views stay."""
         if self._remains is None:
-            threading.Thread(target=self._close_all, name="sage-nb close", daemon=True).start()
+            self._close_all()
+        else:
+            self._close_forms()
+
+    def _close_forms(self) -> None:
+        with self._lock:
+            closers, self._closers = self._closers, []
+        for close in closers:
+            close()
 
     def _close_all(self) -> None:
         """End the threads, close the widgets. What was shown stays as the still picture beside it."""
         self._sampler.close()
         _let_go(self)
-        with self._lock:
-            closers, self._closers = self._closers, []
         self.desk.close()
         self.printed.close()
         self.commands.nobody_looks()
         self.close_views()
-        for close in closers:
-            close()
+        self._close_forms()
 
     def close_views(self) -> None:
         """Close the views; a later one is a new one."""

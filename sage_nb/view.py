@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anywidget
@@ -13,6 +13,7 @@ import traitlets
 from sage_nb.cells import print_into_last_cell
 from sage_nb.comms import hear_every_page
 from sage_nb.module import digest, loader, packed
+from sage_nb.part_stills import show
 
 
 class Assets(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no types
@@ -63,6 +64,7 @@ class View(anywidget.AnyWidget):
 
     def __init__(self, name: str, parts: Sequence[str], shown: str = "graph", **traits: Any) -> None:
         self._name = name
+        self.still: Callable[[], Mapping[str, Any]] = dict  # what is left of it where it is not alive
         self._closing = threading.Lock()  # taken for good by the first who closes it
         super().__init__(parts=list(parts), shown=shown, assets=_shared.take(), **traits)
 
@@ -86,6 +88,9 @@ class View(anywidget.AnyWidget):
         """From a page, whatever it is."""
         super()._handle_msg(msg)
         print_into_last_cell()
+
+    def _ipython_display_(self) -> None:
+        show(self, self.still())
 
     def __repr__(self) -> str:
         return f"View({self._name!r}: {', '.join(self.parts)})"

@@ -215,3 +215,58 @@ def test_by_keyboard_only_and_no_cell_is_inserted(open_notebook: Open) -> None:
     expect(notebook.row("split#0")).not_to_have_attribute("aria-label", re.compile("paused"))
     assert len(notebook.cells()) == cells
     assert notebook.ask("[session.snapshot()[task].held for task in ('split#0', 'split#1')]") == [False, True]
+
+
+PRINTING: Final = """
+import runtime
+def tell(n):
+    print("seen", n)
+    return n
+session = runtime.Session("printing", on_error="skip")
+result = session.input("numbers").map(tell, name="tell").map(lambda n: 6 // n, name="divide").collect(name="result")
+session
+"""
+
+
+def test_operators_print_into_the_cell_that_has_started_the_job(open_notebook: Open) -> None:
+    notebook = open_notebook([PRINTING, "session.start()", "for n in (1, 2): session.send('numbers', n)"])
+    notebook.run(1)
+    notebook.sees("running")
+    notebook.run(2)
+    cells = notebook.page.locator(".jp-CodeCell")
+    expect(cells.nth(1).locator(".jp-OutputArea-output")).to_contain_text("seen 1\nseen 2")
+    expect(cells.nth(2).locator(".jp-OutputArea-output")).to_have_count(0)
+
+
+def test_what_a_job_prints_that_was_started_by_a_click_is_in_the_view(open_notebook: Open) -> None:
+    notebook = open_notebook([PRINTING, "for n in (1, 2): session.send('numbers', n)"])
+    notebook.click("Run")
+    notebook.sees("running")
+    notebook.run(1)
+    expect(notebook.view.locator(".sn-prints pre")).to_contain_text("seen 1\nseen 2", timeout=PATIENCE_MS)
+
+
+def test_when_its_kernel_is_restarted_a_view_says_so_within_two_seconds_and_stands_still(open_notebook: Open) -> None:
+    notebook = open_notebook([PRINTING])
+    notebook.click("Run")
+    notebook.sees("running")
+    notebook.page.evaluate("async () => { await window.notebookPanel.sessionContext.session.kernel.restart(); }")
+    expect(notebook.view.locator(".sn-lost")).to_contain_text("its kernel was restarted", timeout=2_000)
+    notebook.sees("last seen: running")
+    for button in notebook.view.locator(".sn-toolbar .sn-buttons button").all():
+        expect(button).to_have_attribute("aria-disabled", "true")
+
+
+def test_a_closed_session_stays_to_be_looked_into_and_is_shown_the_same_again(open_notebook: Open) -> None:
+    notebook = open_notebook([PRINTING, "session.start()\nfor n in (1, 0): session.send('numbers', n)", "session"])
+    notebook.run(1)
+    notebook.sees("1 error")
+    notebook.ask("session.close()")
+    notebook.sees("cancelled")
+    notebook.run(2)
+    for view in (notebook.view, notebook.page.locator(".sage-nb-view").nth(1)):
+        expect(view.locator(".sn-status")).to_contain_text("closed", timeout=PATIENCE_MS)
+        view.locator('.sn-graph [data-row][aria-label^="divide,"]').click()
+        view.get_by_role("tab", name=re.compile("^Errors")).click()
+        expect(view.get_by_role("tabpanel")).to_contain_text("ZeroDivisionError", timeout=PATIENCE_MS)
+        expect(view.locator(".sn-log-line")).to_contain_text("cancelled", timeout=PATIENCE_MS)

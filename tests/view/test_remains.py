@@ -14,6 +14,7 @@ import pytest
 
 import runtime
 import sage_nb
+from runtime.testing import PATIENCE_S
 from sage_nb.stage import KEPT, stage_of
 from tests.view.conftest import ShowPage
 from tests.view.pages import Page, open_widgets
@@ -121,6 +122,30 @@ def test_what_stays_holds_no_payload_and_no_session(show: ShowPage) -> None:
     assert [each() for each in gone] == [None, None]
     assert not page.comm.closed
     assert of(page, "letters")["letters"][0]["packet"].startswith("<Payload")
+
+
+def test_a_form_of_a_closed_session_refuses_and_goes_with_it() -> None:
+    before = open_widgets()
+    session = runtime.Session()
+    session.source([1], name="one").collect(name="result")
+    session.close()
+    form = sage_nb.stepper(session)
+    opened = form.comm
+    form.children[0].children[0].click()
+    stage_of(session).desk.wait()
+    assert form.children[-1].value == "refused: CommandRefused: the session was closed: this is how it was left"
+    del session, form
+    gc.collect()
+    with opened.news:
+        assert opened.news.wait_for(lambda: opened.closed, PATIENCE_S)
+    join_closers()
+    assert open_widgets() == before
+
+
+def join_closers() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "sage-nb close":
+            thread.join(PATIENCE_S)
 
 
 def test_only_so_many_closed_sessions_keep_their_views(show: ShowPage) -> None:
