@@ -138,6 +138,9 @@ DIGEST, PARTITION = "communication/digest.py", "communication/partition.py"
 GATE, FEED = "task/gate.py", "task/feed.py"
 BARRIER, BASE, LOCAL = "task/stop_barrier.py", "task/base_task.py", "task/local_task.py"
 DISPATCHER = "dispatcher.py"
+BY_MOUSE = (
+    "promises/test_14_pause_and_step.py::test_who_waits_goes_on_waiting_while_a_person_holds_the_job_in_a_view[local]"
+)
 GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "dead_letters.py"
 HELD, EVENTS = "task/held_results.py", "event_log.py"
 JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "hand.py"
@@ -904,6 +907,20 @@ MUTANTS: Final = (
         CIRCLES,
     ),
     one("far: a call in another's name is for no set-up", SET_UPS, "root in self._roots or", "", CIRCLES),
+    one(
+        "end: a pause by mouse ends a wait",
+        "end.py",
+        "self.has_come or self.is_held_by_person",
+        "self.has_come",
+        BY_MOUSE,
+    ),
+    one(
+        "control: a pause by code is one by mouse",
+        "dispatcher.py",
+        "is_held_by_person = by_person",
+        "is_held_by_person = True",
+        BY_MOUSE,
+    ),
     one(
         "far: only the first set-up of a chain is awaited",
         SET_UPS,
