@@ -1,0 +1,356 @@
+"""An interrupt of any command, at any bytecode, any number of times: the session stays usable, or closes.
+
+What was interrupted was carried out or was not; nothing of it is left half done, no lock is held, nobody waits for
+ever. The first tests interrupt each command once at each of its bytecodes; the last one bombards a process of its own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, Final
+
+import pytest
+
+from runtime import Collected, JobPaused, Session, TaskEnded
+from tests.interrupts import Interrupt, places
+from tests.services import Echo
+from tests.stress.rounds import PATIENCE_S, told
+
+Command = Callable[["Job"], object]
+OPTIONS: Final = {"threads": {}, "seed": {"seed": 5}}
+
+
+@dataclass
+class Job:
+    """`numbers → work → out`, and a service. `sent` counts what `send` has returned for."""
+
+    options: dict[str, Any]
+    session: Session = field(init=False)
+    result: Collected[int] = field(init=False)
+    sent: int = 0
+
+    def __post_init__(self) -> None:
+        self.session = Session("job", **self.options)
+        self.session.service("echo", Echo)
+        self.result = self.session.input("numbers").map(abs, name="work").collect(name="out")
+
+    def start(self) -> None:
+        self.session.start()
+        self.session.settle(PATIENCE_S)
+
+    def check(self) -> None:
+        """Everything can still be asked for, and is done."""
+        session = self.session
+        session.resume()
+        self.send()
+        session.settle(PATIENCE_S)
+        assert len(self.result) == self.sent
+        assert session.call("echo", 7, timeout=PATIENCE_S) == 7
+        assert session.pause(timeout=PATIENCE_S) == ()
+        self.send()
+        assert session.step("numbers", timeout=PATIENCE_S).result == "done"
+        assert session.peek("work").depth == 1
+        session.resume()
+        session.settle(PATIENCE_S)
+        assert len(self.result) == self.sent
+        facts = session.snapshot()
+        assert facts["out"].processed == self.sent
+        service = facts.services["echo"]
+        assert service.received == service.results + service.stopped
+
+    def send(self) -> None:
+        self.session.send("numbers", 1, timeout=PATIENCE_S)
+        self.sent += 1
+
+    def recount(self) -> None:
+        """After an interrupt: at most one packet more than was known has been put in, and none is half in."""
+        self.session.resume()
+        self.session.settle(PATIENCE_S)
+        injected = self.session.snapshot()["numbers"].processed
+        assert injected in (self.sent, self.sent + 1)
+        self.sent = injected
+
+    def end(self) -> None:
+        session = self.session
+        session.end("numbers")
+        assert session.wait(PATIENCE_S).state == "completed"
+        assert len(self.result) == self.sent
+        session.close(PATIENCE_S)
+        assert not (left := self.threads()), f"threads left behind: {left}"
+
+    def threads(self) -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("job/")]
+
+
+def paused(job: Job) -> None:
+    """Two packets wait for `work`, and all is paused."""
+    job.session.pause(timeout=PATIENCE_S)
+    job.send()
+    job.send()
+    job.session.step("numbers", 2, timeout=PATIENCE_S)
+
+
+def set_tap(job: Job) -> None:
+    with job.session.tap("work"):
+        pass
+
+
+def set_breakpoint(job: Job) -> None:
+    job.session.breakpoint("work", lambda value: value == 12).remove()
+
+
+def first(job: Job) -> Any:
+    return job.session.peek("work")[0]
+
+
+def edit_and_undo(job: Job) -> None:
+    packet = first(job)
+    job.session.edit(packet, 1)
+    job.session.undo()
+
+
+def wait_paused(job: Job) -> None:
+    with pytest.raises(JobPaused):
+        job.session.wait(PATIENCE_S)
+
+
+def wait_a_moment(job: Job) -> None:
+    with pytest.raises(TimeoutError):
+        job.session.wait(0)
+
+
+def send(job: Job) -> None:
+    job.session.send("numbers", 1)
+    job.sent += 1
+
+
+def nothing(_: Job) -> None:
+    """The job runs, and everything in it has settled."""
+
+
+# How it stands before, and the command. Whatever becomes of it, the job runs on.
+COMMANDS: dict[str, tuple[Command, Command]] = {
+    "pause": (nothing, lambda job: job.session.pause()),
+    "pause one": (nothing, lambda job: job.session.pause("work")),
+    "resume": (paused, lambda job: job.session.resume()),
+    "step": (paused, lambda job: job.session.step()),
+    "step one": (paused, lambda job: job.session.step("work")),
+    "step twice": (paused, lambda job: job.session.step(None, 2)),
+    "step through": (paused, lambda job: job.session.step_through(lambda step: step.task == "out")),
+    "follow": (paused, lambda job: job.session.follow(first(job))),
+    "peek": (paused, lambda job: job.session.peek("work")),
+    "edit and undo": (paused, edit_and_undo),
+    "move": (paused, lambda job: job.session.move(first(job), 1)),
+    "breakpoint": (nothing, set_breakpoint),
+    "tap": (nothing, set_tap),
+    "state": (nothing, lambda job: job.session.state("work")),
+    "set_state": (paused, lambda job: job.session.set_state("work", "seen", 1)),
+    "send": (nothing, send),
+    "inject": (nothing, lambda job: job.session.inject("numbers", 1)),
+    "call": (nothing, lambda job: job.session.call("echo", 5)),
+    "service": (nothing, lambda job: job.session.services["echo"](5)),
+    "wait": (nothing, wait_a_moment),
+    "wait for what is paused": (paused, wait_paused),
+    "settle": (nothing, lambda job: job.session.settle(PATIENCE_S)),
+    "snapshot": (nothing, lambda job: job.session.snapshot().services),
+    "events": (nothing, lambda job: job.session.events),
+    "intercept": (nothing, lambda job: job.session.intercept(lambda invocation: invocation.proceed())()),
+    "dead letters": (nothing, lambda job: list(job.session.dead_letters)),
+}
+
+# These end it, or begin it.
+LIVES: dict[str, Command] = {
+    "start": lambda job: job.session.start(),
+    "start paused": lambda job: job.session.start(paused=True),
+    "stop": lambda job: job.session.stop(),
+    "end": lambda job: job.session.end("numbers"),
+    "cancel": lambda job: job.session.cancel(),
+    "close": lambda job: job.session.close(PATIENCE_S),
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_is_interrupted_at_any_bytecode_leaves_a_session_that_works(
+    name: str, options: dict[str, Any]
+) -> None:
+    prepare, command = COMMANDS[name]
+    job = Job(options)
+    job.start()
+    prepare(job)
+    with Interrupt(inf) as all_of_it:
+        command(job)
+    job.recount()
+    job.check()
+    for number in places(all_of_it.count):
+        with told(lambda number=number: f"interrupted before bytecode {number} of {all_of_it.count}"):
+            prepare(job)
+            try:
+                with Interrupt(number):
+                    command(job)
+            except KeyboardInterrupt:
+                pass
+            job.recount()
+            job.check()
+    job.end()
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("name", LIVES)
+def test_a_life_that_is_interrupted_at_any_bytecode_begins_or_ends_and_leaves_no_thread(
+    name: str, options: dict[str, Any]
+) -> None:
+    command, starts = LIVES[name], name.startswith("start")
+    count = 1
+    tried = iter([-1])
+    while (number := next(tried, None)) is not None:
+        job = Job(options)
+        if not starts:
+            job.start()
+            job.send()
+        with told(lambda number=number: f"interrupted before bytecode {number} of {count}"):
+            try:
+                with Interrupt(number if number >= 0 else inf) as interrupt:
+                    command(job)
+            except KeyboardInterrupt:
+                pass
+            if number < 0:
+                count = interrupt.count
+                tried = places(count)
+            session = job.session
+            if starts and session.status == "new":
+                session.start()
+            if session.status in ("running", "draining"):
+                session.resume()
+                try:
+                    job.check()
+                    session.end("numbers")
+                except TaskEnded:
+                    assert not starts
+                assert session.wait(PATIENCE_S).state in ("completed", "stopped", "cancelled")
+            session.close(PATIENCE_S)
+            assert not (left := job.threads()), f"threads left behind: {left}"
+
+
+BOMBARDED = """
+    import os, signal, subprocess, sys, threading, time
+    import runtime
+    from runtime import JobPaused
+
+    seconds, what = float(sys.argv[1]), sys.argv[2]
+    killer = "import os, random, sys, time\\nwhile True:\\n time.sleep(random.random() * 0.002)\\n os.kill(int(sys.argv[1]), 2)"
+
+    class Echo:
+        def process(self, value):
+            return value
+
+    def paused_and_resumed():
+        session.pause()
+        session.resume()
+
+    def stepped():
+        session.pause()
+        session.step(None, 3)
+        session.resume()
+
+    def sent():
+        session.send("numbers", 1, timeout=1)
+
+    def waited():
+        try:
+            session.wait(0.01)
+        except (TimeoutError, JobPaused):
+            pass
+
+    def lived():
+        other = runtime.Session("other")
+        try:
+            other.source(range(3)).map(abs).collect()
+            other.run(timeout=5)
+        finally:
+            while True:
+                try:
+                    other.close(5)
+                    break
+                except KeyboardInterrupt:
+                    pass
+
+    def called():
+        session.call("echo", 1)
+
+    def settled():
+        session.settle(timeout=1)
+
+    commands = dict(settled=settled, paused=paused_and_resumed, stepped=stepped, sent=sent, waited=waited, lived=lived,
+                    called=called)
+    session = runtime.Session("bombarded")
+    session.service("echo", Echo)
+    result = session.input("numbers").map(abs, name="work").collect()
+    session.start()
+    command = commands[what]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    bomber = subprocess.Popen([sys.executable, "-c", killer, str(os.getpid())])
+    armed, heard, done, end = False, 0, 0, time.monotonic() + seconds
+
+    def interrupt(*_):
+        global armed
+        if armed:
+            armed = False
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    while time.monotonic() < end:
+        try:
+            armed = True
+            command()
+            armed = False
+            done += 1
+        except KeyboardInterrupt:
+            heard += 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    bomber.kill()
+    bomber.wait()
+    session.resume()
+    session.settle(timeout=10)
+    before = session.snapshot()["numbers"].processed
+    session.send("numbers", 1)
+    assert session.call("echo", 5, timeout=5) == 5
+    session.settle(timeout=10)
+    session.pause(timeout=5)
+    session.resume()
+    session.end("numbers")
+    outcome = session.wait(10)
+    assert len(result) == before + 1 == session.snapshot()["work"].processed, (len(result), before)
+    try:
+        session.services["echo"](1)
+        raise AssertionError("a service that has stopped answers")
+    except runtime.ServiceStopped:
+        pass
+    session.close(5)
+    left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    assert not left, left
+    print(heard, "interrupts,", done, "done,", outcome)
+"""
+
+BOMBARDED_S: Final = 3.0
+
+
+@pytest.mark.parametrize("what", ["settled", "paused", "stepped", "sent", "waited", "lived", "called"])
+def test_a_session_that_is_bombarded_with_interrupts_stays_usable(what: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(BOMBARDED), str(BOMBARDED_S), what],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-4000:]
+    assert "Traceback" not in run.stderr, run.stderr[-4000:]
+    heard = int(run.stdout.split()[0])
+    assert heard >= 20, run.stdout
