@@ -20,6 +20,7 @@ from __future__ import annotations
 import _thread
 import threading
 import warnings
+from _thread import LockType
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -51,6 +52,20 @@ class Changes(Protocol):
 
     def heard(self) -> None:
         """What has changed so far is about to be looked at."""
+
+
+class Answer(Protocol):
+    """What something comes to that is begun here, and ended elsewhere."""
+
+    bell: LockType
+    value: Any
+    error: BaseException | None
+
+    def close(self, value: Any, error: BaseException | None) -> None:
+        """It is there."""
+
+    def tell(self) -> None:
+        """Wake who waits for it."""
 
 
 class Command:
@@ -127,6 +142,30 @@ class Commands:
         except BaseException:
             self.withdraw(command)
             raise
+        return command.answer()
+
+    def ask(self, begin: Callable[[], None], answer: Answer, give_up: Callable[[], None]) -> Any:
+        """Have something begun, and wait until whoever ends it rings. Raises what it, or its beginning, raises.
+
+        If the wait is interrupted, `give_up` is done, in the order of commands.
+        """
+
+        def told() -> None:
+            if command.error is not None:
+                answer.close(None, command.error)
+                answer.tell()
+
+        command = Command(begin, told)
+        try:
+            self.give(command)
+            while not answer.bell.acquire(True, _INTERRUPTIBLE_S):
+                pass
+        except BaseException:
+            command.withdrawn = True
+            self.give(Command(give_up, bool))
+            raise
+        command.value, command.error = answer.value, answer.error
+        answer.error = None
         return command.answer()
 
     def withdraw(self, command: Command) -> None:

@@ -25,6 +25,7 @@ from runtime.interactive import is_by_person
 from runtime.job_manager import JobManager
 from runtime.proxy import ProxyManager
 from runtime.service.invocation import Interceptor
+from runtime.service.service_caller import Ask, enter_by_hand
 from runtime.waiting import Until, Waiting, drive
 
 T = TypeVar("T")
@@ -91,6 +92,16 @@ class Runs:
         else:
             self.commands.do(work)
 
+    def call(self, service: str, ask: Ask, timeout_s: float | None) -> Any:
+        """Call a service by hand, and wait for the answer. A thread of the job waits as it does for its own calls."""
+        proxies = self.proxies
+        if proxies is None:
+            raise self.not_started()
+        if self.is_own_thread():
+            return proxies.call_sync(service, ask, timeout_s)
+        call, answer = proxies.prepare_by_hand(service, ask, timeout_s)
+        return self.commands.ask(lambda: enter_by_hand(call), answer, lambda: call.queue.ledger.abandon(call))
+
     # ── the thread of commands ──
 
     def start(self, context: Context, tell: Callable[[], None], *, paused: bool) -> Waiting[None]:
@@ -152,6 +163,7 @@ class Runs:
         dispatcher.end.news = self.commands.tell
         dispatcher.intercept(interceptors)
         self.hand, self.proxies = hand, ProxyManager(HAND_CALLER, service_queues(graph))
+        self.proxies.find_all()
         self.control, self.dispatcher, self.ended_new = control, dispatcher, None
         dispatcher.start()
 

@@ -84,11 +84,8 @@ class Steering(ABC):
     def _call(
         self, service: str, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], timeout: float | None = None
     ) -> Any:
-        proxies = self._runs.proxies
-        if proxies is None:
-            raise self._runs.not_started()
         try:
-            return proxies.call_sync(service, (method, args, kwargs), timeout)
+            return self._runs.call(service, (method, args, kwargs), timeout)
         except QueueUnreachable:
             raise ServiceStopped(f"service {service!r} has stopped with its job; start the session again") from None
 

@@ -241,6 +241,7 @@ class Ledger:
         call.queue.withdraw(call)
         self.close(call, None, stopped(call.queue) if error is None else error)
         call.queue.counts.stopped += 1
+        call.queue.publish()
 
     def expire(self) -> list[Call]:
         """End every call whose time is over, and say which; sets `next_look_s`."""
@@ -252,6 +253,7 @@ class Ledger:
                 call.queue.withdraw(call)
                 self.close(call, None, _timed_out(call, began=began))
                 call.queue.counts.timeouts += 1
+                call.queue.publish()
             self.next_look_s = self.earliest()
         return over
 

@@ -39,6 +39,7 @@ class RequestQueue:
     def __init__(self, service: str, capacity: int, ledger: Ledger) -> None:
         self.service, self.capacity, self.ledger = service, capacity, ledger
         self.counts = Counts()
+        self.shown = (0, 0, 0, 0, 0, 0, 0, 0, 0)  # what `publish` has said last
         self.received = 0
         self.running = 0  # requests being executed, also those whose caller has gone
         self.refusing = False
@@ -61,6 +62,14 @@ class RequestQueue:
         """Whether anything is to be done here, or being done; a set-up may call other services, too."""
         return bool(not self.is_set_up or self.running or self.waiting or self._held_back)
 
+    def publish(self) -> None:
+        """Show, in one step, how many calls wait, run and have come, and how they ended: who reads takes no lock."""
+        counts = self.counts
+        self.shown = (
+            len(self.waiting), self.running, self.received, counts.results, counts.errors, counts.timeouts,
+            counts.stopped, counts.late, counts.lost,
+        )  # fmt: skip
+
     # ── callers ──
 
     def prepare(self, call: Call) -> None:
@@ -82,6 +91,7 @@ class RequestQueue:
             call.bell = call.bell or parked_lock()
         else:
             self._accept(call)
+        self.publish()
 
     def withdraw(self, call: Call) -> None:
         """Take back a call that has not begun."""
@@ -138,6 +148,7 @@ class RequestQueue:
             call.future.begin()
         call.stage, call.server = "running", server
         self.running += 1
+        self.publish()
         return call
 
     def finish(self, call: Call, value: object, error: BaseException | None) -> bool:
@@ -152,6 +163,7 @@ class RequestQueue:
                 self.counts.results += 1
             else:
                 self.counts.errors += 1
+        self.publish()
         self.ledger.end_if_idle()
         return in_time
 
@@ -159,6 +171,7 @@ class RequestQueue:
         """A request has been executed, and its reply vanished: the call stays open until its time is over."""
         self.running -= 1
         self.counts.lost += 1
+        self.publish()
         self.ledger.end_if_idle()
 
     # ── held: not set up yet, or paused by hand ──

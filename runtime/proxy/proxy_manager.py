@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
+from runtime.communication.calls import Call
 from runtime.communication.request_queue import RequestQueue, RequestQueueDescriptor
 from runtime.errors import GraphInvalid, UnknownName
 from runtime.preview import preview
-from runtime.service.service_caller import Ask, ServiceManager
+from runtime.service.service_caller import Answer, Ask, ServiceManager
 
 DEFAULT_TIMEOUT_S: Final = 10.0
 """How long a call may take, if it does not say."""
@@ -30,6 +31,15 @@ class ProxyManager:
     def call_sync(self, service: str, ask: Ask, timeout_s: float | None = None) -> Any:
         """Call and wait. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`, and as `call_async`."""
         return self._manager.call(self._find(service), ask, _limit(timeout_s))
+
+    def prepare_by_hand(self, service: str, ask: Ask, timeout_s: float | None) -> tuple[Call, Answer]:
+        """The caller's part of a call by hand: a call to be entered, and what it comes to. Raises `UnknownName`."""
+        return self._manager.prepare_by_hand(self._find(service), ask, _limit(timeout_s))
+
+    def find_all(self) -> None:
+        """Find all queues now, so that nobody who calls has to."""
+        for service in self._services:
+            self._find(service)
 
     def call_async(self, service: str, ask: Ask, timeout_s: float | None = None) -> Future[Any]:
         """Call, and return the future of the answer. Raises `UnknownName`, `ServiceLoop`, `ServiceStopped`."""

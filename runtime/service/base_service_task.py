@@ -225,24 +225,12 @@ class BaseServiceTask:
 
     def facts(self) -> ServiceFacts:
         """Where the service stands now: its numbers fit together, whenever they are read."""
-        queue, counts = self.queue, self.queue.counts
-        with queue.ledger.lock:
-            return ServiceFacts(
-                self.name,
-                self._state(),
-                len(queue),
-                queue.capacity,
-                len(self.gates),
-                queue.running,
-                queue.received,
-                counts.results,
-                counts.errors,
-                counts.timeouts,
-                counts.stopped,
-                counts.late,
-                counts.lost,
-                self.ending,
-            )
+        queue = self.queue
+        waiting, running, received, results, errors, timeouts, stopped, late, lost = queue.shown
+        return ServiceFacts(
+            self.name, self._state(), waiting, queue.capacity, len(self.gates), running, received, results, errors,
+            timeouts, stopped, late, lost, self.ending,
+        )  # fmt: skip
 
     def _state(self) -> TaskState:
         doing = {gate.doing for gate in self.gates}

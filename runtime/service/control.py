@@ -153,8 +153,7 @@ class ServiceControl:
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last requests that wait."""
         service = self._service
-        with service.queue.ledger.lock:
-            requests = [call.request for call in service.queue.waiting]
+        requests = [call.request for call in tuple(service.queue.waiting)]  # in one step
         packets = [
             Packet(Asked(r.method, r.args, dict(r.kwargs)), task=service.name, producer=r.callers[-1]) for r in requests
         ]

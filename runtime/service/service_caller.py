@@ -8,10 +8,10 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, Final
 
-from runtime.communication.calls import HAND_CALLER, Call, Request, here
+from runtime.communication.calls import Call, Request, here
 from runtime.communication.lane import parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import Cancelled, ServiceLoop, ServicePaused, ServiceStopped
@@ -52,8 +52,7 @@ class CallFuture(Future[Any]):
 
     def tell(self) -> None:
         """Behind `close`, outside the lock: run the callbacks."""
-        if self._done_callbacks:
-            self._invoke_callbacks()
+        self._invoke_callbacks()
 
     @property
     def has_callbacks(self) -> bool:
@@ -73,7 +72,7 @@ class CallFuture(Future[Any]):
             return self._result
         _give_way(self._exception)
         try:
-            return super().result(0)
+            return self._raise()
         finally:
             del self  # else the error's traceback would hold the future that holds the error
 
@@ -81,7 +80,29 @@ class CallFuture(Future[Any]):
         """What the service has raised, or None."""
         self._wait(timeout)
         _give_way(self._exception)
-        return super().exception(0)
+        if self._state == _FINISHED:
+            return self._exception
+        self._raise()
+        return None
+
+    def _raise(self) -> None:
+        """Raise what it has come to, and `TimeoutError` if it has not. Takes no lock: an interrupt may come."""
+        if self._state == _FINISHED:
+            assert self._exception is not None, "its value was returned"
+            raise self._exception
+        raise CancelledError if self._state in _CANCELLED else TimeoutError
+
+    def done(self) -> bool:
+        """Whether it has an ending."""
+        return self._is_over()
+
+    def running(self) -> bool:
+        """Whether it is being executed."""
+        return self._state == _RUNNING
+
+    def cancelled(self) -> bool:
+        """Whether it was taken back."""
+        return self._state in _CANCELLED
 
     def cancel(self) -> bool:
         """Take the request back, at once. False: it has begun, or has ended; then nothing changes."""
@@ -95,17 +116,22 @@ class CallFuture(Future[Any]):
         return True
 
     def _invoke_callbacks(self) -> None:
-        """As Future does, but nothing that a callback raises gets out: it runs on the thread of somebody else."""
-        for callback in self._done_callbacks:
+        """As Future does, but nothing that a callback raises gets out: it runs on the thread of somebody else.
+
+        Each is taken out in one step, so that it is called once, whoever comes first: this, or who has just added it.
+        """
+        while self._done_callbacks:
+            try:
+                callback = self._done_callbacks.pop(0)
+            except IndexError:
+                return
             self._call_back(callback)
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         """Call `fn` with this future when it is done, at once if it is; nothing that `fn` raises gets out."""
-        with self._condition:
-            if not self._is_over():
-                self._done_callbacks.append(fn)
-                return
-        self._call_back(fn)
+        self._done_callbacks.append(fn)
+        if self._is_over():  # read behind that: else whoever ends it finds it there
+            self._invoke_callbacks()
 
     def _call_back(self, callback: Callable[[Future[Any]], object]) -> None:
         try:
@@ -142,6 +168,28 @@ class CallFuture(Future[Any]):
             bell.acquire(True, timeout_s)
 
 
+class Answer:
+    """What a call by hand comes to. Rings its bell when that is there; nothing that the caller touches has a lock."""
+
+    __slots__ = ("bell", "error", "value")
+
+    def __init__(self) -> None:
+        self.bell = parked_lock()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def begin(self) -> None:
+        """It makes no difference."""
+
+    def close(self, value: Any, error: BaseException | None) -> None:
+        """Under the lock: the call has its ending."""
+        self.value, self.error = value, error
+
+    def tell(self) -> None:
+        """Behind `close`: wake who waits."""
+        ring(self.bell)
+
+
 # The states of a Future, by the names that it gives them.
 _PENDING: Final = "PENDING"
 _RUNNING: Final = "RUNNING"
@@ -160,12 +208,7 @@ class ServiceManager:
         self._numbers: dict[tuple[str, ...], itertools.count[int]] = {}  # by chain of callers
 
     def call(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Any:
-        """Call and wait for the answer. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`.
-
-        From outside the job also `ServicePaused`: who waits there could be the one to resume it.
-        """
-        if queue.paused and not queue.refusing and here.waiter is None and self._caller == HAND_CALLER:
-            raise ServicePaused(f"service {queue.service!r} is paused; resume({queue.service!r}) it first, or step it")
+        """Call and wait for the answer. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`."""
         call = self._make(queue, ask, timeout_s)
         try:
             _enter(call)
@@ -194,6 +237,13 @@ class ServiceManager:
             raise
         return future
 
+    def prepare_by_hand(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> tuple[Call, Answer]:
+        """The caller's part of a call by hand, with user code: a call to be entered, and what it will come to."""
+        call, answer = self._make(queue, ask, timeout_s, waits=False), Answer()
+        call.future = answer
+        queue.prepare(call)
+        return call, answer
+
     def _make(self, queue: RequestQueue, ask: Ask, timeout_s: float, *, waits: bool = True) -> Call:
         service, ledger = queue.service, queue.ledger
         callers = here.callers if here.job is ledger else (self._caller,)
@@ -207,20 +257,31 @@ class ServiceManager:
         return Call(request, queue, timeout_s, waits=waits)
 
 
+def enter_by_hand(call: Call) -> None:
+    """The thread of commands: let a call begin that was prepared. Raises `ServiceStopped`.
+
+    Also `ServicePaused`: who waits outside of the job could be the one to resume it.
+    """
+    queue = call.queue
+    if queue.paused and not queue.refusing:
+        raise ServicePaused(f"service {queue.service!r} is paused; resume({queue.service!r}) it first, or step it")
+    _put(call)
+
+
 def _enter(call: Call) -> None:
     """Put a call into its queue. Raises `ServiceStopped`, `Cancelled`, and `NotSendable` if it cannot get there."""
+    call.queue.prepare(call)
+    _put(call)
+
+
+def _put(call: Call) -> None:
     queue, ledger = call.queue, call.queue.ledger
-    queue.prepare(call)
     try:
-        if call.waiter is None:
-            with ledger.lock:  # an interrupt, which only comes here, finds no way between this and what follows
-                queue.put(call)
-        else:
-            ledger.lock.acquire()  # not `with`, which takes as long as the rest of this
-            try:
-                queue.put(call)
-            finally:
-                ledger.lock.release()
+        ledger.lock.acquire()  # not `with`, which takes as long as the rest of this
+        try:
+            queue.put(call)
+        finally:
+            ledger.lock.release()
     except ServiceStopped as refusal:
         _give_way(refusal)
         raise

@@ -17,7 +17,7 @@ import threading
 from _thread import LockType
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic, time
+from time import monotonic, sleep, time
 from typing import Final, TypeVar
 
 from runtime.communication.lane import parked_lock, ring
@@ -123,6 +123,7 @@ class Gate:
         "cancelled",
         "closed",
         "doing",
+        "edits",
         "held",
         "look_up",
         "passes",
@@ -146,6 +147,7 @@ class Gate:
         self._bell, self._snooze = parked_lock(), parked_lock()
         self._rung = False  # the bell, since the task has come to its closed gate; guarded by _hand
         self.doing: TaskState = "new"
+        self.edits = 0  # how often an edit by hand has begun or ended: an odd number, while one is made
         self.passes = 0  # how many waits are over; tells two waits with the same name apart
         self.before_wait: Callable[[], None] = _nothing  # the task's: makes its depths exact before it waits
         self._watch = watch
@@ -317,9 +319,13 @@ class Gate:
             self._watch.tell()
 
     def look(self, read: Callable[[], T]) -> T:
-        """What `read` returns; the hand changes nothing meanwhile."""
-        with self._hand:
-            return read()
+        """What `read` returns while the hand changes nothing; takes no lock, so that an interrupt may come."""
+        while True:
+            before = self.edits
+            found = read()
+            if before == self.edits and not before % 2:
+                return found
+            sleep(0)  # let go of the GIL: who edits has it as soon as he may
 
     @contextmanager
     def at_rest(self, name: str) -> Iterator[None]:
@@ -332,7 +338,11 @@ class Gate:
                 raise NotPaused(f"{name!r} is not paused; pause({name!r}) first")
             between = self.doing in _BETWEEN or (self.doing == "running" and self.lacks_turn())
             if self.turn is None and (between or self.doing == "ended"):
-                yield
+                self.edits += 1
+                try:
+                    yield
+                finally:
+                    self.edits += 1
                 return
             refusal = NotPaused(
                 f"{name!r} is paused, but still at work on a packet ({self.doing}); let it finish first"

@@ -12,6 +12,7 @@ import textwrap
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from typing import Any, Final
 
@@ -189,7 +190,7 @@ def test_a_command_that_is_interrupted_at_any_bytecode_leaves_a_session_that_wor
     job.recount()
     job.check()
     for number in places(all_of_it.count):
-        with told(lambda number=number: f"interrupted before bytecode {number} of {all_of_it.count}"):
+        with told(partial("interrupted before bytecode {} of {}".format, number, all_of_it.count)):
             prepare(job)
             try:
                 with Interrupt(number):
@@ -214,9 +215,10 @@ def test_a_life_that_is_interrupted_at_any_bytecode_begins_or_ends_and_leaves_no
         if not starts:
             job.start()
             job.send()
-        with told(lambda number=number: f"interrupted before bytecode {number} of {count}"):
+        with told(partial("interrupted before bytecode {}".format, number)):
+            interrupt = Interrupt(number if number >= 0 else inf)
             try:
-                with Interrupt(number if number >= 0 else inf) as interrupt:
+                with interrupt:
                     command(job)
             except KeyboardInterrupt:
                 pass
@@ -244,7 +246,8 @@ BOMBARDED = """
     from runtime import JobPaused
 
     seconds, what = float(sys.argv[1]), sys.argv[2]
-    killer = "import os, random, sys, time\\nwhile True:\\n time.sleep(random.random() * 0.002)\\n os.kill(int(sys.argv[1]), 2)"
+    killer = "import os, random, sys, time\\nwhile True:\\n time.sleep(random.random() * 0.002)\\n "
+    killer += "os.kill(int(sys.argv[1]), 2)"
 
     class Echo:
         def process(self, value):
