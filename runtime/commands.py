@@ -20,10 +20,11 @@ from __future__ import annotations
 import _thread
 import threading
 import warnings
+import weakref
 from _thread import LockType
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar, overload
@@ -52,6 +53,12 @@ class Changes(Protocol):
 
     def heard(self) -> None:
         """What has changed so far is about to be looked at."""
+
+    def hold(self) -> None:
+        """Where turns are handed out: hand out none, so that what is done until `release` is one act."""
+
+    def release(self) -> None:
+        """Hand out turns again."""
 
 
 class Answer(Protocol):
@@ -103,12 +110,24 @@ class Command:
         return self.value
 
 
+class _Warning:
+    """Warns when it is let go of: where warnings are errors, nobody could catch it, and Python says so by itself."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __del__(self) -> None:
+        warnings.warn(self._text, ResourceWarning, stacklevel=2)
+
+
 class Commands:
     """The commands of one session, and the thread that carries them out. Any thread may give one."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._given: SimpleQueue[Command | None] = SimpleQueue()  # None: something has changed
+        # None: something has changed; a reference: nobody holds any more what it referred to.
+        self._given: SimpleQueue[Command | weakref.ref[Any] | None] = SimpleQueue()
+        self._owner: weakref.ref[Any] | None = None
         self._posted: deque[Command] = deque()  # by threads of the job
         self._claim = _thread.allocate_lock()  # held by the thread that carries out
         self._ident = 0  # of that thread
@@ -199,15 +218,9 @@ class Commands:
         self.tell()
         self._see_to_the_thread()
 
-    def abandon(self) -> None:
-        """Nobody holds the session any more: end its job, if it runs. In a finalizer, on any thread: do not wait."""
-        if (end := self._end) is not None and self._lasts():
-            warnings.warn(
-                f"session {self._name!r} was let go of while its job was running, which is cancelled; close() it first",
-                ResourceWarning,
-                stacklevel=2,
-            )
-            self.give(Command(end, bool, lasting=True))
+    def end_without(self, owner: object) -> None:
+        """End the job of a run if nobody holds `owner` any more: it is put down in one C call."""
+        self._owner = weakref.ref(owner, self._given.put)
 
     def tell(self) -> None:
         """Let those who wait be looked at again. If there are any, there is the thread."""
@@ -281,10 +294,21 @@ class Commands:
                     return
                 given = None
             self._carry_out_posted()
-            if given is not None:
+            if isinstance(given, Command):
                 self._begin(given)
-                given = None  # it holds a payload, maybe
+            elif given is not None:
+                self._let_go()
+            given = None  # it holds a payload, maybe
             self._look()
+
+    def _let_go(self) -> None:
+        """Nobody holds the session any more: end its job, and say that somebody should have."""
+        if (end := self._end) is None or not self._lasts():
+            return
+        self._begin(Command(end, bool, lasting=True))
+        _Warning(
+            f"session {self._name!r} was let go of while its job was running, which is cancelled; close() it first"
+        )
 
     def _carry_out_posted(self) -> None:
         while self._posted:
@@ -301,7 +325,8 @@ class Commands:
         if command.withdrawn or command.work is None:
             return
         try:
-            made = command.work()
+            with self._in_one_act():
+                made = command.work()
         except BaseException as error:  # noqa: BLE001  it is raised where the command was given
             command.error = error
             self._finish(command)
@@ -314,15 +339,29 @@ class Commands:
             command.value = made
             self._finish(command)
 
+    @contextmanager
+    def _in_one_act(self) -> Iterator[None]:
+        """Let no turn be handed out while the block changes things."""
+        changes = self._changes
+        if changes is None:
+            yield
+            return
+        changes.hold()
+        try:
+            yield
+        finally:
+            changes.release()
+
     def _go_on(self, command: Command, go: Callable[[Waiting[Any]], Until]) -> bool:
         """Let a command run until it has to wait. True: it is over."""
         steps = command.steps
         assert steps is not None, "it has waited before"
         self._moved = True
         try:
-            until = go(steps)
-            while (ready := self._is_ready(until)) is not None:
-                until = steps.send(ready)
+            with self._in_one_act():
+                until = go(steps)
+                while (ready := self._is_ready(until)) is not None:
+                    until = steps.send(ready)
         except StopIteration as end:
             command.value = end.value
         except BaseException as error:  # noqa: BLE001  it is raised where the command was given

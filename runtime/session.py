@@ -103,7 +103,7 @@ class Session(Steering, Observed, Shown):
         self._last_change: Change | None = None
         self._listeners: dict[object, Callable[[Change], None]] = {}  # by what stands for one call of `on_change`
         self._environment.on_change = partial(_tell_change, weakref.ref(self), "built")
-        weakref.finalize(self, self._runs.commands.abandon).atexit = False
+        self._runs.commands.end_without(self)
         if name is not None and in_kernel():
             of_this_name = _named.setdefault(name, [])
             of_this_name.append(self)  # in one step: of two that come at once, the later one closes the other

@@ -63,6 +63,7 @@ class LocalBackend:
         """Let one thread run at a time, in an order that the seed decides, in virtual time."""
         turns = self._turns = Turns(seed)
         self._ledger = Ledger(turns.clock, turns.nudge, turns.lock)
+        self._watch.hold, self._watch.release = turns.hold, turns.release
 
     def use_cluster(self, address: str | None, resources: Mapping[str, Mapping[str, Any]]) -> None:
         """Refuse a cluster: raises `GraphInvalid`."""
@@ -152,8 +153,8 @@ class LocalBackend:
         return here.changes is self._watch
 
     def is_still(self, handles: Iterable[Handle]) -> bool:
-        """Whether all threads wait, at one moment."""
-        return still(_gates(*handles))
+        """Whether all threads wait, at one moment; under a seed, those that only serve the others as well."""
+        return still(_gates(*handles)) and (self._turns is None or self._turns.are_dormant())
 
     def holds(self, ready: Callable[[], bool]) -> bool:
         """Whether `ready()`: threads are looked at where they are."""
@@ -177,6 +178,8 @@ class LocalBackend:
 
     def close(self) -> None:
         """Release the queues, end the watch."""
+        if self._turns is not None:
+            self._turns.free()  # the watch needs no turn to end
         if self._deadlines is not None:
             self._deadlines.close(_SOON_S)
         if self._admission is not None:

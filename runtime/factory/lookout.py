@@ -129,6 +129,12 @@ class Lookout:
         """What has changed so far is about to be looked at."""
         self._watch.heard()
 
+    def hold(self) -> None:
+        """No turns are handed out here."""
+
+    def release(self) -> None:
+        """Nor held."""
+
     def begin(self) -> None:
         """Let actors, and tasks of the driver, say when something changes."""
         self._let_watch(+1)

@@ -34,6 +34,8 @@ class Watch:
     def __init__(self) -> None:
         self.watched = 0  # how many look; read by tasks after they have said what they are doing
         self.news: Callable[[], None] = _nothing
+        self.hold: Callable[[], None] = _nothing  # lets nobody have a turn until `release`, where turns are handed out
+        self.release: Callable[[], None] = _nothing
         self._is_told = False  # of the news, which have not been heard yet
 
     def begin(self) -> None:

@@ -54,6 +54,7 @@ class Turns:
         self._begun = False
         self._players = 0  # gates that have not ended, without those that only serve the others
         self.freed = False  # set once, by `free`
+        self._is_held = False  # the hand changes something, and nobody shall see half of it
 
     def gate(self, watch: Watch, name: str, *, serves: bool = False) -> SeededGate:
         """Another gate, which waits for its first turn. One that only `serves` the others may outlive the job."""
@@ -76,7 +77,7 @@ class Turns:
         """Any thread: something has changed; if nobody has the turn, somebody may be able to take it now."""
         with self.lock:
             chosen = None
-            if self._holder is None and self._begun:
+            if self._holder is None and self._begun and not self._is_held:
                 chosen = self._holder = self._choose()
         if chosen is not None:
             chosen.baton.release()
@@ -90,10 +91,27 @@ class Turns:
             if not giver.waits:
                 self._gates.remove(giver)
                 self._players -= not giver.serves
-            chosen = self._holder = self._choose()
-        if chosen is not None and chosen is not giver:
+            chosen = self._holder = None if self._is_held else self._choose()
+        if chosen is None:
+            giver.tell()  # all has settled, which nobody says who only says what he does himself
+        elif chosen is not giver:
             chosen.baton.release()
         return chosen is giver
+
+    def hold(self) -> None:
+        """Hand out no turn until `release`: what the hand does meanwhile is one act. Whoever has one may end it."""
+        with self.lock:
+            self._is_held = True
+
+    def release(self) -> None:
+        """Hand out turns again."""
+        with self.lock:
+            self._is_held = False
+        self.nudge()
+
+    def are_dormant(self) -> bool:
+        """Whether nobody has the turn, and nobody could take one when they were last handed out."""
+        return self._holder is None or self.freed
 
     def free(self) -> SeededGate | None:
         """Whoever has the turn, and is returned, keeps it: let all others run to their end, as without turns."""
