@@ -181,7 +181,10 @@ class Commands:
                 pass
         except BaseException:
             command.withdrawn = True
-            self.give(Command(give_up, bool))
+            last = Command(give_up)
+            self.give(last)
+            while not last.bell.acquire(True, _INTERRUPTIBLE_S):  # which takes no time
+                pass
             raise
         command.value, command.error = answer.value, answer.error
         answer.error = None

@@ -258,9 +258,12 @@ class RayBackend(LocalBackend):
             self._site.post(sender, ("asked after", peer, number, where))
 
     def _cut_off(self, task: str, why: BaseException) -> None:
-        """An actor cannot do its part, though it is alive: end it, and the job."""
+        """An actor cannot do its part, though it is alive: end it, and the job.
+
+        On a thread of its own: this may be Ray's, which must not wait for Ray.
+        """
         self._faults.setdefault(task, why)
-        self._far[task].kill()
+        threading.Thread(target=self._far[task].kill, name=f"{self._job} end of {task}", daemon=True).start()
 
     # ── the listener ──
 

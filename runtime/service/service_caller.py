@@ -89,7 +89,10 @@ class CallFuture(Future[Any]):
         """Raise what it has come to, and `TimeoutError` if it has not. Takes no lock: an interrupt may come."""
         if self._state == _FINISHED:
             assert self._exception is not None, "its value was returned"
-            raise self._exception
+            try:
+                raise self._exception
+            finally:
+                del self  # as above
         raise CancelledError if self._state in _CANCELLED else TimeoutError
 
     def done(self) -> bool:
