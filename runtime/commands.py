@@ -23,8 +23,8 @@ import warnings
 import weakref
 from _thread import LockType
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final, Protocol, TypeVar, overload
@@ -50,6 +50,10 @@ class Changes(Protocol):
 
     def end(self) -> None:
         """Tell no more."""
+
+    @property
+    def hands_out_turns(self) -> bool:
+        """Whether there is something to hold."""
 
     def heard(self) -> None:
         """What has changed so far is about to be looked at."""
@@ -136,6 +140,7 @@ class Commands:
         self._moved = False  # one that was put aside has gone on
         self._is_watching = False
         self._changes: Changes | None = None  # in the run there is
+        self._holds: Changes | None = None  # these, where turns are handed out
         self._lasts: Callable[[], bool] = bool  # whether there is a run that more can become of
         self._end: Callable[[], Waiting[Any]] | None = None  # ends it
 
@@ -250,6 +255,7 @@ class Commands:
             self._changes.end()
             self._is_watching = False
         changes.news = self._tell_changes
+        self._holds = changes if changes.hands_out_turns else None
         self._changes, self._lasts, self._end = changes, lasts, end
 
     def elsewhere(self, work: Callable[[], T], name: str) -> Waiting[T]:
@@ -328,8 +334,7 @@ class Commands:
         if command.withdrawn or command.work is None:
             return
         try:
-            with self._in_one_act():
-                made = command.work()
+            made = command.work() if self._holds is None else self._in_one_act(command.work)
         except BaseException as error:  # noqa: BLE001  it is raised where the command was given
             command.error = error
             self._finish(command)
@@ -342,29 +347,17 @@ class Commands:
             command.value = made
             self._finish(command)
 
-    @contextmanager
-    def _in_one_act(self) -> Iterator[None]:
-        """Let no turn be handed out while the block changes things."""
-        changes = self._changes
-        if changes is None:
-            yield
-            return
-        changes.hold()
-        try:
-            yield
-        finally:
-            changes.release()
-
     def _go_on(self, command: Command, go: Callable[[Waiting[Any]], Until]) -> bool:
         """Let a command run until it has to wait. True: it is over."""
         steps = command.steps
         assert steps is not None, "it has waited before"
         self._moved = True
         try:
-            with self._in_one_act():
-                until = go(steps)
-                while (ready := self._is_ready(until)) is not None:
-                    until = steps.send(ready)
+            until = (
+                self._until_it_waits(steps, go)
+                if self._holds is None
+                else self._in_one_act(lambda: self._until_it_waits(steps, go))
+            )
         except StopIteration as end:
             command.value = end.value
         except BaseException as error:  # noqa: BLE001  it is raised where the command was given
@@ -374,6 +367,22 @@ class Commands:
             return False
         self._finish(command)
         return True
+
+    def _until_it_waits(self, steps: Waiting[Any], go: Callable[[Waiting[Any]], Until]) -> Until:
+        until = go(steps)
+        while (ready := self._is_ready(until)) is not None:
+            until = steps.send(ready)
+        return until
+
+    def _in_one_act(self, change: Callable[[], T]) -> T:
+        """Let no turn be handed out while something is changed."""
+        holds = self._holds
+        assert holds is not None, "turns are handed out"
+        holds.hold()
+        try:
+            return change()
+        finally:
+            holds.release()
 
     def _is_ready(self, until: Until) -> bool | None:
         """What a wait has come to; None: nothing yet. What it waits for is watched from now on."""

@@ -63,7 +63,7 @@ class LocalBackend:
         """Let one thread run at a time, in an order that the seed decides, in virtual time."""
         turns = self._turns = Turns(seed)
         self._ledger = Ledger(turns.clock, turns.nudge, turns.lock)
-        self._watch.hold, self._watch.release = turns.hold, turns.release
+        self._watch.hold, self._watch.release, self._watch.hands_out_turns = turns.hold, turns.release, True
 
     def use_cluster(self, address: str | None, resources: Mapping[str, Mapping[str, Any]]) -> None:
         """Refuse a cluster: raises `GraphInvalid`."""

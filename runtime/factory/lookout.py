@@ -129,6 +129,8 @@ class Lookout:
         """What has changed so far is about to be looked at."""
         self._watch.heard()
 
+    hands_out_turns = False
+
     def hold(self) -> None:
         """No turns are handed out here."""
 

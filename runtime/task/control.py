@@ -137,7 +137,11 @@ class TaskControl:
             if turn is None:
                 return Step("idle", name)
         given = turn
-        yield Until(lambda: given.over or (given.began and self._waits_on()), deadline)
+        # Once the turn is over, until the task is at its gate again: a look less.
+        yield Until(
+            lambda: (gate.at_its_place() or not gate.closed) if given.over else (given.began and self._waits_on()),
+            deadline,
+        )
         if turn.over:
             self._turn = None
             return self._as_step(turn.passing)

@@ -34,6 +34,7 @@ class Watch:
     def __init__(self) -> None:
         self.watched = 0  # how many look; read by tasks after they have said what they are doing
         self.news: Callable[[], None] = _nothing
+        self.hands_out_turns = False
         self.hold: Callable[[], None] = _nothing  # lets nobody have a turn until `release`, where turns are handed out
         self.release: Callable[[], None] = _nothing
         self._is_told = False  # of the news, which have not been heard yet
@@ -205,7 +206,7 @@ class Gate:
                 turn.passing, turn.over = passing, True
                 self.turn = None
             self._attend()
-        if self._watch.watched:
+        if self._watch.watched and (not self.closed or self.doing == "ended"):  # else it tells when it has come there
             self._watch.tell()
 
     def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
