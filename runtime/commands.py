@@ -31,7 +31,7 @@ from typing import Any, Final, Protocol, TypeVar, overload
 
 from runtime.communication.lane import parked_lock
 from runtime.errors import CommandRefused, DataflowError
-from runtime.interactive import acquire
+from runtime.interactive import acquire, acquire_interruptibly
 from runtime.waiting import NEVER, Until, Waiting
 
 T = TypeVar("T")
@@ -182,14 +182,12 @@ class Commands:
         command = Command(begin, told)
         try:
             self.give(command)
-            while not answer.bell.acquire(True, _INTERRUPTIBLE_S):
-                pass
+            acquire(answer.bell)
         except BaseException:
             command.withdrawn = True
             last = Command(give_up)
             self.give(last)
-            while not last.bell.acquire(True, _INTERRUPTIBLE_S):  # which takes no time
-                pass
+            acquire_interruptibly(last.bell)  # which takes no time
             raise
         command.value, command.error = answer.value, answer.error
         answer.error = None
