@@ -153,7 +153,6 @@ SHARED = "promises/test_01_shared_items.py::"
 ENDS_FOR_ALL = f"{SHARED}test_an_error_of_shared_items_that_is_skipped_loses_no_other_item"
 ONE_SOURCE = f"{SHARED}test_sources_whose_callables_return_one_iterator_are_refused"
 ONE_AFTER_THE_OTHER = f"{SHARED}test_two_sessions_cannot_draw_from_one_iterator_at_once_but_one_after_the_other"
-LETS_GO = f"{SHARED}test_a_generator_inside_another_iterator_is_finished_by_the_end"
 IDLE_IS_NONE = f"{SHARED}test_idle_is_no_packet"
 ONCE_EACH = f"{SHARED}test_each_item_of_a_shared_iterable_is_sent_once"
 DRAWS = f"{SHARED}test_who_waits_for_another_to_draw_hears_stop_and_cancel"
@@ -708,9 +707,6 @@ MUTANTS: Final = (
     one("the end of shared items is not the end for all", ITEMS, "self._ended = True", "pass", ENDS_FOR_ALL),
     one("one iterator in two sources", ITEMS, "        if id(iterator) in _claimed:", "        if False:", ONE_SOURCE),
     one("an iterator is never given up", ITEMS, "_claimed.pop(id(iterator), None)", "pass", ONE_AFTER_THE_OTHER),
-    one(
-        "an iterator that no run has begun is kept", ITEMS, "        self._iterator = None\n", "        pass\n", LETS_GO
-    ),
     one("idle is a packet", SOURCE, "if value is idle:", "if False:", IDLE_IS_NONE),
     one("idle ends a source", SOURCE, "self.idled += 1", "drawn -= 1", IDLE_IS_NONE),
     # ── keys ──
