@@ -488,7 +488,13 @@ MUTANTS: Final = (
     ),
     one("policy: packet in a back-off not counted", GUARD, LET_GO, "except Cancelled:", BACK_OFF),
     one("policy: results not put not counted", PLAN, "missed.refused += 1", "pass", MANY_RESULTS),
-    one("policy: stop does not wake a source's back-off", GUARD, "ring(self.bell)", "pass", ALWAYS_RAISES),
+    one(
+        "policy: stop does not wake a source's back-off",
+        FEED,
+        "self._ctx.stopping.set()\n        ring(self.bell)",
+        "self._ctx.stopping.set()",
+        ALWAYS_RAISES,
+    ),
     one(
         "policy: an ended generator swallows its error",
         GUARD,
