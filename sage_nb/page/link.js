@@ -44,7 +44,8 @@ export class Link {
       if (status === "connected" && this.reason === APART) this.heard();
       return;
     }
-    this.final ||= reason === RESTARTED || reason === GONE;
+    if (this.final) return; // what comes after it, a connection to another kernel, say, changes nothing
+    this.final = reason === RESTARTED || reason === GONE;
     this.say(reason);
   }
 
