@@ -108,7 +108,7 @@ def test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second(
     shown = f"{shape.__name__}: {shown}; load {os.getloadavg()[0]:.1f}"
     with capsys.disabled():
         sys.stdout.write(f"\n{shown}\n")
-    assert all(seconds < SOON_S for name, seconds in took.items() if name != "start"), shown
+    assert all(seconds < SOON_S for name, seconds in took.items() if name not in ("start", "close")), shown
 
 
 def test_100_tasks_may_all_be_in_user_code_at_once() -> None:
