@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from statistics import median
 from time import perf_counter
 from typing import Any, Final
 
@@ -103,7 +104,7 @@ def test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second(
         timed("close", session.close)
         assert isinstance(outcome, Outcome)
         assert outcome.state == "cancelled"
-    took["late"] = max(took.pop(f"late {number}") for number in range(20)) - 0.01
+    took["late"] = median(took.pop(f"late {number}") for number in range(20)) - 0.01
     shown = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in took.items())
     shown = f"{shape.__name__}: {shown}; load {os.getloadavg()[0]:.1f}"
     with capsys.disabled():
