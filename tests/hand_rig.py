@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import runtime
 from runtime import Packet, Session
+from runtime.preview import Told
 
 Kind = Literal["line", "flat_map", "filter", "reduce", "join", "service"]
 KINDS: Final[tuple[Kind, ...]] = ("line", "flat_map", "filter", "reduce", "join", "service")
@@ -48,7 +49,9 @@ def id_of(item: Item) -> Id:
 
 
 def with_edits(payload: Any, edits: int) -> Any:
-    """The payload with its item edited."""
+    """The payload with its item edited; of a closed session there is only a preview left, and nothing to edit."""
+    if isinstance(payload, Told):
+        return payload
     if isinstance(payload, Item):
         return payload._replace(edits=edits)
     if payload[1] is None:

@@ -34,7 +34,8 @@ class Kernel:
         self._manager.start_kernel(extra_arguments=["--HistoryManager.enabled=False"])  # no file that comes and goes
         self._pid = int(getattr(self._manager.provisioner, "pid"))  # noqa: B009  a local kernel's provisioner has one
         self._client: BlockingKernelClient = self._manager.client()
-        self._client.start_channels()
+        # Without the heart beat, which opens new sockets whenever the kernel has not answered it for a second.
+        self._client.start_channels(hb=False)
         self._client.wait_for_ready(timeout=START_S)
 
     def run(self, cell: str, *, interrupt_at: str | None = None) -> Reply:
