@@ -6,7 +6,8 @@ import difflib
 import math
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -440,3 +441,44 @@ def test_an_edit_waits_for_nobody_who_can_do_nothing_without_a_turn(monkeypatch:
         hold.release()
         session.resume()
         assert session.wait(PATIENCE_S).packets_out == 2
+
+
+class Twice:
+    def process(self, value: int) -> int:
+        return 2 * value
+
+
+def what_the_hand_does() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Calls, pauses, steps and what is resumed, each where all has settled: the turns and the events of that."""
+    with runtime.Session(seed=3) as session:
+        session.service("twice", Twice, concurrency=2)
+        session.input("numbers").map(abs, parallelism=2).sink(abs)
+        session.start(paused=True)
+        session.settle(PATIENCE_S)
+
+        commands: list[Callable[[], object]] = [
+            *(partial(session.send, "numbers", value) for value in range(3)),
+            session.resume,
+            *(partial(session.call, "twice", value) for value in range(2)),
+            session.pause,
+            partial(session.send, "numbers", 7),
+            partial(session.step, None, 2),
+            partial(session.resume, "numbers"),
+            session.resume,
+        ]
+        for command in commands:
+            command()
+            session.settle(PATIENCE_S)
+        session.end("numbers")
+        session.wait(PATIENCE_S)
+        return tuple(session.turns), tuple(map(repr, session.events))
+
+
+@pytest.mark.parametrize("interval_s", [0.005, 0.00001])
+def test_what_the_hand_does_where_all_has_settled_repeats_with_turns_and_events(interval_s: float) -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(interval_s)
+    try:
+        assert len({what_the_hand_does() for _ in range(60)}) == 1
+    finally:
+        sys.setswitchinterval(before)

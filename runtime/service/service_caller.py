@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from _thread import TIMEOUT_MAX
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import Any, Final
@@ -159,7 +160,7 @@ class CallFuture(Future[Any]):
                 waiter.nudge()
 
         self.add_done_callback(wake)
-        timeout_s = -1 if timeout is None else max(0.0, timeout)
+        timeout_s = -1 if timeout is None or timeout > TIMEOUT_MAX else max(0.0, timeout)
         if waiter is not None:
             wait = _Wait(self._call, self._is_over)
             waiter.held = wait.is_held
