@@ -179,6 +179,10 @@ GOES_FIRST = "stress/test_admission.py::test_whom_the_hand_wants_to_see_at_its_g
 TOGETHER = "test_many_tasks.py::test_100_tasks_may_all_be_in_user_code_at_once"
 LIMITED = "test_many_tasks.py::test_more_may_run_while_the_gil_is_free_and_fewer_when_whoever_wants_it_waits"
 SOON = "test_many_tasks.py::test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second"
+REPEATS = "test_turns.py::test_what_the_hand_does_where_all_has_settled_repeats_with_turns_and_events"
+CLOSES_PLACES = "self._close_places()\n            self.hand.signal ="
+KEEPS_PLACES = "self.hand.signal ="
+DORMANT = "return self._holder is None or self.freed"
 CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control.py", "task/control.py", "service/control.py"
 ORDER = "communication/order.py"
 
@@ -241,10 +245,10 @@ AT_WORK = 'if doing not in _AT_REST or self.cancelled:\n            return doing
 AT_REST = "if doing not in _AT_REST:\n            return True"
 USED_UP = "turn.passing, turn.over = passing, True\n                self.turn = None"
 OPENS = "self._attend()\n            self._ring()\n\n"
-IS_OVER = "turn.over or (turn.began and self._waits_on())"
-ONE_STEP = "if not self._stepping.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX)):"
+IS_OVER = "if given.over else (given.began and self._waits_on())"
+ONE_STEP = "if self._is_stepping and not (yield"
 SERVES_ONE = ONE_STEP
-EDITS_LOCKED = "with self._hand:\n                if not self.closed:\n                    raise NotPaused"
+EDITS_LOCKED = "with self._hand:\n            if not self.closed:\n                raise NotPaused"
 EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._hand", "if True")
 GIVES_BACK = "lane.drop(count)\n        if lane is self.hand:"
 GIVES_ROOM = "elif lane.held_back and lane.has_room():\n                lane.give_room()"
@@ -391,7 +395,6 @@ MUTANTS: Final = (
     one("stop before the last packet: sent too early", BASE, WORK, WORK + EARLY_STOP, INJECT_END),
     one("barrier forgets the hand", FEED, " and not self.inbox.hand.items:", ":", INJECT_END),
     one("hand accepted behind the end", INBOX, "self.hand.signal is not None or self.gate", "self.gate", INJECT_END),
-    one("task not joined", LOCAL, "self._thread.join(timeout_s)", "return True", CLOSE),
     # ── cancel ──
     one("cancel does not ring", GATE, "            ring(lock)", "            pass", CANCEL_PUT, CANCEL_IDLE),
     Mutant(
@@ -402,7 +405,7 @@ MUTANTS: Final = (
     one(
         "(that switch alone, before parking)", GATE, SAYS_WHERE, SAYS_WHERE_LATE, CANCEL_PUT, CANCEL_IDLE, harmless=True
     ),
-    one("cancel does not wake a waiting hand", BASE, "self._inbox.notify_hand()", "pass", CANCEL_HAND),
+    one("cancel does not wake a waiting hand", BASE, "self._inbox.cancel_hand()", "pass", CANCEL_HAND),
     # ── places, of many tasks ──
     one(
         "a place is not given to the next",
@@ -767,8 +770,14 @@ MUTANTS: Final = (
     one("hand: a pause is reached while user code runs", GATE, AT_WORK, AT_REST, STILL),
     one("hand: a turn is used twice", GATE, USED_UP, "turn.passing, turn.over = passing, True", STEPS),
     one("hand: the gate opens without a ring", GATE, OPENS, "self._attend()\n\n", PAUSES),
-    one("hand: a step returns before the packet is worked", TASK_CONTROL, IS_OVER, "turn.began", STEPS),
-    one("hand: two steps share one turn", TASK_CONTROL, ONE_STEP, "if False:", STEPS),
+    one(
+        "hand: a step returns before the packet is worked",
+        TASK_CONTROL,
+        IS_OVER,
+        "if given.over else given.began",
+        STEPS,
+    ),
+    one("hand: two steps share one turn", TASK_CONTROL, ONE_STEP, "if False and not (yield", STEPS),
     one("hand: a turn is given for what is not there", GATE, "or not is_of_use()", "", CANCEL_STEPS, MACHINE),
     one("hand: edited without the gate's lock", GATE, EDITS_LOCKED, EDITS_UNLOCKED, EDITS, MACHINE),
     one("hand: dropped and not counted", INBOX, "self.removed += 1", "pass", EDITS),
@@ -782,7 +791,12 @@ MUTANTS: Final = (
     one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
     one("hand: a tap ends the others", CONTROL, "if each is not see]", "if False]", TAPS),
     one("hand: a tap misses every second packet", GATE, TAPPED, "if self.turn is not None:", TAPS),
-    one("hand: two steps of a service see each other's", SERVICE_CONTROL, SERVES_ONE, "if False:", SERVED),
+    one(
+        "hand: two steps of a service see each other's", SERVICE_CONTROL, SERVES_ONE, "if False and not (yield", SERVED
+    ),
+    # ── commands ──
+    one("commands: the hand's places outlive its lane", INBOX, CLOSES_PLACES, KEEPS_PLACES, INJECT_END),
+    one("commands: settled without those who serve", "task/turns.py", DORMANT, "return True", REPEATS),
     # ── looking ──
     one("looking: a snapshot is of two moments", OBSERVER, AT_ONCE, AT_TWO_MOMENTS, ONE_MOMENT),
     # ── settle ──
