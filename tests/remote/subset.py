@@ -32,6 +32,7 @@ TESTS: Final[Mapping[str, Sizes]] = {
     "test_cancel_counts_every_packet_that_it_drops": {**_NARROW, "producers": 1},
     "test_take_ends_an_infinite_source_that_nobody_else_needs": {},
     "test_what_only_a_take_needs_ends_with_it_however_much_it_could_still_make": {"build": ENDLESS["flat_map"]},
+    "test_async_helpers_of_a_service_are_its_own_and_refused_where_they_are_called": {"method": "fetch"},
     "test_a_warning_that_a_task_logs_becomes_an_event": {},
     "test_any_edits_do_what_a_list_does_and_undo_is_their_reverse": {"seed": 3},
     "test_undo_takes_back_the_last_change_first_whatever_it_was_and_where": {},
