@@ -370,7 +370,7 @@ MUTANTS: Final = (
     one("look_up cleared without a ring", BASE, "self._router.wake_readers()", "pass", SLEEPER),
     one("window goes on without falling back to put", ROUTER, AGAIN, "return send", SLEEPER),
     one("window opened silently before a sleeper", ROUTER, "lane.put if lane.inbox.asleep else ", "", SLEEPER),
-    one("give_room omitted", LANE, "        ring(self._room)", "        pass", SHORT),
+    one("give_room omitted", LANE, "self.held_back = False\n        ring(self._room)", "self.held_back = False", SHORT),
     one("reader waits without letting writers in", FEED, "self.inbox.let_in()", "pass", BRIM),
     Mutant(
         "no second look for room (with a switch)",
@@ -551,7 +551,7 @@ MUTANTS: Final = (
         BOUNDED_RESULTS,
     ),
     one("policy: too much held, and swallowed", HELD, "if self._is_too_large:", "if False:", BOUNDED_RESULTS),
-    one("policy: cancel is not heard by what is held", HELD, "self._gate.look_up and", "False and", CANCEL_HELD),
+    one("policy: cancel is not heard by what is held", HELD, "gate.look_up and", "False and", CANCEL_HELD),
     one("policy: cancel is not heard by keys", PLAN, "writer.look_up and", "False and", CANCEL_HELD),
     # ── enough ──
     one("enough: lanes stay open", ROUTER, "lane.shut()", "pass", SLOW_WRITER),
@@ -629,8 +629,8 @@ MUTANTS: Final = (
     one(
         "letters: numbered before they have a place",
         LETTERS,
-        "self._letters.extend(map(_FIRST, zip((letter,), numbered, counted, strict=False)))",
-        f"next(zip(numbered, counted)); {SWITCH}; self._letters.append(letter)",
+        "self._letters.extend(map(_FIRST, stamped))",
+        f"next(stamped); {SWITCH}; self._letters.append(letter)",
         LETTERS_ONCE,
     ),
     # ── two inputs ──
