@@ -1,8 +1,9 @@
 """What an error says of itself: its `str`, bounded in time and length. Knows no error of the runtime's.
 
-The text of an error may be made by the user's code: a `__str__` of its own, or that of a value which it was given. That
-code may raise, hang, or return 50 MB. So where it is Python's own code, on plain values, it is called as it is; else on
-a thread that is left behind if it does not come back, and then its class is not asked again.
+The text of an error may be made by the user's code, which may raise, hang, or return 50 MB. So a `__str__` of the
+user's is asked on a thread that is left behind if it does not come back, and then its class is not asked again.
+Python's own is asked only where it shows plain values: of others it would ask the `repr`, in one call that no other
+thread can interrupt, however long it takes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _MAX_ARGUMENTS: Final = 20  # that are looked at
 _SLOTS: Final = vars(BaseException)  # what a class of the user's says of itself is not asked
 _DICT: Any = type.__dict__["__dict__"]
 _MRO: Any = type.__dict__["__mro__"]
+_MESSAGE: Any = BaseExceptionGroup.__dict__["message"]
 
 # By identity: a metaclass may have a hash of its own. A class that is gone has its place for the next.
 _PLAIN: Final = frozenset(map(id, (str, bytes, int, float, bool, type(None))))
@@ -42,11 +44,11 @@ def message_of(error: BaseException) -> str:
 
 
 def _own_text(error: BaseException) -> str | None:
-    """`str(error)`; None if that raises, or does not come back."""
+    """`str(error)`; None if that raises, does not come back, or would ask values for their `repr`."""
     kind = type(error)
     written = next(_DICT.__get__(each)["__str__"] for each in _MRO.__get__(kind) if "__str__" in _DICT.__get__(each))
-    if type(written) is WrapperDescriptorType and _is_plain(error):
-        return str(error)
+    if type(written) is WrapperDescriptorType:
+        return str(error) if _is_plain(error, written) else None
     known = _silent.get(id(kind))
     if known is not None and known() is kind:
         return None
@@ -72,10 +74,14 @@ def _own_text(error: BaseException) -> str | None:
     return said[0] if said else None
 
 
-def _is_plain(error: BaseException) -> bool:
-    """Whether all that Python's own code would show of it are plain values, none of them very long."""
-    shown = [*_SLOTS["args"].__get__(error)[: _MAX_ARGUMENTS + 1]]
+def _is_plain(error: BaseException, written: WrapperDescriptorType) -> bool:
+    """Whether all that `written`, Python's own code, would show of it are plain values, none too long to copy."""
     kinds = _MRO.__get__(type(error))  # isinstance() would ask the object for its class
+    if any(kind is BaseExceptionGroup for kind in kinds):  # of its members it shows the number
+        return _is_plain_value(_MESSAGE.__get__(error))
+    shown = [*_SLOTS["args"].__get__(error)[: _MAX_ARGUMENTS + 1]]
+    if written is _SLOTS["__str__"] and len(shown) == 1 and type(shown[0]) is str:
+        return True  # of any length: it is returned as it is
     for owner, names in _SHOWN:
         if any(kind is owner for kind in kinds):
             shown += [owner.__dict__[name].__get__(error) for name in names]
