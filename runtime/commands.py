@@ -93,13 +93,18 @@ class Command:
     ) -> None:
         self.work: Callable[[], Any] | None = work
         self.bell = parked_lock()
-        self.tell = self.bell.release if tell is None else tell
+        self.tell: Callable[[], object] = self.bell.release if tell is None else tell
         self.lasting = lasting
         self.withdrawn = False  # by whoever has given it, and waits no more
         self.steps: Waiting[Any] | None = None
         self.until: Until | None = None  # what it waits for, put aside
         self.value: Any = None
         self.error: BaseException | None = None
+
+    def forget(self) -> None:
+        """It is over: hold nothing of what was to be done, which may hold a payload, and refer back to this."""
+        self.work = self.steps = self.until = None
+        self.tell = bool
 
     def answer(self) -> Any:
         """What has come of it. Raises what it has raised."""
@@ -330,6 +335,7 @@ class Commands:
 
     def _begin(self, command: Command) -> None:
         if command.withdrawn or command.work is None:
+            command.forget()
             return
         try:
             made = command.work() if self._holds is None else self._in_one_act(command.work)
@@ -428,6 +434,7 @@ class Commands:
         return ready is not None and self._go_on(command, lambda steps: steps.send(ready))
 
     def _finish(self, command: Command) -> None:
-        command.work = command.steps = command.until = None
+        tell = command.tell
+        command.forget()
         with suppress(RuntimeError):  # the event loop of whoever waited is closed
-            command.tell()
+            tell()

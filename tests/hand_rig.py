@@ -38,7 +38,12 @@ Id = tuple[str, int, int]
 
 
 def item_of(payload: Any) -> Item:
-    """The item that a payload is, or carries: behind a reduce with its key, behind a join with its partner."""
+    """The item that a payload is, or carries: behind a reduce with its key, behind a join with its partner.
+
+    Of a closed session there is only a preview left, which is none of the items.
+    """
+    if isinstance(payload, Told):
+        return Item("closed", -1)
     if isinstance(payload, Item):
         return payload
     return item_of(payload[1]) if isinstance(payload[1], tuple) else item_of(payload[0])
@@ -49,7 +54,7 @@ def id_of(item: Item) -> Id:
 
 
 def with_edits(payload: Any, edits: int) -> Any:
-    """The payload with its item edited; of a closed session there is only a preview left, and nothing to edit."""
+    """The payload with its item edited."""
     if isinstance(payload, Told):
         return payload
     if isinstance(payload, Item):
