@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from runtime.communication.packet import Packet
 from runtime.errors import CommandRefused, error_text
@@ -11,38 +11,52 @@ from runtime.step import Step
 from runtime.waiting import Until, Waiting, deadline_of
 
 
+class Home(Protocol):
+    """The session of a breakpoint, as that sees it."""
+
+    def do(self, command: str, work: Callable[[], Any]) -> Any:
+        """Have something done that has a result. Raises `CommandRefused` on a thread of the job."""
+
+    def change(self, work: Callable[[], Waiting[None] | None]) -> None:
+        """Have something done that has none."""
+
+    def remove_breakpoint(self, found: Breakpoint) -> Waiting[None]:
+        """Let no task ask it any more."""
+
+    def why_no_packets(self) -> str:
+        """Why no packet can come at present, and what to do; empty while a run is there, or begins."""
+
+
 class Breakpoint:
     """A place where the job is to stop: before the next packet of a task for which `when(payload)` is true.
 
-    `when` is asked by the task. `hits` counts; `packet` is what it stopped before last, `error` what `when` raised
-    there, if it did.
+    It is its session's, through all runs, until it is removed or the session closed. `when` is asked by the task.
+    `hits` counts, in all runs; `packet` is what it stopped before last, `error` what `when` raised there, if it did.
     """
 
-    def __init__(
-        self,
-        task: str,
-        when: Callable[[Any], object] | None,
-        remove: Callable[[], None],
-        do: Callable[[Callable[[], Any]], Any],
-        has_ended: Callable[[], bool],
-    ) -> None:
+    def __init__(self, task: str, when: Callable[[Any], object] | None, home: Home) -> None:
         self.task = task
         self.hits = 0
         self.packet: Packet | None = None
         self.error: BaseException | None = None
         self.when = when
         self.is_of_person = False  # it was set in a view, by a person who can let the job go on there
-        self._removes, self._has_ended = remove, has_ended
-        self._do = do  # has something done by the thread of commands, which alone changes what follows
-        self._is_removed = False
+        self._home = home  # whose thread of commands alone changes what follows
+        self._why_removed = ""
         self._seen = 0  # how many hits have been waited for
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether it stops nothing any more, in this run or another one."""
+        return bool(self._why_removed)
 
     def wait(self, timeout: float | None = None) -> Packet:
         """Wait for a hit that no `wait` has returned yet, and return its packet.
 
-        Raises `TimeoutError`, and `CommandRefused` if none will come: it was removed, or the job has ended.
+        Raises `TimeoutError`, and `CommandRefused` if none can come: it was removed, the session closed, or there is no
+        run at present (in a new one it can be waited for again); and in a function of the job, which it would hold up.
         """
-        packet: Packet = self._do(lambda: self._wait(timeout))
+        packet: Packet = self._home.do("wait", lambda: self._wait(timeout))
         return packet
 
     def _wait(self, timeout: float | None) -> Waiting[Packet]:
@@ -55,16 +69,16 @@ class Breakpoint:
         return self.packet
 
     def _over(self) -> str:
-        """Why there will be no further hit."""
-        return "it was removed" if self._is_removed else "the job has ended" if self._has_ended() else ""
+        """Why there will be no further hit, as things are."""
+        return self._why_removed or self._home.why_no_packets()
 
     def remove(self) -> None:
         """Stop nothing any more. What is paused stays so. Idempotent."""
-        self._do(self._remove)
+        self._home.change(lambda: self._home.remove_breakpoint(self))
 
-    def _remove(self) -> None:
-        self._removes()
-        self._is_removed = True
+    def removed(self, why: str) -> None:
+        """No task asks it any more, nor will."""
+        self._why_removed = self._why_removed or why
 
     def hit(self, packet: Packet, error: BaseException | None) -> None:
         """The thread of commands: the job stops here."""

@@ -6,7 +6,8 @@ tasks), tasks or services.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -42,7 +43,6 @@ class Control:
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
         self._is_undoing = False  # changes are taken back one by one
         self._edited: list[tuple[str, str]] = []  # each change that can be undone: at which task, and what it was
-        self._breakpoints: dict[str, list[Breakpoint]] = {}
         self._taps: dict[str, list[Callable[[Step], None]]] = {}
         # Services first, since somebody waits for them; then the deepest, graph order, index; sources last.
         layers, kinds = self._graph.layers, {operator.name: operator.kind for operator in self._graph.operators}
@@ -234,25 +234,11 @@ class Control:
 
         return tell
 
-    def breakpoint(self, name: str, when: Callable[[Any], object] | None, *, by_person: bool = False) -> Breakpoint:
-        """Stop the job before packets of a task. Raises `UnknownName`, `CommandRefused` for sources and services."""
-        tasks = [handle.name for handle in self._find(name)]
+    def set_breaks(self, task: str, breakpoints: Sequence[Breakpoint]) -> None:
+        """Let a task ask these, and no others, before each packet: on its own thread, one packet at a time.
 
-        def remove() -> None:
-            for task in tasks:
-                self._breakpoints[task] = [each for each in self._breakpoints[task] if each is not found]
-                self._set_breaks(task, self._breakpoints[task])
-
-        found = Breakpoint(name, when, remove, self._do, lambda: self._dispatcher.outcome is not None)
-        found.is_of_person = by_person
-        for task in tasks:
-            breakpoints = [*self._breakpoints.get(task, ()), found]
-            self._set_breaks(task, breakpoints)
-            self._breakpoints[task] = breakpoints
-        return found
-
-    def _set_breaks(self, task: str, breakpoints: list[Breakpoint]) -> None:
-        """Let the task ask `breakpoints` before each packet; on its own thread, one packet at a time."""
+        Raises `CommandRefused` for sources and services. Of one that has ended nothing will ask.
+        """
 
         def broke(packet: Packet, met: Met) -> None:
             """The task, which has closed its own gate: close the others, and only then count the hit."""
@@ -268,7 +254,8 @@ class Control:
             for index, error in met:
                 breakpoints[index].hit(packet, error)
 
-        self._handles[task].control.set_breaks([each.when for each in breakpoints], broke)
+        with suppress(TaskEnded):  # its process is gone
+            self._handles[task].control.set_breaks([each.when for each in breakpoints], broke)
 
     # ── edit ──
 

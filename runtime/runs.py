@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final, TypeVar, overload
 
+from runtime.breakpoints import Breakpoint
 from runtime.commands import Command, Commands
 from runtime.communication.calls import HAND_CALLER, here
 from runtime.control import Control
@@ -20,12 +21,14 @@ from runtime.errors import AlreadyStarted, Cancelled, CommandRefused, NotStarted
 from runtime.event_log import EventLog
 from runtime.factory import Backend, service_queues
 from runtime.facts import Outcome
+from runtime.graph import ExecutionGraph
 from runtime.hand import Given, Hand
 from runtime.interactive import is_by_person
 from runtime.job_manager import JobManager
 from runtime.proxy import ProxyManager
 from runtime.service.invocation import Interceptor
 from runtime.service.service_caller import Ask, enter_by_hand
+from runtime.stops import Stops
 from runtime.waiting import Until, Waiting, drive
 
 T = TypeVar("T")
@@ -48,6 +51,7 @@ class Runs:
         self.control: Control | None = None
         self.starting: EventLog | None = None  # of a run that is being made, while that lasts
         self.ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
+        self.stops = Stops()
         self.outlets: Outlets = {}  # what is given the dead letters of all runs
         self._manager = JobManager(environment)
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
@@ -55,6 +59,11 @@ class Runs:
         self._end_it: Callable[[Dispatcher], None] | None = None  # what was asked for while a start was under way
 
     # ── whoever gives a command ──
+
+    @property
+    def graph(self) -> ExecutionGraph:
+        """The graph as it is written so far; of a run, the one that runs."""
+        return self.environment.graph() if self.dispatcher is None else self.dispatcher.graph
 
     def is_own_thread(self) -> bool:
         """Whether the caller is a thread of the job, which must not wait for what is done to the job."""
@@ -147,6 +156,8 @@ class Runs:
         try:
             dispatcher.submit(tell)
             control = Control(dispatcher, self.commands)
+            for warning in self.stops.begin(graph, control):
+                dispatcher.warned(None, warning)
             if paused:
                 control.close_gates(by_person=is_by_person())
         except BaseException:
@@ -195,8 +206,11 @@ class Runs:
         return () if already else abandoned
 
     def release(self) -> None:
-        """After a close: let go of what the run holds of the user's."""
-        if self.dispatcher is not None and self.dispatcher.outcome is not None and not self._is_changing:
+        """After a close: let go of what the run, and what was set for runs to come, holds of the user's."""
+        if self._is_changing or self._is_live():
+            return  # somebody has started it again meanwhile
+        self.stops.close()
+        if self.dispatcher is not None:
             self.dispatcher.release()
 
     def reset(self) -> Waiting[None]:
@@ -213,9 +227,28 @@ class Runs:
         self.dispatcher = self.hand = self.proxies = self.control = self.ended_new = None
         self.environment.frozen = False
 
+    def _is_live(self) -> bool:
+        return self.dispatcher is not None and self.dispatcher.outcome is None
+
     def _alone(self) -> Waiting[bool]:
         """Wait for a start or reset that is under way."""
         return (yield Until(lambda: not self._is_changing, watched=False))
+
+    def set_breakpoint(self, found: Breakpoint) -> Waiting[None]:
+        """Stop each run before packets of a task. Raises `UnknownName`, `CommandRefused`, `NotSendable`."""
+        yield from self._alone()
+        self.stops.add(found, self.graph, self.control if self._is_live() else None)
+
+    def remove_breakpoint(self, found: Breakpoint) -> Waiting[None]:
+        """Let no task ask it any more."""
+        yield from self._alone()
+        self.stops.remove(found, self.graph, self.control if self._is_live() else None)
+
+    def why_no_packets(self) -> str:
+        """Why no packet can come at present; empty while a run is there, or begins."""
+        if self._is_changing or self._is_live():
+            return ""
+        return f"{'there is no job' if self.dispatcher is None else 'the job has ended'}; start() makes it live again"
 
     def intercept(self, this: object, interceptor: Interceptor | None) -> None:
         """Let requests go through another interceptor, known as `this`; None: through that one no more."""

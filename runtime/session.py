@@ -163,8 +163,7 @@ class Session(Steering, Observed, Shown):
     @property
     def graph(self) -> ExecutionGraph:
         """The graph as it is written so far; of a run, the one that runs."""
-        dispatcher = self._runs.dispatcher
-        return self._environment.graph() if dispatcher is None else dispatcher.graph
+        return self._runs.graph
 
     # ── life ──
 

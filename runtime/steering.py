@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, overload
 from runtime.asynchronous import refuse_async
 from runtime.breakpoints import Breakpoint, Tap
 from runtime.calling import Services
+from runtime.commands import Command
 from runtime.communication.packet import Packet
 from runtime.control import REACH_S, Control
 from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
@@ -244,13 +245,21 @@ class Steering(ABC):
     def breakpoint(self, task: str, when: Callable[[Any], object] | None = None) -> Breakpoint:
         """Pause the job before the next packet of a task for which `when(payload)` is true; each, without `when`.
 
-        `when` runs on the task's thread; if it raises, the job is paused, too. Raises `UnknownName`, `CommandRefused`
-        for sources and services, `GraphInvalid` for a `when` that cannot be called.
+        It is the session's: it may be set before the first start and holds in all runs, until it is removed or the
+        session is closed; at an operator, of all the tasks that it has. `when` runs on the task's thread; if it raises,
+        the job is paused, too. Raises `UnknownName`, `CommandRefused` for sources and services, `GraphInvalid` for a
+        `when` that cannot be called.
         """
-        control = self._in_control()
         _require_callable("when of breakpoint", when)
-        person = is_by_person()
-        return self._runs.do("breakpoint", lambda: control.breakpoint(task, when, by_person=person))
+        runs = self._runs
+        found = Breakpoint(task, when, runs)
+        found.is_of_person = is_by_person()
+        try:
+            runs.do("breakpoint", lambda: runs.set_breakpoint(found))
+        except BaseException:  # an interrupt, perhaps, after it was set: nobody could remove it
+            runs.commands.give(Command(lambda: runs.remove_breakpoint(found), bool))
+            raise
+        return found
 
     def tap(self, task: str, see: Callable[[Step], None] | None = None) -> Tap:
         """A context manager that collects what passes a task or service: `with session.tap("count") as seen:`.

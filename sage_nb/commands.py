@@ -92,24 +92,27 @@ class Commands:
         self._framer = framer
 
     def forget(self) -> None:
-        """The run is another one, and no command for it has come yet: what is remembered of the one before is over."""
+        """The run is another one, and no command for it has come yet: what was seen of the one before is over."""
         with self._lock:
-            self._packets, self._breakpoints, self._measures = {}, {}, {}
+            self._packets = {}
         self.looks.clear()
 
     def nobody_looks(self) -> None:
         """The last page has gone: keep no packets alive, and measure nothing."""
         with self._lock:
             self._packets = {}
+        self.stop_measuring()
+
+    def stop_measuring(self) -> None:
+        """Measure nothing any more."""
+        with self._lock:
             measures, self._measures = list(self._measures.values()), {}
         for measure in measures:
             measure.stop()
 
     def breakpoints(self) -> tuple[list[int], int]:
         """The rows that have breakpoints of these pages, and how often these have been met."""
-        framer = self._framer
-        with self._lock:
-            found = [each for each, _ in self._breakpoints.values()]
+        framer, found = self._framer, [each for _, each, _ in self._set()]
         rows = sorted({framer.row(each.task) for each in found}) if framer is not None else []
         return rows, sum(each.hits for each in found)
 
@@ -253,11 +256,9 @@ class Commands:
         return Done(result=self._breakpoint_cards())
 
     def _breakpoint_cards(self) -> list[BreakpointCard]:
-        with self._lock:
-            found = list(self._breakpoints.items())
         return [
             BreakpointCard(id=number, task=each.task, when=when, hits=each.hits, text=shown(repr(each)))
-            for number, (each, when) in found
+            for number, each, when in self._set()
         ]
 
     # ── services ──
@@ -298,6 +299,15 @@ class Commands:
         return Done("session.dead_letters.discard_all()", f"{number:,} forgotten", letters_of(session))
 
     # ── inside ──
+
+    def _set(self) -> list[tuple[int, Breakpoint, str]]:
+        """The breakpoints of these pages, which stay through runs, each with its number and the text of its condition.
+
+        Those that the session has removed are forgotten.
+        """
+        with self._lock:
+            self._breakpoints = {number: it for number, it in self._breakpoints.items() if not it[0].is_removed}
+            return [(number, found, when) for number, (found, when) in self._breakpoints.items()]
 
     def _remember(self, packets: QueueView | list[Packet]) -> None:
         with self._lock:

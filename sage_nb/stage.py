@@ -227,6 +227,8 @@ class Stage:
             thawed, self._remains = self._remains is not None and bool(self._pages), None
         _let_go(self)
         self.commands.forget()
+        if change in ("started", "reset"):  # a measure is of one run, and what it has set for all would stay
+            self.commands.stop_measuring()
         if thawed:
             self._sampler.begin()
         self._sampler.look()

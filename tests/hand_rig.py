@@ -235,7 +235,6 @@ class Rig:
             with self.editing:
                 self.books = Books()
                 self.leave_taps()
-                self.breakpoints.clear()
                 self.seen = None
         self.session.start(paused=paused)
 
@@ -265,7 +264,7 @@ class Rig:
     def edit(self, a: int, b: int) -> None:
         with self.editing:
             packet = self.packet(a, b)
-            if packet is None:
+            if packet is None or isinstance(packet.payload, Told):  # a preview of what was left, after a close
                 return
             books, item = self.books, item_of(packet.payload)
             self.session.edit(packet, with_edits(packet.payload, item.edits + 1))

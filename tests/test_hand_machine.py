@@ -75,7 +75,7 @@ def _waited(rig: Rig) -> None:
 
 LOOSE = (TimeoutError,)
 WRONG_KIND = (CommandRefused,)  # sources and services have no breakpoints, services no state
-HIT = (*LOOSE, *WRONG_KIND)  # none came; or none will, of a breakpoint that was removed or a job that has ended
+HIT = (*LOOSE, *WRONG_KIND)  # none came; or none will, of a breakpoint that was removed, or while no job runs
 COMMANDS: Final[dict[str, Command]] = {
     "start": Command(lambda r, a, b: r.start(False), (), (AlreadyStarted,)),
     "start paused": Command(lambda r, a, b: r.start(True), (), (AlreadyStarted,)),
@@ -117,7 +117,7 @@ COMMANDS: Final[dict[str, Command]] = {
         lambda r, a, b: r.move(a, b), (), (NotPaused, PacketGone, TaskEnded, CommandRefused), (CommandRefused,)
     ),
     "undo": Command(lambda r, a, b: r.undo(), live=(CommandRefused, QueueFull), ended=(CommandRefused, QueueFull)),
-    "break": Command(lambda r, a, b: r.break_at(a, b), live=WRONG_KIND, ended=WRONG_KIND),
+    "break": Command(lambda r, a, b: r.break_at(a, b), WRONG_KIND, WRONG_KIND, WRONG_KIND),
     "unbreak": Command(lambda r, a, b: r.remove_breakpoint(), ()),
     "hit": Command(lambda r, a, b: r.breakpoints and r.breakpoints[0].wait(MOMENT_S), HIT, HIT, HIT),
     "tap": Command(lambda r, a, b: r.tap(a)),

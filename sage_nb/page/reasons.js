@@ -40,7 +40,7 @@ const RULES = {
   move_up: [...changeable, picked, ({ packet }) => (packet.index === 0 ? "it is the first of its lane already" : "")],
   move_down: [...changeable, picked, ({ lastOfLane }) => (lastOfLane ? "it is the last of its lane already" : "")],
   full: [closed, picked],
-  breakpoint: [closed, chosen, task, alive],
+  breakpoint: [closed, chosen, task],
   measure: [closed, chosen, task, going, alive],
   state: [closed, chosen, task],
   call: [closed, going],

@@ -198,7 +198,7 @@ def test_nobody_waits_for_a_hit_that_cannot_come(session: runtime.Session, end: 
         found.wait(0.01)
     (found.remove if end == "remove" else session.cancel)()
     helper.join(PATIENCE_S)
-    why = "it was removed" if end == "remove" else "the job has ended"
+    why = "it was removed" if end == "remove" else "the job has ended; start() makes it live again"
     assert heard == [f"no further packet of 'work' will meet this breakpoint: {why}"]
     session.cancel()
 
@@ -213,6 +213,144 @@ def test_sources_and_services_have_no_breakpoints(session: runtime.Session) -> N
         session.breakpoint("echo")
     with pytest.raises(runtime.UnknownName, match="did you mean 'work'"):
         session.breakpoint("wrok")
+    session.cancel()
+
+
+# ── through all runs of the session ──
+
+
+def stop_at_each_hit(session: runtime.Session, found: runtime.Breakpoint, hits: int) -> list[Any]:
+    """Run the session, and let it go on after each of so many hits; the packets it has stopped before."""
+    session.start()
+    met = []
+    for _ in range(hits):
+        met.append(found.wait(PATIENCE_S).payload)
+        session.resume()
+    assert session.wait(PATIENCE_S).state == "completed"
+    return met
+
+
+def test_a_breakpoint_that_is_set_before_the_start_stops_the_first_packet_and_each_run(
+    session: runtime.Session,
+) -> None:
+    result = numbered(session)
+    found = session.breakpoint("work", lambda value: value in (0, 20))
+    assert stop_at_each_hit(session, found, 2) == [0, 20]
+    assert stop_at_each_hit(session, found, 2) == [0, 20]
+    session.reset()
+    session.source([20], name="more").map(abs, name="later").collect()
+    assert stop_at_each_hit(session, found, 2) == [0, 20]
+    assert (found.hits, list(result)) == (6, list(range(50)))
+    found.remove()
+    assert found.is_removed
+    session.run(PATIENCE_S)
+    assert found.hits == 6
+
+
+def test_a_breakpoint_that_is_removed_or_set_between_two_runs_is_so_in_the_next(session: runtime.Session) -> None:
+    numbered(session)
+    before = session.breakpoint("work", lambda value: value == 3)
+    assert stop_at_each_hit(session, before, 1) == [3]
+    before.remove()
+    after = session.breakpoint("out", lambda value: value == 4)
+    assert stop_at_each_hit(session, after, 1) == [4]
+    assert (before.hits, after.hits) == (1, 1)
+
+
+def test_a_breakpoint_of_an_operator_before_the_start_is_of_all_its_tasks_and_of_a_task_of_that_one(
+    session: runtime.Session,
+) -> None:
+    session.input("in").map(abs, name="work", parallelism=3).collect()
+    all_of_them, one = session.breakpoint("work"), session.breakpoint("work#2")
+    for _ in range(2):
+        session.start()
+        for task in ("work#0", "work#2"):
+            session.inject(task, 1)
+            assert all_of_them.wait(PATIENCE_S).task == task
+            session.resume()
+            session.settle(PATIENCE_S)
+        session.stop()
+        session.wait(PATIENCE_S)
+    assert (all_of_them.hits, one.hits) == (4, 2)
+
+
+def test_a_breakpoint_before_the_start_is_refused_as_after_it(session: runtime.Session) -> None:
+    session.service("echo", Echo)
+    numbered(session)
+    with pytest.raises(CommandRefused, match="'numbers' is a source"):
+        session.breakpoint("numbers")
+    with pytest.raises(CommandRefused, match="'echo' is a service"):
+        session.breakpoint("echo")
+    with pytest.raises(runtime.UnknownName, match="did you mean 'work'"):
+        session.breakpoint("wrok")
+    assert session.run(PATIENCE_S).state == "completed"
+
+
+def test_who_waits_for_a_hit_is_refused_while_no_job_runs_and_waits_again_in_the_next_run(
+    session: runtime.Session,
+) -> None:
+    session.input("in").map(abs, name="work").collect()
+    found = session.breakpoint("work")
+    with pytest.raises(CommandRefused, match=r"there is no job; start\(\) makes it live again"):
+        found.wait(PATIENCE_S)
+    for number in range(2):
+        session.start()
+        session.inject("work", number)
+        assert found.wait(PATIENCE_S).payload == number
+        session.cancel()
+        session.wait(PATIENCE_S)
+        with pytest.raises(CommandRefused, match=r"the job has ended; start\(\) makes it live again"):
+            found.wait(PATIENCE_S)
+
+
+def test_a_close_removes_all_breakpoints(session: runtime.Session) -> None:
+    result = numbered(session)
+    found = session.breakpoint("work")
+    session.close()
+    assert found.is_removed
+    with pytest.raises(CommandRefused, match="its session was closed"):
+        found.wait(PATIENCE_S)
+    found.remove()
+    session.run(PATIENCE_S)
+    assert (list(result), found.hits) == (list(range(50)), 0)
+
+
+def test_a_breakpoint_of_which_nothing_is_left_in_the_graph_is_removed_with_a_warning(session: runtime.Session) -> None:
+    numbered(session)
+    session.input("in").map(abs, name="gone").collect(name="last")
+    found = session.breakpoint("gone")
+    environment = session._environment
+    for name in ("in", "gone", "last"):
+        del environment._operators[name]
+    environment._edges = [edge for edge in environment._edges if edge.target not in ("gone", "last")]
+    assert session.run(PATIENCE_S).state == "completed"
+    warnings = [event.text for event in session.events if event.kind == "warning"]
+    assert [text.startswith("the breakpoint at 'gone' was removed: ") for text in warnings] == [True]
+    with pytest.raises(CommandRefused, match="'gone'"):
+        found.wait(PATIENCE_S)
+
+
+def test_a_function_of_the_job_removes_a_breakpoint_and_does_not_wait_for_one(make_session: MakeSession) -> None:
+    session = make_session()
+    points: list[runtime.Breakpoint] = []
+    refused: list[CommandRefused] = []
+
+    def first(value: int) -> int:
+        with pytest.raises(CommandRefused) as error:
+            points[0].wait(PATIENCE_S)
+        refused.append(error.value)
+        points[0].remove()
+        return value
+
+    session.input("in").map(first, name="first").map(abs, name="work").collect()
+    points.append(session.breakpoint("work"))
+    session.start()
+    session.pause("work")
+    session.inject("first", 1)
+    session.settle(PATIENCE_S)
+    session.resume()
+    session.settle(PATIENCE_S)
+    assert (points[0].is_removed, points[0].hits, len(refused)) == (True, 0, 1)
     session.cancel()
 
 

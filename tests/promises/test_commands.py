@@ -233,9 +233,14 @@ def stops_before_the_next(made: Scene, returned: Any) -> None:
     assert {0, 7} <= set(made.result)
 
 
-def never_meets_any(_: Scene, returned: Any) -> None:
-    with pytest.raises(CommandRefused, match="the job has ended"):
+def stops_the_next_run(made: Scene, returned: Any) -> None:
+    with pytest.raises(CommandRefused, match="makes it live again"):
         returned.wait(PATIENCE_S)
+    made.session.start()
+    made.session.send("in", 5)
+    assert returned.wait(PATIENCE_S).payload == 5
+    returned.remove()
+    made.finish()
 
 
 # ── the commands ──
@@ -375,7 +380,13 @@ TABLE: dict[str, tuple[Cell, Cell, Cell, Cell, Cell]] = {  # new, running, pause
     "undo behind": (NotStarted, NotPaused, makes(0, 7), makes(0, 7, 8), TaskEnded),
     "move": (NotStarted, NotPaused, makes(0, 7), NotPaused, TaskEnded),
     "move behind": (NotStarted, NotPaused, makes(0, 7), makes(0, 7, 8), TaskEnded),
-    "breakpoint": (NotStarted, stops_before_the_next, stops_before_the_next, stops_before_the_next, never_meets_any),
+    "breakpoint": (
+        stops_the_next_run,
+        stops_before_the_next,
+        stops_before_the_next,
+        stops_before_the_next,
+        stops_the_next_run,
+    ),
     "tap": (NotStarted, returns([]), returns([]), returns([]), returns([])),
     "state": (NotStarted, returns({}), returns({}), returns({}), returns({})),
     "set_state": (NotStarted, NotPaused, nothing, NotPaused, TaskEnded),

@@ -39,6 +39,7 @@ TESTS: Final[Mapping[str, Sizes]] = {
     "test_steps_of_a_service_request_with_an_answer_and_with_an_error": {},
     "test_a_tasks_call_to_a_paused_service_waits_and_its_time_stands_still": {},
     "test_of_several_breakpoints_each_that_matches_is_hit_and_the_job_stops_once": {},
+    "test_a_breakpoint_of_an_operator_before_the_start_is_of_all_its_tasks_and_of_a_task_of_that_one": {},
     "test_what_is_left_at_the_end_of_the_input_has_no_parents": {},
     "test_a_with_block_with_an_open_input_cancels_and_names_the_remedy": {},
 }

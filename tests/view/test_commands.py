@@ -213,8 +213,42 @@ def test_a_task_is_measured_only_while_somebody_wants_to_know(show: ShowPage) ->
         page.order("measure", task="tenfold", on=True)
         page.unmount()
         assert session._runs.control is not None
-        assert not session._runs.control._breakpoints["tenfold"], "with the last page the measuring ends"
+        assert not session._runs.stops._set, "with the last page the measuring ends"
         assert not session._runs.control._taps["tenfold"]
+
+
+def test_a_measure_is_of_one_run_and_sets_nothing_for_the_next(session: runtime.Session, show: ShowPage) -> None:
+    session.source(range(3), name="numbers").map(abs, name="work").collect(name="out")
+    page = show(session)
+    page.order("start_paused")
+    page.order("measure", task="work", on=True)
+    page.order("resume")
+    session.wait(PATIENCE_S)
+    page.order("start_paused")
+    assert page.order("task", task="work")["result"]["measuring"] is False
+    assert not session._runs.stops._set
+    session.cancel()
+
+
+def test_a_breakpoint_that_a_page_sets_before_the_start_is_shown_and_hit_in_every_run_until_it_is_removed(
+    session: runtime.Session, show: ShowPage
+) -> None:
+    session.source(range(3), name="numbers").map(abs, name="work").collect(name="out")
+    page = show(session)
+    told = page.order("breakpoint", task="work", when="value == 1")
+    assert told["ok"], told
+    for run in (1, 2):
+        page.order("run")
+        hits = run
+        page.wait_for_frame(lambda frame: (frame["breakpoints"], frame["hits"]) == ([1], hits))  # noqa: B023
+        assert [(card["when"], card["hits"]) for card in page.order("breakpoints")["result"]] == [("value == 1", run)]
+        page.order("resume")
+        session.wait(PATIENCE_S)
+    (card,) = page.order("breakpoints")["result"]
+    assert page.order("remove_breakpoint", id=card["id"])["result"] == []
+    page.order("run")
+    assert session.wait(PATIENCE_S).state == "completed"
+    page.wait_for_frame(lambda frame: (frame["state"], frame["breakpoints"]) == ("completed", []))
 
 
 def test_of_an_operator_each_task_is_measured_by_itself(session: runtime.Session, show: ShowPage) -> None:
