@@ -183,7 +183,7 @@ REPEATS = "test_turns.py::test_what_the_hand_does_where_all_has_settled_repeats_
 CLOSES_PLACES = "self._close_places()\n            self.hand.signal ="
 KEEPS_PLACES = "self.hand.signal ="
 DORMANT = "return self._holder is None or self.freed"
-CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control.py", "task/control.py", "service/control.py"
+CONTROL, TASK_CONTROL, SERVICE_CONTROL, RUNS = "control.py", "task/control.py", "service/control.py", "runs.py"
 ORDER = "communication/order.py"
 
 CONTROLLED = "stress/test_hand_control.py::"
@@ -192,6 +192,10 @@ PAUSES = f"{CONTROLLED}test_pause_and_resume_from_two_threads_lose_double_and_re
 STILL = f"{CONTROLLED}test_nothing_moves_behind_a_pause_that_has_returned"
 STEPS = f"{CONTROLLED}test_steps_from_two_threads_are_one_packet_each"
 EDITS = f"{CONTROLLED}test_edits_against_running_producers_lose_nothing_and_overfill_nothing"
+OF_ALL_RUNS = (
+    "promises/test_14_breakpoints.py::"
+    "test_a_breakpoint_that_is_set_before_the_start_stops_the_first_packet_and_each_run"
+)
 BREAKS = f"{CONTROLLED}test_a_breakpoint_against_resume_is_hit_once_by_each_packet_it_is_for"
 CANCEL_STEPS = f"{CONTROLLED}test_cancel_against_step_and_pause_leaves_nobody_waiting"
 TAPS = f"{CONTROLLED}test_taps_on_and_off_at_full_speed_show_all_between"
@@ -789,6 +793,7 @@ MUTANTS: Final = (
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
     one("hand: a breakpoint is hit behind the packet", GATE, HITS, "breaks is not None and not breaks()", BREAKS),
     one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
+    one("hand: a breakpoint is of one run alone", RUNS, "in self.stops.begin(graph, control):", "in ():", OF_ALL_RUNS),
     one("hand: a tap ends the others", CONTROL, "if each is not see]", "if False]", TAPS),
     one("hand: a tap misses every second packet", GATE, TAPPED, "if self.turn is not None:", TAPS),
     one(
