@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -328,6 +330,48 @@ def test_a_breakpoint_of_which_nothing_is_left_in_the_graph_is_removed_with_a_wa
     assert [text.startswith("the breakpoint at 'gone' was removed: ") for text in warnings] == [True]
     with pytest.raises(CommandRefused, match="'gone'"):
         found.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize("change", ["set", "remove"])
+def test_what_is_set_or_removed_while_a_start_is_under_way_is_so_in_that_run(
+    make_session: MakeSession, change: str
+) -> None:
+    copying, go_on = Moment("the copy"), Moment("the end of the copy")
+
+    class Slow(runtime.Function[int, int]):
+        def __deepcopy__(self, memo: object) -> Slow:
+            copying.set()
+            go_on.wait()
+            return self
+
+        def process(self, value: int, /) -> int:
+            return value
+
+    session = make_session()
+    session.source(range(3), name="numbers").map(Slow(), name="work").collect(name="out")
+    before = session.breakpoint("out", lambda value: value == 1)
+    with ThreadPoolExecutor(2) as pool:
+        started = pool.submit(session.start)
+        copying.wait()
+        changed = pool.submit(before.remove if change == "remove" else lambda: session.breakpoint("work"))
+        with pytest.raises(TimeoutError):
+            changed.result(0.05)
+        go_on.set()
+        started.result(PATIENCE_S)
+        found = changed.result(PATIENCE_S)
+    if found is None:
+        assert before.is_removed
+    else:
+        session.pause()
+        found.remove()
+        session.resume()
+        before.wait(PATIENCE_S)
+        session.resume()
+    while session.outcome is None:  # it may have stopped before the change, which came as soon as it could
+        session.resume()
+        with suppress(JobPaused, TimeoutError):
+            session.wait(0.05)
+    assert session.outcome.state == "completed"
 
 
 def test_a_function_of_the_job_removes_a_breakpoint_and_does_not_wait_for_one(make_session: MakeSession) -> None:

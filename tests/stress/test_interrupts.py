@@ -242,6 +242,37 @@ def test_a_life_that_is_interrupted_at_any_bytecode_begins_or_ends_and_leaves_no
             assert not (left := job.threads()), f"threads left behind: {left}"
 
 
+_RETURNS: Final = 12  # bytecodes, at most, between the answer and the name that it is given
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("begun", [False, True], ids=["before the start", "running"])
+def test_a_breakpoint_is_not_left_set_if_an_interrupt_keeps_it_from_whoever_sets_it(
+    options: dict[str, Any], begun: bool
+) -> None:
+    job = Job(options)
+    if begun:
+        job.start()
+    with Interrupt(inf) as all_of_it:
+        point = job.session.breakpoint("work")
+    point.remove()
+    left = []
+    for number in places(all_of_it.count):
+        try:
+            with Interrupt(number):
+                job.session.breakpoint("work").remove()
+        except KeyboardInterrupt:
+            job.session.breakpoint("out").remove()  # in order of commands: what was interrupted is over
+            if job.session._runs.stops._set:
+                left.append(number)
+                job.session._runs.stops.close()
+    assert all(number >= all_of_it.count - _RETURNS for number in left), (left, all_of_it.count)
+    if not begun:
+        job.start()
+    job.session.cancel()
+    job.session.close(PATIENCE_S)
+
+
 BOMBARDED = """
     import os, signal, subprocess, sys, threading, time
     import runtime
