@@ -8,7 +8,13 @@ and no number wrong. What nobody waits for any more is withdrawn, if it has not 
 The thread takes records in order and carries each out. It never sits out a wait and never runs user code. A record
 that has to wait is a generator (`waiting.py`): it is put aside, and looked at again when something has changed, when
 another record was carried out, or when its time is over; so a cancel that is given later is carried out meanwhile.
-Since there is one such thread, nothing that only commands change needs a lock.
+Whoever carries out has the helm, a lock that the thread gives out of its hand only while it sleeps; so nothing that
+only commands change needs another.
+
+While it sleeps, a task that has come to its closed gate takes the helm for a moment and goes on with the one command
+that waits for that: a step by hand. So a step goes from its caller to the thread, to the task, and from there straight
+back. No interrupt reaches a task's thread either, so that it may have a lock. Where turns are handed out, or processes
+are looked at, tasks do not help.
 
 The thread is there while there is something to do, or a run that lasts. It claims a raw lock, and ends at once if
 another one has it: so whoever appends a record starts a thread if that lock is free, and no interrupt loses or doubles
@@ -23,10 +29,11 @@ import warnings
 import weakref
 from _thread import LockType
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
+from types import GeneratorType
 from typing import Any, Final, Protocol, TypeVar, overload
 
 from runtime.communication.lane import parked_lock
@@ -57,6 +64,9 @@ class Changes(Protocol):
 
     def heard(self) -> None:
         """What has changed so far is about to be looked at."""
+
+    def lend(self, help: Callable[[], bool]) -> None:
+        """Where tasks are free threads of this process: let one that has come to its closed gate do `help`."""
 
     def hold(self) -> None:
         """Where turns are handed out: hand out none, so that what is done until `release` is one act."""
@@ -140,7 +150,10 @@ class Commands:
         self._posted: deque[Command] = deque()  # by threads of the job
         self._claim = _thread.allocate_lock()  # held by the thread that carries out
         self._ident = 0  # of that thread
-        # The thread's own.
+        self._helper = 0  # the thread of a task that has the helm
+        # Guards all below: held by the thread while it is awake, or by a task that helps. Whoever an interrupt may
+        # reach never takes it.
+        self._helm = _thread.allocate_lock()
         self._aside: list[Command] = []
         self._moved = False  # one that was put aside has gone on
         self._is_watching = False
@@ -205,7 +218,7 @@ class Commands:
 
     def is_here(self) -> bool:
         """Whether the caller is the thread that carries commands out: a finalizer may run there."""
-        return _thread.get_ident() == self._ident
+        return _thread.get_ident() in (self._ident, self._helper)
 
     def give(self, command: Command) -> None:
         """Have it carried out, without waiting for that."""
@@ -258,6 +271,7 @@ class Commands:
             self._changes.end()
             self._is_watching = False
         changes.news = self._tell_changes
+        changes.lend(self._help)
         self._holds = changes if changes.hands_out_turns else None
         self._changes, self._lasts, self._end = changes, lasts, end
 
@@ -286,7 +300,8 @@ class Commands:
         while self._claim.acquire(False):
             self._ident = _thread.get_ident()
             try:
-                self._carry_out()
+                with self._helm:
+                    self._carry_out()
             finally:
                 self._ident = 0
                 self._claim.release()
@@ -300,7 +315,7 @@ class Commands:
                 self._lasts, self._end = bool, None  # and hold the run no more
             stays = lasts or bool(self._aside)
             try:
-                given = self._given.get(stays, self._patience_s() if stays else None)
+                given = self._next(stays)
             except Empty:
                 if not stays:
                     return
@@ -310,8 +325,46 @@ class Commands:
                 self._begin(given)
             elif given is not None:
                 self._let_go()
+            if given is None or self._aside != [given]:  # else it has just been looked at
+                self._look()
             given = None  # it holds a payload, maybe
-            self._look()
+
+    def _next(self, stays: bool) -> Command | weakref.ref[Any] | None:
+        """What was put down next; while the thread waits for it, the helm is free. Raises `Empty`."""
+        patience_s = self._patience_s() if stays else None
+        self._helm.release()
+        try:
+            return self._given.get(stays, patience_s)
+        finally:
+            self._helm.acquire()
+
+    def _help(self) -> bool:
+        """Thread of a task that has come to its closed gate: go on with the one command that waits for that.
+
+        So a step by hand costs no change of threads to the thread of commands and back. False: that thread has to look,
+        since it is awake, or since there is more than this one to be looked at.
+        """
+        if not self._helm.acquire(False):
+            return False
+        self._helper = _thread.get_ident()
+        try:
+            if len(self._aside) != 1:
+                return False
+            command = self._aside[0]
+            until = command.until
+            if until is None or not until.by_tasks:
+                return False
+            if not self._is_over(command):
+                # Others may have been posted; and if it waits less long now, the thread sleeps for too long.
+                return len(self._aside) == 1 and command.until is not None and command.until.deadline >= until.deadline
+            self._aside.remove(command)
+            if self._aside:
+                return False
+            self._watch_no_more()
+            return self._lasts()
+        finally:
+            self._helper = 0
+            self._helm.release()
 
     def _let_go(self) -> None:
         """Nobody holds the session any more: end its job, and say that somebody should have."""
@@ -330,7 +383,7 @@ class Commands:
         """How long nothing is due."""
         if not self._aside:
             return None
-        deadline = min(command.until.deadline for command in self._aside if command.until is not None)
+        deadline = min([command.until.deadline for command in self._aside if command.until is not None])
         return None if deadline == NEVER else min(max(0.0, deadline - monotonic()), _LONGEST_S)
 
     def _begin(self, command: Command) -> None:
@@ -343,24 +396,24 @@ class Commands:
             command.error = error
             self._finish(command)
             return
-        if isinstance(made, Generator):
+        if type(made) is GeneratorType:
             command.steps = made
-            if not self._go_on(command, next):
+            if not self._go_on(command, None):
                 self._aside.append(command)
         else:
             command.value = made
             self._finish(command)
 
-    def _go_on(self, command: Command, go: Callable[[Waiting[Any]], Until]) -> bool:
-        """Let a command run until it has to wait. True: it is over."""
+    def _go_on(self, command: Command, ready: bool | BaseException | None) -> bool:
+        """Let a command run until it has to wait, by what its wait has come to, or raised. True: it is over."""
         steps = command.steps
         assert steps is not None, "it has waited before"
         self._moved = True
         try:
             until = (
-                self._until_it_waits(steps, go)
+                self._until_it_waits(steps, ready)
                 if self._holds is None
-                else self._in_one_act(lambda: self._until_it_waits(steps, go))
+                else self._in_one_act(lambda: self._until_it_waits(steps, ready))
             )
         except StopIteration as end:
             command.value = end.value
@@ -372,8 +425,11 @@ class Commands:
         self._finish(command)
         return True
 
-    def _until_it_waits(self, steps: Waiting[Any], go: Callable[[Waiting[Any]], Until]) -> Until:
-        until = go(steps)
+    def _until_it_waits(self, steps: Waiting[Any], ready: bool | BaseException | None) -> Until:
+        if ready is None:
+            until = next(steps)
+        else:
+            until = steps.throw(ready) if isinstance(ready, BaseException) else steps.send(ready)
         while (ready := self._is_ready(until)) is not None:
             until = steps.send(ready)
         return until
@@ -411,7 +467,11 @@ class Commands:
             for command in tuple(self._aside):
                 if self._is_over(command):
                     self._aside.remove(command)
-        if self._is_watching and not any(command.until and command.until.watched for command in self._aside):
+        if not any(command.until and command.until.watched for command in self._aside):
+            self._watch_no_more()
+
+    def _watch_no_more(self) -> None:
+        if self._is_watching:
             self._is_watching = False
             assert self._changes is not None, "something was watched"
             self._changes.end()
@@ -428,13 +488,14 @@ class Commands:
             return True
         try:
             ready = self._is_ready(until)
-        except BaseException as failure:  # noqa: BLE001  it is raised where the command was given
-            error = failure
-            return self._go_on(command, lambda steps: steps.throw(error))
-        return ready is not None and self._go_on(command, lambda steps: steps.send(ready))
+        except BaseException as error:  # noqa: BLE001  it is raised where the command was given
+            return self._go_on(command, error)
+        return ready is not None and self._go_on(command, ready)
 
     def _finish(self, command: Command) -> None:
         tell = command.tell
         command.forget()
-        with suppress(RuntimeError):  # the event loop of whoever waited is closed
+        try:  # noqa: SIM105  suppress() takes as long as ten of these
             tell()
+        except RuntimeError:  # the event loop of whoever waited is closed
+            pass

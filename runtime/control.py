@@ -141,13 +141,24 @@ class Control:
             raise NotPaused("nothing is paused, so everybody takes their turns themselves; pause() first")
         yield from self._come_to_rest(deadline)
         grips = [grip for name in (*self._order, *self._sources) if (grip := self._handles[name].control).is_paused()]
-        yield self._until(lambda: _next(grips) is not None or not any(grip.is_under_way() for grip in grips), deadline)
-        return _next(grips) or next((grip for grip in grips if grip.is_under_way()), None)
+        found: Grip | None = None
+
+        def is_told() -> bool:
+            nonlocal found
+            found = _next(grips)
+            return found is not None or not any(grip.is_under_way() for grip in grips)
+
+        yield self._until(is_told, deadline, by_tasks=True)
+        return found or next((grip for grip in grips if grip.is_under_way()), None)
 
     def _come_to_rest(self, deadline: float) -> Waiting[bool]:
         """Wait until nothing moves of those who are paused."""
         grips = [handle.control for handle in self._handles.values()]
-        return (yield self._until(lambda: all(grip.is_at_rest() or not grip.is_paused() for grip in grips), deadline))
+        return (
+            yield self._until(
+                lambda: all(grip.is_at_rest() or not grip.is_paused() for grip in grips), deadline, by_tasks=True
+            )
+        )
 
     def follow(self, packet: Packet, deadline: float) -> Waiting[Path]:
         """Step one packet, and all that is made of it, to the end.
@@ -368,9 +379,9 @@ class Control:
             return None
         return self._commands.do(work)
 
-    def _until(self, ready: Callable[[], bool], deadline: float = NEVER) -> Until:
+    def _until(self, ready: Callable[[], bool], deadline: float = NEVER, *, by_tasks: bool = False) -> Until:
         """A wait for what handles and grips say."""
-        return Until(lambda: self._dispatcher.backend.holds(ready), deadline)
+        return Until(lambda: self._dispatcher.backend.holds(ready), deadline, by_tasks=by_tasks)
 
     def _find_all(self, names: Iterable[str]) -> list[Handle]:
         found = [handle for name in names for handle in self._find(name)]

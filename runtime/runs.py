@@ -66,8 +66,12 @@ class Runs:
         return self.environment.graph() if self.dispatcher is None else self.dispatcher.graph
 
     def is_own_thread(self) -> bool:
-        """Whether the caller is a thread of the job, which must not wait for what is done to the job."""
-        return self.dispatcher is not None and self.dispatcher.backend.is_own_thread()
+        """Whether the caller is a thread of the job, which must not wait for what is done to the job.
+
+        One that carries out a command just now is not: a finalizer that runs there must do nothing at once.
+        """
+        dispatcher = self.dispatcher
+        return dispatcher is not None and not self.commands.is_here() and dispatcher.backend.is_own_thread()
 
     def refuse_own_tasks(self, command: str, *instead: str) -> None:
         """Raise `CommandRefused` on a thread of the job."""

@@ -21,13 +21,16 @@ class Until:
     """A wait: until `ready()` is true, or the clock has come to `deadline`. What is sent back is whether it is ready.
 
     `watched`: what is waited for may come by anything that a task does, so that tasks have to tell of it; else
-    whoever brings it tells of it by himself.
+    whoever brings it tells of it by himself. `by_tasks`: what follows may be done on the thread of the task that
+    brings it, as well as by the thread of commands.
     """
 
-    __slots__ = ("deadline", "ready", "watched")
+    __slots__ = ("by_tasks", "deadline", "ready", "watched")
 
-    def __init__(self, ready: Callable[[], bool], deadline: float = NEVER, *, watched: bool = True) -> None:
-        self.ready, self.deadline, self.watched = ready, deadline, watched
+    def __init__(
+        self, ready: Callable[[], bool], deadline: float = NEVER, *, watched: bool = True, by_tasks: bool = False
+    ) -> None:
+        self.ready, self.deadline, self.watched, self.by_tasks = ready, deadline, watched, by_tasks
 
 
 Waiting = Generator[Until, bool, T]

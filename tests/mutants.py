@@ -183,6 +183,12 @@ REPEATS = "test_turns.py::test_what_the_hand_does_where_all_has_settled_repeats_
 CLOSES_PLACES = "self._close_places()\n            self.hand.signal ="
 KEEPS_PLACES = "self.hand.signal ="
 DORMANT = "return self._holder is None or self.freed"
+COMMANDS = "commands.py"
+HELPS = "if not self._helm.acquire(False):\n            return False"
+NO_STEP = "return False\n            command = self._aside[0]"
+SAYS_DONE = NO_STEP.replace("False", "True")
+STEP_ENDS = "test_step_way.py::test_a_step_ends_on_the_thread_of_its_task"
+OTHERS_WAIT = "test_step_way.py::test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks"
 CONTROL, TASK_CONTROL, SERVICE_CONTROL, RUNS = "control.py", "task/control.py", "service/control.py", "runs.py"
 ORDER = "communication/order.py"
 
@@ -801,6 +807,10 @@ MUTANTS: Final = (
     ),
     # ── commands ──
     one("commands: the hand's places outlive its lane", INBOX, CLOSES_PLACES, KEEPS_PLACES, INJECT_END),
+    one("commands: a task ends no step", COMMANDS, HELPS, "return False", STEP_ENDS),
+    one(
+        "commands: a task tells nobody that it rests", COMMANDS, NO_STEP, NO_STEP.replace("False", "True"), OTHERS_WAIT
+    ),
     one("commands: settled without those who serve", "task/turns.py", DORMANT, "return True", REPEATS),
     # ── looking ──
     one("looking: a snapshot is of two moments", OBSERVER, AT_ONCE, AT_TWO_MOMENTS, ONE_MOMENT),

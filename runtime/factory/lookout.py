@@ -129,6 +129,9 @@ class Lookout:
         """What has changed so far is about to be looked at."""
         self._watch.heard()
 
+    def lend(self, help: Callable[[], bool]) -> None:
+        """Not here: to look at other processes takes longer than a task may be kept."""
+
     hands_out_turns = False
 
     def hold(self) -> None:

@@ -40,6 +40,8 @@ class TaskControl:
 
     def __init__(self, task: BaseTask) -> None:
         self._task = task
+        operator = _bare(task.operator)
+        self._is_source, self._several_inputs = isinstance(operator, Source), operator.wants_input
         self._undo: list[Callable[[], None]] = []
         self._dropped: set[Place] = set()  # by hand, and not put back
         self._is_stepping = False  # steps come one by one, each with a turn of its own
@@ -79,7 +81,7 @@ class TaskControl:
     def has_work(self) -> bool:
         """Whether there is something that a turn could be used for; a source always has."""
         task = self._task
-        return task.ending is None and (isinstance(_bare(task.operator), Source) or task.inbox.ready())
+        return task.ending is None and (self._is_source or task.inbox.ready())
 
     def can_step(self) -> bool:
         """Whether a turn would do something; one that is under way needs no other."""
@@ -129,7 +131,7 @@ class TaskControl:
             raise NotPaused(f"{name!r} is not paused, so it takes its turns itself; pause({name!r}) first")
         turn = self._turn
         if turn is None:
-            if not (yield Until(gate.reached, deadline)):
+            if not (yield Until(gate.reached, deadline, by_tasks=True)):
                 return Step("running", name, doing=gate.doing)
             if (doing := gate.doing) in MID_PACKET:
                 return Step(_WAITS[doing], name, doing=doing)
@@ -141,6 +143,7 @@ class TaskControl:
         yield Until(
             lambda: (gate.at_its_place() or not gate.closed) if given.over else (given.began and self._waits_on()),
             deadline,
+            by_tasks=True,
         )
         if turn.over:
             self._turn = None
@@ -175,7 +178,7 @@ class TaskControl:
             passing.error,
             signal,
             passing.ending,
-            several_inputs=_bare(task.operator).wants_input,
+            several_inputs=self._several_inputs,
             sends=bool(task.lanes_out),
             heard=passing.heard,
             doing=doing,
@@ -189,7 +192,7 @@ class TaskControl:
 
     def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
         """Before each packet, close the gate if one of `conditions` is met, or raises, and tell `broke` which."""
-        if isinstance(_bare(self._task.operator), Source):
+        if self._is_source:
             raise CommandRefused(
                 f"{self._task.name!r} is a source and has no packets to stop before; stop its consumer"
             )
@@ -216,7 +219,7 @@ class TaskControl:
         depth, left_out = len(packets), None
         if depth > first + last:
             packets, left_out = packets[:first] + packets[depth - last :], first
-        several, capacity = _bare(task.operator).wants_input, task.ctx.wiring.node.capacity
+        capacity, several = task.ctx.wiring.node.capacity, self._several_inputs
         return QueueView(task.name, packets, depth, capacity, left_out=left_out, several_inputs=several)
 
     # ── edit ──

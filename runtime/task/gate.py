@@ -38,6 +38,7 @@ class Watch:
         self.hold: Callable[[], None] = _nothing  # lets nobody have a turn until `release`, where turns are handed out
         self.release: Callable[[], None] = _nothing
         self._is_told = False  # of the news, which have not been heard yet
+        self._help: Callable[[], bool] = _never
 
     def begin(self) -> None:
         """Tell of all changes from now on. By one thread, as `end`."""
@@ -56,6 +57,16 @@ class Watch:
         if not self._is_told:
             self._is_told = True
             self.news()
+
+    def lend(self, help: Callable[[], bool]) -> None:
+        """Let each task that has come to its closed gate do `help` on its own thread; if that is false, it tells."""
+        if not self.hands_out_turns:  # whoever has the turn is in the middle of it
+            self._help = help
+
+    def tell_of_rest(self) -> None:
+        """Task: it has come to its closed gate, and holds no lock."""
+        if not self._help():
+            self.tell()
 
 
 class WaitingWatch(Watch):
@@ -256,7 +267,10 @@ class Gate:
         """Task: tell what it is doing now."""
         self.doing = doing
         if self._watch.watched:
-            self._watch.tell()
+            if self.closed and doing in _BETWEEN:
+                self._watch.tell_of_rest()
+            else:
+                self._watch.tell()
 
     def stands_still(self) -> bool:
         """Whether the task has ended, or waits for something that has not come yet and that time cannot bring."""
@@ -295,9 +309,10 @@ class Gate:
 
     def at_its_place(self) -> bool:
         """Whether, besides, it waits for what has not come yet: it will not move before something else does."""
-        if (doing := self.doing) == "ended":
-            return True
-        return self.reached() and not self._ready() and not (doing == "paused" and self._rung)
+        if (doing := self.doing) in _BETWEEN:
+            is_still = self.turn is None and not self.cancelled and not self._ready()
+            return is_still and not (doing == "paused" and self._rung)
+        return doing == "ended" or (self.reached() and not self._ready())
 
     def is_at_work(self) -> bool:
         """Whether it does not wait, or is about to go on."""

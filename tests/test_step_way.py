@@ -1,0 +1,68 @@
+"""The way of a step by hand: the task that has its turn ends the wait itself, and others who wait are looked at too."""
+
+from __future__ import annotations
+
+import threading
+from itertools import count
+
+import pytest
+
+import runtime
+from runtime.commands import Commands
+from runtime.interactive import by_person
+from runtime.testing import PATIENCE_S
+
+STEPS = 60
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the threads that have looked at what is put aside."""
+    names: list[str] = []
+    look = Commands._look
+
+    def seen(self: Commands) -> None:
+        names.append(threading.current_thread().name)
+        look(self)
+
+    monkeypatch.setattr(Commands, "_look", seen)
+    return names
+
+
+@pytest.mark.parametrize("name", ["numbers", None])
+def test_a_step_ends_on_the_thread_of_its_task(looks: list[str], name: str | None) -> None:
+    with runtime.Session() as session:
+        session.source(count(), name="numbers").map(abs, name="absolute").sink(abs, name="end")
+        session.start(paused=True)
+        session.step()
+        looks.clear()
+        steps = session.step(name, STEPS)
+        assert [step.result for step in steps] == ["done"] * STEPS
+        # Two or three for each step, if the thread of commands had to end it. Where the system lets a thread sleep in
+        # the middle of a command, that thread looks after all.
+        assert len(looks) < STEPS / 2
+        session.cancel()
+
+
+def test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks() -> None:
+    results: list[str] = []
+    with runtime.Session() as session:
+        session.source(range(3), name="numbers").sink(abs, name="end")
+        with by_person():  # who may go on, so that the wait goes on as well
+            session.start(paused=True)
+
+        def steps() -> None:
+            dispatcher = session._runs.dispatcher
+            assert dispatcher is not None
+            while not dispatcher.end.waiters:
+                session.snapshot()
+            while (step := session.step(timeout=None)).result != "idle":  # not saved by its time
+                results.append(step.result)
+
+        steps_by_hand = threading.Thread(target=steps, daemon=True)
+        steps_by_hand.start()
+        outcome = session.wait(PATIENCE_S)
+        assert outcome is not None, f"a step has not ended behind {results}"
+        assert outcome.state == "completed"
+        steps_by_hand.join()
+    assert results.count("done") == 6
