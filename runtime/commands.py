@@ -341,8 +341,8 @@ class Commands:
     def _help(self) -> bool:
         """Thread of a task that has come to its closed gate: go on with the one command that waits for that.
 
-        So a step by hand costs no change of threads to the thread of commands and back. False: that thread has to look,
-        since it is awake, or since there is more than this one to be looked at.
+        So a step by hand goes from its task straight to its caller. False: the thread of commands has to look, since it
+        is awake, or since there is more than this one to be looked at.
         """
         if not self._helm.acquire(False):
             return False
