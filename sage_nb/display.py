@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from runtime import Session
+from sage_nb.outputs import publish
 from sage_nb.picture import picture_of
 from sage_nb.stills import still_of
 
@@ -28,11 +29,7 @@ def display(session: Session) -> bool:
     """Show the live view and the still picture in this cell's output. False: there is no kernel."""
     if not _in_kernel():
         return False
-    from IPython.core.display_functions import publish_display_data  # noqa: PLC0415  only in a kernel
-
-    text = {"text/plain": session.one_line()}
-    publish_display_data(text | _live(session))  # type: ignore[no-untyped-call]
-    publish_display_data(text | _still(session))  # type: ignore[no-untyped-call]
+    publish(_live(session), _still(session), session.one_line())
     return True
 
 

@@ -97,6 +97,7 @@ class Framer:
             order=self._order(snapshot.order),
             lanes=self._lanes(snapshot, watched),
             letters=len(session.dead_letters),
+            letters_total=session.dead_letters.total,
             breakpoints=[],
             hits=0,
             printed=0,

@@ -12,6 +12,7 @@ from typing import Any, Final
 from runtime import Session, TaskFacts
 from sage_nb.comms import kernel_shell
 from sage_nb.forms import form_of
+from sage_nb.outputs import publish
 from sage_nb.picture import picture_of, printable
 from sage_nb.stills import still_of
 
@@ -33,13 +34,9 @@ def show(widget: Any, still: Mapping[str, Any]) -> None:
     """Show a widget and behind it its still in this cell's output. Raises `NotImplementedError` without a kernel."""
     if kernel_shell() is None:
         raise NotImplementedError  # IPython's way to say: ask for the mime bundle
-    from IPython.core.display_functions import publish_display_data  # noqa: PLC0415  only in a kernel
-
     bundle = widget._repr_mimebundle_()
     live: Mapping[str, Any] = (bundle[0] if isinstance(bundle, tuple) else bundle) or {}
-    text = {"text/plain": repr(widget)}
-    publish_display_data({**live, **text})  # type: ignore[no-untyped-call]
-    publish_display_data({**still, **text})  # type: ignore[no-untyped-call]
+    publish(live, still, repr(widget))
 
 
 def still_of_parts(session: Session, parts: Sequence[str]) -> dict[str, Any]:

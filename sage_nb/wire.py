@@ -145,6 +145,7 @@ class Frame(TypedDict):
     `printed` is how many lines user code has printed in a run that a page has started: they are asked for (`printed`).
     `holding` says whether all, some or none of the rows that have not ended are held by hand; `waited`, whether
     somebody waits for the end: a cell, say.
+    `letters` is how many dead letters are kept, `letters_total` how many there have been in this run.
     `closed`: the session was closed. What can still be looked at are records; no frame follows, unless it is started
     again.
     """
@@ -167,6 +168,7 @@ class Frame(TypedDict):
     order: list[int]
     lanes: dict[str, list[int]]
     letters: int
+    letters_total: int
     breakpoints: list[int]
     hits: int
     printed: int

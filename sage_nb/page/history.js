@@ -1,7 +1,7 @@
 // The frames that a page has seen, at most so many, and the happenings by their numbers. Knows no kernel and no page.
 
 const MOST_FRAMES = 600; // even
-const MOST_HAPPENINGS = 5_000;
+const MOST_HAPPENINGS = 5_000; // of each kind, so that a flood of one pushes out none of another
 
 export class History {
   constructor() {
@@ -56,7 +56,7 @@ export class History {
     }
     // An answer to a question for missing ones settles it: what is not in it has been forgotten by the kernel.
     if (first !== null) this.missing = -1;
-    if (this.happenings.length > MOST_HAPPENINGS) this.happenings.splice(0, this.happenings.length - MOST_HAPPENINGS);
+    this.happenings = lastOfEachKind(this.happenings, MOST_HAPPENINGS);
   }
 
   /** The place of the last frame that was taken at this time or before. */
@@ -65,4 +65,17 @@ export class History {
     while (place + 1 < this.frames.length && this.frames[place + 1].at_s <= time) place += 1;
     return place;
   }
+}
+
+/** Those that are left when each kind keeps at most so many, the last ones. */
+function lastOfEachKind(happenings, most) {
+  if (happenings.length <= most) return happenings;
+  const over = new Map(); // by kind: how many there are, and from there down, how many still have to go
+  for (const { kind } of happenings) over.set(kind, (over.get(kind) ?? -most) + 1);
+  if ([...over.values()].every((number) => number <= 0)) return happenings;
+  return happenings.filter(({ kind }) => {
+    const left = over.get(kind);
+    if (left > 0) over.set(kind, left - 1);
+    return left <= 0;
+  });
 }

@@ -123,7 +123,7 @@ export class Inspector {
       mark(head, "aria-selected", String(active));
       mark(head, "tabindex", active ? "0" : "-1");
       if (panel.hidden === active) panel.hidden = !active;
-      if (name === "errors") say(label, frame.letters > 0 ? `${title} ${counted(frame.letters)}` : title);
+      if (name === "errors") say(label, [title, lettersText(frame)].join(" ").trim());
     }
     this.current.tab.paint();
   }
@@ -155,4 +155,10 @@ export class Inspector {
   close() {
     for (const { tab } of this.tabs) tab.close?.();
   }
+}
+
+/** How many dead letters are kept, and of how many, where some have gone. */
+function lettersText({ letters, letters_total: total }) {
+  if (letters === 0) return "";
+  return total > letters ? `${counted(letters)} of ${counted(total)}` : counted(letters);
 }

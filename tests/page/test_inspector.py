@@ -471,6 +471,11 @@ def test_the_tab_counts_the_letters_and_they_are_looked_at_again_when_there_are_
     shown.page.wait_for_function(f"sent.filter(each => each.cmd === 'letters').length > {before}")
 
 
+def test_the_tab_says_of_how_many_letters_the_kept_ones_are(load: Load) -> None:
+    shown = opened(load, "errors", frame=plans.paused(PLAN, 1, letters=1_000, letters_total=1_011))
+    assert shown.root.locator("[data-tab=errors]").text_content() == "Errors 1,000 of 1,011"
+
+
 def test_a_closed_session_can_still_be_looked_into(load: Load) -> None:
     shown = load(
         PLAN, plans.ended(PLAN, 9, "failed", closed=True), answers=answers.ALL | {"peek": {"result": answers.queue(10)}}

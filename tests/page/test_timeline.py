@@ -262,6 +262,23 @@ def test_a_page_that_comes_late_can_look_back_at_all_that_others_have_seen(load:
     assert queue_of(shown, "split") == said(frames[0], 1)
 
 
+def test_a_flood_of_skips_does_not_push_out_the_start_of_the_run(load: Load) -> None:
+    start = plans.happening(0, "start", 0, "the job has started", 0.0)
+    skips = [plans.happening(number, "skip", 1, f"skip {number}", number / 1_000) for number in range(1, 6_001)]
+    shown = load(PLAN, plans.running(PLAN, 1, happenings=[start]), parts=PARTS)
+    shown.push(plans.running(PLAN, 80, happenings=skips))
+    box = shown.root.locator(".sn-timeline canvas").bounding_box()
+    assert box is not None
+
+    def told(share: float, lane: int) -> str:
+        shown.page.mouse.move(box["x"] + 132 + (box["width"] - 144) * share, box["y"] + 28 + 16 * lane)
+        return str(shown.root.locator(".sn-timeline-foot .sn-hint").first.text_content())
+
+    assert "the job has started" in told(0.001, 0)
+    assert "skip" not in told(0.02, 1), "of the flood, the first have gone"
+    assert "skip" in told(0.7, 1)
+
+
 def test_what_was_printed_in_a_run_started_here_stands_below_the_log(load: Load) -> None:
     first = {"result": {"first": 0, "lines": ["seen <b>1</b>", "seen 2"]}}
     shown = load(PLAN, plans.running(PLAN, 1), parts=PARTS, answers={"printed": first})
