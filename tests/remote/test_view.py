@@ -9,7 +9,7 @@ import runtime
 from runtime.testing import PATIENCE_S, _actors
 from sage_nb.stage import stage_of
 from tests.remote import functions as far
-from tests.view.pages import Page, RecordingComm, open_widgets
+from tests.view.pages import Page, RecordingComm, close_kept, open_widgets
 
 pytestmark = pytest.mark.on_ray
 
@@ -38,14 +38,17 @@ def test_a_job_on_ray_is_seen_and_steered_from_a_page(monkeypatch: pytest.Monkey
         frame = page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 4)
         assert frame["processed"] == [6, 7, 7, 7]
         assert sorted(result) == [0, 4, 6, 8, 10, 14, 100]
-        told = [each["text"] for frame in page.frames() for each in frame["happenings"]]
+        # What a start does is shown before there is a run; of the run the page is told all, from its beginning.
+        of_the_run = [each for each in page.frames() if each["revision"] == frame["revision"]]
+        told = [each["text"] for frame in of_the_run for each in frame["happenings"]]
         assert told == [event.text for event in session.events]
         page.unmount()
+    close_kept()
     assert open_widgets() <= before
 
 
 def test_a_cell_that_is_run_again_leaves_no_actor_of_the_run_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime.session, "_in_kernel", lambda: True)
+    monkeypatch.setattr(runtime.session, "in_kernel", lambda: True)
     before = _actors()
     sessions = []
     for number in range(3):  # the cell
