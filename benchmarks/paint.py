@@ -42,7 +42,8 @@ _MEASURE: Final = """async ({rows, texts, period}) => {
   const nextFrame = () => new Promise(requestAnimationFrame);
   const says = (row, depths) => {
     const index = row.dataset.row;
-    return row.getAttribute('aria-label').includes(`queue ${depths[index]} of ${rows[index].capacity}`);
+    const [depth, capacity] = [depths[index], rows[index].capacity].map((each) => each.toLocaleString('en'));
+    return row.getAttribute('aria-label').includes(`queue ${depth} of ${capacity}`);
   };
   let last = await nextFrame();
   for (const text of texts) {
@@ -72,6 +73,7 @@ _PEER: Final = """<!doctype html>
 <script>
 const columns = ['depths', 'processed', 'emitted', 'errors'];
 window.start = (plan) => {
+  const written = (number) => number.toLocaleString('en');
   const table = document.querySelector('table');
   const rows = plan.rows.map((row, index) => {
     const element = table.insertRow();
@@ -83,7 +85,8 @@ window.start = (plan) => {
     const frame = JSON.parse(text);
     requestAnimationFrame(() => rows.forEach(({row, element, cells}, index) => {
       columns.forEach((column, place) => { cells[place].data = frame[column][index]; });
-      element.setAttribute('aria-label', `${row.name}, queue ${frame.depths[index]} of ${row.capacity}`);
+      const [depth, capacity] = [frame.depths[index], row.capacity].map(written);
+      element.setAttribute('aria-label', `${row.name}, queue ${depth} of ${capacity}`);
     }));
   };
 };
