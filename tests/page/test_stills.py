@@ -51,9 +51,11 @@ def document(page: Page, application: str, *cells: list[str]) -> None:
 def test_the_picture_is_hidden_behind_its_own_view_and_nowhere_else(chromium: Browser, application: str) -> None:
     page = chromium.new_page()
     try:
-        document(page, application, ["text", VIEW, still()], [still()], ["text", "gone", still()])
+        document(
+            page, application, ["text", VIEW, still()], [still()], ["text", "gone", still()], [VIEW, "print", still()]
+        )
         shown = [each.is_visible() for each in page.locator(".sage-nb-still").all()]
-        assert shown == [False, True, True]
+        assert shown == [False, True, True, False]
         # The view goes, as with its kernel.
         page.evaluate("() => document.querySelector('.sage-nb-view').remove()")
         assert page.locator(".sage-nb-still").first.is_visible()
