@@ -96,9 +96,6 @@ def test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second(
         timed("its resume", lambda: session.resume(last))
         for number in range(20):  # as a notebook's kernel does, and whoever else waits for something
             timed(f"late {number}", lambda: threading.Event().wait(0.01))
-        timed("pause", session.pause)
-        timed("step", session.step)
-        timed("resume", session.resume)
         timed("cancel", session.cancel)
         outcome = timed("end", session.wait)
         timed("close", session.close)
@@ -109,8 +106,7 @@ def test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second(
     shown = f"{shape.__name__}: {shown}; load {os.getloadavg()[0]:.1f}"
     with capsys.disabled():
         sys.stdout.write(f"\n{shown}\n")
-    # A pause of all at once is shown, and not held to this: it has been seen to take nine seconds.
-    assert all(seconds < SOON_S for name, seconds in took.items() if name not in ("start", "close", "pause")), shown
+    assert all(seconds < SOON_S for name, seconds in took.items() if name not in ("start", "close")), shown
 
 
 def test_100_tasks_may_all_be_in_user_code_at_once() -> None:
