@@ -35,8 +35,8 @@ from runtime.factory.local_backend import LocalBackend
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.preview import Told
+from runtime.scheduling.gate import Gate, Watch
 from runtime.task.base_task import TaskReporter
-from runtime.task.gate import Gate, Watch
 from runtime.task.report import TaskReport
 from runtime.waiting import Waiting
 

@@ -25,7 +25,7 @@ from runtime.dead_letters import DeadLetter
 from runtime.errors import DataflowError, QueueUnreachable, failure_text
 from runtime.facts import Ending, TaskState
 from runtime.preview import preview
-from runtime.task.gate import Gate, Watch
+from runtime.scheduling.gate import Gate, Watch
 from runtime.task.local_task import LocalTask
 from runtime.task.report import TaskReport
 

@@ -32,7 +32,7 @@ from runtime.communication.lane import Lane, Waiter
 from runtime.errors import GraphInvalid, QueueUnreachable
 from runtime.factory import register_backend
 from runtime.factory.local_backend import LocalBackend
-from runtime.task.gate import Gate, Watch
+from runtime.scheduling.gate import Gate, Watch
 
 URL_VARIABLE: Final = "REDIS_URL"
 DEFAULT_URL: Final = "redis://127.0.0.1:6379"

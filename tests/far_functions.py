@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import runtime
 from runtime.communication.lane import StopSignal
 from runtime.communication.queue_descriptor import QueueDescriptor
-from runtime.task.gate import Gate, Watch
+from runtime.scheduling.gate import Gate, Watch
 
 PATIENCE_S = 20.0
 

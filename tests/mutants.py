@@ -135,7 +135,7 @@ class Mutant:
 
 LANE, INBOX, ROUTER = "communication/lane.py", "communication/inbox.py", "communication/router.py"
 DIGEST, PARTITION = "communication/digest.py", "communication/partition.py"
-GATE, FEED = "task/gate.py", "task/feed.py"
+GATE, SEEDED, FEED = "scheduling/gate.py", "scheduling/seeded.py", "task/feed.py"
 BARRIER, BASE, LOCAL = "task/stop_barrier.py", "task/base_task.py", "task/local_task.py"
 DISPATCHER = "dispatcher.py"
 BY_MOUSE = (
@@ -171,7 +171,7 @@ SAME_ID = f"{TRACES}test_a_packet_keeps_its_id_whatever_the_hand_does_with_it"
 COPIES = f"{TRACES}test_each_copy_of_a_broadcast_packet_has_an_id_of_its_own"
 VIRTUAL = f"{TRACES}test_under_a_seed_timestamps_are_virtual_and_a_run_has_the_same_traces_again"
 BY_HAND = f"{TRACES}test_what_the_hand_puts_in_is_traced_too_at_every_kind_of_input"
-ADMISSION = "task/admission.py"
+ADMISSION = "scheduling/admission.py"
 PLACES = "stress/test_admission.py::test_with_one_place_or_two_every_race_ends_as_with_many"
 PLACES_MOVE = "stress/test_admission.py::test_while_places_come_and_go_every_race_ends_as_with_many"
 KEPT_PLACES = "stress/test_admission.py::test_cancel_ends_all_but_those_who_keep_the_places_in_user_code"
@@ -811,14 +811,14 @@ MUTANTS: Final = (
     one(
         "commands: a task tells nobody that it rests", COMMANDS, NO_STEP, NO_STEP.replace("False", "True"), OTHERS_WAIT
     ),
-    one("commands: settled without those who serve", "task/turns.py", DORMANT, "return True", REPEATS),
+    one("commands: settled without those who serve", SEEDED, DORMANT, "return True", REPEATS),
     # ── looking ──
     one("looking: a snapshot is of two moments", OBSERVER, AT_ONCE, AT_TWO_MOMENTS, ONE_MOMENT),
     # ── settle ──
     one("settle looks once only (and slowly)", GATE, LOOK_TWICE, SLOW_LOOK, SETTLE),
     one("(slow looks alone)", GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),
     # ── turns ──
-    one("turns: time passes while somebody outside calls", "task/turns.py", "gate.due()", "gate.due_s", OUTSIDE),
+    one("turns: time passes while somebody outside calls", SEEDED, "gate.due()", "gate.due_s", OUTSIDE),
     # ── schedules ──
     one("schedules: retry doubles outputs", GUARD, CLEAR_AND_WAIT, "self._wait", SCHEDULES.format(200)),
     one(
@@ -828,7 +828,7 @@ MUTANTS: Final = (
         "pass",
         SCHEDULES.format(0),
     ),
-    one("schedules: turns behind the end", "task/turns.py", "if self._players:", "if True:", TURNS_END),
+    one("schedules: turns behind the end", SEEDED, "if self._players:", "if True:", TURNS_END),
     # ── traces ──
     one("trace: a packet has no parents", FEED, "(packet.id,)", "()", PARENTS),
     one("trace: what is left has the last packet as parent", BASE, "tracer.parents = ()", "tracer.parents", LEFT),
@@ -840,7 +840,7 @@ MUTANTS: Final = (
         SAME_ID,
     ),
     one("trace: an id is given twice", "communication/tracer.py", "self._made += 1", "self._made += keyed", COPIES),
-    one("trace: real time under a seed", "task/turns.py", "def timestamp(self)", "def timestamp_(self)", VIRTUAL),
+    one("trace: real time under a seed", SEEDED, "def timestamp(self)", "def timestamp_(self)", VIRTUAL),
     one(
         "trace: what lies in the hand's lane is no packet",
         BASE,

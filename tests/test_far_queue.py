@@ -12,7 +12,7 @@ import runtime
 from examples.far_queue import Arrivals, Outbox, places
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import StopSignal
-from runtime.task.gate import Gate, Watch
+from runtime.scheduling.gate import Gate, Watch
 from tests.error_texts import worded
 
 DONE = StopSignal("writer", "completed")

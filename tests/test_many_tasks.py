@@ -18,7 +18,7 @@ import pytest
 
 from runtime import Session
 from runtime.facts import Outcome
-from runtime.task.admission import FEW, Limit
+from runtime.scheduling.admission import FEW, Limit
 
 TASKS: Final = 2_000
 PACKET_S: Final = 50e-6

@@ -22,7 +22,7 @@ import runtime
 from examples import redis_queue
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import StopSignal
-from runtime.task.gate import Gate, Watch
+from runtime.scheduling.gate import Gate, Watch
 from runtime.testing import PATIENCE_S, Hold, Moment, check_bounded
 from tests import far_functions as far
 from tests.test_process_backend import come_to_rest

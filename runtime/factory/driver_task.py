@@ -13,9 +13,9 @@ from runtime.facts import Ending
 from runtime.operators import Operator
 from runtime.remote.far_lane import Arrivals
 from runtime.remote.freight import require_sendable
+from runtime.scheduling.gate import Gate
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import TaskControl
-from runtime.task.gate import Gate
 from runtime.task.local_task import LocalTask
 
 

@@ -20,15 +20,15 @@ from runtime.errors import GraphInvalid
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.facts import Ending, TaskTable
 from runtime.operators import Operator
+from runtime.scheduling.admission import Admission
+from runtime.scheduling.gate import Gate, Watch, still
+from runtime.scheduling.seeded import Turns
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.local_service_task import LocalServiceTask, thread_names
-from runtime.task.admission import Admission
 from runtime.task.base_task import TaskReporter
-from runtime.task.gate import Gate, Watch, still
 from runtime.task.local_task import LocalTask
 from runtime.task.observer import Observer
-from runtime.task.turns import Turns
 from runtime.waiting import Until, Waiting
 
 MANY: Final = 16

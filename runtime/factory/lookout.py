@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final
 
 from runtime.factory.actor_wrapper import ActorWrapper
-from runtime.task.gate import WaitingWatch, Watch
+from runtime.scheduling.gate import WaitingWatch, Watch
 
 INTERRUPTIBLE_S: Final = 0.5
 """How long one waits at most before an interrupt is heard."""

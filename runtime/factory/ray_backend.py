@@ -40,10 +40,10 @@ from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import CHANGED, Message, Where
+from runtime.scheduling.gate import still
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor
 from runtime.task.base_task import TaskReporter
-from runtime.task.gate import still
 from runtime.task.ray_task import make_task_actor
 from runtime.waiting import Waiting
 

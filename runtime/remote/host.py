@@ -27,8 +27,8 @@ from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import Deliver, Mailbox, NotReached, Where
+from runtime.scheduling.gate import WaitingWatch
 from runtime.step import Step
-from runtime.task.gate import WaitingWatch
 from runtime.waiting import deadline_of, drive
 
 _GROUPS: Final = {"data": MOST_OPEN + 1, "control": 2, "hand": 8, "mail": 1}

@@ -18,10 +18,10 @@ from runtime.context import Reporter, ServiceContext
 from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, error_text
 from runtime.facts import Ending, ServiceFacts, TaskState
 from runtime.graph.validation import refuse_async_methods
+from runtime.scheduling.gate import Gate
 from runtime.service.control import ServiceControl
 from runtime.service.invocation import Interceptor, Invocation, Methods
 from runtime.step import Step
-from runtime.task.gate import Gate
 from runtime.task.report import TaskReport
 
 

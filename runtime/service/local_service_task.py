@@ -9,9 +9,9 @@ from typing import Any
 
 from runtime.context import ServiceContext
 from runtime.inherited import inherited
+from runtime.scheduling.gate import Gate
 from runtime.service.base_service_task import BaseServiceTask, ServiceReporter
 from runtime.service.invocation import Interceptor
-from runtime.task.gate import Gate
 
 
 def thread_names(ctx: ServiceContext) -> list[str]:

@@ -12,12 +12,12 @@ from runtime.context import ServiceContext
 from runtime.remote.by_value import encode_report
 from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
+from runtime.scheduling.gate import Gate
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.invocation import Interceptor
 from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.task.control import Condition
-from runtime.task.gate import Gate
 from runtime.task.report import TaskReport
 
 

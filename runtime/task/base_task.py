@@ -24,9 +24,9 @@ from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.operator import Attention, Emit
 from runtime.preview import Told
+from runtime.scheduling.gate import Gate
 from runtime.task.control import TaskControl
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
-from runtime.task.gate import Gate
 from runtime.task.guard import Guard, guarded
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer

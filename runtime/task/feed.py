@@ -23,7 +23,7 @@ from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
 from runtime.preview import Told
-from runtime.task.gate import Gate
+from runtime.scheduling.gate import Gate
 from runtime.task.passing import packet_of
 from runtime.task.stop_barrier import StopBarrier
 

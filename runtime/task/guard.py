@@ -26,8 +26,8 @@ from runtime.operators import IDLE, Operator, Source
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
 from runtime.policy import Retry
+from runtime.scheduling.gate import Gate
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
-from runtime.task.gate import Gate
 from runtime.task.held_results import HeldResults
 
 _NO_RETRY: Final = Retry(1)  # never asked: there are no repeats

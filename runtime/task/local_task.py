@@ -7,8 +7,8 @@ import threading
 from runtime.context import TaskContext
 from runtime.inherited import inherited
 from runtime.operators import Operator
+from runtime.scheduling.gate import Gate
 from runtime.task.base_task import BaseTask, TaskReporter
-from runtime.task.gate import Gate
 
 
 class LocalTask(BaseTask):

@@ -16,9 +16,9 @@ from runtime.remote.by_value import encode, encode_report
 from runtime.remote.far_lane import Arrivals
 from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
+from runtime.scheduling.gate import Gate
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Condition, Met
-from runtime.task.gate import Gate
 from runtime.task.local_task import LocalTask
 from runtime.task.report import TaskReport
 

@@ -13,7 +13,7 @@ import pytest
 import runtime
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.errors import Unneeded
-from runtime.task.gate import Gate, Watch
+from runtime.scheduling.gate import Gate, Watch
 from runtime.testing import PATIENCE_S
 from tests.endless import ENDLESS, Build, Endless
 from tests.platforms import MakeSession, Platform

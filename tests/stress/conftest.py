@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import runtime
-from runtime.task.gate import Gate
+from runtime.scheduling.gate import Gate
 
 EAGER_S = 1e-5
 

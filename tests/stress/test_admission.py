@@ -16,9 +16,9 @@ import pytest
 
 from runtime import Function, Session
 from runtime.factory import local_backend
-from runtime.task import admission
-from runtime.task.admission import Admission
-from runtime.task.gate import Watch
+from runtime.scheduling import admission
+from runtime.scheduling.admission import Admission
+from runtime.scheduling.gate import Watch
 from tests.stress import test_ending, test_hand_control, test_services, test_settle, test_wake_up
 from tests.stress.rounds import PATIENCE_S, Helper, Packet, give_way, numbers, one_round, repeat, spin
 

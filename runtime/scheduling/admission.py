@@ -25,7 +25,7 @@ from typing import Final, Literal
 
 from runtime.communication.lane import parked_lock, ring
 from runtime.facts import TaskState
-from runtime.task.gate import Gate, Watch
+from runtime.scheduling.gate import Gate, Watch
 from runtime.task.passing import Turn
 
 FEW: Final = 8

@@ -21,7 +21,7 @@ from typing import Final
 from runtime.communication.lane import parked_lock
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
-from runtime.task.gate import Gate, Watch
+from runtime.scheduling.gate import Gate, Watch
 from runtime.task.passing import Turn
 
 MAX_TURNS: Final = 1_000_000
