@@ -29,16 +29,16 @@ from examples.process_child import SITES, Address, Post, PostVerb, ProcessQueue,
 from runtime.communication.inbox import HAND, LaneSpec
 from runtime.communication.lane import StopSignal
 from runtime.context import TaskContext
+from runtime.context.report import TaskReport
 from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskLost
 from runtime.factory import TaskHandle, register_backend
 from runtime.factory.local_backend import LocalBackend
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
-from runtime.preview import Told
 from runtime.scheduling.gate import Gate, Watch
+from runtime.scheduling.waiting import Waiting
 from runtime.task.base_task import TaskReporter
-from runtime.task.report import TaskReport
-from runtime.waiting import Waiting
+from runtime.texts.preview import Told
 
 _CONTEXT: Final = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang in any lock
 

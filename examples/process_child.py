@@ -21,13 +21,13 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 from examples.far_queue import Arrivals, Outbox, Verb, places
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, StopSignal, Waiter
-from runtime.dead_letters import DeadLetter
+from runtime.context.report import TaskReport
 from runtime.errors import DataflowError, QueueUnreachable, failure_text
 from runtime.facts import Ending, TaskState
-from runtime.preview import preview
+from runtime.history.dead_letters import DeadLetter
 from runtime.scheduling.gate import Gate, Watch
 from runtime.task.local_task import LocalTask
-from runtime.task.report import TaskReport
+from runtime.texts.preview import preview
 
 Address = tuple[str, int]
 """A lane: whose queue it is part of, and its number there without the hand's."""

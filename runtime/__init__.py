@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from runtime.breakpoints import Breakpoint, Tap
-from runtime.calling import Service, Services
-from runtime.collected import Collected
+from runtime.builder.collected import Collected
+from runtime.builder.connected import ConnectedStreams
+from runtime.builder.environment import Environment
+from runtime.builder.stream import KeyedStream, Stream
 from runtime.communication.packet import Packet
-from runtime.connected import ConnectedStreams
 from runtime.context import ServiceContext, TaskContext
-from runtime.dead_letters import DeadLetter, DeadLetters
+from runtime.control.breakpoints import Breakpoint, Tap
+from runtime.control.calling import Service, Services
 from runtime.dispatcher import Dispatcher
-from runtime.environment import Environment
 from runtime.errors import (
     NO_PACKET,
     AlreadyStarted,
@@ -50,15 +50,15 @@ from runtime.errors import (
 )
 from runtime.facts import Columns, Event, LaneFacts, Outcome, ServiceFacts, Snapshot, TaskFacts, TaskTable
 from runtime.graph import ExecutionGraph
+from runtime.graph.policy import OnError, Retry
+from runtime.history.dead_letters import DeadLetter, DeadLetters
 from runtime.job_manager import JobManager
-from runtime.metrics import prometheus
 from runtime.operators import IDLE, Function, SourceFunction
-from runtime.policy import OnError, Retry
 from runtime.renamed import old_names as _old_names
+from runtime.reporting.metrics import prometheus
 from runtime.service.invocation import Interceptor, Invocation
 from runtime.session import Session
 from runtime.step import Path, QueueView, Step
-from runtime.stream import KeyedStream, Stream
 
 __all__ = [
     "IDLE",

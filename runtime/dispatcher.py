@@ -14,23 +14,23 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeVar
 
-from runtime.commands import Commands
 from runtime.communication.inbox import HAND
 from runtime.communication.lane import StopSignal
 from runtime.communication.rekey import rekeyed
-from runtime.dead_letters import SAME, DeadLetter, DeadLetters
+from runtime.context.report import TaskReport
 from runtime.end import End
 from runtime.errors import CommandRefused, TaskEnded, TaskFailed, TaskLost, error_text, failure_text
-from runtime.event_log import EventLog
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
 from runtime.graph.validation import END_KINDS, START_KINDS
-from runtime.preview import Told, preview, printable
+from runtime.history.dead_letters import SAME, DeadLetter, DeadLetters
+from runtime.history.event_log import EventLog
+from runtime.scheduling.commands import Commands
+from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
 from runtime.service.invocation import Interceptor
 from runtime.step import Step
-from runtime.task.report import TaskReport
-from runtime.waiting import NEVER, Until, Waiting, deadline_of
+from runtime.texts.preview import Told, preview, printable
 
 _numbers = itertools.count(1)
 T = TypeVar("T")

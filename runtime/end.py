@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from runtime.errors import JobPaused
 from runtime.factory import Backend, Handle
-from runtime.waiting import Until, Waiting
+from runtime.scheduling.waiting import Until, Waiting
 
 
 class End:

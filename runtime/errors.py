@@ -45,11 +45,11 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from runtime.error_message import message_of
 from runtime.facts import Outcome
-from runtime.notebook_traceback import rendered
-from runtime.preview import preview, type_name
 from runtime.renamed import old_names
+from runtime.texts.error_message import message_of
+from runtime.texts.notebook_traceback import rendered
+from runtime.texts.preview import preview, type_name
 
 
 class DataflowError(Exception):

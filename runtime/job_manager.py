@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runtime.environment import Environment
+from runtime.builder.environment import Environment
 from runtime.errors import SourceSpent, UnknownName
 from runtime.factory import Backend, create_backend, lanes_of
 from runtime.facts import Outcome

@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping
 
-from runtime.dead_letters import DeadLetters
 from runtime.dispatcher import Dispatcher
 from runtime.errors import TaskFailed
-from runtime.event_log import EventLog
 from runtime.facts import Event, EventKind, JobState, NoTasks, Outcome, Snapshot
-from runtime.metrics import Metrics, metrics_of
+from runtime.history.dead_letters import DeadLetters
+from runtime.history.event_log import EventLog
+from runtime.reporting.metrics import Metrics, metrics_of
 from runtime.runs import Runs
 
 

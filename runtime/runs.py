@@ -10,26 +10,26 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final, TypeVar, overload
 
-from runtime.breakpoints import Breakpoint
-from runtime.commands import Command, Commands
+from runtime.builder.environment import Environment
 from runtime.communication.calls import HAND_CALLER, here
-from runtime.control import Control
-from runtime.dead_letters import Outlets
+from runtime.control.breakpoints import Breakpoint
+from runtime.control.control import Control
+from runtime.control.hand import Given, Hand
+from runtime.control.stops import Stops
 from runtime.dispatcher import Dispatcher
-from runtime.environment import Environment
 from runtime.errors import AlreadyStarted, Cancelled, CommandRefused, NotStarted, QueueFull, TaskEnded
-from runtime.event_log import EventLog
 from runtime.factory import Backend, service_queues
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph
-from runtime.hand import Given, Hand
-from runtime.interactive import is_by_person
+from runtime.history.dead_letters import Outlets
+from runtime.history.event_log import EventLog
 from runtime.job_manager import JobManager
 from runtime.proxy import ProxyManager
+from runtime.python.interactive import is_by_person
+from runtime.scheduling.commands import Command, Commands
+from runtime.scheduling.waiting import Until, Waiting, drive
 from runtime.service.invocation import Interceptor
 from runtime.service.service_caller import Ask, enter_by_hand
-from runtime.stops import Stops
-from runtime.waiting import Until, Waiting, drive
 
 T = TypeVar("T")
 

@@ -13,25 +13,25 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
-from runtime.calling import Service
-from runtime.commands import Command
-from runtime.connected import SourceSettings
-from runtime.environment import Environment
+from runtime.builder.connected import SourceSettings
+from runtime.builder.environment import Environment
+from runtime.builder.stream import Stream
+from runtime.control.calling import Service
 from runtime.errors import InputOpen
-from runtime.face import Shown
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, validate
+from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
 from runtime.graph.validation import refuse_interceptor
-from runtime.interactive import in_kernel, listening
 from runtime.observed import Observed
 from runtime.operators import Indexed, SourceFunction
-from runtime.policy import MAX_RESULTS_BYTES, OnError
-from runtime.progress import wait_with_progress
+from runtime.python.interactive import in_kernel, listening
+from runtime.reporting.face import Shown
+from runtime.reporting.progress import wait_with_progress
+from runtime.reporting.text import as_text
 from runtime.runs import CLOSE_S, Runs
+from runtime.scheduling.commands import Command
 from runtime.service.invocation import Interceptor
 from runtime.steering import Steering
-from runtime.stream import Stream
-from runtime.text import as_text
 
 T = TypeVar("T")
 Change = Literal["built", "starting", "started", "reset", "closed"]

@@ -10,21 +10,21 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final, TypeVar, overload
 
-from runtime.asynchronous import refuse_async
-from runtime.breakpoints import Breakpoint, Tap
-from runtime.calling import Services
-from runtime.commands import Command
 from runtime.communication.packet import Packet
-from runtime.control import REACH_S, Control
+from runtime.control.breakpoints import Breakpoint, Tap
+from runtime.control.calling import Services
+from runtime.control.control import REACH_S, Control
+from runtime.control.hand import Given, Hand
 from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
 from runtime.graph import ExecutionGraph
-from runtime.hand import Given, Hand
-from runtime.interactive import is_by_person
-from runtime.preview import preview
 from runtime.proxy import DEFAULT_METHOD
+from runtime.python.asynchronous import refuse_async
+from runtime.python.interactive import is_by_person
 from runtime.runs import Runs, put_by_hand
+from runtime.scheduling.commands import Command
+from runtime.scheduling.waiting import deadline_of
 from runtime.step import Path, QueueView, Step
-from runtime.waiting import deadline_of
+from runtime.texts.preview import preview
 
 SEND_S: Final = 5.0
 """How long `send` waits for room."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime import CommandRefused, Packet, PacketGone, Session
-from runtime.preview import preview
+from runtime.texts.preview import preview
 from sage_nb.cards import text_of, token_of
 from sage_nb.desk import Done
 from sage_nb.forms import call_of

@@ -14,7 +14,7 @@ import runtime
 from runtime import NO_PACKET, DeadLetter, Packet, Session, Step
 from runtime.errors import error_text
 from runtime.facts import ServiceFacts, TaskFacts
-from runtime.preview import preview, type_name
+from runtime.texts.preview import preview, type_name
 from sage_nb.texts import literal_of, shown, size_of
 from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, State, Stepped, TaskCard, Text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.interactive import wait_by
+from runtime.python.interactive import wait_by
 from sage_nb.comms import kernel_shell
 from sage_nb.waits import CellWaiter
 

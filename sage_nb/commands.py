@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from runtime import Breakpoint, CommandRefused, Packet, PacketGone, QueueView, Session
-from runtime.preview import preview
+from runtime.texts.preview import preview
 from sage_nb.acts import call, condition_of, inject, last_error, letter_at, place_of
 from sage_nb.cards import full_text_of, letters_of, packet_cards, state_of, stepped, task_card, token_of
 from sage_nb.desk import Done

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any, Final, Literal, get_args, get_origin
 
 from runtime.errors import error_text
-from runtime.preview import preview
+from runtime.texts.preview import preview
 from sage_nb.annotations import called, choices_of, fits, plain
 from sage_nb.python import Source, evaluated, source_of, unparsed
 from sage_nb.texts import shown

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from runtime import CommandRefused, Session, UnknownName
-from runtime.asynchronous import is_async
 from runtime.graph import ServiceNode
+from runtime.python.asynchronous import is_async
 from sage_nb.fields import FormField, Given, Misfit
 from sage_nb.python import Source, joined, source_of, source_of_name
 from sage_nb.texts import shown

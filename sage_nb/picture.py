@@ -15,7 +15,7 @@ from typing import Final
 from runtime import ExecutionGraph, Outcome, Session, Snapshot, TaskFacts
 from runtime.graph import Edge, OperatorNode, ServiceNode
 from runtime.graph.validation import END_KINDS, START_KINDS
-from runtime.preview import is_printable
+from runtime.texts.preview import is_printable
 from sage_nb.layout import ROW_GAP, Box, EdgeKey, Point, arrange
 
 MAX_NAME: Final = 24  # columns of text; a longer name is cut

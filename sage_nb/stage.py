@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Final
 
 from runtime import Session
-from runtime.interactive import by_person
+from runtime.python.interactive import by_person
 from runtime.session import Change
 from sage_nb.cells import follow_cells
 from sage_nb.commands import Commands

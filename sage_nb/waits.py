@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from runtime.interactive import acquire_interruptibly
+from runtime.python.interactive import acquire_interruptibly
 from sage_nb.comms import is_ours
 
 _SHORT_S: Final = 0.05  # most commands are over by then

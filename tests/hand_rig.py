@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import runtime
 from runtime import Packet, Session
-from runtime.preview import Told
+from runtime.texts.preview import Told
 
 Kind = Literal["line", "flat_map", "filter", "reduce", "join", "service"]
 KINDS: Final[tuple[Kind, ...]] = ("line", "flat_map", "filter", "reduce", "join", "service")

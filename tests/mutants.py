@@ -141,9 +141,9 @@ DISPATCHER = "dispatcher.py"
 BY_MOUSE = (
     "promises/test_14_pause_and_step.py::test_who_waits_goes_on_waiting_while_a_person_holds_the_job_in_a_view[local]"
 )
-GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "dead_letters.py"
-HELD, EVENTS = "task/held_results.py", "event_log.py"
-JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "hand.py"
+GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "history/dead_letters.py"
+HELD, EVENTS = "task/held_results.py", "history/event_log.py"
+JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "control/hand.py"
 OWN, ITEMS, SOURCE = "factory/own_functions.py", "operators/items.py", "operators/source.py"
 COPIES = "promises/test_10_functions_are_copied.py::"
 EVERY_RUN = f"{COPIES}test_every_run_begins_with_the_function_as_it_was_given"
@@ -183,13 +183,13 @@ REPEATS = "test_turns.py::test_what_the_hand_does_where_all_has_settled_repeats_
 CLOSES_PLACES = "self._close_places()\n            self.hand.signal ="
 KEEPS_PLACES = "self.hand.signal ="
 DORMANT = "return self._holder is None or self.freed"
-COMMANDS = "commands.py"
+COMMANDS = "scheduling/commands.py"
 HELPS = "if not self._helm.acquire(False):\n            return False"
 NO_STEP = "return False\n            command = self._aside[0]"
 SAYS_DONE = NO_STEP.replace("False", "True")
 STEP_ENDS = "test_step_way.py::test_a_step_ends_on_the_thread_of_its_task"
 OTHERS_WAIT = "test_step_way.py::test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks"
-CONTROL, TASK_CONTROL, SERVICE_CONTROL, RUNS = "control.py", "task/control.py", "service/control.py", "runs.py"
+CONTROL, TASK_CONTROL, SERVICE_CONTROL, RUNS = "control/control.py", "task/control.py", "service/control.py", "runs.py"
 ORDER = "communication/order.py"
 
 CONTROLLED = "stress/test_hand_control.py::"
@@ -754,7 +754,7 @@ MUTANTS: Final = (
     one("keys are remembered behind the end", ROUTER, "            partition.forget()", "            pass", KEYS_GONE),
     one(
         "filter loses keys",
-        "stream.py",
+        "builder/stream.py",
         'return KeyedStream(self._environment, (End(made, "hash", self._ends[0].key),))',
         "return self._behind(made)",
         KEEPS_KEYS,

@@ -11,8 +11,9 @@ import pytest
 
 import runtime
 from runtime.communication.packet import Packet
-from runtime.dead_letters import DeadLetter
+from runtime.context.report import TaskReport
 from runtime.errors import NO_PACKET
+from runtime.history.dead_letters import DeadLetter
 from runtime.remote.by_value import (
     LEAST_FRAMES,
     MOST_ERRORS,
@@ -25,7 +26,6 @@ from runtime.remote.by_value import (
 )
 from runtime.remote.freight import require_sendable
 from runtime.step import Step
-from runtime.task.report import TaskReport
 
 
 def raised(function: Callable[[], object]) -> BaseException:

@@ -26,6 +26,7 @@ from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import NoWaiter, StopSignal
 from runtime.communication.plan import Plan
 from runtime.communication.router import Router
+from runtime.context.report import TaskReport
 from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
 from runtime.facts import ServiceFacts
@@ -37,7 +38,6 @@ from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import Site
 from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, Message, NotReached
-from runtime.task.report import TaskReport
 from runtime.testing import PATIENCE_S, Moment
 
 untyped: Any = ray.exceptions

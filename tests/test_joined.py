@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import runtime
 from runtime.operators import CoFlatMap, CoMap, Join, Operator
 from runtime.operators.joined import How
-from runtime.preview import preview
+from runtime.texts.preview import preview
 from tests.test_operators import Context, LookUpBehind, work
 
 Row = tuple[Literal[0, 1], tuple[Any, Any]]  # which side, key and row

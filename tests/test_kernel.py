@@ -264,11 +264,11 @@ await waiting
 
 
 NO_FACE = """
-import importlib.metadata, runtime.face
+import importlib.metadata, runtime.reporting.face
 offered, importlib.metadata.entry_points = importlib.metadata.entry_points, lambda **group: ()
-runtime.face._face.cache_clear()
+runtime.reporting.face._face.cache_clear()
 """
-FACE = "importlib.metadata.entry_points = offered; runtime.face._face.cache_clear()"
+FACE = "importlib.metadata.entry_points = offered; runtime.reporting.face._face.cache_clear()"
 
 
 def test_a_session_is_text_where_nobody_offers_a_picture(kernel: Kernel) -> None:

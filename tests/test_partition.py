@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import runtime
 from runtime.communication.digest import stable_digest
 from runtime.communication.partition import MOST_BYTES, MOST_KEYS, Partition
-from runtime.preview import preview
+from runtime.texts.preview import preview
 
 numbers = (
     st.integers()

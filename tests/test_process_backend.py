@@ -15,8 +15,8 @@ import pytest
 
 import runtime
 from examples import process_backend
+from runtime.scheduling.waiting import Until, Waiting, deadline_of
 from runtime.testing import PATIENCE_S
-from runtime.waiting import Until, Waiting, deadline_of
 from tests import far_functions as far
 from tests.far_functions import FarMoment
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import pytest
 
 import runtime
-from runtime.progress import wait_with_progress
+from runtime.reporting.progress import wait_with_progress
 from runtime.testing import PATIENCE_S, Hold
 from tests.platforms import MakeSession
 

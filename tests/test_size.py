@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.size import estimated_size
+from runtime.python.size import estimated_size
 
 KB = 1_000
 

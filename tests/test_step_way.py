@@ -8,8 +8,8 @@ from itertools import count
 import pytest
 
 import runtime
-from runtime.commands import Commands
-from runtime.interactive import by_person
+from runtime.python.interactive import by_person
+from runtime.scheduling.commands import Commands
 from runtime.testing import PATIENCE_S
 
 STEPS = 60

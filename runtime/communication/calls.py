@@ -17,7 +17,7 @@ from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
 from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout, error_text
 from runtime.facts import TaskState
 from runtime.graph.validation import OUTSIDE
-from runtime.preview import preview
+from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
     from runtime.communication.request_queue import RequestQueue

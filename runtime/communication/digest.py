@@ -25,7 +25,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from runtime.errors import UnstableKey
-from runtime.preview import preview, type_name
+from runtime.texts.preview import preview, type_name
 
 _FIBONACCI: Final = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio
 

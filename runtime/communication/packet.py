@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from runtime.preview import preview
+from runtime.texts.preview import preview
 
 
 class Place(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from runtime.communication.digest import stable_digest, unstable_key
-from runtime.size import estimated_size
+from runtime.python.size import estimated_size
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Any
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused
 from runtime.graph import ExecutionGraph
-from runtime.preview import preview
+from runtime.texts.preview import preview
 
 
 def rekeyed(graph: ExecutionGraph, task: str, input: int, producer: str, value: Any) -> tuple[Any, Any]:

@@ -14,9 +14,9 @@ from typing import Any, NoReturn, Protocol
 from runtime.communication.connection import Output
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
-from runtime.dead_letters import DeadLetter
 from runtime.errors import WrongThread
 from runtime.graph.execution_graph import OperatorNode
+from runtime.history.dead_letters import DeadLetter
 from runtime.proxy import DEFAULT_METHOD, ProxyManager
 
 

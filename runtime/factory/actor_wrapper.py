@@ -17,20 +17,20 @@ from ray.exceptions import RayError
 
 from runtime.communication.packet import Place
 from runtime.context import ServiceContext, TaskContext
+from runtime.context.report import TaskReport
 from runtime.errors import CommandRefused, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, TaskFacts
-from runtime.preview import Told
 from runtime.remote.by_value import decode
 from runtime.remote.freight import Freight, not_sendable, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.way import Message
+from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.invocation import Interceptor
 from runtime.step import QueueView, Step
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Broke, Condition
-from runtime.task.report import TaskReport
-from runtime.waiting import Until, Waiting
+from runtime.texts.preview import Told
 
 _SLICE_S: Final = 1.0  # of a long step: an interrupt must not leave a thread of the actor waiting for ever
 

@@ -10,7 +10,6 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from runtime.commands import Changes
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.packet import Place
 from runtime.communication.queue_descriptor import QueueDescriptor
@@ -19,13 +18,14 @@ from runtime.context import ServiceContext, TaskContext
 from runtime.errors import GraphInvalid, UnknownName
 from runtime.facts import Ending, ServiceFacts, TaskFacts, TaskTable
 from runtime.operators import Operator
-from runtime.preview import Told
+from runtime.scheduling.commands import Changes
+from runtime.scheduling.waiting import Waiting
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.invocation import Interceptor
 from runtime.step import QueueView, Step
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Broke, Condition
-from runtime.waiting import Waiting
+from runtime.texts.preview import Told
 
 
 class Grip(Protocol):

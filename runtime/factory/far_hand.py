@@ -17,7 +17,7 @@ from runtime.factory.driver_task import DriverTask
 from runtime.remote.far_lane import HAND_LANE, OWN_PLACE
 from runtime.remote.freight import require_sendable
 from runtime.remote.site import DRIVER, Site
-from runtime.waiting import Until, Waiting
+from runtime.scheduling.waiting import Until, Waiting
 
 
 class FarHand:

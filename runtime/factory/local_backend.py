@@ -9,7 +9,6 @@ from time import monotonic, perf_counter
 from typing import Any, ClassVar, Final, cast
 from weakref import finalize
 
-from runtime.commands import Changes
 from runtime.communication.calls import Ledger, here
 from runtime.communication.inbox import Inbox, LaneSpec, inject_everywhere
 from runtime.communication.lane import StopSignal
@@ -21,15 +20,16 @@ from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.facts import Ending, TaskTable
 from runtime.operators import Operator
 from runtime.scheduling.admission import Admission
+from runtime.scheduling.commands import Changes
 from runtime.scheduling.gate import Gate, Watch, still
 from runtime.scheduling.seeded import Turns
+from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.task.base_task import TaskReporter
 from runtime.task.local_task import LocalTask
 from runtime.task.observer import Observer
-from runtime.waiting import Until, Waiting
 
 MANY: Final = 16
 """A job with more tasks and services than this lets only so many of them run at once as leave the GIL free."""

@@ -17,7 +17,6 @@ from typing import Any, Final, NoReturn
 import ray
 from ray.exceptions import RayError
 
-from runtime.commands import Changes
 from runtime.communication.calls import here
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import StopSignal
@@ -40,12 +39,13 @@ from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import CHANGED, Message, Where
+from runtime.scheduling.commands import Changes
 from runtime.scheduling.gate import still
+from runtime.scheduling.waiting import Waiting
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor
 from runtime.task.base_task import TaskReporter
 from runtime.task.ray_task import make_task_actor
-from runtime.waiting import Waiting
 
 START_S: Final = 120.0
 """How long the actors of a job may take to be there, as long as they come one by one."""

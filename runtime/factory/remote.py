@@ -11,7 +11,7 @@ from typing import Final
 
 from runtime.errors import GraphInvalid
 from runtime.factory.backend import Backend
-from runtime.installing import install_command
+from runtime.python.installing import install_command
 
 OLDEST: Final = (2, 48)
 """The oldest Ray that works: before it, `wait()` does not end."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from runtime.policy import MAX_RESULTS_BYTES, OnError
+from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
 
 if TYPE_CHECKING:
     import networkx

@@ -6,11 +6,11 @@ import inspect
 from collections import Counter
 from typing import Any
 
-from runtime.asynchronous import async_method, is_async, refuse_async
 from runtime.errors import AsyncRefused, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
 from runtime.graph.execution_graph import ExecutionGraph, OperatorNode, ServiceNode
-from runtime.policy import is_policy
-from runtime.preview import is_blank, is_printable, preview
+from runtime.graph.policy import is_policy
+from runtime.python.asynchronous import async_method, is_async, refuse_async
+from runtime.texts.preview import is_blank, is_printable, preview
 
 END_KINDS = frozenset({"sink", "collect"})
 START_KINDS = frozenset({"source", "input"})

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from types import GeneratorType
 from typing import Any
 
-from runtime.asynchronous import refuse_coroutine
 from runtime.operators.function import Context
+from runtime.python.asynchronous import refuse_coroutine
 
 
 def first_look(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final, Protocol, TypeVar
 
 from runtime.errors import GraphInvalid
-from runtime.preview import preview
+from runtime.texts.preview import preview
 
 T_co = TypeVar("T_co", covariant=True)
 

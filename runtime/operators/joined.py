@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final, Literal
 
-from runtime.asynchronous import refuse_coroutine
 from runtime.errors import CommandRefused
 from runtime.operators.first_look import doubt_generator, doubt_text, first_look, no_results
 from runtime.operators.function import Context, Function, callable_of
 from runtime.operators.operator import Attention, Emit, Operator, Part
-from runtime.preview import preview
+from runtime.python.asynchronous import refuse_coroutine
+from runtime.texts.preview import preview
 
 How = Literal["inner", "left", "outer"]
 

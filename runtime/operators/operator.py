@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from runtime.asynchronous import refuse_coroutine
 from runtime.errors import NO_PACKET
 from runtime.operators.first_look import first_look
 from runtime.operators.function import Context, Function, SourceFunction, callable_of
+from runtime.python.asynchronous import refuse_coroutine
 
 Emit = Callable[[Any], object]
 

@@ -6,11 +6,11 @@ from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from runtime.asynchronous import refuse_coroutine
 from runtime.operators.function import Context, SourceFunction
 from runtime.operators.items import IDLE, OneRun, Share, Waits, claim, give_up, is_indexed
 from runtime.operators.operator import Attention, Emit, Operator
-from runtime.preview import preview
+from runtime.python.asynchronous import refuse_coroutine
+from runtime.texts.preview import preview
 
 
 class Source(Operator):

@@ -10,8 +10,8 @@ from typing import Any, Final
 from runtime.communication.calls import Call
 from runtime.communication.request_queue import RequestQueue, RequestQueueDescriptor
 from runtime.errors import GraphInvalid, UnknownName
-from runtime.preview import preview
 from runtime.service.service_caller import Answer, Ask, ServiceManager
+from runtime.texts.preview import preview
 
 DEFAULT_TIMEOUT_S: Final = 10.0
 """How long a call may take, if it does not say."""

@@ -13,8 +13,9 @@ from dataclasses import astuple, replace
 from typing import Any, Final, NamedTuple
 
 from runtime.communication.packet import Packet
-from runtime.dead_letters import DeadLetter
+from runtime.context.report import TaskReport
 from runtime.errors import error_text
+from runtime.history.dead_letters import DeadLetter
 from runtime.remote.error_forms import (
     FrameFacts,
     Part,
@@ -25,7 +26,6 @@ from runtime.remote.error_forms import (
     loads,
     traceback_of,
 )
-from runtime.task.report import TaskReport
 
 MOST_ERRORS: Final = 100
 """In one message. Of a longer chain the last one is told by a note."""

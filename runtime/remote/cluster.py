@@ -22,7 +22,7 @@ from ray.exceptions import ActorUnschedulableError, RayActorError, RayError, Ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runtime.errors import GraphInvalid
-from runtime.interactive import tell_who_waits
+from runtime.python.interactive import tell_who_waits
 
 _ANSWER_S: Final = 10  # how long an address has to answer
 

@@ -17,7 +17,7 @@ from ray import cloudpickle
 from tblib import Traceback
 
 from runtime.errors import DataflowError
-from runtime.preview import preview, type_name
+from runtime.texts.preview import preview, type_name
 
 Refers = Callable[[Any], object | None]
 """What stands for a value in the bytes of another one; None: the value itself."""

@@ -17,7 +17,7 @@ import ray
 from ray import ObjectRef, cloudpickle
 
 from runtime.errors import NotSendable, error_text
-from runtime.preview import preview
+from runtime.texts.preview import preview
 
 LARGE: Final = 100_000
 """Bytes; a buffer that is larger goes by reference."""

@@ -17,8 +17,8 @@ from typing import Any, Final
 import ray
 from ray.actor import ActorHandle
 
-from runtime.dead_letters import DeadLetter
 from runtime.errors import DataflowError, TaskLost, error_text
+from runtime.history.dead_letters import DeadLetter
 from runtime.remote.by_value import Encoded, encode, encode_letter
 from runtime.remote.cluster import is_gone
 from runtime.remote.far_calls import Question
@@ -28,8 +28,8 @@ from runtime.remote.receipts import MOST_OPEN
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import Deliver, Mailbox, NotReached, Where
 from runtime.scheduling.gate import WaitingWatch
+from runtime.scheduling.waiting import deadline_of, drive
 from runtime.step import Step
-from runtime.waiting import deadline_of, drive
 
 _GROUPS: Final = {"data": MOST_OPEN + 1, "control": 2, "hand": 8, "mail": 1}
 

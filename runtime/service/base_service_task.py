@@ -15,6 +15,7 @@ from runtime.communication.lane import parked_lock
 from runtime.communication.packet import Asked, Packet
 from runtime.communication.request_queue import RequestQueue
 from runtime.context import Reporter, ServiceContext
+from runtime.context.report import TaskReport
 from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, error_text
 from runtime.facts import Ending, ServiceFacts, TaskState
 from runtime.graph.validation import refuse_async_methods
@@ -22,7 +23,6 @@ from runtime.scheduling.gate import Gate
 from runtime.service.control import ServiceControl
 from runtime.service.invocation import Interceptor, Invocation, Methods
 from runtime.step import Step
-from runtime.task.report import TaskReport
 
 
 class ServiceReporter(Reporter, Protocol):

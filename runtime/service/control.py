@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from runtime.communication.packet import Asked, Packet, Place
 from runtime.errors import CommandRefused, NotPaused
+from runtime.scheduling.waiting import Until, Waiting
 from runtime.step import QueueView, Step
 from runtime.task.passing import MID_PACKET
-from runtime.waiting import Until, Waiting
 
 if TYPE_CHECKING:
     from runtime.service.base_service_task import BaseServiceTask

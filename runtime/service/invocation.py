@@ -7,10 +7,10 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from runtime.asynchronous import is_async
 from runtime.communication.calls import Request
 from runtime.errors import UnknownName, WrongArguments
 from runtime.graph.validation import refuse_async_method
+from runtime.python.asynchronous import is_async
 
 LIFE: Final = ("setup", "close")
 """The methods that the runtime calls itself."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from runtime.context import ServiceContext
-from runtime.inherited import inherited
+from runtime.python.inherited import inherited
 from runtime.scheduling.gate import Gate
 from runtime.service.base_service_task import BaseServiceTask, ServiceReporter
 from runtime.service.invocation import Interceptor

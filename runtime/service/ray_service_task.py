@@ -9,6 +9,7 @@ import ray
 
 from runtime.communication.lane import StopSignal
 from runtime.context import ServiceContext
+from runtime.context.report import TaskReport
 from runtime.remote.by_value import encode_report
 from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
@@ -18,7 +19,6 @@ from runtime.service.deadlines import DeadlineWatch
 from runtime.service.invocation import Interceptor
 from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.task.control import Condition
-from runtime.task.report import TaskReport
 
 
 class _FarService(LocalServiceTask):

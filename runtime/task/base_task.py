@@ -19,11 +19,11 @@ from runtime.communication.plan import Plan
 from runtime.communication.router import Router, Send
 from runtime.communication.tracer import Tracer
 from runtime.context import Reporter, TaskContext
+from runtime.context.report import TaskReport
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
 from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.operator import Attention, Emit
-from runtime.preview import Told
 from runtime.scheduling.gate import Gate
 from runtime.task.control import TaskControl
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
@@ -31,7 +31,7 @@ from runtime.task.guard import Guard, guarded
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
 from runtime.task.passing import Witness
-from runtime.task.report import TaskReport
+from runtime.texts.preview import Told
 
 LARGEST: Final = 1024  # packets in a batch
 QUICK_S: Final = 0.001  # a batch that took less lets the next one grow

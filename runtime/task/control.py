@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from runtime.asynchronous import refuse_coroutine
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.order import Order, index_of, number_at, waiting
@@ -18,10 +17,11 @@ from runtime.communication.packet import Packet, Place
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import TaskState
 from runtime.operators import Operator, Source
+from runtime.python.asynchronous import refuse_coroutine
+from runtime.scheduling.waiting import Until, Waiting
 from runtime.step import QueueView, Result, Step
 from runtime.task.guard import Guard
 from runtime.task.passing import MID_PACKET, Passing, Turn
-from runtime.waiting import Until, Waiting
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask

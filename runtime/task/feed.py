@@ -22,10 +22,10 @@ from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
-from runtime.preview import Told
 from runtime.scheduling.gate import Gate
 from runtime.task.passing import packet_of
 from runtime.task.stop_barrier import StopBarrier
+from runtime.texts.preview import Told
 
 
 class Feed(Protocol):

@@ -20,12 +20,12 @@ from typing import Any, Final, Protocol
 from runtime.communication.plan import Plan, Puts
 from runtime.communication.router import Router
 from runtime.context import Reporter, TaskContext
-from runtime.dead_letters import DeadLetter
 from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, Unneeded, error_text
+from runtime.graph.policy import Retry
+from runtime.history.dead_letters import DeadLetter
 from runtime.operators import IDLE, Operator, Source
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
-from runtime.policy import Retry
 from runtime.scheduling.gate import Gate
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.held_results import HeldResults

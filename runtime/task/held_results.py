@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.errors import Cancelled, ResultsTooLarge, Unneeded
+from runtime.python.size import estimated_size
 from runtime.scheduling.gate import Gate
-from runtime.size import estimated_size
 
 
 class HeldResults:

@@ -21,8 +21,8 @@ from runtime.communication.packet import Packet, Place
 from runtime.communication.tracer import Tracer
 from runtime.context import TaskContext
 from runtime.operators import Operator
-from runtime.preview import Told
 from runtime.task.feed import LaneFeed
+from runtime.texts.preview import Told
 
 
 class JoinedFeed(LaneFeed):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from runtime.context import TaskContext
-from runtime.inherited import inherited
 from runtime.operators import Operator
+from runtime.python.inherited import inherited
 from runtime.scheduling.gate import Gate
 from runtime.task.base_task import BaseTask, TaskReporter
 

@@ -10,6 +10,7 @@ import ray
 from runtime.communication.lane import StopSignal
 from runtime.communication.packet import Packet
 from runtime.context import TaskContext
+from runtime.context.report import TaskReport
 from runtime.facts import Ending
 from runtime.operators import Operator
 from runtime.remote.by_value import encode, encode_report
@@ -20,7 +21,6 @@ from runtime.scheduling.gate import Gate
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Condition, Met
 from runtime.task.local_task import LocalTask
-from runtime.task.report import TaskReport
 
 _SOON_S: Final = 5.0  # mail arrives at once, unless its receiver has died
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import runtime
+from runtime.builder.not_yet import NOT_YET
 from runtime.factory import register_backend, register_operator
 from runtime.graph import Edge, OperatorNode, validate
-from runtime.not_yet import NOT_YET
 from runtime.testing import PATIENCE_S
 from tests.platforms import MakeSession, Platform
 

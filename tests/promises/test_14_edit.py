@@ -12,8 +12,8 @@ import pytest
 
 import runtime
 from runtime import CommandRefused, NotPaused, PacketGone, QueueFull, TaskEnded
-from runtime.preview import preview
 from runtime.testing import PATIENCE_S, Hold
+from runtime.texts.preview import preview
 from tests.platforms import MakeSession
 from tests.promises.test_14_hand import fill
 from tests.services import Calling, Echo

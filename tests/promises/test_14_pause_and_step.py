@@ -12,7 +12,7 @@ import pytest
 
 import runtime
 from runtime import JobPaused, NotPaused, ServicePaused
-from runtime.interactive import by_person
+from runtime.python.interactive import by_person
 from runtime.testing import PATIENCE_S, Hold, Moment
 from tests.error_texts import DIVIDED_BY_ZERO
 from tests.platforms import MakeSession
@@ -33,7 +33,7 @@ def texts(session: runtime.Session, task: str | None = None) -> list[str]:
 @pytest.mark.concurrent
 @pytest.mark.parametrize("policy", ["fail", "skip"])
 def test_a_pause_within_a_batch_takes_effect_behind_the_packet_in_user_code(
-    make_session: MakeSession, policy: runtime.policy.OnError
+    make_session: MakeSession, policy: runtime.graph.policy.OnError
 ) -> None:
     session = make_session(on_error=policy)
     hold = Hold[int](lambda value: value == 500)
@@ -313,7 +313,7 @@ def test_steps_of_a_service_request_with_an_answer_and_with_an_error(session: ru
 
 @pytest.mark.parametrize("policy", ["fail", "skip", runtime.Retry(2, 0.001, then="skip")], ids=repr)
 def test_a_failing_packet_is_told_with_its_error_and_the_job_goes_on_as_its_policy_says(
-    make_session: MakeSession, policy: runtime.policy.OnError
+    make_session: MakeSession, policy: runtime.graph.policy.OnError
 ) -> None:
     session = make_session()
     session.input("in").map(lambda value: 1 // value, name="work", on_error=policy).collect(name="out")

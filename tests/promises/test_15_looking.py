@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.event_log import MAX_EVENTS, EventLog
 from runtime.facts import Event, TaskTable
+from runtime.history.event_log import MAX_EVENTS, EventLog
 from runtime.testing import PATIENCE_S, Hold, check_bounded
 from tests.platforms import MakeSession
 from tests.promises.test_01_exact import every_capacity

@@ -10,7 +10,7 @@ import pytest
 
 import runtime
 from runtime import GraphInvalid, Packet
-from runtime.policy import OnError
+from runtime.graph.policy import OnError
 from runtime.testing import PATIENCE_S
 from tests.platforms import MakeSession
 from tests.promises.test_14_edit import finish, queued, with_packets

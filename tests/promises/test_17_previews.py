@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import runtime
 from runtime.communication.packet import Packet
-from runtime.preview import preview
 from runtime.testing import PATIENCE_S
+from runtime.texts.preview import preview
 from tests.hostile import PAYLOADS, Point
 from tests.platforms import MakeSession
 

@@ -15,7 +15,8 @@ import pytest
 import ray
 
 import runtime
-from runtime.testing import PATIENCE_S, _actors
+from runtime.testing import PATIENCE_S
+from runtime.testing.checks import _actors
 from tests.remote import functions as far
 from tests.remote.shared import SharedMoment
 

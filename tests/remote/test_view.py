@@ -6,7 +6,8 @@ import comm
 import pytest
 
 import runtime
-from runtime.testing import PATIENCE_S, _actors
+from runtime.testing import PATIENCE_S
+from runtime.testing.checks import _actors
 from sage_nb.stage import stage_of
 from tests.remote import functions as far
 from tests.view.pages import Page, RecordingComm, close_kept, open_widgets

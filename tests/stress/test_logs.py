@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.dead_letters import MAX_LETTERS
-from runtime.event_log import EventLog
 from runtime.facts import Event
+from runtime.history.dead_letters import MAX_LETTERS
+from runtime.history.event_log import EventLog
 from runtime.testing import PATIENCE_S
 from tests.promises.test_14_hand import join_all, start_all
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, cast, overload
 
-from runtime.asynchronous import refuse_async
-from runtime.collected import Collected
-from runtime.connected import ConnectedStreams, Settings, join_options, not_keyed
+from runtime.builder.collected import Collected
+from runtime.builder.connected import ConnectedStreams, Settings, join_options, not_keyed
+from runtime.builder.not_yet import SaysWhatIsNotYet
 from runtime.errors import GraphInvalid
 from runtime.graph.execution_graph import OperatorNode, Strategy
-from runtime.not_yet import SaysWhatIsNotYet
+from runtime.graph.policy import OnError
 from runtime.operators import NO_INITIAL, Function
 from runtime.operators.joined import How
-from runtime.policy import OnError
-from runtime.preview import preview
+from runtime.python.asynchronous import refuse_async
+from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
-    from runtime.environment import Environment
+    from runtime.builder.environment import Environment
 
 T = TypeVar("T")
 U = TypeVar("U")

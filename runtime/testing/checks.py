@@ -20,31 +20,14 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
-from runtime.changes import ChangedInPlace, check_unchanged
 from runtime.communication import queue_descriptor
 from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import GraphInvalid, LostReply, error_text
 from runtime.facts import TaskFacts
-from runtime.preview import preview
 from runtime.service.invocation import Invocation
 from runtime.session import Session
-
-__all__ = [
-    "PATIENCE_S",
-    "ChangedInPlace",
-    "FaultInjector",
-    "Finding",
-    "Hold",
-    "InjectedFault",
-    "LeakFound",
-    "Moment",
-    "QueueWatch",
-    "check_bounded",
-    "check_unchanged",
-    "explore",
-    "leak_guard",
-]
+from runtime.texts.preview import preview
 
 T = TypeVar("T")
 Built = TypeVar("Built")

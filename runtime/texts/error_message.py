@@ -14,7 +14,7 @@ from itertools import islice
 from types import WrapperDescriptorType
 from typing import Any, Final
 
-from runtime.preview import preview, printable
+from runtime.texts.preview import preview, printable
 
 MAX_MESSAGE: Final = 500
 """How many characters of a message are shown."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from traceback import format_tb
 from typing import Any, Final
 
-from runtime.error_message import message_of
-from runtime.preview import preview, printable, type_name
+from runtime.texts.error_message import message_of
+from runtime.texts.preview import preview, printable, type_name
 
 MAX_FRAMES: Final = 20  # of one error, the innermost
 MAX_ERRORS: Final = 10  # that one comes from, the last ones

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from runtime.errors import CommandRefused, UnknownName
-from runtime.preview import preview
 from runtime.proxy import DEFAULT_METHOD
+from runtime.texts.preview import preview
 
 Call = Callable[[str, str, tuple[Any, ...], Mapping[str, Any]], Any]
 """Calls by hand: service, method, arguments, named arguments."""

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_FOLDER: Final = Path(__file__).parents[1]
+_FOLDER: Final = Path(__file__).parents[2]
 
 
 def install_command(extra: str = "") -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-_OURS: Final = f"{Path(__file__).parent}{os.sep}"
+_OURS: Final = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 def rendered(error: BaseException) -> list[str]:

@@ -38,8 +38,8 @@ from typing import Any, Final, Protocol, TypeVar, overload
 
 from runtime.communication.lane import parked_lock
 from runtime.errors import CommandRefused, DataflowError
-from runtime.interactive import acquire, acquire_interruptibly
-from runtime.waiting import NEVER, Until, Waiting
+from runtime.python.interactive import acquire, acquire_interruptibly
+from runtime.scheduling.waiting import NEVER, Until, Waiting
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from runtime.preview import preview
 from runtime.session import Session
 from runtime.step import Step
+from runtime.texts.preview import preview
 
 Built = TypeVar("Built")
 
@@ -46,7 +46,7 @@ def check_unchanged(
     ...     return session.source([[3, 1, 2]]).map(lambda numbers: numbers.sort(), name="sorts").collect()
     >>> check_unchanged(build)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    runtime.changes.ChangedInPlace: 'sorts' has changed its packet, now [1, 2, 3], in place; ...
+    runtime.testing.changes.ChangedInPlace: 'sorts' has changed its packet, now [1, 2, 3], in place; ...
     """
     with Session(seed=seed, **{"capacity": 1_000_000, **settings}) as session:
         built = build(session)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, Unpack, overload
 
-from runtime.collected import Collected
-from runtime.connected import SourceSettings
+from runtime.builder.collected import Collected
+from runtime.builder.connected import SourceSettings
+from runtime.builder.stream import End, Stream
 from runtime.errors import DuplicateName, GraphFrozen, GraphInvalid
 from runtime.factory import require_platform
 from runtime.graph.execution_graph import CoFunctions, Edge, ExecutionGraph, OperatorNode, ServiceNode
+from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
 from runtime.graph.validation import validate_operator, validate_service
 from runtime.operators import Function, Indexed, OneRun, SourceFunction, is_indexed
-from runtime.policy import MAX_RESULTS_BYTES, OnError
-from runtime.preview import is_blank, is_printable, preview
-from runtime.stream import End, Stream
+from runtime.texts.preview import is_blank, is_printable, preview
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 from runtime.errors import GraphInvalid
 from runtime.graph import CoFunctions
+from runtime.graph.policy import OnError
 from runtime.operators import Function
-from runtime.policy import OnError
 
 if TYPE_CHECKING:
-    from runtime.stream import Stream
+    from runtime.builder.stream import Stream
 
 T = TypeVar("T")
 U = TypeVar("U")

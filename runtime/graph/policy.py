@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeGuard
 
 from runtime.errors import GraphInvalid
-from runtime.preview import preview
+from runtime.texts.preview import preview
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Any, Protocol, Self
 
 from runtime.communication.packet import Packet
 from runtime.errors import CommandRefused, error_text
+from runtime.scheduling.waiting import Until, Waiting, deadline_of
 from runtime.step import Step
-from runtime.waiting import Until, Waiting, deadline_of
 
 
 class Home(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from runtime.breakpoints import Breakpoint
-from runtime.control import Control
+from runtime.control.breakpoints import Breakpoint
+from runtime.control.control import Control
 from runtime.errors import CommandRefused, UnknownName
 from runtime.graph import ExecutionGraph
 

@@ -15,9 +15,9 @@ from operator import itemgetter
 from os import PathLike
 from typing import Any, Final, overload
 
-from runtime.error_traceback import traceback_text
 from runtime.errors import NO_PACKET, CommandRefused, GraphInvalid, TaskEnded, failure_text
-from runtime.preview import preview
+from runtime.texts.error_traceback import traceback_text
+from runtime.texts.preview import preview
 
 MAX_LETTERS: Final = 1_000
 _FIRST: Final = itemgetter(0)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from runtime.graph import ExecutionGraph
-from runtime.installing import install_command
+from runtime.python.installing import install_command
 
 if TYPE_CHECKING:
     from runtime.session import Session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from runtime.errors import DataflowError, GraphInvalid
 from runtime.facts import Snapshot
-from runtime.installing import install_command
+from runtime.python.installing import install_command
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, overload
 
-from runtime.preview import preview
+from runtime.texts.preview import preview
 
 T = TypeVar("T")
 

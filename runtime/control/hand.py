@@ -12,7 +12,7 @@ from runtime.errors import CommandRefused, GraphInvalid, TaskEnded, UnknownName
 from runtime.factory import Backend, TaskHandle
 from runtime.facts import Ending
 from runtime.graph import Edge, ExecutionGraph
-from runtime.waiting import Waiting, deadline_of
+from runtime.scheduling.waiting import Waiting, deadline_of
 
 
 @dataclass(frozen=True, slots=True)

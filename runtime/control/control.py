@@ -11,18 +11,18 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, TypeVar
 
-from runtime.breakpoints import Breakpoint, Tap
-from runtime.commands import Commands
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
 from runtime.communication.rekey import rekeyed
+from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, TaskEnded, UnknownName, error_text
 from runtime.factory import Grip, Handle
-from runtime.preview import preview
+from runtime.scheduling.commands import Commands
+from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
 from runtime.step import Path, QueueView, Step
 from runtime.task.control import Met
-from runtime.waiting import NEVER, Until, Waiting, deadline_of
+from runtime.texts.preview import preview
 
 REACH_S: Final = 5.0
 """How long `pause` waits for user code to come to its end."""

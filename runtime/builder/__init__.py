@@ -1,0 +1,1 @@
+"""Writing a graph down: the environment, its streams, and what they collect."""

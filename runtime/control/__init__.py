@@ -1,0 +1,1 @@
+"""What a person does to a running job: pause, step, look, edit, breakpoints, and putting packets in."""

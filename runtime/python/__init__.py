@@ -1,0 +1,1 @@
+"""What is known of Python itself: functions, sizes, interpreters, installers. Nothing of dataflow."""

@@ -1,0 +1,1 @@
+"""A session as others see it: text, HTML, metrics, progress bars."""

@@ -1,0 +1,1 @@
+"""Bounded texts for any value and any error."""
