@@ -3,6 +3,7 @@
 #   PYTHON=python3.12  the interpreter for a new .venv; without it the first that is new enough
 #   VENV=.venv-mine    another place for it, where .venv is somebody else's: such a one is never touched
 #   ARGS='--part threads 3.12'  what make test-pythons is to run, where it is not to run everything
+#   SINCE=HEAD~3       what make mutants sees a change against; without it, where this branch has left main
 #   LAB_ARGS=...       more options for JupyterLab, such as --no-browser on a server
 
 VENV := .venv
@@ -60,8 +61,8 @@ screenshots: $(READY)  ## take the pictures of README and docs anew
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python tools/screenshots.py
 
-mutants: $(READY)  ## plant bugs, one at a time; the tests must notice
-	$(BIN)/python -m tests.mutants
+mutants: $(READY)  ## plant bugs in what has changed (ALL=1: in everything), one at a time; the tests must notice
+	$(BIN)/python -m tests.mutants $(if $(ALL),,--since $(SINCE))
 
 clean:  ## remove .venv, if it was made here, and everything else that was
 	@for venv in $(VENV) $(VENV)-3.*; do sh tools/make_venv.sh --remove "$$venv"; done

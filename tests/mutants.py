@@ -1,4 +1,7 @@
-"""Plants bugs, one at a time, and lets the tests find them: `make mutants`, or `python -m tests.mutants WORD` for some.
+"""Plants bugs, one at a time, and lets the tests find them.
+
+`make mutants` plants those of the files that a change has touched, `make mutants ALL=1` all; `python -m tests.mutants`
+those whose names contain one of its words (without any: all), or with `--since REVISION` those of a change.
 
 Each bug goes into a copy of the tree in a temporary folder, never into the working tree, and the tests that guard
 against it run there. Exit status 1 if a bug survives, if the copy without a bug is not green, if a text to be replaced
@@ -18,12 +21,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.planted.records import Change, Mutant, one
+
 TREE: Final = Path(__file__).resolve().parent.parent
-COPIED: Final = ("runtime", "tests", "pyproject.toml")
+COPIED: Final = ("runtime", "sage_nb", "examples", "tests", "pyproject.toml")
 PATIENCE_S: Final = 2.0  # after which a round of a stress test counts as hung
 TIME_LIMIT_S: Final = 100.0  # for all tests of one bug
 SWITCH: Final = "__import__('time').sleep(0)"
@@ -112,25 +116,6 @@ FATE = "promises/test_13_interceptors.py::test_the_same_calls_meet_the_same_fate
 ROOM = "promises/test_11_calls.py::test_room_that_a_call_gives_up_goes_to_the_next_who_waits_for_it"
 FALSY_KEY = "promises/test_02_order_and_keys.py::test_a_falsy_key_is_a_key"
 SAME_INSTANCE = "promises/test_02_order_and_keys.py::test_a_key_meets_the_same_instance_in_every_run_of_every_process"
-
-
-@dataclass(frozen=True)
-class Change:
-    """In a file of `runtime/`, what stands there (exactly once), and what is to stand there instead."""
-
-    file: str
-    text: str
-    instead: str
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A bug, and the tests that are to turn red; of a harmless change, those that are to stay green."""
-
-    bug: str
-    changes: tuple[Change, ...]
-    tests: tuple[str, ...]
-    harmless: bool = False
 
 
 LANE, INBOX, ROUTER = "communication/lane.py", "communication/inbox.py", "communication/router.py"
@@ -277,11 +262,6 @@ AT_ONCE = "values = list(chain(*columns, map(len, self._items), map(_TAKEN, self
 AT_TWO_MOMENTS = "values = [*list(chain(*columns, map(len, self._items))), *map(_TAKEN, self._filled)]"
 OUTSIDE = "test_turns.py::test_many_threads_from_outside_may_call_at_once"
 ONE_MOMENT = "stress/test_snapshot.py"
-
-
-def one(bug: str, file: str, text: str, instead: str, *tests: str, harmless: bool = False) -> Mutant:
-    """A bug in one place."""
-    return Mutant(bug, (Change(file, text, instead),), tests, harmless)
 
 
 MUTANTS: Final = (
@@ -966,19 +946,27 @@ class Stale(Exception):
     """A text to be replaced is not where it was: the mutant has to be written anew."""
 
 
-def plant(mutant: Mutant, tree: Path) -> str:
-    """Make the mutant's changes in the copy; say where. Raises `Stale`."""
-    places = []
+def with_bug(mutant: Mutant, tree: Path) -> tuple[str, dict[Path, str]]:
+    """Where in `tree` the mutant's changes go, and what its files are with them. Raises `Stale`."""
+    places: list[str] = []
+    changed: dict[Path, str] = {}
     for change in mutant.changes:
         path = tree / "runtime" / change.file
-        source = path.read_text()
+        source = changed.get(path) or path.read_text()
         if (found := source.count(change.text)) != 1:
             raise Stale(f"{mutant.bug!r}: found {found} times in runtime/{change.file}: {change.text!r}")
         places.append(f"{change.file}:{source[: source.index(change.text)].count(chr(10)) + 1}")
-        mutated = source.replace(change.text, change.instead)
-        compile(mutated, path, "exec")
-        path.write_text(mutated)
-    return " ".join(places)
+        changed[path] = source.replace(change.text, change.instead)
+        compile(changed[path], path, "exec")
+    return " ".join(places), changed
+
+
+def plant(mutant: Mutant, tree: Path) -> str:
+    """Make the mutant's changes in the copy; say where. Raises `Stale`."""
+    where, changed = with_bug(mutant, tree)
+    for path, source in changed.items():
+        path.write_text(source)
+    return where
 
 
 def copy_tree(tree: Path, into: Path) -> None:
@@ -1041,21 +1029,59 @@ def stale(mutants: Iterable[Mutant], frozen: Path) -> list[str]:
     """What is wrong with the texts of the mutants, before anybody waits for a test."""
     problems = []
     for mutant in mutants:
-        with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-            copy_tree(frozen, Path(folder))
-            try:
-                plant(mutant, Path(folder))
-            except (Stale, SyntaxError) as error:
-                problems.append(f"STALE     {error}")
+        try:
+            with_bug(mutant, frozen)
+        except (Stale, SyntaxError) as error:
+            problems.append(f"STALE     {error}")
     return problems
 
 
+def git(*words: str) -> list[str]:
+    """The lines that git answers. Raises `CalledProcessError`."""
+    done = subprocess.run(["git", *words], cwd=TREE, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def last_common() -> str:
+    """What a change is seen against if nobody says it: where this branch left main, on main the commit before."""
+    try:
+        (base,) = git("merge-base", "HEAD", "main")
+        if base != git("rev-parse", "HEAD")[0]:
+            return base
+    except subprocess.CalledProcessError:  # no main here
+        pass
+    return "HEAD~1"
+
+
+def of_change(revision: str) -> list[Mutant]:
+    """The mutants of the files that differ from `revision`, those not committed yet included; tests count as well.
+
+    Raises `CalledProcessError` if git does not know it.
+    """
+    files = {*git("diff", "--name-only", revision), *git("ls-files", "--others", "--exclude-standard")}
+    return [mutant for mutant in MUTANTS if not files.isdisjoint(mutant.files())]
+
+
+def chosen(words: list[str]) -> list[Mutant]:
+    """What the command line asks for. Exits if that is nothing."""
+    if words[:1] != ["--since"]:
+        mutants = [mutant for mutant in MUTANTS if not words or any(word in mutant.bug for word in words)]
+        if not mutants:
+            sys.exit(f"no bug has a name with {' or '.join(map(repr, words))}")
+        return mutants
+    revision = "".join(words[1:]) or last_common()
+    try:
+        mutants = of_change(revision)
+    except (OSError, subprocess.CalledProcessError):
+        sys.exit(f"git does not know what has changed since {revision!r} here; make mutants ALL=1 plants all bugs")
+    print(f"{len(mutants)} of {len(MUTANTS)} bugs are of files, or tests, changed since {revision}", flush=True)
+    return mutants
+
+
 def main(words: list[str]) -> int:
-    """Try the mutants whose names contain one of `words`, all without any; 1 if something was not as it should be."""
-    mutants = [mutant for mutant in MUTANTS if not words or any(word in mutant.bug for word in words)]
-    if not mutants:
-        print(f"no bug has a name with {' or '.join(map(repr, words))}")
-        return 1
+    """Try the mutants that `words` ask for; 1 if something was not as it should be."""
+    if not (mutants := chosen(words)):
+        return 0
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         frozen = Path(folder)  # what all copies are made of, whatever happens to the working tree meanwhile
