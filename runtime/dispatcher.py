@@ -68,8 +68,7 @@ class Dispatcher:
         self.events = EventLog()
         # Weakly: what nobody needs any more goes at once, with all letters, and not when a collector comes by.
         self.dead_letters = DeadLetters(partial(_reenter, weakref.ref(self)))
-        # Has an item put into a task's queue by hand; whoever owns the run says how that is done from any thread.
-        self.put: Callable[[str, Any, float | None], None] = _put_nowhere
+        self._put: Callable[[str, Any, float | None], None] = _put_nowhere
         self.outcome: Outcome | None = None
         self._listener = listener
         self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
@@ -215,6 +214,10 @@ class Dispatcher:
     def edited(self, task: str, text: str) -> None:
         """Something was changed by hand in a task's queue, or in what it remembers."""
         self._note("command", task, text)
+
+    def owned_by(self, news: Callable[[], None], put: Callable[[str, Any, float | None], None]) -> None:
+        """Whoever owns the run hears `news` of its end, and has items `put` into queues by hand, from any thread."""
+        self.end.news, self._put = news, put
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
         """Cancel what still runs, wait, release all, in a program without a session. The tasks that were abandoned."""
@@ -499,4 +502,4 @@ def _reenter(dispatcher: weakref.ref[Dispatcher], letter: DeadLetter, value: Any
     """Put the packet of a letter back into its task's queue."""
     if (alive := dispatcher()) is None:
         raise TaskEnded(f"{letter.task!r} is gone, and its session is, too")
-    alive.put(*alive._reentry(letter, value), timeout_s)
+    alive._put(*alive._reentry(letter, value), timeout_s)

@@ -174,7 +174,8 @@ NO_STEP = "return False\n            command = self._aside[0]"
 SAYS_DONE = NO_STEP.replace("False", "True")
 STEP_ENDS = "test_step_way.py::test_a_step_ends_on_the_thread_of_its_task"
 OTHERS_WAIT = "test_step_way.py::test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks"
-CONTROL, TASK_CONTROL, SERVICE_CONTROL, RUNS = "control/control.py", "task/control.py", "service/control.py", "runs.py"
+CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control/control.py", "task/control.py", "service/control.py"
+RUNS = "session/runs.py"
 ORDER = "communication/order.py"
 
 CONTROLLED = "stress/test_hand_control.py::"

@@ -125,4 +125,5 @@ def test_examples_in_docstrings_do_what_they_say() -> None:
         results = {module.__name__: doctest.testmod(module) for module in modules()}
     assert {name for name, result in results.items() if result.failed} == set()
     with_examples = {name for name, result in results.items() if result.attempted}
-    assert with_examples >= {"runtime.session", "runtime.builder.stream", "runtime.steering", "runtime.testing.checks"}
+    examples = {"session.session", "session.steering", "builder.stream", "testing.checks"}
+    assert with_examples >= {f"runtime.{name}" for name in examples}

@@ -23,7 +23,7 @@ from tests.far_functions import FarMoment
 
 def come_to_rest(session: runtime.Session, *tasks: str) -> None:
     """Wait until some tasks of a session stand still, while others may be in user code."""
-    dispatcher = session._runs.dispatcher
+    dispatcher = session._runs.started().dispatcher
     assert dispatcher is not None
     backend, handles = dispatcher.backend, [dispatcher.tasks[task] for task in tasks]
 

@@ -52,7 +52,7 @@ def test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks()
             session.start(paused=True)
 
         def steps() -> None:
-            dispatcher = session._runs.dispatcher
+            dispatcher = session._runs.started().dispatcher
             assert dispatcher is not None
             while not dispatcher.end.waiters:
                 session.snapshot()

@@ -6,7 +6,6 @@ A face is a module, or any object, with the members of `Face`, offered under the
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -40,72 +39,58 @@ class Face(Protocol):
         """The session as a still picture."""
 
 
-class Shown(ABC):
-    """The part of a session that shows it."""
+def dashboard(session: Session, view: View) -> object:
+    """The session as a live view. Raises `ImportError` where nothing that draws is installed, `ValueError`."""
+    if view not in ("graph", "table"):
+        raise ValueError(f"view is {view!r}; it must be 'graph' or 'table'")
+    return _require_face().dashboard(session, view)
 
-    name: str
 
-    @property
-    @abstractmethod
-    def graph(self) -> ExecutionGraph:
-        """The graph as it is written so far; of a run, the one that runs."""
+def write_svg(session: Session, path: str | Path) -> None:
+    """Write the still picture into a file. Raises `ImportError` where nothing that draws is installed."""
+    Path(path).write_text(_require_face().svg(session), encoding="utf-8")
 
-    def dashboard(self, view: View = "graph") -> object:
-        """The session as a live view, steerable by mouse and keyboard: as graph or as table first.
 
-        A widget, for a notebook; a cell that ends in the session itself shows the same. Raises `ImportError` where
-        nothing that draws is installed, `ValueError` for another view.
-        """
-        if view not in ("graph", "table"):
-            raise ValueError(f"view is {view!r}; it must be 'graph' or 'table'")
-        return self._require_face().dashboard(self._self(), view)
+def mimebundle(session: Session) -> dict[str, Any]:
+    """The session for whoever can show mime types: at least as a line of text."""
+    bundle: dict[str, Any] = {"text/plain": session.one_line()}
+    try:
+        if (face := _face()) is not None:
+            bundle |= face.mimebundle(session)
+    except Exception as error:  # noqa: BLE001  the border to whoever draws: the text is there in any case
+        _warn(session, error)
+    return bundle
 
-    def to_svg(self, path: str | Path) -> None:
-        """Write the picture of the graph, and of its run once that has been waited for, as SVG into a file.
 
-        Raises `ImportError` where nothing that draws is installed, and what writing raises.
-        """
-        Path(path).write_text(self._require_face().svg(self._self()), encoding="utf-8")
+def display(session: Session) -> None:
+    """Show the session in this cell's output, or raise `NotImplementedError`: IPython then asks for the mime bundle."""
+    try:
+        if (face := _face()) is not None and face.display(session):
+            return
+    except Exception as error:  # noqa: BLE001  the border to whoever draws: the text is there in any case
+        _warn(session, error)
+    raise NotImplementedError
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": self.one_line()}
-        try:
-            if (face := _face()) is not None:
-                bundle |= face.mimebundle(self._self())
-        except Exception as error:  # noqa: BLE001  the border to whoever draws: the text is there in any case
-            self._warn(error)
-        return bundle
 
-    def _ipython_display_(self) -> None:
-        try:
-            if (face := _face()) is not None and face.display(self._self()):
-                return
-        except Exception as error:  # noqa: BLE001  the border to whoever draws: the text is there in any case
-            self._warn(error)
-        raise NotImplementedError  # IPython's way to say: ask for the mime bundle
+def one_line(name: str, graph: ExecutionGraph) -> str:
+    """A session of this name and graph in one line, without how its run stands."""
+    parts = [
+        _number(len(graph.operators), "operator"),
+        _number(sum(each.parallelism for each in graph.operators), "task"),
+    ]
+    parts += [_number(len(graph.service_nodes), "service")] if graph.service_nodes else []
+    return f"Session({name!r}: {', '.join(parts)})"
 
-    def one_line(self) -> str:
-        """The same before, during and after a run, so that a notebook can keep it."""
-        graph = self.graph
-        parts = [
-            _number(len(graph.operators), "operator"),
-            _number(sum(each.parallelism for each in graph.operators), "task"),
-        ]
-        parts += [_number(len(graph.service_nodes), "service")] if graph.service_nodes else []
-        return f"Session({self.name!r}: {', '.join(parts)})"
 
-    def _require_face(self) -> Face:
-        face = _face()
-        if face is None:
-            raise ImportError(f"nothing that draws sessions is installed: {install_command()}")
-        return face
+def _require_face() -> Face:
+    face = _face()
+    if face is None:
+        raise ImportError(f"nothing that draws sessions is installed: {install_command()}")
+    return face
 
-    def _warn(self, error: Exception) -> None:
-        warnings.warn(f"{self.name!r} could not be drawn: {error!r}", RuntimeWarning, stacklevel=3)
 
-    @abstractmethod
-    def _self(self) -> Session:
-        """This session."""
+def _warn(session: Session, error: Exception) -> None:
+    warnings.warn(f"{session.name!r} could not be drawn: {error!r}", RuntimeWarning, stacklevel=4)
 
 
 @cache

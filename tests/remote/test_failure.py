@@ -30,7 +30,7 @@ CUT_OFF_S = 10.0
 
 def kill(session: runtime.Session, task: str) -> None:
     """Let Ray end the process of a task, as a fault would."""
-    dispatcher = session._runs.dispatcher
+    dispatcher = session._runs.started().dispatcher
     assert dispatcher is not None
     handle: Any = {**dispatcher.tasks, **dispatcher.services}[task]
     ray.kill(handle.actor)
@@ -175,7 +175,7 @@ def test_one_that_does_not_take_in_mail_of_the_driver_ends_once() -> None:
         session.start()
         session.send("numbers", 0)
         hold.reached.wait()
-        dispatcher = session._runs.dispatcher
+        dispatcher = session._runs.started().dispatcher
         assert dispatcher is not None
         work = dispatcher.tasks["work"]
         assert isinstance(work, ActorWrapper)

@@ -76,7 +76,7 @@ def test_a_stream_fills_its_parcels() -> None:
     with runtime.Session(platform="remote") as session:
         session.source(range(packets), name="numbers").map(far.double, name="double").sink(far.same, name="end")
         session.run(PATIENCE_S)
-        dispatcher = session._runs.dispatcher
+        dispatcher = session._runs.started().dispatcher
         assert dispatcher is not None
         handle: Any = dispatcher.tasks["numbers"]
         parcels = handle.look().moved[-1]

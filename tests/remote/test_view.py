@@ -49,7 +49,7 @@ def test_a_job_on_ray_is_seen_and_steered_from_a_page(monkeypatch: pytest.Monkey
 
 
 def test_a_cell_that_is_run_again_leaves_no_actor_of_the_run_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime.session, "in_kernel", lambda: True)
+    monkeypatch.setattr(runtime.session.session, "in_kernel", lambda: True)
     before = _actors()
     sessions = []
     for number in range(3):  # the cell

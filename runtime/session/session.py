@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
@@ -19,19 +20,18 @@ from runtime.builder.stream import Stream
 from runtime.control.calling import Service
 from runtime.errors import InputOpen
 from runtime.facts import Outcome
-from runtime.graph import ExecutionGraph, validate
+from runtime.graph import validate
 from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
 from runtime.graph.validation import refuse_interceptor
-from runtime.observed import Observed
 from runtime.operators import Indexed, SourceFunction
 from runtime.python.interactive import in_kernel, listening
-from runtime.reporting.face import Shown
+from runtime.reporting.face import View, dashboard, display, mimebundle, one_line, write_svg
 from runtime.reporting.progress import wait_with_progress
 from runtime.reporting.text import as_text
-from runtime.runs import CLOSE_S, Runs
 from runtime.scheduling.commands import Command
 from runtime.service.invocation import Interceptor
-from runtime.steering import Steering
+from runtime.session.runs import CLOSE_S, Runs
+from runtime.session.steering import Steering
 
 T = TypeVar("T")
 Change = Literal["built", "starting", "started", "reset", "closed"]
@@ -41,7 +41,7 @@ _numbers = itertools.count(1)
 _named: dict[str, list[Session]] = {}  # in an interactive kernel, until they are closed; the newest last
 
 
-class Session(Steering, Observed, Shown):
+class Session(Steering):
     """A dataflow graph that a person can write, run, look into and stop.
 
     Build with `source`, `input` and the methods of `Stream`; then `run()`, or `start()` and `wait()`. Every command may
@@ -87,9 +87,9 @@ class Session(Steering, Observed, Shown):
         ray_address: str | None = None,
         resources: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self.name = f"session-{next(_numbers)}" if name is None else name
+        given, name = name, f"session-{next(_numbers)}" if name is None else name
         self._environment = Environment(
-            self.name,
+            name,
             platform=platform,
             capacity=capacity,
             on_error=on_error,
@@ -99,12 +99,12 @@ class Session(Steering, Observed, Shown):
             ray_address=ray_address,
             resources=resources,
         )
-        self._runs = Runs(self.name, self._environment)
+        super().__init__(Runs(name, self._environment))
         self._last_change: Change | None = None
         self._listeners: dict[object, Callable[[Change], None]] = {}  # by what stands for one call of `on_change`
         self._environment.on_change = partial(_tell_change, weakref.ref(self), "built")
         self._runs.commands.end_without(self)
-        if name is not None and in_kernel():
+        if given is not None and in_kernel():
             of_this_name = _named.setdefault(name, [])
             of_this_name.append(self)  # in one step: of two that come at once, the later one closes the other
             for older in of_this_name[: of_this_name.index(self)]:
@@ -160,11 +160,6 @@ class Session(Steering, Observed, Shown):
         self._environment.service(name, make, concurrency=concurrency, capacity=capacity)
         return self.services[name]
 
-    @property
-    def graph(self) -> ExecutionGraph:
-        """The graph as it is written so far; of a run, the one that runs."""
-        return self._runs.graph
-
     # ── life ──
 
     def start(self, *, paused: bool = False) -> None:
@@ -180,8 +175,8 @@ class Session(Steering, Observed, Shown):
         tell = partial(_tell_change, weakref.ref(self), "starting")
         runs.do("start", lambda: runs.start(context, tell, paused=paused), lasting=True)
         self._tell("started")
-        if paused and (control := runs.control) is not None:
-            runs.do("start", control.wait_for_gates)
+        if paused and (run := runs.run) is not None:
+            runs.do("start", run.control.wait_for_gates)
 
     def run(self, timeout: float | None = None) -> Outcome:
         """`start()` and `wait()`."""
@@ -201,18 +196,18 @@ class Session(Steering, Observed, Shown):
             return ended
         if progress:
             return wait_with_progress(self, timeout)
-        run = self._run()
-        return self._runs.do("wait", lambda: run.until_ended(timeout))
+        dispatcher = self._runs.started().dispatcher
+        return self._runs.do("wait", lambda: dispatcher.until_ended(timeout))
 
     async def wait_async(self, timeout: float | None = None) -> Outcome:
         """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free."""
         if (ended := self._runs.ended_new) is not None:
             return ended
-        run, commands = self._run(), self._runs.commands
+        dispatcher, commands = self._runs.started().dispatcher, self._runs.commands
         self._runs.refuse_own_tasks("wait_async()")
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
-        command = Command(lambda: run.until_ended(timeout), lambda: loop.call_soon_threadsafe(news.set))
+        command = Command(lambda: dispatcher.until_ended(timeout), lambda: loop.call_soon_threadsafe(news.set))
         try:
             commands.give(command)
             with listening():
@@ -302,17 +297,16 @@ class Session(Steering, Observed, Shown):
         Raises `TaskFailed` if the job failed and no `wait()` has told so, however early that was.
         """
         try:
-            runs = self._runs
-            dispatcher = runs.dispatcher
-            if kind is None and dispatcher is not None and not dispatcher.is_failure_told:
-                if not dispatcher.is_cancelled and runs.hand is not None and (open_ := runs.hand.open_inputs()):
+            run = self._runs.run
+            if kind is None and run is not None and not (dispatcher := run.dispatcher).is_failure_told:
+                if not dispatcher.is_cancelled and (open_ := run.hand.open_inputs()):
                     names = ", ".join(f"end({name!r})" for name in open_)
                     raise InputOpen(
                         f"the block ended while an input was open, and nobody could end it; call {names} first"
                     )
                 if not dispatcher.tasks:  # services alone serve until they are stopped
                     self.stop()
-                runs.do("leaving the block", lambda: dispatcher.until_ended(None))
+                self._runs.do("leaving the block", lambda: dispatcher.until_ended(None))
         finally:
             self.close()
 
@@ -334,6 +328,25 @@ class Session(Steering, Observed, Shown):
 
     # ── looks ──
 
+    def dashboard(self, view: View = "graph") -> object:
+        """The session as a live view, steerable by mouse and keyboard: as graph or as table first.
+
+        A widget, for a notebook; a cell that ends in the session itself shows the same. Raises `ImportError` where
+        nothing that draws is installed, `ValueError` for another view.
+        """
+        return dashboard(self, view)
+
+    def to_svg(self, path: str | Path) -> None:
+        """Write the picture of the graph, and of its run once that has been waited for, as SVG into a file.
+
+        Raises `ImportError` where nothing that draws is installed, and what writing raises.
+        """
+        write_svg(self, path)
+
+    def one_line(self) -> str:
+        """The same before, during and after a run, so that a notebook can keep it."""
+        return one_line(self.name, self.graph)
+
     def __repr__(self) -> str:
         graph = self.graph
         tasks = sum(operator.parallelism for operator in graph.operators)
@@ -342,8 +355,11 @@ class Session(Steering, Observed, Shown):
     def __str__(self) -> str:
         return as_text(self.graph, self.snapshot())
 
-    def _self(self) -> Session:
-        return self
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return mimebundle(self)
+
+    def _ipython_display_(self) -> None:
+        display(self)
 
 
 def _tell_change(session: weakref.ref[Session], change: Change) -> None:

@@ -2,50 +2,61 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Mapping
 
-from runtime.dispatcher import Dispatcher
 from runtime.errors import TaskFailed
 from runtime.facts import Event, EventKind, JobState, NoTasks, Outcome, Snapshot
+from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import DeadLetters
 from runtime.history.event_log import EventLog
 from runtime.reporting.metrics import Metrics, metrics_of
-from runtime.runs import Runs
+from runtime.session.runs import Runs
 
 
-class Observed(ABC):
-    """The part of a session that says how its run stands."""
+class Observed:
+    """The part of a session that says how its run stands, of the runs that it is given."""
 
-    _runs: Runs
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    @property
+    def name(self) -> str:
+        """What the session was called, or calls itself."""
+        return self._runs.name
+
+    @property
+    def graph(self) -> ExecutionGraph:
+        """The graph as it is written so far; of a run, the one that runs."""
+        return self._runs.graph
 
     @property
     def status(self) -> JobState:
         """`new`, `running`, `draining` after `stop()`, then how it ended."""
-        if self._runs.dispatcher is not None:
-            return self._runs.dispatcher.state
+        if (run := self._runs.run) is not None:
+            return run.dispatcher.state
         return "new" if self._runs.ended_new is None else self._runs.ended_new.state
 
     @property
     def outcome(self) -> Outcome | None:
         """How the last run ended; None while there is none."""
-        return self._runs.ended_new if self._runs.dispatcher is None else self._runs.dispatcher.outcome
+        run = self._runs.run
+        return self._runs.ended_new if run is None else run.dispatcher.outcome
 
     @property
     def run_number(self) -> int:
         """Which run of this process it is that the facts are of: another one after each start, 0 before the first."""
-        return 0 if self._runs.dispatcher is None else self._runs.dispatcher.number
+        return 0 if (run := self._runs.run) is None else run.dispatcher.number
 
     @property
     def is_waited_for(self) -> bool:
         """Whether somebody waits for the end of the run: a cell, say, or a coroutine."""
-        dispatcher = self._runs.dispatcher
-        return dispatcher is not None and dispatcher.end.waiters > 0
+        run = self._runs.run
+        return run is not None and run.dispatcher.end.waiters > 0
 
     @property
     def failure(self) -> TaskFailed | None:
         """What `wait()` raises of the last run, if it has failed. Who reads it has not been told, as by `wait`."""
-        return None if self._runs.dispatcher is None else self._runs.dispatcher.failure()
+        return None if (run := self._runs.run) is None else run.dispatcher.failure()
 
     @property
     def told_outcome(self) -> Outcome | None:
@@ -53,7 +64,8 @@ class Observed(ABC):
 
         `outcome` itself may be there from one moment to the next, and a notebook's output would depend on that.
         """
-        told = self._runs.dispatcher is None or self._runs.dispatcher.is_end_told
+        run = self._runs.run
+        told = run is None or run.dispatcher.is_end_told
         return self.outcome if told else None
 
     @property
@@ -81,8 +93,8 @@ class Observed(ABC):
 
     @property
     def _log(self) -> EventLog | None:
-        starting, dispatcher = self._runs.starting, self._runs.dispatcher  # read once: another thread starts
-        return starting if starting is not None or dispatcher is None else dispatcher.events
+        starting, run = self._runs.starting, self._runs.run  # read once: another thread starts
+        return starting if starting is not None or run is None else run.dispatcher.events
 
     @property
     def turns(self) -> list[str]:
@@ -90,17 +102,18 @@ class Observed(ABC):
 
         `count#0: work` took a packet, `count#0: reply` had its answer, `time: 0.5 s` is a step of the virtual time.
         """
-        return [] if self._runs.dispatcher is None else self._runs.dispatcher.backend.turns
+        return [] if (run := self._runs.run) is None else run.dispatcher.backend.turns
 
     @property
     def dead_letters(self) -> DeadLetters:
         """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
-        dispatcher = self._runs.dispatcher
-        return DeadLetters(outlets=self._runs.outlets) if dispatcher is None else dispatcher.dead_letters
+        run = self._runs.run
+        return DeadLetters(outlets=self._runs.outlets) if run is None else run.dispatcher.dead_letters
 
     def snapshot(self) -> Snapshot:
         """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""
-        return Snapshot(self.status, NoTasks()) if self._runs.dispatcher is None else self._runs.dispatcher.snapshot()
+        run = self._runs.run
+        return Snapshot(self.status, NoTasks()) if run is None else run.dispatcher.snapshot()
 
     def metrics(self) -> Metrics:
         """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.
@@ -118,12 +131,6 @@ class Observed(ABC):
         """
         if self._runs.ended_new is not None:
             return
-        run = self._run()
-        if not self._runs.do("settle", lambda: run.until_settled(timeout)):
+        dispatcher = self._runs.started().dispatcher
+        if not self._runs.do("settle", lambda: dispatcher.until_settled(timeout)):
             raise TimeoutError(f"the job has not settled within {timeout} s")
-
-    def _run(self) -> Dispatcher:
-        dispatcher = self._runs.dispatcher
-        if dispatcher is None:
-            raise self._runs.not_started()
-        return dispatcher

@@ -5,7 +5,6 @@ What they do is in `hand`, `proxy` and `control`; here they have their names, an
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final, TypeVar, overload
@@ -13,16 +12,14 @@ from typing import Any, Final, TypeVar, overload
 from runtime.communication.packet import Packet
 from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.control.calling import Services
-from runtime.control.control import REACH_S, Control
-from runtime.control.hand import Given, Hand
+from runtime.control.control import REACH_S
 from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
-from runtime.graph import ExecutionGraph
 from runtime.proxy import DEFAULT_METHOD
 from runtime.python.asynchronous import refuse_async
 from runtime.python.interactive import is_by_person
-from runtime.runs import Runs, put_by_hand
 from runtime.scheduling.commands import Command
 from runtime.scheduling.waiting import deadline_of
+from runtime.session.observed import Observed
 from runtime.step import Path, QueueView, Step
 from runtime.texts.preview import preview
 
@@ -32,16 +29,8 @@ SEND_S: Final = 5.0
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Steering(ABC):
+class Steering(Observed):
     """The part of a session that works on the run there is."""
-
-    name: str
-    _runs: Runs
-
-    @property
-    @abstractmethod
-    def graph(self) -> ExecutionGraph:
-        """The graph as it is written so far; of a run, the one that runs."""
 
     # ── the hand ──
 
@@ -50,7 +39,8 @@ class Steering(ABC):
 
         Raises `UnknownName`, `QueueFull`, `TaskEnded`, `NotStarted`.
         """
-        self._put(self._running_hand().address_input(name, value), timeout)
+        run = self._runs.started()
+        run.put(run.hand.address_input(name, value), timeout)
 
     def inject(self, target: str, value: Any, *, input: int | None = None, timeout: float | None = 0) -> None:
         """Put `value` into the queue of an operator or task, as if it had arrived on its input.
@@ -59,11 +49,12 @@ class Steering(ABC):
         to end and before that input has ended, or refused. Raises `UnknownName`, `QueueFull` if there is no room within
         `timeout` seconds, `TaskEnded`, `NotStarted`, `GraphInvalid`, and what a key function raises.
         """
-        self._put(self._running_hand().address(target, value, input), timeout)
+        run = self._runs.started()
+        run.put(run.hand.address(target, value, input), timeout)
 
     def end(self, name: str) -> None:
         """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""
-        hand = self._running_hand()
+        hand = self._runs.started().hand
         self._runs.at_once(lambda: hand.end(name))
 
     def call(
@@ -90,18 +81,6 @@ class Steering(ABC):
         except QueueUnreachable:
             raise ServiceStopped(f"service {service!r} has stopped with its job; start the session again") from None
 
-    def _put(self, given: Given, timeout: float | None) -> None:
-        runs = self._runs
-        assert runs.dispatcher is not None, "it has been started"
-        assert runs.hand is not None, "likewise"
-        put_by_hand(runs.commands, runs.dispatcher.backend, runs.hand, given, timeout)
-
-    def _running_hand(self) -> Hand:
-        hand = self._runs.hand
-        if hand is None:
-            raise self._runs.not_started()
-        return hand
-
     # ── control ──
 
     def pause(self, *names: str, timeout: float | None = REACH_S) -> tuple[str, ...]:
@@ -112,7 +91,7 @@ class Steering(ABC):
         `NotStarted`, and `CommandRefused` for `timeout=None` in a function of the job, which would wait for itself; as
         do `step`, `step_through` and `follow`.
         """
-        control = self._in_control()
+        control = self._runs.started().control
         if self._runs.is_own_thread():
             if timeout is None:
                 self._runs.refuse_own_tasks("pause(timeout=None)", "give it a timeout, or call it outside")
@@ -122,7 +101,7 @@ class Steering(ABC):
 
     def resume(self, *names: str) -> None:
         """Let tasks, services or operators run again; all of them, if none is named. Idempotent."""
-        control = self._in_control()
+        control = self._runs.started().control
         self._runs.at_once(lambda: control.resume(names))
 
     @overload
@@ -156,7 +135,7 @@ class Steering(ABC):
         >>> session.resume(); session.wait(); session.close()
         Outcome(completed: 2 in, 2 out)
         """
-        control = self._in_control()
+        control = self._runs.started().control
         if n is None:
             return self._runs.do("step", lambda: control.step(task, deadline_of(timeout)))
         if type(n) is not int or n < 1:
@@ -165,7 +144,7 @@ class Steering(ABC):
 
     def step_through(self, until: Callable[[Step], object], *, timeout: float | None = REACH_S) -> list[Step]:
         """Step, whoever's turn it is, until `until(step)` is true or nothing is left to do. The steps, in order."""
-        control, deadline = self._in_control(), deadline_of(timeout)
+        control, deadline = self._runs.started().control, deadline_of(timeout)
         steps: list[Step] = []
         while monotonic() < deadline:
             step = self._runs.do("step_through", lambda: control.step(None, deadline))
@@ -181,7 +160,7 @@ class Steering(ABC):
 
         Raises `NotPaused`, `PacketGone`, `TimeoutError`, and `GraphInvalid` for what is no packet.
         """
-        control = self._in_control()
+        control = self._runs.started().control
         _require_packet("follow", packet)
         return self._runs.do("follow", lambda: control.follow(packet, deadline_of(timeout)))
 
@@ -205,11 +184,11 @@ class Steering(ABC):
         for number in (first, last):
             if type(number) is not int or number < 0:
                 raise GraphInvalid(f"peek was asked for {preview(number)} packets; it must be a whole number from 0 on")
-        if self._runs.control is None:
+        if (run := self._runs.run) is None:
             if task not in (capacities := self.graph.capacities()):
                 raise UnknownName("task, operator or service", task, capacities)
             return QueueView(task, (), 0, capacities[task])
-        return self._runs.control.peek(task, first, last)
+        return run.control.peek(task, first, last)
 
     def edit(self, packet: Packet, value: Any) -> None:
         """Let a packet that waits for a paused task have another payload, and so another key.
@@ -217,19 +196,19 @@ class Steering(ABC):
         Raises `NotPaused`, `PacketGone` if it has been worked or dropped, `CommandRefused` if by its key it would
         belong to another task, what the key function raises, and `GraphInvalid` for what is no packet.
         """
-        control = self._in_control()
+        control = self._runs.started().control
         item = control.item_of(_require_packet("edit", packet), value)
         self._runs.change(lambda: control.edit(packet, item, value))
 
     def drop(self, packet: Packet) -> None:
         """Take a packet that waits for a paused task out of its queue; it counts as dropped. Raises as `edit`."""
-        control = self._in_control()
+        control = self._runs.started().control
         _require_packet("drop", packet)
         self._runs.change(lambda: control.drop(packet))
 
     def move(self, packet: Packet, to: int) -> None:
         """Move a packet that waits for a paused task in its lane, to index `to` from the front. Raises as `edit`."""
-        control = self._in_control()
+        control = self._runs.started().control
         _require_packet("move", packet)
         _require_index(to)
         self._runs.change(lambda: control.move(packet, to))
@@ -240,7 +219,7 @@ class Steering(ABC):
         Raises `CommandRefused` if there is none, `NotPaused`, `PacketGone` if the packet has been worked since, and
         `QueueFull` if the place of a dropped one has been taken.
         """
-        self._runs.do("undo", self._in_control().undo)
+        self._runs.do("undo", self._runs.started().control.undo)
 
     def breakpoint(self, task: str, when: Callable[[Any], object] | None = None) -> Breakpoint:
         """Pause the job before the next packet of a task for which `when(payload)` is true; each, without `when`.
@@ -267,25 +246,19 @@ class Steering(ABC):
         With `see`, nothing is collected, but `see(step)` called, on the task's thread. If it raises, a warning event
         says so, and it is called no more. Raises `UnknownName`, and `GraphInvalid` for what cannot be called.
         """
-        return self._in_control().tap(task, _require_callable("see of tap", see))
+        return self._runs.started().control.tap(task, _require_callable("see of tap", see))
 
     def state(self, task: str) -> Any:
         """What a task remembers: its reduced values or `ctx.state`, by key where its input is keyed."""
-        return self._in_control().state(task)
+        return self._runs.started().control.state(task)
 
     def set_state(self, task: str, key: Any, value: Any) -> None:
         """Let a paused task remember `value` for `key`.
 
         Raises `NotPaused`, `TaskEnded`, `CommandRefused`, `UnknownName`.
         """
-        control = self._in_control()
+        control = self._runs.started().control
         self._runs.change(lambda: control.set_state(task, key, value))
-
-    def _in_control(self) -> Control:
-        control = self._runs.control
-        if control is None:
-            raise self._runs.not_started()
-        return control
 
 
 def _require_packet(command: str, packet: object) -> Packet:

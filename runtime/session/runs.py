@@ -11,14 +11,14 @@ from contextvars import Context
 from typing import Any, Final, TypeVar, overload
 
 from runtime.builder.environment import Environment
-from runtime.communication.calls import HAND_CALLER, here
+from runtime.communication.calls import HAND_CALLER
 from runtime.control.breakpoints import Breakpoint
 from runtime.control.control import Control
 from runtime.control.hand import Given, Hand
 from runtime.control.stops import Stops
 from runtime.dispatcher import Dispatcher
-from runtime.errors import AlreadyStarted, Cancelled, CommandRefused, NotStarted, QueueFull, TaskEnded
-from runtime.factory import Backend, service_queues
+from runtime.errors import AlreadyStarted, NotStarted
+from runtime.factory import service_queues
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import Outlets
@@ -27,9 +27,10 @@ from runtime.job_manager import JobManager
 from runtime.proxy import ProxyManager
 from runtime.python.interactive import is_by_person
 from runtime.scheduling.commands import Command, Commands
-from runtime.scheduling.waiting import Until, Waiting, drive
+from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.invocation import Interceptor
 from runtime.service.service_caller import Ask, enter_by_hand
+from runtime.session.run import Run, put_by_hand
 
 T = TypeVar("T")
 
@@ -45,10 +46,7 @@ class Runs:
     def __init__(self, name: str, environment: Environment) -> None:
         self.name, self.environment = name, environment
         self.commands = Commands(name)
-        self.dispatcher: Dispatcher | None = None
-        self.hand: Hand | None = None
-        self.proxies: ProxyManager | None = None
-        self.control: Control | None = None
+        self.run: Run | None = None
         self.starting: EventLog | None = None  # of a run that is being made, while that lasts
         self.ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
         self.stops = Stops()
@@ -63,20 +61,20 @@ class Runs:
     @property
     def graph(self) -> ExecutionGraph:
         """The graph as it is written so far; of a run, the one that runs."""
-        return self.environment.graph() if self.dispatcher is None else self.dispatcher.graph
+        return self.environment.graph() if self.run is None else self.run.dispatcher.graph
 
     def is_own_thread(self) -> bool:
         """Whether the caller is a thread of the job, which must not wait for what is done to the job.
 
         One that carries out a command just now is not: a finalizer that runs there must do nothing at once.
         """
-        dispatcher = self.dispatcher
-        return dispatcher is not None and not self.commands.is_here() and dispatcher.backend.is_own_thread()
+        run = self.run
+        return run is not None and not self.commands.is_here() and run.dispatcher.backend.is_own_thread()
 
     def refuse_own_tasks(self, command: str, *instead: str) -> None:
         """Raise `CommandRefused` on a thread of the job."""
-        if self.dispatcher is not None:
-            self.dispatcher.refuse_own_tasks(command, *instead)
+        if self.run is not None:
+            self.run.dispatcher.refuse_own_tasks(command, *instead)
 
     @overload
     def do(self, command: str, work: Callable[[], Waiting[T]], *, lasting: bool = False) -> T: ...
@@ -91,8 +89,8 @@ class Runs:
 
     def change(self, work: Callable[[], Waiting[None] | None]) -> None:
         """Have something done that has no result; on a thread of the job, without waiting for it."""
-        if self.control is not None and self.is_own_thread():
-            self.control.post(work)
+        if self.run is not None and self.is_own_thread():
+            self.run.control.post(work)
         else:
             self.commands.do(work)
 
@@ -107,9 +105,7 @@ class Runs:
 
     def call(self, service: str, ask: Ask, timeout_s: float | None) -> Any:
         """Call a service by hand, and wait for the answer. A thread of the job waits as it does for its own calls."""
-        proxies = self.proxies
-        if proxies is None:
-            raise self.not_started()
+        proxies = self.started().proxies
         if self.is_own_thread():
             return proxies.call_sync(service, ask, timeout_s)
         call, answer = proxies.prepare_by_hand(service, ask, timeout_s)
@@ -123,23 +119,23 @@ class Runs:
         If it takes long, `tell` is called after each event that says what is being done.
         """
         yield from self._alone()
-        if self.dispatcher is not None and self.dispatcher.outcome is None:
+        before = self.run
+        if before is not None and before.is_live:
             raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() first")
         self._is_changing = True
         try:
-            if self.dispatcher is not None:
-                yield from self.dispatcher.until_clean(CLOSE_S)
-            before, intercepted = self.dispatcher, tuple(self._interceptors.values())
+            if before is not None:
+                yield from before.dispatcher.until_clean(CLOSE_S)
+            intercepted = tuple(self._interceptors.values())
             try:
                 yield from self.commands.elsewhere(lambda: context.run(self._start, intercepted, tell, paused), "start")
             except BaseException:  # no more threads, say: half a graph would wait for the other half for ever
-                if self.dispatcher is not None and self.dispatcher is not before:
-                    yield from self.dispatcher.until_clean(_GIVE_UP_S)
+                if self.run is not None and self.run is not before:
+                    yield from self.run.dispatcher.until_clean(_GIVE_UP_S)
                 raise
-            dispatcher = self.dispatcher
-            assert dispatcher is not None, "it has just been started"
+            dispatcher = self.started().dispatcher
             if before is not None:
-                before.release()
+                before.dispatcher.release()
             if (interceptors := tuple(self._interceptors.values())) != intercepted:
                 dispatcher.intercept(interceptors)
             self.commands.serve(
@@ -170,16 +166,15 @@ class Runs:
         finally:
             self.starting = None
         self._manager.job_starts()
-        hand = Hand(graph, backend, dispatcher.tasks)
-        commands = self.commands
-        dispatcher.put = lambda task, item, timeout_s: put_by_hand(
-            commands, backend, hand, Given(item, (task,)), timeout_s
+        hand, commands = Hand(graph, backend, dispatcher.tasks), self.commands
+        dispatcher.owned_by(
+            commands.tell,
+            lambda task, item, timeout_s: put_by_hand(commands, backend, hand, Given(item, (task,)), timeout_s),
         )
-        dispatcher.end.news = self.commands.tell
         dispatcher.intercept(interceptors)
-        self.hand, self.proxies = hand, ProxyManager(HAND_CALLER, service_queues(graph))
-        self.proxies.find_all()
-        self.control, self.dispatcher, self.ended_new = control, dispatcher, None
+        proxies = ProxyManager(HAND_CALLER, service_queues(graph))
+        proxies.find_all()
+        self.run, self.ended_new = Run(dispatcher, control, hand, proxies, commands), None
         dispatcher.start()
 
     def stop(self) -> None:
@@ -191,48 +186,51 @@ class Runs:
         self._end(Dispatcher.cancel, Outcome("cancelled", 0, 0))
 
     def _end(self, end: Callable[[Dispatcher], None], ended_new: Outcome) -> None:
-        dispatcher = self.dispatcher
-        if self._is_changing and (dispatcher is None or dispatcher.outcome is not None):
+        run = self.run
+        if self._is_changing and not self._is_live():
             self._end_it = end
-        elif dispatcher is not None:
-            end(dispatcher)
+        elif run is not None:
+            end(run.dispatcher)
         elif self.ended_new is None:
             self.ended_new = ended_new
 
     def close(self, timeout_s: float) -> Waiting[tuple[str, ...]]:
         """Cancel what runs, wait, release everything. Comes to the tasks that were abandoned by that."""
         yield from self._alone()
-        if self.dispatcher is None:
+        if self.run is None:
             self.cancel()
             return ()
-        already = self.dispatcher.outcome is not None
-        abandoned = yield from self.dispatcher.until_clean(timeout_s)
-        return () if already else abandoned
+        was_live = self.run.is_live
+        abandoned = yield from self.run.dispatcher.until_clean(timeout_s)
+        return abandoned if was_live else ()
 
     def release(self) -> None:
         """After a close: let go of what the run, and what was set for runs to come, holds of the user's."""
         if self._is_changing or self._is_live():
             return  # somebody has started it again meanwhile
         self.stops.close()
-        if self.dispatcher is not None:
-            self.dispatcher.release()
+        if self.run is not None:
+            self.run.dispatcher.release()
 
     def reset(self) -> Waiting[None]:
         """Throw an ended run away. Raises `AlreadyStarted` while it runs."""
         yield from self._alone()
-        if self.dispatcher is not None:
-            if self.dispatcher.outcome is None:
+        if self.run is not None:
+            if self.run.is_live:
                 raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() before reset()")
             self._is_changing = True
             try:
-                yield from self.dispatcher.until_clean(CLOSE_S)
+                yield from self.run.dispatcher.until_clean(CLOSE_S)
             finally:
                 self._is_changing = False
-        self.dispatcher = self.hand = self.proxies = self.control = self.ended_new = None
+        self.run = self.ended_new = None
         self.environment.frozen = False
 
     def _is_live(self) -> bool:
-        return self.dispatcher is not None and self.dispatcher.outcome is None
+        return self.run is not None and self.run.is_live
+
+    def _live_control(self) -> Control | None:
+        return self.run.control if self.run is not None and self.run.is_live else None
 
     def _alone(self) -> Waiting[bool]:
         """Wait for a start or reset that is under way."""
@@ -241,18 +239,18 @@ class Runs:
     def set_breakpoint(self, found: Breakpoint) -> Waiting[None]:
         """Stop each run before packets of a task. Raises `UnknownName`, `CommandRefused`, `NotSendable`."""
         yield from self._alone()
-        self.stops.add(found, self.graph, self.control if self._is_live() else None)
+        self.stops.add(found, self.graph, self._live_control())
 
     def remove_breakpoint(self, found: Breakpoint) -> Waiting[None]:
         """Let no task ask it any more."""
         yield from self._alone()
-        self.stops.remove(found, self.graph, self.control if self._is_live() else None)
+        self.stops.remove(found, self.graph, self._live_control())
 
     def why_no_packets(self) -> str:
         """Why no packet can come at present; empty while a run is there, or begins."""
         if self._is_changing or self._is_live():
             return ""
-        return f"{'there is no job' if self.dispatcher is None else 'the job has ended'}; start() makes it live again"
+        return f"{'there is no job' if self.run is None else 'the job has ended'}; start() makes it live again"
 
     def intercept(self, this: object, interceptor: Interceptor | None) -> None:
         """Let requests go through another interceptor, known as `this`; None: through that one no more."""
@@ -261,42 +259,14 @@ class Runs:
         if interceptor is not None:
             self._interceptors[this] = interceptor
         try:
-            if self.dispatcher is not None:
-                self.dispatcher.intercept(tuple(self._interceptors.values()))
+            if self.run is not None:
+                self.run.dispatcher.intercept(tuple(self._interceptors.values()))
         except BaseException:
             self._interceptors = before
             raise
 
-    def not_started(self) -> NotStarted:
-        """The error for a command that needs a run."""
-        return NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
-
-
-def put_by_hand(commands: Commands, backend: Backend, hand: Hand, given: Given, timeout_s: float | None) -> None:
-    """Put something in by hand, from any thread. Raises `TaskEnded`, `QueueFull`.
-
-    A thread of the job does it itself: no interrupt comes there. It may wait for a while, though it may be what would
-    make room; without a limit that is refused: raises `CommandRefused`. One that is cancelled hears `Cancelled`.
-    """
-    if hand.offer(given):
-        return
-    if not backend.is_own_thread():
-        commands.do(lambda: hand.put(given, timeout_s))
-        return
-    try:
-        try:
-            drive(hand.put(given, 0), lambda ready, _: ready())
-        except QueueFull:
-            if timeout_s is None:
-                names = ", ".join(map(repr, given.tasks))
-                raise CommandRefused(
-                    f"{names} has no room, and a function of this job would wait for it without limit, perhaps for "
-                    "itself; give it a timeout, or raise the capacity"
-                ) from None
-            if timeout_s <= 0:
-                raise
-            commands.do(lambda: hand.put(given, timeout_s))
-    except TaskEnded:
-        if here.waiter is not None and here.waiter.cancelled:
-            raise Cancelled from None
-        raise
+    def started(self) -> Run:
+        """The run there is. Raises `NotStarted`."""
+        if (run := self.run) is None:
+            raise NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
+        return run

@@ -1,0 +1,65 @@
+"""Run: one run of a session, from its start until the next one or a reset. What works on a run works on this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.communication.calls import here
+from runtime.control.control import Control
+from runtime.control.hand import Given, Hand
+from runtime.dispatcher import Dispatcher
+from runtime.errors import Cancelled, CommandRefused, QueueFull, TaskEnded
+from runtime.factory import Backend
+from runtime.proxy import ProxyManager
+from runtime.scheduling.commands import Commands
+from runtime.scheduling.waiting import drive
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What runs (`dispatcher`), what steers it (`control`), and its ways in for packets (`hand`), calls (`proxies`)."""
+
+    dispatcher: Dispatcher
+    control: Control
+    hand: Hand
+    proxies: ProxyManager
+    commands: Commands
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has not ended."""
+        return self.dispatcher.outcome is None
+
+    def put(self, given: Given, timeout_s: float | None) -> None:
+        """Put something in by hand, from any thread, as `put_by_hand`."""
+        put_by_hand(self.commands, self.dispatcher.backend, self.hand, given, timeout_s)
+
+
+def put_by_hand(commands: Commands, backend: Backend, hand: Hand, given: Given, timeout_s: float | None) -> None:
+    """Put something in by hand, from any thread. Raises `TaskEnded`, `QueueFull`.
+
+    A thread of the job does it itself: no interrupt comes there. It may wait for a while, though it may be what would
+    make room; without a limit that is refused: raises `CommandRefused`. One that is cancelled hears `Cancelled`.
+    """
+    if hand.offer(given):
+        return
+    if not backend.is_own_thread():
+        commands.do(lambda: hand.put(given, timeout_s))
+        return
+    try:
+        try:
+            drive(hand.put(given, 0), lambda ready, _: ready())
+        except QueueFull:
+            if timeout_s is None:
+                names = ", ".join(map(repr, given.tasks))
+                raise CommandRefused(
+                    f"{names} has no room, and a function of this job would wait for it without limit, perhaps for "
+                    "itself; give it a timeout, or raise the capacity"
+                ) from None
+            if timeout_s <= 0:
+                raise
+            commands.do(lambda: hand.put(given, timeout_s))
+    except TaskEnded:
+        if here.waiter is not None and here.waiter.cancelled:
+            raise Cancelled from None
+        raise
