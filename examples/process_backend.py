@@ -28,6 +28,7 @@ from typing import Any, Final, NoReturn
 from examples.process_child import SITES, Address, Post, PostVerb, ProcessQueue, Progress, Site, run_task
 from runtime.communication.inbox import HAND, LaneSpec
 from runtime.communication.lane import StopSignal
+from runtime.communication.note import Note, no_note
 from runtime.context import TaskContext
 from runtime.context.report import TaskReport
 from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskLost
@@ -101,11 +102,13 @@ class ProcessBackend(LocalBackend):
         else:
             self._site.receive(verb, lane, value)
 
-    def offer(self, handle: TaskHandle, item: Any) -> bool:
+    def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into a queue of the driver by hand."""
-        return not isinstance(handle, ProcessTask) and super().offer(handle, item)
+        return not isinstance(handle, ProcessTask) and super().offer(handle, item, note)
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
+    def inject(
+        self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note] = no_note
+    ) -> Waiting[None]:
         """Put an item into queues of the driver by hand. Raises `CommandRefused` for those of other processes."""
         for handle in handles:
             if isinstance(handle, ProcessTask):
@@ -113,7 +116,7 @@ class ProcessBackend(LocalBackend):
                     f"the queue of {handle.name!r} is in another process, where the hand does not reach; use "
                     "session.input()"
                 )
-        return super().inject(handles, item, deadline)
+        return super().inject(handles, item, deadline, noted)
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """What the driver knows of all tasks."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeVar
@@ -218,6 +218,13 @@ class Dispatcher:
     def owned_by(self, news: Callable[[], None], put: Callable[[str, Any, float | None], None]) -> None:
         """Whoever owns the run hears `news` of its end, and has items `put` into queues by hand, from any thread."""
         self.end.news, self._put = news, put
+
+    def injecting(self, where: str, text: str, numbers: Sequence[int]) -> Callable[[], None]:
+        """What tells, as a part of the step in which it happens, that a packet has come in by hand.
+
+        `numbers` are its arrival numbers by then.
+        """
+        return self.events.adding(Event("command", where, printable(text), self._now_s(), arrived=numbers))
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
         """Cancel what still runs, wait, release all, in a program without a session. The tasks that were abandoned."""
@@ -482,7 +489,10 @@ class Dispatcher:
         return letter.task, item
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
-        self.events.add(Event(kind, task, printable(text), self.backend.clock() - self._began_s))
+        self.events.add(Event(kind, task, printable(text), self._now_s()))
+
+    def _now_s(self) -> float:
+        return self.backend.clock() - self._began_s
 
 
 def _number(count: int, noun: str) -> str:

@@ -6,7 +6,7 @@ were read, but not all at the same moment; once the job stands still, they fit t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -269,7 +269,8 @@ class Event:
     `task` is the name of a task or service, None for the job. An error of a service's method is an event, too, though
     its caller may have caught it; a late reply is one that came after the end of its call. `at_s` is seconds since the
     job was started, by the backend's clock; it is left out of the text, which is stable. `number` counts the events of
-    a run from 0; where one is missing, so many of its kind have come since that it is not kept any more.
+    a run from 0; where one is missing, so many of its kind have come since that it is not kept any more. Of an inject,
+    `arrived` says which packet of the hand's lane it was to arrive, from 0, in the queue of each task that it went to.
     """
 
     kind: EventKind
@@ -277,6 +278,7 @@ class Event:
     text: str
     at_s: float = field(default=0.0, compare=False)
     number: int = field(default=0, compare=False)
+    arrived: Sequence[int] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         return f"{self.task or 'job'}: {self.text}"

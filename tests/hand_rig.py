@@ -259,7 +259,9 @@ class Rig:
             item = Item("injected", next(self._numbers))
             number = a % 2 if self.shape.kind == "join" else None
             self.session.inject("work", item, input=number, timeout=0)
-            self.books.sent.append(item)
+            sent = self.books.sent
+            sent.append(item)
+            self.books.undo.append(lambda: sent.remove(item))
 
     def edit(self, a: int, b: int) -> None:
         with self.editing:

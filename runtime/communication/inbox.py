@@ -10,6 +10,10 @@ another thread nor an interrupt of the main thread can cut: so anybody may call 
 the hand does is done, under a lock, by threads that no interrupt reaches. Whoever closes the lane takes all tokens away
 first.
 
+The same call draws the packet's arrival number in the hand's lane, by which it is found again, and puts down whatever
+is to be known of it (`Note`). So a number is never another packet's, and nobody sees a packet of which it is not noted
+yet. That call makes no object that a collector looks after: a finalizer could run then, in the middle.
+
 Borrowing is exact without stopping the writer: the hand lowers the lane's capacity first and looks at its length and at
 the writer's claim then. A writer that had looked at the room before may still append that many, and one `put` besides.
 """
@@ -21,11 +25,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain
-from operator import itemgetter
+from functools import partial
+from itertools import chain, compress, count, islice
 from typing import Any, Final
 
 from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter, parked_lock, ring
+from runtime.communication.note import Act, Note, in_one_step, no_note, silent
 from runtime.errors import PacketGone, QueueFull, TaskEnded
 from runtime.facts import Ending
 
@@ -60,12 +65,14 @@ class Inbox:
     __slots__ = (
         "__weakref__",
         "_alarm",
+        "_arrivals",
         "_borrowed",
         "_closed_inputs",
         "_hand_room",
         "_has_several_inputs",
         "_open",
         "_places",
+        "_places_and_arrivals",
         "_places_kept",
         "asleep",
         "capacity",
@@ -75,6 +82,7 @@ class Inbox:
         "lanes",
         "marked",
         "removed",
+        "retracted",
         "tell_hand",
     )
 
@@ -89,13 +97,17 @@ class Inbox:
         self._open = list(self.lanes)  # in the order in which they are looked at; without the retired ones
         # Guards the hand's lane (its items and signal as seen by writers), all that is borrowed, and the closed inputs.
         self._hand_room = threading.Lock()
-        self._places: deque[int] = deque()  # a token for each place of the hand's that is free
+        self._places: deque[int] = deque()  # a token, which is true, for each place of the hand's that is free
         self._places_kept = 0  # free ones that are no tokens yet
+        self._arrivals = count()  # the numbers of what comes into the hand's lane
+        # Both in one step; `pop` raises if there is no place, and then no number is drawn.
+        self._places_and_arrivals = zip(iter(self._places.pop, None), self._arrivals, strict=False)
         self.give_hand_room(left_over)
         self._borrowed: list[Lane] = []
         self._closed_inputs: set[int] = set()
         self._has_several_inputs = len({spec.input for spec in lanes}) > 1
-        self.removed = 0  # packets that the hand has taken out
+        self.removed = 0  # packets that the hand has taken out, and that count as dropped
+        self.retracted = 0  # packets that it had put in and has taken back; they count as `taken`, and nowhere else
         self.marked: Callable[[Any], Any] | None = None  # of a traced job: what an item of the hand becomes
         self.hand_waits = 0  # how many packets of the hand wait for room
         self.tell_hand: Callable[[], None] = _nothing  # hears that there may be room for those
@@ -225,6 +237,15 @@ class Inbox:
         self.tell_hand()
         return item
 
+    def retract(self, index: int) -> None:
+        """Take an item of the hand's out as if it had never been put in. Its place is free for the next."""
+        with self._hand_room:
+            del self.hand.items[index]
+            self.hand.taken += 1
+            self.retracted += 1
+            self._free_place()
+        self.tell_hand()
+
     def put_back(self, lane: Lane, index: int, item: Any) -> None:
         """Undo `remove`. Raises `QueueFull` if its place has been taken, `PacketGone` if the end has come behind it."""
         with self._hand_room:
@@ -260,20 +281,27 @@ class Inbox:
         """Before anything is put in: let the hand have so many places of its own."""
         self.hand.capacity = capacity
         self._places.clear()
-        self._places.extend([0] * min(capacity, _MOST_PLACES))
+        self._places.extend([1] * min(capacity, _MOST_PLACES))
         self._places_kept = capacity - len(self._places)
 
-    def offer(self, item: Any) -> bool:
+    def offer(self, item: Any, note: Note | None = None) -> bool:
         """Put `item` in if there is a free place. False: nothing has happened; there is none, or it is not said here.
 
-        The hand's lane is extended by an item of which the place is drawn before it comes, and then by what ringing
-        gives, which is nothing: `pop` raises if there is no place, `release` if the reader is awake already.
+        The hand's lane is extended by an item of which the place is drawn before it comes, then by what the acts of
+        `note` give, and by what ringing gives, which is nothing: `pop` raises if there is no place, `release` if the
+        reader is awake already.
         """
         if self._has_several_inputs or self.marked is not None:  # some may be closed; an id has to be drawn
             return False
-        placed = map(_ITEM, zip((item,), iter(self._places.pop, None), strict=False))
+        if note is None:
+            coming = compress((item,), self._places_and_arrivals)
+            in_order = chain(coming, iter(self._alarm.release, None))
+        else:
+            coming = compress((item,), iter(self._places.pop, None))
+            noting = silent((self._numbering(note), *note.acts))
+            in_order = chain(coming, *noting, iter(self._alarm.release, None))
         try:
-            self.hand.items.extend(chain(placed, iter(self._alarm.release, None)))
+            self.hand.items.extend(in_order)
         except IndexError:
             return False
         except RuntimeError:  # the reader was awake; the item is in
@@ -292,11 +320,14 @@ class Inbox:
             "wait for room with timeout=, or raise the capacity"
         )
 
-    def _accept(self, item: Any) -> None:
-        """Take an item of the hand for which there is room. Under the lock."""
-        self.hand.items.append(item if self.marked is None else self.marked(item))
-        if self.asleep:
-            self.wake()
+    def _accepting(self, item: Any, note: Note) -> list[Act]:
+        """What takes an item of the hand for which there is room, and its number. `wake` follows. Under the lock."""
+        marked = item if self.marked is None else self.marked(item)
+        return [partial(self.hand.items.append, marked), self._numbering(note)]
+
+    def _numbering(self, note: Note) -> Act:
+        """What lets `note` know the number of the packet that has just come in."""
+        return partial(note.numbers.extend, islice(self._arrivals, 1))
 
     def _require_open(self, item: Any) -> None:
         """Raise `TaskEnded` if `item` of the hand comes too late. Under the lock."""
@@ -329,9 +360,9 @@ class Inbox:
     def _take_place(self) -> bool:
         """Take a free place of the hand's lane, borrowed if need be. False: there is none. Under the lock."""
         if self._places_kept and not self._places:
-            count = min(self._places_kept, _MOST_PLACES)
-            self._places_kept -= count
-            self._places.extend([0] * count)
+            tokens = min(self._places_kept, _MOST_PLACES)
+            self._places_kept -= tokens
+            self._places.extend([1] * tokens)
         try:
             self._places.pop()
             return True
@@ -355,7 +386,7 @@ class Inbox:
             self.hand.capacity -= 1
             self._return_to(self._borrowed.pop())
         elif self.hand.signal is None and not self.gate.cancelled:
-            self._places.append(0)
+            self._places.append(1)
 
     def _close_places(self) -> None:
         self._places.clear()
@@ -368,11 +399,12 @@ class Inbox:
             lane.give_room()
 
 
-def inject_everywhere(inboxes: Sequence[Inbox], item: Any) -> Inbox | None:
+def inject_everywhere(inboxes: Sequence[Inbox], item: Any, noted: Callable[[], Note] = no_note) -> Inbox | None:
     """Put `item` by hand into all of `inboxes`, or into none. Accepted before their ends, or refused.
 
-    Returns one that has no room, if there is one. Raises `TaskEnded` once one of the hand's lanes is closed or its task
-    cancelled. Locks are taken in the given order, which has to be the same for all who call.
+    It comes into all of them in one step, in which what `noted` makes is put down as well. Returns one that has no
+    room, if there is one. Raises `TaskEnded` once one of the hand's lanes is closed or its task cancelled. Locks are
+    taken in the given order, which has to be the same for all who call.
     """
     with ExitStack() as locks:
         for inbox in inboxes:
@@ -384,12 +416,14 @@ def inject_everywhere(inboxes: Sequence[Inbox], item: Any) -> Inbox | None:
                 for before in inboxes[:number]:
                     before._free_place()
                 return inbox
+        note = noted()
+        in_one_step([act for inbox in inboxes for act in inbox._accepting(item, note)] + [*note.acts])
         for inbox in inboxes:
-            inbox._accept(item)
+            if inbox.asleep:
+                inbox.wake()
     return None
 
 
-_ITEM: Final = itemgetter(0)
 _MOST_PLACES: Final = 1024  # tokens at once, where a queue is to hold more
 
 

@@ -36,6 +36,16 @@ def index_of(lane: Lane, number: int) -> int | None:
     return index if 0 <= index < len(lane.items) else None
 
 
+def has_left(lane: Lane, number: int) -> bool:
+    """Whether a packet has left its lane for good. Also while its reader takes some: what is in a batch has not yet."""
+    position = number
+    if (order := lane.order) is not None and number < order.taken + len(order.numbers):
+        if number not in order.numbers:
+            return True
+        position = order.taken + order.numbers.index(number)
+    return position < lane.taken
+
+
 def waiting(lane: Lane) -> list[int]:
     """The numbers of all packets that wait now, in order; a list of the caller's own."""
     return [number_at(lane, lane.taken + index) for index in range(len(lane.items))]

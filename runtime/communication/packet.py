@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from runtime.texts.preview import preview
+
+HAND_LANE: Final = 0
+"""The number of the hand's lane in a task's queue."""
 
 
 class Place(NamedTuple):

@@ -6,11 +6,15 @@ tasks), tasks or services.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar
 
+from runtime.communication.note import Note
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
 from runtime.communication.rekey import rekeyed
@@ -21,7 +25,7 @@ from runtime.factory import Grip, Handle
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
 from runtime.step import Path, QueueView, Step
-from runtime.task.control import Met
+from runtime.task.control import MAX_UNDO, Met
 from runtime.texts.preview import preview
 
 REACH_S: Final = 5.0
@@ -42,7 +46,9 @@ class Control:
         self._handles: dict[str, Handle] = {**dispatcher.tasks, **dispatcher.services}
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
         self._is_undoing = False  # changes are taken back one by one
-        self._edited: list[tuple[str, str]] = []  # each change that can be undone: at which task, and what it was
+        # Each change that can be undone. Only commands take some out; an inject is put in by whichever thread gives it,
+        # in the step in which its packet comes in.
+        self._edited: deque[_Change] = deque(maxlen=MAX_UNDO)
         self._taps: dict[str, list[Callable[[Step], None]]] = {}
         # Services first, since somebody waits for them; then the deepest, graph order, index; sources last.
         layers, kinds = self._graph.layers, {operator.name: operator.kind for operator in self._graph.operators}
@@ -268,47 +274,76 @@ class Control:
         with suppress(TaskEnded):  # its process is gone
             self._handles[task].control.set_breaks([each.when for each in breakpoints], broke)
 
+    # ── inject ──
+
+    def noting(self, target: str, tasks: tuple[str, ...], text: str) -> Callable[[], Note]:
+        """What makes the note of a packet that comes into the queues of `tasks` by hand: an event, and a way back."""
+        where = target if len(tasks) > 1 else tasks[0]
+
+        def noted() -> Note:
+            numbers: list[int] = []
+            event = self._dispatcher.injecting(where, text, numbers)
+            return Note(numbers, (event, partial(self._edited.append, _Change(where, text, tasks, numbers))))
+
+        return noted
+
     # ── edit ──
 
     def edit(self, packet: Packet, item: Any, value: Any) -> Waiting[None]:
         """Let a waiting packet be another `item`, which `item_of` has made of `value`."""
         grip, place = self._grip(packet)
-        yield from self._at_its_gate(grip, lambda: grip.edit(place, item))
+        yield from self._at_its_gate([grip], lambda: grip.edit(place, item))
         self._remember(packet.task, f"edit: {packet.text} becomes {preview(value)}")
 
     def drop(self, packet: Packet) -> Waiting[None]:
         """Take a waiting packet out of its queue; it counts as dropped."""
         grip, place = self._grip(packet)
-        yield from self._at_its_gate(grip, lambda: grip.drop(place))
+        yield from self._at_its_gate([grip], lambda: grip.drop(place))
         self._remember(packet.task, f"drop: {packet.text}")
 
     def move(self, packet: Packet, to: int) -> Waiting[None]:
         """Move a waiting packet within its lane, to index `to`."""
         grip, place = self._grip(packet)
-        yield from self._at_its_gate(grip, lambda: grip.move(place, to))
+        yield from self._at_its_gate([grip], lambda: grip.move(place, to))
         self._remember(packet.task, f"move: {packet.text} to {to}")
 
     def undo(self) -> Waiting[None]:
-        """Take back the last change. Raises `CommandRefused` if there is none, `PacketGone` if it is too late."""
+        """Take back the last change, of the last 1,000. Raises `CommandRefused` if there is none.
+
+        Raises `PacketGone` if it is too late.
+        """
         yield Until(lambda: not self._is_undoing, watched=False)
         if not self._edited:
             raise CommandRefused("nothing was changed by hand that could be undone")
-        at = len(self._edited) - 1  # its place, whatever comes behind it meanwhile
-        task, text = self._edited[at]
-        grip = self._handles[task].control
+        change = self._edited[-1]  # this one, whatever comes behind it meanwhile
         self._is_undoing = True
         try:
-            yield from self._at_its_gate(grip, grip.undo)
-        except (PacketGone, TaskEnded):  # it never can be undone any more; the one before may be
-            del self._edited[at]
+            yield from self._take_back(change)
+        except NotPaused:
+            raise
+        except CommandRefused:  # it never can be undone any more; the one before may be
+            self._forget(change)
             raise
         finally:
             self._is_undoing = False
-        del self._edited[at]
-        self._dispatcher.edited(task, f"undo of {text}")
+        self._forget(change)
+        self._dispatcher.edited(change.where, f"undo of {change.text}")
 
-    def _at_its_gate(self, grip: Grip, act: Callable[[], T]) -> Waiting[T]:
-        """Do what only a task at its closed gate can bear. One that is on its way there is waited for, for a while."""
+    def _take_back(self, change: _Change) -> Waiting[None]:
+        tasks = [self._dispatcher.tasks[name] for name in change.tasks]
+        grips = [task.control for task in tasks]
+        if change.numbers is None:
+            yield from self._at_its_gate(grips, grips[0].undo)
+        else:
+            numbers = change.numbers
+            yield from self._at_its_gate(grips, lambda: self._dispatcher.backend.retract(tasks, numbers))
+
+    def _forget(self, change: _Change) -> None:
+        with suppress(ValueError):  # so many have come since that it was pushed out
+            self._edited.remove(change)
+
+    def _at_its_gate(self, grips: Sequence[Grip], act: Callable[[], T]) -> Waiting[T]:
+        """Do what only tasks at their closed gates can bear. Who is on its way there is waited for, for a while."""
         deadline = monotonic() + _ON_ITS_WAY_S
         while True:
             try:
@@ -316,10 +351,10 @@ class Control:
             except NotPaused as refusal:
                 if not refusal.on_its_way or monotonic() >= deadline:
                     raise
-            yield self._until(lambda: grip.is_in_place() or not grip.is_paused(), deadline)
+            yield self._until(lambda: all(grip.is_in_place() or not grip.is_paused() for grip in grips), deadline)
 
     def _remember(self, task: str, text: str) -> None:
-        self._edited.append((task, text))
+        self._edited.append(_Change(task, text, (task,)))
         self._dispatcher.edited(task, text)
 
     def item_of(self, packet: Packet, value: Any) -> Any:
@@ -363,7 +398,7 @@ class Control:
         if all(handle.name != owner for handle in handles):
             raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
         grip = self._handles[owner].control
-        yield from self._at_its_gate(grip, lambda: grip.set_state(key, value))
+        yield from self._at_its_gate([grip], lambda: grip.set_state(key, value))
         self._dispatcher.edited(owner, f"state of {preview(key)} becomes {preview(value)}")
 
     # ── inside ──
@@ -403,6 +438,19 @@ class Control:
 
     def _is_keyed(self, name: str) -> bool:
         return any(edge.strategy == "hash" for edge in self._graph.inputs(self._operator_of.get(name, name)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Change:
+    """A change by hand that can be taken back: at which task or operator, what it was, in whose queues.
+
+    An inject has its packet's arrival number in each of them, from the moment that it is in.
+    """
+
+    where: str
+    text: str
+    tasks: tuple[str, ...]
+    numbers: list[int] | None = None
 
 
 _Spot = tuple[str, int, int]

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
+from runtime.communication.note import Note, no_note
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused, GraphInvalid, TaskEnded, UnknownName
 from runtime.factory import Backend, TaskHandle
 from runtime.facts import Ending
 from runtime.graph import Edge, ExecutionGraph
 from runtime.scheduling.waiting import Waiting, deadline_of
+from runtime.texts.preview import preview
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is to be put in, and into the queues of which tasks."""
+    """What is to be put in, into the queues of which tasks, and what makes the note of it when it is in."""
 
     item: Any
     tasks: tuple[str, ...]
+    noted: Callable[[], Note] = no_note
+
+
+Noting = Callable[[str, tuple[str, ...], str], Callable[[], Note]]
+"""Given the target, the tasks, and what is told of a packet: what makes the note that it has come in."""
 
 
 class Hand:
     """The hand of one run. Any thread may ask where something goes, and offer it; `put` and `end` are for commands."""
 
-    def __init__(self, graph: ExecutionGraph, backend: Backend, tasks: Mapping[str, TaskHandle]) -> None:
+    def __init__(
+        self, graph: ExecutionGraph, backend: Backend, tasks: Mapping[str, TaskHandle], noting: Noting
+    ) -> None:
         self._graph, self._backend, self._tasks = graph, backend, tasks
+        self._noting = noting  # how an inject becomes a part of the run's history
         self._operator_of = {node.name: node.operator for node in graph.nodes}
         self._names = {operator.name: graph.tasks(operator.name) for operator in graph.operators}
         self._cursors = {
@@ -38,9 +48,10 @@ class Hand:
     def address(self, target: str, value: Any, number: int | None = None) -> Given:
         """Where `value` goes as if it had arrived on the input of an operator or task, the one with `number`.
 
-        Of an operator, the task is chosen as the first edge of that input would. Raises `UnknownName`, what the key
-        function raises, `CommandRefused` if a key belongs to another task than the one named, and `GraphInvalid` for a
-        source, an input that is not there, and none where there are several.
+        When it is in, that is noted in the run's history. Of an operator, the task is chosen as the first edge of that
+        input would. Raises `UnknownName`, what the key function raises, `CommandRefused` if a key belongs to another
+        task than the one named, and `GraphInvalid` for a source, an input that is not there, and none where there are
+        several.
         """
         operator = target if target in self._names else self._operator_of.get(target)
         if operator is None:
@@ -59,7 +70,9 @@ class Hand:
             if edge is not None and edge.key is not None and names != (target,):
                 raise CommandRefused(f"the key of this packet belongs to {names[0]!r}, not to {target!r}")
             names = (target,)
-        return Given((number, item) if len(numbers) > 1 else item, names)
+        several = len(numbers) > 1
+        text = f"inject: {preview(value)}{f' on input {number}' if several else ''}"
+        return Given((number, item) if several else item, names, self._noting(target, names, text))
 
     def address_input(self, name: str, value: Any) -> Given:
         """Where `value` goes that is sent to an input. Raises `UnknownName`."""
@@ -81,13 +94,16 @@ class Hand:
 
     def offer(self, given: Given) -> bool:
         """Put it in, if there is room, in one step that no interrupt can cut. Any thread. False: it is not in."""
-        return len(given.tasks) == 1 and self._backend.offer(self._tasks[given.tasks[0]], given.item)
+        if len(given.tasks) != 1:
+            return False
+        note = None if given.noted is no_note else given.noted()
+        return self._backend.offer(self._tasks[given.tasks[0]], given.item, note)
 
     def put(self, given: Given, timeout_s: float | None) -> Waiting[None]:
         """Put it in, waiting for room. Raises `TaskEnded`, `QueueFull`."""
         try:
             yield from self._backend.inject(
-                [self._tasks[task] for task in given.tasks], given.item, deadline_of(timeout_s)
+                [self._tasks[task] for task in given.tasks], given.item, deadline_of(timeout_s), given.noted
             )
         except TaskEnded as error:
             raise TaskEnded(f"{', '.join(map(repr, given.tasks))}: {error}") from None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from runtime.communication.inbox import LaneSpec
+from runtime.communication.note import Note, no_note
 from runtime.communication.packet import Place
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
@@ -115,7 +116,7 @@ class TaskHandle(Protocol):
 
     @property
     def injected(self) -> int:
-        """How many packets the hand has put in."""
+        """How many packets the hand has put in, without those that it has taken back."""
 
     @property
     def control(self) -> Grip:
@@ -248,14 +249,27 @@ class Backend(Protocol):
     def refuse_calls(self) -> None:
         """Accept no call to any service any more; those that are open end with `ServiceStopped`."""
 
-    def offer(self, handle: TaskHandle, item: Any) -> bool:
+    def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into the hand's lane of a task, without a lock, if there is room. False: nothing has happened.
 
-        So it is where that cannot be said, or not be done in one step: `inject` it then.
+        So it is where that cannot be said, or not be done in one step: `inject` it then. In that step `note`, if there
+        is one, is put down as well.
         """
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
-        """Put an item into the hand's lanes of all these tasks, or of none. Raises `TaskEnded`, `QueueFull`."""
+    def inject(
+        self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note] = no_note
+    ) -> Waiting[None]:
+        """Put an item into the hand's lanes of all these tasks, or of none. Raises `TaskEnded`, `QueueFull`.
+
+        What `noted` makes is put down when it is in, or not at all.
+        """
+
+    def retract(self, handles: Sequence[TaskHandle], numbers: Sequence[int]) -> None:
+        """Take an item that was put in by hand out of all these queues, or of none; in each it has one of `numbers`.
+
+        Raises `NotPaused`, `PacketGone` if a task has taken it, `TaskEnded`, and `CommandRefused` if it cannot be done
+        in one step.
+        """
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """The facts of all these tasks by name, read at once. Cheap enough for thirty times a second."""

@@ -5,11 +5,12 @@ A queue's hand sees no lane of a writer elsewhere, so it is the driver who asks 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
 from runtime.communication.inbox import LaneSpec
+from runtime.communication.note import Note, in_one_step
 from runtime.errors import QueueFull, TaskEnded
 from runtime.factory.actor_wrapper import ActorWrapper, TaskWrapper
 from runtime.factory.backend import TaskHandle
@@ -31,16 +32,19 @@ class FarHand:
     ) -> None:
         self._site, self._wrappers, self._lanes = site, wrappers, lanes
 
-    def offer(self, task: DriverTask, item: Any) -> bool:
+    def offer(self, task: DriverTask, item: Any, note: Note | None = None) -> bool:
         """Put an item into the queue of a task of the driver, if there is room. Any thread. Raises `NotSendable`."""
         if _sends_on(task):
             require_sendable(item)
-        return task.inbox.offer(item)
+        return task.inbox.offer(item, note)
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
+    def inject(
+        self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note]
+    ) -> Waiting[None]:
         """Put an item into all these queues, or into none. Raises `QueueFull`, `TaskEnded`, `NotSendable`.
 
         A place is found in each of them first. Only if one of several tasks ends right behind that, the others have it.
+        What `noted` makes is put down when all have it.
         """
         if any(map(_sends_on, handles)):
             require_sendable(item)
@@ -50,8 +54,11 @@ class FarHand:
         def is_accepted() -> bool:
             try:
                 if not accepted:
-                    self._inject(handles, item)
+                    numbers = self._inject(handles, item)
                     accepted.append(True)
+                    note = noted()
+                    note.numbers.extend(numbers)
+                    in_one_step(note.acts)
             except QueueFull as refusal:
                 refusals[:] = [refusal]
             return bool(accepted)
@@ -59,19 +66,22 @@ class FarHand:
         if not is_accepted() and (deadline <= monotonic() or not (yield Until(is_accepted, deadline))):
             raise refusals[0]
 
-    def _inject(self, handles: Sequence[TaskHandle], item: Any) -> None:
+    def _inject(self, handles: Sequence[TaskHandle], item: Any) -> list[int]:
+        """Returns its arrival number in each of the queues."""
         found: list[tuple[TaskHandle, int]] = []
+        numbers = []
         try:
             for handle in handles:
                 found.append((handle, self._reserve(handle, item)))
             while found:
                 handle, place = found[0]
-                _ask(handle, "put_into", place, item)
+                numbers.append(_ask(handle, "put_into", place, item))
                 del found[0]
         except (QueueFull, TaskEnded):
             for handle, place in found:
                 self._release(handle, place)
             raise
+        return numbers
 
     def _reserve(self, handle: TaskHandle, item: Any) -> int:
         """A place for `item` in a task's queue: `OWN_PLACE` of the hand, or the lane whose writer lends one."""
@@ -114,11 +124,10 @@ def _sends_on(handle: TaskHandle) -> bool:
     return not isinstance(handle, DriverTask) or bool(handle.lanes_out)
 
 
-def _ask(handle: TaskHandle, what: str, *arguments: Any) -> None:
+def _ask(handle: TaskHandle, what: str, *arguments: Any) -> Any:
     """Ask the queue of a task, wherever that is. Raises `TaskEnded`, `QueueFull`."""
     if isinstance(handle, TaskWrapper):
-        handle.ask("hand", what, *arguments)
-    else:
-        assert isinstance(handle, DriverTask), "a task of a remote job"
-        handle.inbox  # noqa: B018  raises for a source, which has none
-        getattr(handle.queue, what)(*arguments)
+        return handle.ask("hand", what, *arguments)
+    assert isinstance(handle, DriverTask), "a task of a remote job"
+    handle.inbox  # noqa: B018  raises for a source, which has none
+    return getattr(handle.queue, what)(*arguments)

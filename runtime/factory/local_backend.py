@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, ClassVar, Final, cast
 from weakref import finalize
@@ -12,6 +14,7 @@ from weakref import finalize
 from runtime.communication.calls import Ledger, here
 from runtime.communication.inbox import Inbox, LaneSpec, inject_everywhere
 from runtime.communication.lane import StopSignal
+from runtime.communication.note import Note, no_note
 from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
 from runtime.communication.request_queue import LocalRequestQueueDescriptor, RequestQueueDescriptor
 from runtime.context import ServiceContext, TaskContext
@@ -120,18 +123,31 @@ class LocalBackend:
         """End all open calls."""
         self._ledger.refuse(self._ledger.queues)
 
-    def offer(self, handle: TaskHandle, item: Any) -> bool:
+    def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into a queue by hand. Not under a seed, whose turns have to hear of it in the same step."""
-        return self._turns is None and cast(LocalTask, handle).inbox.offer(item)
+        return self._turns is None and cast(LocalTask, handle).inbox.offer(item, note)
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
+    def inject(
+        self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note] = no_note
+    ) -> Waiting[None]:
         """Put an item into all these queues by hand, or into none."""
         inboxes = [cast(LocalTask, handle).inbox for handle in handles]
-        full = inject_everywhere(inboxes, item)
-        if full is not None and (deadline <= monotonic() or not (yield from _when_admitted(inboxes, item, deadline))):
+        inject = partial(inject_everywhere, inboxes, item, noted)
+        full = inject()
+        if full is not None and (deadline <= monotonic() or not (yield from _when_admitted(inboxes, inject, deadline))):
             raise full.refusal()
         if self._turns is not None:
             self._turns.nudge()
+
+    def retract(self, handles: Sequence[TaskHandle], numbers: Sequence[int]) -> None:
+        """Take an item that was put in by hand out of all these queues, or of none: all gates are held meanwhile."""
+        tasks = [cast(LocalTask, handle) for handle in handles]
+        with ExitStack() as gates:
+            waiting = zip(tasks, numbers, strict=True)
+            for retract in [gates.enter_context(task.control.retracting(number)) for task, number in waiting]:
+                retract()
+        for task in tasks:
+            task.gate.nudge()
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """Read the numbers where the tasks keep them."""
@@ -218,12 +234,12 @@ def _all_gone(handles: Iterable[Handle]) -> Callable[[], bool]:
     return are_gone
 
 
-def _when_admitted(inboxes: Sequence[Inbox], item: Any, deadline: float) -> Waiting[bool]:
-    """Put an item into all these queues as soon as there is room. False: there was none in time."""
+def _when_admitted(inboxes: Sequence[Inbox], inject: Callable[[], Inbox | None], deadline: float) -> Waiting[bool]:
+    """`inject` into all these queues as soon as there is room. False: there was none in time."""
     admitted: list[bool] = []
 
     def is_admitted() -> bool:
-        if not admitted and inject_everywhere(inboxes, item) is None:
+        if not admitted and inject() is None:
             admitted.append(True)
         return bool(admitted)
 

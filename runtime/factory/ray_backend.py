@@ -20,8 +20,9 @@ from ray.exceptions import RayError
 from runtime.communication.calls import here
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import StopSignal
+from runtime.communication.note import Note, no_note
 from runtime.context import ServiceContext, TaskContext
-from runtime.errors import GraphInvalid, NotCopyable
+from runtime.errors import CommandRefused, GraphInvalid, NotCopyable
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper, TaskWrapper
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.factory.driver_task import DriverTask
@@ -349,13 +350,29 @@ class RayBackend(LocalBackend):
 
     # ── the hand ──
 
-    def offer(self, handle: TaskHandle, item: Any) -> bool:
+    def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into the queue of a task that is here. Raises `NotSendable` if it would have to travel on."""
-        return isinstance(handle, DriverTask) and self._hand.offer(handle, item)
+        return isinstance(handle, DriverTask) and self._hand.offer(handle, item, note)
 
-    def inject(self, handles: Sequence[TaskHandle], item: Any, deadline: float) -> Waiting[None]:
+    def inject(
+        self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note] = no_note
+    ) -> Waiting[None]:
         """Put an item into all these queues by hand, or into none. Raises `QueueFull`, `TaskEnded`."""
-        return self._hand.inject(handles, item, deadline)
+        return self._hand.inject(handles, item, deadline, noted)
+
+    def retract(self, handles: Sequence[TaskHandle], numbers: Sequence[int]) -> None:
+        """Take an item that was put in by hand out of its queue. Raises `CommandRefused` for several processes."""
+        far = [handle for handle in handles if isinstance(handle, TaskWrapper)]
+        if not far:
+            super().retract(handles, numbers)
+        elif len(handles) == 1:
+            far[0].ask("hand", "retract", numbers[0])
+        else:
+            names = ", ".join(repr(handle.name) for handle in handles)
+            raise CommandRefused(
+                f"the packet was put into the queues of {names}, which are in different processes and cannot give it "
+                "back in one step; drop() it from each of them"
+            )
 
     def find_place(self, task: str, wanted: int) -> int | None:
         """For what is put back into lane `wanted` of a task's queue: whose writer has a place for it; None: nobody."""

@@ -9,8 +9,9 @@ whoever sees a number knows that all lesser ones are there. And `list` copies a 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count, takewhile
 from typing import Final, get_args
 
@@ -36,8 +37,13 @@ class EventLog:
 
     def add(self, event: Event) -> None:
         """Append one; the oldest of its kind gives way."""
+        self.adding(event)()
+
+    def adding(self, event: Event) -> Callable[[], None]:
+        """What appends one, and is C: it may be a part of a larger step."""
         kept, among_its_kind = self._kinds[event.kind]
-        kept.extend(zip((event,), self._numbers, among_its_kind, strict=False))  # the event comes first: it runs out
+        numbered = zip((event,), self._numbers, among_its_kind, strict=False)  # the event comes first: it runs out
+        return partial(kept.extend, numbered)
 
     def since(self, number: int) -> tuple[int, tuple[Event, ...]]:
         """The events from this number on, counted from 0, that are kept; and the number from which to ask on.
@@ -51,7 +57,9 @@ class EventLog:
             latest = takewhile(lambda entry: entry[1] >= number, reversed(list(kept)))
             found += [entry for entry in latest if entry[1] < behind]
         found.sort(key=_number)
-        return max(number, behind), tuple([replace(event, number=its) for event, its, _ in found])
+        return max(number, behind), tuple(
+            [replace(event, number=its, arrived=tuple(event.arrived)) for event, its, _ in found]
+        )
 
     @property
     def counts(self) -> dict[EventKind, int]:

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter
+from runtime.communication.note import in_one_step, no_note
 from runtime.remote.freight import Freight, not_sendable, pack, require_sendable
 
 Address = tuple[str, int]
@@ -277,14 +278,21 @@ class Arrivals(Inbox):
         with self._hand_room:
             self._free_place()
 
-    def put_into(self, place: int, item: Any) -> None:
-        """Hand: put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`."""
+    def put_into(self, place: int, item: Any) -> int:
+        """Hand: put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`.
+
+        Returns its arrival number in the hand's lane.
+        """
+        note = no_note()
         with self._hand_room:
             self._require_open(item)
             if place != OWN_PLACE:
                 self.hand.capacity += 1
                 self._lent.append(place)
-            self._accept(item)
+            in_one_step(self._accepting(item, note))
+            if self.asleep:
+                self.wake()
+        return note.numbers[0]
 
     # ── the reader ──
 

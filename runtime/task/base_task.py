@@ -361,9 +361,9 @@ class BaseTask:
 
     @property
     def injected(self) -> int:
-        """How many packets the hand has put in."""
-        hand = self._inbox.hand if self._inbox is not None else None
-        return hand.taken + len(hand.items) if hand is not None else 0
+        """How many packets the hand has put in, without those that it has taken back."""
+        inbox = self._inbox
+        return 0 if inbox is None else inbox.hand.taken + len(inbox.hand.items) - inbox.retracted
 
     @property
     def hand_closed(self) -> bool:

@@ -6,14 +6,15 @@ Writers may still append: an edit never makes a lane longer, and each is one ste
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
-from runtime.communication.order import Order, index_of, number_at, waiting
-from runtime.communication.packet import Packet, Place
+from runtime.communication.order import Order, has_left, index_of, number_at, waiting
+from runtime.communication.packet import HAND_LANE, Packet, Place
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import TaskState
 from runtime.operators import Operator, Source
@@ -25,6 +26,9 @@ from runtime.task.passing import MID_PACKET, Passing, Turn
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
+
+MAX_UNDO: Final = 1_000
+"""How many changes by hand can be taken back."""
 
 Condition = Callable[[Any], object] | None
 """Of a breakpoint: whether to stop before a payload; None: before each."""
@@ -42,7 +46,7 @@ class TaskControl:
         self._task = task
         operator = _bare(task.operator)
         self._is_source, self._several_inputs = isinstance(operator, Source), operator.wants_input
-        self._undo: list[Callable[[], None]] = []
+        self._undo: deque[Callable[[], None]] = deque(maxlen=MAX_UNDO)
         self._dropped: set[Place] = set()  # by hand, and not put back
         self._is_stepping = False  # steps come one by one, each with a turn of its own
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
@@ -262,6 +266,43 @@ class TaskControl:
             self._undo.remove(back)
             raise
         self._undo.remove(back)
+
+    def retract(self, number: int) -> None:
+        """Take back the packet that the hand put in as this one. Raises `NotPaused`, `PacketGone`, `TaskEnded`."""
+        with self.retracting(number) as retract:
+            retract()
+        self._task.gate.nudge()  # its producer may have waited for the room
+
+    @contextmanager
+    def retracting(self, number: int) -> Iterator[Callable[[], None]]:
+        """What takes back the packet that the hand put in as this one, and that waits meanwhile. Raises as `retract`.
+
+        Behind the block, whoever waited for the room has to be nudged.
+        """
+        place = Place(HAND_LANE, number)
+        if has_left(self._task.inbox.lanes[HAND_LANE], number):  # also of a task that runs, or has ended
+            raise self._taken(place)
+        self._refuse_ended()
+        with self._task.gate.at_rest(self._task.name):
+            self._refuse_ended()
+            inbox = self._task.inbox
+            if (index := index_of(inbox.hand, number)) is None:
+                raise self._taken(place)
+
+            def retract() -> None:
+                numbers = waiting(inbox.hand)
+                inbox.retract(index)
+                del numbers[index]
+                inbox.hand.order = Order(numbers, inbox.hand.taken)
+
+            yield retract
+
+    def _taken(self, place: Place) -> PacketGone:
+        if place in self._dropped:
+            return PacketGone("the injected packet was dropped by hand; nothing is left to be taken back")
+        return PacketGone(
+            f"the injected packet can be taken back no more: it has been taken by {self._task.name!r} already"
+        )
 
     def _edit_back(self, place: Place, item: Any) -> None:
         with self._grip(place) as (inbox, lane, index):

@@ -124,9 +124,12 @@ class RayTask(Host):
         """The place that was kept free is not needed."""
         self._queue().release()
 
-    def hand_put_into(self, place: int, item: Any) -> None:
-        """Put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`."""
-        self._queue().put_into(place, item)
+    def hand_put_into(self, place: int, item: Any) -> int:
+        """Put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`.
+
+        Returns its arrival number in the hand's lane.
+        """
+        return self._queue().put_into(place, item)
 
     def _queue(self) -> Arrivals:
         """The task's queue. Raises `TaskEnded` for a source, which has none."""

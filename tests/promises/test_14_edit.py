@@ -97,7 +97,7 @@ def test_undo_takes_back_the_last_change_first_whatever_it_was_and_where(session
     session.move(session.peek("work")[0], 2)
     session.drop(session.peek("work")[0])
     seen = [(queued(session), queued(session, "out"))]
-    for _ in range(4):
+    for _ in range(5):
         session.undo()
         seen.append((queued(session), queued(session, "out")))
     assert seen == [
@@ -106,6 +106,7 @@ def test_undo_takes_back_the_last_change_first_whatever_it_was_and_where(session
         (["one", 2, 3], []),
         (["one", 2, 3], [10]),
         ([1, 2, 3], [10]),
+        ([1, 2, 3], []),
     ]
     with pytest.raises(CommandRefused, match="nothing was changed by hand that could be undone"):
         session.undo()
@@ -371,19 +372,19 @@ def test_a_full_lane_of_the_hand_has_room_again_behind_a_drop(make_session: Make
 
 
 def test_edits_beside_other_hands_that_put_in_lose_and_double_nothing(make_session: MakeSession) -> None:
+    """They send: what they injected would be changes as well, and an undo might take back one of theirs."""
     session = make_session(capacity=64)
     result = with_packets(session, [])
-    accepted: list[int] = []
+    session.resume("in")
 
     def put_in() -> None:
         for number in range(300):
-            session.inject("work", number, timeout=PATIENCE_S)
-            accepted.append(number)
+            session.send("in", number, timeout=PATIENCE_S)
 
     helper = threading.Thread(target=put_in)
     helper.start()
     dropped = 0
-    while helper.is_alive() or session.peek("work").depth > 3:
+    while helper.is_alive() or session.peek("in").depth or session.peek("work").depth > 3:
         for packet in session.peek("work", 3):
             session.edit(packet, packet.payload)
             session.move(packet, 0)
