@@ -21,9 +21,6 @@ def inject(session: Session, target: str, text: str, number: int = 0) -> Done:
     """Put what was typed into the queue of a task, or into an input."""
     value = value_of(text)
     operators = session.graph.by_name
-    if target in operators and operators[target].kind == "input":
-        session.send(target, value, timeout=0)
-        return Done(f"session.send({target!r}, {value!r})", f"{preview(value)} is in {target}")
     operator = target if target in operators else target.rpartition("#")[0]
     wanted = operator in operators and len(session.graph.input_numbers(operator)) > 1
     session.inject(target, value, input=number if wanted else None)

@@ -46,8 +46,10 @@ class Steering(Observed):
         """Put `value` into the queue of an operator or task, as if it had arrived on its input.
 
         `input` says on which, where two streams are connected or joined: 0 or 1. It is accepted before the task begins
-        to end and before that input has ended, or refused. Raises `UnknownName`, `QueueFull` if there is no room within
-        `timeout` seconds, `TaskEnded`, `NotStarted`, `GraphInvalid`, and what a key function raises.
+        to end and before that input has ended, or refused. It is a change by hand, as an edit is: `events` tell of it,
+        and `undo` takes it back while the packet waits. `send`, which feeds a job, is none. Raises `UnknownName`,
+        `QueueFull` if there is no room within `timeout` seconds, `TaskEnded`, `NotStarted`, `GraphInvalid`, and what a
+        key function raises; then nothing has happened, and no event tells of it.
         """
         run = self._runs.started()
         run.put(run.hand.address(target, value, input), timeout)
@@ -214,10 +216,25 @@ class Steering(Observed):
         self._runs.change(lambda: control.move(packet, to))
 
     def undo(self) -> None:
-        """Take back the last `edit`, `drop` or `move` that has not been taken back.
+        """Take back the last `inject`, `edit`, `drop` or `move` that has not been taken back, of the last 1,000.
 
-        Raises `CommandRefused` if there is none, `NotPaused`, `PacketGone` if the packet has been worked since, and
-        `QueueFull` if the place of a dropped one has been taken.
+        Behind the undo of an inject all is as if nothing had been put in; one that went to several tasks is taken back
+        from all of them or from none. Tasks have to be paused. Raises `CommandRefused` if there is nothing to undo,
+        and on Ray for an inject that went to several processes; `NotPaused`; `PacketGone` if the packet has been taken
+        since; `QueueFull` if the place of a dropped one is occupied. What can never be undone any more is forgotten:
+        the next `undo` is of the change before it.
+
+        >>> import runtime
+        >>> session = runtime.Session()
+        >>> result = session.input("numbers").collect(name="result")
+        >>> session.start(paused=True)
+        >>> session.inject("result", 3); session.inject("result", 4)
+        >>> session.undo()
+        >>> session.peek("result")
+        QueueView(result, 1 of 1,024: 3)
+        >>> session.events[-1]
+        result: undo of inject: 4
+        >>> session.close()
         """
         self._runs.do("undo", self._runs.started().control.undo)
 

@@ -1,17 +1,21 @@
 """The hand under stress: what it puts in is accepted and worked, or refused, and in order.
 
-It races with the end of the task without anything falling in between. What it borrows is in test_room.py.
+It races with the end of the task without anything falling in between, and is taken back or worked, never both and never
+neither. What it borrows is in test_room.py.
 """
 
 from __future__ import annotations
 
+import threading
+from ast import literal_eval
+from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from random import Random
 from typing import Any
 
-from runtime import Function, QueueFull, Session, TaskEnded
+from runtime import CommandRefused, Function, QueueFull, Session, TaskEnded
 from tests.stress.rounds import (
     PATIENCE_S,
     Helper,
@@ -103,3 +107,67 @@ def send_against_end(rng: Random) -> None:
 
 def test_an_input_works_all_that_was_accepted_before_its_end() -> None:
     repeat(send_against_end)
+
+
+def put_in_and_take_back(session: Session, rng: Random, number: int, injected: list[Packet]) -> None:
+    """Inject as producer `-number`, and take back the newest of what anybody has injected, now and then."""
+    for index in range(20):
+        with suppress(QueueFull):
+            session.inject("work", (-number, index), timeout=PATIENCE_S)
+            injected.append((-number, index))
+        if rng.random() < 0.6:
+            with suppress(CommandRefused, QueueFull):  # none, or taken, or not paused
+                session.undo()
+
+
+def undo_against_worker(rng: Random) -> None:
+    """Tasks run, and are paused for moments: each packet is worked once, by all who got it, or taken back."""
+    got: list[Packet] = []
+    injected: list[list[Packet]] = [[], []]
+    copies = rng.randint(1, 3)
+    session = Session(capacity=rng.randint(4, 12), seed=rng.choice((None, None, rng.randrange(99))))
+    entrance = session.input("in")
+    spread = entrance.broadcast() if copies > 1 else entrance
+    spread.map(lambda packet: packet, name="work", parallelism=copies).sink(got.append)
+    over = threading.Event()
+
+    def pause_for_moments() -> None:
+        while not over.is_set():
+            session.pause("work", timeout=PATIENCE_S)
+            spin(rng, 2_000)
+            session.resume()
+            give_way()
+
+    def send() -> None:
+        for index in range(30):
+            session.send("in", (1, index), timeout=PATIENCE_S)
+
+    with one_round(session), ExitStack() as helpers:
+        session.start()
+        pauser = helpers.enter_context(Helper(pause_for_moments))
+        hands = [
+            helpers.enter_context(Helper(partial(put_in_and_take_back, session, rng, number, mine)))
+            for number, mine in enumerate(injected, 1)
+        ]
+        hands.append(helpers.enter_context(Helper(send)))
+        for each in hands:
+            each.join()
+        over.set()
+        pauser.join()
+        session.end("in")
+        outcome = session.wait(PATIENCE_S)
+        undone = [event.text for event in session.events if event.text.startswith("undo of inject: ")]
+        taken_back = [literal_eval(text.removeprefix("undo of inject: ")) for text in undone]
+        worked = Counter(got)
+        kept = Counter(injected[0] + injected[1])
+        kept.subtract(taken_back)
+        assert set(kept.values()) <= {0, 1}, "something was taken back twice"
+        kept += Counter((1, index) for index in range(30))
+        assert worked == Counter(dict.fromkeys(kept, copies)), "worked and taken back, or neither"
+        # What is sent comes in once, at the input; what is injected, once for each task.
+        sent = outcome.packets_in - copies * (len(kept) - 30)
+        assert (sent, outcome.dropped) == (30, 0)
+
+
+def test_what_was_injected_is_worked_by_all_who_got_it_or_taken_back_from_all() -> None:
+    repeat(undo_against_worker, 100)

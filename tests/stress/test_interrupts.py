@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import pytest
 
-from runtime import AlreadyStarted, Collected, JobPaused, Session, TaskEnded
+from runtime import AlreadyStarted, Collected, CommandRefused, JobPaused, Session, TaskEnded
 from tests.interrupts import Interrupt, places
 from tests.services import Echo
 from tests.stress.rounds import PATIENCE_S, told
@@ -201,6 +201,34 @@ def test_a_command_that_is_interrupted_at_any_bytecode_leaves_a_session_that_wor
             job.recount()
             job.check()
     job.end()
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_an_inject_that_is_interrupted_at_any_bytecode_is_in_with_its_event_and_its_undo_or_not_at_all(
+    options: dict[str, Any], copies: int
+) -> None:
+    with Session("job", **options) as session:
+        entrance = session.input("numbers")
+        spread = entrance if copies == 1 else entrance.broadcast()
+        spread.map(abs, name="work", parallelism=copies).collect()
+        session.start(paused=True)
+        with Interrupt(inf) as all_of_it:
+            session.inject("work", -1)
+        for number in places(all_of_it.count):
+            with suppress(KeyboardInterrupt), Interrupt(number):
+                session.inject("work", number)
+        session.pause(timeout=PATIENCE_S)  # behind all that has begun
+        there = [packet.payload for packet in session.peek("work" if copies == 1 else "work#0", 1_000)]
+        noted = [event.text.removeprefix("inject: ") for event in session.events if event.text.startswith("inject: ")]
+        assert noted == [str(number) for number in there]
+        for count in range(len(there), 0, -1):
+            assert session.peek("work").depth == count * copies
+            session.undo()
+        assert session.peek("work").depth == 0
+        with pytest.raises(CommandRefused, match="nothing was changed by hand"):
+            session.undo()
+        session.cancel()
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
