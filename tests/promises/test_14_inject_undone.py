@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -423,16 +425,15 @@ def test_under_a_seed_injects_and_their_undo_repeat_with_turns_and_events() -> N
         with runtime.Session("repeats", seed=7) as session:
             result = session.input("in").map(lambda value: value, name="work", parallelism=2).collect(name="out")
             session.start()
-            for value in range(4):
-                session.settle(PATIENCE_S)
-                session.inject("work", value)
             session.settle(PATIENCE_S)
-            session.pause()
-            session.inject("work", 4)
-            session.inject("work", 5)
-            session.undo()
-            session.resume()
-            session.settle(PATIENCE_S)
+
+            def act(*commands: Callable[[], object]) -> None:
+                for command in commands:
+                    command()
+                    session.settle(PATIENCE_S)
+
+            act(*[partial(session.inject, "work", value) for value in range(4)], session.pause)
+            act(partial(session.inject, "work", 4), partial(session.inject, "work", 5), session.undo, session.resume)
             session.end("in")
             session.wait(PATIENCE_S)
             return session.turns, [f"{event!r} {event.at_s} {event.arrived}" for event in session.events], list(result)
