@@ -48,13 +48,13 @@ def in_task(session: runtime.Session, work: Callable[[Any, Any], Any], packets: 
     return list(result)
 
 
-def relay(service: str, method: str = "process") -> Callable[[], Any]:
+def relay(service: str, method: str = "process", timeout: float | None = None) -> Callable[[], Any]:
     """What makes a service that passes everything on to another one."""
 
     class Relay:
         ctx: Any = None
 
         def process(self, *args: Any) -> Any:
-            return self.ctx.call_service(service, *args, method=method)
+            return self.ctx.call_service(service, *args, method=method, timeout=timeout)
 
     return Relay

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from _thread import LockType
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
 from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout, error_text
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 HAND_CALLER = OUTSIDE
 """The caller name of what is called from outside the job. No service may have it."""
+
+DEFAULT_METHOD: Final = "process"
+"""The method that is called, if a call does not say."""
+
+Ask = tuple[str, tuple[Any, ...], Mapping[str, Any]]
+"""What is asked: method, arguments, named arguments."""
 
 
 class Request(NamedTuple):

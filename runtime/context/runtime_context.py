@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
+from runtime.communication.calls import DEFAULT_METHOD, Ask
 from runtime.communication.connection import Output
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.errors import WrongThread
 from runtime.graph.execution_graph import OperatorNode
 from runtime.history.dead_letters import DeadLetter
-from runtime.proxy import DEFAULT_METHOD, ProxyManager
 
 
 class Reporter(Protocol):
@@ -36,13 +36,23 @@ class Reporter(Protocol):
         """A task has skipped what its user code raised for."""
 
 
+class Proxies(Protocol):
+    """How services are called in the name of one task or service: a `ProxyManager`, which travels by value."""
+
+    def call_sync(self, service: str, ask: Ask, timeout_s: float | None) -> Any:
+        """Call and wait for the answer."""
+
+    def call_async(self, service: str, ask: Ask, timeout_s: float | None) -> Future[Any]:
+        """Call, and return the future of the answer."""
+
+
 class BaseRuntimeContext:
     """What tasks and services have in common: a name, a logger, and a way to call services."""
 
-    def __init__(self, name: str, job: str, services: Mapping[str, RequestQueueDescriptor]) -> None:
+    def __init__(self, name: str, job: str, proxies: Proxies) -> None:
         self.name = name
         self.job = job
-        self._proxies = ProxyManager(name, services)
+        self._proxies = proxies
         self._logger: logging.Logger | None = None
         self._warned: Callable[[str, str], None] | None = None
 
@@ -103,29 +113,27 @@ class TaskWiring:
     queue: QueueDescriptor
     outputs: tuple[Output, ...]
     keyed: bool
-    services: Mapping[str, RequestQueueDescriptor] = field(default_factory=dict)
     traced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceWiring:
-    """How a service is joined to those who call it, and to those it may call: by value."""
+    """How a service is joined to those who call it: by value."""
 
     queue: RequestQueueDescriptor
     concurrency: int
-    services: Mapping[str, RequestQueueDescriptor] = field(default_factory=dict)
 
 
 class ServiceContext(BaseRuntimeContext):
     """What a service's object sees as `self.ctx`, unless it has one of its own: its name, a logger, other services."""
 
-    def __init__(self, name: str, job: str, wiring: ServiceWiring) -> None:
-        super().__init__(name, job, wiring.services)
+    def __init__(self, name: str, job: str, wiring: ServiceWiring, proxies: Proxies) -> None:
+        super().__init__(name, job, proxies)
         self.wiring = wiring
 
-    def __reduce__(self) -> tuple[type[ServiceContext], tuple[str, str, ServiceWiring]]:
+    def __reduce__(self) -> tuple[type[ServiceContext], tuple[str, str, ServiceWiring, Proxies]]:
         """By value: what a service is made from, without what lives where it runs."""
-        return ServiceContext, (self.name, self.job, self.wiring)
+        return ServiceContext, (self.name, self.job, self.wiring, self._proxies)
 
     def bind(self, reporter: Reporter) -> None:
         """Service: give the context its living part, where the service runs."""
@@ -162,8 +170,8 @@ class TaskContext(BaseRuntimeContext):
     * `stopping`: an event that is set when the source should end; for sources that wait for something themselves.
     """
 
-    def __init__(self, name: str, job: str, wiring: TaskWiring) -> None:
-        super().__init__(name, job, wiring.services)
+    def __init__(self, name: str, job: str, wiring: TaskWiring, proxies: Proxies) -> None:
+        super().__init__(name, job, proxies)
         self.wiring = wiring
         self.index = wiring.index
         self.parallelism = wiring.node.parallelism
@@ -174,9 +182,9 @@ class TaskContext(BaseRuntimeContext):
         self._send: Callable[[Any], object] | None = None
         self._reporter: Reporter | None = None
 
-    def __reduce__(self) -> tuple[type[TaskContext], tuple[str, str, TaskWiring]]:
+    def __reduce__(self) -> tuple[type[TaskContext], tuple[str, str, TaskWiring, Proxies]]:
         """By value: what a task is made from, without what lives where it runs."""
-        return TaskContext, (self.name, self.job, self.wiring)
+        return TaskContext, (self.name, self.job, self.wiring, self._proxies)
 
     def bind(self, send: Callable[[Any], object], reporter: Reporter) -> None:
         """Task: give the context its living parts, where the task runs."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from runtime.communication.calls import DEFAULT_METHOD
 from runtime.errors import CommandRefused, UnknownName
-from runtime.proxy import DEFAULT_METHOD
 from runtime.texts.preview import preview
 
 Call = Callable[[str, str, tuple[Any, ...], Mapping[str, Any]], Any]

@@ -9,6 +9,7 @@ from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.context import ServiceContext, ServiceWiring
 from runtime.factory.backend import Backend, ServiceHandle
 from runtime.graph import ExecutionGraph, ServiceNode
+from runtime.proxy import ProxyManager
 from runtime.service.base_service_task import ServiceReporter
 
 
@@ -26,5 +27,6 @@ class ServiceTaskFactory:
 
     def create_service_task(self, node: ServiceNode) -> ServiceHandle:
         """The service of `node`, not started."""
-        wiring = ServiceWiring(self._queues[node.name], node.concurrency, self._queues)
-        return self._backend.service(ServiceContext(node.name, self._graph.name, wiring), node.make, self._reporter)
+        wiring = ServiceWiring(self._queues[node.name], node.concurrency)
+        ctx = ServiceContext(node.name, self._graph.name, wiring, ProxyManager(node.name, self._queues))
+        return self._backend.service(ctx, node.make, self._reporter)

@@ -16,6 +16,7 @@ from runtime.factory.own_functions import OwnFunctions
 from runtime.factory.service_task_factory import service_queues
 from runtime.graph import Edge, ExecutionGraph, TaskNode
 from runtime.operators import Operator
+from runtime.proxy import ProxyManager
 from runtime.task.base_task import TaskReporter
 
 
@@ -45,10 +46,9 @@ class TaskFactory:
             queue=cast(QueueDescriptor, node.queue),
             outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),
             keyed=any(edge.strategy == "hash" for edge in self._graph.inputs(node.operator)),
-            services=self._services,
             traced=self._graph.traced,
         )
-        ctx = TaskContext(node.name, self._graph.name, wiring)
+        ctx = TaskContext(node.name, self._graph.name, wiring, ProxyManager(node.name, self._services))
         made = create_operator(operator, node.index, self.functions.of(operator, node.index))
         self._refuse_inputs(node.operator, made)
         return self._backend.task(ctx, made, self._reporter)

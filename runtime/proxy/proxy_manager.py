@@ -7,26 +7,26 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from runtime.communication.calls import Call
+from runtime.communication.calls import Ask, Call
 from runtime.communication.request_queue import RequestQueue, RequestQueueDescriptor
 from runtime.errors import GraphInvalid, UnknownName
-from runtime.service.service_caller import Answer, Ask, ServiceManager
+from runtime.service.service_caller import Answer, ServiceManager
 from runtime.texts.preview import preview
 
 DEFAULT_TIMEOUT_S: Final = 10.0
 """How long a call may take, if it does not say."""
 
-DEFAULT_METHOD: Final = "process"
-"""The method that is called, if a call does not say."""
-
 
 class ProxyManager:
-    """Calls services in the name of `caller`. Any thread may use it."""
+    """Calls services in the name of `caller`. Any thread may use it. Travels by value."""
 
     def __init__(self, caller: str, services: Mapping[str, RequestQueueDescriptor]) -> None:
-        self._services = services
+        self._caller, self._services = caller, services
         self._manager = ServiceManager(caller)
         self._queues: dict[str, RequestQueue] = {}
+
+    def __reduce__(self) -> tuple[type[ProxyManager], tuple[str, Mapping[str, RequestQueueDescriptor]]]:
+        return ProxyManager, (self._caller, self._services)
 
     def call_sync(self, service: str, ask: Ask, timeout_s: float | None = None) -> Any:
         """Call and wait. Raises what the service raises, `ServiceTimeout`, `ServiceStopped`, and as `call_async`."""

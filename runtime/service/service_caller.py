@@ -8,17 +8,14 @@ from __future__ import annotations
 import itertools
 import logging
 from _thread import TIMEOUT_MAX
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any, Final
 
-from runtime.communication.calls import Call, Request, here
+from runtime.communication.calls import Ask, Call, Request, here
 from runtime.communication.lane import parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import Cancelled, ServiceLoop, ServicePaused, ServiceStopped
-
-Ask = tuple[str, tuple[Any, ...], Mapping[str, Any]]
-"""What is asked: method, arguments, named arguments."""
 
 
 class CallFuture(Future[Any]):

@@ -11,7 +11,7 @@ from contextvars import Context
 from typing import Any, Final, TypeVar, overload
 
 from runtime.builder.environment import Environment
-from runtime.communication.calls import HAND_CALLER
+from runtime.communication.calls import HAND_CALLER, Ask
 from runtime.control.breakpoints import Breakpoint
 from runtime.control.control import Control
 from runtime.control.hand import Given, Hand
@@ -29,7 +29,7 @@ from runtime.python.interactive import is_by_person
 from runtime.scheduling.commands import Command, Commands
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.invocation import Interceptor
-from runtime.service.service_caller import Ask, enter_by_hand
+from runtime.service.service_caller import enter_by_hand
 from runtime.session.run import Run, put_by_hand
 
 T = TypeVar("T")

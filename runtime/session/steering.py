@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Final, TypeVar, overload
 
+from runtime.communication.calls import DEFAULT_METHOD
 from runtime.communication.packet import Packet
 from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.control.calling import Services
 from runtime.control.control import REACH_S
 from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
-from runtime.proxy import DEFAULT_METHOD
 from runtime.python.asynchronous import refuse_async
 from runtime.python.interactive import is_by_person
 from runtime.scheduling.commands import Command

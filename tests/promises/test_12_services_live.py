@@ -528,7 +528,7 @@ def test_a_service_can_be_cancelled_wherever_it_waits(session: runtime.Session) 
         invocation.sleep(1e6)
 
     session.service("echo", Echo)
-    session.service("it", relay("echo"))
+    session.service("it", relay("echo", timeout=1e7))  # under a seed, time goes on at once
     session.intercept(lambda it: sleep(it) if it.service == "echo" else it.proceed())
     session.source([1]).map(Calling("it", timeout=1e7)).collect()
     session.input("open").collect(name="end")
