@@ -15,10 +15,11 @@ import runtime
 import sage_nb
 from runtime.testing import leak_guard
 from tests import browser
-from tests.platforms import PLATFORMS, MakeSession, Platform
+from tests.pairs import rows_of
+from tests.parts import PARTS, InParts, in_order, part_of, wants_ray
+from tests.platforms import PLATFORMS, REMOTE, MakeSession, Platform
 from tests.remote.cluster import end_cluster, start_cluster
 from tests.remote.shared import close_pipes
-from tests.remote.subset import is_left_out, wants_ray
 from tests.schedules import FIRST, SCHEDULES
 
 # The same examples in every run: what one machine has seen green is green on the next. To look for others, run with
@@ -28,30 +29,14 @@ settings.register_profile("search", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
-THREADS = ("tests/promises/", "tests/stress/", "tests/view/", *(f"tests/test_{name}.py" for name in (
-    "by_value", "each_python", "errors", "far_mail", "graph", "hand_machine", "hand_order", "installing", "joined",
-    "kernel", "losses", "make_venv", "operators", "partition", "partition_scalars", "random_graphs", "schedules",
-    "set_ups", "size", "testing", "turns",
-)))  # fmt: skip
-PAGES = ("tests/page/",)
-
-
-def part_of(item: pytest.Item) -> str:
-    """Tests of `threads` may run beside others of them, in processes of their own, those of `pages` likewise.
-
-    The others are `alone`: they want both cores, or the one cluster, or measure.
-    """
-    if not isinstance(item, pytest.Function) or wants_ray(item):
-        return "alone"
-    return "threads" if item.nodeid.startswith(THREADS) else "pages" if item.nodeid.startswith(PAGES) else "alone"
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--part", choices=["threads", "pages", "alone"], help="only the tests of this part: see part_of")
+    parser.addoption("--part", choices=list(PARTS), help="only the tests of this part: see tests/parts.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "on_ray: needs the Ray cluster of the run")
+    config.addinivalue_line("markers", "also_remote: runs on the platform `remote` as well")
+    config.addinivalue_line("markers", "every_pair_of: see tests/pairs.py")
     config.addinivalue_line("markers", "concurrent: one user function waits for another; not run where turns are taken")
 
 
@@ -86,14 +71,14 @@ def chromium(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterato
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the tests on `remote`, keep the stated subset."""
-    kept = [item for item in items if not is_left_out(item)]
-    # One after the other, with one cluster, that is gone before the next; behind the other tests, before the notebooks.
-    notebooks = [item for item in kept if not isinstance(item, pytest.Function)]
-    items[:] = [item for item in kept if isinstance(item, pytest.Function) and not wants_ray(item)]
-    items += [item for item in kept if wants_ray(item)] + notebooks
-    if part := config.getoption("--part"):
-        items[:] = [item for item in items if part_of(item) == part]
+    part = config.getoption("--part")
+    items[:] = [item for item in in_order(items) if part is None or part_of(item.nodeid) == part]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InParts:
+    """One run, in as many processes as are allowed, keeps to the parts by itself."""
+    return InParts(config, log)
 
 
 @pytest.hookimpl(trylast=True)
@@ -114,10 +99,20 @@ def nothing_stays_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test that asks for a session or a platform runs on each platform on which it makes sense."""
-    if "platform" in metafunc.fixturenames:
-        concurrent = metafunc.definition.get_closest_marker("concurrent") is not None
-        fitting = [platform for platform in PLATFORMS if platform.concurrent or not concurrent]
-        metafunc.parametrize("platform", fitting, ids=lambda platform: platform.name, scope="function")
+    marker = metafunc.definition.get_closest_marker
+    platforms = {
+        platform.name: platform
+        for platform in PLATFORMS
+        if "platform" in metafunc.fixturenames
+        and (platform.concurrent or not marker("concurrent"))
+        and (platform is not REMOTE or marker("also_remote"))
+    }
+    if (sizes := marker("every_pair_of")) is not None:
+        names, rows = rows_of(sizes, platforms, REMOTE)
+        ids = ["-".join(size.name for size in row) for row in rows]
+        metafunc.parametrize(names, [[size.value for size in row] for row in rows], ids=ids)
+    elif platforms:
+        metafunc.parametrize("platform", platforms.values(), ids=platforms)
 
 
 @pytest.fixture
@@ -137,3 +132,9 @@ def make_session(platform: Platform) -> Iterator[MakeSession]:
 @pytest.fixture
 def session(make_session: MakeSession) -> runtime.Session:
     return make_session("test")
+
+
+@pytest.fixture
+def unstarted() -> runtime.Session:
+    """For what is refused of a graph while it is written: it is the same on every platform."""
+    return runtime.Session("test")

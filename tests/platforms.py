@@ -37,9 +37,11 @@ class Platform:
     log: Callable[[], Any] = Log
 
 
+REMOTE: Final = Platform("remote", {"platform": "remote"}, moment=SharedMoment, log=SharedLog)
+"""For tests that say so: a job there makes processes, and may have at most four."""
+
 PLATFORMS: Final = (
     Platform("local", {"platform": "local"}),
     Platform("seeded", {"platform": "local", "seed": 20_100}, concurrent=False),
-    # Of the tests of the promises only those, and those sizes, that tests/remote/subset.py names.
-    Platform("remote", {"platform": "remote"}, moment=SharedMoment, log=SharedLog),
+    REMOTE,
 )

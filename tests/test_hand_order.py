@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from runtime import Packet, PacketGone, Session
+from tests.pairs import of_every_seed
 
 CHANGES = 25
 
@@ -15,7 +16,7 @@ def payloads(session: Session) -> list[int]:
     return [packet.payload for packet in session.peek("work")]
 
 
-@pytest.mark.parametrize("seed", range(100))
+@of_every_seed(100)
 def test_a_packet_is_found_again_behind_any_edits_drops_moves_and_undos(seed: int) -> None:
     dice = Random(seed)
     got: list[int] = []

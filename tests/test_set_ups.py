@@ -10,13 +10,12 @@ from functools import partial
 from random import Random
 from typing import Any
 
-import pytest
-
 from runtime.communication.calls import Call, Request
 from runtime.errors import ServiceLoop
 from runtime.remote.far_calls import FarRequestQueue
 from runtime.remote.freight import envelope
 from runtime.remote.way import Message
+from tests.pairs import of_every_seed
 from tests.test_far_mail import site_of
 
 
@@ -117,7 +116,7 @@ def on_a_circle(calls: dict[str, str]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(150))
+@of_every_seed(150)
 def test_of_every_circle_of_set_ups_a_call_is_refused_and_no_other(seed: int) -> None:
     chance = Random(seed)
     services = [f"s{number}" for number in range(chance.randint(2, 6))]
@@ -148,7 +147,7 @@ def test_of_every_circle_of_set_ups_a_call_is_refused_and_no_other(seed: int) ->
             assert mail.refused() & round_trip, (calls, round_trip)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@of_every_seed(20)
 def test_a_circle_is_found_through_a_service_that_is_set_up(seed: int) -> None:
     """`a` asks `ready` for its set-up, which asks `b` in its name, which asks `a` for its own."""
     with mail_between(["a", "ready", "b"], seed) as mail:

@@ -11,13 +11,14 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession
 
-COMBINATIONS = tuple(product(range(1, 6), range(1, 4)))
 CAPACITIES = (1, 2, 3, 1024)
+SIZES: dict[str, Any] = {"producers": range(1, 6), "consumers": range(1, 4), "capacity": CAPACITIES}
+TWO_BY_TWO = {"producers": 2, "consumers": 2, "capacity": 1}
 PACKETS = 120
 
-every_combination = pytest.mark.parametrize(("producers", "consumers"), COMBINATIONS)
 every_capacity = pytest.mark.parametrize("capacity", CAPACITIES)
 
 
@@ -32,8 +33,7 @@ class WithInstance(runtime.Function[int, tuple[int, int]]):
         return self.ctx.index, value
 
 
-@every_capacity
-@every_combination
+@every_pair_of(**SIZES, remote=TWO_BY_TWO)
 def test_no_packet_is_lost_or_doubled_round_robin(
     make_session: MakeSession, producers: int, consumers: int, capacity: int
 ) -> None:
@@ -49,8 +49,7 @@ def test_no_packet_is_lost_or_doubled_round_robin(
     assert all(abs(per_instance[index] - producers * share) <= producers for index in range(consumers))
 
 
-@every_capacity
-@every_combination
+@every_pair_of(**SIZES, remote={**TWO_BY_TWO, "capacity": 1024})
 def test_no_packet_is_lost_or_doubled_keyed(
     make_session: MakeSession, producers: int, consumers: int, capacity: int
 ) -> None:
@@ -64,8 +63,7 @@ def test_no_packet_is_lost_or_doubled_keyed(
     assert sorted(result) == sorted(Counter(value % 7 for value in range(PACKETS)).items())
 
 
-@every_capacity
-@every_combination
+@every_pair_of(**SIZES, remote=TWO_BY_TWO)
 def test_no_packet_is_lost_or_doubled_broadcast(
     make_session: MakeSession, producers: int, consumers: int, capacity: int
 ) -> None:
@@ -76,8 +74,7 @@ def test_no_packet_is_lost_or_doubled_broadcast(
     assert sorted(result) == sorted(product(range(consumers), range(PACKETS)))
 
 
-@every_capacity
-@every_combination
+@every_pair_of(**SIZES)
 def test_no_packet_is_lost_or_doubled_in_a_union_of_three(
     make_session: MakeSession, producers: int, consumers: int, capacity: int
 ) -> None:
@@ -88,8 +85,7 @@ def test_no_packet_is_lost_or_doubled_in_a_union_of_three(
     assert sorted(result) == [value * 2 for value in range(PACKETS)]
 
 
-@every_capacity
-@pytest.mark.parametrize(("first", "second"), [(1, 3), (3, 1), (2, 3), (5, 3)])
+@every_pair_of(first=(1, 2, 3, 5), second=(1, 3), capacity=CAPACITIES)
 def test_no_packet_is_lost_or_doubled_through_a_chain_of_every_kind(
     make_session: MakeSession, first: int, second: int, capacity: int
 ) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S, Moment
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession
 
 ITEMS = 300
@@ -91,9 +92,7 @@ SHARED: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("on_error", ["fail", "skip"])
-@pytest.mark.parametrize("instances", [1, 2, 5])
-@pytest.mark.parametrize("items", SHARED.values(), ids=SHARED)
+@every_pair_of(items=SHARED, instances=(1, 2, 5), on_error=("fail", "skip"))
 def test_each_item_of_a_shared_iterable_is_sent_once(
     make_session: MakeSession, items: Callable[[], Any], instances: int, on_error: runtime.OnError
 ) -> None:
@@ -354,9 +353,7 @@ INSIDE: dict[str, Callable[[Iterator[int]], Iterator[int]]] = {
 }
 
 
-@pytest.mark.parametrize("on_error", ["fail", "skip"])
-@pytest.mark.parametrize("form", ["iterator", "callable", "shared", "never begun"])
-@pytest.mark.parametrize("inside", INSIDE.values(), ids=INSIDE)
+@every_pair_of(inside=INSIDE, form=("iterator", "callable", "shared", "never begun"), on_error=("fail", "skip"))
 def test_a_generator_inside_another_iterator_is_finished_by_the_end(
     make_session: MakeSession, inside: Callable[[Iterator[int]], Iterator[int]], form: str, on_error: runtime.OnError
 ) -> None:
@@ -423,13 +420,11 @@ FORMS: dict[str, tuple[Callable[[], Any], int]] = {
 }
 
 
-@pytest.mark.parametrize("on_error", ["fail", "skip", runtime.Retry(2)], ids=["fail", "skip", "retry"])
-@pytest.mark.parametrize("end", ["stop", "cancel"])
-@pytest.mark.parametrize("form", FORMS)
+@every_pair_of(form=FORMS, end=("stop", "cancel"), on_error={"fail": "fail", "skip": "skip", "retry": runtime.Retry(2)})
 def test_a_source_that_has_nothing_yet_can_be_stopped_and_cancelled(
-    make_session: MakeSession, form: str, end: str, on_error: runtime.OnError
+    make_session: MakeSession, form: tuple[Callable[[], Any], int], end: str, on_error: runtime.OnError
 ) -> None:
-    make, instances = FORMS[form]
+    make, instances = form
     session = make_session()
     result = session.source(make(), name="idles", parallelism=instances, on_error=on_error).collect()
     session.start()

@@ -15,8 +15,9 @@ import runtime
 from runtime.operators.joined import How
 from runtime.testing import PATIENCE_S
 from sage_nb.picture import picture_of
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
-from tests.promises.test_01_exact import every_capacity
+from tests.promises.test_01_exact import CAPACITIES
 from tests.promises.test_02_order_and_keys import FALSY, Numbered, WithInstance, rising
 
 Row = tuple[Any, int]  # key and number
@@ -96,9 +97,7 @@ def test_a_stream_may_be_joined_and_connected_with_itself(make_session: MakeSess
     assert Counter(twice) == Counter((side, row) for side in ("first", "second") for row in rows)
 
 
-@every_capacity
-@pytest.mark.parametrize("producers", [1, 3])
-@pytest.mark.parametrize("consumers", [1, 3])
+@every_pair_of(producers=(1, 3), consumers=(1, 3), capacity=CAPACITIES)
 def test_connected_streams_are_worked_each_by_its_function_in_order_per_producer(
     make_session: MakeSession, producers: int, consumers: int, capacity: int
 ) -> None:

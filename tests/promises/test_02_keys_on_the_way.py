@@ -80,9 +80,9 @@ LOST: dict[str, Build] = {
 
 
 @pytest.mark.parametrize("build", LOST.values(), ids=LOST)
-def test_where_keys_have_ended_and_would_be_missed_it_is_said_by_name(session: runtime.Session, build: Build) -> None:
+def test_where_keys_have_ended_and_would_be_missed_it_is_said_by_name(unstarted: runtime.Session, build: Build) -> None:
     with pytest.raises(runtime.GraphInvalid, match=r"keys|those of 'it'") as caught:
-        build(session.source(WORDS), session.source(WORDS))
+        build(unstarted.source(WORDS), unstarted.source(WORDS))
     caught.match("end at 'it', which sends packets of its own; call key_by behind it")
 
 

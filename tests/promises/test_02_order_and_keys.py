@@ -18,8 +18,9 @@ import pytest
 import runtime
 from runtime.communication.partition import MOST_KEYS
 from runtime.testing import PATIENCE_S
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession
-from tests.promises.test_01_exact import every_capacity, every_combination
+from tests.promises.test_01_exact import SIZES, TWO_BY_TWO
 
 PACKETS = 60
 FALSY: tuple[Any, ...] = (0, "", False, None, (), b"", 0.0, -0.0, frozenset())
@@ -47,8 +48,7 @@ def rising(numbers: list[int]) -> bool:
     return all(before < after for before, after in pairwise(numbers))
 
 
-@every_capacity
-@every_combination
+@every_pair_of(**SIZES, remote=TWO_BY_TWO)
 def test_order_holds_per_producer_and_consumer(
     make_session: MakeSession, producers: int, consumers: int, capacity: int
 ) -> None:
@@ -63,8 +63,7 @@ def test_order_holds_per_producer_and_consumer(
     assert all(rising(numbers) for numbers in seen.values())
 
 
-@every_capacity
-@every_combination
+@every_pair_of(**SIZES)
 def test_order_holds_per_key_of_one_producer_and_each_key_has_one_instance(
     make_session: MakeSession, producers: int, consumers: int, capacity: int
 ) -> None:
@@ -91,8 +90,7 @@ def test_order_holds_through_every_kind_of_operator(make_session: MakeSession) -
     assert list(result) == [value * 2 + more for value in range(200) if value % 3 for more in (0, 1)][:200]
 
 
-@pytest.mark.parametrize("key", FALSY, ids=repr)
-@pytest.mark.parametrize("instances", [1, 2, 3])
+@every_pair_of(key={repr(key): key for key in FALSY}, instances=(1, 2, 3))
 def test_a_falsy_key_is_a_key(make_session: MakeSession, key: Any, instances: int) -> None:
     session = make_session()
     source = session.source(range(30), parallelism=3)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import count, product
+from itertools import count
 from operator import eq
 
 import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S, Hold, QueueWatch, check_bounded
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
 from tests.promises.test_01_exact import CAPACITIES, every_capacity
 
 pytestmark = pytest.mark.concurrent
 
-SHAPES = tuple(product((1, 2, 5), (1, 3)))
 
-
-@every_capacity
-@pytest.mark.parametrize(("producers", "consumers"), SHAPES)
-@pytest.mark.parametrize("keyed", [False, True], ids=["round_robin", "keyed"])
+@every_pair_of(producers=(1, 2, 5), consumers=(1, 3), capacity=CAPACITIES, keyed={"round_robin": False, "keyed": True})
 def test_no_observation_finds_more_than_the_capacity(
     make_session: MakeSession, producers: int, consumers: int, capacity: int, keyed: bool
 ) -> None:
@@ -64,8 +61,7 @@ def test_no_observation_finds_more_than_the_capacity_while_the_hand_puts_in(
     assert outcome.packets_out == 2000 + accepted
 
 
-@pytest.mark.parametrize("capacity", CAPACITIES[:3])
-@pytest.mark.parametrize("producers", [1, 2, 4])
+@every_pair_of(producers=(1, 2, 4), capacity=CAPACITIES[:3])
 def test_a_full_lane_holds_its_producer_back(
     make_session: MakeSession, platform: Platform, capacity: int, producers: int
 ) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S, Moment
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
-from tests.promises.test_01_exact import every_capacity
+from tests.promises.test_01_exact import CAPACITIES, every_capacity
 
 pytestmark = pytest.mark.concurrent
 
@@ -197,9 +198,7 @@ def test_what_finish_sends_does_not_wait_for_its_end(
     assert session.run(PATIENCE_S).packets_out == PACKETS
 
 
-@every_capacity
-@pytest.mark.parametrize("consumers", [2, 3])
-@pytest.mark.parametrize("strategy", ["round_robin", "keyed", "broadcast"])
+@every_pair_of(strategy=("round_robin", "keyed", "broadcast"), consumers=(2, 3), capacity=CAPACITIES)
 def test_a_result_reaches_each_of_many_instances_at_once(
     make_session: MakeSession, platform: Platform, capacity: int, consumers: int, strategy: str
 ) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S, Hold
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
-from tests.promises.test_01_exact import every_capacity, every_combination
+from tests.promises.test_01_exact import CAPACITIES, SIZES, every_capacity
 
 
 class Diary(runtime.Function[Any, Any]):
@@ -40,8 +41,7 @@ def life(log: list[Any], task: str) -> list[Any]:
     return [what for name, what in log if name == task]
 
 
-@every_capacity
-@every_combination
+@every_pair_of(**SIZES)
 def test_every_task_ends_once_behind_the_last_packet_of_all_its_producers(
     make_session: MakeSession, platform: Platform, producers: int, consumers: int, capacity: int
 ) -> None:
@@ -62,7 +62,7 @@ def test_every_task_ends_once_behind_the_last_packet_of_all_its_producers(
     assert sorted(ends) == sorted(snapshot.tasks)
 
 
-@every_capacity
+@every_pair_of(capacity=CAPACITIES, remote={"capacity": 1})
 def test_what_finish_emits_arrives_before_the_stop_signal(
     make_session: MakeSession, platform: Platform, capacity: int
 ) -> None:
@@ -170,6 +170,7 @@ def test_a_stop_signal_needs_no_room_in_a_full_queue(
     assert session.snapshot()["held"].processed == capacity + 1
 
 
+@pytest.mark.also_remote
 def test_finish_does_not_run_after_a_cancel_but_close_does(make_session: MakeSession, platform: Platform) -> None:
     log = platform.log()
     session = make_session()
@@ -194,6 +195,7 @@ def test_finish_runs_after_a_stop(make_session: MakeSession, platform: Platform)
     assert life(log, "end") == ["open", 1, "last 0 of m", "finish", "close"]
 
 
+@pytest.mark.also_remote
 def test_finish_does_not_run_where_a_producer_failed(make_session: MakeSession, platform: Platform) -> None:
     log = platform.log()
     session = make_session()
@@ -207,6 +209,7 @@ def test_finish_does_not_run_where_a_producer_failed(make_session: MakeSession, 
         assert life(log, task)[-1] == "close"
 
 
+@pytest.mark.also_remote
 def test_close_runs_once_where_open_failed(make_session: MakeSession, platform: Platform) -> None:
     log = platform.log()
 

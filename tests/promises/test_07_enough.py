@@ -16,13 +16,13 @@ from runtime.errors import Unneeded
 from runtime.scheduling.gate import Gate, Watch
 from runtime.testing import PATIENCE_S
 from tests.endless import ENDLESS, Build, Endless
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
 
 FOR_EVER_S = 3600.0
 
 
-@pytest.mark.parametrize("capacity", [1, 3, 1024])
-@pytest.mark.parametrize("build", ENDLESS.values(), ids=ENDLESS)
+@every_pair_of(build=ENDLESS, capacity=(1, 3, 1024), remote={"build": "flat_map", "capacity": 3})
 def test_what_only_a_take_needs_ends_with_it_however_much_it_could_still_make(
     make_session: MakeSession, platform: Platform, build: Build, capacity: int
 ) -> None:
@@ -37,8 +37,10 @@ def test_what_only_a_take_needs_ends_with_it_however_much_it_could_still_make(
     assert outcome.order.index("numbers") < outcome.order.index("endless") < outcome.order.index("take")
 
 
-@pytest.mark.parametrize("policy", ["fail", "skip", runtime.Retry(2)], ids=["fail", "skip", "retry"])
-@pytest.mark.parametrize("way", [name for name in ENDLESS if name != "flat_map again"])  # held back for ever
+@every_pair_of(
+    way=[name for name in ENDLESS if name != "flat_map again"],  # held back for ever
+    policy={"fail": "fail", "skip": "skip", "retry": runtime.Retry(2)},
+)
 def test_under_every_policy_what_nobody_needs_ends_between_or_within_packets(
     make_session: MakeSession, way: str, policy: Any
 ) -> None:

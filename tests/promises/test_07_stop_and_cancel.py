@@ -13,8 +13,9 @@ import pytest
 import runtime
 from runtime.communication.packet import Packet, Place
 from runtime.testing import PATIENCE_S, Hold
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
-from tests.promises.test_01_exact import every_capacity
+from tests.promises.test_01_exact import CAPACITIES, every_capacity
 
 Command = Callable[[runtime.Session], None]
 COMMANDS: dict[str, Command] = {
@@ -50,8 +51,7 @@ def conserved(outcome: runtime.Outcome) -> bool:
     return outcome.packets_in == outcome.packets_out + outcome.dropped
 
 
-@every_capacity
-@pytest.mark.parametrize("producers", [1, 3])
+@every_pair_of(producers=(1, 3), capacity=CAPACITIES, remote={"producers": 1, "capacity": 1})
 def test_stop_ends_the_sources_and_drains_all_that_is_under_way(
     make_session: MakeSession, platform: Platform, capacity: int, producers: int
 ) -> None:
@@ -71,8 +71,7 @@ def test_stop_ends_the_sources_and_drains_all_that_is_under_way(
     assert sorted(result) == sorted(number for total in made.values() for number in range(total))
 
 
-@every_capacity
-@pytest.mark.parametrize("producers", [1, 3])
+@every_pair_of(producers=(1, 3), capacity=CAPACITIES, remote={"producers": 1, "capacity": 1})
 def test_cancel_counts_every_packet_that_it_drops(
     make_session: MakeSession, platform: Platform, capacity: int, producers: int
 ) -> None:
@@ -232,8 +231,7 @@ def test_a_function_may_ask_the_job_to_stop(make_session: MakeSession, place: st
     assert any(event.text == "asked the job to stop" for event in session.events)
 
 
-@pytest.mark.parametrize("end", ["stop", "cancel", "close", "take", "failure", "by itself"])
-@pytest.mark.parametrize("producers", [1, 3])
+@every_pair_of(producers=(1, 3), end=("stop", "cancel", "close", "take", "failure", "by itself"))
 def test_a_generator_is_closed_once_on_its_own_thread(
     make_session: MakeSession, platform: Platform, end: str, producers: int
 ) -> None:
@@ -259,6 +257,7 @@ def test_a_generator_is_closed_once_on_its_own_thread(
     assert sorted(log) == sorted((name, True) for name in started)
 
 
+@pytest.mark.also_remote
 def test_take_ends_an_infinite_source_that_nobody_else_needs(make_session: MakeSession) -> None:
     session = make_session(capacity=2)
     result = session.source(count()).map(lambda value: value).filter(lambda value: value % 2).take(10).collect()

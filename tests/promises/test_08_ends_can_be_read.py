@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import runtime
 from runtime.testing import PATIENCE_S
 from tests.platforms import MakeSession
@@ -71,6 +73,7 @@ def test_the_events_tell_the_life_of_a_job_in_order(make_session: MakeSession) -
     assert all(at_s >= 0 for at_s in times)
 
 
+@pytest.mark.also_remote
 def test_a_warning_that_a_task_logs_becomes_an_event(make_session: MakeSession) -> None:
     class Warns(runtime.Function[int, int]):
         def process(self, value: int, /) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S, Hold
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
 
 
@@ -18,20 +19,23 @@ class Custom(BaseException):
     """Neither an Exception nor anything that Python knows."""
 
 
-ERRORS: tuple[BaseException, ...] = (
-    ValueError("no good"),
-    SystemExit(3),
-    KeyboardInterrupt("from user code"),
-    StopIteration("from user code"),
-    GeneratorExit("from user code"),
-    StopAsyncIteration(),
-    RecursionError("too deep"),
-    MemoryError(),
-    Custom("own"),
-    runtime.UnknownName("word", "x", ["y"]),
-    runtime.QueueFull("from user code"),
-)
-every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+ERRORS: dict[str, BaseException] = {
+    type(error).__name__: error
+    for error in (
+        ValueError("no good"),
+        SystemExit(3),
+        KeyboardInterrupt("from user code"),
+        StopIteration("from user code"),
+        GeneratorExit("from user code"),
+        StopAsyncIteration(),
+        RecursionError("too deep"),
+        MemoryError(),
+        Custom("own"),
+        runtime.UnknownName("word", "x", ["y"]),
+        runtime.QueueFull("from user code"),
+    )
+}
+every_error = pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 
 
 def raise_at(
@@ -81,14 +85,12 @@ PLACES: dict[str, Build] = {
 }
 
 
-@every_error
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("capacity", [1, 1024])
+@every_pair_of(place=PLACES, error=ERRORS, capacity=(1, 1024))
 def test_an_error_of_any_kind_fails_the_job_and_names_task_and_packet(
-    make_session: MakeSession, error: BaseException, place: str, capacity: int
+    make_session: MakeSession, error: BaseException, place: Build, capacity: int
 ) -> None:
     session = make_session(capacity=capacity)
-    PLACES[place](session.source(range(1000)), error)
+    place(session.source(range(1000)), error)
     with pytest.raises(runtime.TaskFailed, match=r"task 'it' failed on packet 5: ") as caught:
         session.run(PATIENCE_S)
     assert caught.value.__cause__ is error
@@ -127,8 +129,7 @@ class FailsAt(runtime.Function[int, int]):
         self.at("close")
 
 
-@every_error
-@pytest.mark.parametrize("where", ["open", "finish", "close"])
+@every_pair_of(error=ERRORS, where=("open", "finish", "close"))
 def test_an_error_outside_of_packets_fails_the_job_and_names_no_packet(
     make_session: MakeSession, error: BaseException, where: str
 ) -> None:
@@ -140,13 +141,12 @@ def test_an_error_outside_of_packets_fails_the_job_and_names_no_packet(
     assert caught.value.packet is runtime.NO_PACKET
 
 
-@pytest.mark.parametrize(
-    "error",
-    [error for error in ERRORS if not isinstance(error, StopIteration)],  # which says that an iterator has ended
-    ids=lambda error: type(error).__name__,
+@every_pair_of(
+    # A StopIteration says that an iterator has ended.
+    error={name: error for name, error in ERRORS.items() if name != "StopIteration"},
+    after=(0, 1, 50),
+    form=("callable", "iterator", "function"),
 )
-@pytest.mark.parametrize("after", [0, 1, 50])
-@pytest.mark.parametrize("form", ["callable", "iterator", "function"])
 def test_an_error_of_a_source_fails_the_job(
     make_session: MakeSession, error: BaseException, after: int, form: str
 ) -> None:

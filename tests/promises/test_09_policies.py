@@ -11,16 +11,15 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
 
 PACKETS = 12
 POSITIONS = {"first": 0, "middle": 5, "last": PACKETS - 1}
-ERRORS = (ValueError("no good"), StopIteration("from user code"))
+ERRORS = {"ValueError": ValueError("no good"), "StopIteration": StopIteration("from user code")}
+NO_GOOD = ERRORS["ValueError"]
 REPEATS = 3
 ALWAYS = 10**9
-
-every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-every_position = pytest.mark.parametrize("bad", POSITIONS.values(), ids=POSITIONS)
 
 
 class Trouble:
@@ -202,11 +201,7 @@ PLACES = {
 }
 
 
-@every_error
-@every_position
-@every_policy
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-@pytest.mark.parametrize("capacity", [1, 1024])
+@every_pair_of(place=PLACES, policy=POLICIES, bad=POSITIONS, error=ERRORS, capacity=(1, 1024))
 def test_an_error_is_followed_by_what_the_policy_says_at_every_place_and_position(
     make_session: MakeSession,
     platform: Platform,
@@ -247,13 +242,17 @@ def test_an_error_is_followed_by_what_the_policy_says_at_every_place_and_positio
         assert skips[0].endswith(": skipped")
 
 
-NO_POLICY = (SystemExit(3), KeyboardInterrupt("user"), GeneratorExit("user"), MemoryError(), runtime.Cancelled("user"))
+NO_POLICY: dict[str, BaseException] = {
+    "SystemExit": SystemExit(3),
+    "KeyboardInterrupt": KeyboardInterrupt("user"),
+    "GeneratorExit": GeneratorExit("user"),
+    "MemoryError": MemoryError(),
+    "Cancelled": runtime.Cancelled("user"),
+}
 """What is no `Exception` is not meant for a packet, and of what a lack of memory has hit, nothing is certain."""
 
 
-@pytest.mark.parametrize("error", NO_POLICY, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("policy", ["skip", runtime.Retry(REPEATS, then="skip")], ids=["skip", "retry"])
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+@every_pair_of(place=PLACES, policy={"skip": "skip", "retry": runtime.Retry(REPEATS, then="skip")}, error=NO_POLICY)
 def test_what_is_no_matter_of_policies_fails_the_job_under_all_of_them(
     make_session: MakeSession, platform: Platform, place: Place, policy: Any, error: BaseException
 ) -> None:
@@ -279,7 +278,7 @@ def test_results_of_one_packet_are_held_back_until_it_is_done_but_under_fail_the
             emitted.append(session.snapshot()["it"].emitted)
             return value
 
-    PLACES[place].build(session, Looks(0, ERRORS[0]), [], policy.on_error)
+    PLACES[place].build(session, Looks(0, NO_GOOD), [], policy.on_error)
     session.run(PATIENCE_S)
     streamed = policy.on_error == "fail"
     assert emitted == [2 * packet + streamed for packet in range(PACKETS)]
@@ -291,7 +290,7 @@ def test_a_failing_key_behind_one_edge_leaves_nothing_on_any_other(make_session:
     plain = stream.collect(name="plain")
     in_turn = stream.map(abs, parallelism=3, name="turns").collect()
     to_all = stream.broadcast().map(abs, parallelism=2, name="all").collect()
-    stream.key_by(late_key(Trouble(3, ERRORS[0]))).map(abs, parallelism=2, name="by key").collect()
+    stream.key_by(late_key(Trouble(3, NO_GOOD))).map(abs, parallelism=2, name="by key").collect()
     session.run(PATIENCE_S)
     through = [made for value in (0, 1, 2, 4, 5) for made in doubled(value)]
     assert list(plain) == through
@@ -314,8 +313,8 @@ def test_a_key_that_is_tried_again_does_not_show_its_packet_to_the_operator_twic
 ) -> None:
     """What the operator remembers has moved on with the packet: a `take` would count it twice, a `reduce` add it."""
     session = make_session(on_error=runtime.Retry(REPEATS))
-    taken = session.source(range(9)).take(3).key_by(Trouble(1, ERRORS[0], times)).collect()
-    added = session.source(range(4)).reduce(lambda total, value: total + value).key_by(Trouble(3, ERRORS[0], times))
+    taken = session.source(range(9)).take(3).key_by(Trouble(1, NO_GOOD, times)).collect()
+    added = session.source(range(4)).reduce(lambda total, value: total + value).key_by(Trouble(3, NO_GOOD, times))
     sums = added.collect()
     session.run(PATIENCE_S)
     assert (list(taken), list(sums)) == ([0, 1, 2], [0, 1, 3, 6])
@@ -338,8 +337,8 @@ def test_what_an_attempt_has_changed_is_not_taken_back(make_session: MakeSession
 
 def test_a_session_has_one_policy_for_all_and_an_operator_may_have_its_own(make_session: MakeSession) -> None:
     session = make_session(on_error="skip")
-    first = session.source(range(4)).map(Trouble(1, ERRORS[0]), name="skips")
-    first.map(Trouble(2, ERRORS[0]), name="fails", on_error="fail").collect()
+    first = session.source(range(4)).map(Trouble(1, NO_GOOD), name="skips")
+    first.map(Trouble(2, NO_GOOD), name="fails", on_error="fail").collect()
     with pytest.raises(runtime.TaskFailed, match="'fails' failed on packet 2"):
         session.run(PATIENCE_S)
     assert [letter.packet for letter in session.dead_letters] == [1]

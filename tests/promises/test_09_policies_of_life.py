@@ -11,14 +11,13 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S, Moment
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
 
 FOR_EVER_S = 3600.0
-ERRORS = (ValueError("no good"), OSError(2, "no such thing"))
-every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-every_retry = pytest.mark.parametrize(
-    "policy", [runtime.Retry(2), runtime.Retry(2, then="skip")], ids=["then fail", "then skip"]
-)
+ERRORS = {"ValueError": ValueError("no good"), "OSError": OSError(2, "no such thing")}
+NO_GOOD = ERRORS["ValueError"]
+every_error = pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
 
 
 class Stumbles:
@@ -59,7 +58,7 @@ FORMS: dict[str, Callable[[Iterator[int]], Any]] = {
     "callable": lambda iterator: lambda: iterator,
     "function": AsFunction,
 }
-every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+BAD = {"the first": (0,), "in the middle": (3,), "several": (0, 3, 9)}
 
 
 def letters(session: runtime.Session) -> list[tuple[str, Any, BaseException]]:
@@ -69,10 +68,7 @@ def letters(session: runtime.Session) -> list[tuple[str, Any, BaseException]]:
 # ── sources ──
 
 
-@every_form
-@every_error
-@pytest.mark.parametrize("bad", [(0,), (3,), (0, 3, 9)], ids=str)
-@pytest.mark.parametrize("capacity", [1, 1024])
+@every_pair_of(form=FORMS, error=ERRORS, bad=BAD, capacity=(1, 1024))
 def test_a_source_goes_on_behind_an_error_that_is_skipped(
     make_session: MakeSession, form: Callable[..., Any], error: BaseException, bad: tuple[int, ...], capacity: int
 ) -> None:
@@ -86,10 +82,12 @@ def test_a_source_goes_on_behind_an_error_that_is_skipped(
     assert {event.text.rpartition(": ")[2] for event in session.events if event.kind == "skip"} == {"skipped"}
 
 
-@every_form
-@every_error
-@every_retry
-@pytest.mark.parametrize("bad", [(0,), (3,), (0, 3, 9)], ids=str)
+@every_pair_of(
+    form=FORMS,
+    error=ERRORS,
+    policy={"then fail": runtime.Retry(2), "then skip": runtime.Retry(2, then="skip")},
+    bad=BAD,
+)
 def test_a_source_is_asked_again_after_an_error_and_its_attempts_are_counted(
     make_session: MakeSession,
     form: Callable[..., Any],
@@ -158,7 +156,7 @@ def test_a_generator_is_finished_by_its_error_and_what_it_would_have_made_is_not
 
 def test_a_generator_is_not_waited_for(make_session: MakeSession) -> None:
     session = make_session()
-    source = session.source(until(5, ERRORS[0]), name="it", on_error=runtime.Retry(3, FOR_EVER_S, then="skip"))
+    source = session.source(until(5, NO_GOOD), name="it", on_error=runtime.Retry(3, FOR_EVER_S, then="skip"))
     result = source.collect()
     session.run(PATIENCE_S)
     assert (list(result), session.snapshot()["it"].retries) == (list(range(5)), 0)
@@ -242,14 +240,16 @@ class FailsAt(runtime.Function[int, int]):
         self.at("close")
 
 
-@every_error
-@pytest.mark.parametrize(
-    "policy",
-    ["skip", runtime.Retry(5, FOR_EVER_S), runtime.Retry(5, FOR_EVER_S, then="skip")],
-    ids=["skip", "retry", "retry then skip"],
+@every_pair_of(
+    place=("open", "finish", "close"),
+    policy={
+        "skip": "skip",
+        "retry": runtime.Retry(5, FOR_EVER_S),
+        "retry then skip": runtime.Retry(5, FOR_EVER_S, then="skip"),
+    },
+    error=ERRORS,
+    capacity=(1, 1024),
 )
-@pytest.mark.parametrize("place", ["open", "finish", "close"])
-@pytest.mark.parametrize("capacity", [1, 1024])
 def test_an_error_outside_of_packets_fails_the_job_under_every_policy(
     make_session: MakeSession, error: BaseException, policy: Any, place: str, capacity: int
 ) -> None:
@@ -305,7 +305,7 @@ def test_a_failing_key_behind_finish_leaves_nothing_of_what_finish_made(make_ses
         return value
 
     session = make_session()
-    function = FailsAt("", ERRORS[0])
+    function = FailsAt("", NO_GOOD)
     result = session.source(range(5)).map(function, name="it", on_error="skip").key_by(key).collect()
     with pytest.raises(runtime.TaskFailed, match="no key"):
         session.run(PATIENCE_S)
@@ -410,10 +410,7 @@ def raises_until(mended: Moment) -> Callable[[int], int]:
     return function
 
 
-@pytest.mark.concurrent  # a back-off takes no time where time is virtual
-@pytest.mark.parametrize("place", ["map", "sink", "key"])
-@pytest.mark.parametrize("command", ["cancel", "close"])
-@pytest.mark.parametrize("capacity", [1, 4])
+@every_pair_of(place=("map", "sink", "key"), command=("cancel", "close"), capacity=(1, 4))
 def test_cancel_ends_a_back_off_at_once_and_counts_its_packet_as_dropped(
     make_session: MakeSession, place: str, command: str, capacity: int
 ) -> None:

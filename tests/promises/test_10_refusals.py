@@ -243,10 +243,10 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize(("misuse", "error", "says"), BUILDING.values(), ids=BUILDING)
 def test_misuse_is_refused_while_the_graph_is_built(
-    session: runtime.Session, misuse: Misuse, error: Refused, says: tuple[str, ...]
+    unstarted: runtime.Session, misuse: Misuse, error: Refused, says: tuple[str, ...]
 ) -> None:
     with pytest.raises(error) as caught:
-        misuse(session)
+        misuse(unstarted)
     for words in says:
         caught.match(words)
 

@@ -102,10 +102,10 @@ BUILDING: dict[str, tuple[tuple[Misuse, ...], Refused, tuple[str, ...]]] = {
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(("misuses", "error", "says"), BUILDING.values(), ids=BUILDING)
 def test_misuse_of_two_streams_is_refused_while_the_graph_is_built(
-    session: runtime.Session, which: int, misuses: tuple[Misuse, ...], error: Refused, says: tuple[str, ...]
+    unstarted: runtime.Session, which: int, misuses: tuple[Misuse, ...], error: Refused, says: tuple[str, ...]
 ) -> None:
     with pytest.raises(error) as caught:
-        misuses[which % len(misuses)](session)
+        misuses[which % len(misuses)](unstarted)
     for words in says:
         caught.match(words)
 

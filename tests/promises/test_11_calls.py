@@ -21,6 +21,7 @@ from runtime.communication.calls import Call, Ledger, Request
 from runtime.communication.request_queue import RequestQueue
 from runtime.proxy import DEFAULT_TIMEOUT_S
 from runtime.testing import PATIENCE_S, Hold, Moment
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
 from tests.services import Calling, Echo, in_task, relay
 
@@ -746,8 +747,7 @@ class Odd:
         raise TypeError("of my own")
 
 
-@pytest.mark.parametrize("by", ["task", "future", "hand"])
-@pytest.mark.parametrize("misuse", REFUSED)
+@every_pair_of(misuse=list(REFUSED), by=("task", "future", "hand"))
 def test_a_call_that_cannot_be_is_refused_by_name(session: runtime.Session, misuse: str, by: str) -> None:
     call, refusal, text = REFUSED[misuse]
     session.service("odd", Odd)
@@ -829,7 +829,7 @@ def test_an_async_method_of_an_object_that_is_made_is_refused_when_it_is_there(s
         session.wait(PATIENCE_S)
 
 
-@pytest.mark.parametrize("method", ["fetch", "each"])
+@every_pair_of(method=("fetch", "each"), remote={"method": "fetch"})
 def test_async_helpers_of_a_service_are_its_own_and_refused_where_they_are_called(
     session: runtime.Session, method: str
 ) -> None:

@@ -90,6 +90,7 @@ def test_every_packet_meets_a_breakpoint_without_a_condition_once(session: runti
     assert list(result) == list(range(50))
 
 
+@pytest.mark.also_remote
 def test_of_several_breakpoints_each_that_matches_is_hit_and_the_job_stops_once(session: runtime.Session) -> None:
     numbered(session)
     session.start(paused=True)
@@ -259,6 +260,7 @@ def test_a_breakpoint_that_is_removed_or_set_between_two_runs_is_so_in_the_next(
     assert (before.hits, after.hits) == (1, 1)
 
 
+@pytest.mark.also_remote
 def test_a_breakpoint_of_an_operator_before_the_start_is_of_all_its_tasks_and_of_a_task_of_that_one(
     session: runtime.Session,
 ) -> None:

@@ -15,6 +15,7 @@ from runtime import JobPaused, NotPaused, ServicePaused
 from runtime.python.interactive import by_person
 from runtime.testing import PATIENCE_S, Hold, Moment
 from tests.error_texts import DIVIDED_BY_ZERO
+from tests.pairs import of_every_seed
 from tests.platforms import MakeSession
 from tests.services import Calling, Echo, InTask
 
@@ -122,7 +123,7 @@ def test_one_paused_operator_holds_nobody_else(session: runtime.Session) -> None
 
 
 @pytest.mark.parametrize("capacity", [1, 3, 64])
-@pytest.mark.parametrize("seed", range(4))
+@of_every_seed(4)
 def test_any_pauses_steps_and_edits_lose_double_and_reorder_nothing(
     make_session: MakeSession, capacity: int, seed: int
 ) -> None:
@@ -290,6 +291,7 @@ def test_steps_of_a_join_and_of_co_map(session: runtime.Session) -> None:
     session.cancel()
 
 
+@pytest.mark.also_remote
 def test_steps_of_a_service_request_with_an_answer_and_with_an_error(session: runtime.Session) -> None:
     session.service("echo", Echo)
     session.input("in").map(Calling("echo"), name="ask").collect(name="out")
@@ -543,6 +545,7 @@ def test_a_call_by_hand_to_a_paused_service_is_refused_at_once(session: runtime.
         session.call("echo", 1)
 
 
+@pytest.mark.also_remote
 def test_a_tasks_call_to_a_paused_service_waits_and_its_time_stands_still(session: runtime.Session) -> None:
     session.service("echo", Echo)
     let_time_pass = clock(session)

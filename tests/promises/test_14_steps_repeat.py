@@ -10,6 +10,7 @@ import pytest
 import runtime
 from runtime.testing import PATIENCE_S
 from tests.error_texts import DIVIDED_BY_ZERO
+from tests.pairs import of_every_seed
 from tests.platforms import MakeSession
 
 
@@ -57,18 +58,18 @@ ask: 0 -> 1 to show
 show: 1"""
 
 
-@pytest.mark.parametrize("again", range(5))
-def test_steps_are_the_same_in_every_run_and_told_in_the_order_of_causes(make_session: MakeSession, again: int) -> None:
-    session = make_session(capacity=1)
-    nested(session)
-    session.start(paused=True)
-    session.send("numbers", 3)
-    steps = session.step_through(lambda step: step.task == "show", timeout=PATIENCE_S)
-    told = [str(step) for step in steps]
+def test_steps_are_the_same_in_every_run_and_told_in_the_order_of_causes(make_session: MakeSession) -> None:
     texts = NESTED.splitlines()
-    assert told[1:] == texts[1:]
-    assert told[0] in (texts[0], "numbers: 3 -> 3 [key 0] to sum#1, 3 to many")
-    session.cancel()
+    for _ in range(5):
+        session = make_session(capacity=1)
+        nested(session)
+        session.start(paused=True)
+        session.send("numbers", 3)
+        steps = session.step_through(lambda step: step.task == "show", timeout=PATIENCE_S)
+        told = [str(step) for step in steps]
+        assert told[1:] == texts[1:]
+        assert told[0] in (texts[0], "numbers: 3 -> 3 [key 0] to sum#1, 3 to many")
+        session.cancel()
 
 
 def test_a_turn_that_was_under_way_is_told_before_anybody_has_another(make_session: MakeSession) -> None:
@@ -86,7 +87,7 @@ def test_a_turn_that_was_under_way_is_told_before_anybody_has_another(make_sessi
     session.cancel()
 
 
-@pytest.mark.parametrize("seed", range(5))
+@of_every_seed(5)
 def test_the_time_of_a_call_stands_still_while_what_it_waits_for_is_stepped_by_hand(
     make_session: MakeSession, seed: int
 ) -> None:
@@ -232,14 +233,14 @@ def test_an_operator_of_several_tasks_gives_the_turn_to_one_that_can_use_it(make
     session.cancel()
 
 
-@pytest.mark.parametrize("again", range(10))
 def test_a_job_that_was_started_paused_stands_at_its_gates_when_start_returns(
-    make_session: MakeSession, again: int
+    make_session: MakeSession,
 ) -> None:
-    session = make_session()
-    session.service("tens", Tens)
-    session.source(range(3), name="numbers").map(abs, parallelism=8).collect()
-    session.start(paused=True)
-    assert set(session.snapshot().states.values()) == {"paused"}
-    assert session.snapshot().services["tens"].state == "paused"
-    session.cancel()
+    for _ in range(10):
+        session = make_session()
+        session.service("tens", Tens)
+        session.source(range(3), name="numbers").map(abs, parallelism=8).collect()
+        session.start(paused=True)
+        assert set(session.snapshot().states.values()) == {"paused"}
+        assert session.snapshot().services["tens"].state == "paused"
+        session.cancel()

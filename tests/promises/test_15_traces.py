@@ -98,6 +98,7 @@ def test_each_copy_of_a_broadcast_packet_has_an_id_of_its_own(make_session: Make
     session.resume()
 
 
+@pytest.mark.also_remote
 def test_what_is_left_at_the_end_of_the_input_has_no_parents(make_session: MakeSession) -> None:
     session = make_session(trace=True)
     counts = (

@@ -107,6 +107,7 @@ def test_a_with_block_that_was_cancelled_does_not_mind_an_open_input(make_sessio
         assert session.status == "cancelled"
 
 
+@pytest.mark.also_remote
 def test_a_with_block_with_an_open_input_cancels_and_names_the_remedy(make_session: MakeSession) -> None:
     session = make_session()
     with leak_guard():
