@@ -25,9 +25,7 @@ lab: $(LAB_READY)  ## open JupyterLab on the first notebook
 test: check  ## everything: the checks, all tests, all notebooks
 	@sh tools/need_redis.sh
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
-	$(BIN)/python -m pytest --part threads --numprocesses 3 --dist worksteal
-	$(BIN)/python -m pytest --part pages --numprocesses 2 --dist worksteal
-	$(BIN)/python -m pytest --part alone
+	$(BIN)/python -m pytest --numprocesses 3
 
 test-pythons: $(READY)  ## all tests under each Python from 3.11 to 3.14 that is found here, each in a .venv-3.x of its own
 	@sh tools/need_redis.sh

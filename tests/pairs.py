@@ -84,9 +84,16 @@ def rows_of(
         for row in covering([len(column) for column in columns.values()])
     ]
     if remote is not None:
-        named = [next(size for size in parameters[name] if size.name == str(remote[name])) for name in parameters]
+        named = [_named(name, parameters[name], str(remote[name])) for name in parameters]
         rows.append([Size("remote", remote_platform), *named])
     return list(columns), rows
+
+
+def _named(parameter: str, sizes: list[Size], wanted: str) -> Size:
+    for size in sizes:
+        if size.name == wanted:
+            return size
+    raise ValueError(f"{parameter}={wanted} on Ray is none of {', '.join(size.name for size in sizes)}")
 
 
 def of_every_seed(number: int) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -16,8 +16,8 @@ from typing import Final
 
 SUPPORTED: Final = ("3.11", "3.12", "3.13", "3.14")
 PARTS: Final = {
-    "threads": ("--numprocesses", "3", "--dist", "worksteal"),
-    "pages": ("--numprocesses", "2", "--dist", "worksteal"),
+    "threads": ("--numprocesses", "3"),
+    "pages": ("--numprocesses", "2"),
     "alone": (),
 }
 # A build without the GIL is another Python.
