@@ -410,6 +410,7 @@ def raises_until(mended: Moment) -> Callable[[int], int]:
     return function
 
 
+@pytest.mark.concurrent  # a back-off takes no time where time is virtual
 @every_pair_of(place=("map", "sink", "key"), command=("cancel", "close"), capacity=(1, 4))
 def test_cancel_ends_a_back_off_at_once_and_counts_its_packet_as_dropped(
     make_session: MakeSession, place: str, command: str, capacity: int
