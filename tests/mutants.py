@@ -24,13 +24,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.planted.records import Change, Mutant, one
+from tests.planted.between import BETWEEN
+from tests.planted.records import SWITCH, Change, Mutant, one
 
 TREE: Final = Path(__file__).resolve().parent.parent
 COPIED: Final = ("runtime", "sage_nb", "examples", "tests", "pyproject.toml")
 PATIENCE_S: Final = 2.0  # after which a round of a stress test counts as hung
 TIME_LIMIT_S: Final = 100.0  # for all tests of one bug
-SWITCH: Final = "__import__('time').sleep(0)"
 
 SCHEDULES = "test_schedules.py::test_every_schedule_of_every_graph_is_exact_in_order_and_bounded_and_ends_once[from-{}]"
 TURNS_END = "test_schedules.py::test_turns_end_with_the_job_whenever_it_is_closed"
@@ -934,6 +934,7 @@ MUTANTS: Final = (
         "pass",
         CIRCLES,
     ),
+    *BETWEEN,
 )
 
 

@@ -6,7 +6,6 @@ import pickle
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
 from time import monotonic
 from typing import Any, ClassVar
@@ -33,23 +32,15 @@ from runtime.facts import ServiceFacts
 from runtime.remote.cluster import cannot_be_made, is_gone
 from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox, Packets
-from runtime.remote.freight import envelope, opened, pack, unpack
+from runtime.remote.freight import envelope, opened, pack
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import Site
 from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, Message, NotReached
 from runtime.testing import PATIENCE_S, Moment
+from tests.far_rig import LANE, LANES, in_thread, packets_in, site_of, way_of
 
 untyped: Any = ray.exceptions
-LANE = ("work", 0)
-LANES = (LaneSpec("numbers"),)
-
-
-def in_thread(ask: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(ask()), daemon=True)
-    thread.start()
-    return thread, found
 
 
 def wait_until_open(receipts: Receipts, number: int = 1) -> None:
@@ -131,16 +122,6 @@ def test_no_receipt_is_lost_whoever_is_quicker() -> None:
 # ── parcels ──
 
 
-def site_of(name: str = "work") -> Site:
-    return Site(
-        f"job of {name}",
-        name,
-        failed=lambda *_: None,
-        undelivered=lambda *_: None,
-        news=lambda: None,
-    )
-
-
 def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
     site = site_of()
     inbox = site.inbox("work", 8, LANES)
@@ -154,35 +135,6 @@ def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
         site.receive("numbers", number, parcels[number - 1])
         assert [*inbox.lanes[1].items] == list(range({3: 0, 1: 1, 4: 1, 2: 4}[number]))
     site.close()
-
-
-def way_of(outbox: Outbox) -> tuple[ActorWay, list[list[Message]], list[Future[Any]]]:
-    """A way with one outbox, whose parcels are kept here, and received when their futures are done."""
-    parcels: list[list[Message]] = []
-    futures: list[Future[Any]] = []
-
-    def deliver(_: int, messages: list[Message]) -> Future[Any]:
-        parcels.append(messages)
-        futures.append(Future())
-        return futures[-1]
-
-    way = ActorWay(
-        "work",
-        lambda: True,
-        deliver,
-        lambda: None,
-        lambda peer, error: pytest.fail(f"{peer}: {error}"),
-        lambda lane, taken: outbox.acknowledge(taken),
-    )
-    way.add(outbox)
-    return way, parcels, futures
-
-
-def packets_in(parcels: list[list[Message]]) -> list[list[Any]]:
-    return [
-        [item for message in parcel if message[0] == "packets" for item in unpack(message[1].freight)]
-        for parcel in parcels
-    ]
 
 
 def test_a_few_wait_while_many_are_under_way_and_leave_with_what_comes_meanwhile() -> None:

@@ -1,0 +1,133 @@
+"""Both ends of what is between two processes, in one: sites, ways, lanes, and what carries them, by hand."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final
+
+import pytest
+
+from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import NoWaiter, Waiter
+from runtime.remote.far_lane import Arrivals, Outbox
+from runtime.remote.freight import unpack
+from runtime.remote.site import Site
+from runtime.remote.way import ActorWay, Message
+from runtime.scheduling.gate import Gate, Watch
+
+PATIENCE_S: Final = float(os.environ.get("STRESS_PATIENCE_S", "20"))
+"""How long what happens at once is waited for. tests/mutants.py, where hangs are the rule, makes it shorter."""
+
+LANE = ("work", 0)
+LANES = (LaneSpec("numbers"),)
+
+
+def in_thread(ask: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    """A thread that asks, and what it has found, or what was raised there."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append(ask())
+        except Exception as error:  # noqa: BLE001  what is raised is what is looked at
+            found.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread, found
+
+
+class Writer(Gate):
+    """How a task waits that never looks by itself whether a reader was slow: only a ring lets it go on."""
+
+    __slots__ = ()
+    patience_s = -1.0
+
+    def __init__(self) -> None:
+        super().__init__(Watch())
+
+    def wait_until(self, doing: str) -> None:
+        """Return when the task says that it is doing this."""
+        done = threading.Event()
+        while self.doing != doing:
+            done.wait(0.001)
+
+
+class Link:
+    """A lane between two processes. `carry` takes what waits there to the reader; what it says comes back at once."""
+
+    def __init__(self, capacity: int, writer: Waiter | None = None) -> None:
+        self.told: list[int] = []  # how many packets had left, at each acknowledgement
+        self.returned: list[int] = []  # lanes of which a lent place was given back
+        self.errors: list[BaseException] = []
+        self.outbox = Outbox(LANE, LANES[0], capacity, NoWaiter() if writer is None else writer, self.errors.append)
+        self.inbox = Arrivals(capacity, LANES, self._acknowledge, self._give_back, lambda: None)
+        self.lane = self.inbox.lanes[1]
+
+    def _acknowledge(self, number: int, taken: int, much: bool) -> None:
+        self.told.append(taken)
+        self.outbox.acknowledge(taken)
+
+    def _give_back(self, number: int) -> None:
+        self.returned.append(number)
+        self.outbox.return_place()
+
+    def send(self, *items: Any) -> None:
+        """Put items into the lane and carry them."""
+        for item in items:
+            self.outbox.lane.put(item)
+        self.carry()
+
+    def carry(self) -> None:
+        """Take what waits to the reader, the end behind all packets."""
+        self.outbox.pack()
+        for packets in self.outbox.take():
+            self.inbox.receive(packets.lane[1], unpack(packets.freight))
+        if (signal := self.outbox.signal()) is not None:
+            self.lane.end(signal)
+
+    def room(self) -> int:
+        """How many packets the writer could put in now."""
+        return self.outbox.lane.capacity - len(self.outbox.lane.items)
+
+
+def site_of(name: str = "work") -> Site:
+    return Site(
+        f"job of {name}",
+        name,
+        failed=lambda *_: None,
+        undelivered=lambda *_: None,
+        news=lambda: None,
+    )
+
+
+def way_of(outbox: Outbox) -> tuple[ActorWay, list[list[Message]], list[Future[Any]]]:
+    """A way with one outbox, whose parcels are kept here, and received when their futures are done."""
+    parcels: list[list[Message]] = []
+    futures: list[Future[Any]] = []
+
+    def deliver(_: int, messages: list[Message]) -> Future[Any]:
+        parcels.append(messages)
+        futures.append(Future())
+        return futures[-1]
+
+    way = ActorWay(
+        "work",
+        lambda: True,
+        deliver,
+        lambda: None,
+        lambda peer, error: pytest.fail(f"{peer}: {error}"),
+        lambda lane, taken: outbox.acknowledge(taken),
+    )
+    way.add(outbox)
+    return way, parcels, futures
+
+
+def packets_in(parcels: list[list[Message]]) -> list[list[Any]]:
+    return [
+        [item for message in parcel if message[0] == "packets" for item in unpack(message[1].freight)]
+        for parcel in parcels
+    ]

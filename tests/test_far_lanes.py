@@ -1,0 +1,200 @@
+"""The two ends of a lane between two processes: what its writer, its reader and the hand may count on."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from runtime.communication.lane import StopSignal
+from runtime.errors import NotSendable, QueueFull, TaskEnded
+from tests.far_rig import PATIENCE_S, Link, Writer, in_thread
+
+ENDED = StopSignal("numbers", "completed")
+
+# ── the writer ──
+
+
+def test_a_writer_that_is_held_back_goes_on_as_soon_as_a_packet_is_acknowledged() -> None:
+    writer = Writer()
+    link = Link(8, writer)
+    link.send(*range(8))
+    thread, found = in_thread(lambda: link.outbox.lane.put(8))
+    writer.wait_until("held back")
+    link.outbox.acknowledge(1)
+    thread.join(PATIENCE_S)
+    assert found == [None]
+    assert link.room() == 0
+
+
+def test_a_writer_that_is_held_back_goes_on_as_soon_as_a_lent_place_is_given_back() -> None:
+    writer = Writer()
+    link = Link(4, writer)
+    link.send(0, 1)
+    assert link.outbox.lend()
+    link.send(2)
+    thread, found = in_thread(lambda: link.outbox.lane.put(3))
+    writer.wait_until("held back")
+    link.outbox.return_place()
+    thread.join(PATIENCE_S)
+    assert found == [None]
+    assert link.room() == 0
+
+
+def test_a_place_that_could_not_be_lent_stays_with_its_writer() -> None:
+    link = Link(4)
+    link.send(*range(4))
+    assert not link.outbox.lend()
+    link.outbox.acknowledge(4)
+    assert link.room() == 4
+
+
+def test_a_packet_that_is_taken_back_takes_the_place_that_it_had() -> None:
+    link = Link(4)
+    link.send(*range(4))
+    link.outbox.acknowledge(2)
+    assert link.outbox.take_back()
+    assert link.room() == 1
+    assert not link.outbox.take_back()  # that one is for whatever its writer may be putting in
+    link.outbox.acknowledge(4)
+    assert link.room() == 4
+
+
+def test_an_acknowledgement_that_was_overtaken_by_a_later_one_changes_nothing() -> None:
+    link = Link(4)
+    link.send(0, 1, 2)
+    link.outbox.acknowledge(3)
+    link.outbox.acknowledge(2)
+    assert (link.outbox.lane.taken, link.room(), link.outbox.has_mail()) == (3, 4, False)
+
+
+def test_the_end_leaves_after_the_last_packet_and_once() -> None:
+    link = Link(4)
+    link.outbox.lane.put("the last")
+    link.outbox.lane.end(ENDED)
+    assert link.outbox.signal() is None
+    link.outbox.pack()
+    assert link.outbox.signal() is None
+    link.outbox.take()
+    assert [link.outbox.signal(), link.outbox.signal()] == [ENDED, None]
+
+
+def test_a_writer_that_is_held_back_hears_that_what_it_sent_before_cannot_travel() -> None:
+    writer = Writer()
+    link = Link(4, writer)
+    link.send(0, 1)
+    assert link.outbox.lend()
+    link.outbox.lane.put(threading.Lock())
+    thread, found = in_thread(lambda: link.outbox.lane.put("held back"))
+    writer.wait_until("held back")
+    link.carry()
+    thread.join(PATIENCE_S)
+    assert [type(error) for error in (*found, *link.errors)] == [NotSendable, NotSendable]
+    link.outbox.acknowledge(2)
+    link.outbox.return_place()  # which does not open it again
+    with pytest.raises(NotSendable):
+        link.outbox.lane.put("later")
+    assert (link.outbox.lane.refused, link.lane.items) == (3, [0, 1])
+
+
+# ── the reader ──
+
+
+def reading(link: Link) -> tuple[Writer, threading.Thread, list[object]]:
+    """The reader of a link's lane, asleep."""
+    reader = Writer()
+    link.inbox.gate = reader
+    thread, found = in_thread(link.inbox.wait)
+    reader.wait_until("idle")
+    return reader, thread, found
+
+
+def test_a_reader_that_sleeps_is_woken_by_what_arrives() -> None:
+    link = Link(8)
+    _, thread, found = reading(link)
+    link.send("a packet")
+    thread.join(PATIENCE_S)
+    assert found == [None]
+
+
+def test_a_reader_that_sleeps_hears_that_nothing_more_can_arrive() -> None:
+    link = Link(8)
+    _, thread, found = reading(link)
+    error = LookupError("its class is not here")
+    link.inbox.fail(error)
+    thread.join(PATIENCE_S)
+    assert found == [error]
+
+
+def test_before_a_reader_sleeps_its_writers_know_all_that_has_left() -> None:
+    link = Link(8)
+    link.send("a packet")
+    link.inbox.drop(link.lane, 1)
+    assert link.told == []  # much less than half
+    _, thread, _ = reading(link)
+    assert (link.told, link.room()) == ([1], 8)
+    link.send("another")
+    thread.join(PATIENCE_S)
+
+
+def test_what_has_left_is_told_once() -> None:
+    link = Link(8)
+    link.send("a packet", "another")
+    link.inbox.drop(link.lane, 1)
+    link.inbox.let_in()
+    link.inbox.let_in()
+    assert link.told == [1]
+
+
+def test_a_half_of_the_lane_is_told_as_soon_as_it_has_been_worked() -> None:
+    link = Link(4)
+    link.send(0, 1, 2, 3)
+    assert link.told == []
+    link.inbox.drop(link.lane, 2)
+    assert (link.told, link.room()) == ([2], 2)
+
+
+# ── the hand ──
+
+
+def test_a_place_that_is_lent_to_the_hand_is_given_back_when_its_packet_is_taken() -> None:
+    link = Link(4)
+    assert link.outbox.lend()
+    link.inbox.put_into(0, "by hand")
+    assert (link.inbox.hand.items, link.room(), link.returned) == (["by hand"], 3, [])
+    link.inbox.drop(link.inbox.hand, 1)
+    assert (link.room(), link.returned) == (4, [0])
+
+
+def test_nothing_is_put_in_by_hand_once_the_task_has_begun_to_end() -> None:
+    """Neither where a place was found before that, nor where one is looked for after it."""
+    link = Link(4)
+    assert link.outbox.lend()
+    link.inbox.end_hand("completed")
+    with pytest.raises(TaskEnded):
+        link.inbox.put_into(0, "by hand")
+    with pytest.raises(TaskEnded):
+        link.inbox.reserve("by hand")
+    assert link.inbox.hand.items == []
+
+
+def test_the_writer_of_a_packet_that_the_hand_takes_out_knows_that_its_place_is_free() -> None:
+    link = Link(8)
+    link.send("a packet", "another")
+    assert link.inbox.remove(link.lane, 0) == "a packet"
+    assert (link.told, link.room()) == ([1], 7)
+
+
+def test_a_packet_that_was_put_back_is_acknowledged_again_when_it_is_worked() -> None:
+    link = Link(4)
+    link.send("a packet", "another")
+    dropped = link.inbox.remove(link.lane, 0)
+    with pytest.raises(QueueFull):
+        link.inbox.put_back(link.lane, 0, dropped)
+    assert link.outbox.take_back()
+    with link.inbox.place_from(0):
+        link.inbox.put_back(link.lane, 0, dropped)
+    assert (link.lane.items, link.room()) == (["a packet", "another"], 2)
+    link.inbox.drop(link.lane, 1)
+    link.inbox.let_in()
+    assert (link.outbox.lane.taken, link.room()) == (1, 3)

@@ -1,0 +1,357 @@
+"""Ways between two processes, and the sites at their ends: when mail leaves, when it has been received, who is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from runtime.communication.lane import NoWaiter, StopSignal
+from runtime.errors import QueueUnreachable
+from runtime.remote.descriptors import RayQueueDescriptor
+from runtime.remote.far_lane import Outbox, Packets
+from runtime.remote.freight import Freight, envelope, pack
+from runtime.remote.way import ActorWay, Mailbox, Message
+from tests.far_rig import LANE, LANES, PATIENCE_S, Writer, in_thread, packets_in, site_of, way_of
+
+ENDED = StopSignal("numbers", "completed")
+
+
+class Sent:
+    """A way to an actor, what it carries, and what it tells."""
+
+    def __init__(self, *, may_end: Callable[[], bool] = lambda: True) -> None:
+        self.parcels: list[list[Message]] = []
+        self.futures: list[Future[Any]] = []
+        self.told: list[tuple[str, BaseException]] = []
+        self.calls = 0  # of the carrier
+        self.way = ActorWay(
+            "work", may_end, self._deliver, self._call, lambda *each: self.told.append(each), lambda *_: None
+        )
+
+    def _deliver(self, _: int, messages: list[Message]) -> Future[Any]:
+        self.parcels.append(messages)
+        self.futures.append(Future())
+        return self.futures[-1]
+
+    def _call(self) -> None:
+        self.calls += 1
+
+
+def outbox(writer: Any = None, capacity: int = 16) -> Outbox:
+    return Outbox(LANE, LANES[0], capacity, NoWaiter() if writer is None else writer, lambda error: None)
+
+
+# ── parcels ──
+
+
+def test_two_parcels_are_under_way_at_most_and_the_carrier_is_called_when_one_was_received() -> None:
+    sent = Sent()
+    for number in range(3):
+        sent.way.post(("began", number))
+        sent.way.carry()
+    assert sent.parcels == [[("began", 0)], [("began", 1)]]
+    calls = sent.calls
+    sent.futures[0].set_result(envelope([]))
+    assert sent.calls == calls + 1
+    sent.way.carry()
+    assert sent.parcels[2:] == [[("began", 2)]]
+
+
+def test_a_way_is_not_quiet_before_all_that_was_shipped_was_received() -> None:
+    sent = Sent()
+    sent.way.post(("began", 1))
+    sent.way.carry()
+    assert not sent.way.is_quiet()
+    sent.futures[0].set_result(envelope([]))
+    assert sent.way.is_quiet()
+
+
+def test_a_way_is_not_quiet_while_what_is_to_be_shipped_is_in_nobodys_count_yet() -> None:
+    quiet: list[bool] = []
+
+    def may_end() -> bool:  # asked between the messages that are taken and the parcel that is counted
+        quiet.append(sent.way.is_quiet())
+        return True
+
+    sent = Sent(may_end=may_end)
+    sent.way.post(("began", 1))
+    sent.way.carry()
+    assert sent.parcels == [[("began", 1)]]
+    assert not any(quiet[:1])
+
+
+def test_mail_for_one_who_has_died_is_let_go_of() -> None:
+    sent = Sent()
+    sent.way.post(("began", 1))
+    sent.way.lose()
+    assert not sent.way.has_mail()
+    assert sent.way.is_quiet()
+
+
+def test_what_refuses_to_carry_a_parcel_is_told_and_does_not_end_the_carrier() -> None:
+    told: list[tuple[str, BaseException]] = []
+    error = LookupError("no such actor")
+
+    def refuse(*_: Any) -> Future[Any]:
+        raise error
+
+    way = ActorWay("work", lambda: True, refuse, lambda: None, lambda *each: told.append(each), lambda *_: None)
+    way.post(("began", 1))
+    way.carry()
+    assert told == [("work", error)]
+    assert way.is_quiet()
+
+
+def test_a_parcel_counts_as_received_only_when_what_it_acknowledges_is_known() -> None:
+    seen: list[bool] = []
+    parcel: Future[Any] = Future()
+    way = ActorWay(
+        "work", lambda: True, lambda *_: parcel, lambda: None, lambda *_: None, lambda *_: seen.append(way.is_quiet())
+    )
+    way.post(("began", 1))
+    way.carry()
+    parcel.set_result(envelope([(LANE, 1)]))
+    assert (seen, way.is_quiet()) == ([False], True)
+
+
+def test_no_stop_signal_leaves_before_it_may() -> None:
+    """A task's report comes before its stop signal: else its consumer could be reported to have ended first."""
+    may: list[bool] = []
+    sent = Sent(may_end=lambda: bool(may))
+    box = outbox()
+    sent.way.add(box)
+    box.lane.put("the last")
+    box.lane.end(ENDED)
+    sent.way.carry()
+    assert [[verb for verb, *_ in parcel] for parcel in sent.parcels] == [["packets"]]
+    may.append(True)
+    sent.way.carry()
+    assert sent.parcels[1:] == [[("end", LANE, ENDED)]]
+
+
+def test_messages_arrive_in_the_order_in_which_they_were_posted() -> None:
+    sent = Sent()
+    for number in range(3):
+        sent.way.post(("began", number))
+    sent.way.carry()
+    assert sent.parcels == [[("began", 0), ("began", 1), ("began", 2)]]
+
+
+def test_an_outbox_that_comes_late_is_looked_at() -> None:
+    sent = Sent()
+    box = outbox()
+    box.lane.items.append("put in before there was a way")
+    calls = sent.calls
+    sent.way.add(box)
+    assert sent.calls > calls
+    sent.way.carry()
+    assert packets_in(sent.parcels) == [["put in before there was a way"]]
+
+
+def test_a_carrier_that_goes_to_sleep_asks_writers_to_ring() -> None:
+    """One in the middle of a batch does not look at what sleeps, packet by packet: it has to be asked to."""
+    writer = Writer()
+    box = outbox(writer)
+    way, _, _ = way_of(box)
+    box.lane.put("a packet")
+    way.carry()
+    assert box.asleep
+    assert writer.look_up
+
+
+class AppendsLate(NoWaiter):
+    """A writer that has looked whether the carrier sleeps just before it fell asleep, and appends just after."""
+
+    def __init__(self) -> None:
+        self.late: list[Any] = ["late"]
+        self.box: Outbox | None = None
+
+    @property
+    def look_up(self) -> bool:
+        return False
+
+    @look_up.setter
+    def look_up(self, wanted: bool) -> None:
+        if self.box is not None and self.late:
+            self.box.lane.items.append(self.late.pop())
+
+
+def test_a_carrier_looks_again_before_it_sleeps() -> None:
+    writer = AppendsLate()
+    box = outbox(writer)
+    way, parcels, _ = way_of(box)
+    writer.box = box
+    way.post(("began", 1))
+    way.carry()
+    assert packets_in(parcels) == [[], ["late"]]
+
+
+# ── the mailbox of the driver ──
+
+
+def test_the_driver_has_taken_in_what_it_says_it_has() -> None:
+    mailbox = Mailbox("", lambda: True)
+    mailbox.post(("report", "warned"))
+    assert not mailbox.is_quiet()
+    assert mailbox.fetch(0) == (1, [("report", "warned")])
+    assert not mailbox.is_quiet()
+    mailbox.hear(1)
+    assert mailbox.is_quiet()
+    mailbox.hear(0)  # said earlier, and overtaken
+    assert mailbox.is_quiet()
+
+
+def test_who_waits_for_the_driver_hears_once_when_its_own_parcel_was_taken_in() -> None:
+    heard: list[str] = []
+    mailbox = Mailbox("", lambda: True)
+    mailbox.post_awaited(("ended", 1), lambda: heard.append("the end"))
+    number, _ = mailbox.fetch(0)
+    mailbox.hear(number - 1)
+    assert heard == []
+    mailbox.hear(number)
+    mailbox.hear(number)
+    mailbox.hear(number + 1)
+    assert heard == ["the end"]
+
+
+@pytest.mark.parametrize("by", ["post", "change", "close"])
+def test_a_driver_that_waits_for_mail_is_woken_by_whatever_may_come(by: str) -> None:
+    mailbox = Mailbox("", lambda: True)
+    thread, found = in_thread(lambda: mailbox.fetch(0))
+    thread.join(0.05)
+    assert thread.is_alive()
+    {"post": lambda: mailbox.post(("gone",)), "change": mailbox.tell, "close": mailbox.close}[by]()
+    thread.join(PATIENCE_S)
+    assert found == [(1, {"post": [("gone",)], "change": [("changed",)], "close": []}[by])]
+
+
+def test_a_change_is_told_once() -> None:
+    mailbox = Mailbox("", lambda: True)
+    mailbox.tell()
+    mailbox.post(("gone",))
+    assert mailbox.fetch(0) == (1, [("gone",), ("changed",)])
+    mailbox.post(("gone",))
+    assert mailbox.fetch(1) == (2, [("gone",)])
+
+
+# ── sites ──
+
+
+class Received:
+    """Whoever receives what a site sends, by messages; each parcel is received at once."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self._news = threading.Condition()
+
+    def __call__(self, _: int, messages: list[Message]) -> Future[Any]:
+        with self._news:
+            self.messages += messages
+            self._news.notify_all()
+        done: Future[Any] = Future()
+        done.set_result(envelope([]))
+        return done
+
+    def wait_for(self, verb: str) -> Message:
+        """The first message with this verb."""
+        with self._news:
+            found = self._news.wait_for(lambda: [each for each in self.messages if each[0] == verb], PATIENCE_S)
+        assert found, f"no {verb!r} in {self.messages!r}"
+        return found[0]
+
+
+def test_a_lane_that_is_opened_when_the_ways_are_there_is_carried() -> None:
+    site = site_of("numbers")
+    received = Received()
+    site.join([site.way_to("work", received)], {}, {})
+    site.outbox(LANE, LANES[0], 4, 1, NoWaiter()).put("a packet")
+    assert received.wait_for("packets")[1].number == 1
+    site.close()
+
+
+def test_a_lane_that_was_opened_before_there_are_ways_is_carried() -> None:
+    site = site_of("numbers")
+    received = Received()
+    site.outbox(LANE, LANES[0], 4, 1, NoWaiter()).put("a packet")
+    site.join([site.way_to("work", received)], {}, {})
+    assert received.wait_for("packets")[1].number == 1
+    site.close()
+
+
+def test_stop_signals_leave_as_soon_as_they_may() -> None:
+    site = site_of("numbers")
+    received = Received()
+    site.join([site.way_to("work", received)], {}, {})
+    lane = site.outbox(LANE, LANES[0], 4, 1, NoWaiter())
+    lane.put("the last")
+    lane.end(ENDED)
+    received.wait_for("packets")
+    assert [verb for verb, *_ in received.messages] == ["packets"]
+    site.end_lanes()
+    assert received.wait_for("end") == ("end", LANE, ENDED)
+    site.close()
+
+
+def test_a_site_that_is_closed_is_found_no_more() -> None:
+    site = site_of()
+    descriptor = RayQueueDescriptor("work", 8, LANES, site.job)
+    inbox = descriptor.get_queue()
+    assert descriptor.get_queue() is inbox
+    site.close()
+    with pytest.raises(QueueUnreachable, match="no part in the job"):
+        descriptor.get_queue()
+
+
+def test_a_site_that_is_closed_has_no_thread() -> None:
+    site = site_of()
+    site.join([], {}, {})
+    site.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == f"{site.job}/work carrier"]
+
+
+def test_packets_that_cannot_be_unpickled_end_their_reader() -> None:
+    site = site_of()
+    inbox = site.inbox("work", 8, LANES)
+    site.receive("numbers", 1, [("packets", Packets(LANE, 1, Freight(b"no pickle")))])
+    with pytest.raises(Exception, match=r"pickle|unpickling|invalid load key"):
+        inbox.wait()
+    site.close()
+
+
+def test_the_writer_of_a_lane_that_stays_full_hears_what_has_left_though_it_is_little() -> None:
+    site = site_of()
+    received = Received()
+    inbox = site.inbox("work", 8, LANES)
+    site.join([site.way_to("numbers", received)], {}, {})
+    site.receive("numbers", 1, [("packets", Packets(LANE, 1, pack([0])))])
+    inbox.drop(inbox.lanes[1], 1)
+    assert received.messages == []
+    site.receive("numbers", 2, [("packets", Packets(LANE, 7, pack([*range(1, 8)])))])
+    assert received.wait_for("ack") == ("ack", LANE, 1)
+    site.close()
+
+
+def test_a_place_that_was_lent_goes_back_to_whoever_has_lent_it() -> None:
+    site = site_of()
+    received = Received()
+    inbox = site.inbox("work", 4, LANES)
+    site.join([site.way_to("numbers", received)], {}, {})
+    inbox.put_into(0, "by hand")
+    inbox.drop(inbox.hand, 1)
+    assert received.wait_for("return place") == ("return place", LANE)
+    site.close()
+
+
+def test_each_parcel_is_taken_in_once() -> None:
+    site = site_of()
+    inbox = site.inbox("work", 8, LANES)
+    parcels: list[list[Message]] = [[("packets", Packets(LANE, 1, pack([number])))] for number in range(3)]
+    for number, parcel in enumerate(parcels, 1):
+        site.receive("numbers", number, parcel)
+    assert inbox.lanes[1].items == [0, 1, 2]
+    assert [site.where_is("numbers", number) for number in (1, 3, 4)] == ["taken in", "taken in", "missing"]
+    site.close()
