@@ -15,8 +15,8 @@ from runtime.errors import ServiceLoop
 from runtime.remote.far_calls import FarRequestQueue
 from runtime.remote.freight import envelope
 from runtime.remote.way import Message
+from tests.far_rig import site_of
 from tests.pairs import of_every_seed
-from tests.test_far_mail import site_of
 
 
 class Ending:
