@@ -39,6 +39,7 @@ check: $(READY)  ## style, types, layers, public names; before every commit
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
 	$(BIN)/python tools/check_house.py
+	$(BIN)/python tools/house_figures.py
 
 docs: $(READY)  ## the notebooks and the reference as one site, in build/docs
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
