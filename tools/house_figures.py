@@ -20,15 +20,15 @@ PACKAGE: Final = "runtime"
 
 # Today's values. Raise none; where a change needs one to be raised, say why in its commit.
 LIMITS: Final = {
-    "callbacks for each __init__": 0.0,
-    "attributes of a class, of ten the largest but one": 0,
-    "attributes of a class, the most": 0,
-    "attributes written from outside their class": 0,
-    "classes for each 1,000 lines of code": 0.0,
-    "folders in a cycle": 0,
-    "modules at the root": 0,
-    "lines of code": 0,
-    "bytes of ARCHITECTURE.md": 0,
+    "callbacks for each __init__": 0.45,
+    "attributes of a class, of ten the largest but one": 14,
+    "attributes of a class, the most": 28,
+    "attributes written from outside their class": 190,
+    "classes for each 1,000 lines of code": 21.0,
+    "folders in a cycle": 4,
+    "modules at the root": 8,
+    "lines of code": 13_534,
+    "bytes of ARCHITECTURE.md": 45_550,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",
