@@ -23,7 +23,6 @@ from runtime.errors import CommandRefused, TaskEnded, TaskFailed, TaskLost, erro
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
-from runtime.graph.validation import END_KINDS, START_KINDS
 from runtime.history.dead_letters import SAME, DeadLetter, DeadLetters
 from runtime.history.event_log import EventLog
 from runtime.scheduling.commands import Commands
@@ -133,7 +132,7 @@ class Dispatcher:
         if first:
             self._note("command", None, "stop: sources end, what is under way is processed")
         for name, handle in self.tasks.items():
-            if self._operator_of[name].kind in START_KINDS:
+            if self._operator_of[name].traits.is_start:
                 handle.end_input("stopped")
         if only_services:
             self._end_services()
@@ -336,7 +335,7 @@ class Dispatcher:
             operator = self._operator_of[name]
             if operator.name in needed:
                 continue
-            if operator.kind in START_KINDS:
+            if operator.traits.is_start:
                 handle.end_input("completed")
             if operator.name not in satisfied:  # which may have more to send
                 handle.stop_sending()
@@ -410,7 +409,7 @@ class Dispatcher:
             if operator.name in satisfied:
                 continue
             consumers = self.graph.outputs(operator.name)
-            if operator.kind in END_KINDS or any(edge.target in needed for edge in consumers):
+            if operator.traits.is_end or any(edge.target in needed for edge in consumers):
                 needed.add(operator.name)
         return needed
 
@@ -451,11 +450,11 @@ class Dispatcher:
 
     def _outcome(self, abandoned: tuple[str, ...]) -> Outcome:
         packets_in = packets_out = dropped = skipped = 0
-        for handle in self.tasks.values():
-            facts = handle.facts()
-            if facts.kind == "source":
+        for name, handle in self.tasks.items():
+            facts, traits = handle.facts(), self._operator_of[name].traits
+            if not traits.has_queue:
                 packets_in += facts.processed
-            if facts.kind in END_KINDS:
+            if traits.is_end:
                 packets_out += facts.processed - facts.skipped - handle.broken_off
             packets_in += handle.injected
             skipped += facts.skipped
@@ -473,8 +472,7 @@ class Dispatcher:
 
     def _reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
         """Whose queue a dead letter's packet, or `value` in its place, goes back to by hand, and as which item."""
-        handle = self.tasks[letter.task]
-        if handle.facts().kind == "source":
+        if not self._operator_of[letter.task].traits.has_queue:
             raise CommandRefused(
                 f"{letter!r} is of a source, which has no queue; inject its packet into a consumer, and discard it"
             )

@@ -6,14 +6,13 @@ It is made many times a second while somebody looks, so it works on columns, nev
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final, Literal
 
 from runtime import Event, Session, Snapshot
 from runtime.facts import Columns, Ending
-from runtime.graph import ExecutionGraph
-from runtime.graph.validation import END_KINDS, START_KINDS
+from runtime.graph import ExecutionGraph, OperatorNode
 from sage_nb.plan import task_spans
 from sage_nb.texts import shown
 from sage_nb.wire import STATES, Counts, Frame, Happening, Plan, Row
@@ -43,8 +42,8 @@ class Framer:
         if self._grouped:
             owners = (operator.name for operator in graph.operators for _ in range(operator.parallelism))
             self._row |= {task: self._row[owner] for task, owner in zip(self._tasks, owners, strict=True)}
-        self._made = _places(graph, self._spans, START_KINDS)
-        self._done = _places(graph, self._spans, END_KINDS)
+        self._made = _places(graph, self._spans, lambda operator: operator.traits.is_start)
+        self._done = _places(graph, self._spans, lambda operator: operator.traits.is_end)
         self._several = [row for row in plan["rows"] if len(row["producers"]) > 1 and row["tasks"] == 1]
         self._all_lanes = not self._grouped and sum(len(row["producers"]) for row in self._several) <= _MAX_LANES
 
@@ -168,10 +167,10 @@ def _last_of_each_kind(events: Sequence[Event], limit: int) -> Sequence[Event]:
     return kept[::-1]
 
 
-def _places(graph: ExecutionGraph, spans: list[tuple[int, int]], kinds: frozenset[str]) -> list[int]:
-    """Where the tasks of these kinds are among all tasks."""
+def _places(graph: ExecutionGraph, spans: list[tuple[int, int]], wanted: Callable[[OperatorNode], bool]) -> list[int]:
+    """Where the tasks of the wanted operators are among all tasks."""
     pairs = zip(graph.operators, spans, strict=True)
-    return [place for operator, span in pairs if operator.kind in kinds for place in range(*span)]
+    return [place for operator, span in pairs if wanted(operator) for place in range(*span)]
 
 
 def _counts(columns: Columns, made: list[int], done: list[int]) -> Counts:

@@ -19,7 +19,7 @@ from matplotlib.style import context
 from PIL import Image
 
 from sage_nb.layout import Box, Point, swing
-from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, ROUND_KINDS, Operator, Picture, Way
+from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, Operator, Picture, Way
 
 _INK: Final = "#1f2328"
 _FAINT: Final = "#59636e"
@@ -124,7 +124,7 @@ class _Painter:
         edge, line_px, style = _BORDER, 1.2, "-"
         if status is not None:
             edge, line_px, style = status.colour, 3 if status.broken else 2, "--" if status.broken else "-"
-        radius = min(box.height / 2, 20.0) if operator.kind in ROUND_KINDS else 5.0
+        radius = min(box.height / 2, 20.0) if operator.is_round else 5.0
         if operator.parallelism > 1:
             behind = Box(box.x + _STACK_PX, box.y - _STACK_PX, box.width, box.height)
             self._rectangle(behind, radius, face=_BOX, edge=edge, line_px=line_px, zorder=2, style=style)

@@ -14,7 +14,6 @@ from typing import Final
 
 from runtime import ExecutionGraph, Outcome, Session, Snapshot, TaskFacts
 from runtime.graph import Edge, OperatorNode, ServiceNode
-from runtime.graph.validation import END_KINDS, START_KINDS
 from runtime.texts.preview import is_printable
 from sage_nb.layout import ROW_GAP, Box, EdgeKey, Point, arrange
 
@@ -25,7 +24,6 @@ LINE_PX: Final = 17.0
 _PADDING_PX: Final = 14.0
 _MAX_ALT: Final = 1200  # characters
 
-ROUND_KINDS: Final = frozenset({"source", "input", "sink", "collect"})
 """Where packets enter and leave: drawn with round ends."""
 
 
@@ -67,6 +65,7 @@ class Operator:
     box: Box
     status: Status | None
     counts: str
+    is_round: bool = False  # where packets come from, or where they end
 
     @property
     def detail(self) -> str:
@@ -239,16 +238,18 @@ def _operator(
         tasks = [snapshot.tasks[task] for task in graph.tasks(node.name)]
         words = {"abandoned" if task.name in outcome.abandoned else task.ending for task in tasks}
         status = next(status for word, status in STATUS.items() if word in words)
-        counts = _counts_of(node.kind, tasks)
-    return Operator(printable(node.name), node.kind, node.parallelism, Box(0, 0, 0, 0), status, counts)
+        counts = _counts_of(node, tasks)
+    is_round = node.traits.is_start or node.traits.is_end
+    return Operator(printable(node.name), node.kind, node.parallelism, Box(0, 0, 0, 0), status, counts, is_round)
 
 
-def _counts_of(kind: str, tasks: list[TaskFacts]) -> str:
+def _counts_of(node: OperatorNode, tasks: list[TaskFacts]) -> str:
     processed, emitted = sum(task.processed for task in tasks), sum(task.emitted for task in tasks)
     errors = sum(task.errors for task in tasks)
-    made = processed if kind in START_KINDS else emitted  # once, to however many it was sent
-    parts = [f"{processed:,} in"] if kind != "source" else []
-    parts += [f"{made:,} out"] if kind not in END_KINDS else []
+    traits = node.traits
+    made = processed if traits.is_start else emitted  # once, to however many it was sent
+    parts = [f"{processed:,} in"] if traits.has_queue else []
+    parts += [f"{made:,} out"] if not traits.is_end else []
     parts += [_number(errors, "error")] if errors else []
     return " · ".join(parts)
 

@@ -13,7 +13,7 @@ from runtime.factory import require_platform
 from runtime.graph.execution_graph import CoFunctions, Edge, ExecutionGraph, OperatorNode, ServiceNode
 from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
 from runtime.graph.validation import validate_operator, validate_service
-from runtime.operators import Function, Indexed, OneRun, SourceFunction, is_indexed
+from runtime.operators import Function, Indexed, OneRun, SourceFunction, class_of, is_indexed
 from runtime.texts.preview import is_blank, is_printable, preview
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class Environment:
         for each in function if isinstance(function, CoFunctions) else (function,):
             if isinstance(each, type) and issubclass(each, Function):
                 raise GraphInvalid(f"{each.__name__} is a class; give {kind} an object of it: {each.__name__}(…)")
-            if kind not in ("source", "input", "take") and not isinstance(each, Function) and not callable(each):
+            if class_of(kind).needs_function and not isinstance(each, Function) and not callable(each):
                 raise GraphInvalid(f"{kind} needs a function, not {preview(each)}")
         node = OperatorNode(
             name=self._free_name(kind) if name is None else name,

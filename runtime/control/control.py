@@ -51,9 +51,9 @@ class Control:
         self._edited: deque[_Change] = deque(maxlen=MAX_UNDO)
         self._taps: dict[str, list[Callable[[Step], None]]] = {}
         # Services first, since somebody waits for them; then the deepest, graph order, index; sources last.
-        layers, kinds = self._graph.layers, {operator.name: operator.kind for operator in self._graph.operators}
+        layers, by_name = self._graph.layers, self._graph.by_name
         by_depth = [node.name for node in sorted(self._graph.nodes, key=lambda node: -layers[node.operator])]
-        sources = {node.name for node in self._graph.nodes if kinds[node.operator] == "source"}
+        sources = {node.name for node in self._graph.nodes if not by_name[node.operator].traits.has_queue}
         self._order = [node.name for node in self._graph.service_nodes]
         self._order += [name for name in by_depth if name not in sources]
         self._sources = [node.name for node in self._graph.nodes if node.name in sources]

@@ -43,7 +43,7 @@ class Hand:
         self._cursors = {
             (name, number): cycle(names) for name, names in self._names.items() for number in graph.input_numbers(name)
         }
-        self._inputs = [operator.name for operator in graph.operators if operator.kind == "input"]
+        self._inputs = [operator.name for operator in graph.operators if operator.traits.is_input]
 
     def address(self, target: str, value: Any, number: int | None = None) -> Given:
         """Where `value` goes as if it had arrived on the input of an operator or task, the one with `number`.
@@ -56,7 +56,7 @@ class Hand:
         operator = target if target in self._names else self._operator_of.get(target)
         if operator is None:
             raise UnknownName("operator or task", target, {**self._names, **self._operator_of})
-        if self._graph.by_name[operator].kind == "source":
+        if not self._graph.by_name[operator].traits.has_queue:
             consumers = ", ".join(repr(edge.target) for edge in self._graph.outputs(operator))
             raise GraphInvalid(
                 f"{target!r} is a source and has no queue; inject into {consumers}, or use session.input()"

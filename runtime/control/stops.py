@@ -87,6 +87,6 @@ def tasks_of(graph: ExecutionGraph, name: str) -> tuple[str, ...]:
         raise UnknownName(
             "task, operator or service", name, {**graph.by_name, **operator_of, **dict.fromkeys(services)}
         )
-    if graph.by_name[operator].kind == "source":
+    if not graph.by_name[operator].traits.has_queue:
         raise CommandRefused(f"{name!r} is a source and has no packets to stop before; stop its consumer")
     return graph.tasks(operator) if name == operator else (name,)

@@ -10,7 +10,6 @@ from runtime.factory.backend import (
     register_backend,
     require_platform,
 )
-from runtime.factory.operator_factory import create_operator, register_operator
 from runtime.factory.service_task_factory import ServiceTaskFactory, service_queues
 from runtime.factory.task_factory import TaskFactory, lanes_of
 
@@ -23,10 +22,8 @@ __all__ = [
     "TaskFactory",
     "TaskHandle",
     "create_backend",
-    "create_operator",
     "lanes_of",
     "register_backend",
-    "register_operator",
     "require_platform",
     "service_queues",
 ]

@@ -35,7 +35,7 @@ class OwnFunctions:
 
     def of(self, node: OperatorNode, index: int) -> Any:
         """What instance `index` works with. Raises `NotCopyable`."""
-        if node.kind == "source" and node.parallelism > 1 and must_be_shared(node.function):
+        if not node.traits.has_queue and node.parallelism > 1 and must_be_shared(node.function):
             shares = self._shares.get(node.name)
             if shares is None:
                 shares = self._shares[node.name] = list(SharedItems(node.function, node.parallelism).shares())

@@ -11,7 +11,6 @@ from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.context import TaskContext, TaskWiring
 from runtime.errors import GraphInvalid
 from runtime.factory.backend import Backend, TaskHandle
-from runtime.factory.operator_factory import create_operator
 from runtime.factory.own_functions import OwnFunctions
 from runtime.factory.service_task_factory import service_queues
 from runtime.graph import Edge, ExecutionGraph, TaskNode
@@ -49,7 +48,8 @@ class TaskFactory:
             traced=self._graph.traced,
         )
         ctx = TaskContext(node.name, self._graph.name, wiring, ProxyManager(node.name, self._services))
-        made = create_operator(operator, node.index, self.functions.of(operator, node.index))
+        function = self.functions.of(operator, node.index)
+        made = operator.traits.create(function, operator.options, node.index, operator.parallelism)
         self._refuse_inputs(node.operator, made)
         return self._backend.task(ctx, made, self._reporter)
 

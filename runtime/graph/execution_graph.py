@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
+from runtime.operators import Operator, class_of
 
 if TYPE_CHECKING:
     import networkx
@@ -41,6 +42,11 @@ class OperatorNode:
     function: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     max_results_bytes: int = MAX_RESULTS_BYTES
+
+    @property
+    def traits(self) -> type[Operator]:
+        """The class that its kind is, which says what there is to know of the kind. Raises `UnknownName`."""
+        return class_of(self.kind)
 
     @property
     def functions(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What is refused before anything runs, each by name and with the likely fix. Knows the graph's records only."""
+"""What is refused before anything runs, each by name and with the likely fix. Knows records and kinds only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from runtime.graph.policy import is_policy
 from runtime.python.asynchronous import async_method, is_async, refuse_async
 from runtime.texts.preview import is_blank, is_printable, preview
 
-END_KINDS = frozenset({"sink", "collect"})
-START_KINDS = frozenset({"source", "input"})
 OUTSIDE = "hand"  # among the callers of a service, who is no task and no service
-_LONELY = {"take": "it counts to n once", "collect": "the list is one", "input": "there is one hand"}
 
 
 def validate(graph: ExecutionGraph) -> None:
@@ -53,10 +50,8 @@ def validate_operator(operator: OperatorNode) -> None:
         capacity=operator.capacity,
         max_results_bytes=operator.max_results_bytes,
     )
-    if operator.kind in _LONELY and operator.parallelism > 1:
-        raise GraphInvalid(
-            f"{operator.kind} {name!r} cannot have parallelism {operator.parallelism}: {_LONELY[operator.kind]}; use 1"
-        )
+    if (why := operator.traits.single) and operator.parallelism > 1:
+        raise GraphInvalid(f"{operator.kind} {name!r} cannot have parallelism {operator.parallelism}: {why}; use 1")
     if not is_policy(operator.on_error):
         raise GraphInvalid(f"on_error of {name!r} is {preview(operator.on_error)}; it can be 'fail', 'skip' or a Retry")
     for function in operator.functions:
@@ -142,14 +137,14 @@ def _validate_numbers(name: str, **numbers: Any) -> None:
 def _validate_shape(graph: ExecutionGraph) -> None:
     for operator in graph.operators:
         inputs, outputs = graph.inputs(operator.name), graph.outputs(operator.name)
-        if operator.kind in START_KINDS:
+        if operator.traits.is_start:
             if inputs:
                 raise GraphInvalid(f"{operator.name!r} is a {operator.kind} and cannot be fed by {inputs[0].source!r}")
         elif not inputs:
             raise GraphInvalid(f"nothing feeds {operator.name!r}; connect a source to it")
         elif not any(edge.input == 0 for edge in inputs):
             raise GraphInvalid(f"nothing feeds input 0 of {operator.name!r}; number its inputs 0 and 1")
-        if operator.kind in END_KINDS:
+        if operator.traits.is_end:
             if outputs:
                 raise GraphInvalid(f"{operator.name!r} is a {operator.kind} and cannot feed {outputs[0].target!r}")
         elif not outputs:

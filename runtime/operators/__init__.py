@@ -3,6 +3,7 @@
 from runtime.operators.function import Function, SourceFunction
 from runtime.operators.items import IDLE, Indexed, OneRun, SharedItems, is_indexed, must_be_shared
 from runtime.operators.joined import CoFlatMap, CoMap, Join
+from runtime.operators.kinds import class_of, register_operator
 from runtime.operators.operator import Operator
 from runtime.operators.source import Source
 from runtime.operators.stateful import NO_INITIAL, Reduce, Take
@@ -29,6 +30,8 @@ __all__ = [
     "Source",
     "SourceFunction",
     "Take",
+    "class_of",
     "is_indexed",
     "must_be_shared",
+    "register_operator",
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from runtime.errors import CommandRefused
 from runtime.operators.first_look import doubt_generator, doubt_text, first_look, no_results
@@ -24,6 +24,11 @@ class CoOperator(Operator):
     """
 
     wants_input = True
+
+    @classmethod
+    def create(cls, function: Any, options: Mapping[str, Any], index: int, parallelism: int) -> Self:
+        """One instance, with a copy of each of the two functions."""
+        return cls(*function)
 
     def __init__(self, first: Any, second: Any) -> None:
         super().__init__()

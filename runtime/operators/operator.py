@@ -8,8 +8,8 @@ it again with the same iterator to go on. That one read is all that control, wak
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, ClassVar, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from runtime.errors import NO_PACKET
 from runtime.operators.first_look import first_look
@@ -42,8 +42,22 @@ def _released(*_: Any) -> Any:
 
 
 class Operator(ABC):
-    """One instance of an operator. Its methods are called by one thread: `open`, packets, `finish`, `close`."""
+    """One instance of an operator. Its methods are called by one thread: `open`, packets, `finish`, `close`.
 
+    What is to be known of a kind of operator stands here, on its class, and is asked for by `OperatorNode.traits`.
+    """
+
+    is_start: ClassVar[bool] = False
+    """Whether nothing feeds it, and a stop ends it."""
+    is_end: ClassVar[bool] = False
+    """Whether nothing consumes it: what it has worked has come through the graph."""
+    is_input: ClassVar[bool] = False
+    """Whether the hand is what feeds it."""
+    has_queue: ClassVar[bool] = True
+    """Whether packets come to it; else it draws them itself."""
+    needs_function: ClassVar[bool] = True
+    single: ClassVar[str] = ""
+    """Why it cannot be parallel; empty: it can."""
     at_most_one: ClassVar[bool] = False
     """Whether a packet makes one result at the most."""
     emits_last: ClassVar[bool] = False
@@ -58,6 +72,11 @@ class Operator(ABC):
     def __init__(self, function: Any = None) -> None:
         self.function = function
         self.call = callable_of(function)
+
+    @classmethod
+    def create(cls, function: Any, options: Mapping[str, Any], index: int, parallelism: int) -> Self:
+        """Instance `index` of so many, with the copy of the user's function that is its own."""
+        return cls(function, **options)
 
     @property
     def in_driver(self) -> bool:

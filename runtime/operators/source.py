@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 from runtime.operators.function import Context, SourceFunction
 from runtime.operators.items import IDLE, OneRun, Share, Waits, claim, give_up, is_indexed
@@ -21,6 +21,9 @@ class Source(Operator):
     themselves what each yields.
     """
 
+    is_start = True
+    has_queue = False
+    needs_function = False  # what it is given is refused in its own words
     at_most_one = True
 
     def __init__(self, function: Any, *, index: int = 0, parallelism: int = 1) -> None:
@@ -29,6 +32,11 @@ class Source(Operator):
         self.iterator: Iterator[Any] = iter(())
         self.waits: Waits | None = None  # how it waits for other instances that draw
         self.drawn = self.idled = 0
+
+    @classmethod
+    def create(cls, function: Any, options: Mapping[str, Any], index: int, parallelism: int) -> Self:
+        """Instance `index` of so many, which draws its own part."""
+        return cls(function, index=index, parallelism=parallelism)
 
     @property
     def in_driver(self) -> bool:

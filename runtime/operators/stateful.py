@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
@@ -93,8 +93,15 @@ class Take(Operator):
     What only it consumes comes to its end then: see `TaskContext.enough`.
     """
 
+    needs_function = False
+    single = "it counts to n once"
     at_most_one = True
     emits_last = True
+
+    @classmethod
+    def create(cls, function: Any, options: Mapping[str, Any], index: int, parallelism: int) -> Self:
+        """The only instance."""
+        return cls(**options)
 
     def __init__(self, *, count: int) -> None:
         super().__init__()

@@ -75,6 +75,7 @@ class FlatMap(Operator):
 class Sink(Operator):
     """The end of a stream: the function is called for each packet and what it returns is ignored."""
 
+    is_end = True
     at_most_one = True
     emits_last = True
 
@@ -94,6 +95,8 @@ class Sink(Operator):
 class Collect(Sink):
     """The end of a stream whose packets are gathered where the session lives."""
 
+    single = "the list is one"
+
     @property
     def in_driver(self) -> bool:
         """It does: the list is there."""
@@ -103,6 +106,10 @@ class Collect(Sink):
 class Input(Operator):
     """What the hand puts in, sent on unchanged."""
 
+    is_start = True
+    is_input = True
+    needs_function = False
+    single = "there is one hand"
     at_most_one = True
     emits_last = True
 

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.facts import Outcome
-from runtime.graph.validation import END_KINDS
 
 if TYPE_CHECKING:
     from runtime.session import Session
@@ -51,10 +50,10 @@ def _bars(session: Session, stack: ExitStack) -> Mapping[str, Any]:
     graph = session.graph
     return {
         node.name: stack.enter_context(
-            Bar(desc=node.name, total=_length(node.function) if node.kind == "source" else None, unit=" packets")
+            Bar(desc=node.name, total=None if node.traits.has_queue else _length(node.function), unit=" packets")
         )
         for node in graph.operators
-        if node.kind in ("source", "input") or node.kind in END_KINDS
+        if node.traits.is_start or node.traits.is_end
     }
 
 

@@ -11,8 +11,9 @@ import pytest
 
 import runtime
 from runtime.builder.not_yet import NOT_YET
-from runtime.factory import register_backend, register_operator
+from runtime.factory import register_backend
 from runtime.graph import Edge, OperatorNode, validate
+from runtime.operators import Filter, register_operator
 from runtime.testing import PATIENCE_S
 from tests.platforms import MakeSession, Platform
 
@@ -379,7 +380,7 @@ def test_names_of_backends_and_operator_kinds_are_given_once() -> None:
     with pytest.raises(runtime.GraphInvalid, match="platform 'local' is registered already"):
         register_backend("local", "elsewhere:Backend")
     with pytest.raises(runtime.GraphInvalid, match="operator kind 'map' is registered already"):
-        register_operator("map", lambda node, function, index: None)  # type: ignore[arg-type,return-value]
+        register_operator("map", Filter)
 
 
 @pytest.mark.parametrize("name", sorted(NOT_YET))

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.factory import register_operator
 from runtime.graph import CoFunctions, Edge, OperatorNode, validate
-from runtime.operators import Map
+from runtime.operators import Map, register_operator
 from tests.promises.test_10_refusals import (
     AWAITS_NOTHING,
     AsyncProcess,
@@ -143,7 +142,7 @@ HAND_WRITTEN: dict[str, tuple[Callable[[runtime.Environment], object], str]] = {
     ),
 }
 
-register_operator("one-input", lambda node, function, index: Map(function))
+register_operator("one-input", Map)
 
 
 @pytest.mark.parametrize(("write", "says"), HAND_WRITTEN.values(), ids=HAND_WRITTEN)
