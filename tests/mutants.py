@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.planted.between import BETWEEN
+from tests.planted.memory import MEMORY_BUGS
 from tests.planted.records import SWITCH, Change, Mutant, one
 
 TREE: Final = Path(__file__).resolve().parent.parent
@@ -823,6 +824,8 @@ MUTANTS: Final = (
         "if False:\n                self._inbox",
         BY_HAND,
     ),
+    # ── what is remembered ──
+    *MEMORY_BUGS,
     # ── between processes ──
     one("far: a little ends the wait of an answer", "remote/receipts.py", "if much:", "if True:", FAR_MAIL),
     one("far: answers may take every thread", "remote/receipts.py", ">= MOST_OPEN", "> MOST_OPEN", FAR_MAIL),

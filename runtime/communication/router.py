@@ -35,6 +35,7 @@ class Router:
         self.ways = [(output, lanes, cycle(lanes)) for output, lanes in zip(outputs, edges, strict=True)]
         # Raises for what cannot get to a reader; of one platform all lanes ask the same.
         self.check = next((lane.check for lane in self.lanes if lane.check is not None), None)
+        self._turned = [0] * len(self.ways)  # how many turns of each edge were skipped by hand
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
         self._partitions: list[Partition[Lane]] = []
         self.send: Send
@@ -97,6 +98,21 @@ class Router:
             lane.end(signal)
         for partition in self._partitions:
             partition.forget()
+
+    def cursors(self) -> tuple[int, ...]:
+        """Of each edge, which of its lanes is the next if it goes in turn. Between two packets."""
+        sent = [sum(lane.taken + len(lane.items) for lane in lanes) for _, lanes, _ in self.ways]
+        ways = zip(self.ways, sent, self._turned, strict=True)
+        return tuple((count + turned) % len(lanes) for (_, lanes, _), count, turned in ways)
+
+    def turn_to(self, cursors: Sequence[int]) -> None:
+        """Let these lanes be the next. Between two packets."""
+        for number, (now, wanted) in enumerate(zip(self.cursors(), cursors, strict=True)):
+            _, lanes, turns = self.ways[number]
+            skipped = (wanted - now) % len(lanes)
+            for _ in range(skipped):
+                next(turns)
+            self._turned[number] += skipped
 
     @property
     def emitted(self) -> int:

@@ -41,7 +41,8 @@ IDLE: Final[Any] = _Idle()
 """What a source may yield in place of a packet, if it has nothing to send at the moment: the task looks up then."""
 
 
-_DIVIDED: Final = (list, tuple, range, str, bytes, dict)  # every iter() of one yields the same, in the same order
+DIVIDED: Final = (list, tuple, range, str, bytes, dict)
+"""Every `iter()` of one yields the same, in the same order."""
 
 
 def is_indexed(items: object) -> bool:
@@ -52,7 +53,7 @@ def is_indexed(items: object) -> bool:
 
 def must_be_shared(items: object) -> bool:
     """Whether instances can have the items of an iterable by one common iterator only."""
-    return isinstance(items, Iterable) and type(items) not in _DIVIDED
+    return isinstance(items, Iterable) and type(items) not in DIVIDED
 
 
 class OneRun:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from runtime.errors import CommandRefused
+from runtime.operators import memory
 from runtime.operators.first_look import doubt_generator, doubt_text, first_look, no_results
 from runtime.operators.function import Context, Function, callable_of
+from runtime.operators.memory import copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator, Part
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.texts.preview import preview
@@ -122,6 +124,15 @@ class _Rows(list[Any]):
     """Several rows of one key. A single one is kept as it is: a list for each would keep the garbage collector busy."""
 
     __slots__ = ()
+
+
+class _Kept(NamedTuple):
+    """What a join keeps, by value: rows of each side, keys that have met, which input was the first to end."""
+
+    left: memory.Part
+    right: memory.Part
+    met: frozenset[Any]
+    ended: int | None
 
 
 class Join(Operator):
@@ -242,6 +253,19 @@ class Join(Operator):
                 side[key] = _Rows(rows)
             else:
                 side.pop(key, None)
+
+    def copy(self, key: Any) -> _Kept:
+        """The rows."""
+        left, right = (copy_of(side, key) for side in self._sides)
+        return _Kept(left, right, frozenset(self._met), self._ended)
+
+    def restore(self, copied: _Kept) -> None:
+        """Keep these rows. Raises `CommandRefused` if an input has ended since: rows have been let go of then."""
+        if copied.ended != self._ended:
+            raise CommandRefused("an input of the join has ended since, and the rows that waited for it are gone")
+        for side, rows in zip(self._sides, (copied.left, copied.right), strict=True):
+            put_back(side, rows)
+        self._met = set(copied.met)
 
     def release(self) -> None:
         """Let go of the rows as well."""

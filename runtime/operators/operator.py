@@ -121,6 +121,13 @@ class Operator(ABC):
     def remember(self, key: Any, value: Any) -> None:  # noqa: B027  most keep nothing
         """Let it keep something else for a key. Called between two packets. Raises `CommandRefused`."""
 
+    def copy(self, key: Any) -> Any:
+        """What it keeps from packet to packet for this key, or for `ALL`, by value. Between two packets."""
+        return None
+
+    def restore(self, copied: Any) -> None:  # noqa: B027  most keep nothing
+        """Keep what it kept when this was copied. Between two packets. Raises `CommandRefused` if it cannot."""
+
     def release(self) -> None:
         """After its end, and the close of its session: let go of the user's function, and of what is remembered."""
         self.function = None

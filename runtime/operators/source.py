@@ -6,8 +6,9 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Self
 
+from runtime.errors import CommandRefused
 from runtime.operators.function import Context, SourceFunction
-from runtime.operators.items import IDLE, OneRun, Share, Waits, claim, give_up, is_indexed
+from runtime.operators.items import DIVIDED, IDLE, OneRun, Share, Waits, claim, give_up, is_indexed
 from runtime.operators.operator import Attention, Emit, Operator
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.texts.preview import preview
@@ -91,6 +92,23 @@ class Source(Operator):
         finally:
             self.drawn = drawn
             del values  # else the traceback of an error would keep the iterator
+
+    def copy(self, key: Any) -> int:
+        """Its position: how many items it has drawn."""
+        return self.drawn
+
+    def restore(self, copied: int) -> None:
+        """Go on from this position. Raises `CommandRefused` if what it draws from gives each item once only."""
+        if copied == self.drawn:
+            return
+        function = self.function
+        if not is_indexed(function) and type(function) not in DIVIDED:
+            raise CommandRefused(
+                f"the source has drawn {self.drawn:,} items and cannot go to item {copied:,}: what it draws from gives "
+                "each item once; give it a list, a range or another sequence"
+            )
+        give_up(self.iterator)
+        self.iterator, self.drawn = claim(islice(self._items(), copied, None)), copied
 
     def close(self) -> None:
         """Let go of the iterator, on the thread that ran it (a generator is closed), then close the SourceFunction."""

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Self
 
 from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
+from runtime.operators.memory import ALL, Part, copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator
 
 
@@ -74,6 +75,14 @@ class Reduce(Operator):
         """Go on from another value."""
         self.accumulators[key if self._keyed else None] = value
 
+    def copy(self, key: Any) -> Part:
+        """The folded values."""
+        return copy_of(self.accumulators, key if self._keyed else ALL)
+
+    def restore(self, copied: Part) -> None:
+        """Fold on from these."""
+        put_back(self.accumulators, copied)
+
     def release(self) -> None:
         """Let go of the folded values as well."""
         super().release()
@@ -113,6 +122,14 @@ class Take(Operator):
         self._enough = ctx.enough
         if not self.missing:
             ctx.enough()
+
+    def copy(self, key: Any) -> int:
+        """How many are missing."""
+        return self.missing
+
+    def restore(self, copied: int) -> None:
+        """Let so many be missing again. What was told of enough stays told."""
+        self.missing = copied
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send packets on while some are missing."""

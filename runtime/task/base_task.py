@@ -25,6 +25,7 @@ from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.operator import Attention, Emit
 from runtime.scheduling.gate import Gate
+from runtime.state import Store
 from runtime.task.control import TaskControl
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.guard import Guard, guarded
@@ -73,6 +74,7 @@ class BaseTask:
         "reporter",
         "retries",
         "skipped",
+        "store",
         "witness",
     )
 
@@ -92,6 +94,7 @@ class BaseTask:
         self._packet: Any = NO_PACKET  # what process() was working on when it raised
         tracer = Tracer(self.name, gate.timestamp) if ctx.wiring.traced else None
         self._router = Router(ctx.wiring.outputs, self.gate, tracer)
+        self.store = Store(ctx, operator, self._router)
         self._uses_window = operator.at_most_one and not operator.has_context
         if tracer is not None:
             self._uses_window = False

@@ -358,26 +358,14 @@ class TaskControl:
 
     def state(self) -> Any:
         """What the operator remembers: per key on a keyed input, else of the instance."""
-        operator, ctx = _bare(self._task.operator), self._task.ctx
-        if operator.remembers:
-            return operator.remembered()
-        states = list(ctx.states.items())  # in one step: the task may be at work
-        return {key: dict(state) for key, state in states} if ctx.wiring.keyed else dict(ctx.states[None])
+        return self._task.store.get()
 
     def set_state(self, key: Any, value: Any) -> None:
         """Let it remember something else. Raises `NotPaused`, `TaskEnded`, `CommandRefused`."""
-        operator, ctx = _bare(self._task.operator), self._task.ctx
         self._refuse_ended()
         with self._task.gate.at_rest(self._task.name):
             self._refuse_ended()
-            if operator.remembers:
-                operator.remember(key, value)
-            elif not ctx.wiring.keyed:
-                ctx.states[None][key] = value
-            elif not isinstance(value, dict):
-                raise CommandRefused(f"the state of a key is a mapping; give a dict for key {key!r} of {ctx.name!r}")
-            else:
-                ctx.states[key] = dict(value)
+            self._task.store.set(key, value)
 
 
 def _met(conditions: Sequence[Condition], packet: Packet) -> Met:
