@@ -36,6 +36,7 @@ def nothing_is_left_to_be_undone(session: runtime.Session) -> None:
         session.undo()
 
 
+@pytest.mark.also_remote
 def test_an_inject_is_an_event_with_what_where_and_which_it_was_to_arrive(session: runtime.Session) -> None:
     with_packets(session, [1])
     session.inject("work", "a")
@@ -57,6 +58,7 @@ def test_an_inject_is_an_event_with_what_where_and_which_it_was_to_arrive(sessio
     session.cancel()
 
 
+@pytest.mark.also_remote
 def test_an_undone_inject_is_as_if_nothing_had_been_put_in(session: runtime.Session) -> None:
     result = with_packets(session, [1, 2])
     session.inject("work", 3)
@@ -142,6 +144,7 @@ def test_a_task_that_has_ended_has_taken_it_or_keeps_it(make_session: MakeSessio
     nothing_is_left_to_be_undone(session)
 
 
+@pytest.mark.also_remote
 def test_a_packet_that_was_injected_edited_moved_and_dropped_is_undone_newest_first(session: runtime.Session) -> None:
     result = with_packets(session, [])
     for value in (1, 2, 3):

@@ -149,6 +149,57 @@ def test_a_broadcast_by_hand_reaches_every_instance_or_none() -> None:
         assert sorted(result) == [1, 3, 3]
 
 
+def test_what_was_injected_is_taken_back_from_an_actor_while_it_waits_or_the_actor_is_named() -> None:
+    with runtime.Session(platform="remote", capacity=4) as session:
+        result = session.input("in").map(far.double, name="double").collect()
+        session.start()
+        session.inject("double", 1)
+        session.settle(PATIENCE_S)
+        with pytest.raises(runtime.PacketGone, match="it has been taken by 'double' already"):
+            session.undo()
+        session.pause()
+        for number in (2, 3, 4):
+            session.inject("double", number)
+        with pytest.raises(runtime.QueueFull):
+            session.inject("double", 5)
+        session.inject("in", 6)
+        session.undo()
+        session.undo()
+        session.inject("double", 7)  # in the place that is free again
+        told = [(event.task, event.text, event.arrived) for event in session.events if "inject" in event.text]
+        assert told == [
+            *(("double", f"inject: {number}", (number - 1,)) for number in (1, 2, 3, 4)),
+            ("in", "inject: 6", (0,)),
+            ("in", "undo of inject: 6", ()),
+            ("double", "undo of inject: 4", ()),
+            ("double", "inject: 7", (4,)),
+        ]
+        session.resume()
+        session.end("in")
+        outcome = session.wait(PATIENCE_S)
+        assert list(result) == [2, 4, 6, 14]
+        assert (outcome.packets_in, outcome.packets_out, outcome.dropped) == (4, 4, 0)
+
+
+def test_what_was_injected_into_several_processes_is_not_taken_back_which_is_said_and_how_it_is_done() -> None:
+    with runtime.Session(platform="remote", capacity=4) as session:
+        result = session.input("in").broadcast().map(far.same, name="each", parallelism=2).collect()
+        session.start(paused=True)
+        session.inject("each#1", 1)
+        session.inject("each", 2)
+        assert (session.events[-1].task, session.events[-1].arrived) == ("each", (0, 1))
+        with pytest.raises(
+            runtime.CommandRefused, match=r"'each#0', 'each#1'.*in one step; drop\(\) it from each of them"
+        ):
+            session.undo()
+        session.undo()  # of the change before
+        assert [len(session.peek(task)) for task in ("each#0", "each#1")] == [1, 1]
+        session.resume()
+        session.end("in")
+        outcome = session.wait(PATIENCE_S)
+        assert (sorted(result), outcome.packets_in) == ([2, 2], 2)
+
+
 def test_dead_letters_come_with_the_error_as_it_was_and_are_retried() -> None:
     with runtime.Session(platform="remote", on_error="skip") as session:
         result = session.input("numbers").map(far.at_most_10, name="check").collect()
