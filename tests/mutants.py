@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.planted.between import BETWEEN
+from tests.planted.injects import INJECTS
 from tests.planted.memory import MEMORY_BUGS
 from tests.planted.records import SWITCH, Change, Mutant, one
 
@@ -781,6 +782,7 @@ MUTANTS: Final = (
     one(
         "hand: two steps of a service see each other's", SERVICE_CONTROL, SERVES_ONE, "if False and not (yield", SERVED
     ),
+    *INJECTS,
     # ── commands ──
     one("commands: the hand's places outlive its lane", INBOX, CLOSES_PLACES, KEEPS_PLACES, INJECT_END),
     one("commands: a task ends no step", COMMANDS, HELPS, "return False", STEP_ENDS),
