@@ -15,6 +15,7 @@ NEVER_IN = f"{UNDONE}test_an_undone_inject_is_as_if_nothing_had_been_put_in"
 TAKEN = f"{UNDONE}test_a_running_task_that_has_taken_it_is_named_and_one_that_may_take_it_is_to_be_paused"
 NEWEST = f"{UNDONE}test_a_packet_that_was_injected_edited_moved_and_dropped_is_undone_newest_first"
 FOUND = f"{UNDONE}test_a_packet_is_taken_back_wherever_it_was_moved_and_never_another_that_is_equal"
+BEHIND = f"{UNDONE}test_what_came_behind_an_inject_is_found_by_its_number_once_that_is_taken_back"
 NO_EVENT = f"{UNDONE}test_a_full_lane_and_an_ended_task_leave_no_event"
 ROOM = f"{UNDONE}test_what_is_taken_back_leaves_its_place_also_to_a_producer_who_was_held_back"
 ALL_OR_NONE = f"{UNDONE}test_a_broadcast_by_hand_is_taken_back_from_all_its_tasks_or_from_none"
@@ -63,9 +64,7 @@ INJECTS: Final[tuple[Mutant, ...]] = (
     ),
     one("injects: noted though refused", INBOX, "chain(coming, *noting,", "chain(*noting, coming,", NO_EVENT, EVENT),
     one("injects: what is taken back has come in", BASE, " - inbox.retracted", "", NEVER_IN),
-    one(
-        "injects: what is taken back gives its number away", INBOX, COUNTED, "self.retracted += 1", FOUND, EVENT, NEWEST
-    ),
+    one("injects: what is taken back gives its number away", INBOX, COUNTED, "self.retracted += 1", BEHIND),
     one(
         "injects: what is taken back keeps its place",
         INBOX,
@@ -87,7 +86,7 @@ INJECTS: Final[tuple[Mutant, ...]] = (
         TASK_CONTROL,
         "del numbers[index]\n                inbox",
         "inbox",
-        FOUND,
+        BEHIND,
     ),
     one(
         "injects: a task that runs has not taken anything", ORDER, "return position < lane.taken", "return False", TAKEN

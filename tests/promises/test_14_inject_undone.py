@@ -179,6 +179,24 @@ def test_a_packet_is_taken_back_wherever_it_was_moved_and_never_another_that_is_
     assert list(result) == ["seven", "between"]
 
 
+def test_what_came_behind_an_inject_is_found_by_its_number_once_that_is_taken_back(session: runtime.Session) -> None:
+    result = with_packets(session, [])
+    for value in (1, 3):
+        session.inject("in", value)
+        session.send("in", value + 1)
+    _, two, _, four = session.peek("in")
+    session.undo()
+    session.undo()
+    assert [packet.place for packet in session.peek("in")] == [two.place, four.place]
+    session.edit(four, "four")
+    session.edit(two, "two")
+    session.inject("in", 5)
+    assert session.events[-1].arrived == (4,)
+    session.undo()
+    finish(session)
+    assert list(result) == ["two", "four"]
+
+
 def test_an_inject_whose_packet_was_dropped_for_good_cannot_be_undone(make_session: MakeSession) -> None:
     """Of two inputs one has ended: what was dropped from it cannot come back, and so not be taken back."""
     session = make_session()

@@ -160,6 +160,27 @@ def test_an_edit_is_undone_until_the_packet_is_consumed(show: ShowPage) -> None:
         assert page.ask("undo")["reason"].startswith("PacketGone")
 
 
+def test_what_was_injected_by_click_is_told_and_undone_until_it_is_consumed(show: ShowPage) -> None:
+    with paused(show, 1) as (session, page):
+        page.order("inject", task="tenfold", value="7")
+        assert page.order("inject", task="more", value="8")["python"] == "session.inject('more', 8)"
+        for _ in range(2):
+            assert page.order("undo")["python"] == "session.undo()"
+        assert [session.peek(task).depth for task in ("more", "tenfold")] == [0, 1]
+        told = [(each["row"], each["text"]) for each in page.order("events", first=0)["result"]["happenings"]]
+        rows = [row for row, text in told if "inject" in text]
+        assert [text for _, text in told if "inject" in text] == [
+            *("inject: 7", "inject: 8"),
+            *("undo of inject: 8", "undo of inject: 7"),
+        ]
+        assert rows == [rows[0], rows[1], rows[1], rows[0]]
+        assert -1 not in rows
+        page.order("inject", task="tenfold", value="9")
+        page.order("step", name="tenfold")
+        page.order("step", name="tenfold")
+        assert "has been taken by 'tenfold' already" in page.ask("undo")["reason"]
+
+
 def test_a_step_says_what_it_did_and_its_packet_can_be_looked_at(show: ShowPage) -> None:
     with paused(show, 1) as (_, page):
         ack = page.order("step")
