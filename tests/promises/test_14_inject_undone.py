@@ -397,28 +397,29 @@ def test_as_many_changes_can_be_undone_as_are_kept_and_no_more(make_session: Mak
     session.cancel()
 
 
+@pytest.mark.parametrize("target", ["in", "work"])
 def test_injects_of_many_threads_each_have_a_number_of_their_own_that_finds_their_packet(
-    make_session: MakeSession,
+    make_session: MakeSession, target: str
 ) -> None:
     session = make_session()
     with_packets(session, [])
 
     def put_in(hand: int) -> None:
         for number in range(100):
-            session.inject("work", (hand, number))
+            session.inject(target, (hand, number))
 
     threads = [threading.Thread(target=put_in, args=(hand,)) for hand in range(3)]
     start_all(threads)
     join_all(threads)
-    packets = session.peek("work", 1_000)
+    packets = session.peek(target, 1_000)
     found = {packet.place.number: f"inject: {packet.payload!r}" for packet in packets if packet.place is not None}
     assert {arrived[0]: text for _, text, arrived in told(session)} == found
     assert len(found) == 300
     for left in (299, 298):
         newest = told(session)[-1][1] if left == 299 else None
         session.undo()
-        assert len(queued(session)) == left
-        assert newest is None or newest not in {f"inject: {value!r}" for value in queued(session)}
+        assert len(queued(session, target)) == left
+        assert newest is None or newest not in {f"inject: {value!r}" for value in queued(session, target)}
     session.cancel()
 
 

@@ -203,29 +203,30 @@ def test_a_command_that_is_interrupted_at_any_bytecode_leaves_a_session_that_wor
     job.end()
 
 
-@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("target", ["numbers", "work", "copied"])
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_an_inject_that_is_interrupted_at_any_bytecode_is_in_with_its_event_and_its_undo_or_not_at_all(
-    options: dict[str, Any], copies: int
+    options: dict[str, Any], target: str
 ) -> None:
+    """An input has places of its own for the hand, an operator only what it borrows, and a broadcast has several."""
     with Session("job", **options) as session:
-        entrance = session.input("numbers")
-        spread = entrance if copies == 1 else entrance.broadcast()
-        spread.map(abs, name="work", parallelism=copies).collect()
+        numbers = session.input("numbers")
+        numbers.map(abs, name="work").collect()
+        numbers.broadcast().map(abs, name="copied", parallelism=2).collect(name="copies")
         session.start(paused=True)
         with Interrupt(inf) as all_of_it:
-            session.inject("work", -1)
-        for number in places(all_of_it.count):
+            session.inject(target, -1)
+        for number in range(all_of_it.count):  # each of them: there are few where it could be half in
             with suppress(KeyboardInterrupt), Interrupt(number):
-                session.inject("work", number)
+                session.inject(target, number)
         session.pause(timeout=PATIENCE_S)  # behind all that has begun
-        there = [packet.payload for packet in session.peek("work" if copies == 1 else "work#0", 1_000)]
+        there = [packet.payload for packet in session.peek("copied#0" if target == "copied" else target, 2_000)]
         noted = [event.text.removeprefix("inject: ") for event in session.events if event.text.startswith("inject: ")]
         assert noted == [str(number) for number in there]
         for count in range(len(there), 0, -1):
-            assert session.peek("work").depth == count * copies
+            assert session.peek(target).depth == count * (1 + (target == "copied"))
             session.undo()
-        assert session.peek("work").depth == 0
+        assert session.peek(target).depth == 0
         with pytest.raises(CommandRefused, match="nothing was changed by hand"):
             session.undo()
         session.cancel()
