@@ -65,6 +65,17 @@ def calls(number: int) -> None:
         session.run()
 
 
+def sends(number: int) -> None:
+    """What is sent from outside into an input, one by one."""
+    with runtime.Session() as session:
+        session.input("in").sink(lambda _: None)
+        session.start()
+        for value in range(number):
+            session.send("in", value)
+        session.end("in")
+        session.wait()
+
+
 def measure(only: str) -> dict[str, float]:
     """Seconds of each workload with `only` in its name, with the runtime that is imported: the best of three."""
     packets = FULL.packets
@@ -76,6 +87,7 @@ def measure(only: str) -> dict[str, float]:
         "keyed to 4": partial(flow.keyed_session, text, each),
         "broadcast to 4": partial(flow.to_instances, packets // 4),
         "calls, one by one": partial(calls, 4 * FULL.calls),
+        "send, one by one": partial(sends, packets // 8),
     }
     return {name: _best(work) for name, work in workloads.items() if only in name}
 
