@@ -138,7 +138,7 @@ class Dispatcher:
             self._end_services()
 
     def cancel(self, why: str = "cancel: what is queued is dropped") -> None:
-        """Wake and end every task behind the packet in work. Returns at once."""
+        """Wake and end every task after the packet in work. Returns at once."""
         if self.outcome is None:
             self._note("command", None, why)
         with self._lock:
@@ -176,7 +176,7 @@ class Dispatcher:
         return [handle for handle in self._handles() if handle.name not in outcome.abandoned]
 
     def failure(self) -> TaskFailed | None:
-        """What `wait` raises behind the end, if a task or service has failed the run."""
+        """What `wait` raises after the end, if a task or service has failed the run."""
         failure = self._failure
         if failure is None or failure.error is None or self.outcome is None:
             return None
@@ -422,7 +422,7 @@ class Dispatcher:
         return self._tasks_left
 
     def _end_services(self) -> None:
-        """No task is left: let services end behind their last request, or, of a job that is cancelled, at once."""
+        """No task is left: let services end after their last request, or, of a job that is cancelled, at once."""
         with self._lock:
             cancelled = self._cancelled or not self._endings <= {"completed", "stopped"}
             how: Ending = "stopped" if self._draining else "completed"

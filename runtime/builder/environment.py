@@ -29,7 +29,7 @@ class Environment:
     `capacity` and `on_error` are what operators have that say nothing else, `max_results_bytes` is for all of them.
     With a `seed`, runs repeat, and with `trace`, packets have ids; `ray_address` and `resources` are for platforms
     with clusters: see `Session`.
-    `on_change` is called behind each addition.
+    `on_change` is called after each addition.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Environment:
 
         Its public methods can be called from functions, other services and outside; they run on `concurrency` threads
         of its own, so with more than one it must be thread-safe. If it has `setup()` and `close()`, they are called
-        before the first request and behind the last. Raises `GraphInvalid`, `GraphFrozen`.
+        before the first request and after the last. Raises `GraphInvalid`, `GraphFrozen`.
         """
         self._refuse_frozen()
         node = ServiceNode(name, make, concurrency, self.capacity if capacity is None else capacity)

@@ -10,7 +10,7 @@ _WINDOWS: Final = (
 )
 _CHECKPOINTS: Final = (
     "nothing outlives the process yet; let a sink of your own write down what is to be kept, and a source of your own "
-    "begin behind it"
+    "begin after it"
 )
 _WAYS_ROUND: Final = {
     **dict.fromkeys(("window", "timestamps", "arrival_times", "watermarks", "late"), _WINDOWS),

@@ -117,7 +117,7 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
     ) -> Stream[A]:
-        """Fold all packets, one instance; send the folded value behind each packet, or once at the end of the input.
+        """Fold all packets, one instance; send the folded value after each packet, or once at the end of the input.
 
         Without `initial` the first packet is the first value. `initial` is copied. After `key_by`: see `KeyedStream`.
         A value that is changed in place is sent again and again as the same object: return a new one, or `emit="end"`.
@@ -320,7 +320,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
     ) -> Stream[Any]:
-        """Fold the packets of each key; send `(key, value)` behind each packet, or once per key at the end of input.
+        """Fold the packets of each key; send `(key, value)` after each packet, or once per key at the end of input.
 
         Without `initial` a key starts with its first packet. `initial` is copied per key.
 
@@ -387,7 +387,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
 
 
 def _end_at(operator: str) -> str:
-    return f"end at {operator!r}, which sends packets of its own; call key_by behind it"
+    return f"end at {operator!r}, which sends packets of its own; call key_by after it"
 
 
 def _reduce_options(initial: Any, emit: str, *, keyed: bool) -> dict[str, Any]:

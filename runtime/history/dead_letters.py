@@ -218,7 +218,7 @@ class DeadLetters(Sequence[DeadLetter]):
         try:
             if self._claims.setdefault(number, claim) is not claim:
                 raise CommandRefused(f"{letter!r} is just being retried")
-            if letter not in list(self._letters):  # asked behind the claim: whoever had it before may have removed it
+            if letter not in list(self._letters):  # asked after the claim: whoever had it before may have removed it
                 raise CommandRefused(
                     f"{letter!r} is not here: it was retried or discarded already, or is of another run"
                 )

@@ -17,7 +17,7 @@ from runtime.python.asynchronous import refuse_coroutine
 def first_look(
     call: Callable[..., Any], ctx: Context, doubt: Callable[[Any], str | None], done: Callable[[], None]
 ) -> Callable[..., Any]:
-    """`call`, looked at: `doubt` says what to warn of. `done` is called behind a result that is none of a coroutine."""
+    """`call`, looked at: `doubt` says what to warn of. `done` is called after a result that is none of a coroutine."""
 
     def looked_at(*values: Any) -> Any:
         made = refuse_coroutine(call(*values), f"the function of {ctx.name!r}")

@@ -190,7 +190,7 @@ class Join(Operator):
                         emit(merge(row, each))
                 elif partner is not _NONE:
                     emit(merge(row, partner))
-            keys = len(own)  # behind its pairs: a row that failed has not come
+            keys = len(own)  # after its pairs: a row that failed has not come
             before = own.setdefault(key, row)
             if len(own) == keys:
                 _add(own, key, before, row)

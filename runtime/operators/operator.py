@@ -61,7 +61,7 @@ class Operator(ABC):
     at_most_one: ClassVar[bool] = False
     """Whether a packet makes one result at the most."""
     emits_last: ClassVar[bool] = False
-    """Whether a packet makes one result at most, and nothing that the operator does behind `emit` can fail."""
+    """Whether a packet makes one result at most, and nothing that the operator does after `emit` can fail."""
     wants_keys: ClassVar[bool] = False
     """Whether `receive_packets` takes `(key, value)` pairs if the input is keyed."""
     remembers: ClassVar[bool] = False
@@ -105,7 +105,7 @@ class Operator(ABC):
 
     @abstractmethod
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
-        """Work packets until there are no more, or `attention.look_up` is set; always behind a whole packet."""
+        """Work packets until there are no more, or `attention.look_up` is set; always after a whole packet."""
 
     def receive_packet(self, value: Any, emit: Emit) -> None:
         """Work one packet."""

@@ -30,7 +30,7 @@ NO_INITIAL: Final = _NoInitial()
 class Reduce(Operator):
     """Folds packets, per key on a keyed input. Sends `(key, value)`, on an unkeyed input the bare value.
 
-    `emit` says when: behind each packet, or once per key (in the order in which the keys came) at the end of the input.
+    `emit` says when: after each packet, or once per key (in the order in which the keys came) at the end of the input.
     `initial` is copied for each key; without it a key starts with its first packet.
     """
 
@@ -97,7 +97,7 @@ class Reduce(Operator):
 
 
 class Take(Operator):
-    """The first `count` packets; those behind them are dropped. Says `enough` once, behind the last that it takes.
+    """The first `count` packets; those after them are dropped. Says `enough` once, after the last that it takes.
 
     What only it consumes comes to its end then: see `TaskContext.enough`.
     """

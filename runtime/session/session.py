@@ -153,7 +153,7 @@ class Session(Steering):
         `session.call(name, …)` from outside, `process` if nothing else is said. They run on `concurrency` threads of
         its own, so with more than one it must be thread-safe. At most `capacity` requests wait (without it, as many as
         the session's); who calls then is held back. If the object has `setup()` and `close()`, they are called before
-        the first request and behind the last; if it has no `ctx` it gets one, to call other services. What a method
+        the first request and after the last; if it has no `ctx` it gets one, to call other services. What a method
         raises is raised in its caller; what `make`, `setup` and `close` raise fails the job. Returns what calls the
         service by hand, as `services` does. Raises `GraphInvalid`, `GraphFrozen`.
         """
@@ -223,7 +223,7 @@ class Session(Steering):
         self._runs.at_once(self._runs.stop)
 
     def cancel(self) -> None:
-        """End now, behind the packet in work of each task; what is queued is dropped and counted. Returns at once."""
+        """End now, after the packet in work of each task; what is queued is dropped and counted. Returns at once."""
         self._runs.at_once(self._runs.cancel)
 
     def close(self, timeout: float = CLOSE_S) -> None:

@@ -86,10 +86,10 @@ class Steering(Observed):
     # ── control ──
 
     def pause(self, *names: str, timeout: float | None = REACH_S) -> tuple[str, ...]:
-        """Hold tasks, services or whole operators behind the packet in work; all of them, if none is named.
+        """Hold tasks, services or whole operators after the packet in work; all of them, if none is named.
 
         Returns when every gate is reached; after `timeout` seconds, whoever is still in user code then (they stop
-        behind their packet all the same). Nothing is lost, doubled or reordered. Idempotent. Raises `UnknownName`,
+        after their packet all the same). Nothing is lost, doubled or reordered. Idempotent. Raises `UnknownName`,
         `NotStarted`, and `CommandRefused` for `timeout=None` in a function of the job, which would wait for itself; as
         do `step`, `step_through` and `follow`.
         """

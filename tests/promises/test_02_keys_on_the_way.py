@@ -83,7 +83,7 @@ LOST: dict[str, Build] = {
 def test_where_keys_have_ended_and_would_be_missed_it_is_said_by_name(unstarted: runtime.Session, build: Build) -> None:
     with pytest.raises(runtime.GraphInvalid, match=r"keys|those of 'it'") as caught:
         build(unstarted.source(WORDS), unstarted.source(WORDS))
-    caught.match("end at 'it', which sends packets of its own; call key_by behind it")
+    caught.match("end at 'it', which sends packets of its own; call key_by after it")
 
 
 def test_one_fold_of_all_can_be_meant_and_a_new_key_too(make_session: MakeSession) -> None:
