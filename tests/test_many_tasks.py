@@ -9,38 +9,44 @@ import itertools
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from statistics import median
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pytest
 
 from runtime import Session
-from runtime.facts import Outcome
+from runtime.facts import Outcome, Snapshot
 from runtime.scheduling.admission import FEW, Limit
 
 TASKS: Final = 2_000
 PACKET_S: Final = 50e-6
 SOON_S: Final = 1.0
 PATIENCE_S: Final = 30.0
+T = TypeVar("T")
 
 
 class Busy:
-    """A function that computes for 50 µs, and a moment: when it has been called so many times."""
+    """A function that computes for 50 µs, and a moment: when it has been called so many times since `await_calls`."""
 
-    def __init__(self, calls: int) -> None:
-        self.reached = threading.Event()
+    def __init__(self) -> None:
+        self._reached, self._calls = threading.Event(), 0
         self._count = itertools.count(1).__next__
-        self._calls = calls
         self._steps = range(max(1, int(10_000 * PACKET_S / min(self._ten_thousand_steps() for _ in range(20)))))
 
     def __call__(self, value: Any) -> Any:
         for _ in self._steps:
             pass
         if self._count() == self._calls:
-            self.reached.set()
+            self._reached.set()
         return value
+
+    def await_calls(self, calls: int) -> None:
+        """Wait until it has been called so many times more."""
+        self._reached.clear()
+        self._calls, self._count = calls, itertools.count(1).__next__
+        assert self._reached.wait(PATIENCE_S)
 
     @staticmethod
     def _ten_thousand_steps() -> float:
@@ -69,44 +75,87 @@ def lines(session: Session, busy: Busy) -> None:
         session.source(itertools.count).map(busy).map(busy).sink(busy)
 
 
+class Stopwatch:
+    """How long commands have taken, by name; of one that is given several times, the longest."""
+
+    def __init__(self) -> None:
+        self.took: dict[str, float] = {}
+
+    def __call__(self, name: str, command: Callable[[], T]) -> T:
+        began_s = perf_counter()
+        result = command()
+        self.took[name] = max(self.took.get(name, 0.0), perf_counter() - began_s)
+        return result
+
+    def hold_to(self, limit_s: float, title: str, capsys: pytest.CaptureFixture[str], *, but: Container[str]) -> None:
+        """Show them; raise `AssertionError` if one took longer, `but` for those."""
+        shown = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in self.took.items())
+        shown = f"{title}: {shown}; load {os.getloadavg()[0]:.1f}"
+        with capsys.disabled():
+            sys.stdout.write(f"\n{shown}\n")
+        assert all(seconds < limit_s for name, seconds in self.took.items() if name not in but), shown
+
+
+def made(snapshot: Snapshot) -> int:
+    """How many packets have been worked, of sources: made."""
+    return sum(task.processed for task in snapshot)
+
+
+SHAPES: Final = pytest.mark.parametrize("shape", [line, wide, lines], ids=lambda shape: str(shape.__name__))
+
+
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("shape", [line, wide, lines], ids=lambda shape: str(shape.__name__))
+@SHAPES
 def test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second(
     shape: Callable[[Session, Busy], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    busy = Busy(20_000)
-    took: dict[str, float] = {}
-
-    def timed(name: str, command: Callable[[], object]) -> object:
-        began_s = perf_counter()
-        result = command()
-        took[name] = perf_counter() - began_s
-        return result
-
+    busy, timed = Busy(), Stopwatch()
+    late: list[float] = []
     with Session(capacity=64) as session:
         shape(session, busy)
         timed("start", session.start)
         timed("first snapshot", session.snapshot)
-        assert busy.reached.wait(PATIENCE_S), session
+        busy.await_calls(20_000)
         timed("snapshot", session.snapshot)
         last = session.graph.operators[-1].name
         timed("peek", lambda: session.peek(last))
         timed("pause of one", lambda: session.pause(last))
         timed("its step", lambda: session.step(last))
         timed("its resume", lambda: session.resume(last))
-        for number in range(20):  # as a notebook's kernel does, and whoever else waits for something
-            timed(f"late {number}", lambda: threading.Event().wait(0.01))
+        for _ in range(20):  # as a notebook's kernel does, and whoever else waits for something
+            began_s = perf_counter()
+            threading.Event().wait(0.01)
+            late.append(perf_counter() - began_s - 0.01)
         timed("cancel", session.cancel)
         outcome = timed("end", session.wait)
         timed("close", session.close)
         assert isinstance(outcome, Outcome)
         assert outcome.state == "cancelled"
-    took["late"] = median(took.pop(f"late {number}") for number in range(20)) - 0.01
-    shown = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in took.items())
-    shown = f"{shape.__name__}: {shown}; load {os.getloadavg()[0]:.1f}"
-    with capsys.disabled():
-        sys.stdout.write(f"\n{shown}\n")
-    assert all(seconds < SOON_S for name, seconds in took.items() if name not in ("start", "close")), shown
+    timed.took["late"] = median(late)
+    timed.hold_to(SOON_S, shape.__name__, capsys, but=("start", "close"))
+
+
+@pytest.mark.timeout(90)
+@SHAPES
+def test_2000_busy_tasks_can_be_paused_stepped_and_let_go_all_at_once_within_a_second(
+    shape: Callable[[Session, Busy], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    busy, timed = Busy(), Stopwatch()
+    with Session(capacity=64) as session:
+        shape(session, busy)
+        session.start()
+        for calls in (20_000, 5_000, 5_000, 5_000):  # the first pause takes them while places are still being found
+            busy.await_calls(calls)
+            assert timed("pause", session.pause) == ()
+            before, after = timed("snapshot of a paused job", session.snapshot), session.snapshot()
+            assert all(task.held for task in before)
+            assert made(before) == made(after), "a pause is a pause"
+            assert all(step.result == "done" for step in timed("ten steps", lambda: session.step(None, 10)))
+            timed("resume", session.resume)
+        busy.await_calls(5_000)
+        session.pause()
+        timed("close while paused", session.close)
+    timed.hold_to(SOON_S, shape.__name__, capsys, but=())
 
 
 def test_100_tasks_may_all_be_in_user_code_at_once() -> None:

@@ -17,11 +17,11 @@ from __future__ import annotations
 import sys
 import threading
 from _thread import LockType, allocate_lock
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from math import ceil
 from time import monotonic, process_time
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from runtime.communication.lane import parked_lock, ring
 from runtime.facts import TaskState
@@ -43,8 +43,12 @@ QUIET_S: Final = 1.0  # after so long without anybody who waits for a place, it 
 ROUND_S: Final = 0.04  # how long one may keep his place while others wait for one: 5 ms of the GIL for each of a few
 
 
+Order = tuple[Callable[..., None], tuple[Any, ...]]
+"""Something to be done, and with what."""
+
+
 class Limit:
-    """How many places there are, from what was seen each time. Used under the lock of its `Admission`."""
+    """How many places there are, from what was seen each time. Used by whoever has the claim of its `Admission`."""
 
     def __init__(self) -> None:
         self.places = self._least = FEW
@@ -101,18 +105,21 @@ class Admission:
     """The places of one job, from `open` until its last task has ended, or `close`."""
 
     def __init__(self, name: str) -> None:
-        # Guards all below, and of each gate where it stands and what wakes it. Nothing waits and no lock is taken
-        # under it; it may be taken under a gate's `_hand`.
-        self._lock = allocate_lock()
         self._limit = Limit()
-        self._is_open = self._is_released = self._is_closed = self._is_asleep = False
+        # What has been asked for, in order: what to do, and for which gate. Whoever has the claim does all of it, and
+        # nobody waits for the claim: so all below, and of each gate where it stands and what wakes it, has one writer.
+        self._orders: deque[Order] = deque()
+        self._claim = allocate_lock()
+        self._bells: list[LockType] = []  # to be rung once the claim is given back
+        self._is_open = self._is_released = self._is_closed = False
         self._running = 0
-        self._queue: deque[AdmissionGate] = deque()
+        self._queue: OrderedDict[AdmissionGate, None] = OrderedDict()
         self._left = 0  # gates that have not ended
-        self._moved = 0
-        self.round = 0  # who has his place since an earlier one passes it on; read by tasks without the lock
+        self._moved = 0  # how often one has left, or passed its place on
+        self.round = 0  # who has his place since an earlier one passes it on; read by tasks
         self._round_s = 0.0  # how long this one has lasted
-        self._bell = parked_lock()
+        self._bell = parked_lock()  # of the thread that measures
+        self._is_asleep = False  # until one waits for a place; said before it looks whether one does
         self._thread = threading.Thread(target=self._control, name=name, daemon=True)
 
     def gate(self, watch: Watch) -> AdmissionGate:
@@ -124,48 +131,17 @@ class Admission:
 
     def enter(self, gate: AdmissionGate) -> None:
         """Return when it has a place."""
-        with self._lock:
-            gate.wakes_by = gate.bell_of_place
-            if gate.standing == "away":
-                if self._running < self._limit.places and self._is_open and not self._queue:
-                    gate.standing = "running"
-                    self._running += 1
-                else:
-                    gate.standing = "waiting"
-                    self._queue.append(gate)
-            waits = gate.standing == "waiting"  # else it has a place, perhaps since it was woken: see `wake`
-            bells = self._admit() if waits else ()
-        if waits:
-            _ring_all(bells)
-            gate.bell_of_place.acquire()
+        self._have(self._want, gate)
+        gate.bell_of_place.acquire()
         gate.round = self.round
 
     def leave(self, gate: AdmissionGate, *, for_good: bool = False) -> None:
         """Give its place to the next one."""
-        with self._lock:
-            gate.standing = "away"
-            self._running -= 1
-            self._moved += 1
-            bells = self._admit() if self._queue else []
-            if for_good:
-                self._left -= 1
-                if not self._left:
-                    bells.append(self._bell)
-        if bells:
-            _ring_all(bells)
+        self._have(self._end if for_good else self._free, gate)
 
     def pass_on(self, gate: AdmissionGate) -> None:
         """Give its place to the next one who waits, if any, and wait for one again."""
-        with self._lock:
-            self._moved += 1
-            gate.round = self.round
-            if not self._queue and self._running <= self._limit.places:
-                return
-            gate.standing = "waiting"
-            self._running -= 1
-            self._queue.append(gate)
-            bells = self._admit()
-        _ring_all(bells)
+        self._have(self._pass_on, gate)
         gate.bell_of_place.acquire()
         gate.round = self.round
 
@@ -177,105 +153,149 @@ class Admission:
 
     def open(self) -> None:
         """All threads have been started: let tasks run."""
-        with self._lock:
-            self._is_open = True
-            bells = [*self._admit(), self._bell]
-        _ring_all(bells)
+        self._have(self._open)
 
     def release(self) -> None:
         """The job is cancelled: who is stuck in user code shall keep nobody from his end. Idempotent."""
-        if self._is_released:
-            return
-        with self._lock:
-            self._is_released = self._is_open = True
-            self._limit.keep(self._running)
-            bells = [*self._admit(), self._bell]
-        _ring_all(bells)
+        if not self._is_released:
+            self._have(self._release)
 
     def hurry(self, gate: AdmissionGate) -> None:
         """If it waits for a place, let it have the next one: the hand wants to see it at its gate."""
-        with self._lock:
-            if gate.standing == "waiting":
-                self._queue.remove(gate)
-                self._queue.appendleft(gate)
+        self._have(self._prefer, gate)
 
     def wake(self, gate: AdmissionGate, lock: LockType | None) -> None:
         """Ring `lock`; for one that sleeps on it, when there is a place for it. So 2,000 do not wake at once."""
-        if lock is None:
-            return
-        bells = [lock]
-        with self._lock:
-            if gate.is_parked_on(lock):
-                if gate.standing == "away":
-                    gate.standing, gate.wakes_by = "waiting", lock
-                    self._queue.append(gate)
-                    bells = self._admit()
-                elif gate.wakes_by is lock:
-                    return
-        _ring_all(bells)
+        if lock is not None:
+            self._have(self._wake, gate, lock)
 
     def close(self, timeout_s: float) -> None:
         """Let everybody run who is left, stuck in user code until now. Idempotent."""
-        with self._lock:
-            self._is_closed = True
-            bells = [*self._admit(), self._bell]
-        _ring_all(bells)
+        self._have(self._close)
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
-    # ── inside ──
+    # ── one thread at a time, which has the claim ──
 
-    def _admit(self) -> list[LockType]:
-        """Under the lock: give places to those who wait. Returns what to ring behind it."""
-        bells: list[LockType] = []
+    def _have(self, act: Callable[..., None], *what: Any) -> None:
+        """Any thread: have it done, by whoever has the claim; behind all that was asked for before."""
+        orders, claim = self._orders, self._claim
+        orders.append((act, what))
+        while orders and claim.acquire(False):  # whoever has it looks again once he has given it back
+            while orders:
+                act, what = orders.popleft()
+                act(*what)
+            self._admit()
+            bells, self._bells = self._bells, []
+            claim.release()
+            for bell in bells:
+                ring(bell)
+
+    def _want(self, gate: AdmissionGate) -> None:
+        gate.wakes_by = gate.bell_of_place
+        if gate.standing == "running":  # it was woken with a place: see `_wake`
+            self._bells.append(gate.bell_of_place)
+        elif gate.standing == "away":
+            self._let_wait(gate)
+
+    def _let_wait(self, gate: AdmissionGate) -> None:
+        gate.standing = "waiting"
+        self._queue[gate] = None
+
+    def _free(self, gate: AdmissionGate) -> None:
+        gate.standing = "away"
+        self._running -= 1
+        self._moved += 1
+
+    def _end(self, gate: AdmissionGate) -> None:
+        self._free(gate)
+        self._left -= 1
+        if not self._left:
+            self._bells.append(self._bell)
+
+    def _pass_on(self, gate: AdmissionGate) -> None:
+        if self._queue or self._running > self._limit.places:
+            self._free(gate)
+            self._let_wait(gate)
+        else:
+            self._moved += 1
+            self._bells.append(gate.bell_of_place)
+
+    def _prefer(self, gate: AdmissionGate) -> None:
+        if gate.standing == "waiting":
+            self._queue.move_to_end(gate, last=False)
+
+    def _wake(self, gate: AdmissionGate, lock: LockType) -> None:
+        if gate.is_parked_on(lock):
+            if gate.standing == "away":
+                gate.wakes_by = lock
+                self._let_wait(gate)
+                return
+            if gate.wakes_by is lock:  # it waits for a place already, or has been rung with one
+                return
+        self._bells.append(lock)
+
+    def _open(self) -> None:
+        self._is_open = True
+        self._bells.append(self._bell)
+
+    def _release(self) -> None:
+        if not self._is_released:
+            self._is_released = True
+            self._limit.keep(self._running)
+            self._open()
+
+    def _close(self) -> None:
+        self._is_closed = True
+        self._bells.append(self._bell)
+
+    def _admit(self) -> None:
+        """Give places to those who wait."""
         queue = self._queue
         while queue and (self._is_closed or (self._is_open and self._running < self._limit.places)):
-            gate = queue.popleft()
+            gate, _ = queue.popitem(last=False)
             gate.standing = "running"
             self._running += 1
-            bells.append(gate.wakes_by)
+            self._bells.append(gate.wakes_by)
         if queue and self._is_asleep and self._is_open:
             self._is_asleep = False
-            bells.append(self._bell)
-        return bells
+            self._bells.append(self._bell)
 
-    def _control(self) -> None:
-        """Look again and again while somebody waits for a place, or more run than are always allowed to."""
-        while True:
-            with self._lock:
-                if self._is_closed or not self._left:
-                    return
-                is_quiet = not self._is_open or (not self._queue and self._running <= FEW)
-                self._is_asleep = not self._is_open or not self._queue  # whoever is the first to wait rings
-                sleep_s = -1 if is_quiet else SELDOM_S if self._is_asleep else LOOK_S
-                self._bell.acquire(False)  # a ring from before
-                self._moved = 0
-            began_s, used_s = monotonic(), process_time()
-            was_rung = self._bell.acquire(True, sleep_s)
-            slept_s, used_s = monotonic() - began_s, process_time() - used_s
-            with self._lock:
-                self._is_asleep = False
-                if not was_rung:
-                    self._look(slept_s - sleep_s, slept_s, used_s)
-                elif slept_s > QUIET_S:
-                    self._limit.forget()
-                bells = self._admit()
-            _ring_all(bells)
-
-    def _look(self, late_s: float, slept_s: float, used_s: float) -> None:
-        """Under the lock."""
+    def _measure(self, late_s: float, slept_s: float, used_s: float, moved: int) -> None:
         self._limit.look(
             late_s=late_s,
             slept_s=slept_s,
             used_s=used_s,
             running=self._running,
             waiting=len(self._queue),
-            moved=self._moved,
+            moved=moved,
         )
         self._round_s += slept_s
         if self._round_s >= ROUND_S:
             self._round_s = 0.0
             self.round += 1
+
+    # ── its own thread ──
+
+    def _control(self) -> None:
+        """Look again and again while somebody waits for a place, or more run than are always allowed to."""
+        while True:
+            self._bell.acquire(False)  # a ring from before; what it told of is looked at now
+            if self._is_closed or not self._left:
+                return
+            moved = self._moved
+            self._is_asleep = True  # before it looks whether somebody waits; whoever begins to does both the other way
+            if is_busy := self._is_open and bool(self._queue):
+                self._is_asleep = False
+            is_quiet = not self._is_open or (not is_busy and self._running <= FEW)
+            sleep_s = -1 if is_quiet else LOOK_S if is_busy else SELDOM_S
+            began_s, used_s = monotonic(), process_time()
+            was_rung = self._bell.acquire(True, sleep_s)
+            slept_s, used_s = monotonic() - began_s, process_time() - used_s
+            if not was_rung:
+                self._have(self._measure, slept_s - sleep_s, slept_s, used_s, self._moved - moved)
+            elif slept_s > QUIET_S:
+                self._have(self._limit.forget)
 
 
 class AdmissionGate(Gate):
@@ -341,8 +361,3 @@ class AdmissionGate(Gate):
     def _ring(self) -> None:
         self._rung = True
         self._admission.wake(self, self._bell)
-
-
-def _ring_all(bells: Sequence[LockType]) -> None:
-    for bell in bells:
-        ring(bell)
