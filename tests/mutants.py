@@ -157,6 +157,8 @@ PLACES = "stress/test_admission.py::test_with_one_place_or_two_every_race_ends_a
 PLACES_MOVE = "stress/test_admission.py::test_while_places_come_and_go_every_race_ends_as_with_many"
 KEPT_PLACES = "stress/test_admission.py::test_cancel_ends_all_but_those_who_keep_the_places_in_user_code"
 GOES_FIRST = "stress/test_admission.py::test_whom_the_hand_wants_to_see_at_its_gate_goes_first"
+WAITS_FOR_NOBODY = "stress/test_admission.py::test_who_asks_for_something_waits_for_nobody_who_gives_places_away"
+TRIES_CLAIM = "claim.acquire(False):"
 TOGETHER = "test_many_tasks.py::test_100_tasks_may_all_be_in_user_code_at_once"
 LIMITED = "test_many_tasks.py::test_more_may_run_while_the_gil_is_free_and_fewer_when_whoever_wants_it_waits"
 SOON = "test_many_tasks.py::test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second"
@@ -397,21 +399,30 @@ MUTANTS: Final = (
     one(
         "a place is not given to the next",
         ADMISSION,
-        "bells = self._admit() if self._queue else []",
-        "bells = []",
+        "self._running -= 1",
+        "pass",
         PLACES,
     ),
     one(
         "cancel wakes nobody who has no place", ADMISSION, "self._admission.wake(self, self._parked_on)", "pass", PLACES
     ),
     one(
-        "woken with a place, and takes another",
+        "woken with a place, and waits for another",
         ADMISSION,
-        'if gate.standing == "away":\n                if self._running',
-        "if True:\n                if self._running",
+        'if gate.standing == "running":  # it',
+        "if False:  # it",
         PLACES,
     ),
-    one("who is about to sleep is not rung", ADMISSION, "elif gate.wakes_by is lock:", "else:", PLACES, PLACES_MOVE),
+    one("who is about to sleep is not rung", ADMISSION, "if gate.wakes_by is lock:", "if True:", PLACES, PLACES_MOVE),
+    one("who asks waits for whoever has the claim", ADMISSION, TRIES_CLAIM, "claim.acquire():", WAITS_FOR_NOBODY),
+    one(
+        "what is asked for as the claim is given back is left undone",
+        ADMISSION,
+        "while orders and claim.acquire(False):",
+        "if orders and claim.acquire(False):",
+        PLACES,
+        PLACES_MOVE,
+    ),
     one(
         "places kept in user code keep others from their end",
         ADMISSION,
@@ -422,8 +433,8 @@ MUTANTS: Final = (
     one(
         "the hand waits after all others",
         ADMISSION,
-        "self._queue.appendleft(gate)",
-        "self._queue.append(gate)",
+        "self._queue.move_to_end(gate, last=False)",
+        "pass",
         GOES_FIRST,
     ),
     one("never more places", ADMISSION, "if self._late_s < FREE_S * self._looks:", "if False:", TOGETHER, LIMITED),

@@ -7,6 +7,7 @@ measures, a place that is not passed on is gone for good.
 from __future__ import annotations
 
 import threading
+from _thread import LockType
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -17,7 +18,7 @@ import pytest
 from runtime import Function, Session
 from runtime.factory import local_backend
 from runtime.scheduling import admission
-from runtime.scheduling.admission import Admission
+from runtime.scheduling.admission import Admission, AdmissionGate
 from runtime.scheduling.gate import Watch
 from tests.stress import test_ending, test_hand_control, test_services, test_settle, test_wake_up
 from tests.stress.rounds import PATIENCE_S, Helper, Packet, give_way, numbers, one_round, repeat, spin
@@ -145,3 +146,42 @@ def test_whom_the_hand_wants_to_see_at_its_gate_goes_first(monkeypatch: pytest.M
         assert ran == [wanted, *(number for number in range(5) if number != wanted)]
 
     repeat(one_of_five, 20)
+
+
+def test_who_asks_for_something_waits_for_nobody_who_gives_places_away() -> None:
+    """The hand closes gate after gate: if it waited each time, and then for the GIL, a pause would take a minute."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(AdmissionGate):
+        """A gate at which whoever gives places away stops for long, as one does who has lost the GIL there."""
+
+        __slots__ = ()
+
+        def is_parked_on(self, lock: LockType) -> bool:
+            begun.set()
+            assert go_on.wait(2 * PATIENCE_S)
+            return super().is_parked_on(lock)
+
+    places, watch, bell = Admission("places"), Watch(), threading.Lock()
+    slow, gates = Slow(watch, places), [places.gate(watch) for _ in range(5)]
+    bell.acquire()
+
+    def close_all() -> None:
+        for gate in gates:
+            gate.close()
+
+    with Helper(lambda: places.wake(slow, bell)):
+        assert begun.wait(PATIENCE_S)
+        try:
+            with Helper(close_all):
+                pass
+            with ExitStack() as tasks:
+                for gate in gates:
+                    tasks.enter_context(Helper(gate.begin))
+                places.open()
+                go_on.set()
+        finally:
+            go_on.set()
+    assert bell.acquire(False), "it was rung"
+    assert all(gate.standing == "running" for gate in gates), "whoever had the claim has done what the others asked for"
+    places.close(PATIENCE_S)
