@@ -3,7 +3,7 @@
 A writer fills an ordinary lane, that of its `Outbox`. A packet is shipped when it is appended and *stays in that lane*
 until the reader has worked it and acknowledged that. So one bound, which `Lane` keeps already, covers what waits at the
 writer, on the way and at the reader; and what arrives finds room: whoever carries it never waits, and cannot deadlock.
-The stop signal is shipped behind the last packet. Two copies of each packet are the price.
+A signal is shipped in its place, the stop signal behind the last packet. Two copies of each packet are the price.
 
 The hand belongs to the reader's end. It can borrow no room from writers who do not see it, so one place of a queue is
 kept for it (where there is more than one for each writer).
@@ -20,7 +20,7 @@ from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane, NoWaiter, Waiter
 from runtime.errors import QueueUnreachable
 
-Verb = Literal["packet", "end", "look up"]
+Verb = Literal["packet", "signal", "look up"]
 Send = Callable[[Verb, Any], None]
 """Carries something to `Arrivals.receive`, in order, without waiting for the reader.
 
@@ -49,24 +49,24 @@ class Outbox:
         # Guards which packets of the lane have been shipped: the writer ships, an acknowledgement deletes.
         self._lock = threading.Lock()
         self._shipped = 0
-        self._ended = False
 
     def wake(self) -> None:
         """Ship what has been appended. A packet that cannot be is taken back, and counts as refused."""
-        items = self.lane.items
+        lane, items = self.lane, self.lane.items
         with self._lock:
-            try:
-                while self._shipped < len(items):
+            while lane.signals or self._shipped < len(items):
+                if lane.signals and lane.signals[0][0] <= lane.taken + self._shipped:
+                    signal = lane.take_signal()
+                    with suppress(*[QueueUnreachable] if signal.is_last else ()):
+                        self._send("signal", signal)
+                    continue
+                try:
                     self._send("packet", items[self._shipped])
                     self._shipped += 1
-            except BaseException:
-                del items[self._shipped :]
-                self.lane.refused += 1
-                raise
-            if self.lane.signal is not None and not self._ended:
-                self._ended = True
-                with suppress(QueueUnreachable):
-                    self._send("end", self.lane.signal)
+                except BaseException:
+                    del items[self._shipped :]
+                    lane.refused += 1
+                    raise
 
     @property
     def sent(self) -> int:
@@ -122,8 +122,8 @@ class Arrivals(Inbox):
             self.lanes[number + 1].items.append(value)  # not `put`: its room was found in the writer's lane
             if self.asleep:
                 self.wake()
-        elif verb == "end":
-            self.lanes[number + 1].end(value)
+        elif verb == "signal":
+            self.lanes[number + 1].put_signal(value)
         else:
             self.gate.look_up = True
 

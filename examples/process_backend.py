@@ -27,8 +27,8 @@ from typing import Any, Final, NoReturn
 
 from examples.process_child import SITES, Address, Post, PostVerb, ProcessQueue, Progress, Site, run_task
 from runtime.communication.inbox import HAND, LaneSpec
-from runtime.communication.lane import StopSignal
 from runtime.communication.note import Note, no_note
+from runtime.communication.signals import StopSignal
 from runtime.context import TaskContext
 from runtime.context.report import TaskReport
 from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskLost
@@ -330,5 +330,5 @@ class ProcessTask:
         signal = pickle.dumps(StopSignal(self.name, "failed"))
         for output in self._wiring.outputs:
             for connection in output.connections:
-                self._post("end", (connection.queue.task, connection.lane), signal)
+                self._post("signal", (connection.queue.task, connection.lane), signal)
         self.gate.told(self.gate.progress._replace(doing="ended"))

@@ -20,7 +20,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from examples.far_queue import Arrivals, Outbox, Verb, places
 from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane, StopSignal, Waiter
+from runtime.communication.lane import Lane, Waiter
+from runtime.communication.signals import StopSignal
 from runtime.context.report import TaskReport
 from runtime.errors import DataflowError, QueueUnreachable, failure_text
 from runtime.facts import Ending, TaskState

@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from runtime.communication.inbox import HAND
-from runtime.communication.lane import StopSignal
 from runtime.communication.rekey import rekeyed
+from runtime.communication.signals import StopSignal
 from runtime.context.report import TaskReport
 from runtime.end import End
 from runtime.errors import CommandRefused, TaskEnded, TaskFailed, TaskLost, error_text, failure_text

@@ -16,8 +16,8 @@ from runtime.errors import error_text
 from runtime.facts import Ending, TaskState
 
 Result = Literal["done", "stop", "held_back", "waiting", "running", "idle"]
-"""What became of a turn: a packet was worked; a stop signal was taken, or a source ended; the task waits in mid-packet
-for room, or for a service or its next attempt; user code is still at it; there was nothing to do.
+"""What became of a turn: a packet was worked, or a signal taken; the stop signal was taken, or a source ended; the task
+waits in mid-packet for room, or for a service or its next attempt; user code is still at it; there was nothing to do.
 """
 
 _SHOWN = 6  # outputs, packets
@@ -27,11 +27,12 @@ _SHOWN = 6  # outputs, packets
 class Step:
     """One turn of one task or service, and what it did. As text, what was taken, an arrow, and what was sent where.
 
-    `packet` is what was taken (None of a source, of a stop signal, and where nothing was), `sent` what was sent, as
+    `packet` is what was taken (None of a source, of a signal, and where nothing was), `sent` what was sent, as
     `(target task, packet)` in order; the last of them waits for room while the step is held back. `error` is what user
-    code raised, `signal` the stop signal that was taken, as `(producer, ending)`, and `heard` how many of how many have
-    arrived with it. `ending` is how the task ended if this was its last turn, `doing` what it waits for if the turn is
-    not over. A task that is an end of the graph never `sends`; one with several inputs says on which a packet came.
+    code raised. `signal` is the stop signal that was taken, as `(producer, ending)`, or another one, as
+    `(producer, text)`, and `heard` how many of how many have arrived with it. `ending` is how the task ended if this
+    was its last turn, `doing` what it waits for if the turn is not over. A task that is an end of the graph never
+    `sends`; one with several inputs says on which a packet came.
     """
 
     result: Result
@@ -39,7 +40,7 @@ class Step:
     packet: Packet | None = None
     sent: tuple[tuple[str, Packet], ...] = ()
     error: BaseException | None = None
-    signal: tuple[str, Ending] | None = None
+    signal: tuple[str, str] | None = None
     ending: Ending | None = None
     several_inputs: bool = False
     sends: bool = True
@@ -70,7 +71,8 @@ class Step:
             return ""
         producer, how = self.signal
         of_how_many = f", {self.heard[0]} of {self.heard[1]}" if self.heard is not None and self.heard[1] > 1 else ""
-        return f"stop from {producer} ({how}){of_how_many}"
+        taken = f"stop from {producer} ({how})" if self.result == "stop" else f"{how} from {producer}"
+        return f"{taken}{of_how_many}"
 
     def _sent(self) -> str:
         """What has gone, target by target; `nothing` of a packet that is over and of which something might have."""
@@ -80,7 +82,7 @@ class Step:
             shown.append(f"{', '.join(packet.text for _, packet in group)} to {target}")
         if (more := len(gone) - _SHOWN) > 0:
             shown.append(f"… {more:,} more")
-        if not shown and self.result == "done" and self.sends and self.error is None:
+        if not shown and self.result == "done" and self.sends and self.error is None and self.signal is None:
             return "nothing"
         return ", ".join(shown)
 
@@ -112,10 +114,20 @@ def _shown(packet: Packet, several_inputs: bool) -> str:
     return f"{packet.text} on input {packet.input}" if several_inputs else packet.text
 
 
+@dataclass(frozen=True, slots=True)
+class SignalView:
+    """A signal that waits in a queue: behind how many of its packets, who has sent it, and what it says."""
+
+    index: int
+    producer: str
+    text: str
+
+
 class QueueView(Sequence[Packet]):
     """Packets that wait for a task, as they would be taken of each lane; looking has not changed anything.
 
     `depth` is how many wait in all; those that were not asked for have their place before the one of index `left_out`.
+    `signals` are what stands between packets: the stop signal behind the last of a lane (its text is the ending).
     """
 
     def __init__(
@@ -125,11 +137,13 @@ class QueueView(Sequence[Packet]):
         depth: int,
         capacity: int,
         *,
+        signals: Sequence[SignalView] = (),
         left_out: int | None = None,
         several_inputs: bool = False,
     ) -> None:
         self.task, self.depth, self.capacity, self.several_inputs = task, depth, capacity, several_inputs
         self.left_out = len(packets) if left_out is None else left_out
+        self.signals = tuple(signals)
         self._packets = tuple(packets)
 
     @overload

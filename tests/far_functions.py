@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import runtime
-from runtime.communication.lane import StopSignal
 from runtime.communication.queue_descriptor import QueueDescriptor
+from runtime.communication.signals import StopSignal
 from runtime.scheduling.gate import Gate, Watch
 
 PATIENCE_S = 20.0
@@ -214,4 +214,4 @@ def fill(queue: QueueDescriptor, count: int) -> None:
     lane = queue.open_lane(0, Gate(Watch()))
     for number in range(count):
         lane.put(number)
-    lane.end(StopSignal("elsewhere", "completed"))
+    lane.put_signal(StopSignal("elsewhere", "completed"))

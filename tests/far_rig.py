@@ -12,7 +12,7 @@ import pytest
 
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import NoWaiter, Waiter
-from runtime.remote.far_lane import Arrivals, Outbox
+from runtime.remote.far_lane import Arrivals, Outbox, Packets
 from runtime.remote.freight import unpack
 from runtime.remote.site import Site
 from runtime.remote.way import ActorWay, Message
@@ -82,12 +82,13 @@ class Link:
         self.carry()
 
     def carry(self) -> None:
-        """Take what waits to the reader, the end behind all packets."""
+        """Take what waits to the reader, each signal in its place."""
         self.outbox.pack()
-        for packets in self.outbox.take():
-            self.inbox.receive(packets.lane[1], unpack(packets.freight))
-        if (signal := self.outbox.signal()) is not None:
-            self.lane.end(signal)
+        for each in self.outbox.take(may_end=True):
+            if isinstance(each, Packets):
+                self.inbox.receive(each.lane[1], unpack(each.freight))
+            else:
+                self.lane.put_signal(each.signal)
 
     def room(self) -> int:
         """How many packets the writer could put in now."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runtime.communication.calls import Call, Ledger, Request
-from runtime.communication.lane import StopSignal
+from runtime.communication.signals import StopSignal
 from runtime.errors import ServiceStopped
 from runtime.remote.by_value import decode
 from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from runtime.communication.lane import StopSignal
+from runtime.communication.signals import StopSignal
 from runtime.errors import NotSendable, QueueFull, TaskEnded
+from runtime.remote.far_lane import Mark, Packets
 from tests.far_rig import PATIENCE_S, Link, Writer, in_thread
 
 ENDED = StopSignal("numbers", "completed")
@@ -71,12 +72,12 @@ def test_an_acknowledgement_that_was_overtaken_by_a_later_one_changes_nothing() 
 def test_the_end_leaves_after_the_last_packet_and_once() -> None:
     link = Link(4)
     link.outbox.lane.put("the last")
-    link.outbox.lane.end(ENDED)
-    assert link.outbox.signal() is None
+    link.outbox.lane.put_signal(ENDED)
+    assert link.outbox.take(may_end=True) == []
     link.outbox.pack()
-    assert link.outbox.signal() is None
-    link.outbox.take()
-    assert [link.outbox.signal(), link.outbox.signal()] == [ENDED, None]
+    taken = [link.outbox.take(may_end) for may_end in (False, True, True)]
+    assert [[type(each) for each in parcel] for parcel in taken] == [[Packets], [Mark], []]
+    assert taken[1] == [Mark(link.outbox.address, ENDED)]
 
 
 def test_a_writer_that_is_held_back_hears_that_what_it_sent_before_cannot_travel() -> None:
@@ -190,10 +191,10 @@ def test_a_packet_that_was_put_back_is_acknowledged_again_when_it_is_worked() ->
     link.send("a packet", "another")
     dropped = link.inbox.remove(link.lane, 0)
     with pytest.raises(QueueFull):
-        link.inbox.put_back(link.lane, 0, dropped)
+        link.inbox.put_back(link.lane, 0, dropped, 0)
     assert link.outbox.take_back()
     with link.inbox.place_from(0):
-        link.inbox.put_back(link.lane, 0, dropped)
+        link.inbox.put_back(link.lane, 0, dropped, 0)
     assert (link.lane.items, link.room()) == (["a packet", "another"], 2)
     link.inbox.drop(link.lane, 1)
     link.inbox.let_in()

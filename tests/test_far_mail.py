@@ -22,9 +22,10 @@ from ray.exceptions import (
 from runtime.communication.calls import Call, Request
 from runtime.communication.connection import Connection, Output
 from runtime.communication.inbox import LaneSpec
-from runtime.communication.lane import NoWaiter, StopSignal
+from runtime.communication.lane import NoWaiter
 from runtime.communication.plan import Plan
 from runtime.communication.router import Router
+from runtime.communication.signals import StopSignal
 from runtime.context.report import TaskReport
 from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
@@ -130,7 +131,7 @@ def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
     for number in range(4):
         outbox.lane.items.append(number)
         outbox.pack()
-        parcels.append([("packets", packets) for packets in outbox.take()])
+        parcels.append([("packets", packets) for packets in outbox.take(False)])
     for number in (3, 1, 4, 2):
         site.receive("numbers", number, parcels[number - 1])
         assert [*inbox.lanes[1].items] == list(range({3: 0, 1: 1, 4: 1, 2: 4}[number]))
@@ -314,13 +315,13 @@ def test_what_may_not_wait_leaves_at_once(what: str) -> None:
     way.carry()
     outbox.lane.items.append(99)
     if what == "signal":
-        outbox.lane.end(StopSignal("numbers", "completed"))
+        outbox.lane.put_signal(StopSignal("numbers", "completed"))
     if what == "message":
         way.post(("began", 1))
     way.carry()
     sent = [message for parcel in parcels[1:] for message in parcel]
     assert (packets_in(parcels)[1:] == [[99]]) is (what != "message")
-    assert [message[0] for message in sent if message[0] != "packets"] == {"few": [], "signal": ["end"]}.get(
+    assert [message[0] for message in sent if message[0] != "packets"] == {"few": [], "signal": ["signal"]}.get(
         what, ["began"]
     )
 
@@ -396,20 +397,20 @@ def test_a_place_that_an_undo_was_given_and_has_not_used_is_given_back() -> None
     def send(*items: int) -> None:
         outbox.lane.items += items
         outbox.pack()
-        outbox.take()
+        outbox.take(False)
         inbox.receive(0, list(items))
 
     send(0, 1)
     dropped = inbox.remove(lane, 0)
     with pytest.raises(QueueFull):
-        inbox.put_back(lane, 0, dropped)
+        inbox.put_back(lane, 0, dropped, 0)
     assert outbox.take_back()
     with pytest.raises(NotPaused), inbox.place_from(0):
         raise NotPaused("resumed meanwhile")
     send(2, 3, 4)
     assert not outbox.lane.has_room()
     with pytest.raises(QueueFull):
-        inbox.put_back(lane, 0, dropped)
+        inbox.put_back(lane, 0, dropped, 0)
     assert lane.items == [1, 2, 3, 4]
 
 
@@ -633,7 +634,7 @@ def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.Monk
     def parcel(items: list[int]) -> list[Message]:
         outbox.lane.items += items
         outbox.pack()
-        return [("packets", packets) for packets in outbox.take()]
+        return [("packets", packets) for packets in outbox.take(False)]
 
     few = parcel([1, 2, 3])
     site.receive("numbers", 1, few)

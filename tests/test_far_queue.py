@@ -11,7 +11,7 @@ import pytest
 import runtime
 from examples.far_queue import Arrivals, Outbox, places
 from runtime.communication.inbox import LaneSpec
-from runtime.communication.lane import StopSignal
+from runtime.communication.signals import StopSignal
 from runtime.scheduling.gate import Gate, Watch
 from tests.error_texts import worded
 
@@ -68,15 +68,15 @@ def test_the_signal_is_shipped_once_behind_all_packets() -> None:
     wire = Wire(capacity=5)
     lane = wire.outbox.lane
     lane.put("last")
-    lane.end(DONE)
+    lane.put_signal(DONE)
     wire.outbox.wake()
-    assert [verb for verb, _ in wire.under_way] == ["packet", "end"]
+    assert [verb for verb, _ in wire.under_way] == ["packet", "signal"]
     wire.carry()
-    assert wire.inbox.ended_lane() is None
+    assert wire.inbox.signalled_lane() is None
     wire.inbox.drop(wire.inbox.lanes[1], 1)
-    ended = wire.inbox.ended_lane()
+    ended = wire.inbox.signalled_lane()
     assert ended is not None
-    assert ended.signal == DONE
+    assert ended.take_signal() == DONE
 
 
 def test_the_hand_has_its_place_and_borrows_none_that_a_packet_under_way_may_need() -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from runtime.communication.lane import NoWaiter, StopSignal
+from runtime.communication.lane import NoWaiter
+from runtime.communication.signals import StopSignal
 from runtime.errors import QueueUnreachable
 from runtime.remote.descriptors import RayQueueDescriptor
-from runtime.remote.far_lane import Outbox, Packets
+from runtime.remote.far_lane import Mark, Outbox, Packets
 from runtime.remote.freight import Freight, envelope, pack
 from runtime.remote.way import ActorWay, Mailbox, Message
 from tests.far_rig import LANE, LANES, PATIENCE_S, Writer, in_thread, packets_in, site_of, way_of
@@ -125,12 +126,12 @@ def test_no_stop_signal_leaves_before_it_may() -> None:
     box = outbox()
     sent.way.add(box)
     box.lane.put("the last")
-    box.lane.end(ENDED)
+    box.lane.put_signal(ENDED)
     sent.way.carry()
     assert [[verb for verb, *_ in parcel] for parcel in sent.parcels] == [["packets"]]
     may.append(True)
     sent.way.carry()
-    assert sent.parcels[1:] == [[("end", LANE, ENDED)]]
+    assert sent.parcels[1:] == [[("signal", Mark(LANE, ENDED))]]
 
 
 def test_messages_arrive_in_the_order_in_which_they_were_posted() -> None:
@@ -288,11 +289,11 @@ def test_stop_signals_leave_as_soon_as_they_may() -> None:
     site.join([site.way_to("work", received)], {}, {})
     lane = site.outbox(LANE, LANES[0], 4, 1, NoWaiter())
     lane.put("the last")
-    lane.end(ENDED)
+    lane.put_signal(ENDED)
     received.wait_for("packets")
     assert [verb for verb, *_ in received.messages] == ["packets"]
     site.end_lanes()
-    assert received.wait_for("end") == ("end", LANE, ENDED)
+    assert received.wait_for("signal") == ("signal", Mark(LANE, ENDED))
     site.close()
 
 

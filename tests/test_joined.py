@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runtime
+from runtime.communication.signals import StopSignal
 from runtime.operators import CoFlatMap, CoMap, Join, Operator
 from runtime.operators.joined import How
 from runtime.texts.preview import preview
 from tests.test_operators import Context, LookUpBehind, work
 
+STOP = StopSignal("it", "completed")
 Row = tuple[Literal[0, 1], tuple[Any, Any]]  # which side, key and row
 
 
@@ -129,7 +131,7 @@ def test_a_join_looks_up_behind_all_pairs_of_a_row_whichever_input_has_ended() -
         for _ in range(2):
             join.receive_packets(work_on, sent.append, LookUpBehind())
         if ended is not None:
-            join.input_ended(ended)
+            join.signalled(STOP, ended)
         rights = iter([(1, (1, "c")), (1, (1, "d"))])
         join.receive_packets(rights, sent.append, LookUpBehind())
         assert sent == [("a", "c"), ("b", "c")]
@@ -158,9 +160,9 @@ def test_a_join_sends_the_same_once_one_input_has_ended(how: How, ended: int, bo
     join, sent = Join(pair, how=how), list[Any]()
     join.open(Context())
     join.receive_packets(iter(both), sent.append, _Calm)
-    join.input_ended(ended)
+    join.signalled(STOP, ended)
     join.receive_packets(iter(rest), sent.append, _Calm)
-    join.input_ended(1 - ended)
+    join.signalled(STOP, 1 - ended)
     sent += rest_of(join)
     assert sorted(sent, key=repr) == sorted(side_by_side(how, both + rest), key=repr)
     assert [each for each in sent if None not in each] == [
@@ -181,7 +183,7 @@ def test_rows_are_not_kept_for_partners_that_cannot_come(ended: int) -> None:
         for key in range(10):
             join.receive_packet((ended, (key, "small")), lambda _: None)
             join.receive_packet((1 - ended, (key, "early")), lambda _: None)
-        join.input_ended(ended)
+        join.signalled(STOP, ended)
         for number in range(1000):
             join.receive_packet((1 - ended, (number % 20, "large")), lambda _: None)
         kept[how] = join.kept

@@ -21,7 +21,7 @@ from redis import Redis
 import runtime
 from examples import redis_queue
 from runtime.communication.inbox import LaneSpec
-from runtime.communication.lane import StopSignal
+from runtime.communication.signals import StopSignal
 from runtime.scheduling.gate import Gate, Watch
 from runtime.testing import PATIENCE_S, Hold, Moment, check_bounded
 from tests import far_functions as far
@@ -280,7 +280,7 @@ def test_a_queue_can_be_filled_from_another_process(server: Server, monkeypatch:
     process = multiprocessing.get_context("spawn").Process(target=far.fill, args=(queue, 100))
     process.start()
     got = []
-    while (ended := inbox.ended_lane()) is None:
+    while (ended := inbox.signalled_lane()) is None:
         inbox.wait()
         assert len(inbox) <= 5
         batch, parts = inbox.gather(2)
@@ -288,7 +288,7 @@ def test_a_queue_can_be_filled_from_another_process(server: Server, monkeypatch:
         for lane, length in parts:
             inbox.drop(lane, length)
     assert got == list(range(100))
-    assert ended.signal == StopSignal("elsewhere", "completed")
+    assert ended.take_signal() == StopSignal("elsewhere", "completed")
     process.join()
     process.close()
     backend.close()

@@ -13,7 +13,8 @@ from _thread import LockType
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
-from runtime.communication.lane import StopSignal, Waiter, parked_lock, ring
+from runtime.communication.lane import Waiter, parked_lock, ring
+from runtime.communication.signals import StopSignal
 from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout, error_text
 from runtime.facts import TaskState
 from runtime.graph.validation import OUTSIDE

@@ -29,8 +29,9 @@ from functools import partial
 from itertools import chain, compress, count, islice
 from typing import Any, Final
 
-from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter, parked_lock, ring
+from runtime.communication.lane import Lane, NoWaiter, Waiter, parked_lock, ring
 from runtime.communication.note import Act, Note, in_one_step, no_note, silent
+from runtime.communication.signals import StopSignal
 from runtime.errors import PacketGone, QueueFull, TaskEnded
 from runtime.facts import Ending
 
@@ -58,8 +59,8 @@ def shares(capacity: int, producers: int) -> tuple[int, int]:
 class Inbox:
     """All that waits for one task. `len` is the number of packets; an empty inbox is false, so compare with None.
 
-    One thread reads: `wait`, `gather`, `drop`, `retire`. Any thread may call `offer` and `len`; `inject` and `end_hand`
-    any that no interrupt reaches.
+    One thread reads: `wait`, `gather`, `drop`, `hold`, `retire`. Any thread may call `offer` and `len`; `inject` and
+    `end_hand` any that no interrupt reaches.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class Inbox:
         "_closed_inputs",
         "_hand_room",
         "_has_several_inputs",
+        "_held",
         "_open",
         "_places",
         "_places_and_arrivals",
@@ -94,8 +96,9 @@ class Inbox:
         share, left_over = shares(capacity, len(lanes))
         self.hand = Lane(self, HAND, left_over)
         self.lanes = [self.hand, *(Lane(self, spec.producer, share, spec.input) for spec in lanes)]
-        self._open = list(self.lanes)  # in the order in which they are looked at; without the retired ones
-        # Guards the hand's lane (its items and signal as seen by writers), all that is borrowed, and the closed inputs.
+        self._open = list(self.lanes)  # in the order in which they are looked at; without the held and the retired
+        self._held: list[Lane] = []  # have brought a signal that waits for the same of the others
+        # Guards the hand's lane (its items and end as seen by writers), all that is borrowed, and the closed inputs.
         self._hand_room = threading.Lock()
         self._places: deque[int] = deque()  # a token, which is true, for each place of the hand's that is free
         self._places_kept = 0  # free ones that are no tokens yet
@@ -124,6 +127,7 @@ class Inbox:
     def gather(self, count: int) -> tuple[list[Any], list[tuple[Lane, int]]]:
         """Copy up to `count` packets from the fronts of the lanes, and say how many of each, in the order of the copy.
 
+        None of them stands behind a signal that has not been taken.
         Lanes have their turn: the next call begins behind the last lane that this one came to.
         """
         lanes = self._open
@@ -132,6 +136,8 @@ class Inbox:
         for position, lane in enumerate(lanes, 1):
             if lane.items:
                 part = lane.items[: count - len(batch)]
+                if lane.signals and not (part := lane.before_signal(part)):
+                    continue
                 parts.append((lane, len(part)))
                 batch = batch + part if batch else part
                 if len(batch) == count:
@@ -144,22 +150,22 @@ class Inbox:
         """What `gather(1)` will return: the number of its lane, and the item; whatever comes meanwhile."""
         lanes = self._open
         for position, lane in enumerate(lanes):
-            if lane.items:
+            if lane.items and not lane.has_signal_next():
                 self._open = lanes[position:] + lanes[:position]  # else one before it may have filled by then
                 return self.lanes.index(lane), lane.items[0]
         return None
 
-    def ended_lane(self) -> Lane | None:
-        """A lane of which nothing is left but its stop signal."""
+    def signalled_lane(self) -> Lane | None:
+        """A lane of which a signal is next."""
         for lane in self._open:
-            if lane.signal is not None and not lane.items:
+            if lane.signals and lane.has_signal_next():
                 return lane
         return None
 
     def ready(self) -> bool:
         """Whether there is anything to take."""
         for lane in self._open:  # noqa: SIM110  any() over a generator takes three times as long
-            if lane.items or lane.signal is not None:
+            if lane.items or lane.signals:
                 return True
         return False
 
@@ -191,9 +197,19 @@ class Inbox:
 
     def let_in(self) -> None:
         """Wake every writer that is held back and has room. (Low water is for a reader at work.)"""
-        for lane in self._open:
+        for lane in self.lanes:
             if lane.held_back and lane.has_room():
                 lane.give_room()
+
+    def hold(self, lane: Lane) -> None:
+        """Take nothing of `lane` until `let_go`: it has brought a signal that the others have not."""
+        self._open = [each for each in self._open if each is not lane]
+        self._held.append(lane)
+
+    def let_go(self) -> None:
+        """Look at all lanes again."""
+        self._open += self._held
+        self._held = []
 
     def retire(self, lane: Lane) -> None:
         """Look at `lane` no more: its stop signal has been taken."""
@@ -203,7 +219,7 @@ class Inbox:
 
     def open_inputs(self) -> set[int]:
         """The inputs of which some producer's stop signal has not been taken."""
-        return {lane.input for lane in self._open if lane is not self.hand}
+        return {lane.input for lane in (*self._open, *self._held) if lane is not self.hand}
 
     def close_input(self, number: int) -> int:
         """Of several inputs, one that its producers have ended: from now on the hand is refused there, too.
@@ -227,8 +243,7 @@ class Inbox:
         """Take an item out; it counts as taken, and as `removed`. Its place is free for the next."""
         item = lane.items[index]
         with self._hand_room:
-            del lane.items[index]
-            lane.taken += 1
+            lane.remove(index)
             self.removed += 1
             if lane is self.hand:
                 self._free_place()
@@ -240,27 +255,28 @@ class Inbox:
     def retract(self, index: int) -> None:
         """Take an item of the hand's out as if it had never been put in. Its place is free for the next."""
         with self._hand_room:
-            del self.hand.items[index]
-            self.hand.taken += 1
+            self.hand.remove(index)
             self.retracted += 1
             self._free_place()
         self.tell_hand()
 
-    def put_back(self, lane: Lane, index: int, item: Any) -> None:
-        """Undo `remove`. Raises `QueueFull` if its place has been taken, `PacketGone` if the end has come behind it."""
+    def put_back(self, lane: Lane, index: int, item: Any, signals: int) -> None:
+        """Undo `remove`, behind that many signals (`Lane.signals_before`).
+
+        Raises `QueueFull` if its place has been taken, `PacketGone` if the end has come behind it.
+        """
         with self._hand_room:
             is_ended = lane is self.hand and self._closed_inputs and item[0] in self._closed_inputs
-            if is_ended or lane not in self._open:
+            if is_ended or (lane not in self._open and lane not in self._held):
                 raise PacketGone("the packet's producer has ended, and what follows from that has begun")
             if lane is self.hand:
                 fits = self._take_place()
             else:
                 lane.resize(-1)  # until it is in; and said before the claim is read, as in `_find_room`
-                promised = 0 if lane.signal is not None else lane.claim + lane.writer.is_at_work()
+                promised = 0 if lane.closed else lane.claim + lane.writer.is_at_work()
                 fits = len(lane.items) + promised <= lane.capacity
             if fits:
-                lane.items.insert(index, item)
-                lane.taken -= 1
+                lane.insert(index, item, signals)
                 self.removed -= 1
             if lane is not self.hand:
                 self._return_to(lane)
@@ -331,7 +347,7 @@ class Inbox:
 
     def _require_open(self, item: Any) -> None:
         """Raise `TaskEnded` if `item` of the hand comes too late. Under the lock."""
-        if self.hand.signal is not None or self.gate.cancelled:
+        if self.hand.closed or self.gate.cancelled:
             raise TaskEnded("the task has ended or is ending; nothing can be put in any more")
         if self._closed_inputs and item[0] in self._closed_inputs:  # of several inputs it names one, see joined_feed.py
             raise TaskEnded(f"all producers of input {item[0]} have ended; nothing can be put in there any more")
@@ -339,11 +355,10 @@ class Inbox:
     def end_hand(self, how: Ending) -> bool:
         """Close the hand's lane; what it holds is still worked. False if it was closed already."""
         with self._hand_room:
-            if self.hand.signal is not None:
+            if self.hand.closed:
                 return False
             self._close_places()
-            self.hand.signal = StopSignal(HAND, how)
-            self.wake()
+            self.hand.put_signal(StopSignal(HAND, how))
         self.tell_hand()
         return True
 
@@ -372,7 +387,7 @@ class Inbox:
     def _borrow_place(self) -> bool:
         for lane in sorted(self.lanes[1:], key=lambda lane: len(lane.items) - lane.capacity):
             lane.resize(-1)
-            promised = 0 if lane.signal is not None else lane.claim + 1
+            promised = 0 if lane.closed else lane.claim + 1
             if len(lane.items) + promised <= lane.capacity:
                 self._borrowed.append(lane)
                 self.hand.capacity += 1
@@ -385,7 +400,7 @@ class Inbox:
         if self._borrowed:
             self.hand.capacity -= 1
             self._return_to(self._borrowed.pop())
-        elif self.hand.signal is None and not self.gate.cancelled:
+        elif not self.hand.closed and not self.gate.cancelled:
             self._places.append(1)
 
     def _close_places(self) -> None:

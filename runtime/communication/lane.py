@@ -5,13 +5,19 @@ step that no other thread can cut in two, and all threads see all writes in one 
 
 * *The bound is exact.* Only the writer makes a lane longer: the room it saw can only have grown when it appends. The
   hand may borrow room (inbox.py); it leaves the writer what it has claimed, and one place for a `put` under way.
-* *The end comes last.* `signal` is set after the last append and never unset: a reader that sees it before it looks at
-  `items` knows that nothing will follow. It needs no room, so ending never waits, and is in nobody's count.
+* *A signal keeps its place.* It has the number of the packet that it stands in front of, counted as `taken` is: as many
+  have arrived before. The writer counts them by `taken` and the length, between which the reader must not drop. So the
+  reader says in `leaving` what it is about to take, drops, and says it in `taken`: while the two are equal, before
+  the length is read and behind it, nobody was at it. The hand, which changes both, holds `_marking`, as who signals.
+* *No batch reaches over a signal.* The reader copies first and looks at `signals` then: a packet that it has copied was
+  appended behind each signal that it has to wait for. It takes a signal when `taken` has come to its number.
+* *The end comes last.* The stop signal is the last one: nobody appends behind it. A signal needs no room, so neither it
+  nor ending ever waits, and is in nobody's count.
 * *What is not worked has not left.* A batch is a copy of the front, deleted when worked, so an error, a pause or a
   cancel leaves the rest in front, in order, in depth and in sight.
 * *The reader is woken by the append.* The reader sets `inbox.asleep` and every writer's `look_up`, looks at all lanes
-  and parks. A writer appends, then reads either of the two and rings. Whichever is second in the one order of writes
-  sees the other. `wake` clears `asleep` before it rings; whoever clears the flag rings afterwards, always.
+  and parks. A writer appends (a signal, too), then reads either of the two and rings. Whichever is second in the one
+  order of writes sees the other. `wake` clears `asleep` before it rings; who clears the flag rings afterwards, always.
 * *The writer is woken by the delete.* The mirror: `held_back = True`, look for room, park; delete, read `held_back`,
   ring. A ring too many finds the lock open: the next park returns at once and looks again.
 """
@@ -19,21 +25,15 @@ step that no other thread can cut in two, and all threads see all writes in one 
 from __future__ import annotations
 
 from _thread import LockType, allocate_lock
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from time import sleep
 from typing import Any, Final, Protocol
 
 from runtime.communication.order import Order
+from runtime.communication.signals import Signal
 from runtime.errors import Cancelled, Unneeded
-from runtime.facts import Ending, TaskState
-
-
-@dataclass(frozen=True, slots=True)
-class StopSignal:
-    """What a producer says once, behind its last packet: that it has ended, and how."""
-
-    producer: str
-    how: Ending
+from runtime.facts import TaskState
 
 
 class Waiter(Protocol):
@@ -72,7 +72,7 @@ class Reader(Protocol):
         """How many threads wait for room for the hand."""
 
     def wake(self) -> None:
-        """Hear that something has been appended, or the signal set. Called by the writer."""
+        """Hear that something has been appended, a packet or a signal. Called by the writer."""
 
     def notify_hand(self) -> None:
         """Hear that a claim has been given back. Called by the writer."""
@@ -114,21 +114,25 @@ _SHUT: Final = -(2**62)  # a capacity that no borrowed place brings back
 
 
 class Lane:
-    """At most `capacity` packets of one producer, in order, then its stop signal."""
+    """At most `capacity` packets of one producer, in order, and signals between them; its stop signal is the last."""
 
     __slots__ = (
+        "_marking",
         "_room",
         "capacity",
         "claim",
+        "closed",
+        "heard",
         "held_back",
         "inbox",
         "input",
         "items",
+        "leaving",
         "low",
         "order",
         "producer",
         "refused",
-        "signal",
+        "signals",
         "taken",
         "widest",
         "writer",
@@ -138,14 +142,17 @@ class Lane:
         self.inbox, self.producer, self.capacity, self.input = inbox, producer, capacity, input_index
         self.items: list[Any] = []
         self.order: Order | None = None  # of the packets that waited when the hand last changed it
-        self.signal: StopSignal | None = None
+        self.signals: deque[tuple[int, Signal]] = deque()  # each with the number of the packet that it stands before
+        self.closed = False  # the stop signal has been put: nothing follows
+        self.heard = 0  # signals that have been taken, by the reader
+        self._marking = allocate_lock()  # guards the numbers of signals; held by who signals, and by the hand
         self.writer: Waiter = NoWaiter()
         self.held_back = False
         self.low = capacity // 4  # how short the lane must be before a reader at work lets its writer in
         # The most that a writer claims at once: the hand must find some room, too.
         self.widest = max(1, capacity - max(1, capacity // 8))
         self.claim = 0  # how many packets the writer may yet append without looking at the room again
-        self.taken = 0  # packets that have left, by the reader
+        self.taken = self.leaving = 0  # packets that have left, and those that are about to, by the reader
         self.refused = 0  # packets made but not accepted because of a cancel, by the writer
         self._room = parked_lock()
 
@@ -160,11 +167,32 @@ class Lane:
         if self.inbox.asleep:
             self.inbox.wake()
 
-    def end(self, signal: StopSignal) -> None:
-        """Say that nothing follows. Called once, by the writer."""
-        self.signal = signal
+    def put_signal(self, signal: Signal) -> None:
+        """Let `signal` stand behind all that has been put. Never waits. By the writer."""
+        with self._marking:
+            self.signals.append((self.arrived(), signal))
+            self.closed = signal.is_last
         if self.inbox.asleep:
             self.inbox.wake()
+
+    def arrived(self) -> int:
+        """How many packets have been put so far. Exact for the writer; for others while it puts nothing."""
+        while True:
+            taken, length = self.taken, len(self.items)
+            if taken == self.leaving:
+                return taken + length
+            sleep(0)  # let go of the GIL: who drops is done in a moment
+
+    def look(self) -> tuple[int, list[Any], list[tuple[int, Signal]]]:
+        """How many packets have left, those that wait, and the signals between them, also while the reader takes some.
+
+        Any thread, while the hand changes nothing.
+        """
+        while True:
+            taken, items = self.taken, self.items[:]
+            if taken == self.leaving:
+                return taken, items, list(self.signals)
+            sleep(0)
 
     def claim_room(self, count: int) -> int:
         """Writer: claim room for up to `count` packets, which may be appended without another look. 0: there is none.
@@ -231,10 +259,53 @@ class Lane:
 
     def drop(self, count: int) -> None:
         """Reader: delete `count` packets from the front, and let the writer in once the lane is short enough."""
+        self.leaving = leaving = self.taken + count
         del self.items[:count]
-        self.taken += count
+        self.taken = leaving
         if self.held_back and len(self.items) <= self.low:
             self.give_room()
+
+    def before_signal(self, items: list[Any]) -> list[Any]:
+        """Reader: what of `items`, a copy of the front, stands before the next signal. Looked at behind the copy."""
+        return items[: self.signals[0][0] - self.taken] if self.signals else items
+
+    def has_signal_next(self) -> bool:
+        """Reader: whether all that stands before the next signal has been taken."""
+        return bool(self.signals) and self.signals[0][0] <= self.taken
+
+    def take_signal(self) -> Signal:
+        """Reader: take the signal that is next."""
+        self.heard += 1
+        return self.signals.popleft()[1]
+
+    # ── the hand, while the reader stands at its closed gate ──
+
+    def signals_before(self, index: int) -> int:
+        """How many signals have stood before the packet at `index`, those that were taken counted as well."""
+        return self.heard + sum([number - self.taken <= index for number, _ in self.signals])
+
+    def remove(self, index: int) -> Any:
+        """Take a packet out from between the others; each signal stays where it is."""
+        with self._marking:
+            self._renumber(self.signals_before(index), 1)
+            self.leaving += 1
+            item = self.items.pop(index)
+            self.taken += 1
+        return item
+
+    def insert(self, index: int, item: Any, signals: int) -> None:
+        """Undo `remove`: put a packet in at `index`, behind as many signals as `signals_before` said."""
+        with self._marking:
+            self.leaving -= 1
+            self.items.insert(index, item)
+            self.taken -= 1
+            self._renumber(signals, -1)
+
+    def _renumber(self, before: int, by: int) -> None:
+        """Let the signals before a packet still stand where they do, though one more counts as taken, or one less."""
+        for place in range(before - self.heard):
+            number, signal = self.signals[place]
+            self.signals[place] = (number + by, signal)
 
     def give_room(self) -> None:
         """Wake the writer that is held back."""

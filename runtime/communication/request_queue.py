@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.communication.calls import Call, Ledger, Server, stopped
-from runtime.communication.lane import StopSignal, parked_lock, ring
+from runtime.communication.lane import parked_lock, ring
 from runtime.communication.queue_descriptor import keep_queue, kept_queue, release_queue
+from runtime.communication.signals import StopSignal
 
 
 @dataclass(slots=True)

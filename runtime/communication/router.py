@@ -15,8 +15,9 @@ from typing import Any
 
 from runtime.communication.connection import Output
 from runtime.communication.digest import PLAIN_KEYS
-from runtime.communication.lane import Lane, StopSignal, Waiter
+from runtime.communication.lane import Lane, Waiter
 from runtime.communication.partition import Partition
+from runtime.communication.signals import Signal
 from runtime.communication.tracer import Tracer
 from runtime.errors import NO_PACKET
 
@@ -92,12 +93,13 @@ class Router:
         for lane in self.lanes:
             lane.shut()
 
-    def end(self, signal: StopSignal) -> None:
-        """Send the stop signal down every lane, behind the last packet."""
+    def send_signal(self, signal: Signal) -> None:
+        """Send a signal down every lane, behind all that was sent; of the last one nothing follows."""
         for lane in self.lanes:
-            lane.end(signal)
-        for partition in self._partitions:
-            partition.forget()
+            lane.put_signal(signal)
+        if signal.is_last:
+            for partition in self._partitions:
+                partition.forget()
 
     def cursors(self) -> tuple[int, ...]:
         """Of each edge, which of its lanes is the next if it goes in turn. Between two packets."""

@@ -15,6 +15,7 @@ from runtime.communication.calls import DEFAULT_METHOD, Ask
 from runtime.communication.connection import Output
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
+from runtime.communication.signals import Signal
 from runtime.errors import WrongThread
 from runtime.graph.execution_graph import OperatorNode
 from runtime.history.dead_letters import DeadLetter
@@ -180,15 +181,17 @@ class TaskContext(BaseRuntimeContext):
         self.states: defaultdict[Any, dict[Any, Any]] = defaultdict(dict)
         self._sender = _Sender(name, None)
         self._send: Callable[[Any], object] | None = None
+        self._send_signal: Callable[[Signal], None] | None = None
         self._reporter: Reporter | None = None
 
     def __reduce__(self) -> tuple[type[TaskContext], tuple[str, str, TaskWiring, Proxies]]:
         """By value: what a task is made from, without what lives where it runs."""
         return TaskContext, (self.name, self.job, self.wiring, self._proxies)
 
-    def bind(self, send: Callable[[Any], object], reporter: Reporter) -> None:
+    def bind(self, send: Callable[[Any], object], send_signal: Callable[[Signal], None], reporter: Reporter) -> None:
         """Task: give the context its living parts, where the task runs."""
-        self._send, self._reporter, self._warned = send, reporter, reporter.warned
+        self._send, self._send_signal = send, send_signal
+        self._reporter, self._warned = reporter, reporter.warned
         self.begin()
 
     def begin(self) -> None:
@@ -205,7 +208,7 @@ class TaskContext(BaseRuntimeContext):
     def release(self) -> None:
         """Task, after its end and the close of its session: let go of all that is the user's, and of who was told."""
         self.states.clear()
-        self.key = self._send = self._reporter = self._warned = None
+        self.key = self._send = self._send_signal = self._reporter = self._warned = None
         self._sender = _Sender(self.name, None)
 
     @property
@@ -225,6 +228,11 @@ class TaskContext(BaseRuntimeContext):
         input of the session.
         """
         self._sender.send(value)
+
+    def send_signal(self, signal: Signal) -> None:
+        """Operator: send a signal to all consumers, between two packets, or two items of a source; never waits."""
+        assert self._send_signal is not None, "a signal before open()"
+        self._send_signal(signal)
 
     def request_stop(self) -> None:
         """Ask the job to stop with drain: sources end, what is under way is still processed. Returns at once."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -217,10 +218,16 @@ class Control:
         heads = [packet for view in views for packet in view[: view.left_out]]
         tails = [packet for view in views for packet in (view[view.left_out :] or view)]
         packets, left_out = heads, None
+        starts = accumulate((view.depth for view in views), initial=0)
+        signals = [
+            replace(each, index=start + each.index)
+            for start, view in zip(starts, views, strict=False)
+            for each in view.signals
+        ]
         if depth > first + last:
             packets, left_out = heads[:first] + tails[max(len(tails) - last, 0) :], first
         several = views[0].several_inputs
-        return QueueView(name, packets, depth, capacity, left_out=left_out, several_inputs=several)
+        return QueueView(name, packets, depth, capacity, signals=signals, left_out=left_out, several_inputs=several)
 
     def tap(self, name: str, see: Callable[[Step], None] | None) -> Tap:
         """What collects the packets that pass, or has `see` called with each."""

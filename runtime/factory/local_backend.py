@@ -13,10 +13,10 @@ from weakref import finalize
 
 from runtime.communication.calls import Ledger, here
 from runtime.communication.inbox import Inbox, LaneSpec, inject_everywhere
-from runtime.communication.lane import StopSignal
 from runtime.communication.note import Note, no_note
 from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
 from runtime.communication.request_queue import LocalRequestQueueDescriptor, RequestQueueDescriptor
+from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext, TaskContext
 from runtime.errors import GraphInvalid
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle

@@ -19,8 +19,8 @@ from ray.exceptions import RayError
 
 from runtime.communication.calls import here
 from runtime.communication.inbox import LaneSpec
-from runtime.communication.lane import StopSignal
 from runtime.communication.note import Note, no_note
+from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext, TaskContext
 from runtime.errors import CommandRefused, GraphInvalid, NotCopyable
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper, TaskWrapper

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, TYPE_CHECKING
 
 from runtime.errors import CommandRefused
 from runtime.operators import memory
@@ -15,6 +15,9 @@ from runtime.operators.memory import copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator, Part
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.texts.preview import preview
+
+if TYPE_CHECKING:
+    from runtime.communication.signals import Signal
 
 How = Literal["inner", "left", "outer"]
 
@@ -197,9 +200,9 @@ class Join(Operator):
             if attention.look_up:
                 return
 
-    def input_ended(self, number: int) -> None:
-        """Let go of what was kept for further rows of input `number`."""
-        if self._ended is not None:  # nothing comes any more, and what is left is to be sent
+    def signalled(self, signal: Signal, number: int | None) -> None:
+        """Let go of what was kept for further rows of input `number`, which has ended."""
+        if number is None or self._ended is not None:  # nothing comes any more, and what is left is to be sent
             return
         self._ended = number
         ended, other = self._sides[number], self._sides[1 - number]

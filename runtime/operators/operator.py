@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TYPE_CHECKING
 
 from runtime.errors import NO_PACKET
 from runtime.operators.first_look import first_look
 from runtime.operators.function import Context, Function, SourceFunction, callable_of
 from runtime.python.asynchronous import refuse_coroutine
+
+if TYPE_CHECKING:
+    from runtime.communication.signals import Signal
 
 Emit = Callable[[Any], object]
 
@@ -111,8 +114,12 @@ class Operator(ABC):
         """Work one packet."""
         self.receive_packets(iter((value,)), emit, _Undisturbed)
 
-    def input_ended(self, number: int) -> None:  # noqa: B027  most need not know
-        """Hear that nothing more comes from one of several inputs. Not called of an operator with one."""
+    def signalled(self, signal: Signal, number: int | None) -> None:  # noqa: B027  most need not know
+        """Hear a signal that counts by now, between two packets. It is sent on behind all that was sent before.
+
+        The stop signal comes for each of several inputs, with its `number`: nothing more comes from there. An operator
+        with one input hears of its end by `finish`.
+        """
 
     def remembered(self) -> Any:
         """What it keeps from packet to packet, if it `remembers`, for people to look at. Any thread."""

@@ -3,7 +3,7 @@
 A writer fills an ordinary lane, that of its `Outbox`. What is shipped leaves a placeholder there, until the reader has
 worked it and acknowledged that: so the one bound that `Lane` keeps covers what waits at the writer, on the way and at
 the reader, each payload is kept once, and what arrives finds room: whoever carries it never waits, and cannot deadlock.
-The stop signal is shipped behind the last packet.
+A parcel never reaches over a signal: that is shipped by itself, in its place, and the stop signal behind all else.
 
 An acknowledgement says how many packets of the lane have left in all. It is sent for each half of the lane, before the
 reader waits, and when the lane is full for longer than a quick batch takes: its writer may be held back then.
@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane, NoWaiter, StopSignal, Waiter
+from runtime.communication.lane import Lane, NoWaiter, Waiter
 from runtime.communication.note import in_one_step, no_note
+from runtime.communication.signals import Signal
 from runtime.remote.freight import Freight, not_sendable, pack, require_sendable
 
 Address = tuple[str, int]
@@ -31,6 +32,13 @@ class Packets(NamedTuple):
     lane: Address
     number: int
     freight: Freight
+
+
+class Mark(NamedTuple):
+    """A signal on its way down a lane."""
+
+    lane: Address
+    signal: Signal
 
 
 class Shipper(Protocol):
@@ -80,7 +88,7 @@ class Outbox:
         self.asleep = False
         self.gate: Waiter = NoWaiter()  # the reader's: it sees by itself that the lane is full
         self.shipper: Shipper | None = None
-        self.ended = False  # the stop signal has been given to whoever carries it
+        self.ended = False  # the stop signal has been taken for carrying
         self.under_way = 0  # how many packets have been taken, and not been received yet
         self._failed = failed
         self._packing = threading.Lock()  # guards that packets are packed one behind the other; user code runs under it
@@ -88,10 +96,10 @@ class Outbox:
         # long: Ray's own thread acknowledges, and what is pickled may wait for something that comes on that thread.
         self._lock = threading.Lock()
         self._packed = 0  # how many at the front of the lane are placeholders
-        self._parcels: list[Packets] = []
+        self._parcels: list[Packets | Mark] = []
 
     def wake(self) -> None:
-        """Writer: something has been appended, or the signal set. Once is enough until the carrier has come."""
+        """Writer: a packet or a signal has been appended. Once is enough until the carrier has come."""
         self.asleep = False
         if self.shipper is not None:
             self.shipper.ship()
@@ -100,49 +108,61 @@ class Outbox:
         """No hand waits here: it is at the reader's end."""
 
     def has_mail(self) -> bool:
-        """Whether something has not been taken for carrying, but for the signal."""
-        return bool(self._parcels) or len(self.lane.items) > self._packed
+        """Whether something has not been taken for carrying, but for the stop signal."""
+        lane = self.lane
+        return bool(self._parcels) or len(lane.items) > self._packed or len(lane.signals) > self.has_end()
+
+    def has_end(self) -> bool:
+        """Whether the stop signal waits to be taken."""
+        return self.lane.closed and not self.ended
 
     def may_wait(self) -> bool:
         """Whether the few that wait may do so until the many that are under way were received: those come first."""
         lane, few = self.lane, len(self.lane.items) - self._packed
-        return 0 < few * 4 <= lane.capacity <= self.under_way * _PARTS and lane.signal is None and not self._parcels
+        return 0 < few * 4 <= lane.capacity <= self.under_way * _PARTS and not lane.signals and not self._parcels
 
     def pack(self) -> None:
         """Pack all that has been appended. What cannot be packed breaks the lane, and what is behind it is refused."""
-        lane = self.lane
         with self._packing:
-            with self._lock:
-                items = lane.items[self._packed :]
-            if not items:
-                return
-            try:
-                self._add(items)
-                return
-            except BaseException:  # noqa: BLE001  the border to user code; which item it was is looked for below
-                error = self._pack_singly(items)
+            error = None
+            for _ in range(len(self.lane.signals) + 1):  # what comes meanwhile is for the next parcel
+                if error is None and (items := self._unpacked()):
+                    error = self._add_all(items)
             if error is None:
                 return
-            with self._lock:
-                lane.broken, lane.capacity = error, 0
-                refused = lane.items[self._packed :]  # not let go under the lock: that is user code, too
-                lane.refused += len(refused)
-                del lane.items[self._packed :]
-        lane.give_room()
+            self._break(error)
+        self.lane.give_room()
         self._failed(error)
 
-    def take(self) -> list[Packets]:
-        """What is packed, to be carried now."""
+    def _unpacked(self) -> list[Any]:
+        """What is to be packed next, up to a signal; those that come first are put between what is packed."""
+        lane = self.lane
+        with self._lock:
+            items = lane.items[self._packed :]  # before `signals` is looked at, as in `Lane.before_signal`
+            packed = lane.taken + self._packed
+            while lane.signals and not (signal := lane.signals[0][1]).is_last:
+                if lane.broken is None and (before := lane.signals[0][0] - packed) > 0:
+                    return items[:before]
+                lane.take_signal()
+                self._parcels.append(Mark(self.address, signal))
+            return items
+
+    def _break(self, error: BaseException) -> None:
+        lane = self.lane
+        with self._lock:
+            lane.broken, lane.capacity = error, 0
+            refused = lane.items[self._packed :]  # not let go under the lock: that is user code, too
+            lane.refused += len(refused)
+            del lane.items[self._packed :]
+
+    def take(self, may_end: bool) -> list[Packets | Mark]:
+        """What is packed, to be carried now; once all has been taken and it `may_end`, the stop signal."""
         with self._lock:
             parcels, self._parcels = self._parcels, []
-            return parcels
-
-    def signal(self) -> StopSignal | None:
-        """The stop signal, once, when all packets have been taken."""
-        if self.lane.signal is None or self.ended or self.has_mail():
-            return None
-        self.ended = True
-        return self.lane.signal
+        if may_end and self.has_end() and not self.has_mail():
+            self.ended = True
+            parcels.append(Mark(self.address, self.lane.take_signal()))
+        return parcels
 
     def acknowledge(self, taken: int) -> None:
         """So many packets have left at the reader, in all. A writer who is held back may go on."""
@@ -160,8 +180,7 @@ class Outbox:
         if not self.lend():
             return False
         with self._lock:
-            self.lane.items.insert(0, None)
-            self.lane.taken -= 1
+            self.lane.insert(0, None, 0)
             self._packed += 1
         self.return_place()  # it is the placeholder that takes it now
         return True
@@ -171,7 +190,7 @@ class Outbox:
         lane = self.lane
         with self._lock:
             lane.resize(-1)  # before the claim is read, as in `Inbox._find_room`
-        if len(lane.items) + lane.claim + (lane.signal is None) <= lane.capacity:
+        if len(lane.items) + lane.claim + (not lane.closed) <= lane.capacity:
             return True
         self.return_place()
         return False
@@ -192,7 +211,15 @@ class Outbox:
             self.lane.items[self._packed : self._packed + len(items)] = [None] * len(items)
             self._packed += len(items)
 
-    def _pack_singly(self, items: list[Any]) -> BaseException | None:
+    def _add_all(self, items: list[Any]) -> BaseException | None:
+        try:
+            self._add(items)
+        except BaseException:  # noqa: BLE001  the border to user code
+            return self._add_singly(items)
+        return None
+
+    def _add_singly(self, items: list[Any]) -> BaseException | None:
+        """Pack one after the other, up to the one that cannot be; why it cannot."""
         for item in items:
             try:
                 self._add([item])
@@ -354,20 +381,19 @@ class Arrivals(Inbox):
             if unused is not None:  # what the writer counts again, has left all the same
                 self._acknowledge(unused, self._acknowledged[unused + 1], True)
 
-    def put_back(self, lane: Lane, index: int, item: Any) -> None:
+    def put_back(self, lane: Lane, index: int, item: Any, signals: int) -> None:
         """Undo `remove`. Raises `QueueFull` unless there is a place, `PacketGone`; then `wanted` is the lane."""
         number = self.lanes.index(lane)
         self.wanted = number - 1
         with self._hand_room:
-            if self._promised == self.wanted and lane in self._open:
+            if self._promised == self.wanted and (lane in self._open or lane in self._held):
                 self._promised = None
-                lane.items.insert(index, item)
-                lane.taken -= 1
+                lane.insert(index, item, signals)
                 self.removed -= 1
                 self._acknowledged[number] -= 1
                 self.wake()
                 return
-        super().put_back(lane, index, item)
+        super().put_back(lane, index, item, signals)
 
     def _take_place(self) -> bool:
         if self._is_place_kept:

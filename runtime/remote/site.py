@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, shares
-from runtime.communication.lane import Lane, StopSignal, Waiter, parked_lock, ring
+from runtime.communication.lane import Lane, Waiter, parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
 from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
-from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
+from runtime.remote.far_lane import Address, Arrivals, Mark, Outbox, Packets
 from runtime.remote.freight import Freight, unpack
 from runtime.remote.receipts import MOST_OPEN, Receipt, Receipts
 from runtime.remote.set_ups import Quest, SetUps
@@ -326,9 +326,9 @@ class Site:
         else:
             inbox.receive(number, items)
 
-    def _end(self, lane: Address, signal: StopSignal) -> None:
-        task, number = lane
-        self._inboxes[task].lanes[number + 1].end(signal)
+    def _signal(self, mark: Mark) -> None:
+        task, number = mark.lane
+        self._inboxes[task].lanes[number + 1].put_signal(mark.signal)
 
     def _ack(self, lane: Address, taken: int) -> None:
         self._outboxes[lane].acknowledge(taken)
@@ -387,7 +387,7 @@ class Site:
 
 _HANDLERS: Final = {
     "packets": "_packets",
-    "end": "_end",
+    "signal": "_signal",
     "ack": "_ack",
     "return place": "_return_place",
     "request": "_request",

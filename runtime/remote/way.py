@@ -78,15 +78,15 @@ class Way(ABC):
 
     def has_mail(self) -> bool:
         """Whether something waits here."""
-        return bool(self.posted) or any(outbox.has_mail() for outbox in self._outboxes) or self._has_signal()
+        return bool(self.posted) or any(outbox.has_mail() for outbox in self._outboxes) or self._has_end()
 
     def _has_due(self) -> bool:
         """Whether something waits here that may not wait."""
         due = any(outbox.has_mail() and not outbox.may_wait() for outbox in self._outboxes)
-        return bool(self.posted) or due or self._has_signal()
+        return bool(self.posted) or due or self._has_end()
 
-    def _has_signal(self) -> bool:
-        return any(box.lane.signal is not None and not box.ended for box in self._outboxes) and self._may_end()
+    def _has_end(self) -> bool:
+        return any(outbox.has_end() for outbox in self._outboxes) and self._may_end()
 
     def _gather(self) -> list[Message]:
         """All that waits, in order. One thread at a time."""
@@ -99,9 +99,7 @@ class Way(ABC):
             if outbox.may_wait():
                 continue
             outbox.pack()
-            messages += [("packets", packets) for packets in outbox.take()]
-            if may_end and (signal := outbox.signal()) is not None:
-                messages.append(("end", outbox.address, signal))
+            messages += [("packets" if isinstance(each, Packets) else "signal", each) for each in outbox.take(may_end)]
         self.sent += len(messages)
         return messages
 

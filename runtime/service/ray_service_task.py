@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 
-from runtime.communication.lane import StopSignal
+from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext
 from runtime.context.report import TaskReport
 from runtime.remote.by_value import encode_report

@@ -13,10 +13,11 @@ from typing import Any, Final, Protocol
 
 from runtime.communication.calls import here
 from runtime.communication.inbox import HAND, Inbox
-from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
 from runtime.communication.plan import Plan
 from runtime.communication.router import Router, Send
+from runtime.communication.signals import StopSignal
 from runtime.communication.tracer import Tracer
 from runtime.context import Reporter, TaskContext
 from runtime.context.report import TaskReport
@@ -26,6 +27,7 @@ from runtime.operators import Operator, Source
 from runtime.operators.operator import Attention, Emit
 from runtime.scheduling.gate import Gate
 from runtime.state import Store
+from runtime.task.alignment import Arrival
 from runtime.task.control import TaskControl
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.guard import Guard, guarded
@@ -107,10 +109,10 @@ class BaseTask:
             self._inbox = ctx.wiring.queue.get_queue()
             self._inbox.gate, self._inbox.tell_hand = self.gate, self.gate.tell
             lane_feed = JoinedFeed if operator.wants_input else LaneFeed
-            self._feed = lane_feed(self._inbox, ctx, operator, self._signal_arrived, tracer)
+            self._feed = lane_feed(self._inbox, ctx, operator, tracer)
             if tracer is not None:
                 self._inbox.marked = self._feed.marker(Tracer(f"{HAND}/{self.name}", gate.timestamp))
-        ctx.bind(self._router.send, reporter)
+        ctx.bind(self._router.send, self._router.send_signal, reporter)
         if ctx.wiring.node.on_error != "fail":
             self._uses_window = False
             self.operator, self._feed = guarded(operator, self._feed, self, self._router)
@@ -179,12 +181,15 @@ class BaseTask:
                 self._size = self._size * 2 if took_s < QUICK_S else max(1, int(done * QUICK_S / took_s))
 
     def process(self, n: int) -> int:
-        """The kernel: work up to `n` packets from one lane, or take one stop signal. Returns how many packets.
+        """The kernel: work up to `n` packets from one lane, or take one signal. Returns how many packets.
 
         Raises what user code raises, with everything before the packet at fault worked and everything behind it still
         in its lane; raises `Cancelled` behind the packet in work.
         """
         gate, feed, receive = self.gate, self._feed, self._receive
+        if (arrival := feed.take_signal()) is not None:
+            self._hand_on(arrival)
+            return 0
         passing = gate.passing
         uses_window = self._uses_window and passing is None
         emit: Send
@@ -195,6 +200,8 @@ class BaseTask:
         try:
             values = feed.take(count)
             if values is None:
+                if (arrival := feed.take_signal()) is not None:  # it has come since, before the packet that was seen
+                    self._hand_on(arrival)
                 return 0
             if passing is not None:
                 passing.packet = feed.seen()
@@ -224,7 +231,7 @@ class BaseTask:
         return done
 
     def run_once(self) -> int:
-        """Work one packet, or take one stop signal."""
+        """Work one packet, or take one signal."""
         return self.process(1)
 
     def _look_up(self) -> None:
@@ -263,7 +270,7 @@ class BaseTask:
             self.errors += 1
         self.ending = report.ending
         self.reporter.task_ended(report)
-        self._router.end(StopSignal(self.name, report.ending))
+        self._router.send_signal(StopSignal(self.name, report.ending))
         if (passing := self.gate.passing) is not None:
             passing.ending, passing.error = report.ending, report.error or passing.error
         self.gate.say("ended")
@@ -280,11 +287,16 @@ class BaseTask:
         packet, self._packet = self._packet, NO_PACKET
         return packet if packet is not NO_PACKET else self._router.failed_on
 
-    def _signal_arrived(self, count: str, signal: StopSignal) -> None:
-        self.ended_producers = (*self.ended_producers, (signal.producer, signal.how))
-        if (passing := self.gate.passing) is not None:
-            passing.signal, passing.heard = signal, (len(self.ended_producers), len(self.lanes_in) - 1)
-        self.reporter.signal_arrived(self.name, count, signal)
+    def _hand_on(self, arrival: Arrival) -> None:
+        """A signal has been taken: say so, and send on what counts by it, behind all that was sent before."""
+        signal = arrival.signal
+        if (passing := self.gate.passing) is not None and arrival.producer != HAND:
+            passing.arrival = arrival
+        if isinstance(signal, StopSignal) and arrival.heard is not None:
+            self.ended_producers = (*self.ended_producers, (signal.producer, signal.how))
+            self.reporter.signal_arrived(self.name, "{} of {}".format(*arrival.heard), signal)
+        for counted in arrival.counted:
+            self._router.send_signal(counted)
 
     # ── any thread ──
 
@@ -371,7 +383,7 @@ class BaseTask:
     @property
     def hand_closed(self) -> bool:
         """Whether the hand can put in nothing more."""
-        return self._inbox is None or self._inbox.hand.signal is not None
+        return self._inbox is None or self._inbox.hand.closed
 
     @property
     def lanes_in(self) -> Sequence[Lane]:

@@ -15,14 +15,16 @@ from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.order import Order, has_left, index_of, number_at, waiting
 from runtime.communication.packet import HAND_LANE, Packet, Place
+from runtime.communication.signals import Signal, StopSignal
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import TaskState
 from runtime.operators import Operator, Source
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.scheduling.waiting import Until, Waiting
-from runtime.step import QueueView, Result, Step
+from runtime.step import QueueView, Result, SignalView, Step
 from runtime.task.guard import Guard
 from runtime.task.passing import MID_PACKET, Passing, Turn
+from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
@@ -169,22 +171,23 @@ class TaskControl:
         if passing is None:
             return Step("idle" if doing is None else result, task.name, doing=doing)
         if doing is None:
-            over = passing.signal is not None or (passing.ending is not None and passing.packet is None)
+            stopped = passing.arrival is not None and passing.arrival.signal.is_last
+            over = stopped or (passing.ending is not None and passing.packet is None)
             result = "stop" if over else "done"
-            if not over and passing.packet is None and not passing.sent and passing.error is None:
+            if not over and not passing.has_something():
                 result = "idle"  # what it was given for was taken away meanwhile; or a source has nothing yet
-        signal = (passing.signal.producer, passing.signal.how) if passing.signal is not None else None
+        arrival = passing.arrival
         return Step(
             result,
             task.name,
             passing.packet,
             tuple(passing.sent),
             passing.error,
-            signal,
+            None if arrival is None else (arrival.producer, _says(arrival.signal)),
             passing.ending,
             several_inputs=self._several_inputs,
             sends=bool(task.lanes_out),
-            heard=passing.heard,
+            heard=None if arrival is None else arrival.heard,
             doing=doing,
         )
 
@@ -214,17 +217,19 @@ class TaskControl:
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last packets of each lane, lane by lane; of a paused task exact."""
         task = self._task
-        queue = task.gate.look(lambda: [_numbered(lane) for lane in task.lanes_in])
-        packets = [
-            task.packet(lane, item, Place(at, number))
-            for at, lane in enumerate(task.lanes_in)
-            for item, number in queue[at]
-        ]
+        queue = task.gate.look(lambda: [_seen(lane) for lane in task.lanes_in])
+        packets: list[Packet] = []
+        signals: list[SignalView] = []
+        for at, (lane, (waiting_items, between)) in enumerate(zip(task.lanes_in, queue, strict=True)):
+            signals += [SignalView(len(packets) + index, lane.producer, _says(signal)) for index, signal in between]
+            packets += [task.packet(lane, item, Place(at, number)) for item, number in waiting_items]
         depth, left_out = len(packets), None
         if depth > first + last:
             packets, left_out = packets[:first] + packets[depth - last :], first
         capacity, several = task.ctx.wiring.node.capacity, self._several_inputs
-        return QueueView(task.name, packets, depth, capacity, left_out=left_out, several_inputs=several)
+        return QueueView(
+            task.name, packets, depth, capacity, signals=signals, left_out=left_out, several_inputs=several
+        )
 
     # ── edit ──
 
@@ -238,19 +243,27 @@ class TaskControl:
         """Take a packet out; it counts as dropped. Raises `NotPaused`, `PacketGone`."""
         with self._grip(place) as (inbox, lane, index):
             numbers = waiting(lane)
-            ahead = set(numbers[:index])
+            ahead, signals = set(numbers[:index]), lane.signals_before(index)
             item = inbox.remove(lane, index)
             del numbers[index]
             lane.order = Order(numbers, lane.taken)
             self._dropped.add(place)
-            self._undo.append(lambda: self._put_back(place, item, ahead))
+            self._undo.append(lambda: self._put_back(place, item, ahead, signals))
         self._task.gate.nudge()  # its producer may have waited for the room
 
     def move(self, place: Place, to: int) -> None:
-        """Move a packet within its lane, to `to` counted from the front. Raises `NotPaused`, `PacketGone`."""
+        """Move a packet within its lane, to `to` counted from the front. Raises `NotPaused`, `PacketGone`.
+
+        Raises `CommandRefused` if there is no such place, or a signal between.
+        """
         with self._grip(place) as (inbox, lane, index):
             if not 0 <= to < len(lane.items):
                 raise CommandRefused(f"index {to} is outside of the lane, which holds {len(lane.items)} packets")
+            if lane.signals_before(index) != lane.signals_before(to):
+                raise CommandRefused(
+                    "a signal stands between the packet and that place, and what is in front of a signal stays there; "
+                    f"move it among those on its side of the signal, or drop() it and inject({self._task.name!r}, …)"
+                )
             ahead = set(waiting(lane)[:index])
             self._shift(inbox, lane, index, to)
             self._undo.append(lambda: self._move_back(place, ahead))
@@ -308,13 +321,13 @@ class TaskControl:
         with self._grip(place) as (inbox, lane, index):
             inbox.exchange(lane, index, item)
 
-    def _put_back(self, place: Place, item: Any, ahead: set[int]) -> None:
+    def _put_back(self, place: Place, item: Any, ahead: set[int], signals: int) -> None:
         with self._task.gate.at_rest(self._task.name):
             self._refuse_ended()
             inbox, lane = self._task.inbox, self._task.inbox.lanes[place.lane]
             numbers = waiting(lane)
             index = _behind(ahead, numbers)
-            inbox.put_back(lane, index, item)
+            inbox.put_back(lane, index, item, signals)
             self._dropped.discard(place)
             numbers.insert(index, place.number)
             lane.order = Order(numbers, lane.taken)
@@ -385,13 +398,15 @@ def _behind(ahead: set[int], numbers: list[int]) -> int:
     return 1 + max((index for index, number in enumerate(numbers) if number in ahead), default=-1)
 
 
-def _numbered(lane: Lane) -> list[tuple[Any, int]]:
-    """What waits in a lane, each with its number, also while its reader takes some.
+def _seen(lane: Lane) -> tuple[list[tuple[Any, int]], list[tuple[int, Signal]]]:
+    """What waits in a lane, each with its number, and each signal with how many of them stand in front of it."""
+    taken, items, signals = lane.look()
+    packets = [(item, number_at(lane, position)) for position, item in enumerate(items, taken)]
+    return packets, [(min(max(number - taken, 0), len(items)), signal) for number, signal in signals]
 
-    That is exact under the GIL, which changes hands at calls and at loops: there is none between the two looks.
-    """
-    taken, items = lane.taken, lane.items[:]
-    return [(item, number_at(lane, position)) for position, item in enumerate(items, taken)]
+
+def _says(signal: Signal) -> str:
+    return signal.how if isinstance(signal, StopSignal) else preview(signal)
 
 
 def _bare(operator: Operator) -> Operator:

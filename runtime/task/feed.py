@@ -7,22 +7,24 @@ list's iterator is exact), so nothing is counted per packet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from operator import length_hint
 from typing import Any, Protocol
 
 from runtime.communication.inbox import HAND, Inbox
-from runtime.communication.lane import Lane, StopSignal, parked_lock, ring
+from runtime.communication.lane import Lane, parked_lock, ring
 from runtime.communication.order import number_at
 from runtime.communication.packet import Packet, Place
+from runtime.communication.signals import Signal, StopSignal
 from runtime.communication.tracer import Tracer, bare, changed
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
 from runtime.scheduling.gate import Gate
+from runtime.task.alignment import Alignment, Arrival
 from runtime.task.passing import packet_of
 from runtime.task.stop_barrier import StopBarrier
 from runtime.texts.preview import Told
@@ -39,8 +41,11 @@ class Feed(Protocol):
     def wait(self) -> None:
         """Return when there is something to take. Raises Cancelled."""
 
+    def take_signal(self) -> Arrival | None:
+        """Take a signal, if one is next; the operator has heard what counts by it."""
+
     def take(self, count: int) -> Iterator[Any] | None:
-        """Up to `count` packets, or None: there was a stop signal, or the end."""
+        """Up to `count` packets, or None: there is a signal to be taken first, or the end."""
 
     def ran_out(self) -> None:
         """Hear that the operator has come to the end of what `take` returned."""
@@ -58,7 +63,7 @@ class Feed(Protocol):
         """Ask the input to end from outside; any thread."""
 
     def front(self) -> Packet | None:
-        """The packet that would be taken next; None for a stop signal, and for a source, which has none yet."""
+        """The packet that would be taken next; None for a signal, and for a source, which has none yet."""
 
     def seen(self) -> Packet | None:
         """The packet that has been taken, of a batch of one."""
@@ -72,14 +77,14 @@ class LaneFeed:
         inbox: Inbox,
         ctx: TaskContext,
         operator: Operator,
-        arrived: Callable[[str, StopSignal], None],
         tracer: Tracer | None = None,
     ) -> None:
         self.inbox = inbox
         self.barrier = StopBarrier(len(inbox.lanes) - 1)
+        self._alignment = Alignment(inbox.lanes[1:])
         self.ending: Ending | None = None
         self.wants_out = False
-        self._ctx, self._arrived = ctx, arrived
+        self._ctx, self._operator = ctx, operator
         self._batch: list[Any] = []
         self._parts: list[tuple[Lane, int]] = []  # how many of the batch are still in which lane, in order
         self._rest: Iterator[Any] = iter(())
@@ -91,13 +96,27 @@ class LaneFeed:
             self._unpack = _drawing(tracer, self._unpack)
 
     def wait(self) -> None:
-        """Return when there is a packet or a stop signal."""
+        """Return when there is a packet or a signal."""
         self.inbox.wait()
+
+    def take_signal(self) -> Arrival | None:
+        """Take a signal that is next in any lane: one that never runs dry must not hide the end of another."""
+        lane = self.inbox.signalled_lane()
+        if lane is None:
+            return None
+        signal = lane.take_signal()
+        if isinstance(signal, StopSignal):
+            return self._end_lane(lane, signal)
+        counted = self._alignment.arrive(lane, signal)
+        heard = None
+        if signal.counts == "aligned":
+            heard = self._alignment.heard if not counted else (self.barrier.producers,) * 2
+            self.inbox.hold(lane)
+        self._count(counted)
+        return Arrival(signal, lane.producer, heard, counted)
 
     def take(self, count: int) -> Iterator[Any] | None:
         """Copy the fronts of lanes; a single packet leaves at once: what is in work does not wait."""
-        if self._take_signal():  # before any packet: a lane that never runs dry must not hide the end of another
-            return None
         batch, self._parts = self.inbox.gather(count)
         if not batch:
             return None
@@ -152,8 +171,8 @@ class LaneFeed:
         return item[1] if self._ctx.wiring.keyed else item
 
     def front(self) -> Packet | None:
-        """The packet that would be taken next; None for a stop signal."""
-        found = None if self.inbox.ended_lane() is not None else self.inbox.front()
+        """The packet that would be taken next; None for a signal."""
+        found = None if self.inbox.signalled_lane() is not None else self.inbox.front()
         if found is None:
             return None
         number, item = found
@@ -199,21 +218,26 @@ class LaneFeed:
         """Close the hand's lane; of an input, that is the end."""
         self.inbox.end_hand(how)
 
-    def _take_signal(self) -> bool:
-        lane = self.inbox.ended_lane()
-        if lane is None or lane.signal is None:
-            return False
-        signal = lane.signal
+    def _end_lane(self, lane: Lane, stop: StopSignal) -> Arrival:
         self.inbox.retire(lane)
-        if lane.producer == HAND:  # it closes last: behind all producers, or as an input's only one
-            self.ending = signal.how if not self.barrier.producers else self.barrier.ending
-            return True
-        complete = self.barrier.arrive(signal)
-        self._arrived(f"{len(self.barrier.ended)} of {self.barrier.producers}", signal)
+        if lane is self.inbox.hand:  # it closes last: behind all producers, or as an input's only one
+            self.ending = stop.how if not self.barrier.producers else self.barrier.ending
+            return Arrival(stop, HAND, None)
+        counted = self._alignment.end(lane)
+        self._count(counted)
+        complete = self.barrier.arrive(stop)
+        heard = len(self.barrier.ended), self.barrier.producers
         if complete and self.inbox.end_hand("completed") and not self.inbox.hand.items:
             self.inbox.retire(self.inbox.hand)
             self.ending = self.barrier.ending
-        return True
+        return Arrival(stop, lane.producer, heard, counted)
+
+    def _count(self, counted: Sequence[Signal]) -> None:
+        """Let the operator hear these, and take what stands behind those that were waited for."""
+        for signal in counted:
+            if signal.counts == "aligned":
+                self.inbox.let_go()
+            self._operator.signalled(signal, None)
 
 
 class SourceFeed:
@@ -230,6 +254,10 @@ class SourceFeed:
 
     def wait(self) -> None:
         """There is always a next item, or the end."""
+
+    def take_signal(self) -> Arrival | None:
+        """Nobody signals to a source."""
+        return None
 
     def take(self, count: int) -> Iterator[Any] | None:
         """The next items, drawn one by one as they are sent."""

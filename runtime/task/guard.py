@@ -58,7 +58,7 @@ def guarded(operator: Operator, feed: Feed, task: Guarded, router: Router) -> tu
     else:
         assert isinstance(feed, LaneFeed), "all but sources are fed from lanes"
         guard = LaneGuard(operator, feed, task, router)
-    task.ctx.bind(guard.hold_back, task.reporter)
+    task.ctx.bind(guard.hold_back, router.send_signal, task.reporter)
     return guard, feed
 
 

@@ -16,11 +16,13 @@ from itertools import chain, repeat
 from typing import Any
 
 from runtime.communication.inbox import HAND, Inbox
-from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
+from runtime.communication.signals import StopSignal
 from runtime.communication.tracer import Tracer
 from runtime.context import TaskContext
 from runtime.operators import Operator
+from runtime.task.alignment import Arrival
 from runtime.task.feed import LaneFeed
 from runtime.texts.preview import Told
 
@@ -33,16 +35,15 @@ class JoinedFeed(LaneFeed):
         inbox: Inbox,
         ctx: TaskContext,
         operator: Operator,
-        arrived: Callable[[str, StopSignal], None],
         tracer: Tracer | None = None,
     ) -> None:
-        super().__init__(inbox, ctx, operator, arrived, tracer)
-        self._operator = operator
+        super().__init__(inbox, ctx, operator, tracer)
         self._item = self._unpack
         self._unpack = self._with_inputs
         self._open_inputs = inbox.open_inputs()
-        # Inputs that are closed, of which the operator has not heard yet; and up to which packet of the hand it waits.
-        self._closed: dict[int, int] = {}
+        # Inputs that are closed, of which the operator has not heard yet: up to which packet of the hand it waits, and
+        # the last stop signal.
+        self._closed: dict[int, tuple[int, StopSignal]] = {}
         self._by_hand: list[int] = []  # the inputs of the hand's packets in the last batch that had any
 
     def _with_inputs(self, rest: Iterator[Any]) -> Iterator[Any]:
@@ -91,18 +92,21 @@ class JoinedFeed(LaneFeed):
         keyed, task = self._ctx.wiring.keyed, self._ctx.name
         return lambda item: (item[0], tracer.packet(item[1], keyed, task, item[0], HAND))
 
-    def _take_signal(self) -> bool:
-        taken = super()._take_signal()
-        if taken:
-            ended = self._open_inputs - self.inbox.open_inputs()
-            self._open_inputs -= ended
-            self._closed |= {number: self.inbox.close_input(number) for number in ended}
+    def take_signal(self) -> Arrival | None:
+        """Take a signal that is next; the operator hears which input has ended as well, hand and all."""
+        arrival = super().take_signal()
         if self._closed:
             self._tell_of_ended_inputs()
-        return taken
+        return arrival
+
+    def _end_lane(self, lane: Lane, stop: StopSignal) -> Arrival:
+        arrival = super()._end_lane(lane, stop)
+        ended = self._open_inputs - self.inbox.open_inputs()
+        self._open_inputs -= ended
+        self._closed |= {number: (self.inbox.close_input(number), stop) for number in ended}
+        return arrival
 
     def _tell_of_ended_inputs(self) -> None:
         worked_by_hand = self.inbox.hand.taken
-        for number in [number for number, before in self._closed.items() if worked_by_hand >= before]:
-            del self._closed[number]
-            self._operator.input_ended(number)
+        for number in [number for number, (before, _) in self._closed.items() if worked_by_hand >= before]:
+            self._operator.signalled(self._closed.pop(number)[1], number)

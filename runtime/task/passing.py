@@ -1,4 +1,4 @@
-"""One packet, or one stop signal, seen on its way through a task: what was taken, what was sent where, what was raised.
+"""One packet, or one signal, seen on its way through a task: what was taken, what was sent where, what was raised.
 
 Made only while somebody looks: a step, a tap. Used by the task's thread until it is over, and never changed afterwards.
 """
@@ -9,36 +9,33 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-from runtime.communication.lane import Lane, StopSignal
+from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
 from runtime.communication.plan import Plan
 from runtime.communication.router import Router
 from runtime.facts import Ending
+from runtime.task.alignment import Arrival
 
 
 class Passing:
-    """What happened while one packet was worked. `sent` is `(target task, packet)` in order.
+    """What happened while one packet was worked, or one signal taken. `sent` is `(target task, packet)` in order."""
 
-    Of a stop signal, `heard` is how many of how many producers have been heard with it.
-    """
-
-    __slots__ = ("ending", "error", "heard", "packet", "sent", "signal")
+    __slots__ = ("arrival", "ending", "error", "packet", "sent")
 
     def __init__(self) -> None:
         self.packet: Packet | None = None
-        self.signal: StopSignal | None = None
-        self.heard: tuple[int, int] | None = None
+        self.arrival: Arrival | None = None
         self.ending: Ending | None = None  # of the task, if this was its last turn
         self.sent: list[tuple[str, Packet]] = []
         self.error: BaseException | None = None
 
     def has_something(self) -> bool:
         """Whether anything was taken, made or raised; the packet that let the task in may have been dropped by hand."""
-        return any(each is not None for each in (self.packet, self.signal, self.ending, self.error)) or bool(self.sent)
+        return any(each is not None for each in (self.packet, self.arrival, self.ending, self.error)) or bool(self.sent)
 
 
 class Turn:
-    """One way through a closed gate, given by hand, for one packet or one stop signal."""
+    """One way through a closed gate, given by hand, for one packet or one signal."""
 
     __slots__ = ("began", "over", "passing")
 

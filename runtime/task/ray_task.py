@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import ray
 
-from runtime.communication.lane import StopSignal
 from runtime.communication.packet import Packet
+from runtime.communication.signals import StopSignal
 from runtime.context import TaskContext
 from runtime.context.report import TaskReport
 from runtime.facts import Ending

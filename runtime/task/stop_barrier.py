@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from runtime.communication.lane import StopSignal
+from runtime.communication.signals import StopSignal
 from runtime.facts import Ending
 
 _SEVERITY: Final[dict[Ending, int]] = {"completed": 0, "stopped": 1, "cancelled": 2, "failed": 3}
