@@ -7,7 +7,7 @@ room and counts as no packet. Another kind of signal is one more class: `counts`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from runtime.facts import Ending
 
@@ -25,15 +25,11 @@ class Signal:
     """When it counts for a task with several lanes. A lane that has ended, and the hand's, hold up nobody.
 
     * `each`: by itself, whichever lane has brought it.
-    * `least`: once every lane has brought one of its class, the least of the last ones (by `<`), whenever that rises.
+    * `least`: once every lane has brought one of its class, the least of the last ones (by `<`), when it rises.
     * `aligned`: once every lane has brought it. What is behind it in a lane is not taken before that.
     """
     is_last: ClassVar[bool] = False
     """Whether nothing follows in its lane."""
-
-    def __lt__(self, other: Any) -> bool:
-        """Of a class that counts by the least."""
-        return NotImplemented
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ The stop signal is counted by `StopBarrier`; here an ended lane just holds up th
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runtime.communication.signals import Signal
 
@@ -29,8 +29,8 @@ class Alignment:
         self._open = set(lanes)
         self._lanes = len(self._open)
         self.held: dict[Hashable, Signal] = {}
-        self._last: dict[type[Signal], dict[Hashable, Signal]] = {}  # of each open lane, where the least counts
-        self._counted: dict[type[Signal], Signal] = {}  # the least so far
+        self._last: dict[type[Signal], dict[Hashable, Any]] = {}  # of each open lane, where the least counts
+        self._counted: dict[type[Signal], Any] = {}  # the least so far
 
     def arrive(self, lane: Hashable, signal: Signal) -> tuple[Signal, ...]:
         """A lane has brought a signal. What counts by now."""
