@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import runtime
+from runtime.builder.stream import End, Stream
 from runtime.communication.signals import Signal
 from runtime.factory import register_operator
 from runtime.operators import Map
-from runtime.stream import End, Stream
 from runtime.testing import PATIENCE_S
 from tests.platforms import MakeSession
 from tests.signals import KINDS, MARKED, Aligned, Each, Kind, Marked, check, lanes, parsed
