@@ -28,6 +28,7 @@ from tests.planted.between import BETWEEN
 from tests.planted.injects import INJECTS
 from tests.planted.memory import MEMORY_BUGS
 from tests.planted.records import SWITCH, Change, Mutant, one
+from tests.planted.signals import IN_BAND
 
 TREE: Final = Path(__file__).resolve().parent.parent
 COPIED: Final = ("runtime", "sage_nb", "examples", "tests", "pyproject.toml")
@@ -163,8 +164,8 @@ TOGETHER = "test_many_tasks.py::test_100_tasks_may_all_be_in_user_code_at_once"
 LIMITED = "test_many_tasks.py::test_more_may_run_while_the_gil_is_free_and_fewer_when_whoever_wants_it_waits"
 SOON = "test_many_tasks.py::test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second"
 REPEATS = "test_turns.py::test_what_the_hand_does_where_all_has_settled_repeats_with_turns_and_events"
-CLOSES_PLACES = "self._close_places()\n            self.hand.signal ="
-KEEPS_PLACES = "self.hand.signal ="
+CLOSES_PLACES = "self._close_places()\n            self.hand.put_signal("
+KEEPS_PLACES = "self.hand.put_signal("
 DORMANT = "return self._holder is None or self.freed"
 COMMANDS = "scheduling/commands.py"
 HELPS = "if not self._helm.acquire(False):\n            return False"
@@ -204,6 +205,7 @@ INPUT_END = f"{TWO_BY_HAND}::test_what_was_accepted_before_an_input_ended_meets_
 KEY = "key = key_of(value)"
 PUT_RINGS = "self.items.append(item)\n        if self.inbox.asleep:\n            self.inbox.wake()"
 RING_FIRST = f"if self.inbox.asleep:\n            self.inbox.wake()\n        {SWITCH}\n        self.items.append(item)"
+SIGNALLED = "self.closed = signal.is_last\n        if self.inbox.asleep:"
 PUT = "self.wait_room()\n        self.items.append(item)"
 PUT_AFTER_A_SWITCH = f"self.wait_room()\n        {SWITCH}\n        self.items.append(item)"
 WAITS = "if len(items) >= lane.capacity:\n                lane.wait_room()\n            "
@@ -221,7 +223,7 @@ HELD_BACK_AFTER_A_SWITCH = f"{SWITCH}\n                {HELD_BACK}"
 LOOK_AND_PARK = "if not self.has_room():\n                    self.writer.park("
 ARRIVE = "self.ended.append(signal)\n        return len(self.ended) == self.producers"
 WORK = "            self._work()\n"
-EARLY_STOP = "            self._router.end(StopSignal(self.name, 'completed'))\n"
+EARLY_STOP = "            self._router.send_signal(StopSignal(self.name, 'completed'))\n"
 SAYS_WHERE = "self._parked_on = lock  #"
 SAYS_WHERE_LATE = f"{SWITCH}\n        {SAYS_WHERE}"
 MAKE = "if not is_made:\n                    make()"
@@ -337,8 +339,8 @@ MUTANTS: Final = (
     one(
         "stop signal does not ring",
         LANE,
-        "self.signal = signal\n        if self.inbox.asleep:",
-        "self.signal = signal\n        if False:",
+        SIGNALLED,
+        SIGNALLED.replace("self.inbox.asleep", "False"),
         SHORT,
     ),
     one(
@@ -380,10 +382,10 @@ MUTANTS: Final = (
     ),
     # ── the end ──
     one("first stop wins", BARRIER, ARRIVE, ARRIVE.replace("len(self.ended) == self.producers", "True"), SHORT),
-    one("stop before the last packet: not looked for", INBOX, " and not lane.items:", ":", SHORT, INJECT_END),
+    one("stop before the last packet: not looked for", LANE, " and self.signals[0][0] <= self.taken", "", SHORT),
     one("stop before the last packet: sent too early", BASE, WORK, WORK + EARLY_STOP, INJECT_END),
     one("barrier forgets the hand", FEED, " and not self.inbox.hand.items:", ":", INJECT_END),
-    one("hand accepted behind the end", INBOX, "self.hand.signal is not None or self.gate", "self.gate", INJECT_END),
+    one("hand accepted behind the end", INBOX, "self.hand.closed or self.gate", "self.gate", INJECT_END),
     # ── cancel ──
     one("cancel does not ring", GATE, "            ring(lock)", "            pass", CANCEL_PUT, CANCEL_IDLE),
     Mutant(
@@ -461,7 +463,7 @@ MUTANTS: Final = (
     one(
         "policy: send_packet does not wait",
         GUARD,
-        "task.ctx.bind(guard.hold_back, task.reporter)",
+        "task.ctx.bind(guard.hold_back, router.send_signal, task.reporter)",
         "pass",
         EVERYWHERE,
     ),
@@ -653,8 +655,8 @@ MUTANTS: Final = (
     one(
         "end of an input not told",
         JOINED_FEED,
-        "self._operator.input_ended(number)",
-        "pass",
+        "self._operator.signalled(self._closed.pop(number)[1], number)",
+        "self._closed.pop(number)",
         f"{TWO_INPUTS}::test_rows_that_have_met_all_their_partners_are_let_go",
     ),
     one(
@@ -782,7 +784,13 @@ MUTANTS: Final = (
     one("hand: dropped and its room not given", INBOX, GIVES_ROOM, "", EDITS, MACHINE),
     one("hand: undone to the wrong place", TASK_CONTROL, "return 1 + max(", "return max(", FOUND),
     one("hand: put back beyond the bound", INBOX, FITS, "fits = True", EDITS),
-    one("hand: put back behind the end of its lane", INBOX, "or lane not in self._open", "", TOO_LATE),
+    one(
+        "hand: put back behind the end of its lane",
+        INBOX,
+        "or (lane not in self._open and lane not in self._held)",
+        "",
+        TOO_LATE,
+    ),
     one("hand: another packet is edited behind a drop", ORDER, IN_ORDER, "if False:", FOUND),
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
     one("hand: a breakpoint is hit behind the packet", GATE, HITS, "breaks is not None and not breaks()", BREAKS),
@@ -847,7 +855,7 @@ MUTANTS: Final = (
     ),
     one("far: put back before what was acknowledged", "remote/site.py", "way.let_land(SOON_S)", "pass", FAR_MAIL),
     one("far: a few wait for nobody", "remote/way.py", "if outbox.may_wait():", "if False:", FAR_MAIL),
-    one("far: a stop signal waits with a few", "remote/far_lane.py", "and lane.signal is None and", "and", FAR_MAIL),
+    one("far: a stop signal waits with a few", "remote/far_lane.py", "and not lane.signals and", "and", FAR_MAIL),
     one("far: what has arrived stays under way", "remote/way.py", "outbox.under_way -= number", "pass", FAR_MAIL),
     one(
         "far: a parcel that is slow to take in holds up all senders",
@@ -951,6 +959,7 @@ MUTANTS: Final = (
         CIRCLES,
     ),
     *BETWEEN,
+    *IN_BAND,
 )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
+from random import Random
+from typing import Any
 
 import pytest
 
-from runtime.communication.signals import StopSignal
+from runtime.communication.signals import Signal, StopSignal
 from runtime.errors import NotSendable, QueueFull, TaskEnded
 from runtime.remote.far_lane import Mark, Packets
+from runtime.remote.freight import unpack
 from tests.far_rig import PATIENCE_S, Link, Writer, in_thread
 
 ENDED = StopSignal("numbers", "completed")
@@ -199,3 +203,92 @@ def test_a_packet_that_was_put_back_is_acknowledged_again_when_it_is_worked() ->
     link.inbox.drop(link.lane, 1)
     link.inbox.let_in()
     assert (link.outbox.lane.taken, link.room()) == (1, 3)
+
+
+# ── signals ──
+
+
+@dataclass(frozen=True)
+class Number(Signal):
+    """A signal of the tests' own."""
+
+    number: int
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_signals_arrive_in_their_places_whenever_packets_are_packed_and_worked(seed: int) -> None:
+    rng = Random(seed)
+    link = Link(rng.choice((1, 3, 8)))
+    sent: list[Any] = []
+    arrived: list[Any] = []
+
+    def read() -> None:
+        while link.lane.items or link.lane.signals:
+            if link.inbox.signalled_lane() is not None:
+                arrived.append(link.lane.take_signal())
+                continue
+            batch, parts = link.inbox.gather(rng.randint(1, 4))
+            arrived.extend(batch)
+            for lane, count in parts:
+                link.inbox.drop(lane, count)
+
+    for number in range(200):
+        what = rng.choice(["packet", "packet", "signal", "pack", "carry", "read"])
+        if what == "packet" and link.outbox.lane.has_room():
+            sent.append(number)
+            link.outbox.lane.put(number)
+        elif what == "signal":
+            sent.append(Number(number))
+            link.outbox.lane.put_signal(sent[-1])
+        elif what == "pack":
+            link.outbox.pack()
+        elif what == "carry":
+            link.carry()
+        elif what == "read":
+            read()
+            link.inbox.let_in()
+    link.outbox.lane.put_signal(ENDED)
+    link.carry()
+    link.carry()
+    read()
+    assert arrived == [*sent, ENDED]
+    assert not link.outbox.has_mail()
+
+
+def test_a_signal_between_packets_parts_what_is_packed() -> None:
+    link = Link(8)
+    lane = link.outbox.lane
+    for each in (0, 1, Number(2), Number(3), 4, 5):
+        lane.put_signal(each) if isinstance(each, Number) else lane.put(each)
+    link.outbox.pack()
+    taken = link.outbox.take(may_end=True)
+    assert [unpack(each.freight) if isinstance(each, Packets) else each.signal for each in taken] == [
+        [0, 1],
+        Number(2),
+        Number(3),
+        [4, 5],
+    ]
+    assert not link.outbox.has_mail()
+
+
+def test_a_signal_does_not_wait_with_a_few_packets_for_the_many_under_way() -> None:
+    link = Link(8)
+    link.outbox.under_way = 8
+    link.outbox.lane.put(0)
+    assert link.outbox.may_wait()
+    link.outbox.lane.put_signal(Number(1))
+    assert not link.outbox.may_wait()
+
+
+def test_the_end_leaves_after_a_lane_has_broken_before_a_signal() -> None:
+    link = Link(8)
+    lane = link.outbox.lane
+    lane.put(threading.Lock())
+    lane.put("refused")
+    lane.put_signal(Number(1))
+    link.outbox.pack()
+    assert len(link.errors) == 1
+    lane.put_signal(ENDED)
+    link.carry()
+    link.carry()
+    assert (lane.closed, link.outbox.has_mail(), link.outbox.has_end()) == (True, False, False)

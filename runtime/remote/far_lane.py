@@ -143,8 +143,8 @@ class Outbox:
             while lane.signals and not (signal := lane.signals[0][1]).is_last:
                 if lane.broken is None and (before := lane.signals[0][0] - packed) > 0:
                     return items[:before]
+                self._parcels.append(Mark(self.address, signal))  # first: as in `acknowledge`
                 lane.take_signal()
-                self._parcels.append(Mark(self.address, signal))
             return items
 
     def _break(self, error: BaseException) -> None:

@@ -20,11 +20,11 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
     one(
         "far: the end is heard before the last packet",
         FAR_LANE,
-        "or self.ended or self.has_mail()",
-        "or self.ended",
+        "and self.has_end() and not self.has_mail():",
+        "and self.has_end():",
         LANES,
     ),
-    one("far: the end is told twice", FAR_LANE, "        self.ended = True\n", "", LANES),
+    one("far: the end is told twice", FAR_LANE, "            self.ended = True\n", "", LANES),
     one(
         "far: a place that was not lent is not given back",
         FAR_LANE,
@@ -64,11 +64,11 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
     one(
         "far: a broken lane wakes nobody",
         FAR_LANE,
-        "        lane.give_room()\n        self._failed(error)",
+        "        self.lane.give_room()\n        self._failed(error)",
         "        self._failed(error)",
         LANES,
     ),
-    one("far: a broken lane refuses uncounted", FAR_LANE, "                lane.refused += len(refused)\n", "", LANES),
+    one("far: a broken lane refuses uncounted", FAR_LANE, "            lane.refused += len(refused)\n", "", LANES),
     one("far: a broken lane opens by a place given back", FAR_LANE, "if lane.broken is None:", "if True:", LANES),
     one(
         "far: what arrives does not wake its reader",
@@ -194,7 +194,7 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
         MAIL,
     ),
     one("far: mail for one who is lost stays", WAY, "        self.posted.clear()\n", "", WAYS),
-    one("far: a stop signal leaves before the report", WAY, "if may_end and (signal", "if (signal", WAYS),
+    one("far: a stop signal leaves before the report", WAY, "outbox.take(may_end)", "outbox.take(True)", WAYS),
     one(
         "far: messages behind packets",
         WAY,

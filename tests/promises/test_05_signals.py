@@ -382,3 +382,16 @@ def test_an_operator_hears_a_signal_that_counts_between_the_packets_where_it_sta
     numbers = (*MARKED, 12)
     for _, number, heard in got:
         assert heard == tuple(Aligned(each) for each in numbers if each <= number)
+
+
+def test_a_breakpoint_behind_a_signal_is_hit_when_the_signal_has_been_taken(make_session: MakeSession) -> None:
+    session = make_session()
+    a = session.source(Marked("a", "each", 2, (1,)), name="a")
+    a.union(session.input("b")).map(same, name="work").sink(same, name="end")
+    session.start(paused=True)
+    session.step("a", 2)
+    breakpoint = session.breakpoint("work", when=lambda item: item == ("a", 1))
+    session.resume("work")
+    assert breakpoint.wait(PATIENCE_S).payload == ("a", 1)
+    assert [each.text for each in session.peek("end").signals] == ["Each(number=1, source='a')"]
+    session.cancel()

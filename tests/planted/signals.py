@@ -1,0 +1,105 @@
+"""Bugs of signals: of their places in lanes, near and far, of what counts, and of what the hand does around them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.planted.records import SWITCH, Change, Mutant, one
+
+LANE, INBOX, FAR_LANE = "communication/lane.py", "communication/inbox.py", "remote/far_lane.py"
+FEED, ALIGNMENT, BASE, TASK_CONTROL = "task/feed.py", "task/alignment.py", "task/base_task.py", "task/control.py"
+SIGNALS = "promises/test_05_signals.py::"
+PLACES = "stress/test_signals.py::test_signals_keep_their_places_at_full_speed"
+LONG = "stress/test_signals.py::test_signals_keep_their_places_in_long_runs"
+NOTHING_BEHIND = f"{SIGNALS}test_nothing_behind_an_aligned_signal_is_taken_before_all_lanes_have_brought_it"
+ENDED = f"{SIGNALS}test_a_lane_that_has_ended_counts_as_having_brought_what_is_aligned"
+RISES = f"{SIGNALS}test_the_least_counts_once_every_lane_has_brought_one_and_rises"
+EDITED = f"{SIGNALS}test_any_edits_leave_each_signal_in_its_place_and_undo_is_their_reverse"
+GOES_ON = f"{SIGNALS}test_a_writer_that_is_held_back_at_a_held_lane_goes_on_when_the_others_have_come"
+HEARS = f"{SIGNALS}test_an_operator_hears_a_signal_that_counts_between_the_packets_where_it_stands"
+FAR_PLACES = "test_far_lanes.py::test_signals_arrive_in_their_places_whenever_packets_are_packed_and_worked"
+BROKEN = "test_far_lanes.py::test_the_end_leaves_after_a_lane_has_broken_before_a_signal"
+EARLY = "append((max(0, self.arrived() - 1), signal))"
+BEFORE = "append((self.taken, signal))"
+LEAVES = "del self.items[:count]\n        self.taken"
+LEAVES_SLOWLY = f"del self.items[:count]\n        {SWITCH}\n        self.taken"
+BREAK = f"{SIGNALS}test_a_breakpoint_behind_a_signal_is_hit_when_the_signal_has_been_taken"
+SIGNALLED = "self.closed = signal.is_last\n        if self.inbox.asleep:"
+
+IN_BAND: Final[tuple[Mutant, ...]] = (
+    one(
+        "signal: a batch reaches over it", INBOX, "if lane.signals and not (part :=", "if not (part := part or", PLACES
+    ),
+    one("signal: stands before the last packet", LANE, "append((self.arrived(), signal))", EARLY, PLACES),
+    one("signal: stands before what its task has made", LANE, "append((self.arrived(), signal))", BEFORE, PLACES),
+    one("signal: does not ring", LANE, SIGNALLED, SIGNALLED.replace("self.inbox.asleep", "False"), PLACES),
+    Mutant(
+        "signal: counted while packets leave (with a switch)",
+        (
+            Change(LANE, LEAVES, LEAVES_SLOWLY),
+            Change(
+                LANE,
+                "if taken == self.leaving:\n                return taken +",
+                "if True:\n                return taken +",
+            ),
+        ),
+        (PLACES, LONG),
+    ),
+    one("(that switch alone, while packets leave)", LANE, LEAVES, LEAVES_SLOWLY, PLACES, LONG, harmless=True),
+    Mutant(
+        "signal: looked for before the copy (with a switch)",
+        (
+            Change(
+                INBOX,
+                "part = lane.items[: count - len(batch)]",
+                f"before = list(lane.signals); {SWITCH}; part = lane.items[: count - len(batch)]",
+            ),
+            Change(INBOX, "if lane.signals and not (part :=", "if before and not (part :="),
+        ),
+        (PLACES, LONG),
+    ),
+    one("signal: aligned lane is not held", FEED, "self.inbox.hold(lane)", "pass", NOTHING_BEHIND),
+    one("signal: held lanes are not let go", FEED, "self.inbox.let_go()", "pass", NOTHING_BEHIND),
+    one(
+        "signal: an ended lane holds up the others", FEED, "counted = self._alignment.end(lane)", "counted = ()", ENDED
+    ),
+    one("signal: the first counts, not the least", ALIGNMENT, "least = min(", "least = max(", RISES),
+    one("signal: handed on though it has not risen", ALIGNMENT, "not before < least", "False", RISES),
+    one(
+        "signal: counts before all have brought one",
+        ALIGNMENT,
+        "if not last or len(last) < len(self._open):",
+        "if not last:",
+        RISES,
+    ),
+    one("signal: not handed on", BASE, "self._router.send_signal(counted)", "pass", PLACES),
+    one("signal: moves with what is dropped", LANE, "self._renumber(self.signals_before(index), 1)", "pass", EDITED),
+    one("signal: moves with what is put back", LANE, "self._renumber(signals, -1)", "pass", EDITED),
+    one(
+        "signal: a packet is moved over it",
+        TASK_CONTROL,
+        "if lane.signals_before(index) != lane.signals_before(to):",
+        "if False:",
+        EDITED,
+    ),
+    one(
+        "signal: writers at held lanes are not let in",
+        INBOX,
+        "for lane in self.lanes:\n            if lane.held_back",
+        "for lane in self._open:\n            if lane.held_back",
+        GOES_ON,
+    ),
+    one("signal: the operator does not hear it", FEED, "self._operator.signalled(signal, None)", "pass", HEARS),
+    one(
+        "signal: a breakpoint looks behind it",
+        INBOX,
+        "if lane.items and not lane.has_signal_next():",
+        "if lane.items:",
+        BREAK,
+    ),
+    one("far signal: a parcel reaches over it", FAR_LANE, "return items[:before]", "return items", FAR_PLACES),
+    one("far signal: the stop signal overtakes it", FAR_LANE, "or len(lane.signals) > self.has_end()", "", FAR_PLACES),
+    one(
+        "far signal: stuck behind what could not travel", FAR_LANE, "lane.broken is None and (before", "(before", BROKEN
+    ),
+)
