@@ -13,15 +13,15 @@ import pytest
 import runtime
 from runtime.builder.stream import End, Stream
 from runtime.communication.signals import Signal
-from runtime.factory import register_operator
-from runtime.operators import Map
+from runtime.operators import Map, register_operator
 from runtime.testing import PATIENCE_S
+from tests.pairs import every_pair_of
 from tests.platforms import MakeSession
 from tests.signals import KINDS, MARKED, Aligned, Each, Kind, Marked, check, lanes, parsed
 
 MANY = 100_000  # the end holds all that came
 
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_kind = every_pair_of(kind=KINDS)
 
 
 def one(session: runtime.Session, kind: Kind) -> Any:
@@ -78,9 +78,9 @@ def run_to_the_end(session: runtime.Session, made: Any) -> dict[str, list[Any]]:
     return found
 
 
-@pytest.mark.parametrize("capacity", [1, 4, 1024])
-@pytest.mark.parametrize("edge", EDGES)
-@every_kind
+@every_pair_of(
+    kind=KINDS, edge=list(EDGES), capacity=(1, 4, 1024), remote={"kind": "aligned", "edge": "union", "capacity": 4}
+)
 def test_a_signal_keeps_its_place_through_every_kind_of_edge(
     make_session: MakeSession, kind: Kind, edge: str, capacity: int
 ) -> None:
@@ -152,6 +152,7 @@ def test_the_least_counts_once_every_lane_has_brought_one_and_rises(make_session
     assert [each.text for each in session.peek("end").signals][2:] == ["Least(number=4)"]
 
 
+@pytest.mark.also_remote
 def test_nothing_behind_an_aligned_signal_is_taken_before_all_lanes_have_brought_it(make_session: MakeSession) -> None:
     session = make_session()
     paused(session, "aligned")
@@ -232,7 +233,7 @@ class Model:
         return sum(not isinstance(each, tuple) for each in self.lane[:place])
 
 
-@pytest.mark.parametrize("seed", range(12))
+@every_pair_of(seed=range(12), remote={"seed": 3})
 def test_any_edits_leave_each_signal_in_its_place_and_undo_is_their_reverse(
     make_session: MakeSession, seed: int
 ) -> None:
@@ -287,6 +288,7 @@ def test_any_edits_leave_each_signal_in_its_place_and_undo_is_their_reverse(
     session.wait(PATIENCE_S)
 
 
+@pytest.mark.also_remote
 def test_what_was_dropped_before_a_signal_is_put_back_in_front_of_it_and_what_was_behind_it_behind(
     make_session: MakeSession,
 ) -> None:
@@ -366,7 +368,7 @@ class Hears(Map):
                 return
 
 
-register_operator("hears", lambda node, function, index: Hears(function))
+register_operator("hears", Hears)
 
 
 @pytest.mark.parametrize("policy", ["fail", "skip"])
