@@ -12,8 +12,9 @@ import pytest
 from runtime.communication.signals import Signal, StopSignal
 from runtime.errors import NotSendable, QueueFull, TaskEnded
 from runtime.remote.far_lane import Mark, Packets
-from runtime.remote.freight import unpack
-from tests.far_rig import PATIENCE_S, Link, Writer, in_thread
+from runtime.remote.freight import envelope, opened, pack, unpack
+from runtime.remote.way import Message
+from tests.far_rig import LANE, LANES, PATIENCE_S, Link, Writer, in_thread, site_of
 
 ENDED = StopSignal("numbers", "completed")
 
@@ -292,3 +293,24 @@ def test_the_end_leaves_after_a_lane_has_broken_before_a_signal() -> None:
     link.carry()
     link.carry()
     assert (lane.closed, link.outbox.has_mail(), link.outbox.has_end()) == (True, False, False)
+
+
+def test_a_signal_that_a_process_is_sent_stands_behind_the_packets_that_came_before_it() -> None:
+    site = site_of()
+    inbox = site.inbox("work", 8, LANES)
+    parcel: list[Message] = [
+        ("packets", Packets(LANE, 2, pack([0, 1]))),
+        ("signal", Mark(LANE, Number(2))),
+        ("packets", Packets(LANE, 1, pack([3]))),
+        ("signal", Mark(LANE, ENDED)),
+    ]
+    site.receive("numbers", 1, opened(envelope(parcel)))
+    batch, parts = inbox.gather(8)
+    assert batch == [0, 1]
+    inbox.drop(*parts[0])
+    lane = inbox.signalled_lane()
+    assert lane is not None
+    assert lane.take_signal() == Number(2)
+    assert inbox.gather(8)[0] == [3]
+    assert lane.closed
+    site.close()
