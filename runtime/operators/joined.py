@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple, Self, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
 
 from runtime.errors import CommandRefused
 from runtime.operators import memory

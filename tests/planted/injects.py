@@ -36,7 +36,8 @@ HELD = (
     "with self._task.gate.at_rest(self._task.name):\n            self._refuse_ended()\n"
     "            inbox = self._task.inbox\n            if (index := index_of(inbox.hand"
 )
-COUNTED = "self.hand.taken += 1\n            self.retracted += 1"
+COUNTED = "self.hand.remove(index)\n            self.retracted += 1"
+UNCOUNTED = "del self.hand.items[index]\n            self.retracted += 1"
 
 INJECTS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -64,7 +65,7 @@ INJECTS: Final[tuple[Mutant, ...]] = (
     ),
     one("injects: noted though refused", INBOX, "chain(coming, *noting,", "chain(*noting, coming,", NO_EVENT, EVENT),
     one("injects: what is taken back has come in", BASE, " - inbox.retracted", "", NEVER_IN),
-    one("injects: what is taken back gives its number away", INBOX, COUNTED, "self.retracted += 1", BEHIND),
+    one("injects: what is taken back gives its number away", INBOX, COUNTED, UNCOUNTED, BEHIND),
     one(
         "injects: what is taken back keeps its place",
         INBOX,
