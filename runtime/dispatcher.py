@@ -17,8 +17,8 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 from runtime.communication.inbox import HAND
 from runtime.communication.rekey import rekeyed
 from runtime.communication.signals import StopSignal
+from runtime.completion import Completion
 from runtime.context.report import TaskReport
-from runtime.end import End
 from runtime.errors import CommandRefused, TaskEnded, TaskFailed, TaskLost, error_text, failure_text
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
@@ -53,7 +53,7 @@ class JobListener(Protocol):
 class Dispatcher:
     """One run of one graph, with a `number` that no other run has.
 
-    `tasks` and `services` are the handles by name, in graph order; `end` is to be waited for.
+    `tasks` and `services` are the handles by name, in graph order; `completion` is to be waited for.
 
     `is_failure_told`: somebody has heard by `wait` that it failed, `is_end_told`: that it has ended, by that,
     `until_settled` or `until_clean`.
@@ -85,7 +85,7 @@ class Dispatcher:
         self._draining = False
         self._tasks_with_enough: set[str] = set()
         self._on_end: list[Callable[[], None]] = []
-        self.end = End(backend, partial(_handles, self.tasks, self.services))
+        self.completion = Completion(backend, self.tasks, self.services)
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
 
     # ── life ──
@@ -157,7 +157,7 @@ class Dispatcher:
 
     def until_ended(self, timeout_s: float | None) -> Waiting[Outcome]:
         """Wait for the end of the run. Raises `TimeoutError`, `JobPaused` if it cannot end, `TaskFailed` if one did."""
-        yield from self.end.wait(deadline_of(timeout_s))
+        yield from self.completion.wait(deadline_of(timeout_s))
         outcome = self.outcome
         if outcome is None:
             running = ", ".join(sorted(self._running))
@@ -199,13 +199,13 @@ class Dispatcher:
     def gates_changed(self, text: str) -> None:
         """Gates were closed or opened by hand: those who wait for the end have to look at them."""
         self._note("command", None, text)
-        self.end.look_at_gates()
+        self.completion.look_at_gates()
 
     def closes_gates(self, by_person: bool) -> None:
         """Gates are about to be closed by hand: in a view, by a person who can open them there, or by code."""
-        self.end.is_held_by_person = by_person
+        self.completion.hold(by_person)
 
-    def turned(self, step: Step) -> None:
+    def log_step(self, step: Step) -> None:
         """Somebody has given a turn by hand."""
         if step.task is not None and step.result != "idle":
             self._note("turn", step.task, str(step).removeprefix(f"{step.task}: "))
@@ -216,7 +216,8 @@ class Dispatcher:
 
     def owned_by(self, news: Callable[[], None], put: Callable[[str, Any, float | None], None]) -> None:
         """Whoever owns the run hears `news` of its end, and has items `put` into queues by hand, from any thread."""
-        self.end.news, self._put = news, put
+        self.completion.tell(news)
+        self._put = put
 
     def injecting(self, where: str, text: str, numbers: Sequence[int]) -> Callable[[], None]:
         """What tells, as a part of the step in which it happens, that a packet has come in by hand.
@@ -233,7 +234,7 @@ class Dispatcher:
         self.refuse_own_tasks("wait() or cleanup()")
         commands = Commands(self.graph.name)
         commands.serve(self.backend.changes, bool, None)
-        self.end.news = commands.tell
+        self.completion.tell(commands.tell)
         return commands.do(work)
 
     def until_clean(self, timeout_s: float) -> Waiting[tuple[str, ...]]:
@@ -414,7 +415,7 @@ class Dispatcher:
         return needed
 
     def _handles(self) -> list[Handle]:
-        return _handles(self.tasks, self.services)
+        return [*self.tasks.values(), *self.services.values()]
 
     def _one_task_less(self) -> int:
         """Under the lock: how many tasks have not ended yet."""
@@ -444,7 +445,7 @@ class Dispatcher:
             self._note("abandoned", name, "was stuck in user code at the close; what it still makes is discarded")
         self._note("end", None, outcome.state)
         self._listener.job_ended(outcome)
-        self.end.come()
+        self.completion.come()
         for callback in callbacks:
             callback()
 
@@ -500,10 +501,6 @@ def _number(count: int, noun: str) -> str:
 def _put_nowhere(task: str, item: Any, timeout_s: float | None) -> None:
     """A run that nobody owns has no hand."""
     raise TaskEnded(f"{task!r}: the run was never taken into hand")
-
-
-def _handles(tasks: dict[str, TaskHandle], services: dict[str, ServiceHandle]) -> list[Handle]:
-    return [*tasks.values(), *services.values()]
 
 
 def _reenter(dispatcher: weakref.ref[Dispatcher], letter: DeadLetter, value: Any, timeout_s: float | None) -> None:

@@ -662,7 +662,7 @@ MUTANTS: Final = (
     one(
         "partner forgotten when the other side ends",
         JOINED,
-        "if self._sends_lonely[number]:",
+        "if self._sends_unmatched[number]:",
         "if 0:",
         "test_joined.py",
     ),
@@ -745,7 +745,7 @@ MUTANTS: Final = (
     one(
         "filter loses keys",
         "builder/stream.py",
-        'return KeyedStream(self._environment, (End(made, "hash", self._ends[0].key),))',
+        'return KeyedStream(self._environment, (OutputRef(made, "hash", self._ends[0].key),))',
         "return self._behind(made)",
         KEEPS_KEYS,
     ),
@@ -939,16 +939,16 @@ MUTANTS: Final = (
     one("far: a call in another's name is for no set-up", SET_UPS, "root in self._roots or", "", CIRCLES),
     one(
         "end: a pause by mouse ends a wait",
-        "end.py",
-        "self.has_come or self.is_held_by_person",
+        "completion.py",
+        "self.has_come or self._is_held_by_person",
         "self.has_come",
         BY_MOUSE,
     ),
     one(
         "control: a pause by code is one by mouse",
         "dispatcher.py",
-        "is_held_by_person = by_person",
-        "is_held_by_person = True",
+        "self.completion.hold(by_person)",
+        "self.completion.hold(True)",
         BY_MOUSE,
     ),
     one(

@@ -54,7 +54,7 @@ def test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks()
         def steps() -> None:
             dispatcher = session._runs.started().dispatcher
             assert dispatcher is not None
-            while not dispatcher.end.waiters:
+            while not dispatcher.completion.waiters:
                 session.snapshot()
             while (step := session.step(timeout=None)).result != "idle":  # not saved by its time
                 results.append(step.result)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, Unpack, overload
 
 from runtime.builder.collected import Collected
 from runtime.builder.connected import SourceSettings
-from runtime.builder.stream import End, Stream
+from runtime.builder.stream import OutputRef, Stream
 from runtime.errors import DuplicateName, GraphFrozen, GraphInvalid
 from runtime.factory import require_platform
 from runtime.graph.execution_graph import CoFunctions, Edge, ExecutionGraph, OperatorNode, ServiceNode
@@ -92,11 +92,11 @@ class Environment:
             self._refuse_shared(items, parallelism)
             items = OneRun(items)
         node = self.add("source", items, [], name=name, parallelism=parallelism, on_error=on_error)
-        return Stream(self, (End(node.name),))
+        return Stream(self, (OutputRef(node.name),))
 
     def input(self, name: str, *, capacity: int | None = None) -> Stream[Any]:
         """A stream of what is put in by hand, until it is ended or the job is stopped."""
-        return Stream(self, (End(self.add("input", None, [], name=name, capacity=capacity).name),))
+        return Stream(self, (OutputRef(self.add("input", None, [], name=name, capacity=capacity).name),))
 
     def service(self, name: str, make: Callable[[], Any], *, concurrency: int = 1, capacity: int | None = None) -> None:
         """A service `name`: the object that `make` (a class, or any function without arguments) returns in each run.
@@ -116,7 +116,7 @@ class Environment:
         self,
         kind: str,
         function: Any,
-        ends: Sequence[End],
+        ends: Sequence[OutputRef],
         *,
         name: str | None = None,
         parallelism: int = 1,

@@ -30,7 +30,7 @@ A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class OutputRef:
     """An operator's output, how it is to be divided among the next one's instances, and on which input of theirs."""
 
     operator: str
@@ -49,7 +49,7 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
     for a session. Without them it has the session's. Methods raise `GraphInvalid` and `GraphFrozen`.
     """
 
-    def __init__(self, environment: Environment, ends: tuple[End, ...], keys_end_at: str | None = None) -> None:
+    def __init__(self, environment: Environment, ends: tuple[OutputRef, ...], keys_end_at: str | None = None) -> None:
         self._environment, self._ends = environment, ends
         self._keys_end_at = keys_end_at  # the operator, if it has keys and its packets have none
 
@@ -180,15 +180,15 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
         if not callable(function):
             raise GraphInvalid(f"key_by needs a function, not {preview(function)}")
         refuse_async(function, f"{self.name}.key_by")
-        return KeyedStream(self._environment, tuple(End(end.operator, "hash", function) for end in self._ends))
+        return KeyedStream(self._environment, tuple(OutputRef(end.operator, "hash", function) for end in self._ends))
 
     def round_robin(self) -> Stream[T]:
         """Each instance of whoever consumes this gets a packet in turn (what happens if nothing else is said)."""
-        return Stream(self._environment, tuple(End(end.operator, "round_robin") for end in self._ends))
+        return Stream(self._environment, tuple(OutputRef(end.operator, "round_robin") for end in self._ends))
 
     def broadcast(self) -> Stream[T]:
         """Each instance of whoever consumes this gets every packet: the same object, so do not change it."""
-        return Stream(self._environment, tuple(End(end.operator, "broadcast") for end in self._ends))
+        return Stream(self._environment, tuple(OutputRef(end.operator, "broadcast") for end in self._ends))
 
     def union(self, *others: Stream[T]) -> Self:
         """The packets of all these streams, as they come; order is kept per producer.
@@ -246,7 +246,7 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
 
     def _behind(self, operator: str) -> Stream[Any]:
         """The stream of an operator that consumes this one and sends packets of its own: those have no keys."""
-        return Stream(self._environment, (End(operator),), operator if self._keyed else None)
+        return Stream(self._environment, (OutputRef(operator),), operator if self._keyed else None)
 
     def _add(self, kind: str, function: Any, **settings: Any) -> OperatorNode:
         return self._environment.add(kind, function, self._ends, **settings)
@@ -282,7 +282,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         made = self._add("filter", function, **settings).name
         if len({id(end.key) for end in self._ends}) > 1:
             return cast(KeyedStream[K, T], self._behind(made))
-        return KeyedStream(self._environment, (End(made, "hash", self._ends[0].key),))
+        return KeyedStream(self._environment, (OutputRef(made, "hash", self._ends[0].key),))
 
     @overload  # type: ignore[override]
     def reduce(
@@ -335,7 +335,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         options = _reduce_options(initial, emit, keyed=True)
         settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
         made = self._add("reduce", function, **settings, options=options).name
-        return Stream(self._environment, (End(made),))  # whose packets have their keys in them
+        return Stream(self._environment, (OutputRef(made),))  # whose packets have their keys in them
 
     @overload  # type: ignore[override]
     def join(

@@ -128,7 +128,7 @@ class Control:
             return Step("idle", name)
         step = yield from grip.step(deadline)
         yield from self._come_to_rest(deadline)
-        self._dispatcher.turned(step)
+        self._dispatcher.log_step(step)
         return step
 
     def _next_of(self, handles: list[Handle]) -> Grip | None:

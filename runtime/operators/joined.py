@@ -155,7 +155,7 @@ class Join(Operator):
     def __init__(self, function: Any, *, how: How = "inner") -> None:
         super().__init__(function)
         self._sides: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})  # of each input, by key: a row, or `_Rows`
-        self._sends_lonely = (how != "inner", how == "outer")  # left rows without a partner; right ones
+        self._sends_unmatched = (how != "inner", how == "outer")  # left rows without a partner; right ones
         self._met: set[Any] = set()  # keys that have had a partner which is not kept any more, where that is asked for
         self._ended: int | None = None  # the input that was the first to end
         self._ctx: Context | None = None
@@ -206,17 +206,17 @@ class Join(Operator):
             return
         self._ended = number
         ended, other = self._sides[number], self._sides[1 - number]
-        if self._sends_lonely[number]:
+        if self._sends_unmatched[number]:
             self._met.update(key for key in other if key in ended)
-        lonely = (
-            {key: rows for key, rows in other.items() if key not in ended} if self._sends_lonely[1 - number] else {}
+        unmatched = (
+            {key: rows for key, rows in other.items() if key not in ended} if self._sends_unmatched[1 - number] else {}
         )
-        self._sides = (lonely, ended) if number else (ended, lonely)
+        self._sides = (unmatched, ended) if number else (ended, unmatched)
 
     def _probe(self, number: int, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work rows of input `number`, the one that has not ended: all their partners are there."""
         merge, own, partners_of = self.call, self._sides[number], self._sides[1 - number].get
-        lonely_too, met = self._sends_lonely[number], self._met if self._sends_lonely[1 - number] else None
+        unmatched_too, met = self._sends_unmatched[number], self._met if self._sends_unmatched[1 - number] else None
         for _, (key, row) in values:
             partner = partners_of(key, _NONE)
             if partner is not _NONE:
@@ -224,7 +224,7 @@ class Join(Operator):
                     emit(merge(each, row) if number else merge(row, each))
                 if met is not None:
                     met.add(key)
-            elif lonely_too:
+            elif unmatched_too:
                 keys = len(own)
                 before = own.setdefault(key, row)
                 if len(own) == keys:
@@ -234,7 +234,7 @@ class Join(Operator):
 
     def parts_of_finish(self) -> Iterable[Part]:
         """Each row that has found no partner, where they are wanted; then what the function itself has left."""
-        yield from self._lonely()
+        yield from self._unmatched()
         yield from super().parts_of_finish()
 
     def remembered(self) -> Any:
@@ -275,9 +275,9 @@ class Join(Operator):
         super().release()
         self._sides, self._met, self._ctx = ({}, {}), set(), None
 
-    def _lonely(self) -> Iterator[Part]:
+    def _unmatched(self) -> Iterator[Part]:
         merge = self.call
-        for number, wanted in enumerate(self._sends_lonely):
+        for number, wanted in enumerate(self._sends_unmatched):
             if not wanted:
                 continue
             others = self._sides[1 - number]

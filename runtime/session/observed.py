@@ -51,7 +51,7 @@ class Observed:
     def is_waited_for(self) -> bool:
         """Whether somebody waits for the end of the run: a cell, say, or a coroutine."""
         run = self._runs.run
-        return run is not None and run.dispatcher.end.waiters > 0
+        return run is not None and run.dispatcher.completion.waiters > 0
 
     @property
     def failure(self) -> TaskFailed | None:

@@ -139,7 +139,7 @@ class Runs:
             if (interceptors := tuple(self._interceptors.values())) != intercepted:
                 dispatcher.intercept(interceptors)
             self.commands.serve(
-                dispatcher.backend.changes, lambda: not dispatcher.end.has_come, lambda: self.close(CLOSE_S)
+                dispatcher.backend.changes, lambda: not dispatcher.completion.has_come, lambda: self.close(CLOSE_S)
             )
             if self._end_it is not None:
                 self._end_it(dispatcher)

@@ -151,7 +151,7 @@ def test_an_operator_with_more_or_fewer_inputs_than_it_works_is_refused(
 ) -> None:
     environment = session._environment
     write(environment)
-    runtime.Stream(environment, (runtime.builder.stream.End("m"),)).collect()
+    runtime.Stream(environment, (runtime.builder.stream.OutputRef("m"),)).collect()
     with pytest.raises(runtime.GraphInvalid, match=says):
         session.start()
 
