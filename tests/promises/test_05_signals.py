@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.builder.stream import End, Stream
+from runtime.builder.stream import OutputRef, Stream
 from runtime.communication.signals import Signal
 from runtime.operators import Map, register_operator
 from runtime.testing import PATIENCE_S
@@ -378,7 +378,7 @@ def test_an_operator_hears_a_signal_that_counts_between_the_packets_where_it_sta
     session = make_session(capacity=4)
     a, b = two(session, "aligned")
     node = a.union(b)._add("hears", same, name="hears", parallelism=1, capacity=4, on_error=policy)
-    made: Stream[Any] = Stream(a._environment, (End(node.name),))
+    made: Stream[Any] = Stream(a._environment, (OutputRef(node.name),))
     got = made.collect()
     session.run(PATIENCE_S)
     numbers = (*MARKED, 12)
