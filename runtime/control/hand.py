@@ -19,25 +19,18 @@ from runtime.texts.preview import preview
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is to be put in, into the queues of which tasks, and what makes the note of it when it is in."""
+    """What is to be put in, into the queues of which tasks, and what is told of it where it is a change by hand."""
 
     item: Any
     tasks: tuple[str, ...]
-    noted: Callable[[], Note] = no_note
-
-
-Noting = Callable[[str, tuple[str, ...], str], Callable[[], Note]]
-"""Given the target, the tasks, and what is told of a packet: what makes the note that it has come in."""
+    told: str = ""
 
 
 class Hand:
     """The hand of one run. Any thread may ask where something goes, and offer it; `put` and `end` are for commands."""
 
-    def __init__(
-        self, graph: ExecutionGraph, backend: Backend, tasks: Mapping[str, TaskHandle], noting: Noting
-    ) -> None:
+    def __init__(self, graph: ExecutionGraph, backend: Backend, tasks: Mapping[str, TaskHandle]) -> None:
         self._graph, self._backend, self._tasks = graph, backend, tasks
-        self._noting = noting  # how an inject becomes a part of the run's history
         self._operator_of = {node.name: node.operator for node in graph.nodes}
         self._names = {operator.name: graph.tasks(operator.name) for operator in graph.operators}
         self._cursors = {
@@ -48,10 +41,9 @@ class Hand:
     def address(self, target: str, value: Any, number: int | None = None) -> Given:
         """Where `value` goes as if it had arrived on the input of an operator or task, the one with `number`.
 
-        When it is in, that is noted in the run's history. Of an operator, the task is chosen as the first edge of that
-        input would. Raises `UnknownName`, what the key function raises, `CommandRefused` if a key belongs to another
-        task than the one named, and `GraphInvalid` for a source, an input that is not there, and none where there are
-        several.
+        Of an operator, the task is chosen as the first edge of that input would. Raises `UnknownName`, what the key
+        function raises, `CommandRefused` if a key belongs to another task than the one named, and `GraphInvalid` for a
+        source, an input that is not there, and none where there are several.
         """
         operator = target if target in self._names else self._operator_of.get(target)
         if operator is None:
@@ -71,8 +63,8 @@ class Hand:
                 raise CommandRefused(f"the key of this packet belongs to {names[0]!r}, not to {target!r}")
             names = (target,)
         several = len(numbers) > 1
-        text = f"inject: {preview(value)}{f' on input {number}' if several else ''}"
-        return Given((number, item) if several else item, names, self._noting(target, names, text))
+        told = f"inject: {preview(value)}{f' on input {number}' if several else ''}"
+        return Given((number, item) if several else item, names, told)
 
     def address_input(self, name: str, value: Any) -> Given:
         """Where `value` goes that is sent to an input. Raises `UnknownName`."""
@@ -92,18 +84,20 @@ class Hand:
         if name not in self._inputs:
             raise UnknownName("input", name, self._inputs)
 
-    def offer(self, given: Given) -> bool:
-        """Put it in, if there is room, in one step that no interrupt can cut. Any thread. False: it is not in."""
+    def offer(self, given: Given, noted: Callable[[], Note] | None = None) -> bool:
+        """Put it in, if there is room, in one step that no interrupt can cut. Any thread. False: it is not in.
+
+        With it, what `noted` makes is put down.
+        """
         if len(given.tasks) != 1:
             return False
-        note = None if given.noted is no_note else given.noted()
-        return self._backend.offer(self._tasks[given.tasks[0]], given.item, note)
+        return self._backend.offer(self._tasks[given.tasks[0]], given.item, None if noted is None else noted())
 
-    def put(self, given: Given, timeout_s: float | None) -> Waiting[None]:
+    def put(self, given: Given, timeout_s: float | None, noted: Callable[[], Note] | None = None) -> Waiting[None]:
         """Put it in, waiting for room. Raises `TaskEnded`, `QueueFull`."""
         try:
             yield from self._backend.inject(
-                [self._tasks[task] for task in given.tasks], given.item, deadline_of(timeout_s), given.noted
+                [self._tasks[task] for task in given.tasks], given.item, deadline_of(timeout_s), noted or no_note
             )
         except TaskEnded as error:
             raise TaskEnded(f"{', '.join(map(repr, given.tasks))}: {error}") from None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from runtime.communication.calls import here
+from runtime.communication.note import Note
 from runtime.control.control import Control
 from runtime.control.hand import Given, Hand
 from runtime.dispatcher import Dispatcher
@@ -30,25 +33,41 @@ class Run:
         """Whether it has not ended."""
         return self.dispatcher.outcome is None
 
-    def put(self, given: Given, timeout_s: float | None) -> None:
-        """Put something in by hand, from any thread, as `put_by_hand`."""
+    def send(self, name: str, value: Any, timeout_s: float | None) -> None:
+        """Put `value` into an input, from any thread. Raises `UnknownName`, and as `put_by_hand`."""
+        given = self.hand.address_input(name, value)
         put_by_hand(self.commands, self.dispatcher.backend, self.hand, given, timeout_s)
 
+    def inject(self, target: str, value: Any, number: int | None, timeout_s: float | None) -> None:
+        """Put `value` into any queue, from any thread, as a change by hand. Raises as `Hand.address`, `put_by_hand`."""
+        given = self.hand.address(target, value, number)
+        noted = self.control.noting(target, given.tasks, given.told)
+        put_by_hand(self.commands, self.dispatcher.backend, self.hand, given, timeout_s, noted)
 
-def put_by_hand(commands: Commands, backend: Backend, hand: Hand, given: Given, timeout_s: float | None) -> None:
-    """Put something in by hand, from any thread. Raises `TaskEnded`, `QueueFull`.
+
+def put_by_hand(
+    commands: Commands,
+    backend: Backend,
+    hand: Hand,
+    given: Given,
+    timeout_s: float | None,
+    noted: Callable[[], Note] | None = None,
+) -> None:
+    """Put something in by hand, from any thread, and in the same step what `noted` makes.
+
+    Raises `TaskEnded`, `QueueFull`.
 
     A thread of the job does it itself: no interrupt comes there. It may wait for a while, though it may be what would
     make room; without a limit that is refused: raises `CommandRefused`. One that is cancelled hears `Cancelled`.
     """
-    if hand.offer(given):
+    if hand.offer(given, noted):
         return
     if not backend.is_own_thread():
-        commands.do(lambda: hand.put(given, timeout_s))
+        commands.do(lambda: hand.put(given, timeout_s, noted))
         return
     try:
         try:
-            drive(hand.put(given, 0), lambda ready, _: ready())
+            drive(hand.put(given, 0, noted), lambda ready, _: ready())
         except QueueFull:
             if timeout_s is None:
                 names = ", ".join(map(repr, given.tasks))
@@ -58,7 +77,7 @@ def put_by_hand(commands: Commands, backend: Backend, hand: Hand, given: Given, 
                 ) from None
             if timeout_s <= 0:
                 raise
-            commands.do(lambda: hand.put(given, timeout_s))
+            commands.do(lambda: hand.put(given, timeout_s, noted))
     except TaskEnded:
         if here.waiter is not None and here.waiter.cancelled:
             raise Cancelled from None

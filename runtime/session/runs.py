@@ -166,7 +166,7 @@ class Runs:
         finally:
             self.starting = None
         self._manager.job_starts()
-        hand, commands = Hand(graph, backend, dispatcher.tasks, control.noting), self.commands
+        hand, commands = Hand(graph, backend, dispatcher.tasks), self.commands
         dispatcher.owned_by(
             commands.tell,
             lambda task, item, timeout_s: put_by_hand(commands, backend, hand, Given(item, (task,)), timeout_s),

@@ -39,8 +39,7 @@ class Steering(Observed):
 
         Raises `UnknownName`, `QueueFull`, `TaskEnded`, `NotStarted`.
         """
-        run = self._runs.started()
-        run.put(run.hand.address_input(name, value), timeout)
+        self._runs.started().send(name, value, timeout)
 
     def inject(self, target: str, value: Any, *, input: int | None = None, timeout: float | None = 0) -> None:
         """Put `value` into the queue of an operator or task, as if it had arrived on its input.
@@ -51,8 +50,7 @@ class Steering(Observed):
         `QueueFull` if there is no room within `timeout` seconds, `TaskEnded`, `NotStarted`, `GraphInvalid`, and what a
         key function raises; then nothing has happened, and no event tells of it.
         """
-        run = self._runs.started()
-        run.put(run.hand.address(target, value, input), timeout)
+        self._runs.started().inject(target, value, input, timeout)
 
     def end(self, name: str) -> None:
         """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""
