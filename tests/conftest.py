@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -73,6 +74,12 @@ def chromium(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterato
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     part = config.getoption("--part")
     items[:] = [item for item in in_order(items) if part is None or part_of(item.nodeid) == part]
+
+
+def pytest_collection_finish() -> None:
+    """Half a million objects are here to stay: a collection of garbage, of which tests make many, is not to visit them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -104,6 +104,14 @@ class Shown:
         """Wait until answers have come and everything is painted."""
         self.page.evaluate("painted()")
 
+    def paint_timeline(self) -> None:
+        """Have the timeline, which takes its time, paint all there is, and wait until it has."""
+        self.page.evaluate(
+            """() => { document.querySelector('.sn-slider').removeAttribute('max');
+                       document.querySelector('.sn-lane-area').dispatchEvent(new Event('scroll')); }"""
+        )
+        self.page.wait_for_function("document.querySelector('.sn-slider').hasAttribute('max')")
+
     def answer(self, **answers: Any) -> None:
         """From now on, answer these commands so."""
         self.page.evaluate("more => Object.assign(answers, more)", answers)

@@ -46,7 +46,7 @@ def tabs(harness: Harness, folder: Path) -> None:
     for theme, width in (("light", 1200), ("dark", 1500), ("light", 700)):
         shown = harness.load(plan, run[0], answers=answers.ALL, width=width, theme=theme, height=1100)
         shown.push(*run)
-        shown.page.wait_for_timeout(300)
+        shown.paint_timeline()
         shown.row("count#1").click()
         for tab in ("packet", "queue", "task", "service", "errors"):
             shown.root.locator(f"[data-tab={tab}]").click()
@@ -58,12 +58,15 @@ def tabs(harness: Harness, folder: Path) -> None:
                 shown.root.get_by_role("button", name="Show state").click()
             if tab == "errors":
                 shown.root.locator("summary").first.click()
-            shown.page.wait_for_timeout(700)
+            shown.settle()
+            shown.paint_timeline()
             shown.page.screenshot(path=folder / f"tab-{tab}-{theme}-{width}.png", full_page=True)
     frame = plans.running(plan, 50, ended=[0, 1, 1, 0, 1, 0], order=[0, 1], states="ccrrhi")
     for part in ("depths", "stops", "errors", "graph", "table", "inspector", "timeline", "log"):
         shown = harness.load(plan, frame, parts=[part], answers=answers.ALL, width=800, height=300)
-        shown.page.wait_for_timeout(600)
+        shown.settle()
+        if part == "timeline":
+            shown.paint_timeline()
         shown.page.screenshot(path=folder / f"alone-{part}.png", full_page=True)
 
 

@@ -73,7 +73,7 @@ def test_no_text_can_do_more_than_be_shown(load: Load, case: str) -> None:
     shown.root.locator("[data-row='2']").first.click()
     for tab in ("queue", "task", "service", "errors", "packet"):
         shown.root.locator(f"[data-tab={tab}]").click()
-        shown.page.wait_for_timeout(20)
+        shown.settle()
         if tab == "queue":
             shown.root.locator(".sn-packet").first.dblclick()
     shown.root.get_by_role("toolbar").get_by_role("button", name="Step", exact=True).click()

@@ -22,7 +22,6 @@ def opened(load: Load, tab: str, *, row: str = "count#1", frame: Any = None, **m
     shown.row(row).click()
     shown.settle()
     shown.root.locator(f"[data-tab={tab}]").click()
-    shown.page.wait_for_timeout(20)
     shown.settle()
     return shown
 

@@ -144,7 +144,7 @@ def test_whatever_can_have_the_focus_keeps_the_notebooks_shortcuts_away(load: Lo
     shown.row("count#1").click()
     for tab in ("packet", "queue", "task", "service", "errors"):
         shown.root.locator(f"[data-tab={tab}]").click()
-        shown.page.wait_for_timeout(30)
+        shown.settle()
         open_ones = shown.page.evaluate(
             """() => [...document.querySelectorAll('.sage-nb-view *')].filter(each =>
                  each.tabIndex >= 0 && each.getAttribute('data-lm-suppress-shortcuts') !== 'true')

@@ -80,7 +80,6 @@ def test_the_slider_and_a_click_go_to_a_time(load: Load) -> None:
     assert slider.get_attribute("aria-valuetext") == "2.00 s"
     box = shown.root.locator(".sn-canvas").bounding_box()
     assert box is not None
-    shown.page.wait_for_timeout(250)
     shown.page.mouse.click(box["x"] + 132 + (box["width"] - 144) * 0.25 + 1, box["y"] + 30)
     shown.settle()
     assert note(shown).startswith("looking back at 1.00 s")
@@ -178,7 +177,7 @@ def test_a_lane_shows_each_state_and_two_hundred_lanes_scroll(load: Load) -> Non
     ]
     shown = load(plan, frames[0], parts=["timeline"])
     shown.push(*frames[1:])
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert "0,114,178" in pixels(shown, 1)
     height = shown.root.locator(".sn-lane-area").evaluate("each => [each.clientHeight, each.scrollHeight]")
     assert height[0] < 200 < 200 * 16 < height[1]
@@ -188,20 +187,20 @@ def test_a_lane_shows_each_state_and_two_hundred_lanes_scroll(load: Load) -> Non
 def test_a_happening_is_marked_in_its_lane(load: Load, kind: str) -> None:
     blank: Any = plans.running(PLAN, 40, states="iiiiii", happenings=[])
     shown = load(PLAN, blank, parts=["timeline"])
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     empty = pixels(shown, 2)
     shown = load(PLAN, {**blank, "happenings": [plans.happening(0, kind, 2, kind, 2.1)]}, parts=["timeline"])
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert pixels(shown, 2) != empty
 
 
 def test_while_the_job_runs_a_lane_goes_on_to_the_end_of_the_axis(load: Load) -> None:
     still: Any = plans.running(PLAN, 1, states="rrrrrr", happenings=[])  # of 0.1 s; the axis is of 0.5 s
     shown = load(PLAN, still, parts=["timeline"])
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert pixels(shown, 1)[-1] == "0,114,178"
     shown = load(PLAN, {**still, "state": "stopped"}, parts=["timeline"])
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert pixels(shown, 1)[-1] != "0,114,178"
 
 
@@ -209,15 +208,15 @@ def test_of_more_lanes_than_fit_it_says_which_are_in_sight(load: Load) -> None:
     plan = plans.large()
     shown = load(plan, plans.running(plan, 9), parts=["timeline"])
     which = shown.root.locator(".sn-which-lanes")
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert which.text_content() == "lanes 1–9 of 200: scroll for the others"
     assert shown.root.locator(".sn-canvas[data-below]").count() == 1
     shown.page.evaluate("document.querySelector('.sn-lane-area').scrollTop = 1e6")
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert which.text_content().endswith("–200 of 200: scroll for the others")
     assert shown.root.locator(".sn-canvas[data-below]").count() == 0
     shown = load(PLAN, plans.running(PLAN, 9), parts=["timeline"])
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert which.text_content() == ""
 
 
@@ -226,7 +225,7 @@ def test_the_axis_of_a_job_that_has_ended_ends_with_what_came_last(load: Load) -
     frames = [plans.running(PLAN, 1, happenings=[]), plans.ended(PLAN, 90, happenings=ends)]
     shown = load(PLAN, frames[0], parts=["timeline"])
     shown.push(*frames[1:])
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert float(shown.root.get_by_label("Look back in time").get_attribute("max")) == 1.5
 
 
@@ -240,13 +239,13 @@ def test_time_goes_on_for_a_job_that_stands_still_until_it_has_ended(load: Load)
     shown.push(plans.ended(PLAN, 90, happenings=[]))
     shown.page.wait_for_function("document.querySelector('.sn-slider').max === '9'")
     shown.page.evaluate("performance.now = () => 1e9")
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert shown.root.get_by_label("Look back in time").get_attribute("max") == "9"
 
 
 def test_a_time_that_cannot_be_does_not_keep_the_page_busy(load: Load) -> None:
     shown = load(PLAN, plans.running(PLAN, 1, at_s=1e13), parts=["timeline"])
-    shown.page.wait_for_timeout(250)
+    shown.paint_timeline()
     assert shown.root.get_by_label("Look back in time").get_attribute("max") == "10000000000000"
 
 
