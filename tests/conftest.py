@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Half a million objects are here to stay: a collection of garbage, of which tests make many, is not to visit them."""
+    """Half a million objects are here to stay: the many collections of garbage in tests need not visit them."""
     gc.collect()
     gc.freeze()
 
