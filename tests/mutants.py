@@ -131,6 +131,7 @@ COPIES = "promises/test_10_functions_are_copied.py::"
 EVERY_RUN = f"{COPIES}test_every_run_begins_with_the_function_as_it_was_given"
 USED_ONCE = f"{COPIES}test_what_cannot_be_copied_is_used_itself_once"
 USED_BY_ONE = f"{COPIES}test_what_cannot_be_copied_is_refused_for_a_second_operator_and_can_then_be_mended"
+PLACE_OF_ANOTHER = f"{COPIES}test_a_new_object_in_the_place_of_one_that_is_gone_is_not_taken_for_it"
 SHARED = "promises/test_01_shared_items.py::"
 ENDS_FOR_ALL = f"{SHARED}test_an_error_of_shared_items_that_is_skipped_loses_no_other_item"
 ONE_SOURCE = f"{SHARED}test_sources_whose_callables_return_one_iterator_are_refused"
@@ -696,6 +697,7 @@ MUTANTS: Final = (
         "False",
         USED_BY_ONE,
     ),
+    one("a function that is gone leaves its place used", OWN, "_used.pop(number, None)", "pass", PLACE_OF_ANOTHER),
     one("an iterator for each instance", OWN, "must_be_shared(node.function)", "False", ONCE_EACH),
     one("two draw at once", ITEMS, "if not self._free.acquire(False) and", "if False and", ONCE_EACH),
     one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S
-from tests.platforms import MakeSession
+from tests.platforms import MakeSession, Platform
 
 
 class First(runtime.Function[int, bool]):
@@ -164,12 +165,20 @@ def test_what_cannot_be_copied_is_refused_for_a_second_operator_and_can_then_be_
     good.run(PATIENCE_S)
 
 
-def test_a_new_object_in_the_place_of_one_that_is_gone_is_not_taken_for_it(make_session: MakeSession) -> None:
+def test_a_new_object_in_the_place_of_one_that_is_gone_is_not_taken_for_it(platform: Platform) -> None:
+    def run(function: Locked) -> int:
+        with runtime.Session(**platform.options) as session:  # held by nobody else, so that it goes with its functions
+            session.source([1]).map(function).sink(abs)
+            session.run(PATIENCE_S)
+        return id(function)
+
     for _ in range(50):
-        session = make_session()
-        session.source([1]).map(Locked()).sink(abs)
-        session.run(PATIENCE_S)
-        session.close()
+        place = run(Locked())
+        gc.collect()
+        others = [Locked() for _ in range(2000)]  # all at once, so that they fill every place there is
+        if in_its_place := [each for each in others if id(each) == place]:
+            break
+    run(in_its_place[0])
 
 
 @pytest.mark.on_ray

@@ -6,6 +6,7 @@ import gc
 import signal
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -14,7 +15,7 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S, Hold, Moment
-from tests.platforms import MakeSession
+from tests.platforms import MakeSession, Platform
 
 ROUNDS: Final = 15
 
@@ -121,14 +122,17 @@ def test_a_running_session_that_nobody_holds_is_cancelled_with_a_warning() -> No
     ]
 
 
-def test_a_session_that_was_ended_is_let_go_of_in_silence(make_session: MakeSession) -> None:
-    session = make_session()
+def test_a_session_that_was_ended_is_let_go_of_in_silence(platform: Platform) -> None:
+    session = runtime.Session(**platform.options)
     session.source([1]).collect()
     session.run(PATIENCE_S)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    gone = weakref.ref(session)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         del session
         gc.collect()
+    assert gone() is None
+    assert [str(each.message) for each in told] == []
 
 
 @pytest.mark.parametrize("given", ["send", "inject"])
