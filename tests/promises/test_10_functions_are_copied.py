@@ -172,6 +172,7 @@ def test_a_new_object_in_the_place_of_one_that_is_gone_is_not_taken_for_it(platf
             session.run(PATIENCE_S)
         return id(function)
 
+    in_its_place: list[Locked] = []
     for _ in range(50):
         place = run(Locked())
         gc.collect()
