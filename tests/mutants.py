@@ -145,6 +145,13 @@ NO_OWN_EQUALITY = (
     "promises/test_02_order_and_keys.py::test_a_key_that_says_itself_what_it_equals_is_refused_with_the_fix"
 )
 KEYS_GONE = "promises/test_02_order_and_keys.py::test_nothing_remembers_a_key_once_its_session_is_closed"
+FUTURES = "service/call_future.py"
+INTERRUPTED_FUTURES = (
+    "stress/test_call_futures.py::test_whatever_is_interrupted_with_a_future_hurts_neither_the_job_nor_the_future"
+)
+ONE_OUTCOME = (
+    "stress/test_call_futures.py::test_a_future_has_one_outcome_whoever_cancels_it_and_all_who_wait_hear_of_it_once"
+)
 LEDGER, REQUESTS, CALLER = "communication/calls.py", "communication/request_queue.py", "service/service_caller.py"
 SERVICE = "service/base_service_task.py"
 TRACES = "promises/test_15_traces.py::"
@@ -598,7 +605,7 @@ MUTANTS: Final = (
     one("kept: an error, by the frame that it went through", BASE, "del error, packet  # this", "pass  # this", GOES),
     one(
         "kept: a call, by the wait for it",
-        "service/service_caller.py",
+        FUTURES,
         "self._ready, self._call = _yes, None",
         "pass",
         LAST_CALL,
@@ -761,10 +768,31 @@ MUTANTS: Final = (
     one("deadline not looked at sooner", LEDGER, "            self.look_sooner()", "            pass", LATE),
     one("services end though one is busy", LEDGER, " and not any(queue.busy for queue in self.queues)", "", DRAIN),
     one("services end under a set-up", REQUESTS, "not self.is_set_up or self.running", "self.running", SET_UP, DRAIN),
-    one("refused call fails a cancelled task", CALLER, "raise Cancelled from None", "pass", CANCEL_CALLS),
+    one("refused call fails a cancelled task", FUTURES, "raise Cancelled from None", "pass", CANCEL_CALLS),
     one("callers told before the failure (slowly)", SERVICE, REPORTS, f"{REFUSES}{SLOWLY}{REPORTS}", NAMED),
     one("(slowness alone, before the report)", SERVICE, REPORTS, f"{SLOWLY}{REPORTS}", NAMED, harmless=True),
-    one("a future is cancelled without its call", CALLER, "if not ledger.take_back", "if ledger.take_back", TAKEN_BACK),
+    one(
+        "a future is cancelled without its call",
+        FUTURES,
+        "if not self._call.queue.ledger.take_back(self._call, self._say_cancelled):",
+        "self._say_cancelled()\n        if False:",
+        TAKEN_BACK,
+    ),
+    one(
+        "a future is cancelled where an interrupt comes",
+        FUTURES,
+        "uninterrupted(self._take_back)",
+        "self._take_back()",
+        INTERRUPTED_FUTURES,
+    ),
+    one("waiters see an ending twice or never", FUTURES, "if inside is None else inside[0]", "", ONE_OUTCOME),
+    one(
+        "who begins to wait hears of no ending that came meanwhile",
+        FUTURES,
+        "if self._future.done():\n                self.tell()",
+        "pass",
+        ONE_OUTCOME,
+    ),
     one("idle thread not rung", REQUESTS, "            ring(self._idle.pop())", "            pass", CALLS),
     one("calls numbered per caller", CALLER, OF_CHAIN, OF_CHAIN.replace("(callers", "(callers[-1:]"), FATE),
     # ── the hand on gates, turns and queues ──

@@ -17,7 +17,7 @@ from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
 from runtime.remote.freight import Freight, envelope, pack, unpack
 from runtime.remote.set_ups import SetUps
 from runtime.remote.way import Message
-from runtime.service.service_caller import CallFuture
+from runtime.service.call_future import CallFuture
 from tests.far_rig import PATIENCE_S, in_thread
 
 

@@ -175,9 +175,8 @@ class Ledger:
         nudge: Callable[[], None] = _nothing,
         lock: threading.RLock | None = None,
     ) -> None:
-        # Of the kind that its holder may take again: who waits for several futures takes it for each of them.
+        # Of the kind that its holder may take again, as a finalizer may that gives up a call.
         self.lock = threading.RLock() if lock is None else lock
-        self.futures = threading.Condition(self.lock)  # what a Future wants; nobody waits on it
         self.clock = clock
         self.nudge = nudge  # called, outside the lock, when somebody who takes no turns has changed something
         self.open: dict[Call, None] = {}  # in the order of their requests
@@ -226,12 +225,16 @@ class Ledger:
             if call in self.open:
                 self._stop(call)
 
-    def take_back(self, call: Call) -> bool:
-        """End a call that has not begun, as `abandon` does. False: it has, or has ended."""
+    def take_back(self, call: Call, taken: Callable[[], None] = _nothing) -> bool:
+        """End a call that has not begun, as `abandon` does. False: it has, or has ended.
+
+        `taken` says so where it has to be seen at the same moment as the ending; its future hears of no other.
+        """
         with self.lock:
             if call.stage not in ("held back", "waiting"):
                 return False
-            call.future = None  # it was cancelled, and says so itself
+            call.future = None
+            taken()
             self._stop(call)
         self.nudge()
         return True

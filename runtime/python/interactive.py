@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import sys
+import threading
 from _thread import LockType
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
+T = TypeVar("T")
 _INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
 
 
@@ -58,6 +61,32 @@ def acquire_interruptibly(bell: LockType) -> None:
     """The same, with an ear for interrupts alone."""
     while not bell.acquire(True, _INTERRUPTIBLE_S):
         pass
+
+
+def uninterrupted(work: Callable[[], T]) -> T:
+    """Do something in which no interrupt may come, as it takes a lock; it must be quick. Raises what it raises.
+
+    Python interrupts its main thread alone: there, another one does it, also if the wait for that is interrupted.
+    """
+    if _thread.get_ident() != threading.main_thread().ident:
+        return work()
+    bell = _thread.allocate_lock()
+    bell.acquire()
+    came_to: list[T] = []
+    raised: list[BaseException] = []
+
+    def do() -> None:
+        try:
+            came_to.append(work())
+        except BaseException as error:  # noqa: BLE001  it is raised where it was asked for
+            raised.append(error)
+        bell.release()
+
+    _thread.start_new_thread(do, ())
+    acquire_interruptibly(bell)
+    if raised:
+        raise raised.pop()
+    return came_to[0]
 
 
 def listening() -> AbstractContextManager[object]:

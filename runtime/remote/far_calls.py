@@ -25,7 +25,7 @@ from runtime.remote.by_value import decode, encode
 from runtime.remote.freight import Freight, is_plain, not_sendable, opened, pack, unpack
 from runtime.remote.set_ups import SetUps
 from runtime.remote.way import Message
-from runtime.service.service_caller import CallFuture
+from runtime.service.call_future import CallFuture
 
 Post = Callable[[str, Message], None]
 Question = tuple[int, Freight, float, bool]
