@@ -147,6 +147,25 @@ def test_a_service_and_its_caller_keep_nothing_of_the_last_request(make_session:
     session.wait(PATIENCE_S)
 
 
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("target", ["in", "work"])
+def test_what_was_injected_is_kept_by_nobody_once_it_was_worked_or_taken_back(
+    make_session: MakeSession, target: str
+) -> None:
+    session = make_session()
+    session.input("in").map(lambda payload: None, name="work").sink(lambda _: None)
+    session.start()
+    session.inject(target, Payload(1))
+    session.settle(PATIENCE_S)
+    assert len(Payload.living) == 0
+    session.pause(target)
+    session.inject(target, Payload(2))
+    assert len(Payload.living) == 1
+    session.undo()
+    assert len(Payload.living) == 0
+    session.cancel()
+
+
 def test_what_was_left_in_queues_can_be_seen_after_a_close_and_holds_nothing(make_session: MakeSession) -> None:
     for trace in (False, True):
         session = make_session(trace=trace)
