@@ -2,7 +2,7 @@
 # into (and Debian's pythonX.Y-venv and, for the tests, redis-server, where they are missing and you are root).
 #   PYTHON=python3.12  the interpreter for a new .venv; without it the first that is new enough
 #   VENV=.venv-mine    another place for it, where .venv is somebody else's: such a one is never touched
-#   ARGS='--part threads 3.12'  what make test-pythons is to run, where it is not to run everything
+#   ARGS='3.12 lowest'  what make test-more is to run, where it is not to run everything
 #   SINCE=HEAD~3       what make mutants sees a change against; without it, where this branch has left main
 #   LAB_ARGS=...       more options for JupyterLab, such as --no-browser on a server
 
@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LAB_READY := $(VENV)/.lab-ready
 
-.PHONY: help lab test test-pythons check docs notebooks bench bench-ray screenshots mutants clean
+.PHONY: help lab test test-more check docs notebooks bench bench-ray screenshots mutants clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,10 +27,9 @@ test: check  ## everything: the checks, all tests, all notebooks
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m pytest --numprocesses 3
 
-test-pythons: $(READY)  ## all tests under each Python from 3.11 to 3.14 that is found here, each in a .venv-3.x of its own
+test-more: $(READY)  ## the tests under each other Python from 3.11 to 3.14 that is here, and with the lowest versions allowed
 	@sh tools/need_redis.sh
-	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
-	@$(BIN)/python tools/each_python.py $(ARGS)
+	@$(BIN)/python tools/test_more.py $(ARGS)
 
 check: $(READY)  ## style, types, layers, public names; before every commit
 	$(BIN)/ruff check
@@ -64,7 +63,7 @@ mutants: $(READY)  ## plant bugs in what has changed (ALL=1: in everything), one
 	$(BIN)/python -m tests.mutants $(if $(ALL),,--since $(SINCE))
 
 clean:  ## remove .venv, if it was made here, and everything else that was
-	@for venv in $(VENV) $(VENV)-3.*; do sh tools/make_venv.sh --remove "$$venv"; done
+	@for venv in $(VENV) .venv-3.* .venv-lowest; do sh tools/make_venv.sh --remove "$$venv"; done
 	rm -rf build dist docs/notebooks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -path './.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 

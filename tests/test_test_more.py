@@ -1,15 +1,16 @@
-"""tools/each_python.py finds the interpreters that are there, and no other."""
+"""tools/test_more.py finds the interpreters that are there, and no other, and knows the lowest versions."""
 
 from __future__ import annotations
 
 import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-TOOL: Final = Path(__file__).parent.parent / "tools" / "each_python.py"
+TOOL: Final = Path(__file__).parent.parent / "tools" / "test_more.py"
 
 
 def put(path: Path, answer: str) -> Path:
@@ -49,3 +50,33 @@ def test_a_name_that_leads_to_no_such_python_is_passed_over(
     assert find("3.12") is None
     real = put(tmp_path / "pyenv" / "versions" / "3.12.1" / "bin" / "python", "echo 3.12.1")
     assert find("3.12") == real
+
+
+def test_the_lowest_versions_are_those_that_the_project_allows() -> None:
+    lowest = runpy.run_path(str(TOOL))["lowest_versions"]
+    project = {
+        "dependencies": ["a-package>=1.2.3"],
+        "optional-dependencies": {"ray": ["ray>=2.48.0"], "redis": ["redis>=8"], "odd": ["other>=1,<2"]},
+    }
+    assert lowest(project, ["ray", "redis"]) == ["a-package==1.2.3", "ray==2.48.0", "redis==8"]
+    with pytest.raises(ValueError, match="other>=1,<2"):
+        lowest(project, ["odd"])
+
+
+def test_what_is_asked_for_and_is_not_there_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert runpy.run_path(str(TOOL))["main"](["3.9"]) == 1
+    assert capsys.readouterr().out == "no run is called 3.9; there are 3.11, 3.12, 3.13, 3.14, lowest\n"
+
+
+def test_a_machine_with_no_other_python_says_so_and_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    tool = runpy.run_path(str(TOOL))
+    tool["main"].__globals__["MORE"] = [run for run in tool["MORE"] if run.python]
+    assert tool["main"]([]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 5
+    assert "Python {}.{}: is the one that `make test` uses".format(*sys.version_info) in said
+    assert said[-1] == "No other Python from 3.11 to 3.14 is here, so the tests ran under this one alone."

@@ -1,31 +1,67 @@
-"""Run the tests under each Python that is supported and found here: `make test-pythons`.
+"""Run the tests where `make test` does not: `make test-more`. What there is to run stands in one table, `MORE`.
 
-A Python is looked for on PATH, as `python3.12`, and among those of pyenv. Each gets an environment of its own,
-`.venv-3.12`, made as `.venv` is. One that is not found is named; that is no failure.
+Under each other Python that is supported and found here, and with the lowest versions that pyproject.toml allows. Each
+has an environment of its own, such as `.venv-3.12`, made as `.venv` is; the second time that takes a moment only.
+
+A Python is looked for on PATH, as `python3.12`, and among those of pyenv. One that is not found is named; that is no
+failure. Words say what of the table to run, options of pytest what of the tests:
+`make test-more ARGS='3.12 3.13 -- --part pages --numprocesses 2'`.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from time import monotonic
+from typing import Any, Final
 
-SUPPORTED: Final = ("3.11", "3.12", "3.13", "3.14")
-PARTS: Final = {
-    "threads": ("--numprocesses", "3"),
-    "pages": ("--numprocesses", "2"),
-    "alone": (),
-}
+ROOT: Final = Path(__file__).resolve().parent.parent
 # A build without the GIL is another Python.
 ASKED: Final = """
 import sys
 assert getattr(sys, "_is_gil_enabled", lambda: True)()
 print("%d.%d.%d" % sys.version_info[:3])
 """
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of tests: its name, what is asked of pytest, and what is special about the environment.
+
+    `python` is a version, without one it is that of `.venv`; `lowest` are the extras of which, and of what is always
+    needed, the lowest versions are installed.
+    """
+
+    name: str
+    tests: tuple[str, ...]
+    python: str = ""
+    lowest: tuple[str, ...] = ()
+
+    @property
+    def venv(self) -> str:
+        """Where its environment is."""
+        return f".venv-{self.name}"
+
+
+ON_THREADS: Final = ("--part", "threads", "--numprocesses", "3")
+WITH_OTHERS: Final = (
+    *("tests/view", "tests/remote", "tests/test_sage_nb.py", "tests/test_progress.py", "tests/test_redis_queue.py"),
+    *("tests/test_by_value.py", "tests/promises/test_15_looking.py"),
+)
+MORE: Final = (
+    Run("3.11", ON_THREADS, python="3.11"),
+    Run("3.12", ON_THREADS, python="3.12"),
+    Run("3.13", ON_THREADS, python="3.13"),
+    Run("3.14", ON_THREADS, python="3.14"),
+    Run("lowest", WITH_OTHERS, lowest=("lab", "metrics", "ray", "redis")),
+)
 
 
 def version_of(python: Path) -> tuple[int, ...] | None:
@@ -49,43 +85,75 @@ def find(version: str, path: str, pyenv: Path) -> Path | None:
     return None
 
 
-def failure_of(venv: str, python: Path, parts: list[str]) -> str:
-    """Run the tests in this environment, and say what failed: nothing, if all is well."""
-    if not _runs("make", f"{venv}/.ready", f"VENV={venv}", f"PYTHON={python}"):
-        return "its environment could not be made"
-    pytest = (f"{venv}/bin/python", "-m", "pytest")
-    failed = [part for part in parts if not _runs(*pytest, "--part", part, *PARTS[part])]
-    return f"failed: {', '.join(failed)}" if failed else ""
+def lowest_versions(project: Mapping[str, Any], extras: Iterable[str]) -> list[str]:
+    """What `[project]` of pyproject.toml always needs, and what for these extras, each in its lowest version."""
+    needed = [*project["dependencies"]]
+    for extra in extras:
+        needed += project["optional-dependencies"][extra]
+    bounds = [re.fullmatch(r"([\w-]+)>=([\w.]+)", each) for each in needed]
+    if None in bounds:
+        raise ValueError(f"not all of {needed} have one lower bound, as name>=1.2")
+    return [f"{bound[1]}=={bound[2]}" for bound in bounds if bound]
+
+
+def make_environment(run: Run, python: Path) -> bool:
+    """Make what the tests of this run need. False: it could not be made."""
+    if not _runs("make", f"{run.venv}/.ready", f"VENV={run.venv}", f"PYTHON={python}"):
+        return False
+    if not run.lowest:
+        return True
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pins = lowest_versions(project, run.lowest)
+    mark, wanted = ROOT / run.venv / ".lowest", "\n".join(pins)
+    ready = ROOT / run.venv / ".ready"
+    if mark.exists() and mark.read_text("utf-8") == wanted and mark.stat().st_mtime >= ready.stat().st_mtime:
+        return True
+    print(f"[{run.venv}] Installing {', '.join(pins)}", flush=True)
+    if not _runs(f"{run.venv}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *pins):
+        return False
+    mark.write_text(wanted, "utf-8")
+    return True
+
+
+def outcome_of(run: Run, options: list[str], pyenv: Path) -> tuple[bool, str]:
+    """Run it: whether all is well, and what to say of it."""
+    python: Path | None = Path(sys.executable)
+    if run.python:
+        if run.python == "{}.{}".format(*sys.version_info):
+            return True, "is the one that `make test` uses"
+        python = find(run.python, os.environ.get("PATH", ""), pyenv)
+        if python is None:
+            return True, f"is not here, neither as python{run.python} on PATH nor in {pyenv}/versions"
+    print(f"── {run.name}: {python}", flush=True)
+    began_s = monotonic()
+    if not make_environment(run, python or Path()):
+        return False, "failed: its environment could not be made"
+    made_s = monotonic()
+    passed = _runs(f"{run.venv}/bin/python", "-m", "pytest", *(options or run.tests))
+    times = f"environment {made_s - began_s:.0f} s, tests {monotonic() - made_s:.0f} s"
+    return passed, f"{'passed' if passed else 'failed'} ({times})"
 
 
 def _runs(*command: str) -> bool:
-    return subprocess.run(command, check=False).returncode == 0
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
-def main() -> int:
-    """Run, and say at the end how it went with each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--part", action="append", choices=[*PARTS], help="only this part of the tests; can be repeated"
-    )
-    parser.add_argument("versions", nargs="*", default=SUPPORTED, metavar="3.x", help=f"default: {' '.join(SUPPORTED)}")
-    given = parser.parse_args()
+def main(words: list[str]) -> int:
+    """Run what is asked for, all without words, and say at the end how it went; 1 if something failed."""
+    split = words.index("--") if "--" in words else len(words)
+    wanted, options = words[:split], words[split + 1 :]
+    if unknown := set(wanted) - {run.name for run in MORE}:
+        print(f"no run is called {', '.join(sorted(unknown))}; there are {', '.join(run.name for run in MORE)}")
+        return 1
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    report: dict[str, str] = {}
-    good = True
-    for version in given.versions:
-        python = find(version, os.environ.get("PATH", ""), pyenv)
-        if python is None:
-            report[version] = f"not found, neither as python{version} on PATH nor in {pyenv}/versions"
-            continue
-        print(f"── Python {version}: {python}", flush=True)
-        failure = failure_of(f".venv-{version}", python, given.part or [*PARTS])
-        report[version] = failure or f"passed ({python})"
-        good = good and not failure
-    for version, what in report.items():
-        print(f"Python {version}: {what}")
-    return 0 if good else 1
+    report = {run: outcome_of(run, options, pyenv) for run in MORE if not wanted or run.name in wanted}
+    for run, (_, said) in report.items():
+        print(f"{'Python ' if run.python else ''}{run.name}: {said}")
+    if not wanted and not any("passed" in said or "failed" in said for run, (_, said) in report.items() if run.python):
+        versions = [run.python for run in MORE if run.python]
+        print(f"No other Python from {versions[0]} to {versions[-1]} is here, so the tests ran under this one alone.")
+    return 0 if all(well for well, _ in report.values()) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
