@@ -257,7 +257,7 @@ EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._hand", "if True")
 GIVES_BACK = "lane.drop(count)\n        if lane is self.hand:"
 GIVES_ROOM = "elif lane.held_back and lane.has_room():\n                lane.give_room()"
 FITS = "fits = len(lane.items) + promised <= lane.capacity"
-IN_ORDER = "if (order := lane.order) is not None and number < order.taken + len(order.numbers):"
+IN_ORDER = "if (order := lane.order) is not None and number < order.taken + len(order.numbers):\n        left ="
 LOOKS_AT = "self._open = lanes[position:] + lanes[:position]  # else"
 HITS = "breaks is not None and breaks()"
 TAPPED = "if self.turn is not None or self.taps:"
@@ -622,8 +622,8 @@ MUTANTS: Final = (
     one(
         "events: numbered before they have a place",
         EVENTS,
-        "kept.extend(zip((event,), self._numbers, among_its_kind, strict=False))",
-        f"kept.append((event, next(self._numbers), ({SWITCH}, next(among_its_kind))[1]))",
+        "return partial(kept.extend, numbered)",
+        f"return lambda: kept.append((event, next(self._numbers), ({SWITCH}, next(among_its_kind))[1]))",
         EVENTS_ONCE,
     ),
     one("events: read while they come", EVENTS, "entry[1] < behind", "True", EVENTS_ONCE),
@@ -821,7 +821,7 @@ MUTANTS: Final = (
         "",
         TOO_LATE,
     ),
-    one("hand: another packet is edited behind a drop", ORDER, IN_ORDER, "if False:", FOUND),
+    one("hand: another packet is edited behind a drop", ORDER, IN_ORDER, "if False:\n        left =", FOUND),
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
     one("hand: a breakpoint is hit behind the packet", GATE, HITS, "breaks is not None and not breaks()", BREAKS),
     one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
