@@ -26,8 +26,10 @@ from typing import Final
 
 from tests.planted.between import BETWEEN
 from tests.planted.injects import INJECTS
+from tests.planted.kernel import OF_KERNEL
 from tests.planted.memory import MEMORY_BUGS
 from tests.planted.records import SWITCH, Change, Mutant, one
+from tests.planted.sessions import OF_SESSIONS
 from tests.planted.signals import IN_BAND
 
 TREE: Final = Path(__file__).resolve().parent.parent
@@ -989,6 +991,8 @@ MUTANTS: Final = (
         CIRCLES,
     ),
     *BETWEEN,
+    *OF_SESSIONS,
+    *OF_KERNEL,
     *IN_BAND,
 )
 
@@ -1003,6 +1007,8 @@ def with_bug(mutant: Mutant, tree: Path) -> tuple[str, dict[Path, str]]:
     changed: dict[Path, str] = {}
     for change in mutant.changes:
         path = tree / "runtime" / change.file
+        if not path.exists():
+            raise Stale(f"{mutant.bug!r}: there is no runtime/{change.file}")
         source = changed.get(path) or path.read_text()
         if (found := source.count(change.text)) != 1:
             raise Stale(f"{mutant.bug!r}: found {found} times in runtime/{change.file}: {change.text!r}")

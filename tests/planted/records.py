@@ -36,3 +36,8 @@ class Mutant:
 def one(bug: str, file: str, text: str, instead: str, *tests: str, harmless: bool = False) -> Mutant:
     """A bug in one place."""
     return Mutant(bug, (Change(file, text, instead),), tests, harmless)
+
+
+def of(file: str, test: str = "") -> str:
+    """A test of the promises, or all of that file."""
+    return f"promises/test_{file}.py{'::' * bool(test)}{test}"

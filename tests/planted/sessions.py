@@ -1,0 +1,451 @@
+"""Bugs in what a session, its control and its dispatcher do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.planted.records import Mutant, of, one
+
+RUNS = "session/runs.py"
+SESSION = "session/session.py"
+CONTROL = "control/control.py"
+DISPATCHER = "dispatcher.py"
+END = "completion.py"
+STOPS = "control/stops.py"
+HAND = "control/hand.py"
+COMMANDS = "scheduling/commands.py"
+
+OF_SESSIONS: Final[tuple[Mutant, ...]] = (
+    one(
+        "session: started again while it runs",
+        RUNS,
+        "if before is not None and before.is_live:\n            raise",
+        "if False:\n            raise",
+        of("commands", "test_every_command_does_in_every_state_what_the_table_says[local-start-running-]"),
+    ),
+    one(
+        "session: begun anew before the last run is clean",
+        RUNS,
+        "yield from before.dispatcher.until_clean(CLOSE_S)",
+        "pass",
+        of("commands", "test_every_command_does_in_every_state_what_the_table_says[local-start-ended-]"),
+    ),
+    one("session: what is asked for during a start is lost", RUNS, "self._end_it = end", "pass", of("07_starts")),
+    one(
+        "session: an end of the last start ends the next one",
+        RUNS,
+        "            self._end_it = None\n            self._is_changing",
+        "            self._is_changing",
+        of("07_starts"),
+    ),
+    one(
+        "session: an end before the start is forgotten",
+        RUNS,
+        "self.ended_new = ended_new",
+        "pass",
+        of("commands", "test_every_command_does_in_every_state_what_the_table_says[local-stop-new-]"),
+    ),
+    one(
+        "session: of two ends before a start the later counts",
+        RUNS,
+        "elif self.ended_new is None:",
+        "else:",
+        of("07_starts"),
+    ),
+    one(
+        "session: the end before a start outlives it",
+        RUNS,
+        "proxies, commands), None",
+        "proxies, commands), self.ended_new",
+        of("07_starts"),
+    ),
+    one(
+        "session: closed while a start is under way",
+        RUNS,
+        "        yield from self._alone()\n        if self.run is None:\n            self.cancel()",
+        "        if self.run is None:\n            self.cancel()",
+        of("07_starts"),
+    ),
+    one(
+        "session: reset while a start is under way",
+        RUNS,
+        "        yield from self._alone()\n        if self.run is not None:\n            if self.run.is_live:",
+        "        if self.run is not None:\n            if self.run.is_live:",
+        of("07_starts"),
+    ),
+    one(
+        "session: who was abandoned is told at each close",
+        RUNS,
+        "return abandoned if was_live else ()",
+        "return abandoned",
+        of("16_lifetime", "test_a_task_stuck_in_user_code_is_abandoned_and_named[local]"),
+    ),
+    one(
+        "session: released though it runs again",
+        RUNS,
+        "if self._is_changing or self._is_live():\n            return  # somebody",
+        "if False:\n            return  # somebody",
+        of("07_starts"),
+    ),
+    one(
+        "session: its graph stays frozen after a reset",
+        RUNS,
+        "self.environment.frozen = False",
+        "pass",
+        of("16_lifetime", "TestRunningAgain::test_reset_makes_the_graph_changeable[local]"),
+    ),
+    one(
+        "session: how it ended outlives a reset",
+        RUNS,
+        "self.run = self.ended_new = None",
+        "self.run = None",
+        of("07_starts"),
+    ),
+    one(
+        "session: reset of what runs",
+        RUNS,
+        "            if self.run.is_live:\n                raise AlreadyStarted",
+        "            if False:\n                raise AlreadyStarted",
+        of("commands", "test_every_command_does_in_every_state_what_the_table_says[local-reset-running-]"),
+    ),
+    one(
+        "session: interceptors of during a start are lost",
+        RUNS,
+        "                dispatcher.intercept(interceptors)\n            self.commands",
+        "                pass\n            self.commands",
+        of("07_starts"),
+    ),
+    one(
+        "session: interceptors of before a start are lost",
+        RUNS,
+        "        dispatcher.intercept(interceptors)\n        proxies",
+        "        proxies",
+        of("13_interceptors", "test_interceptors_stay_for_the_next_run[local]"),
+    ),
+    one(
+        "session: an interceptor that was removed stays",
+        RUNS,
+        "self._interceptors.pop(this, None)",
+        "pass",
+        of("07_starts"),
+    ),
+    one(
+        "session: a start that failed seems under way",
+        RUNS,
+        "            self.starting = None\n        self._manager",
+        "            pass\n        self._manager",
+        of("16_lifetime", "TestRunningAgain::test_reset_makes_the_graph_changeable[local]"),
+    ),
+    one(
+        "session: the last run keeps what is the user's",
+        RUNS,
+        "                before.dispatcher.release()",
+        "                pass",
+        of("16_nothing_kept", "test_with_the_session_goes_all_that_it_kept_also_without_a_collector"),
+    ),
+    one(
+        "session: a close that is refused has begun",
+        SESSION,
+        '        runs.refuse_own_tasks("close()")  # before',
+        "        # before",
+        of("07_stop_and_cancel", "test_a_task_that_would_wait_for_itself_is_refused_by_name[local-close]"),
+    ),
+    one(
+        "session: a wait that was given up goes on",
+        SESSION,
+        "            commands.withdraw(command)\n            raise",
+        "            raise",
+        of("14_refused"),
+    ),
+    one(
+        "session: a failure that was told is told again",
+        SESSION,
+        "and not (dispatcher := run.dispatcher).is_failure_told",
+        "and (dispatcher := run.dispatcher)",
+        of("16_lifetime", "test_a_with_block_says_a_failure_once[local]"),
+    ),
+    one(
+        "control: a pause of an unknown name closes gates",
+        CONTROL,
+        "        handles = self._find_all(names)\n"
+        "        if self._dispatcher.outcome is not None:\n"
+        "            return ()\n"
+        "        self.close_gates(names, by_person=by_person)\n",
+        "        if self._dispatcher.outcome is not None:\n"
+        "            return ()\n"
+        "        for name in list(names) or [None]:\n"
+        "            self.close_gates(() if name is None else (name,), by_person=by_person)\n"
+        "        handles = self._find_all(names)\n",
+        of("14_refused"),
+    ),
+    one(
+        "control: a pause after the end is told",
+        CONTROL,
+        "        if self._dispatcher.outcome is not None:\n            return ()\n        self.close_gates",
+        "        self.close_gates",
+        of("14_refused"),
+    ),
+    one(
+        "control: a resume is not looked at",
+        CONTROL,
+        "self._dispatcher.gates_changed(f\"resume: {', '.join(names) or 'all'}\")",
+        "pass",
+        of("14_refused"),
+    ),
+    one(
+        "control: a pause does not wait",
+        CONTROL,
+        "return not grip.is_paused() or (grip.reached() and grip.is_at_rest())",
+        "return True",
+        of("14_pause_and_step", "test_a_pause_returns_when_user_code_does[local]"),
+    ),
+    one(
+        "control: steps are told to nobody",
+        CONTROL,
+        "        self._dispatcher.log_step(step)\n",
+        "",
+        of("15_looking", "test_a_turn_by_hand_is_an_event[local]"),
+    ),
+    one(
+        "control: sources have their turns first",
+        CONTROL,
+        "for name in (*self._order, *self._sources)",
+        "for name in (*self._sources, *self._order)",
+        of("14_pause_and_step", "test_a_source_has_the_turn_only_if_nothing_is_queued[local]"),
+    ),
+    one(
+        "control: the first of the graph have their turns first",
+        CONTROL,
+        "key=lambda node: -layers",
+        "key=lambda node: layers",
+        of(
+            "14_pause_and_step",
+            "test_without_a_name_the_deepest_has_the_turn_then_graph_order_then_index_and_sources_last[local]",
+        ),
+    ),
+    one(
+        "control: a drop that was refused can be undone",
+        CONTROL,
+        "        yield from self._at_its_gate([grip], lambda: grip.drop(place))\n"
+        '        self._remember(packet.task, f"drop: {packet.text}")',
+        '        self._remember(packet.task, f"drop: {packet.text}")\n'
+        "        yield from self._at_its_gate([grip], lambda: grip.drop(place))",
+        of("14_refused"),
+    ),
+    one(
+        "control: an edit that was refused can be undone",
+        CONTROL,
+        "        yield from self._at_its_gate([grip], lambda: grip.edit(place, item))\n"
+        '        self._remember(packet.task, f"edit: {packet.text} becomes {preview(value)}")',
+        '        self._remember(packet.task, f"edit: {packet.text} becomes {preview(value)}")\n'
+        "        yield from self._at_its_gate([grip], lambda: grip.edit(place, item))",
+        of("14_refused"),
+    ),
+    one(
+        "control: what was undone can be undone again",
+        CONTROL,
+        "            self._is_undoing = False\n        self._forget(change)\n",
+        "            self._is_undoing = False\n",
+        of("14_edit", "test_undo_takes_back_the_last_change_first_whatever_it_was_and_where[local]"),
+    ),
+    one(
+        "control: what can be undone no more stays in the way",
+        CONTROL,
+        "            self._forget(change)\n            raise",
+        "            raise",
+        of("14_edit", "test_what_has_been_worked_cannot_be_undone_and_what_was_changed_before_can[local]"),
+    ),
+    one(
+        "control: the first change is undone first",
+        CONTROL,
+        "change = self._edited[-1]",
+        "change = self._edited[0]",
+        of("14_edit", "test_undo_takes_back_the_last_change_first_whatever_it_was_and_where[local]"),
+    ),
+    one(
+        "control: a state goes to any task",
+        CONTROL,
+        "            owner = Partition(self._graph.tasks(operator)).find(key)",
+        "            pass",
+        of("14_edit", "test_the_values_of_a_reduce_are_seen_and_set_by_key[local]"),
+    ),
+    one(
+        "control: a state for another task is accepted",
+        CONTROL,
+        "if all(handle.name != owner for handle in handles):",
+        "if False:",
+        of("14_edit", "test_the_values_of_a_reduce_are_seen_and_set_by_key[local]"),
+    ),
+    one(
+        "control: a breakpoint holds its own task alone",
+        CONTROL,
+        "            for handle in self._handles.values():\n                handle.control.pause()\n            errors",
+        "            errors",
+        of("14_breakpoints", "test_a_breakpoint_stops_the_job_before_the_packet_that_it_matches[local]"),
+    ),
+    one(
+        "control: a tap that raises is called again",
+        CONTROL,
+        "                broken = True\n",
+        "",
+        of("14_breakpoints", "test_a_tap_that_raises_is_told_once_and_costs_the_job_nothing[local]"),
+    ),
+    one(
+        "control: taps are called in any number",
+        CONTROL,
+        "[*others, see] if wanted else others",
+        "[see] if wanted else others",
+        of("14_breakpoints", "test_taps_of_one_task_do_not_disturb_each_other[local]"),
+    ),
+    one(
+        "dispatcher: each stop is told",
+        DISPATCHER,
+        "first, self._draining = not self._draining and self.outcome is None, True",
+        "first, self._draining = self.outcome is None, True",
+        of("07_starts"),
+    ),
+    one(
+        "dispatcher: a stop ends no services alone",
+        DISPATCHER,
+        '                handle.end_input("stopped")\n        if only_services:\n            self._end_services()',
+        '                handle.end_input("stopped")',
+        of("12_services_live", "test_services_alone_serve_until_they_are_stopped[local]"),
+    ),
+    one(
+        "dispatcher: a cancel ends no services alone",
+        DISPATCHER,
+        "            self.backend.refuse_calls()\n        if only_services:\n            self._end_services()",
+        "            self.backend.refuse_calls()",
+        of("12_services_live", "test_services_alone_can_be_cancelled[local]"),
+    ),
+    one(
+        "dispatcher: a cancel leaves calls open",
+        DISPATCHER,
+        "            self.backend.refuse_calls()\n",
+        "            pass\n",
+        of("11_calls", "test_a_cancel_ends_the_calls_that_wait[local]"),
+    ),
+    one(
+        "dispatcher: a cancel after the end is told",
+        DISPATCHER,
+        '        if self.outcome is None:\n            self._note("command", None, why)',
+        '        self._note("command", None, why)',
+        of("07_starts"),
+    ),
+    one(
+        "dispatcher: the last failure counts",
+        DISPATCHER,
+        "report.error is not None and self._failure is None",
+        "report.error is not None",
+        of("09_failure", "test_the_first_of_several_failures_is_the_one_that_is_told[local]"),
+    ),
+    one(
+        "dispatcher: an outcome is given twice",
+        DISPATCHER,
+        "            if self.outcome is not None:\n                return\n            self.outcome = outcome",
+        "            self.outcome = outcome",
+        of("07_starts"),
+    ),
+    one(
+        "dispatcher: a skip is no error",
+        DISPATCHER,
+        "                return\n            self._errors += 1",
+        "                return",
+        of("09_policies", "test_every_packet_is_counted_once_whatever_becomes_of_it[local-1]"),
+    ),
+    one(
+        "dispatcher: an error is counted twice",
+        DISPATCHER,
+        "self._errors += report.error is not None",
+        "self._errors += 2 * (report.error is not None)",
+        of(
+            "12_services_live", "test_a_service_that_fails_fails_the_job_and_is_named_not_its_callers[local-1-bad_make]"
+        ),
+    ),
+    one(
+        "dispatcher: stopped rather than failed",
+        DISPATCHER,
+        '= ("failed", "cancelled", "stopped")',
+        '= ("stopped", "cancelled", "failed")',
+        of("14_refused"),
+    ),
+    one(
+        "dispatcher: services are drained after a cancel",
+        DISPATCHER,
+        'self._cancelled or not self._endings <= {"completed", "stopped"}',
+        'not self._endings <= {"completed", "stopped"}',
+        of("12_services_live", "test_services_alone_can_be_cancelled[local]"),
+    ),
+    one(
+        "dispatcher: an end that was told is not known to be",
+        DISPATCHER,
+        "NEVER)\n        self.is_end_told = True",
+        "NEVER)",
+        of("14_refused"),
+    ),
+    one(
+        "dispatcher: a failure that was told is not known to be",
+        DISPATCHER,
+        "            self.is_failure_told = True\n",
+        "",
+        of("16_lifetime", "test_a_with_block_says_a_failure_once[local]"),
+    ),
+    one(
+        "dispatcher: enough of one end is enough of all",
+        DISPATCHER,
+        "any(edge.target in needed for edge in consumers)",
+        "bool(consumers) and all(edge.target in needed for edge in consumers)",
+        of("07_enough", "test_an_operator_that_somebody_else_needs_goes_on_and_loses_nothing[local]"),
+    ),
+    one("end: waited for, for ever", END, "            self.waiters -= 1", "            pass", of("14_refused")),
+    one(
+        "end: a job that moves is held by a pause",
+        END,
+        "return held if self._backend.holds(look) and self._backend.is_still(handles) else []",
+        "return held if self._backend.holds(look) else []",
+        of("14_pause_and_step", "test_another_threads_wait_hears_of_a_pause_and_not_before_all_stand_still[local]"),
+    ),
+    one(
+        "stops: what was removed is still asked",
+        STOPS,
+        "        self._tell(tasks_of(graph, found.task), self._set, graph, control)\n\n    def begin",
+        "\n    def begin",
+        of("14_breakpoints", "test_a_breakpoint_that_was_removed_while_the_job_is_paused_stops_nothing_more[local]"),
+    ),
+    one(
+        "stops: one removes all",
+        STOPS,
+        "if each is not found)",
+        "if False)",
+        of("14_breakpoints", "test_of_several_breakpoints_each_that_matches_is_hit_and_the_job_stops_once[local]"),
+    ),
+    one(
+        "hand: inputs that have ended are open",
+        HAND,
+        "if not self._tasks[name].hand_closed]",
+        "]",
+        of("16_lifetime", "test_an_interrupt_of_wait_leaves_the_session_running[local]"),
+    ),
+    one(
+        "hand: any input of several",
+        HAND,
+        "(number, item) if several else item",
+        "(0, item) if several else item",
+        of(
+            "14_hand_two_inputs",
+            "test_the_hand_puts_in_on_the_input_it_names_with_the_key_function_of_that_input[local-1]",
+        ),
+    ),
+    one(
+        "commands: only the first that waits is looked at",
+        COMMANDS,
+        "                if self._is_over(command):\n"
+        "                    self._aside.remove(command)\n"
+        "        if not any",
+        "                if self._is_over(command):\n"
+        "                    self._aside.remove(command)\n"
+        "                break\n"
+        "        if not any",
+        of("14_refused"),
+    ),
+)
