@@ -13,7 +13,7 @@ GATE = "scheduling/gate.py"
 GUARD = "task/guard.py"
 BASE = "task/base_task.py"
 SERVICE = "service/base_service_task.py"
-CALLER = "service/service_caller.py"
+CALLER, FUTURE = "service/service_caller.py", "service/call_future.py"
 REQUESTS = "communication/request_queue.py"
 LEDGER = "communication/calls.py"
 
@@ -365,14 +365,14 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "calls: a cancelled task hears that its service stopped",
-        CALLER,
+        FUTURE,
         "waiter is not None and waiter.cancelled and isinstance(error, ServiceStopped)",
         "False",
         of("11_calls", "test_a_cancelled_task_ends_as_cancelled_though_its_calls_are_refused[local-call]"),
     ),
     one(
         "calls: one callback that raises ends the others",
-        CALLER,
+        FUTURE,
         "        except BaseException:  # the border to user code: others still wait to be told\n",
         "        except ZeroDivisionError:\n",
         of("11_calls", "test_what_a_callback_raises_stops_nobody_from_being_told[local-error0]"),
