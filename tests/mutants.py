@@ -168,6 +168,7 @@ PLACES = "stress/test_admission.py::test_with_one_place_or_two_every_race_ends_a
 PLACES_MOVE = "stress/test_admission.py::test_while_places_come_and_go_every_race_ends_as_with_many"
 KEPT_PLACES = "stress/test_admission.py::test_cancel_ends_all_but_those_who_keep_the_places_in_user_code"
 GOES_FIRST = "stress/test_admission.py::test_whom_the_hand_wants_to_see_at_its_gate_goes_first"
+NOT_ASLEEP = "stress/test_admission.py::test_whoever_is_rung_before_he_sleeps_does_not_sleep"
 WAITS_FOR_NOBODY = "stress/test_admission.py::test_who_asks_for_something_waits_for_nobody_who_gives_places_away"
 TRIES_CLAIM = "claim.acquire(False):"
 TOGETHER = "test_many_tasks.py::test_100_tasks_may_all_be_in_user_code_at_once"
@@ -182,6 +183,11 @@ HELPS = "if not self._helm.acquire(False):\n            return False"
 NO_STEP = "return False\n            command = self._aside[0]"
 SAYS_DONE = NO_STEP.replace("False", "True")
 STEP_ENDS = "test_step_way.py::test_a_step_ends_on_the_thread_of_its_task"
+GIVEN_UP = "test_step_way.py::test_a_step_that_was_given_up_is_told_by_the_next_one"
+SET_GOING = "test_step_way.py::test_a_step_waits_for_the_user_code_of_whoever_it_has_set_going_again"
+AT_ONCE_FOR_ALL = "test_turns.py::test_what_one_command_changes_is_changed_at_once_for_all_who_want_a_turn"
+LOGS_STEP = "        self._dispatcher.log_step(step)"
+RESTS = f"step = yield from grip.step(deadline)\n        yield from self._come_to_rest(deadline)\n{LOGS_STEP}"
 OTHERS_WAIT = "test_step_way.py::test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks"
 CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control/control.py", "task/control.py", "service/control.py"
 RUNS = "session/runs.py"
@@ -425,7 +431,7 @@ MUTANTS: Final = (
         "if False:  # it",
         PLACES,
     ),
-    one("who is about to sleep is not rung", ADMISSION, "if gate.wakes_by is lock:", "if True:", PLACES, PLACES_MOVE),
+    one("who is about to sleep is not rung", ADMISSION, "if gate.wakes_by is lock:", "if True:", NOT_ASLEEP),
     one("who asks waits for whoever has the claim", ADMISSION, TRIES_CLAIM, "claim.acquire():", WAITS_FOR_NOBODY),
     one(
         "what is asked for as the claim is given back is left undone",
@@ -840,6 +846,15 @@ MUTANTS: Final = (
     one(
         "commands: a task tells nobody that it rests", COMMANDS, NO_STEP, NO_STEP.replace("False", "True"), OTHERS_WAIT
     ),
+    one("commands: no turn is held back", COMMANDS, "holds.hold()", "pass", AT_ONCE_FOR_ALL),
+    one(
+        "commands: a wait that was given up goes on",
+        COMMANDS,
+        "if command.withdrawn and not command.lasting:",
+        "if False:",
+        GIVEN_UP,
+    ),
+    one("commands: a task is not waited for", CONTROL, RESTS, f"{RESTS.splitlines()[0]}\n{LOGS_STEP}", SET_GOING),
     one("commands: settled without those who serve", SEEDED, DORMANT, "return True", REPEATS),
     # ── looking ──
     one("looking: a snapshot is of two moments", OBSERVER, AT_ONCE, AT_TWO_MOMENTS, ONE_MOMENT),

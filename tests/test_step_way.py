@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -66,3 +68,53 @@ def test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks()
         assert outcome.state == "completed"
         steps_by_hand.join()
     assert results.count("done") == 6
+
+
+def test_a_step_that_was_given_up_is_told_by_the_next_one() -> None:
+    reached, release = threading.Event(), threading.Event()
+
+    def slow(value: int) -> int:
+        reached.set()
+        assert release.wait(PATIENCE_S)
+        return value
+
+    def interrupt() -> None:
+        assert reached.wait(PATIENCE_S)
+        _thread.interrupt_main()
+
+    with runtime.Session() as session:
+        result = session.source(range(3), name="numbers").map(slow, name="slow").collect()
+        session.start(paused=True)
+        session.step("numbers", 3)
+        helper = threading.Thread(target=interrupt)
+        helper.start()
+        with pytest.raises(KeyboardInterrupt):
+            session.step("slow", timeout=None)
+        helper.join()
+        release.set()
+        session.settle(PATIENCE_S)
+        steps = session.step("slow", 3)
+        assert [step.packet.payload for step in steps if step.packet is not None] == [0, 1, 2]
+        session.resume()
+        session.wait(PATIENCE_S)
+        assert list(result) == [0, 1, 2]
+
+
+def test_a_step_waits_for_the_user_code_of_whoever_it_has_set_going_again() -> None:
+    is_over, was_over = threading.Event(), list[bool]()
+
+    def two(value: int) -> Iterator[int]:
+        yield value
+        yield value  # held back, until a step makes room
+        was_over.append(is_over.wait(0.2))
+
+    with runtime.Session() as session:
+        session.source([1], name="numbers").flat_map(two, name="two").sink(abs, capacity=1, name="end")
+        session.start(paused=True)
+        session.step("numbers")
+        assert session.step("two").result == "held_back"
+        assert session.step("end").result == "done"
+        is_over.set()
+        session.resume()
+        session.wait(PATIENCE_S)
+    assert was_over == [False]

@@ -443,6 +443,29 @@ def test_an_edit_waits_for_nobody_who_can_do_nothing_without_a_turn(monkeypatch:
         assert session.wait(PATIENCE_S).packets_out == 2
 
 
+def test_what_one_command_changes_is_changed_at_once_for_all_who_want_a_turn() -> None:
+    """Both have a packet when they are let go: either may be the first."""
+
+    def first_of(seed: int) -> str:
+        with runtime.Session(seed=seed) as session:
+            for name in ("one", "two"):
+                session.input(f"{name}s").sink(abs, name=name)
+            session.start()
+            session.settle(PATIENCE_S)
+            session.pause("one", "two")
+            for name in ("one", "two"):
+                session.send(f"{name}s", 1)
+            session.settle(PATIENCE_S)
+            before = len(session.turns)
+            session.resume()
+            session.settle(PATIENCE_S)
+            first = session.turns[before]
+            session.cancel()
+            return first.partition(":")[0]
+
+    assert {first_of(seed) for seed in range(10)} == {"one", "two"}
+
+
 class Twice:
     def process(self, value: int) -> int:
         return 2 * value

@@ -16,6 +16,7 @@ from random import Random
 import pytest
 
 from runtime import Function, Session
+from runtime.communication.lane import parked_lock
 from runtime.factory import local_backend
 from runtime.scheduling import admission
 from runtime.scheduling.admission import Admission, AdmissionGate
@@ -184,4 +185,21 @@ def test_who_asks_for_something_waits_for_nobody_who_gives_places_away() -> None
             go_on.set()
     assert bell.acquire(False), "it was rung"
     assert all(gate.standing == "running" for gate in gates), "whoever had the claim has done what the others asked for"
+    places.close(PATIENCE_S)
+
+
+def test_whoever_is_rung_before_he_sleeps_does_not_sleep() -> None:
+    places, watch, bell = Admission("places"), Watch(), parked_lock()
+    gate = places.gate(watch)
+    places.open()
+    watch.begin()
+    watch.news = lambda: places.wake(gate, bell)  # once he has said that he is about to sleep, and has his place yet
+
+    def work() -> None:
+        gate.begin()
+        gate.park(bell, bool, "waiting")
+        gate.say("ended")
+
+    with Helper(work):
+        pass
     places.close(PATIENCE_S)
