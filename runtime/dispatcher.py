@@ -14,8 +14,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeVar
 
+from runtime.communication.element import format_of, item_by_hand, rekeyed
 from runtime.communication.inbox import HAND
-from runtime.communication.rekey import rekeyed
 from runtime.communication.signals import StopSignal
 from runtime.completion import Completion
 from runtime.context.report import TaskReport
@@ -477,15 +477,12 @@ class Dispatcher:
             raise CommandRefused(
                 f"{letter!r} is of a source, which has no queue; inject its packet into a consumer, and discard it"
             )
+        operator = self._operator_of[letter.task].name
         if value is SAME:
-            item = letter.item
-        elif letter.keyed:
-            item = rekeyed(self.graph, letter.task, letter.input, HAND, value)
+            element = format_of(self.graph, operator).element(letter.key, letter.packet)
         else:
-            item = value
-        if len(self.graph.input_numbers(self._operator_of[letter.task].name)) > 1:
-            item = (letter.input, item)
-        return letter.task, item
+            element = rekeyed(self.graph, letter.task, letter.input, HAND, value)
+        return letter.task, item_by_hand(self.graph, operator, letter.input, element)
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.add(Event(kind, task, printable(text), self._now_s()))

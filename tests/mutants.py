@@ -880,7 +880,7 @@ MUTANTS: Final = (
         "trace: an edit makes another packet",
         FEED,
         "changed(before, item) if self._traced",
-        "self.inbox.marked(item) if self.inbox.marked",
+        "self.inbox.stamped(item) if self.inbox.stamped",
         SAME_ID,
     ),
     one("trace: an id is given twice", "communication/tracer.py", "self._made += 1", "self._made += keyed", COPIES),

@@ -64,12 +64,12 @@ class Marked(runtime.SourceFunction[Item]):
     """`count` items with signals between them: in front of the `marked` ones, and at the end."""
 
     def __init__(self, name: str, kind: Kind, count: int = 12, marked: Sequence[int] = MARKED) -> None:
-        self.name, self.kind, self.count, self.marked = name, kind, count, marked
+        self.name, self.kind, self.count, self.stamped = name, kind, count, marked
 
     def run(self) -> Iterator[Item]:
         ctx: Any = self.ctx
         for number in range(self.count + 1):
-            if number in self.marked or number == self.count:
+            if number in self.stamped or number == self.count:
                 ctx.send_signal(made(self.kind, number, self.name))
             if number < self.count:
                 yield self.name, number

@@ -314,3 +314,13 @@ def test_a_signal_that_a_process_is_sent_stands_behind_the_packets_that_came_bef
     assert inbox.gather(8)[0] == [3]
     assert lane.closed
     site.close()
+
+
+def test_the_end_waits_for_a_signal_that_was_put_after_the_last_look() -> None:
+    link = Link(8)
+    link.outbox.pack()
+    for signal in (Number(1), ENDED):
+        link.outbox.lane.put_signal(signal)
+    assert link.outbox.take(may_end=True) == []
+    link.outbox.pack()
+    assert [each.signal for each in link.outbox.take(may_end=True) if isinstance(each, Mark)] == [Number(1), ENDED]

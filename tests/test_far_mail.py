@@ -21,6 +21,7 @@ from ray.exceptions import (
 
 from runtime.communication.calls import Call, Request
 from runtime.communication.connection import Connection, Output
+from runtime.communication.element import Format
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.lane import NoWaiter
 from runtime.communication.plan import Plan
@@ -466,7 +467,9 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
 def test_results_that_cannot_travel_are_refused_before_any_of_their_packet_is_dealt_out() -> None:
     site = site_of("make")
     first, second = (RayQueueDescriptor(task, 8, (LaneSpec("make"),), site.job) for task in ("work#0", "work#1"))
-    router = Router((Output("work", "round_robin", (Connection(first, 0), Connection(second, 0))),), NoWaiter())
+    router = Router(
+        (Output("work", "round_robin", (Connection(first, 0), Connection(second, 0)), Format()),), NoWaiter()
+    )
     plan = Plan(router)
     with pytest.raises(NotSendable, match="<lock>"):
         plan.puts(["sent", threading.Lock()])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from runtime.communication.element import Format
 from runtime.communication.lane import Lane, Waiter
 from runtime.communication.queue_descriptor import QueueDescriptor
 
@@ -26,9 +27,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What one task sends along one edge: a connection to each instance of the target, and who gets which packet."""
+    """What one task sends along one edge: connections to each instance of the target; who gets which packet, as what."""
 
     target: str
     strategy: Strategy
     connections: tuple[Connection, ...]
+    format: Format
     key: Callable[[Any], Any] | None = None

@@ -29,6 +29,7 @@ from functools import partial
 from itertools import chain, compress, count, islice
 from typing import Any, Final
 
+from runtime.communication.element import number_of
 from runtime.communication.lane import Lane, NoWaiter, Waiter, parked_lock, ring
 from runtime.communication.note import Act, Note, in_one_step, no_note, silent
 from runtime.communication.signals import StopSignal
@@ -82,9 +83,9 @@ class Inbox:
         "hand",
         "hand_waits",
         "lanes",
-        "marked",
         "removed",
         "retracted",
+        "stamped",
         "tell_hand",
     )
 
@@ -111,7 +112,7 @@ class Inbox:
         self._has_several_inputs = len({spec.input for spec in lanes}) > 1
         self.removed = 0  # packets that the hand has taken out, and that count as dropped
         self.retracted = 0  # packets that it had put in and has taken back; they count as `taken`, and nowhere else
-        self.marked: Callable[[Any], Any] | None = None  # of a traced job: what an item of the hand becomes
+        self.stamped: Callable[[Any], Any] | None = None  # of a traced job: what an item of the hand becomes
         self.hand_waits = 0  # how many packets of the hand wait for room
         self.tell_hand: Callable[[], None] = _nothing  # hears that there may be room for those
 
@@ -266,7 +267,7 @@ class Inbox:
         Raises `QueueFull` if its place has been taken, `PacketGone` if the end has come behind it.
         """
         with self._hand_room:
-            is_ended = lane is self.hand and self._closed_inputs and item[0] in self._closed_inputs
+            is_ended = lane is self.hand and self._closed_inputs and number_of(item) in self._closed_inputs
             if is_ended or (lane not in self._open and lane not in self._held):
                 raise PacketGone("the packet's producer has ended, and what follows from that has begun")
             if lane is self.hand:
@@ -307,7 +308,7 @@ class Inbox:
         `note` give, and by what ringing gives, which is nothing: `pop` raises if there is no place, `release` if the
         reader is awake already.
         """
-        if self._has_several_inputs or self.marked is not None:  # some may be closed; an id has to be drawn
+        if self._has_several_inputs or self.stamped is not None:  # some may be closed; an id has to be drawn
             return False
         if note is None:
             coming = compress((item,), self._places_and_arrivals)
@@ -338,7 +339,7 @@ class Inbox:
 
     def _accepting(self, item: Any, note: Note) -> list[Act]:
         """What takes an item of the hand for which there is room, and its number. `wake` follows. Under the lock."""
-        marked = item if self.marked is None else self.marked(item)
+        marked = item if self.stamped is None else self.stamped(item)
         return [partial(self.hand.items.append, marked), self._numbering(note)]
 
     def _numbering(self, note: Note) -> Act:
@@ -349,8 +350,12 @@ class Inbox:
         """Raise `TaskEnded` if `item` of the hand comes too late. Under the lock."""
         if self.hand.closed or self.gate.cancelled:
             raise TaskEnded("the task has ended or is ending; nothing can be put in any more")
-        if self._closed_inputs and item[0] in self._closed_inputs:  # of several inputs it names one, see joined_feed.py
-            raise TaskEnded(f"all producers of input {item[0]} have ended; nothing can be put in there any more")
+        if (
+            self._closed_inputs and number_of(item) in self._closed_inputs
+        ):  # of several inputs it names one, see joined_feed.py
+            raise TaskEnded(
+                f"all producers of input {number_of(item)} have ended; nothing can be put in there any more"
+            )
 
     def end_hand(self, how: Ending) -> bool:
         """Close the hand's lane; what it holds is still worked. False if it was closed already."""

@@ -31,7 +31,7 @@ class Plan:
         self.watcher: Callable[[Lane, Any], None] | None = None  # sees what is put, just before
         self._tracer = router.tracer
         self._targets = {
-            id(lane): (output.key is not None, connection.queue.task)
+            id(lane): (output.format, connection.queue.task)
             for output, lanes, _ in (router.ways if self._tracer is not None else ())
             for connection, lane in zip(output.connections, lanes, strict=True)
         }
@@ -72,8 +72,11 @@ class Plan:
     def send(self, puts: Puts) -> None:
         """Put everything where it belongs, waiting for room. Raises Cancelled; the rest then counts as refused."""
         rest, watcher, tracer = iter(puts), self.watcher, self._tracer
-        for lane, bare in rest:
-            item = bare if tracer is None else tracer.packet(bare, *self._targets[id(lane)], lane.input, lane.producer)
+        for lane, element in rest:
+            item = element
+            if tracer is not None:
+                format, task = self._targets[id(lane)]
+                item = tracer.packet(format, element, task, lane.input, lane.producer)
             try:
                 if watcher is not None:
                     watcher(lane, item)

@@ -15,10 +15,10 @@ from typing import Any
 
 from runtime.communication.connection import Output
 from runtime.communication.digest import PLAIN_KEYS
+from runtime.communication.element import Tracer
 from runtime.communication.lane import Lane, Waiter
 from runtime.communication.partition import Partition
 from runtime.communication.signals import Signal
-from runtime.communication.tracer import Tracer
 from runtime.errors import NO_PACKET
 
 Send = Callable[[Any], object]

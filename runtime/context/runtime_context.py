@@ -13,6 +13,7 @@ from typing import Any, NoReturn, Protocol
 
 from runtime.communication.calls import DEFAULT_METHOD, Ask
 from runtime.communication.connection import Output
+from runtime.communication.element import Format
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.communication.signals import Signal
@@ -113,8 +114,7 @@ class TaskWiring:
     index: int
     queue: QueueDescriptor
     outputs: tuple[Output, ...]
-    keyed: bool
-    traced: bool = False
+    format: Format
 
 
 @dataclass(frozen=True, slots=True)

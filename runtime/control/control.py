@@ -15,10 +15,10 @@ from itertools import accumulate
 from time import monotonic
 from typing import Any, Final, TypeVar
 
+from runtime.communication.element import format_of, item_by_hand, rekeyed
 from runtime.communication.note import Note
-from runtime.communication.packet import Packet, Place
+from runtime.communication.packet import HAND_LANE, Packet, Place
 from runtime.communication.partition import Partition
-from runtime.communication.rekey import rekeyed
 from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, TaskEnded, UnknownName, error_text
@@ -377,10 +377,8 @@ class Control:
         operator = self._operator_of.get(packet.task)
         if operator is None:
             return value
-        if packet.keyed:
-            value = rekeyed(self._graph, packet.task, packet.input, packet.producer, value)
-        several = len(self._graph.input_numbers(operator)) > 1
-        return (packet.input, value) if several and place.lane == 0 else value
+        element = rekeyed(self._graph, packet.task, packet.input, packet.producer, value)
+        return element if place.lane != HAND_LANE else item_by_hand(self._graph, operator, packet.input, element)
 
     # ── state ──
 
@@ -444,7 +442,7 @@ class Control:
         return handle.control, packet.place
 
     def _is_keyed(self, name: str) -> bool:
-        return any(edge.strategy == "hash" for edge in self._graph.inputs(self._operator_of.get(name, name)))
+        return format_of(self._graph, self._operator_of.get(name, name)).keyed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
+from runtime.communication.element import format_of, item_by_hand
 from runtime.communication.note import Note, no_note
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused, GraphInvalid, TaskEnded, UnknownName
@@ -57,14 +58,13 @@ class Hand:
         if type(number) is not int or number not in numbers:
             number = self._only_input(operator, number)
         edge = next((edge for edge in self._graph.inputs(operator) if edge.input == number), None)
-        item, names = self._route(operator, number, edge, value)
+        element, names = self._route(operator, number, edge, value)
         if target not in self._names:
             if edge is not None and edge.key is not None and names != (target,):
                 raise CommandRefused(f"the key of this packet belongs to {names[0]!r}, not to {target!r}")
             names = (target,)
-        several = len(numbers) > 1
-        told = f"inject: {preview(value)}{f' on input {number}' if several else ''}"
-        return Given((number, item) if several else item, names, told)
+        told = f"inject: {preview(value)}{f' on input {number}' if len(numbers) > 1 else ''}"
+        return Given(item_by_hand(self._graph, operator, number, element), names, told)
 
     def address_input(self, name: str, value: Any) -> Given:
         """Where `value` goes that is sent to an input. Raises `UnknownName`."""
@@ -121,7 +121,7 @@ class Hand:
         names = self._names[operator]
         if edge is not None and edge.key is not None:
             key = edge.key(value)
-            return (key, value), (Partition(names).find(key),)
+            return format_of(self._graph, operator).element(key, value), (Partition(names).find(key),)
         if edge is not None and edge.strategy == "broadcast":
             return value, names
         return value, (next(self._cursors[operator, number]),)  # in one step: no lock is needed

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 from runtime.communication.connection import Connection, Output
+from runtime.communication.element import format_of
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.context import TaskContext, TaskWiring
@@ -44,8 +45,7 @@ class TaskFactory:
             index=node.index,
             queue=cast(QueueDescriptor, node.queue),
             outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),
-            keyed=any(edge.strategy == "hash" for edge in self._graph.inputs(node.operator)),
-            traced=self._graph.traced,
+            format=format_of(self._graph, node.operator),
         )
         ctx = TaskContext(node.name, self._graph.name, wiring, ProxyManager(node.name, self._services))
         function = self.functions.of(operator, node.index)
@@ -69,4 +69,4 @@ class TaskFactory:
                 break
             before += self._graph.by_name[other.source].parallelism
         connections = tuple(Connection(queue, before + producer) for queue in self._queues[edge.target])
-        return Output(edge.target, edge.strategy, connections, edge.key)
+        return Output(edge.target, edge.strategy, connections, format_of(self._graph, edge.target), edge.key)

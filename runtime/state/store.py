@@ -35,14 +35,14 @@ class Store:
             return self._operator.remembered()
         ctx = self._ctx
         states = list(ctx.states.items())  # in one step: the task may be at work
-        return {key: dict(state) for key, state in states} if ctx.wiring.keyed else dict(ctx.states[None])
+        return {key: dict(state) for key, state in states} if ctx.wiring.format.keyed else dict(ctx.states[None])
 
     def set(self, key: Any, value: Any) -> None:
         """Let it remember something else for a key. Raises `CommandRefused`."""
         ctx = self._ctx
         if self._operator.remembers:
             self._operator.remember(key, value)
-        elif not ctx.wiring.keyed:
+        elif not ctx.wiring.format.keyed:
             ctx.states[None][key] = value
         elif not isinstance(value, dict):
             raise CommandRefused(f"the state of a key is a mapping; give a dict for key {key!r} of {ctx.name!r}")

@@ -12,13 +12,13 @@ from time import perf_counter
 from typing import Any, Final, Protocol
 
 from runtime.communication.calls import here
+from runtime.communication.element import Format
 from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
 from runtime.communication.plan import Plan
 from runtime.communication.router import Router, Send
 from runtime.communication.signals import StopSignal
-from runtime.communication.tracer import Tracer
 from runtime.context import Reporter, TaskContext
 from runtime.context.report import TaskReport
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
@@ -94,7 +94,7 @@ class BaseTask:
         self._control: TaskControl | None = None
         self._size = 1  # of the next batch
         self._packet: Any = NO_PACKET  # what process() was working on when it raised
-        tracer = Tracer(self.name, gate.timestamp) if ctx.wiring.traced else None
+        tracer = ctx.wiring.format.stamps(self.name, gate.timestamp)
         self._router = Router(ctx.wiring.outputs, self.gate, tracer)
         self.store = Store(ctx, operator, self._router)
         self._uses_window = operator.at_most_one and not operator.has_context
@@ -110,8 +110,8 @@ class BaseTask:
             self._inbox.gate, self._inbox.tell_hand = self.gate, self.gate.tell
             lane_feed = JoinedFeed if operator.wants_input else LaneFeed
             self._feed = lane_feed(self._inbox, ctx, operator, tracer)
-            if tracer is not None:
-                self._inbox.marked = self._feed.marker(Tracer(f"{HAND}/{self.name}", gate.timestamp))
+            hand = self._inbox.hand
+            self._inbox.stamped = self._feed.format(hand).stamped(self.name, hand, gate.timestamp)
         ctx.bind(self._router.send, self._router.send_signal, reporter)
         if ctx.wiring.node.on_error != "fail":
             self._uses_window = False
@@ -248,7 +248,7 @@ class BaseTask:
         if ending not in ("completed", "stopped"):
             return "cancelled"
         if self._router.tracer is not None:
-            self._router.tracer.parents = ()  # no packet is in work any more
+            self._router.tracer.draw(None)
         passing = self.gate.passing
         send = self._router.send if passing is None else self._witness().begin(passing)
         with suppress(Unneeded):  # by the first that it wants to send
@@ -343,13 +343,12 @@ class BaseTask:
 
     def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
         """What `item` of a lane of its queue is."""
-        assert isinstance(self._feed, LaneFeed), "a source has no lanes"
-        return self._feed.packet(lane, item, place)
+        return self.format(lane).packet(item, self.name, lane, place)
 
-    def with_item(self, lane: Lane, before: Any, item: Any) -> Any:
-        """What lies in a lane of its queue once `item` is put in the place of what lies there."""
+    def format(self, lane: Lane) -> Format:
+        """What lies in a lane of its queue."""
         assert isinstance(self._feed, LaneFeed), "a source has no lanes"
-        return self._feed.with_item(lane, before, item)
+        return self._feed.format(lane)
 
     def release(self, tell: Callable[[Any], Told]) -> None:
         """After its end, and the close of its session: let go of all that is the user's, and of whom it has told.
@@ -359,7 +358,7 @@ class BaseTask:
         feed = self._feed
         if isinstance(feed, LaneFeed):
             for lane in self.lanes_in:
-                lane.items[:] = [feed.told(lane, item, tell) for item in lane.items]
+                lane.items[:] = [feed.format(lane).told(item, tell) for item in lane.items]
         if self._control is not None:
             self._control.release()
         self._packet = self._router.failed_on = NO_PACKET

@@ -236,7 +236,7 @@ class TaskControl:
     def edit(self, place: Place, item: Any) -> None:
         """Put another item in the place of a packet. Raises `NotPaused`, `PacketGone`."""
         with self._grip(place) as (inbox, lane, index):
-            before = inbox.exchange(lane, index, self._task.with_item(lane, lane.items[index], item))
+            before = inbox.exchange(lane, index, self._task.format(lane).exchanged(lane.items[index], item))
             self._undo.append(lambda: self._edit_back(place, before))
 
     def drop(self, place: Place) -> None:

@@ -8,26 +8,23 @@ list's iterator is exact), so nothing is counted per packet.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from operator import length_hint
 from typing import Any, Protocol
 
+from runtime.communication.element import Format, Given, Tracer
 from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.lane import Lane, parked_lock, ring
 from runtime.communication.order import number_at
 from runtime.communication.packet import Packet, Place
 from runtime.communication.signals import Signal, StopSignal
-from runtime.communication.tracer import Tracer, bare, changed
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
 from runtime.scheduling.gate import Gate
 from runtime.task.alignment import Alignment, Arrival
-from runtime.task.passing import packet_of
 from runtime.task.stop_barrier import StopBarrier
-from runtime.texts.preview import Told
 
 
 class Feed(Protocol):
@@ -90,10 +87,9 @@ class LaneFeed:
         self._rest: Iterator[Any] = iter(())
         self._here = 0  # the sum of these
         self._lane: Lane = inbox.hand  # of a batch of one
-        self._traced = tracer is not None
-        self._unpack = _unpacker(ctx, operator)
-        if tracer is not None:
-            self._unpack = _drawing(tracer, self._unpack)
+        self._format = ctx.wiring.format
+        self._given = Given(self._format, operator, ctx, tracer)
+        self._unpack = self._given.values
 
     def wait(self) -> None:
         """Return when there is a packet or a signal."""
@@ -167,8 +163,7 @@ class LaneFeed:
         worked = len(self._batch) - length_hint(self._rest)
         if not worked:
             return NO_PACKET
-        item = self._bare(self._batch[worked - 1])
-        return item[1] if self._ctx.wiring.keyed else item
+        return self._given.payload(self._batch[worked - 1])
 
     def front(self) -> Packet | None:
         """The packet that would be taken next; None for a signal."""
@@ -177,42 +172,22 @@ class LaneFeed:
             return None
         number, item = found
         lane = self.inbox.lanes[number]
-        return self.packet(lane, item, Place(number, number_at(lane, lane.taken)))
+        place = Place(number, number_at(lane, lane.taken))
+        return self.format(lane).packet(item, self._ctx.name, lane, place)
 
     def seen(self) -> Packet | None:
         """The packet that has been taken, of a batch of one."""
         lane = self._lane
         place = Place(self.inbox.lanes.index(lane), number_at(lane, lane.taken - 1))
-        return LaneFeed.packet(self, lane, self._batch[0], place)
+        return self._format.packet(self._batch[0], self._ctx.name, lane, place)
 
-    def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
-        """What `item` of `lane` is."""
-        if self._traced:
-            traced: Packet = replace(item, place=place)
-            return traced
-        return packet_of(item, self._ctx.wiring.keyed, lane, self._ctx.name, place)
+    def format(self, lane: Lane) -> Format:
+        """What lies in a lane of its queue."""
+        return self._format
 
     def in_work(self) -> Any:
-        """What was taken last, as it lies in a lane where nothing is traced."""
-        return self._bare(self._batch[len(self._batch) - length_hint(self._rest) - 1])
-
-    def with_item(self, lane: Lane, before: Any, item: Any) -> Any:
-        """What is to lie in `lane` in place of `before`: `item`, or in a traced job the same packet with it."""
-        return changed(before, item) if self._traced else item
-
-    def told(self, lane: Lane, item: Any, tell: Callable[[Any], Told]) -> Any:
-        """What lies in `lane` in place of an item that is let go of: the same, made of previews."""
-        if self._traced:
-            payload, key = tell(item.payload), tell(item.key) if item.keyed else None
-            return replace(item, payload=payload, key=key)
-        return (tell(item[0]), tell(item[1])) if self._ctx.wiring.keyed else tell(item)
-
-    def marker(self, tracer: Tracer) -> Callable[[Any], Any]:
-        """What makes, in a traced job, the packet for an item that comes by hand."""
-        return lambda item: tracer.packet(item, self._ctx.wiring.keyed, self._ctx.name, 0, HAND)
-
-    def _bare(self, item: Any) -> Any:
-        return bare(item) if self._traced else item
+        """What was taken last, as the operator was given it, but for the number of its input."""
+        return self._given.value(self._batch[len(self._batch) - length_hint(self._rest) - 1])
 
     def end(self, how: Ending) -> None:
         """Close the hand's lane; of an input, that is the end."""
@@ -317,34 +292,3 @@ class SourceFeed:
     def stands_still(self) -> bool:
         """Whether the task waits for something that time alone will not bring."""
         return self._gate.stands_still()
-
-
-_Unpack = Callable[[Iterator[Any]], Iterator[Any]]
-
-
-def _drawing(tracer: Tracer, unpack: _Unpack | None) -> _Unpack:
-    """Take each traced packet out of its wrapping, and let `tracer` know that it is in work."""
-
-    def items(packets: Iterator[Packet]) -> Iterator[Any]:
-        for packet in packets:
-            tracer.parents = () if packet.id is None else (packet.id,)
-            yield bare(packet)
-
-    return items if unpack is None else lambda packets: unpack(items(packets))
-
-
-def _unpacker(ctx: TaskContext, operator: Operator) -> _Unpack | None:
-    """What makes the values that the operator wants from the items on its lanes; None if they are the same."""
-    if not ctx.wiring.keyed or (operator.wants_keys and not operator.has_context):
-        return None
-
-    def values(pairs: Iterator[Any]) -> Iterator[Any]:
-        for ctx.key, value in pairs:
-            yield value
-
-    def with_key(pairs: Iterator[Any]) -> Iterator[Any]:
-        for pair in pairs:
-            ctx.key = pair[0]
-            yield pair
-
-    return with_key if operator.wants_keys else values

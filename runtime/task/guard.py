@@ -17,6 +17,7 @@ from functools import partial
 from itertools import repeat
 from typing import Any, Final, Protocol
 
+from runtime.communication.element import Given
 from runtime.communication.plan import Plan, Puts
 from runtime.communication.router import Router
 from runtime.context import Reporter, TaskContext
@@ -68,6 +69,7 @@ class Guard(Operator):
     def __init__(self, operator: Operator, task: Guarded, router: Router) -> None:
         super().__init__()
         self.inner = operator
+        self._given = Given(task.ctx.wiring.format, operator, task.ctx, None)
         self._task, self._router, self.plan = task, router, Plan(router)
         policy = task.ctx.wiring.node.on_error
         self._retry = policy if isinstance(policy, Retry) else _NO_RETRY
@@ -180,11 +182,8 @@ class Guard(Operator):
         ctx = self._task.ctx
         if value is NO_PACKET:
             return DeadLetter(ctx.name, value, error)
-        number, item = value if self.inner.wants_input else (0, value)
-        if not ctx.wiring.keyed:
-            return DeadLetter(ctx.name, item, error, input=number)
-        key, packet = item if self.inner.wants_keys else (ctx.key, item)
-        return DeadLetter(ctx.name, packet, error, key, keyed=True, input=number)
+        packet, key, number = self._given.parts(value)
+        return DeadLetter(ctx.name, packet, error, key, keyed=ctx.wiring.format.keyed, input=number)
 
 
 class LaneGuard(Guard):
@@ -229,8 +228,7 @@ class LaneGuard(Guard):
                 return
 
     def _value_in_work(self) -> Any:
-        item = self._feed.in_work()
-        return item[1] if self._task.ctx.wiring.keyed and not self.inner.wants_keys else item
+        return self._feed.in_work()
 
 
 class DrawFeed(SourceFeed):

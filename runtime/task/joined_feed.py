@@ -10,21 +10,20 @@ worked first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 
-from runtime.communication.inbox import HAND, Inbox
+from runtime.communication.element import Format, Tracer, without_numbers
+from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
-from runtime.communication.packet import Packet, Place
+from runtime.communication.packet import Packet
 from runtime.communication.signals import StopSignal
-from runtime.communication.tracer import Tracer
 from runtime.context import TaskContext
 from runtime.operators import Operator
 from runtime.task.alignment import Arrival
 from runtime.task.feed import LaneFeed
-from runtime.texts.preview import Told
 
 
 class JoinedFeed(LaneFeed):
@@ -38,6 +37,7 @@ class JoinedFeed(LaneFeed):
         tracer: Tracer | None = None,
     ) -> None:
         super().__init__(inbox, ctx, operator, tracer)
+        self._hand_format = replace(self._format, numbered=True)
         self._item = self._unpack
         self._unpack = self._with_inputs
         self._open_inputs = inbox.open_inputs()
@@ -53,10 +53,8 @@ class JoinedFeed(LaneFeed):
         for lane, count in self._parts:
             end = begin + count
             if lane is self.inbox.hand:
-                by_hand = self._batch[begin:end]
-                self._by_hand = [number for number, _ in by_hand]
+                self._by_hand, self._batch[begin:end] = without_numbers(self._batch[begin:end])
                 numbers.append(self._by_hand)
-                self._batch[begin:end] = [item for _, item in by_hand]
             else:
                 numbers.append(repeat(lane.input, count))
             begin = end
@@ -70,27 +68,9 @@ class JoinedFeed(LaneFeed):
             packet = replace(packet, input=self._by_hand[0])
         return packet
 
-    def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
-        """What `item` of `lane` is; in the hand's lane it names its input."""
-        number, item = item if lane is self.inbox.hand else (lane.input, item)
-        return replace(super().packet(lane, item, place), input=number)
-
-    def with_item(self, lane: Lane, before: Any, item: Any) -> Any:
-        """What is to lie in `lane` in place of `before`; in the hand's lane, beside the number of its input."""
-        if lane is not self.inbox.hand:
-            return super().with_item(lane, before, item)
-        return (item[0], super().with_item(lane, before[1], item[1]))
-
-    def told(self, lane: Lane, item: Any, tell: Callable[[Any], Told]) -> Any:
-        """What lies in `lane` in place of an item that is let go of; in the hand's lane beside its input's number."""
-        if lane is not self.inbox.hand:
-            return super().told(lane, item, tell)
-        return (item[0], super().told(lane, item[1], tell))
-
-    def marker(self, tracer: Tracer) -> Callable[[Any], Any]:
-        """What makes, in a traced job, the packet for an item that comes by hand, beside the number of its input."""
-        keyed, task = self._ctx.wiring.keyed, self._ctx.name
-        return lambda item: (item[0], tracer.packet(item[1], keyed, task, item[0], HAND))
+    def format(self, lane: Lane) -> Format:
+        """What lies in a lane of its queue; in the hand's it names its input."""
+        return self._hand_format if lane is self.inbox.hand else self._format
 
     def take_signal(self) -> Arrival | None:
         """Take a signal that is next; the operator hears which input has ended as well, hand and all."""

@@ -6,7 +6,6 @@ Made only while somebody looks: a step, a tap. Used by the task's thread until i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from runtime.communication.lane import Lane
@@ -62,26 +61,18 @@ class Witness:
         self._ctx = None if plan is not None else ctx
         self._before: Callable[[Any], object] | None = None
         self._target_of = {
-            id(lane): (connection.queue.task, connection.lane + 1)
+            id(lane): (output.format, connection.queue.task, connection.lane + 1)
             for output, lanes, _ in router.ways
             for connection, lane in zip(output.connections, lanes, strict=True)
         }
-        self._traced = router.tracer is not None
-        self._keyed = {id(lane): output.key is not None for output, lanes, _ in router.ways for lane in lanes}
 
     def begin(self, passing: Passing) -> Callable[[Any], object]:
         """See all that is sent from now on, until `end`. Returns what to send with."""
         sent = passing.sent
 
         def see(lane: Lane, item: Any) -> None:
-            task, number = self._target_of[id(lane)]
-            place = Place(number, lane.taken + len(lane.items))
-            packet = (
-                replace(item, place=place)
-                if self._traced
-                else packet_of(item, self._keyed[id(lane)], lane, task, place)
-            )
-            sent.append((task, packet))
+            format, task, number = self._target_of[id(lane)]
+            sent.append((task, format.packet(item, task, lane, Place(number, lane.arrived()))))
 
         plan = self._plan
         plan.watcher = see
@@ -95,12 +86,6 @@ class Witness:
         if self._ctx is not None and self._before is not None:
             self._ctx.redirect(self._before)
             self._before = None
-
-
-def packet_of(item: Any, keyed: bool, lane: Lane, task: str, place: Place | None, number: int | None = None) -> Packet:
-    """The packet that `item` of a lane is."""
-    key, payload = item if keyed else (None, item)
-    return Packet(payload, key, lane.input if number is None else number, keyed, task, lane.producer, place)
 
 
 MID_PACKET: Final = ("held back", "waiting", "backing off")

@@ -18,6 +18,7 @@ EDITED = f"{SIGNALS}test_any_edits_leave_each_signal_in_its_place_and_undo_is_th
 GOES_ON = f"{SIGNALS}test_a_writer_that_is_held_back_at_a_held_lane_goes_on_when_the_others_have_come"
 HEARS = f"{SIGNALS}test_an_operator_hears_a_signal_that_counts_between_the_packets_where_it_stands"
 FAR_PLACES = "test_far_lanes.py::test_signals_arrive_in_their_places_whenever_packets_are_packed_and_worked"
+OVERTAKES = "test_far_lanes.py::test_the_end_waits_for_a_signal_that_was_put_after_the_last_look"
 BROKEN = "test_far_lanes.py::test_the_end_leaves_after_a_lane_has_broken_before_a_signal"
 EARLY = "append((max(0, self.arrived() - 1), signal))"
 BEFORE = "append((self.taken, signal))"
@@ -98,7 +99,7 @@ IN_BAND: Final[tuple[Mutant, ...]] = (
         BREAK,
     ),
     one("far signal: a parcel reaches over it", FAR_LANE, "return items[:before]", "return items", FAR_PLACES),
-    one("far signal: the stop signal overtakes it", FAR_LANE, "or len(lane.signals) > self.has_end()", "", FAR_PLACES),
+    one("far signal: the stop signal overtakes it", FAR_LANE, "or len(lane.signals) > self.has_end()", "", OVERTAKES),
     one(
         "far signal: stuck behind what could not travel", FAR_LANE, "lane.broken is None and (before", "(before", BROKEN
     ),

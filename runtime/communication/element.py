@@ -1,0 +1,248 @@
+"""How a packet lies in a lane, and what is made of it there: the one place that knows.
+
+An *element* is a bare payload, or `(key, payload)` where the input is keyed. In a traced job an item of a lane is a
+`Packet` that holds an element, else it is the element itself; what the hand puts into the queue of a task with several
+inputs is `(number of the input, item)`. Which of these it is, is decided when the graph is compiled (`format_of`).
+
+Only the loops of the router, and those of operators that want keys, know elements themselves: a call for each packet
+would cost as much as all the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+from runtime.communication.lane import Lane
+from runtime.communication.packet import Packet, Place
+from runtime.communication.partition import Partition
+from runtime.errors import CommandRefused
+from runtime.graph import ExecutionGraph
+from runtime.texts.preview import Told, preview
+
+Values = Callable[[Iterator[Any]], Iterator[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What lies in the lanes that lead to one task. By value."""
+
+    keyed: bool = False
+    traced: bool = False
+    numbered: bool = False
+    """Whether each item names its input: in the hand's lane of a task with several."""
+
+    def element(self, key: Any, payload: Any) -> Any:
+        """The element of a payload; `key` counts where it is keyed."""
+        return (key, payload) if self.keyed else payload
+
+    def parts(self, element: Any) -> tuple[Any, Any]:
+        """The key of an element, None where there is none, and its payload."""
+        return element if self.keyed else (None, element)
+
+    def element_of(self, item: Any) -> Any:
+        """What an item of a lane, not the hand's, holds."""
+        return self.element(item.key, item.payload) if self.traced else item
+
+    def packet(self, item: Any, task: str, lane: Lane, place: Place) -> Packet:
+        """An item of a lane of `task` as a person sees it."""
+        number, item = item if self.numbered else (lane.input, item)
+        if self.traced:
+            traced: Packet = replace(item, place=place)
+            return traced
+        key, payload = self.parts(item)
+        return Packet(payload, key, number, self.keyed, task, lane.producer, place)
+
+    def exchanged(self, before: Any, item: Any) -> Any:
+        """What is to lie in place of the item `before`: `item`, untraced, with all that travels with the packet."""
+        if self.numbered:
+            return (item[0], replace(self, numbered=False).exchanged(before[1], item[1]))
+        if not self.traced:
+            return item
+        key, payload = self.parts(item)
+        return replace(before, key=key, payload=payload)
+
+    def told(self, item: Any, tell: Callable[[Any], Told]) -> Any:
+        """What is to lie in place of an item that is let go of: the same, made of previews."""
+        if self.numbered:
+            return (item[0], replace(self, numbered=False).told(item[1], tell))
+        key, payload = self.parts(self.element_of(item))
+        return self.exchanged(item, self.element(tell(key) if self.keyed else None, tell(payload)))
+
+    def stamped(self, task: str, hand: Lane, now: Callable[[], float]) -> Callable[[Any], Any] | None:
+        """What makes an item of what the hand puts in, untraced; None where it is one already."""
+        if not self.traced:
+            return None
+        packet = Tracer(f"{hand.producer}/{task}", now).packet
+        if self.numbered:
+            return lambda item: (item[0], packet(self, item[1], task, item[0], hand.producer))
+        return lambda element: packet(self, element, task, 0, hand.producer)
+
+    def stamps(self, task: str, now: Callable[[], float]) -> Tracer | None:
+        """What gives the packets of a producer what travels with them; None where nothing does."""
+        return Tracer(task, now) if self.traced else None
+
+
+def number_of(item: Any) -> Any:
+    """The input that a numbered item names."""
+    return item[0]
+
+
+def without_numbers(items: list[Any]) -> tuple[list[int], list[Any]]:
+    """Numbered items, taken apart: their inputs, and the items of these."""
+    return [number for number, _ in items], [item for _, item in items]
+
+
+class Tracer:
+    """Gives the packets of one producer their ids, parents and timestamps. Used by one thread at a time.
+
+    The parents are the ids of the packet in work, which is told by whoever draws it.
+    """
+
+    def __init__(self, ids: str, now: Callable[[], float]) -> None:
+        self._parents: tuple[str, ...] = ()
+        self._ids, self._now = ids, now
+        self._made = 0
+
+    def packet(self, format: Format, element: Any, task: str, number: int, producer: str) -> Packet:
+        """The packet that holds `element`, which goes to an input of `task`."""
+        self._made += 1
+        key, payload = format.parts(element)
+        id_ = f"{self._ids}:{self._made}"
+        return Packet(
+            payload, key, number, format.keyed, task, producer, id=id_, parents=self._parents, timestamp=self._now()
+        )
+
+    def draw(self, packet: Packet | None) -> None:
+        """This packet is in work from now on; None: no packet is."""
+        self._parents = () if packet is None or packet.id is None else (packet.id,)
+
+
+# ── what operators are given ──
+
+
+class Wants(Protocol):
+    """What an operator wants of each packet, besides its payload."""
+
+    @property
+    def wants_keys(self) -> bool:
+        """Whether it takes `(key, payload)` of a keyed input."""
+
+    @property
+    def wants_input(self) -> bool:
+        """Whether it takes all that beside the number of its input."""
+
+    @property
+    def has_context(self) -> bool:
+        """Whether its function may ask for the key."""
+
+
+class HasKey(Protocol):
+    """Where a function finds the key of the packet in work."""
+
+    key: Any
+
+
+class Parts(NamedTuple):
+    """A value that an operator was given, taken apart."""
+
+    payload: Any
+    key: Any
+    number: int
+
+
+class Given:
+    """What an operator is given of the elements of its queue: each payload, with what else it wants of it."""
+
+    def __init__(self, format: Format, operator: Wants, ctx: HasKey, tracer: Tracer | None) -> None:
+        self._format, self._ctx = format, ctx
+        self._with_keys = format.keyed and operator.wants_keys
+        self._with_inputs = operator.wants_input
+        self.values: Values | None = None
+        """Makes values from items of lanes, but for the numbers of inputs; None if they are the same."""
+        if format.keyed and not (operator.wants_keys and not operator.has_context):
+            self.values = _with_key(ctx) if operator.wants_keys else _with_key_aside(ctx)
+        if tracer is not None:
+            self.values = _drawn(format, tracer, self.values)
+
+    def payload(self, item: Any) -> Any:
+        """The payload of an item of a lane."""
+        return self._format.parts(self._format.element_of(item))[1]
+
+    def value(self, item: Any) -> Any:
+        """What the operator was given for an item of a lane, without the number of its input."""
+        element = self._format.element_of(item)
+        return element if self._with_keys else self._format.parts(element)[1]
+
+    def parts(self, value: Any) -> Parts:
+        """What the operator was given last, taken apart."""
+        number, value = value if self._with_inputs else (0, value)
+        key, payload = value if self._with_keys else (self._ctx.key if self._format.keyed else None, value)
+        return Parts(payload, key, number)
+
+
+def _drawn(format: Format, tracer: Tracer, values: Values | None) -> Values:
+    def elements(packets: Iterator[Packet]) -> Iterator[Any]:
+        for packet in packets:
+            tracer.draw(packet)
+            yield format.element_of(packet)
+
+    return elements if values is None else lambda packets: values(elements(packets))
+
+
+def _with_key_aside(ctx: HasKey) -> Values:
+    def values(pairs: Iterator[Any]) -> Iterator[Any]:
+        for ctx.key, value in pairs:
+            yield value
+
+    return values
+
+
+def _with_key(ctx: HasKey) -> Values:
+    def values(pairs: Iterator[Any]) -> Iterator[Any]:
+        for pair in pairs:
+            ctx.key = pair[0]
+            yield pair
+
+    return values
+
+
+# ── of a graph ──
+
+
+def format_of(graph: ExecutionGraph, operator: str, *, by_hand: bool = False) -> Format:
+    """What lies in the lanes of each of the operator's tasks; or in those of the hand there."""
+    keyed = any(edge.strategy == "hash" for edge in graph.inputs(operator))
+    return Format(keyed, graph.traced, by_hand and len(graph.input_numbers(operator)) > 1)
+
+
+def item_by_hand(graph: ExecutionGraph, operator: str, number: int, element: Any) -> Any:
+    """What the hand puts into the queue of a task of `operator`, for its input of this number."""
+    return (number, element) if format_of(graph, operator, by_hand=True).numbered else element
+
+
+def rekeyed(graph: ExecutionGraph, task: str, number: int, producer: str, value: Any) -> Any:
+    """The element for `value` in place of one that `producer` (a task, or `hand`) has put on an input of `task`.
+
+    Where it is keyed, it comes with the key that it has itself.
+
+    Raises `CommandRefused` if the key belongs to another task, and what the key function raises.
+    """
+    operator_of = {node.name: node.operator for node in graph.nodes}
+    operator = operator_of[task]
+    if not (format := format_of(graph, operator)).keyed:
+        return value
+    edges = [edge for edge in graph.inputs(operator) if edge.input == number and edge.key is not None]
+    # Where streams are united, each comes with a key of its own.
+    edge = next((edge for edge in edges if edge.source == operator_of.get(producer)), edges[0] if edges else None)
+    if edge is None or edge.key is None:
+        raise CommandRefused(f"input {number} of {operator!r} is not keyed")
+    key = edge.key(value)
+    owner = Partition(graph.tasks(operator)).find(key)
+    if owner != task:
+        raise CommandRefused(
+            f"with key {preview(key)} the packet would belong to {owner!r}, not to {task!r}; drop it and "
+            f"inject({operator!r}, …)"
+        )
+    return format.element(key, value)
