@@ -126,6 +126,7 @@ BY_MOUSE = (
     "promises/test_14_pause_and_step.py::test_who_waits_goes_on_waiting_while_a_person_holds_the_job_in_a_view[local]"
 )
 GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "history/dead_letters.py"
+ELEMENT = "communication/element.py"
 HELD, EVENTS = "task/held_results.py", "history/event_log.py"
 JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "control/hand.py"
 OWN, ITEMS, SOURCE = "factory/own_functions.py", "operators/items.py", "operators/source.py"
@@ -159,6 +160,10 @@ SERVICE = "service/base_service_task.py"
 TRACES = "promises/test_15_traces.py::"
 PARENTS = f"{TRACES}test_every_packet_has_an_id_of_its_own_and_the_packet_in_work_as_its_parent[local-fail]"
 LEFT = f"{TRACES}test_what_is_left_at_the_end_of_the_input_has_no_parents"
+FORMATS = "promises/test_15_formats.py::"
+SHOWN = f"{FORMATS}test_what_waits_is_shown_and_edited_in_the_same_way_however_it_lies_there"
+LETTER = f"{FORMATS}test_what_is_skipped_is_the_payload_with_its_key_and_input_and_goes_back_as_it_came"
+FAILED_ON = f"{FORMATS}test_what_a_task_fails_on_is_the_payload"
 SAME_ID = f"{TRACES}test_a_packet_keeps_its_id_whatever_the_hand_does_with_it"
 COPIES = f"{TRACES}test_each_copy_of_a_broadcast_packet_has_an_id_of_its_own"
 VIRTUAL = f"{TRACES}test_under_a_seed_timestamps_are_virtual_and_a_run_has_the_same_traces_again"
@@ -660,13 +665,19 @@ MUTANTS: Final = (
     one("the hand's input is not taken off its packet", JOINED_FEED, "self._batch[begin:end] =", "_ =", BARE_PACKET),
     one(
         "input of the hand taken for the first",
-        JOINED_FEED,
-        "number for number, _ in by_hand",
-        "0 for _ in by_hand",
+        ELEMENT,
+        "[number for number, _ in items]",
+        "[0 for _ in items]",
         TWO_BY_HAND,
     ),
     one("the hand routes by the edge of another input", HAND, "if edge.input == number)", "if True)", TWO_BY_HAND),
-    one("hand accepted behind the end of an input", INBOX, "if self._closed_inputs and", "if False and", INPUT_END),
+    one(
+        "hand accepted behind the end of an input",
+        INBOX,
+        "in self._closed_inputs:\n            raise TaskEnded(f",
+        "in ():\n            raise TaskEnded(f",
+        INPUT_END,
+    ),
     one("input ended before what the hand had put in", JOINED_FEED, "worked_by_hand >= before", "True", INPUT_END),
     one(
         "end of an input not told",
@@ -874,22 +885,29 @@ MUTANTS: Final = (
     ),
     one("schedules: turns behind the end", SEEDED, "if self._players:", "if True:", TURNS_END),
     # ── traces ──
-    one("trace: a packet has no parents", FEED, "(packet.id,)", "()", PARENTS),
-    one("trace: what is left has the last packet as parent", BASE, "tracer.parents = ()", "tracer.parents", LEFT),
+    one("trace: a packet has no parents", ELEMENT, "(packet.id,)", "()", PARENTS),
+    one("trace: what is left has the last packet as parent", BASE, "tracer.draw(None)", "tracer", LEFT),
     one(
         "trace: an edit makes another packet",
-        FEED,
-        "changed(before, item) if self._traced",
-        "self.inbox.stamped(item) if self.inbox.stamped",
+        ELEMENT,
+        "return replace(before, key=key, payload=payload)",
+        "return replace(before, key=key, payload=payload, id=None)",
         SAME_ID,
     ),
-    one("trace: an id is given twice", "communication/tracer.py", "self._made += 1", "self._made += keyed", COPIES),
+    one(
+        "trace: an edit of what the hand has put in",
+        ELEMENT,
+        "exchanged(before[1], item[1]))",
+        "bare(item[1]))",
+        SAME_BY_HAND,
+    ),
+    one("trace: an id is given twice", ELEMENT, "self._made += 1", "self._made += format.keyed", COPIES),
     one("trace: real time under a seed", SEEDED, "def timestamp(self)", "def timestamp_(self)", VIRTUAL),
     one(
         "trace: what lies in the hand's lane is no packet",
         BASE,
-        "if tracer is not None:\n                self._inbox",
-        "if False:\n                self._inbox",
+        "self._inbox.stamped = ",
+        "_ = ",
         BY_HAND,
     ),
     # ── what is remembered ──

@@ -27,7 +27,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What one task sends along one edge: connections to each instance of the target; who gets which packet, as what."""
+    """What one task sends along one edge: connections to all instances of a target; who gets which packet, as what."""
 
     target: str
     strategy: Strategy

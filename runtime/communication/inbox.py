@@ -350,12 +350,8 @@ class Inbox:
         """Raise `TaskEnded` if `item` of the hand comes too late. Under the lock."""
         if self.hand.closed or self.gate.cancelled:
             raise TaskEnded("the task has ended or is ending; nothing can be put in any more")
-        if (
-            self._closed_inputs and number_of(item) in self._closed_inputs
-        ):  # of several inputs it names one, see joined_feed.py
-            raise TaskEnded(
-                f"all producers of input {number_of(item)} have ended; nothing can be put in there any more"
-            )
+        if self._closed_inputs and (number := number_of(item)) in self._closed_inputs:
+            raise TaskEnded(f"all producers of input {number} have ended; nothing can be put in there any more")
 
     def end_hand(self, how: Ending) -> bool:
         """Close the hand's lane; what it holds is still worked. False if it was closed already."""
