@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.planted.between import BETWEEN
+from tests.planted.formats import OF_FORMATS
 from tests.planted.injects import INJECTS
 from tests.planted.kernel import OF_KERNEL
 from tests.planted.memory import MEMORY_BUGS
@@ -160,10 +161,6 @@ SERVICE = "service/base_service_task.py"
 TRACES = "promises/test_15_traces.py::"
 PARENTS = f"{TRACES}test_every_packet_has_an_id_of_its_own_and_the_packet_in_work_as_its_parent[local-fail]"
 LEFT = f"{TRACES}test_what_is_left_at_the_end_of_the_input_has_no_parents"
-FORMATS = "promises/test_15_formats.py::"
-SHOWN = f"{FORMATS}test_what_waits_is_shown_and_edited_in_the_same_way_however_it_lies_there"
-LETTER = f"{FORMATS}test_what_is_skipped_is_the_payload_with_its_key_and_input_and_goes_back_as_it_came"
-FAILED_ON = f"{FORMATS}test_what_a_task_fails_on_is_the_payload"
 SAME_ID = f"{TRACES}test_a_packet_keeps_its_id_whatever_the_hand_does_with_it"
 COPIES = f"{TRACES}test_each_copy_of_a_broadcast_packet_has_an_id_of_its_own"
 VIRTUAL = f"{TRACES}test_under_a_seed_timestamps_are_virtual_and_a_run_has_the_same_traces_again"
@@ -894,13 +891,6 @@ MUTANTS: Final = (
         "return replace(before, key=key, payload=payload, id=None)",
         SAME_ID,
     ),
-    one(
-        "trace: an edit of what the hand has put in",
-        ELEMENT,
-        "exchanged(before[1], item[1]))",
-        "bare(item[1]))",
-        SAME_BY_HAND,
-    ),
     one("trace: an id is given twice", ELEMENT, "self._made += 1", "self._made += format.keyed", COPIES),
     one("trace: real time under a seed", SEEDED, "def timestamp(self)", "def timestamp_(self)", VIRTUAL),
     one(
@@ -1027,6 +1017,7 @@ MUTANTS: Final = (
     *OF_SESSIONS,
     *OF_KERNEL,
     *IN_BAND,
+    *OF_FORMATS,
 )
 
 
