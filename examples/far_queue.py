@@ -17,8 +17,9 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane, NoWaiter, Waiter
+from runtime.communication.lane import Lane
 from runtime.errors import QueueUnreachable
+from runtime.scheduling.parker import NoWaiter, Waiter
 
 Verb = Literal["packet", "signal", "look up"]
 Send = Callable[[Verb, Any], None]
@@ -44,7 +45,7 @@ class Outbox:
     def __init__(self, producer: str, capacity: int, writer: Waiter, send: Send) -> None:
         self.lane = Lane(self, producer, capacity)
         self.lane.writer = writer
-        self.gate = _FarGate(send)
+        self.reader = _FarReader(send)
         self._send = send
         # Guards which packets of the lane have been shipped: the writer ships, an acknowledgement deletes.
         self._lock = threading.Lock()
@@ -86,19 +87,19 @@ class Outbox:
         """No hand waits here: it is at the reader's end."""
 
 
-class _FarGate(NoWaiter):
-    """The reader's gate, as far as a writer who is held back needs it."""
+class _FarReader(NoWaiter):
+    """The reader, as far as a writer who is held back needs it."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
 
     @property
-    def look_up(self) -> bool:
+    def yield_requested(self) -> bool:
         """Write only."""
         return False
 
-    @look_up.setter
-    def look_up(self, wanted: bool) -> None:
+    @yield_requested.setter
+    def yield_requested(self, wanted: bool) -> None:
         self._send("look up", None)
 
 
@@ -125,7 +126,7 @@ class Arrivals(Inbox):
         elif verb == "signal":
             self.lanes[number + 1].put_signal(value)
         else:
-            self.gate.look_up = True
+            self.reader.yield_requested = True
 
     def fail(self, error: BaseException) -> None:
         """Nothing more can arrive: the task ends with `error`, behind the batch in work. Any thread."""

@@ -36,7 +36,8 @@ from runtime.factory import TaskHandle, register_backend
 from runtime.factory.local_backend import LocalBackend
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
-from runtime.scheduling.gate import Gate, Watch
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.waiting import Waiting
 from runtime.task.base_task import TaskReporter
 from runtime.texts.preview import Told
@@ -87,7 +88,7 @@ class ProcessBackend(LocalBackend):
                 f"{ctx.name!r} runs in a process of its own, and its function, or the key function behind it, cannot "
                 f"be pickled ({error}); use functions of a module, and open files, locks and connections in open()"
             ) from error
-        far = self._far[ctx.name] = ProcessTask(ctx, self._job, made, reporter, FarGate(self._watch), self.post)
+        far = self._far[ctx.name] = ProcessTask(ctx, self._job, made, reporter, FarParker(self._monitor), self.post)
         return far
 
     def post(self, verb: PostVerb, lane: Address, value: Any) -> None:
@@ -146,8 +147,8 @@ class _Table(TaskTable):
         return len(self._facts)
 
 
-class FarGate(Gate):
-    """What the driver knows of a child's gate: enough to say whether the child stands still.
+class FarParker(Parker):
+    """What the driver knows of how a child waits: enough to say whether the child stands still.
 
     It does if it said so when it had taken all that was ever sent to it: only a message can then make it move, and
     whatever it had sent itself came before what it said.
@@ -155,8 +156,8 @@ class FarGate(Gate):
 
     __slots__ = ("progress", "sent")
 
-    def __init__(self, watch: Watch) -> None:
-        super().__init__(watch)
+    def __init__(self, monitor: QuiescenceMonitor) -> None:
+        super().__init__(monitor)
         self.progress = Progress()
         self.sent = 0  # messages; counted under the lock of the pipe, before they go
 
@@ -176,9 +177,9 @@ class ProcessTask:
     """The handle of a task in a child. A thread of the driver, its listener, takes what the child says."""
 
     def __init__(
-        self, ctx: TaskContext, job: str, made: bytes, reporter: TaskReporter, gate: FarGate, post: Post
+        self, ctx: TaskContext, job: str, made: bytes, reporter: TaskReporter, parker: FarParker, post: Post
     ) -> None:
-        self.name, self.gate = ctx.name, gate
+        self.name, self.parker = ctx.name, parker
         self.injected = 0
         self.hand_closed = True
         self._wiring, self._reporter, self._post = ctx.wiring, reporter, post
@@ -221,8 +222,8 @@ class ProcessTask:
     def send(self, verb: str, lane: Address | None = None, value: Any = None) -> None:
         """Send something to the child. One that has ended takes nothing more."""
         with self._writing, suppress(OSError):
-            self.gate.sent += 1
-            self.gate.passes += 1
+            self.parker.sent += 1
+            self.parker.passes += 1
             self._pipe.send((verb, lane, value))
 
     def count(self, verb: PostVerb, number: int, value: Any) -> None:
@@ -234,14 +235,14 @@ class ProcessTask:
 
     def facts(self) -> TaskFacts:
         """Where it stands, by what has passed through the driver and what it said last."""
-        node, lanes, said = self._wiring.node, self._wiring.queue.lanes, self.gate.progress
+        node, lanes, said = self._wiring.node, self._wiring.queue.lanes, self.parker.progress
         is_source = node.kind == "source"
         depths = () if is_source else (0, *map(int.__sub__, self._arrived, self._taken))
         return TaskFacts(
             self.name,
             node.name,
             node.kind,
-            self.gate.doing,
+            self.parker.doing,
             sum(depths),
             node.capacity,
             said.processed if is_source else sum(self._taken),
@@ -263,11 +264,11 @@ class ProcessTask:
     @property
     def broken_off(self) -> int:
         """How many packets a cancel found between two attempts."""
-        return self.gate.progress.broken_off
+        return self.parker.progress.broken_off
 
     def left_over(self) -> int:
         """After the end of all tasks: what was sent here or made here, and never worked."""
-        return sum(self._arrived) - sum(self._taken) + self.gate.progress.refused + self.broken_off
+        return sum(self._arrived) - sum(self._taken) + self.parker.progress.refused + self.broken_off
 
     def is_current(self) -> bool:
         """Whether the caller delivers the task's reports."""
@@ -299,7 +300,7 @@ class ProcessTask:
         while (message := self._hear()) is not None:
             verb, lane, value = message
             if verb == "progress":
-                self.gate.told(value)
+                self.parker.told(value)
             elif verb == "report":
                 method, *arguments = value
                 self._reported |= method == "task_ended"
@@ -308,10 +309,10 @@ class ProcessTask:
                 self._emitted += verb == "packet"
                 self._post(verb, lane, value)
         self._process.join()
-        if self.gate.doing != "ended":
+        if self.parker.doing != "ended":
             self._lost()
         self._is_gone = True
-        self.gate.tell()
+        self.parker.tell()
 
     def _hear(self) -> Any:
         try:
@@ -331,4 +332,4 @@ class ProcessTask:
         for output in self._wiring.outputs:
             for connection in output.connections:
                 self._post("signal", (connection.queue.task, connection.lane), signal)
-        self.gate.told(self.gate.progress._replace(doing="ended"))
+        self.parker.told(self.parker.progress._replace(doing="ended"))

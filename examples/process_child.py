@@ -20,13 +20,14 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from examples.far_queue import Arrivals, Outbox, Verb, places
 from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane, Waiter
+from runtime.communication.lane import Lane
 from runtime.communication.signals import StopSignal
 from runtime.context.report import TaskReport
 from runtime.errors import DataflowError, QueueUnreachable, failure_text
 from runtime.facts import Ending, TaskState
 from runtime.history.dead_letters import DeadLetter
-from runtime.scheduling.gate import Gate, Watch
+from runtime.scheduling.parker import Parker, Waiter
+from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.task.local_task import LocalTask
 from runtime.texts.preview import preview
 
@@ -137,20 +138,20 @@ def run_task(pipe: Connection, job: str, name: str, made: bytes) -> None:
     SITES[job] = Site(child.tell)
     try:
         ctx, operator = pickle.loads(made)
-        gate = _TellingGate(child)
-        task = child.task = LocalTask(ctx, operator, child, gate)
+        parker = _TellingParker(child)
+        task = child.task = LocalTask(ctx, operator, child, parker)
     except Exception as error:  # noqa: BLE001  a module that cannot be imported here: the driver hears it, as an end
         child.task_ended(TaskReport(name, "failed", error))
         child.outgoing.put(None)
     else:
-        threading.Thread(target=_receive, args=(pipe, SITES[job], task, gate), daemon=True).start()
+        threading.Thread(target=_receive, args=(pipe, SITES[job], task, parker), daemon=True).start()
         task.start()
     with suppress(OSError):  # the driver is gone; then so is this process
         for message in iter(child.outgoing.get, None):
             pipe.send(message)
 
 
-def _receive(pipe: Connection, site: Site, task: LocalTask, gate: _TellingGate) -> None:
+def _receive(pipe: Connection, site: Site, task: LocalTask, parker: _TellingParker) -> None:
     with suppress(EOFError, OSError):
         while True:
             verb, lane, value = pipe.recv()
@@ -162,7 +163,7 @@ def _receive(pipe: Connection, site: Site, task: LocalTask, gate: _TellingGate) 
                 task.stop_sending()
             else:
                 site.receive(verb, lane, value)
-            gate.tell(received=1)
+            parker.tell(received=1)
     os._exit(1)  # the driver is gone: nobody can be told
 
 
@@ -199,13 +200,13 @@ class _Child:
         self.tell("report", None, ("task_ended", _by_value(report)))
 
 
-class _TellingGate(Gate):
-    """A gate that tells the driver what its task is doing, and whether it stands still with all that has been sent."""
+class _TellingParker(Parker):
+    """One that tells the driver what its task is doing, and whether it stands still with all that has been sent."""
 
     __slots__ = ("_child", "_received", "_said", "_telling")
 
     def __init__(self, child: _Child) -> None:
-        super().__init__(Watch())
+        super().__init__(QuiescenceMonitor())
         self._child = child
         # Guards the two below, and that what is looked at first is also told first.
         self._telling = threading.Lock()
@@ -233,7 +234,7 @@ class _TellingGate(Gate):
 
 
 def _progress_of(task: LocalTask, received: int = 0, still: bool = False) -> Progress:
-    doing = task.gate.doing
+    doing = task.parker.doing
     if doing in ("idle", "held back") and not still:
         doing = "running"  # rung, and about to go on
     refused = sum(lane.refused for lane in task.lanes_out)

@@ -28,11 +28,12 @@ from redis.retry import Retry
 
 from examples.far_queue import Arrivals, Outbox, Verb, places
 from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane, Waiter
+from runtime.communication.lane import Lane
 from runtime.errors import GraphInvalid, QueueUnreachable
 from runtime.factory import register_backend
 from runtime.factory.local_backend import LocalBackend
-from runtime.scheduling.gate import Gate, Watch
+from runtime.scheduling.parker import Parker, Waiter
+from runtime.scheduling.quiescence import QuiescenceMonitor
 
 URL_VARIABLE: Final = "REDIS_URL"
 DEFAULT_URL: Final = "redis://127.0.0.1:6379"
@@ -79,7 +80,7 @@ class Carrier:
     Raises `QueueUnreachable` where the server does not answer; whoever reads here then hears it, too.
     """
 
-    def __init__(self, url: str, job: str, watch: Watch) -> None:
+    def __init__(self, url: str, job: str, monitor: QuiescenceMonitor) -> None:
         self._url = url
         # No command is sent again: one whose answer was lost may have been obeyed.
         once = Retry(NoBackoff(), 0)
@@ -87,7 +88,7 @@ class Carrier:
         self._in = Redis.from_url(url, retry=once, socket_timeout=None)  # waits for as long as nothing comes
         self._bell = f"sage:{job}:bell:{uuid.uuid4().hex}"
         self._closing = False
-        self.gate = _Transit(watch)
+        self.parker = _Transit(monitor)
         # Guards what follows: whoever makes tasks adds, and the carrier reads.
         self._lock = threading.Lock()
         self._handlers: dict[str, Callable[[bytes], None]] = {}
@@ -141,7 +142,7 @@ class Carrier:
         self._call(self._out.rpush, self._bell, b"")  # the carrier waits for the lists that it knew
 
     def _push(self, key: str, payload: bytes) -> None:
-        self.gate.leaves()
+        self.parker.leaves()
         self._call(self._out.rpush, key, payload)
 
     def _call(self, command: Callable[..., Any], *arguments: Any) -> None:
@@ -167,7 +168,7 @@ class Carrier:
                     order.remove(key)
                     order.append(key)  # the others come first now: Redis looks at lists in this order
                     self._handlers[key](payload)
-                    self.gate.arrives()
+                    self.parker.arrives()
         except RedisError as error:
             if not self._closing:
                 self._fail_all(error)
@@ -209,13 +210,13 @@ def _receiver(inbox: Arrivals, number: int) -> Callable[[bytes], None]:
     return receive
 
 
-class _Transit(Gate):
+class _Transit(Parker):
     """Stands still while nothing is on its way between ends of lanes in this process: so it can be waited for."""
 
     __slots__ = ("_counting", "_under_way")
 
-    def __init__(self, watch: Watch) -> None:
-        super().__init__(watch)
+    def __init__(self, monitor: QuiescenceMonitor) -> None:
+        super().__init__(monitor)
         self._counting = threading.Lock()  # guards _under_way and passes, which tells two stillnesses apart
         self._under_way = 0
 
@@ -247,7 +248,7 @@ def _carrier_of(queue: RedisQueue) -> Carrier:
         if carrier is None:
             if queue.process == os.getpid():
                 raise QueueUnreachable(f"the job of {queue.task!r} is over, and its queues are released")
-            carrier = _carriers[queue.job] = Carrier(queue.url, queue.job, Watch())
+            carrier = _carriers[queue.job] = Carrier(queue.url, queue.job, QuiescenceMonitor())
     return carrier
 
 
@@ -258,7 +259,7 @@ class RedisBackend(LocalBackend):
         super().__init__()
         self._url = os.environ.get(URL_VARIABLE, DEFAULT_URL)
         self._job = uuid.uuid4().hex
-        self._carrier = Carrier(self._url, self._job, self._watch)
+        self._carrier = Carrier(self._url, self._job, self._monitor)
         with _carriers_lock:
             _carriers[self._job] = self._carrier
 
@@ -272,7 +273,7 @@ class RedisBackend(LocalBackend):
 
     def is_still(self, handles: Iterable[Any]) -> bool:
         """Whether all threads wait and nothing is on its way, at one moment."""
-        still: list[Any] = [*handles, self._carrier]  # which has a gate, too
+        still: list[Any] = [*handles, self._carrier]  # which has a parker, too
         return super().is_still(still)
 
     def close(self) -> None:

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 import runtime
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.signals import StopSignal
-from runtime.scheduling.gate import Gate, Watch
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.quiescence import QuiescenceMonitor
 
 PATIENCE_S = 20.0
 
@@ -211,7 +212,7 @@ def die(value: int) -> int:
 
 def fill(queue: QueueDescriptor, count: int) -> None:
     """Fill the first lane of a queue from here, and end it."""
-    lane = queue.open_lane(0, Gate(Watch()))
+    lane = queue.open_lane(0, Parker(QuiescenceMonitor()))
     for number in range(count):
         lane.put(number)
     lane.put_signal(StopSignal("elsewhere", "completed"))

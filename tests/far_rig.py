@@ -11,12 +11,12 @@ from typing import Any, Final
 import pytest
 
 from runtime.communication.inbox import LaneSpec
-from runtime.communication.lane import NoWaiter, Waiter
 from runtime.remote.far_lane import Arrivals, Outbox, Packets
 from runtime.remote.freight import unpack
 from runtime.remote.site import Site
 from runtime.remote.way import ActorWay, Message
-from runtime.scheduling.gate import Gate, Watch
+from runtime.scheduling.parker import NoWaiter, Parker, Waiter
+from runtime.scheduling.quiescence import QuiescenceMonitor
 
 PATIENCE_S: Final = float(os.environ.get("STRESS_PATIENCE_S", "20"))
 """How long what happens at once is waited for. tests/mutants.py, where hangs are the rule, makes it shorter."""
@@ -40,14 +40,14 @@ def in_thread(ask: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
     return thread, found
 
 
-class Writer(Gate):
-    """How a task waits that never looks by itself whether a reader was slow: only a ring lets it go on."""
+class Writer(Parker):
+    """How a task waits that never looks by itself whether a reader was slow: only who unparks it lets it go on."""
 
     __slots__ = ()
     patience_s = -1.0
 
     def __init__(self) -> None:
-        super().__init__(Watch())
+        super().__init__(QuiescenceMonitor())
 
     def wait_until(self, doing: str) -> None:
         """Return when the task says that it is doing this."""

@@ -120,7 +120,8 @@ SAME_INSTANCE = "promises/test_02_order_and_keys.py::test_a_key_meets_the_same_i
 
 LANE, INBOX, ROUTER = "communication/lane.py", "communication/inbox.py", "communication/router.py"
 DIGEST, PARTITION = "communication/digest.py", "communication/partition.py"
-GATE, SEEDED, FEED = "scheduling/gate.py", "scheduling/seeded.py", "task/feed.py"
+GATE, SEEDED, PARKER = "scheduling/gate.py", "scheduling/seeded.py", "scheduling/parker.py"
+QUIESCENCE, TASK_GATE, FEED = "scheduling/quiescence.py", "task/task_gate.py", "task/feed.py"
 BARRIER, BASE, LOCAL = "task/stop_barrier.py", "task/base_task.py", "task/local_task.py"
 DISPATCHER = "dispatcher.py"
 BY_MOUSE = (
@@ -170,7 +171,7 @@ PLACES = "stress/test_admission.py::test_with_one_place_or_two_every_race_ends_a
 PLACES_MOVE = "stress/test_admission.py::test_while_places_come_and_go_every_race_ends_as_with_many"
 KEPT_PLACES = "stress/test_admission.py::test_cancel_ends_all_but_those_who_keep_the_places_in_user_code"
 GOES_FIRST = "stress/test_admission.py::test_whom_the_hand_wants_to_see_at_its_gate_goes_first"
-NOT_ASLEEP = "stress/test_admission.py::test_whoever_is_rung_before_he_sleeps_does_not_sleep"
+NOT_ASLEEP = "stress/test_admission.py::test_whoever_is_unparked_before_he_sleeps_does_not_sleep"
 WAITS_FOR_NOBODY = "stress/test_admission.py::test_who_asks_for_something_waits_for_nobody_who_gives_places_away"
 TRIES_CLAIM = "claim.acquire(False):"
 TOGETHER = "test_many_tasks.py::test_100_tasks_may_all_be_in_user_code_at_once"
@@ -234,20 +235,23 @@ CAST = "items.append(value)\n            if "
 READS = "capacity = self.capacity\n"
 READS_EARLY = f"{READS}            {SWITCH}\n"
 AGAIN = "return send if self._only is None else self._append(self._only)"
-ASLEEP = "self.asleep = True\n"
-ASLEEP_LATE = f"{SWITCH}\n            {ASLEEP}"
-HELD_BACK = "self.held_back = True\n"
-HELD_BACK_AFTER_A_SWITCH = f"{SWITCH}\n                {HELD_BACK}"
-LOOK_AND_PARK = "if not self.has_room():\n                    self.writer.park("
+SAYS = "if ask is not None:\n                ask()\n"
+SAYS_ONCE = f"{SAYS}                ask = None\n"
+LOOKS = "            if self.cancelled or ready():\n                break\n"
+SAYS_AND_LOOKS = f"            {SAYS}{LOOKS}"
+LOOKS_AND_SAYS = f"{LOOKS}            {SWITCH}\n            {SAYS}"
+LOOKS_LATE = f"            {SWITCH}\n{SAYS_AND_LOOKS}"
 ARRIVE = "self.ended.append(signal)\n        return len(self.ended) == self.producers"
-WORK = "            self._work()\n"
+WORK = "            while self.turn():\n                pass\n"
 EARLY_STOP = "            self._router.send_signal(StopSignal(self.name, 'completed'))\n"
-SAYS_WHERE = "self._parked_on = lock  #"
-SAYS_WHERE_LATE = f"{SWITCH}\n        {SAYS_WHERE}"
+CANCEL_UNPARKS = "self.yield_requested = True\n        self.unpark()\n\n    def dismiss"
+CANCEL_DOES_NOT = "self.yield_requested = True\n\n    def dismiss"
+DISMISSES = "        self.unpark()\n\n    def gate_closes"
+HAS_PLACE = 'elif parker.standing != "waiting":  # else'
+FAILED = 'ending, error, packet = "failed", failure, self._failed_on()'
 MAKE = "if not is_made:\n                    make()"
 CLEAR_AND_WAIT = "if not is_made:\n                self._held.clear()\n            self._wait"
 LET_GO = "except Cancelled:\n            self._task.broken_off += value is not NO_PACKET"
-PARK = "if not self.cancelled:\n            self._sleep_on("
 CANCELS = "if first_failure:\n            self.cancel("
 WITHDRAW = 'began = call.stage == "running"\n                call.queue.withdraw(call)'
 ADMIT = "self._let_in()"
@@ -255,25 +259,25 @@ REFUSES = "self.queue.ledger.refuse([self.queue])\n        "
 SLOWLY = SWITCH.replace("(0)", "(0.01)") + "\n        "
 REPORTS = "self.reporter.task_ended("
 OF_CHAIN = "self._numbers.get(callers) or self._numbers.setdefault(callers"
-AT_WORK = 'if doing not in _AT_REST or self.cancelled:\n            return doing == "ended"'
-AT_REST = "if doing not in _AT_REST:\n            return True"
-USED_UP = "turn.passing, turn.over = passing, True\n                self.turn = None"
-OPENS = "self._attend()\n            self._ring()\n\n"
-IS_OVER = "if given.over else (given.began and self._waits_on())"
+AT_WORK = "(doing not in MID_PACKET or parker.has_come())"
+AT_REST = "(doing in MID_PACKET and parker.has_come())"
+USED_UP = "turn.taker, self.turn = parker, None"
+OPENS = "self._call(len(self._waiting))"
+IS_OVER = "if given.over else self._waits_on(given)"
 ONE_STEP = "if self._is_stepping and not (yield"
 SERVES_ONE = ONE_STEP
-EDITS_LOCKED = "with self._hand:\n            if not self.closed:\n                raise NotPaused"
-EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._hand", "if True")
+EDITS_LOCKED = "with self._lock:\n            if not self.closed:\n                raise NotPaused"
+EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._lock", "if True")
 GIVES_BACK = "lane.drop(count)\n        if lane is self.hand:"
 GIVES_ROOM = "elif lane.held_back and lane.has_room():\n                lane.give_room()"
 FITS = "fits = len(lane.items) + promised <= lane.capacity"
 IN_ORDER = "if (order := lane.order) is not None and number < order.taken + len(order.numbers):\n        left ="
 LOOKS_AT = "self._open = lanes[position:] + lanes[:position]  # else"
 HITS = "breaks is not None and breaks()"
-TAPPED = "if self.turn is not None or self.taps:"
-LOOK = "all(gate.stands_still() for gate in gates)"
+TAPPED = "if turn is not None or self._taps:"
+LOOK = "all(parker.stands_still() for parker in parkers)"
 LOOK_TWICE = f"{LOOK}\n        and {LOOK}"
-SLOW_LOOK = LOOK.replace("(gate", f"({SWITCH.replace('(0)', '(0.0001)')} is None and gate")
+SLOW_LOOK = LOOK.replace("(parker", f"({SWITCH.replace('(0)', '(0.0001)')} is None and parker")
 
 
 OBSERVER = "task/observer.py"
@@ -362,58 +366,37 @@ MUTANTS: Final = (
         SHORT,
     ),
     one(
-        "asleep cleared behind the ring",
+        "asleep cleared after the unpark",
         INBOX,
-        "self.asleep = False\n        ring(self._alarm)",
-        "ring(self._alarm)\n        self.asleep = False",
+        "self.asleep = False\n        self.reader.unpark()",
+        "self.reader.unpark()\n        self.asleep = False",
         SHORT,
         SLEEPERS,
     ),
-    Mutant(
-        "no second look before sleep (with a switch)",
-        (Change(INBOX, ASLEEP, ASLEEP_LATE), Change(INBOX, "if not self.ready():", "if True:")),
-        (SHORT, SLEEPERS),
-    ),
-    one("(that switch alone, before sleep)", INBOX, ASLEEP, ASLEEP_LATE, SHORT, SLEEPERS, harmless=True),
-    one("sleeper does not ask writers to look up", INBOX, "lane.writer.look_up = True", "pass", SLEEPER),
-    one("look_up cleared without a ring", BASE, "self._router.wake_readers()", "pass", SLEEPER),
+    one("who waits says so after the look (with a switch)", PARKER, SAYS_AND_LOOKS, LOOKS_AND_SAYS, SHORT, SLEEPERS),
+    one("(that switch alone, before the look)", PARKER, SAYS_AND_LOOKS, LOOKS_LATE, SHORT, SLEEPERS, harmless=True),
+    one("who was woken for nothing does not say again that he waits", PARKER, SAYS, SAYS_ONCE, ENOUGH_STRESS),
+    one("sleeper does not ask writers to look up", INBOX, "lane.writer.yield_requested = True", "pass", SLEEPER),
+    one("yield_requested cleared without a ring", BASE, "self._router.wake_readers()", "pass", SLEEPER),
     one("window goes on without falling back to put", ROUTER, AGAIN, "return send", SLEEPER),
     one("window opened silently before a sleeper", ROUTER, "lane.put if lane.inbox.asleep else ", "", SLEEPER),
-    one("give_room omitted", LANE, "self.held_back = False\n        ring(self._room)", "self.held_back = False", SHORT),
-    one("reader waits without letting writers in", FEED, "self.inbox.let_in()", "pass", BRIM),
-    Mutant(
-        "no second look for room (with a switch)",
-        (
-            Change(LANE, HELD_BACK, HELD_BACK_AFTER_A_SWITCH),
-            Change(LANE, LOOK_AND_PARK, LOOK_AND_PARK.replace("if not self.has_room()", "if True")),
-        ),
-        (SHORT, SLEEPERS),
-    ),
     one(
-        "(that switch alone, before held_back)",
+        "give_room omitted",
         LANE,
-        HELD_BACK,
-        HELD_BACK_AFTER_A_SWITCH,
+        "self.held_back = False\n        self.writer.unpark()",
+        "self.held_back = False",
         SHORT,
-        SLEEPERS,
-        harmless=True,
     ),
+    one("reader waits without letting writers in", FEED, "self.inbox.let_in()", "pass", BRIM),
     # ── the end ──
     one("first stop wins", BARRIER, ARRIVE, ARRIVE.replace("len(self.ended) == self.producers", "True"), SHORT),
     one("stop before the last packet: not looked for", LANE, " and self.signals[0][0] <= self.taken", "", SHORT),
     one("stop before the last packet: sent too early", BASE, WORK, WORK + EARLY_STOP, INJECT_END),
     one("barrier forgets the hand", FEED, " and not self.inbox.hand.items:", ":", INJECT_END),
-    one("hand accepted behind the end", INBOX, "self.hand.closed or self.gate", "self.gate", INJECT_END),
+    one("hand accepted behind the end", INBOX, "self.hand.closed or self.reader", "self.reader", INJECT_END),
     # ── cancel ──
-    one("cancel does not ring", GATE, "            ring(lock)", "            pass", CANCEL_PUT, CANCEL_IDLE),
-    Mutant(
-        "no look at cancelled before parking (with a switch)",
-        (Change(GATE, SAYS_WHERE, SAYS_WHERE_LATE), Change(GATE, PARK, PARK.replace("not self.cancelled", "True"))),
-        (CANCEL_PUT, CANCEL_IDLE),
-    ),
-    one(
-        "(that switch alone, before parking)", GATE, SAYS_WHERE, SAYS_WHERE_LATE, CANCEL_PUT, CANCEL_IDLE, harmless=True
-    ),
+    one("cancel does not unpark", PARKER, CANCEL_UNPARKS, CANCEL_DOES_NOT, CANCEL_PUT, CANCEL_IDLE),
+    one("cancel is not looked for before a sleep", PARKER, "if self.cancelled or ready():", "if ready():", CANCEL_PUT),
     one("cancel does not wake a waiting hand", BASE, "self._inbox.cancel_hand()", "pass", CANCEL_HAND),
     # ── places, of many tasks ──
     one(
@@ -423,17 +406,15 @@ MUTANTS: Final = (
         "pass",
         PLACES,
     ),
-    one(
-        "cancel wakes nobody who has no place", ADMISSION, "self._admission.wake(self, self._parked_on)", "pass", PLACES
-    ),
+    one("cancel wakes nobody who has no place", ADMISSION, "super().cancel()", "self.yield_requested = True", PLACES),
     one(
         "woken with a place, and waits for another",
         ADMISSION,
-        'if gate.standing == "running":  # it',
+        'if parker.standing == "running":  # it',
         "if False:  # it",
         PLACES,
     ),
-    one("who is about to sleep is not rung", ADMISSION, "if gate.wakes_by is lock:", "if True:", NOT_ASLEEP),
+    one("who is about to sleep is not unparked", ADMISSION, HAS_PLACE, "elif False:", NOT_ASLEEP),
     one("who asks waits for whoever has the claim", ADMISSION, TRIES_CLAIM, "claim.acquire():", WAITS_FOR_NOBODY),
     one(
         "what is asked for as the claim is given back is left undone",
@@ -453,7 +434,7 @@ MUTANTS: Final = (
     one(
         "the hand waits after all others",
         ADMISSION,
-        "self._queue.move_to_end(gate, last=False)",
+        "self._queue.move_to_end(parker, last=False)",
         "pass",
         GOES_FIRST,
     ),
@@ -468,7 +449,7 @@ MUTANTS: Final = (
         SOON,
     ),
     # ── failure ──
-    one("swallowed error", BASE, "packet = self._failed_on()", 'ending, error = "completed", None', FAILURE),
+    one("swallowed error", BASE, FAILED, 'ending = "completed"', FAILURE),
     # ── policies ──
     one("policy: retry doubles outputs", GUARD, CLEAR_AND_WAIT, "self._wait", EVERYWHERE),
     one(
@@ -502,9 +483,9 @@ MUTANTS: Final = (
     ),
     one(
         "policy: cancel does not wake a back-off",
-        GATE,
-        "if lock is not None:",
-        "if lock is not None and self.doing != 'backing off':",
+        PARKER,
+        CANCEL_UNPARKS,
+        CANCEL_UNPARKS.replace("self.unpark()", "if self.doing != 'backing off': self.unpark()"),
         BACK_OFF,
     ),
     one("policy: packet in a back-off not counted", GUARD, LET_GO, "except Cancelled:", BACK_OFF),
@@ -512,7 +493,7 @@ MUTANTS: Final = (
     one(
         "policy: stop does not wake a source's back-off",
         FEED,
-        "self._ctx.stopping.set()\n        ring(self.bell)",
+        "self._ctx.stopping.set()\n        self._parker.unpark()",
         "self._ctx.stopping.set()",
         ALWAYS_RAISES,
     ),
@@ -569,23 +550,23 @@ MUTANTS: Final = (
         BOUNDED_RESULTS,
     ),
     one("policy: too much held, and swallowed", HELD, "if self._is_too_large:", "if False:", BOUNDED_RESULTS),
-    one("policy: cancel is not heard by what is held", HELD, "gate.look_up and", "False and", CANCEL_HELD),
-    one("policy: cancel is not heard by keys", PLAN, "writer.look_up and", "False and", CANCEL_HELD),
+    one("policy: cancel is not heard by what is held", HELD, "waiter.yield_requested and", "False and", CANCEL_HELD),
+    one("policy: cancel is not heard by keys", PLAN, "writer.yield_requested and", "False and", CANCEL_HELD),
     # ── enough ──
     one("enough: lanes stay open", ROUTER, "lane.shut()", "pass", SLOW_WRITER),
     one(
-        "enough: a lane is shut without a ring",
-        LANE,
-        "self.capacity = _SHUT\n        ring(self._room)",
-        "pass",
+        "enough: who waits is not woken",
+        PARKER,
+        DISMISSES,
+        DISMISSES.replace("self.unpark()", "pass"),
         HELD_BY_PAUSED,
+        UNNEEDED_BACK_OFF,
     ),
-    one("enough: a back-off is not woken", GATE, "ring(self._snooze)", "pass", UNNEEDED_BACK_OFF),
     one(
         "enough: what is held back does not hear",
         HELD,
-        "gate.cancelled or gate.unneeded",
-        "gate.cancelled",
+        "waiter.cancelled or waiter.unneeded",
+        "waiter.cancelled",
         HELD_FOR_EVER,
     ),
     one(
@@ -612,11 +593,17 @@ MUTANTS: Final = (
     one("threads: any thread may send", "context/runtime_context.py", "raise WrongThread(refusal)", "return", FOREIGN),
     # ── nothing kept ──
     one("kept: a batch, by the traceback of an error", FEED, "self._batch.clear()", "pass", NOTHING_KEPT),
-    one("kept: an error, by the frame that it went through", BASE, "del error, packet  # this", "pass  # this", GOES),
+    one(
+        "kept: an error, by the frame that it went through",
+        BASE,
+        "del failure, error, packet  # this",
+        "pass  # this",
+        GOES,
+    ),
     one(
         "kept: a call, by the wait for it",
-        FUTURES,
-        "self._ready, self._call = _yes, None",
+        PARKER,
+        "self._ready, self._held = always, None",
         "pass",
         LAST_CALL,
     ),
@@ -724,9 +711,9 @@ MUTANTS: Final = (
     one("an iterator for each instance", OWN, "must_be_shared(node.function)", "False", ONCE_EACH),
     one("two draw at once", ITEMS, "if not self._free.acquire(False) and", "if False and", ONCE_EACH),
     one(
-        "who draws rings nobody behind",
+        "who draws unparks nobody after it",
         ITEMS,
-        "        if self._waiting:\n            self._ring_first()",
+        "        if self._waiting:\n            self._unpark_first()",
         "",
         DRAWS,
         ONCE_EACH,
@@ -809,18 +796,18 @@ MUTANTS: Final = (
         "pass",
         ONE_OUTCOME,
     ),
-    one("idle thread not rung", REQUESTS, "            ring(self._idle.pop())", "            pass", CALLS),
+    one("idle thread not unparked", REQUESTS, "            self._idle.pop().unpark()", "            pass", CALLS),
     one("calls numbered per caller", CALLER, OF_CHAIN, OF_CHAIN.replace("(callers", "(callers[-1:]"), FATE),
     # ── the hand on gates, turns and queues ──
     one("hand: a pause does not cut the batch", BASE, "(gate.attentive and passing is None)", "False", CUTS),
     one("hand: a pause is reached while user code runs", GATE, AT_WORK, AT_REST, STILL),
-    one("hand: a turn is used twice", GATE, USED_UP, "turn.passing, turn.over = passing, True", STEPS),
-    one("hand: the gate opens without a ring", GATE, OPENS, "self._attend()\n\n", PAUSES),
+    one("hand: a turn is used twice", GATE, USED_UP, "turn.taker = parker", STEPS),
+    one("hand: the gate opens without a call", GATE, OPENS, "pass", PAUSES),
     one(
         "hand: a step returns before the packet is worked",
         TASK_CONTROL,
         IS_OVER,
-        "if given.over else given.began",
+        "if given.over else given.taker is not None",
         STEPS,
     ),
     one("hand: two steps share one turn", TASK_CONTROL, ONE_STEP, "if False and not (yield", STEPS),
@@ -839,11 +826,11 @@ MUTANTS: Final = (
     ),
     one("hand: another packet is edited behind a drop", ORDER, IN_ORDER, "if False:\n        left =", FOUND),
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
-    one("hand: a breakpoint is hit behind the packet", GATE, HITS, "breaks is not None and not breaks()", BREAKS),
+    one("hand: a breakpoint is hit behind the packet", TASK_GATE, HITS, "breaks is not None and not breaks()", BREAKS),
     one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
     one("hand: a breakpoint is of one run alone", RUNS, "in self.stops.begin(graph, control):", "in ():", OF_ALL_RUNS),
     one("hand: a tap ends the others", CONTROL, "if each is not see]", "if False]", TAPS),
-    one("hand: a tap misses every second packet", GATE, TAPPED, "if self.turn is not None:", TAPS),
+    one("hand: a tap misses every second packet", TASK_GATE, TAPPED, "if turn is not None:", TAPS),
     one(
         "hand: two steps of a service see each other's", SERVICE_CONTROL, SERVES_ONE, "if False and not (yield", SERVED
     ),
@@ -867,10 +854,10 @@ MUTANTS: Final = (
     # ── looking ──
     one("looking: a snapshot is of two moments", OBSERVER, AT_ONCE, AT_TWO_MOMENTS, ONE_MOMENT),
     # ── settle ──
-    one("settle looks once only (and slowly)", GATE, LOOK_TWICE, SLOW_LOOK, SETTLE),
-    one("(slow looks alone)", GATE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),
+    one("settle looks once only (and slowly)", QUIESCENCE, LOOK_TWICE, SLOW_LOOK, SETTLE),
+    one("(slow looks alone)", QUIESCENCE, LOOK_TWICE, f"{SLOW_LOOK} and {SLOW_LOOK}", SETTLE, harmless=True),
     # ── turns ──
-    one("turns: time passes while somebody outside calls", SEEDED, "gate.due()", "gate.due_s", OUTSIDE),
+    one("turns: time passes while somebody outside calls", SEEDED, "parker.due()", "parker.due_s", OUTSIDE),
     # ── schedules ──
     one("schedules: retry doubles outputs", GUARD, CLEAR_AND_WAIT, "self._wait", SCHEDULES.format(200)),
     one(
@@ -896,8 +883,8 @@ MUTANTS: Final = (
     one(
         "trace: what lies in the hand's lane is no packet",
         BASE,
-        "self._inbox.stamped = ",
-        "_ = ",
+        "self._feed.format(hand).stamped(self.name, hand, parker.timestamp)",
+        "None",
         BY_HAND,
     ),
     # ── what is remembered ──

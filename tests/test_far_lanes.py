@@ -109,7 +109,7 @@ def test_a_writer_that_is_held_back_hears_that_what_it_sent_before_cannot_travel
 def reading(link: Link) -> tuple[Writer, threading.Thread, list[object]]:
     """The reader of a link's lane, asleep."""
     reader = Writer()
-    link.inbox.gate = reader
+    link.inbox.read_by(reader)
     thread, found = in_thread(link.inbox.wait)
     reader.wait_until("idle")
     return reader, thread, found

@@ -23,7 +23,6 @@ from runtime.communication.calls import Call, Request
 from runtime.communication.connection import Connection, Output
 from runtime.communication.element import Format
 from runtime.communication.inbox import LaneSpec
-from runtime.communication.lane import NoWaiter
 from runtime.communication.plan import Plan
 from runtime.communication.router import Router
 from runtime.communication.signals import StopSignal
@@ -39,6 +38,7 @@ from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import Site
 from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, Message, NotReached
+from runtime.scheduling.parker import NoWaiter
 from runtime.testing import PATIENCE_S, Moment
 from tests.far_rig import LANE, LANES, in_thread, packets_in, site_of, way_of
 

@@ -12,7 +12,8 @@ import runtime
 from examples.far_queue import Arrivals, Outbox, places
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.signals import StopSignal
-from runtime.scheduling.gate import Gate, Watch
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.quiescence import QuiescenceMonitor
 from tests.error_texts import worded
 
 DONE = StopSignal("writer", "completed")
@@ -24,9 +25,10 @@ class Wire:
     def __init__(self, capacity: int) -> None:
         self.share, _ = places(capacity, 1)
         self.under_way: list[tuple[Any, Any]] = []
-        self.outbox = Outbox("writer", self.share, Gate(Watch()), self._send)
+        self.outbox = Outbox("writer", self.share, Parker(QuiescenceMonitor()), self._send)
         self.inbox = Arrivals(capacity, (LaneSpec("writer"),), self._acknowledge)
-        self.inbox.gate = self.reader = Gate(Watch())
+        self.reader = Parker(QuiescenceMonitor())
+        self.inbox.read_by(self.reader)
 
     def _send(self, verb: Any, value: Any) -> None:
         self.under_way.append((verb, pickle.dumps(value)))
@@ -111,7 +113,7 @@ def test_a_writer_that_is_held_back_asks_the_reader_to_look_up() -> None:
     with pytest.raises(runtime.Cancelled):
         wire.outbox.lane.put(1)
     wire.carry()
-    assert wire.reader.look_up
+    assert wire.reader.yield_requested
 
 
 def test_a_reader_that_nothing_can_reach_any_more_hears_why() -> None:

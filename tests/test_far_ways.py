@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from runtime.communication.lane import NoWaiter
 from runtime.communication.signals import StopSignal
 from runtime.errors import QueueUnreachable
 from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import Mark, Outbox, Packets
 from runtime.remote.freight import Freight, envelope, pack
 from runtime.remote.way import ActorWay, Mailbox, Message
+from runtime.scheduling.parker import NoWaiter
 from tests.far_rig import LANE, LANES, PATIENCE_S, Writer, in_thread, packets_in, site_of, way_of
 
 ENDED = StopSignal("numbers", "completed")
@@ -161,22 +161,23 @@ def test_a_carrier_that_goes_to_sleep_asks_writers_to_ring() -> None:
     box.lane.put("a packet")
     way.carry()
     assert box.asleep
-    assert writer.look_up
+    assert writer.yield_requested
 
 
 class AppendsLate(NoWaiter):
     """A writer that has looked whether the carrier sleeps just before it fell asleep, and appends just after."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.late: list[Any] = ["late"]
         self.box: Outbox | None = None
 
     @property
-    def look_up(self) -> bool:
+    def yield_requested(self) -> bool:
         return False
 
-    @look_up.setter
-    def look_up(self, wanted: bool) -> None:
+    @yield_requested.setter
+    def yield_requested(self, wanted: bool) -> None:
         if self.box is not None and self.late:
             self.box.lane.items.append(self.late.pop())
 

@@ -171,7 +171,7 @@ def test_a_join_sends_the_same_once_one_input_has_ended(how: How, ended: int, bo
 
 
 class _Calm:
-    look_up = False
+    yield_requested = False
 
 
 @pytest.mark.parametrize("ended", [0, 1])

@@ -35,7 +35,7 @@ class Context:
 class LookUpBehind:
     """Wants the operator's attention behind the first packet."""
 
-    look_up = True
+    yield_requested = True
 
 
 def work(operator: Operator, values: list[Any]) -> list[Any]:

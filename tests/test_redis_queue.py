@@ -22,7 +22,8 @@ import runtime
 from examples import redis_queue
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.signals import StopSignal
-from runtime.scheduling.gate import Gate, Watch
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.testing import PATIENCE_S, Hold, Moment, check_bounded
 from tests import far_functions as far
 from tests.test_process_backend import come_to_rest
@@ -276,7 +277,7 @@ def test_a_queue_can_be_filled_from_another_process(server: Server, monkeypatch:
     queue = backend.queue("reader", 5, (LaneSpec("elsewhere"),))
     inbox = pickle.loads(pickle.dumps(queue)).get_queue()
     assert inbox is queue.get_queue()
-    inbox.gate = Gate(Watch())
+    inbox.read_by(Parker(QuiescenceMonitor()))
     process = multiprocessing.get_context("spawn").Process(target=far.fill, args=(queue, 100))
     process.start()
     got = []

@@ -47,7 +47,7 @@ class HoldsOn(runtime.Function[Any, Any]):
 
 
 class Nobody:
-    look_up = False
+    yield_requested = False
 
 
 def key(pair: Pair) -> str:

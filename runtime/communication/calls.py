@@ -1,4 +1,4 @@
-"""Calls: a request on its way to a service, who waits for it, and how it ends. Knows queues and threads' bells only.
+"""Calls: a request on its way to a service, who waits for it, and how it ends. Knows queues and parkers only.
 
 One lock per job, in its `Ledger`, guards every call and every request queue. So a call has exactly one ending whoever
 comes first (reply, timeout, caller gone, service stopped), a request that timed out before it began is never begun,
@@ -9,15 +9,13 @@ beside them.
 from __future__ import annotations
 
 import threading
-from _thread import LockType
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
-from runtime.communication.lane import Waiter, parked_lock, ring
 from runtime.communication.signals import StopSignal
 from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout, error_text
-from runtime.facts import TaskState
 from runtime.graph.validation import OUTSIDE
+from runtime.scheduling.parker import Outsider, Waiter
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
@@ -57,26 +55,13 @@ class Request(NamedTuple):
 class Here(threading.local):
     """What the current thread is: how it waits, and for whom it works. Set by tasks and services on their threads."""
 
-    waiter: CallWaiter | None = None
+    waiter: Waiter | None = None
     callers: tuple[str, ...] = ()
     job: Ledger | None = None  # whose services `callers` are
     changes: object = None  # what tells of changes in the job that this thread belongs to
 
 
 here = Here()
-
-
-class CallWaiter(Waiter, Protocol):
-    """A waiter that can be told from outside that what it waits for may have come."""
-
-    held: Callable[[], bool]
-    """Whether what it waits for in `waiting` stands still itself, so that time alone will not bring it."""
-
-    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
-        """As `Waiter.park`, for `timeout_s` at most."""
-
-    def nudge(self) -> None:
-        """Something has changed that no lane or bell of the job told."""
 
 
 class Reply(Protocol):
@@ -92,13 +77,6 @@ class Reply(Protocol):
         """Behind `close`, outside the lock: run what waits for it, user code."""
 
 
-class Server(CallWaiter, Protocol):
-    """How a thread of a service waits."""
-
-    def stands_still(self) -> bool:
-        """Whether it waits for something that time alone will not bring."""
-
-
 Stage = Literal["held back", "waiting", "running", "done"]
 
 
@@ -106,7 +84,6 @@ class Call:
     """One request and its ending. All but `request` is guarded by the ledger's lock until `stage` is `done`."""
 
     __slots__ = (
-        "bell",
         "deadline_s",
         "error",
         "future",
@@ -128,10 +105,11 @@ class Call:
         self.value: Any = None
         self.error: BaseException | None = None
         self.future: Reply | None = None
-        self.server: Server | None = None  # who executes it, from the moment it runs
+        self.server: Waiter | None = None  # who executes it, from the moment it runs
+        # Unparked when it is done, and when it has found room; whoever has a future waits only while it is held back.
         self.waiter = here.waiter
-        # Rung when it is done, and when it has found room; whoever has a future waits only while it is held back.
-        self.bell = parked_lock() if waits else None
+        if waits and self.waiter is None:
+            self.waiter = Outsider()
 
     def is_done(self) -> bool:
         """Whether it has its ending."""
@@ -141,18 +119,21 @@ class Call:
         """Whether time alone will not end it: its service is paused and has not begun it, or waits for one that is."""
         if self.stage == "running":
             return self.server is not None and self.server.stands_still()
-        return self.queue.paused
+        return self.queue.gate.closed
+
+    def hold_back(self) -> None:
+        """Under the lock: there is no room for it, so that somebody has to wait."""
+        if self.waiter is None:
+            self.waiter = Outsider()
 
     def is_accepted(self) -> bool:
         """Whether it has found room in the queue, or has its ending."""
         return self.stage != "held back"
 
     def wake(self) -> None:
-        """Ring for the one who waits."""
-        if self.bell is not None:
-            ring(self.bell)
+        """Let the one who waits look."""
         if self.waiter is not None:
-            self.waiter.nudge()
+            self.waiter.unpark()
 
     def tell(self) -> None:
         """Behind its ending, outside the lock: tell whoever waits. A future's callbacks are user code."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from runtime.communication.element import Format
-from runtime.communication.lane import Lane, Waiter
+from runtime.communication.lane import Lane
 from runtime.communication.queue_descriptor import QueueDescriptor
+from runtime.scheduling.parker import Waiter
 
 Strategy = Literal["round_robin", "hash", "broadcast"]
 

@@ -5,7 +5,7 @@ the lane protocol. It has no room of its own but what the producers' shares leav
 producer's lane, and the reader gives it back when the hand's packet is taken. So the sum of all lanes' capacities never
 changes, and a queue never holds more than its capacity (or one per lane, where that is more).
 
-A free place of the hand's lane is a token. `offer` takes one, appends and rings in one call into C, that neither
+A free place of the hand's lane is a token. `offer` takes one, appends and unparks in one call into C, that neither
 another thread nor an interrupt of the main thread can cut: so anybody may call it, and it needs no lock. All else that
 the hand does is done, under a lock, by threads that no interrupt reaches. Whoever closes the lane takes all tokens away
 first.
@@ -30,11 +30,12 @@ from itertools import chain, compress, count, islice
 from typing import Any, Final
 
 from runtime.communication.element import number_of
-from runtime.communication.lane import Lane, NoWaiter, Waiter, parked_lock, ring
+from runtime.communication.lane import Lane
 from runtime.communication.note import Act, Note, in_one_step, no_note, silent
 from runtime.communication.signals import StopSignal
 from runtime.errors import PacketGone, QueueFull, TaskEnded
 from runtime.facts import Ending
+from runtime.scheduling.parker import NoWaiter, Waiter
 
 HAND = "hand"
 """The producer name of what is put in from outside."""
@@ -66,7 +67,6 @@ class Inbox:
 
     __slots__ = (
         "__weakref__",
-        "_alarm",
         "_arrivals",
         "_borrowed",
         "_closed_inputs",
@@ -79,21 +79,19 @@ class Inbox:
         "_places_kept",
         "asleep",
         "capacity",
-        "gate",
         "hand",
         "hand_waits",
         "lanes",
+        "reader",
         "removed",
         "retracted",
         "stamped",
-        "tell_hand",
     )
 
     def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
-        self.gate: Waiter = NoWaiter()  # the reader's, from the moment it is there
+        self.reader: Waiter = NoWaiter()  # until there is one
         self.capacity = capacity
         self.asleep = False
-        self._alarm = parked_lock()
         share, left_over = shares(capacity, len(lanes))
         self.hand = Lane(self, HAND, left_over)
         self.lanes = [self.hand, *(Lane(self, spec.producer, share, spec.input) for spec in lanes)]
@@ -114,7 +112,6 @@ class Inbox:
         self.retracted = 0  # packets that it had put in and has taken back; they count as `taken`, and nowhere else
         self.stamped: Callable[[Any], Any] | None = None  # of a traced job: what an item of the hand becomes
         self.hand_waits = 0  # how many packets of the hand wait for room
-        self.tell_hand: Callable[[], None] = _nothing  # hears that there may be room for those
 
     def __len__(self) -> int:
         return sum([len(lane.items) for lane in self.lanes])
@@ -124,6 +121,10 @@ class Inbox:
         return len(self)
 
     # ── the reader ──
+
+    def read_by(self, reader: Waiter, stamped: Callable[[Any], Any] | None = None) -> None:
+        """From now on that one reads. `stamped` makes of an item of the hand what is to lie in its lane."""
+        self.reader, self.stamped = reader, stamped
 
     def gather(self, count: int) -> tuple[list[Any], list[tuple[Lane, int]]]:
         """Copy up to `count` packets from the fronts of the lanes, and say how many of each, in the order of the copy.
@@ -172,19 +173,20 @@ class Inbox:
 
     def wait(self) -> None:
         """Return when there is something to take. Raises Cancelled."""
-        while not self.ready():
-            self._alarm.acquire(False)  # a ring from before, that would let the task seem to run for a moment
-            self.asleep = True
-            for lane in self._open:
-                lane.writer.look_up = True  # a writer in the middle of a batch rings after its next packet
-            if not self.ready():
-                self.gate.park(self._alarm, self.ready, "idle")
+        if not self.ready():
+            self.reader.park(self.ready, "idle", ask=self._ask)
             self.asleep = False
+
+    def _ask(self) -> None:
+        """Let writers wake the reader; one in the middle of a batch does after its next packet."""
+        self.asleep = True
+        for lane in self._open:
+            lane.writer.yield_requested = True
 
     def wake(self) -> None:
         """Writer: wake the reader, who was asleep."""
         self.asleep = False
-        ring(self._alarm)
+        self.reader.unpark()
 
     def drop(self, lane: Lane, count: int) -> None:
         """Delete packets from the front of `lane`; of the hand's lane, give back the room."""
@@ -230,7 +232,7 @@ class Inbox:
         with self._hand_room:
             self._closed_inputs.add(number)
             accepted = self.hand.taken + len(self.hand.items)
-        self.tell_hand()
+        self.reader.tell()
         return accepted
 
     # ── the hand, while the reader stands at its closed gate ──
@@ -250,7 +252,7 @@ class Inbox:
                 self._free_place()
             elif lane.held_back and lane.has_room():
                 lane.give_room()
-        self.tell_hand()
+        self.reader.tell()
         return item
 
     def retract(self, index: int) -> None:
@@ -259,7 +261,7 @@ class Inbox:
             self.hand.remove(index)
             self.retracted += 1
             self._free_place()
-        self.tell_hand()
+        self.reader.tell()
 
     def put_back(self, lane: Lane, index: int, item: Any, signals: int) -> None:
         """Undo `remove`, behind that many signals (`Lane.signals_before`).
@@ -305,18 +307,18 @@ class Inbox:
         """Put `item` in if there is a free place. False: nothing has happened; there is none, or it is not said here.
 
         The hand's lane is extended by an item of which the place is drawn before it comes, then by what the acts of
-        `note` give, and by what ringing gives, which is nothing: `pop` raises if there is no place, `release` if the
+        `note` give, and by what an unpark gives, which is nothing: `pop` raises if there is no place, `release` if the
         reader is awake already.
         """
         if self._has_several_inputs or self.stamped is not None:  # some may be closed; an id has to be drawn
             return False
         if note is None:
             coming = compress((item,), self._places_and_arrivals)
-            in_order = chain(coming, iter(self._alarm.release, None))
+            in_order = chain(coming, iter(self.reader.permit.release, None))
         else:
             coming = compress((item,), iter(self._places.pop, None))
             noting = silent((self._numbering(note), *note.acts))
-            in_order = chain(coming, *noting, iter(self._alarm.release, None))
+            in_order = chain(coming, *noting, iter(self.reader.permit.release, None))
         try:
             self.hand.items.extend(in_order)
         except IndexError:
@@ -348,7 +350,7 @@ class Inbox:
 
     def _require_open(self, item: Any) -> None:
         """Raise `TaskEnded` if `item` of the hand comes too late. Under the lock."""
-        if self.hand.closed or self.gate.cancelled:
+        if self.hand.closed or self.reader.cancelled:
             raise TaskEnded("the task has ended or is ending; nothing can be put in any more")
         if self._closed_inputs and (number := number_of(item)) in self._closed_inputs:
             raise TaskEnded(f"all producers of input {number} have ended; nothing can be put in there any more")
@@ -360,18 +362,18 @@ class Inbox:
                 return False
             self._close_places()
             self.hand.put_signal(StopSignal(HAND, how))
-        self.tell_hand()
+        self.reader.tell()
         return True
 
     def cancel_hand(self) -> None:
         """The task was cancelled: nothing can be put in any more."""
         with self._hand_room:
             self._close_places()
-        self.tell_hand()
+        self.reader.tell()
 
     def notify_hand(self) -> None:
         """Let whoever waits to put something in look again: there may be room."""
-        self.tell_hand()
+        self.reader.tell()
 
     def _take_place(self) -> bool:
         """Take a free place of the hand's lane, borrowed if need be. False: there is none. Under the lock."""
@@ -401,7 +403,7 @@ class Inbox:
         if self._borrowed:
             self.hand.capacity -= 1
             self._return_to(self._borrowed.pop())
-        elif not self.hand.closed and not self.gate.cancelled:
+        elif not self.hand.closed and not self.reader.cancelled:
             self._places.append(1)
 
     def _close_places(self) -> None:
@@ -441,7 +443,3 @@ def inject_everywhere(inboxes: Sequence[Inbox], item: Any, noted: Callable[[], N
 
 
 _MOST_PLACES: Final = 1024  # tokens at once, where a queue is to hold more
-
-
-def _nothing() -> None:
-    """Nobody waits."""

@@ -15,16 +15,17 @@ step that no other thread can cut in two, and all threads see all writes in one 
   nor ending ever waits, and is in nobody's count.
 * *What is not worked has not left.* A batch is a copy of the front, deleted when worked, so an error, a pause or a
   cancel leaves the rest in front, in order, in depth and in sight.
-* *The reader is woken by the append.* The reader sets `inbox.asleep` and every writer's `look_up`, looks at all lanes
-  and parks. A writer appends (a signal, too), then reads either of the two and rings. Whichever is second in the one
-  order of writes sees the other. `wake` clears `asleep` before it rings; who clears the flag rings afterwards, always.
-* *The writer is woken by the delete.* The mirror: `held_back = True`, look for room, park; delete, read `held_back`,
-  ring. A ring too many finds the lock open: the next park returns at once and looks again.
+* *The reader is woken by the append.* The reader sets `inbox.asleep` and every writer's `yield_requested`, looks at all
+  lanes and sleeps. A writer appends (a signal, too), then reads either of the two and unparks. Whichever is second in
+  the one order of writes sees the other. `wake` clears `asleep` before it unparks; who clears the flag unparks
+  afterwards, always, and who was woken sets it again before he looks again.
+* *The writer is woken by the delete.* The mirror: `held_back = True`, look for room, sleep; delete, read `held_back`,
+  unpark. One unpark too many is remembered, and costs a look.
 """
 
 from __future__ import annotations
 
-from _thread import LockType, allocate_lock
+from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable
 from time import sleep
@@ -33,35 +34,15 @@ from typing import Any, Final, Protocol
 from runtime.communication.order import Order
 from runtime.communication.signals import Signal
 from runtime.errors import Cancelled, Unneeded
-from runtime.facts import TaskState
-
-
-class Waiter(Protocol):
-    """How a task waits, and how others ask for its attention. A task's gate is one."""
-
-    cancelled: bool
-    unneeded: bool
-    """Whether nobody needs what it writes any more; its lanes are shut then."""
-    look_up: bool
-    patience_s: float
-    """How long it waits for a quick reader; -1 where nobody is quick or slow."""
-
-    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
-        """Wait until somebody rings `lock`, or for `timeout_s` (-1: without limit). Raises Cancelled.
-
-        `ready` says whether there is a reason to go on.
-        """
-
-    def is_at_work(self) -> bool:
-        """Whether it does not wait, or is about to go on: it may have seen room, and append any moment."""
+from runtime.scheduling.parker import NoWaiter, Waiter
 
 
 class Reader(Protocol):
     """All that a writer sees of the other end of its lane: an inbox, or what carries packets to one elsewhere."""
 
     @property
-    def gate(self) -> Waiter:
-        """Where a writer who is held back asks for attention, by `look_up`."""
+    def reader(self) -> Waiter:
+        """Where a writer who is held back asks for attention, by `yield_requested`."""
 
     @property
     def asleep(self) -> bool:
@@ -78,38 +59,6 @@ class Reader(Protocol):
         """Hear that a claim has been given back. Called by the writer."""
 
 
-class NoWaiter:
-    """Stands for a writer who has not come yet, or who only ever uses `put`. Never waits."""
-
-    cancelled = False
-    unneeded = False
-    look_up = False
-    patience_s = -1.0
-
-    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
-        """Nobody is there to wait: a lane without a writer is never put to."""
-        raise AssertionError("a lane was filled before its writer had opened it")
-
-    def is_at_work(self) -> bool:
-        """Nobody is there."""
-        return False
-
-
-def parked_lock() -> LockType:
-    """A lock to wait on: taken, until somebody rings."""
-    lock = allocate_lock()
-    lock.acquire()
-    return lock
-
-
-def ring(lock: LockType) -> None:
-    """Wake the one who waits on `lock`, now or when it comes to wait."""
-    try:  # noqa: SIM105  suppress() takes three times as long
-        lock.release()
-    except RuntimeError:  # open already: somebody was quicker, and the sleeper has not parked since
-        pass
-
-
 _SHUT: Final = -(2**62)  # a capacity that no borrowed place brings back
 
 
@@ -118,7 +67,6 @@ class Lane:
 
     __slots__ = (
         "_marking",
-        "_room",
         "capacity",
         "claim",
         "closed",
@@ -154,7 +102,6 @@ class Lane:
         self.claim = 0  # how many packets the writer may yet append without looking at the room again
         self.taken = self.leaving = 0  # packets that have left, and those that are about to, by the reader
         self.refused = 0  # packets made but not accepted because of a cancel, by the writer
-        self._room = parked_lock()
 
     check: Callable[[Any], object] | None = None
     """Raises if a payload could not get to the reader; None where any can."""
@@ -228,7 +175,6 @@ class Lane:
         A lane without room is the one thing that a writer looks at, packet by packet, so this costs it nothing.
         """
         self.capacity = _SHUT
-        ring(self._room)
 
     def wait_room(self) -> None:
         """Wait until a packet would be accepted. Raises Cancelled; the packet in hand then counts as refused.
@@ -243,12 +189,9 @@ class Lane:
             while not self.has_room():
                 if self.writer.unneeded:
                     raise Unneeded
-                self.held_back = True
-                self.inbox.gate.look_up = True  # a reader in a slow batch deletes what it has worked, and sees us
-                if not self.has_room():
-                    self.writer.park(self._room, self.may_go_on, "held back", wait_s)
-                    # Before the next look at the room; the reader reads `low` behind its drop. One sees the other.
-                    self.low, wait_s = self.capacity, -1.0
+                self.writer.park(self.may_go_on, "held back", wait_s, ask=self._ask)
+                # Before the next look at the room; the reader reads `low` behind its drop. One sees the other.
+                self.low, wait_s = self.capacity, -1.0
         except Unneeded:
             raise
         except Cancelled:
@@ -256,6 +199,11 @@ class Lane:
             raise
         finally:
             self.held_back, self.low = False, low
+
+    def _ask(self) -> None:
+        """Let the reader wake the writer; in a slow batch it looks up, and deletes what it has worked."""
+        self.held_back = True
+        self.inbox.reader.yield_requested = True
 
     def drop(self, count: int) -> None:
         """Reader: delete `count` packets from the front, and let the writer in once the lane is short enough."""
@@ -310,4 +258,4 @@ class Lane:
     def give_room(self) -> None:
         """Wake the writer that is held back."""
         self.held_back = False
-        ring(self._room)
+        self.writer.unpark()

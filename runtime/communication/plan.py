@@ -52,7 +52,7 @@ class Plan:
             return [ask(results[0])]
         answers, writer = [], self._router.writer
         for result in results:
-            if writer.look_up and (writer.cancelled or writer.unneeded):
+            if writer.yield_requested and (writer.cancelled or writer.unneeded):
                 raise Cancelled if writer.cancelled else Unneeded
             answers.append(ask(result))
         return answers

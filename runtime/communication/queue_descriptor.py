@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane, Waiter
+from runtime.communication.lane import Lane
 from runtime.errors import QueueUnreachable
+from runtime.scheduling.parker import Waiter
 
 
 class QueueDescriptor(Protocol):

@@ -1,22 +1,22 @@
 """A service's request queue: bounded, in order, filled by any thread and read by the service's own. Passive.
 
-Callers who find it full are held back, first come first served; whoever takes a request lets the next one in. All
-methods but `take_bell` are called under the ledger's lock.
+Callers who find it full are held back, first come first served; whoever takes a request lets the next one in. The
+ledger's lock is also that of the gate; all methods but `prepare`, `ship`, `ready` and `is_called` are called under it.
 """
 
 from __future__ import annotations
 
 import os
-from _thread import LockType
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from runtime.communication.calls import Call, Ledger, Server, stopped
-from runtime.communication.lane import parked_lock, ring
+from runtime.communication.calls import Call, Ledger, stopped
 from runtime.communication.queue_descriptor import keep_queue, kept_queue, release_queue
 from runtime.communication.signals import StopSignal
+from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker, Waiter
 
 
 @dataclass(slots=True)
@@ -49,10 +49,9 @@ class RequestQueue:
         self.signal: StopSignal | None = None
         self.waiting: deque[Call] = deque()
         self._held_back: deque[Call] = deque()
-        self._idle: list[LockType] = []  # bells of the service's threads that sleep
+        self._idle: list[Parker] = []  # the service's threads that sleep, and have not been called
         self._held_since_s: float | None = ledger.clock()  # a service that is not set up yet is held
-        self.paused = False  # held by hand
-        self.granted = 0  # turns that the hand has given to a paused service
+        self.gate = Gate(ledger.lock)  # which holds the service by hand
         ledger.queues.append(self)
 
     def __len__(self) -> int:
@@ -89,7 +88,7 @@ class RequestQueue:
         self.ledger.enter(call)
         if self._held_back or len(self.waiting) >= self.capacity:
             self._held_back.append(call)
-            call.bell = call.bell or parked_lock()
+            call.hold_back()
         else:
             self._accept(call)
         self.publish()
@@ -106,8 +105,8 @@ class RequestQueue:
     def _accept(self, call: Call) -> None:
         call.stage = "waiting"
         self.waiting.append(call)
-        if self._idle and (self._held_since_s is None or self.granted):
-            ring(self._idle.pop())
+        if self._idle and self.is_set_up:
+            self._idle.pop().unpark()
 
     def _let_in(self) -> None:
         if self._held_back and len(self.waiting) < self.capacity:
@@ -119,29 +118,26 @@ class RequestQueue:
     # ── the service's threads ──
 
     def ready(self) -> bool:
-        """Whether a thread of the service has something to do."""
-        if self._held_since_s is not None and not self.granted:
-            return False
-        return self.signal is not None or bool(self.waiting)
+        """Whether there is something to do for a thread of the service."""
+        return self.is_set_up and (self.signal is not None or bool(self.waiting))
 
-    def sleep(self, bell: LockType) -> bool:
-        """Note a thread that is about to sleep. False: it should not."""
+    def sleep(self, parker: Parker) -> bool:
+        """Note a thread that is about to sleep until it `is_called`. False: it should not."""
         if self.ready():
             return False
-        if bell not in self._idle:
-            self._idle.append(bell)
+        self._idle.append(parker)
         return True
 
-    def take(self, server: Server | None = None) -> Call | None:
-        """Begin the first request, or say that there is none. Of a paused service, that uses up a turn."""
+    def is_called(self, parker: Parker) -> bool:
+        """Whether a thread that was to sleep is wanted: one for each request."""
+        return parker not in self._idle
+
+    def take(self, server: Waiter | None = None) -> Call | None:
+        """Begin the first request, or say that there is none. The gate has been passed."""
         if not self.waiting:
             return None
-        held = self._held_since_s is not None
-        if held and not self.granted:
-            return None
         call = self.waiting.popleft()
-        if held:
-            self.granted -= 1
+        if self._held_since_s is not None:
             self._give_time_back([call])
         if self._held_back:
             self._let_in()
@@ -180,8 +176,9 @@ class RequestQueue:
     def begin(self) -> None:
         """The service has been set up: serve."""
         self.is_set_up = True
-        if not self.paused:
+        if not self.gate.closed:
             self.release()
+        self._call_all()
         self.ledger.end_if_idle()
 
     def hold(self) -> None:
@@ -191,9 +188,12 @@ class RequestQueue:
 
     def release(self) -> None:
         """Serve again."""
-        self._give_time_back([*self.waiting, *self._held_back])
+        self._give_time_back(self._not_begun())
         self._held_since_s = None
-        self._ring_all()
+
+    def _not_begun(self) -> Sequence[Call]:
+        """The calls whose time stands still while they are held here."""
+        return [*self.waiting, *self._held_back]
 
     def _give_time_back(self, calls: Sequence[Call]) -> None:
         """Let the time of calls go on that stood still while they were held here."""
@@ -203,19 +203,14 @@ class RequestQueue:
 
     def pause(self) -> None:
         """By hand: let nothing begin but what turns are granted for."""
-        self.paused = True
+        self.gate.close()
         self.hold()
 
     def resume(self) -> None:
         """By hand: serve again."""
-        self.paused, self.granted = False, 0  # what a step has given and nobody has used is given no longer
+        self.gate.open()
         if self.is_set_up:
             self.release()
-
-    def grant(self) -> None:
-        """By hand: let one request begin, or the stop signal be taken, of a paused service."""
-        self.granted += 1
-        self._ring_all()
 
     def is_held(self, call: Call) -> bool:
         """Whether the time of `call` stands still."""
@@ -226,12 +221,12 @@ class RequestQueue:
         if self.signal is None:
             self.refusing = True
             self.signal = signal
-            self._ring_all()  # of a paused one, they wait on
+            self._call_all()
 
-    def _ring_all(self) -> None:
-        for bell in self._idle:
-            ring(bell)
-        self._idle.clear()
+    def _call_all(self) -> None:
+        called, self._idle = self._idle, []
+        for parker in called:
+            parker.unpark()
 
 
 class RequestQueueDescriptor(Protocol):

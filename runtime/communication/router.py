@@ -3,8 +3,8 @@
 Knows no operator. An edge without a key carries bare payloads, a keyed one `(key, payload)`. There are two ways in:
 `send`, which looks for room and wakes the reader itself, and for a single unkeyed lane the *window*: some room is
 claimed once, and the results of as many packets are appended with nothing but `list.append`. The reader is still woken
-by the append: one that goes to sleep sets the writer's `look_up`, which the operator reads behind each packet, and
-`wake_readers` follows at once. If there is nothing to wake it for yet, the rest of the window goes through `put`.
+by the append: one that goes to sleep sets the writer's `yield_requested`, which the operator reads after each packet,
+and `wake_readers` follows at once. If there is nothing to wake it for yet, the rest of the window goes through `put`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any
 from runtime.communication.connection import Output
 from runtime.communication.digest import PLAIN_KEYS
 from runtime.communication.element import Tracer
-from runtime.communication.lane import Lane, Waiter
+from runtime.communication.lane import Lane
 from runtime.communication.partition import Partition
 from runtime.communication.signals import Signal
 from runtime.errors import NO_PACKET
+from runtime.scheduling.parker import Waiter
 
 Send = Callable[[Any], object]
 
@@ -60,7 +61,7 @@ class Router:
         return (self._append(lane), count) if count else (lane.put, 1)
 
     def window_again(self, send: Send) -> Send:
-        """How to go on within the window, after `look_up` has been cleared and `wake_readers` called."""
+        """How to go on within the window, after `yield_requested` has been cleared and `wake_readers` called."""
         return send if self._only is None else self._append(self._only)
 
     def close_window(self) -> None:
@@ -79,7 +80,7 @@ class Router:
 
     @staticmethod
     def _append(lane: Lane) -> Send:
-        # A reader that falls asleep behind this look sets look_up, which is read behind the next packet.
+        # A reader that falls asleep behind this look sets yield_requested, which is read behind the next packet.
         return lane.put if lane.inbox.asleep else lane.items.append
 
     def partition(self, lanes: list[Lane]) -> Partition[Lane]:

@@ -13,7 +13,7 @@ from runtime.facts import Ending
 from runtime.operators import Operator
 from runtime.remote.far_lane import Arrivals
 from runtime.remote.freight import require_sendable
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import TaskControl
 from runtime.task.local_task import LocalTask
@@ -41,8 +41,10 @@ class Surroundings(Protocol):
 class DriverTask(LocalTask):
     """A task on a thread of the driver, on far lanes."""
 
-    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate, around: Surroundings):
-        super().__init__(ctx, operator, reporter, gate)
+    def __init__(
+        self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker, around: Surroundings
+    ):
+        super().__init__(ctx, operator, reporter, parker)
         self._around = around
         self.unsent: BaseException | None = None  # why something that it made cannot be sent
 

@@ -24,8 +24,9 @@ from runtime.facts import Ending, TaskTable
 from runtime.operators import Operator
 from runtime.scheduling.admission import Admission
 from runtime.scheduling.commands import Changes
-from runtime.scheduling.gate import Gate, Watch, still
-from runtime.scheduling.seeded import Turns
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.quiescence import QuiescenceMonitor, are_still
+from runtime.scheduling.seeded import SeededScheduler
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
@@ -55,18 +56,18 @@ class LocalBackend:
             )
         # What refers to the queues, and these: nobody else holds them until their tasks are there.
         self._queues: list[tuple[LocalQueueDescriptor | LocalRequestQueueDescriptor, object]] = []
-        self._watch = Watch()
+        self._monitor = QuiescenceMonitor()
         self._ledger = Ledger(monotonic)
-        self._turns: Turns | None = None
+        self._turns: SeededScheduler | None = None
         self._admission: Admission | None = None
         self._deadlines: DeadlineWatch | None = None
         self._observer: Observer | None = None
 
     def use_seed(self, seed: int) -> None:
         """Let one thread run at a time, in an order that the seed decides, in virtual time."""
-        turns = self._turns = Turns(seed)
+        turns = self._turns = SeededScheduler(seed)
         self._ledger = Ledger(turns.clock, turns.nudge, turns.lock)
-        self._watch.hold, self._watch.release, self._watch.hands_out_turns = turns.hold, turns.release, True
+        self._monitor = turns.monitor
 
     def use_cluster(self, address: str | None, resources: Mapping[str, Mapping[str, Any]]) -> None:
         """Refuse a cluster: raises `GraphInvalid`."""
@@ -92,15 +93,17 @@ class LocalBackend:
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task with a thread of its own."""
-        return LocalTask(ctx, operator, reporter, self._gate(ctx.name, ctx.job))
+        return LocalTask(ctx, operator, reporter, self._parker(ctx.name, ctx.job))
 
     def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
         if self._deadlines is None:
-            self._deadlines = DeadlineWatch(self._ledger, self._gate("deadlines", serves=True), f"{ctx.job}/deadlines")
+            self._deadlines = DeadlineWatch(
+                self._ledger, self._parker("deadlines", serves=True), f"{ctx.job}/deadlines"
+            )
             finalize(self, self._deadlines.cancel).atexit = False  # of a job that nobody closes
-        gates = [self._gate(name, ctx.job) for name in thread_names(ctx)]
-        return LocalServiceTask(ctx, make, reporter, gates)
+        parkers = [self._parker(name, ctx.job) for name in thread_names(ctx)]
+        return LocalServiceTask(ctx, make, reporter, parkers)
 
     def ready(self, say: Callable[[str], None]) -> None:
         """They can be started."""
@@ -146,8 +149,6 @@ class LocalBackend:
             waiting = zip(tasks, numbers, strict=True)
             for retract in [gates.enter_context(task.control.retracting(number)) for task, number in waiting]:
                 retract()
-        for task in tasks:
-            task.gate.nudge()
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """Read the numbers where the tasks keep them."""
@@ -162,15 +163,15 @@ class LocalBackend:
     @property
     def changes(self) -> Changes:
         """What tells of all that threads do."""
-        return self._watch
+        return self._monitor
 
     def is_own_thread(self) -> bool:
         """Whether the caller is a thread of the job."""
-        return here.changes is self._watch
+        return here.changes is self._monitor
 
     def is_still(self, handles: Iterable[Handle]) -> bool:
         """Whether all threads wait, at one moment; under a seed, those that only serve the others as well."""
-        return still(_gates(*handles)) and (self._turns is None or self._turns.are_dormant())
+        return are_still(_parkers(*handles)) and (self._turns is None or self._turns.are_dormant())
 
     def holds(self, ready: Callable[[], bool]) -> bool:
         """Whether `ready()`: threads are looked at where they are."""
@@ -182,7 +183,7 @@ class LocalBackend:
         if not (yield Until(_all_gone(handles), deadline)) and self._turns is not None:
             # One is stuck in user code with the turn, and the others wait for it.
             holder = self._turns.free()
-            others = [handle for handle in handles if holder not in _gates(handle)]
+            others = [handle for handle in handles if holder not in _parkers(handle)]
             yield Until(_all_gone(others), monotonic() + _SOON_S)
         stuck = []
         for handle in handles:
@@ -204,22 +205,22 @@ class LocalBackend:
             descriptor.release()
         self._queues.clear()
 
-    def _gate(self, name: str, job: str | None = None, *, serves: bool = False) -> Gate:
-        """A gate; of a `job` with many tasks and services one that needs a place to run."""
+    def _parker(self, name: str, job: str | None = None, *, serves: bool = False) -> Parker:
+        """For another thread; of a `job` with many tasks and services one that needs a place to run."""
         if self._turns is not None:
-            return self._turns.gate(self._watch, name, serves=serves)
+            return self._turns.parker(name, serves=serves)
         if job is None or len(self._queues) <= MANY:
-            return Gate(self._watch)
+            return Parker(self._monitor)
         if self._admission is None:
             self._admission = Admission(f"{job}/admission")
-        return self._admission.gate(self._watch)
+        return self._admission.parker(self._monitor)
 
 
-def _gates(*handles: Handle) -> list[Gate]:
-    gates: list[Gate] = []
+def _parkers(*handles: Handle) -> list[Parker]:
+    parkers: list[Parker] = []
     for handle in handles:
-        gates += handle.gates if isinstance(handle, LocalServiceTask) else [cast(LocalTask, handle).gate]
-    return gates
+        parkers += handle.parkers if isinstance(handle, LocalServiceTask) else [cast(LocalTask, handle).parker]
+    return parkers
 
 
 def _all_gone(handles: Iterable[Handle]) -> Callable[[], bool]:

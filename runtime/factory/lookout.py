@@ -14,14 +14,14 @@ from time import monotonic
 from typing import Final
 
 from runtime.factory.actor_wrapper import ActorWrapper
-from runtime.scheduling.gate import WaitingWatch, Watch
+from runtime.scheduling.quiescence import QuiescenceMonitor, WaitableMonitor
 
 INTERRUPTIBLE_S: Final = 0.5
 """How long one waits at most before an interrupt is heard."""
 
 
-class JobWatch(WaitingWatch):
-    """A watch that counts what it is told, so that what is looked at need not be looked at under its lock."""
+class JobMonitor(WaitableMonitor):
+    """One that counts what it is told, so that what is looked at need not be looked at under its lock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class JobWatch(WaitingWatch):
             self.changes += 1
             self._changed.notify_all()
         if self.watched:
-            Watch.tell(self)
+            QuiescenceMonitor.tell(self)
 
     def wait_for_change(self, since: int, timeout_s: float | None) -> None:
         """Wait until something has changed since there were `since` changes, or for `timeout_s`."""
@@ -51,8 +51,8 @@ class Lookout:
     It is also what tells the thread of commands of changes: all processes have to tell, not only tasks of the driver.
     """
 
-    def __init__(self, watch: JobWatch, wrappers: Mapping[str, ActorWrapper]) -> None:
-        self._watch, self._wrappers = watch, wrappers
+    def __init__(self, monitor: JobMonitor, wrappers: Mapping[str, ActorWrapper]) -> None:
+        self._monitor, self._wrappers = monitor, wrappers
         self._round = threading.local()  # whether this thread is looking at all of them at once
         self._watchers = threading.Lock()  # guards both below
         self._watching = 0  # how many watch
@@ -89,12 +89,12 @@ class Lookout:
             return True
         with self.watched():
             while True:
-                changes = self._watch.changes
+                changes = self._monitor.changes
                 if self.sees(ready, same):
                     return True
                 if (left_s := deadline - monotonic()) <= 0:
                     return False
-                self._watch.wait_for_change(changes, left_s if left_s < inf else None)
+                self._monitor.wait_for_change(changes, left_s if left_s < inf else None)
 
     def sees(self, ready: Callable[[], bool], same: Callable[[], object] = _nothing) -> bool:
         """Whether `ready`, at two looks at all actors, one after the other, with the same value of `same` at both."""
@@ -119,15 +119,15 @@ class Lookout:
     @property
     def news(self) -> Callable[[], None]:
         """Called when something has changed."""
-        return self._watch.news
+        return self._monitor.news
 
     @news.setter
     def news(self, news: Callable[[], None]) -> None:
-        self._watch.news = news
+        self._monitor.news = news
 
     def heard(self) -> None:
         """What has changed so far is about to be looked at."""
-        self._watch.heard()
+        self._monitor.heard()
 
     def lend(self, help: Callable[[], bool]) -> None:
         """Not here: to look at other processes takes longer than a task may be kept."""
@@ -143,11 +143,11 @@ class Lookout:
     def begin(self) -> None:
         """Let actors, and tasks of the driver, say when something changes."""
         self._let_watch(+1)
-        self._watch.begin()
+        self._monitor.begin()
 
     def end(self) -> None:
         """Let them be silent, if nobody else watches."""
-        self._watch.end()
+        self._monitor.end()
         self._let_watch(-1)
 
     def _let_watch(self, more: int) -> None:

@@ -29,7 +29,7 @@ from runtime.factory.driver_task import DriverTask
 from runtime.factory.far_hand import FarHand
 from runtime.factory.inquiries import Inquiries
 from runtime.factory.local_backend import LocalBackend
-from runtime.factory.lookout import JobWatch, Lookout
+from runtime.factory.lookout import JobMonitor, Lookout
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.remote.by_value import decode
@@ -41,7 +41,7 @@ from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import CHANGED, Message, Where
 from runtime.scheduling.commands import Changes
-from runtime.scheduling.gate import still
+from runtime.scheduling.quiescence import are_still
 from runtime.scheduling.waiting import Waiting
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor
@@ -59,13 +59,15 @@ class RayBackend(LocalBackend):
 
     travels = True
 
-    _watch: JobWatch
+    _monitor: JobMonitor
 
     def __init__(self) -> None:
         super().__init__()
-        self._watch = JobWatch()
+        self._monitor = JobMonitor()
         self._job = uuid.uuid4().hex
-        self._site = Site(self._job, DRIVER, failed=self._unsent, undelivered=self._undelivered, news=self._watch.tell)
+        self._site = Site(
+            self._job, DRIVER, failed=self._unsent, undelivered=self._undelivered, news=self._monitor.tell
+        )
         self._lanes: dict[str, tuple[LaneSpec, ...]] = {}
         self._local: dict[str, DriverTask] = {}
         self._far: dict[str, ActorWrapper] = {}
@@ -73,7 +75,7 @@ class RayBackend(LocalBackend):
         self._making: dict[Any, ActorWrapper] = {}
         self._address: str | None = None
         self._resources: Mapping[str, Mapping[str, float]] = {}
-        self._lookout = Lookout(self._watch, self._far)
+        self._lookout = Lookout(self._monitor, self._far)
         self._hand = FarHand(self._site, self._far, self._lanes)
         inquiries = Inquiries(self._far, self._tell_of_mail, self._site.note_undelivered)
         self._site.ask_after = partial(inquiries.overdue, DRIVER)
@@ -107,7 +109,7 @@ class RayBackend(LocalBackend):
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task in an actor. Raises `NotCopyable` if it cannot be pickled."""
         if operator.in_driver:
-            local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, self._gate(ctx.name), self)
+            local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, self._parker(ctx.name), self)
             return local
         made = _packed(ctx.name, (ctx, operator))
         far = TaskWrapper(ctx, reporter, self._site.post, self.puts)
@@ -232,7 +234,7 @@ class RayBackend(LocalBackend):
         for far in self._far.values():
             if far.actor is not None:
                 far.kill()
-        self._watch.tell()
+        self._monitor.tell()
         for thread in (self._listener, self._drainer):
             if thread is not None and thread is not threading.current_thread():
                 thread.join()
@@ -269,7 +271,7 @@ class RayBackend(LocalBackend):
     # ── the listener ──
 
     def _listen(self) -> None:
-        here.changes = self._watch
+        here.changes = self._monitor
         fetches = {far.actor.fetch.remote(far.heard): far for far in self._far.values()}
         while fetches:
             come, _ = ray.wait(list(fetches), num_returns=1)
@@ -289,13 +291,13 @@ class RayBackend(LocalBackend):
                 continue
             far.heard = number
             fetches[far.actor.fetch.remote(number)] = far
-            self._watch.tell()
+            self._monitor.tell()
 
     def _lose(self, far: ActorWrapper, error: BaseException) -> None:
         self._site.lose(far.name)
         if not self._closed:
             far.lose(self._faults.get(far.name, error))
-        self._watch.tell()
+        self._monitor.tell()
 
     # ── looking ──
 
@@ -323,7 +325,7 @@ class RayBackend(LocalBackend):
         return self._lookout
 
     def _tell_commands(self) -> None:
-        self._watch.news()
+        self._monitor.news()
 
     def is_still(self, handles: Iterable[Handle]) -> bool:
         """Whether nothing moves in any process, nor between them."""
@@ -336,12 +338,12 @@ class RayBackend(LocalBackend):
 
     def _is_still(self, handles: Iterable[Handle]) -> bool:
         """Within a look: whether nothing moves."""
-        gates = [handle.gate for handle in handles if isinstance(handle, DriverTask)]
+        parkers = [handle.parker for handle in handles if isinstance(handle, DriverTask)]
         far = all(handle.look().still for handle in handles if isinstance(handle, ActorWrapper))
-        return far and still(gates) and self._site.is_quiet()
+        return far and are_still(parkers) and self._site.is_quiet()
 
     def _moved(self) -> tuple[Any, ...]:
-        here = (self._site.sent, *(task.gate.passes for task in self._local.values()))
+        here = (self._site.sent, *(task.parker.passes for task in self._local.values()))
         return here, *(far.last.moved for far in self._far.values())
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:

@@ -83,9 +83,9 @@ class Waits(Protocol):
     """Whether it is to end, and draw nothing more."""
 
     def wait_for(self, ready: Callable[[], bool], held: Callable[[], bool]) -> None:
-        """Wait until it is rung for. `held`: whether what it waits for stands still itself. Raises Cancelled."""
+        """Wait until `ready`. `held`: whether what it waits for stands still itself. Raises Cancelled."""
 
-    def ring(self) -> None:
+    def unpark(self) -> None:
         """Any thread: what it waits for may be there."""
 
     def stands_still(self) -> bool:
@@ -150,7 +150,7 @@ class SharedItems:
         self._drawer = None
         self._free.release()
         if self._waiting:
-            self._ring_first()
+            self._unpark_first()
 
     def _wait(self, who: Waits) -> bool:
         """Wait until nobody draws. False: it is to end."""
@@ -165,11 +165,11 @@ class SharedItems:
         finally:
             self._waiting.remove(who)
             if not entered:  # it may have been rung for what it does not take
-                self._ring_first()
+                self._unpark_first()
 
-    def _ring_first(self) -> None:
+    def _unpark_first(self) -> None:
         for waits in self._waiting[:1]:
-            waits.ring()
+            waits.unpark()
 
     def _is_held(self) -> bool:
         drawer = self._drawer

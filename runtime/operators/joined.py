@@ -91,7 +91,7 @@ class CoMap(CoOperator):
         first, second = self.calls
         for number, value in values:
             emit(second(value) if number else first(value))
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
     def doubt(self, made: Any) -> str | None:
@@ -111,7 +111,7 @@ class CoFlatMap(CoOperator):
                 made = second(value) if number else first(value)
                 for result in made:
                     emit(result)
-                if attention.look_up:
+                if attention.yield_requested:
                     return
         except TypeError as error:
             if made is None:
@@ -197,7 +197,7 @@ class Join(Operator):
             before = own.setdefault(key, row)
             if len(own) == keys:
                 _add(own, key, before, row)
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
     def signalled(self, signal: Signal, number: int | None) -> None:
@@ -229,7 +229,7 @@ class Join(Operator):
                 before = own.setdefault(key, row)
                 if len(own) == keys:
                     _add(own, key, before, row)
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
     def parts_of_finish(self) -> Iterable[Part]:

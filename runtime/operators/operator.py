@@ -1,8 +1,9 @@
 """What every operator is: a loop over packets. Knows neither queues nor threads nor where its results go.
 
 `receive_packets` takes packets from an iterator, works them one by one and hands each result to `emit` as soon as it is
-made. Behind every packet it reads `attention.look_up` and returns if somebody wants the task to look up; the task calls
-it again with the same iterator to go on. That one read is all that control, wake-up and cancel cost per packet.
+made. After every packet it reads `attention.yield_requested` and returns if somebody wants the task to look up; the
+task calls it again with the same iterator to go on. That one read is all that control, wake-up and cancel cost per
+packet.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ class Part(NamedTuple):
 class Attention(Protocol):
     """Tells a loop that somebody waits for it to return."""
 
-    look_up: bool
+    yield_requested: bool
 
 
 class _Undisturbed:
-    look_up = False
+    yield_requested = False
 
 
 def _released(*_: Any) -> Any:
@@ -108,7 +109,7 @@ class Operator(ABC):
 
     @abstractmethod
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
-        """Work packets until there are no more, or `attention.look_up` is set; always after a whole packet."""
+        """Work packets until there are no more, or `attention.yield_requested` is set; always after a whole packet."""
 
     def receive_packet(self, value: Any, emit: Emit) -> None:
         """Work one packet."""

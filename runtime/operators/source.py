@@ -87,7 +87,7 @@ class Source(Operator):
                     self.idled += 1
                 else:
                     emit(value)
-                if attention.look_up:
+                if attention.yield_requested:
                     return
         finally:
             self.drawn = drawn

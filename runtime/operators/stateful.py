@@ -60,7 +60,7 @@ class Reduce(Operator):
             accumulators[key] = result
             if each:
                 emit((key, result) if keyed else result)
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
     def doubt(self, made: Any) -> str | None:
@@ -139,7 +139,7 @@ class Take(Operator):
                 self.missing -= 1
                 if not self.missing and self._enough is not None:
                     self._enough()
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
 

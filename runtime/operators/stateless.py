@@ -20,7 +20,7 @@ class Map(Operator):
         call = self.call
         for value in values:
             emit(call(value))
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
     def doubt(self, made: Any) -> str | None:
@@ -40,7 +40,7 @@ class Filter(Operator):
         for value in values:
             if call(value):
                 emit(value)
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
     def doubt(self, made: Any) -> str | None:
@@ -60,7 +60,7 @@ class FlatMap(Operator):
                 made = call(value)
                 for result in made:
                     emit(result)
-                if attention.look_up:
+                if attention.yield_requested:
                     return
         except TypeError as error:
             if made is None:
@@ -84,7 +84,7 @@ class Sink(Operator):
         call = self.call
         for value in values:
             call(value)
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
     def doubt(self, made: Any) -> str | None:
@@ -122,5 +122,5 @@ class Input(Operator):
         """Send each packet on."""
         for value in values:
             emit(value)
-            if attention.look_up:
+            if attention.yield_requested:
                 return

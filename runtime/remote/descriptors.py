@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 
 from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane, Waiter
+from runtime.communication.lane import Lane
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import QueueUnreachable
 from runtime.remote.site import SITES, Site
+from runtime.scheduling.parker import Waiter
 
 
 def _site(job: str, owner: str) -> Site:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from math import inf
@@ -18,7 +18,6 @@ from queue import SimpleQueue
 from typing import Any
 
 from runtime.communication.calls import Call, Ledger, Request, set_up_circle, stopped
-from runtime.communication.lane import parked_lock
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import ServiceFailed, ServiceStopped, error_text
 from runtime.remote.by_value import decode, encode
@@ -84,9 +83,9 @@ class FarRequestQueue(RequestQueue):
         self.ledger.open[call] = None
         if self._held_back or len(self._sent) >= self.capacity:
             self._held_back.append(call)
-            call.bell = call.bell or parked_lock()
+            call.hold_back()
         else:
-            self._send(call, alone=call.future is None and not self._sent and not self.paused)
+            self._send(call, alone=call.future is None and not self._sent and not self.gate.closed)
 
     def ship(self) -> None:
         """Ask by a call of its own what is to be asked so."""
@@ -144,7 +143,7 @@ class FarRequestQueue(RequestQueue):
 
     def is_quiet(self) -> bool:
         """Whether nothing is under way of which the service does not know; while it serves, somebody moves anyway."""
-        return self._asked is None or not self.paused
+        return self._asked is None or not self.gate.closed
 
     def _let_in(self) -> None:
         while self._held_back and len(self._sent) < self.capacity:
@@ -196,15 +195,14 @@ class FarRequestQueue(RequestQueue):
     def is_held_there(self, held: bool) -> None:
         """The service was paused by hand, or resumed."""
         with self.ledger.lock:
-            self.paused = held
             if held:
-                self.hold()
-                return
-            since_s, self._held_since_s = self._held_since_s, None
-            if since_s is not None:
-                now_s = self.ledger.clock()
-                waiting = [call for call in self._sent.values() if call.stage == "waiting"]
-                self.ledger.give_time({call: now_s - max(since_s, call.made_s) for call in waiting})
+                self.pause()
+            else:
+                self.resume()
+
+    def _not_begun(self) -> Sequence[Call]:
+        """Of those under way, which the service has not begun."""
+        return [call for call in self._sent.values() if call.stage == "waiting"]
 
 
 def _ending(freight: Freight, service: str) -> tuple[Any, BaseException | None]:
@@ -255,7 +253,7 @@ class ServedQueue(RequestQueue):
         """A request has come by a call: wait for its ending, and return the reply."""
         number, replies = question[0], SimpleQueue[Freight]()
         self._take_in(peer, question, _Reply(self, peer, number, replies.put))
-        if self.paused:
+        if self.gate.closed:
             self.post(peer, ("arrived", number))
         return replies.get()
 
@@ -328,7 +326,7 @@ class _Reply:
 
     def begin(self) -> None:
         """The call is about to be executed."""
-        if self._queue.paused:
+        if self._queue.gate.closed:
             self._queue.post(self._peer, ("began", self._number))
 
     def close(self, value: Any, error: BaseException | None) -> None:

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane, NoWaiter, Waiter
+from runtime.communication.lane import Lane
 from runtime.communication.note import in_one_step, no_note
 from runtime.communication.signals import Signal
 from runtime.remote.freight import Freight, not_sendable, pack, require_sendable
+from runtime.scheduling.parker import NoWaiter, Waiter
 
 Address = tuple[str, int]
 """A lane: the task that reads it, and its number there, without the hand's."""
@@ -86,7 +87,7 @@ class Outbox:
         self.lane.writer = writer
         self.address = address
         self.asleep = False
-        self.gate: Waiter = NoWaiter()  # the reader's: it sees by itself that the lane is full
+        self.reader: Waiter = NoWaiter()  # which sees by itself that the lane is full
         self.shipper: Shipper | None = None
         self.ended = False  # the stop signal has been taken for carrying
         self.under_way = 0  # how many packets have been taken, and not been received yet
@@ -286,7 +287,7 @@ class Arrivals(Inbox):
     def look_up(self) -> None:
         """Writers may be held back: let them know what has left, and the reader look up from its batch. Any thread."""
         self._tell_all()
-        self.gate.look_up = True
+        self.reader.yield_requested = True
 
     def fail(self, error: BaseException) -> None:
         """Nothing more can arrive, or be sent: the task ends with `error`, behind the batch in work. Any thread."""

@@ -27,7 +27,7 @@ from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import Deliver, Mailbox, NotReached, Where
-from runtime.scheduling.gate import WaitingWatch
+from runtime.scheduling.quiescence import WaitableMonitor
 from runtime.scheduling.waiting import deadline_of, drive
 from runtime.step import Step
 
@@ -55,8 +55,8 @@ def ask_of(handle: ActorHandle[Any], sender: str) -> Callable[[Question], Future
     return lambda question: remote(envelope((sender, question))).future()
 
 
-class TellingWatch(WaitingWatch):
-    """A watch that lets the driver know, while the driver watches."""
+class TellingMonitor(WaitableMonitor):
+    """One that lets the driver know, while the driver watches."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Host(ABC):
         self.name = name
         self.site = Site(job, name, failed=self._failed, undelivered=self._undelivered, news=self._tell)
         self.mailbox = Mailbox(DRIVER, lambda: self.site.may_end)
-        self.watch = TellingWatch(self.mailbox)
+        self.monitor = TellingMonitor(self.mailbox)
         self._made = threading.Event()
 
     @abstractmethod
@@ -151,7 +151,7 @@ class Host(ABC):
     @ray.method(concurrency_group="control")
     def let_driver_watch(self, wanted: bool, wish: int) -> None:
         """Tell the driver of every change from now on, or no more: by its wish with this number."""
-        self.watch.let_driver_watch(wanted, wish)
+        self.monitor.let_driver_watch(wanted, wish)
 
     @ray.method(concurrency_group="control")
     def where_is(self, sender: str, number: int) -> Where:
@@ -188,7 +188,7 @@ class Host(ABC):
 
     def hand_step(self, timeout_s: float) -> Step:
         """One turn, waited for on this thread."""
-        step: Step = drive(self._control().step(deadline_of(timeout_s)), self.watch.wait_for)
+        step: Step = drive(self._control().step(deadline_of(timeout_s)), self.monitor.wait_for)
         return step
 
     # ── what is reported by whatever runs here ──
@@ -245,8 +245,8 @@ class Host(ABC):
         self.post("fault", encode(error))
 
     def _tell(self) -> None:
-        if self.watch.watched:
-            self.watch.tell()
+        if self.monitor.watched:
+            self.monitor.tell()
 
     def post(self, *message: Any) -> None:
         """Send something to the driver."""

@@ -12,8 +12,8 @@ from _thread import LockType
 from collections.abc import Callable
 from typing import Final
 
-from runtime.communication.lane import parked_lock, ring
 from runtime.remote.far_lane import Address
+from runtime.scheduling.parker import new_permit, unpark
 
 MOST_OPEN: Final = 3
 """How many answers may wait in one process: each keeps a thread of those that take in parcels."""
@@ -39,13 +39,13 @@ class Receipts:
                 self._due.setdefault(writer, []).append(receipt)
                 self.sent += 1
                 if much:
-                    ring(bells[0])
+                    unpark(bells[0])
                 return
         self._post(writer, receipt)
 
     def wait(self, writer: str, timeout_s: float) -> list[Receipt]:
         """The answer to a parcel of `writer`: what is acknowledged within `timeout_s`, or nothing."""
-        bell = parked_lock()
+        bell = new_permit()
         with self._lock:
             if sum(map(len, self._open.values())) >= MOST_OPEN:
                 return []

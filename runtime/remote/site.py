@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, shares
-from runtime.communication.lane import Lane, Waiter, parked_lock, ring
+from runtime.communication.lane import Lane
 from runtime.communication.request_queue import RequestQueue
 from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
 from runtime.remote.far_lane import Address, Arrivals, Mark, Outbox, Packets
@@ -21,6 +21,7 @@ from runtime.remote.freight import Freight, unpack
 from runtime.remote.receipts import MOST_OPEN, Receipt, Receipts
 from runtime.remote.set_ups import Quest, SetUps
 from runtime.remote.way import OVERDUE_S, ActorWay, Deliver, Message, Way, Where
+from runtime.scheduling.parker import Waiter, new_permit, unpark
 
 SLOW_S: Final = 0.005
 """How long a lane may be full before its writer hears what has left of it, though that is less than half."""
@@ -76,7 +77,7 @@ class Site:
         self._receipts = Receipts(lambda writer, receipt: self.post(writer, ("ack", *receipt)))
         self._closed = False
         self._full = False  # some lane that is read here
-        self._bell = parked_lock()
+        self._bell = new_permit()
         self._undeliverable: list[tuple[str, BaseException]] = []
         self._carrier = threading.Thread(target=self._carry, name=f"{job}/{name or 'driver'} carrier", daemon=True)
         SITES[job, name] = self
@@ -103,7 +104,7 @@ class Site:
         self._closed = True
         SITES.pop((self.job, self.name), None)
         if self._carrier.ident is not None:
-            ring(self._bell)
+            unpark(self._bell)
             self._carrier.join()
 
     # ── what descriptors ask for ──
@@ -187,12 +188,12 @@ class Site:
         )  # fmt: skip
 
     def _call_carrier(self) -> None:
-        ring(self._bell)
+        unpark(self._bell)
 
     def note_undelivered(self, peer: str, error: BaseException) -> None:
         """Have the carrier tell that mail does not get to `peer`. Any thread, also Ray's own; returns at once."""
         self._undeliverable.append((peer, error))
-        ring(self._bell)
+        unpark(self._bell)
 
     def _carry(self) -> None:
         looked_s = monotonic()
@@ -264,7 +265,7 @@ class Site:
         """A lane read here is full: if it stays so, let its writer know what has left all the same."""
         if not self._full:
             self._full = True
-            ring(self._bell)
+            unpark(self._bell)
 
     def receive(self, sender: str, number: int, messages: list[Message]) -> None:
         """Take in a parcel, after all with a smaller number. Any thread.

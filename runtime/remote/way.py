@@ -18,9 +18,9 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, Literal
 
-from runtime.communication.lane import parked_lock, ring
 from runtime.remote.far_lane import Address, Outbox, Packets
 from runtime.remote.freight import Freight, opened
+from runtime.scheduling.parker import new_permit, unpark
 
 Message = tuple[Any, ...]
 """A verb, and what it says: text, numbers, and freight."""
@@ -108,7 +108,7 @@ class Way(ABC):
         for outbox in self._outboxes:
             if not outbox.asleep:
                 outbox.asleep = True
-                outbox.lane.writer.look_up = True
+                outbox.lane.writer.yield_requested = True
         return not self._has_due()
 
     def _awake(self) -> None:
@@ -271,7 +271,7 @@ class Mailbox(Way):
     def __init__(self, peer: str, may_end: Callable[[], bool]) -> None:
         super().__init__(peer, may_end)
         self.has_changed = False  # something that the driver watches
-        self._bell = parked_lock()
+        self._bell = new_permit()
         self._closed = False
         self._number = self._heard = 0  # of parcels
         self._weighty = 0  # the last one with more in it than that something has changed
@@ -311,7 +311,7 @@ class Mailbox(Way):
     def close(self) -> None:
         """Let the driver's call return."""
         self._closed = True
-        ring(self._bell)
+        unpark(self._bell)
 
     def _parcel(self) -> list[Message]:
         self._gathering = True
@@ -333,11 +333,11 @@ class Mailbox(Way):
     def tell(self) -> None:
         """Let the driver know that something has changed which it watches."""
         self.has_changed = True
-        ring(self._bell)
+        unpark(self._bell)
 
     def ship(self) -> None:
         """Let the driver's call return."""
-        ring(self._bell)
+        unpark(self._bell)
 
     def is_quiet(self) -> bool:
         """Whether the driver has taken in all that was posted."""

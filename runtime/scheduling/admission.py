@@ -1,15 +1,15 @@
-"""Admission: of many tasks only so many run at once as leave the GIL free for others. Knows gates, and no task.
+"""Admission: of many threads only so many run at once as leave the GIL free for others.
 
 Each thread that wants to run has to wait for the GIL, and every one before it may keep it for a switch interval (5 ms).
-After 2,000 that are busy, whoever looks at the job, or cancels it, waits for ten seconds. So a task needs a *place* to
-run: it gives the place up where it waits, takes one when it is woken, and passes it on when others are due.
+After 2,000 that are busy, whoever looks at the job, or cancels it, waits for ten seconds. So a thread needs a *place*
+to run: it gives the place up where it parks, takes one when it is unparked, and passes it on when others are due.
 
-How many places there are follows what is measured, since nobody can know whether a task computes or, in user code,
+How many places there are follows what is measured, since nobody can know whether a thread computes or, in user code,
 waits for something else, which should keep nobody from running. A thread that sleeps, and is late when it comes back,
-has waited for the GIL: each 5 ms are one thread that computes. Late, there become fewer places; never late, while tasks
+has waited for the GIL: each 5 ms are one thread that computes. Late, there become fewer places; never late, while some
 wait for a place, there become more. As with congestion in networks, there are few to begin with.
 
-The hand does not see who waits for a place: to it, such a task is about to run, as one is that waits for the GIL.
+The hand does not see who waits for a place: to it, such a one is about to run, as one is that waits for the GIL.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from math import ceil
 from time import monotonic, process_time
 from typing import Any, Final, Literal
 
-from runtime.communication.lane import parked_lock, ring
 from runtime.facts import TaskState
-from runtime.scheduling.gate import Gate, Watch
-from runtime.task.passing import Turn
+from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker, new_permit, unpark
+from runtime.scheduling.quiescence import QuiescenceMonitor
 
 FEW: Final = 8
 """How many may run at once, at least."""
@@ -43,6 +43,9 @@ QUIET_S: Final = 1.0  # after so long without anybody who waits for a place, it 
 ROUND_S: Final = 0.04  # how long one may keep his place while others wait for one: 5 ms of the GIL for each of a few
 
 
+Standing = Literal["gone", "away", "waiting", "running"]
+"""Of a thread: has not begun or has ended, parks, wants a place, has one."""
+
 Order = tuple[Callable[..., None], tuple[Any, ...]]
 """Something to be done, and with what."""
 
@@ -53,7 +56,7 @@ class Limit:
     def __init__(self) -> None:
         self.places = self._least = FEW
         # Of the looks since something followed from one: how many, and of all together how late, how long, the
-        # processor time of the process, and how many tasks have moved.
+        # processor time of the process, and how many have moved.
         self._looks = self._moved = 0
         self._late_s = self._slept_s = self._used_s = 0.0
         self._stuck_s = 0.0
@@ -61,7 +64,7 @@ class Limit:
     def look(self, *, late_s: float, slept_s: float, used_s: float, running: int, waiting: int, moved: int) -> None:
         """One sleep of `slept_s` in all is over, `late_s` after its time; the process has used `used_s` meanwhile.
 
-        `running` tasks have a place, `waiting` want one; so many have `moved`: come to their gates, or gone to wait.
+        `running` threads have a place, `waiting` want one; so many have `moved`: come to their gates, or gone to wait.
         """
         if late_s > LATE_S:
             computing_too_much = ceil((late_s - LATE_S) / max(sys.getswitchinterval(), 0.001))
@@ -102,48 +105,48 @@ class Limit:
 
 
 class Admission:
-    """The places of one job, from `open` until its last task has ended, or `close`."""
+    """The places of one job, from `open` until its last thread has ended, or `close`."""
 
     def __init__(self, name: str) -> None:
         self._limit = Limit()
-        # What has been asked for, in order: what to do, and for which gate. Whoever has the claim does all of it, and
-        # nobody waits for the claim: so all below, and of each gate where it stands and what wakes it, has one writer.
+        # What has been asked for, in order: what to do, and for whom. Whoever has the claim does all of it, and nobody
+        # waits for the claim: so all below, and of each parker where it stands and what wakes it, has one writer.
         self._orders: deque[Order] = deque()
         self._claim = allocate_lock()
-        self._bells: list[LockType] = []  # to be rung once the claim is given back
+        self._permits: list[LockType] = []  # to be given once the claim is given back
         self._is_open = self._is_released = self._is_closed = False
         self._running = 0
-        self._queue: OrderedDict[AdmissionGate, None] = OrderedDict()
-        self._left = 0  # gates that have not ended
+        self._queue: OrderedDict[AdmissionParker, None] = OrderedDict()
+        self._left = 0  # threads that have not ended
         self._moved = 0  # how often one has left, or passed its place on
-        self.round = 0  # who has his place since an earlier one passes it on; read by tasks
+        self.round = 0  # who has his place since an earlier one passes it on; read by threads
         self._round_s = 0.0  # how long this one has lasted
-        self._bell = parked_lock()  # of the thread that measures
+        self._permit = new_permit()  # of the thread that measures
         self._is_asleep = False  # until one waits for a place; said before it looks whether one does
         self._thread = threading.Thread(target=self._control, name=name, daemon=True)
 
-    def gate(self, watch: Watch) -> AdmissionGate:
-        """Another gate."""
+    def parker(self, monitor: QuiescenceMonitor) -> AdmissionParker:
+        """For another thread."""
         self._left += 1
-        return AdmissionGate(watch, self)
+        return AdmissionParker(monitor, self)
 
-    # ── the tasks' own threads ──
+    # ── the threads themselves ──
 
-    def enter(self, gate: AdmissionGate) -> None:
+    def enter(self, parker: AdmissionParker) -> None:
         """Return when it has a place."""
-        self._have(self._want, gate)
-        gate.bell_of_place.acquire()
-        gate.round = self.round
+        self._have(self._want, parker)
+        parker.place.acquire()
+        parker.round = self.round
 
-    def leave(self, gate: AdmissionGate, *, for_good: bool = False) -> None:
+    def leave(self, parker: AdmissionParker, *, for_good: bool = False) -> None:
         """Give its place to the next one."""
-        self._have(self._end if for_good else self._free, gate)
+        self._have(self._end if for_good else self._free, parker)
 
-    def pass_on(self, gate: AdmissionGate) -> None:
+    def pass_on(self, parker: AdmissionParker) -> None:
         """Give its place to the next one who waits, if any, and wait for one again."""
-        self._have(self._pass_on, gate)
-        gate.bell_of_place.acquire()
-        gate.round = self.round
+        self._have(self._pass_on, parker)
+        parker.place.acquire()
+        parker.round = self.round
 
     # ── any thread ──
 
@@ -152,7 +155,7 @@ class Admission:
         self._thread.start()
 
     def open(self) -> None:
-        """All threads have been started: let tasks run."""
+        """All threads have been started: let them run."""
         self._have(self._open)
 
     def release(self) -> None:
@@ -160,14 +163,13 @@ class Admission:
         if not self._is_released:
             self._have(self._release)
 
-    def hurry(self, gate: AdmissionGate) -> None:
+    def hurry(self, parker: AdmissionParker) -> None:
         """If it waits for a place, let it have the next one: the hand wants to see it at its gate."""
-        self._have(self._prefer, gate)
+        self._have(self._prefer, parker)
 
-    def wake(self, gate: AdmissionGate, lock: LockType | None) -> None:
-        """Ring `lock`; for one that sleeps on it, when there is a place for it. So 2,000 do not wake at once."""
-        if lock is not None:
-            self._have(self._wake, gate, lock)
+    def wake(self, parker: AdmissionParker) -> None:
+        """Unpark it; one that sleeps, or is about to, when there is a place for it. So 2,000 do not wake at once."""
+        self._have(self._wake, parker)
 
     def close(self, timeout_s: float) -> None:
         """Let everybody run who is left, stuck in user code until now. Idempotent."""
@@ -186,58 +188,56 @@ class Admission:
                 act, what = orders.popleft()
                 act(*what)
             self._admit()
-            bells, self._bells = self._bells, []
+            permits, self._permits = self._permits, []
             claim.release()
-            for bell in bells:
-                ring(bell)
+            for permit in permits:
+                unpark(permit)
 
-    def _want(self, gate: AdmissionGate) -> None:
-        gate.wakes_by = gate.bell_of_place
-        if gate.standing == "running":  # it was woken with a place: see `_wake`
-            self._bells.append(gate.bell_of_place)
-        elif gate.standing == "away":
-            self._let_wait(gate)
+    def _want(self, parker: AdmissionParker) -> None:
+        parker.wakes_by = parker.place
+        if parker.standing == "running":  # it was woken with a place: see `_wake`
+            self._permits.append(parker.place)
+        elif parker.standing != "waiting":
+            self._let_wait(parker)
 
-    def _let_wait(self, gate: AdmissionGate) -> None:
-        gate.standing = "waiting"
-        self._queue[gate] = None
+    def _let_wait(self, parker: AdmissionParker) -> None:
+        parker.standing = "waiting"
+        self._queue[parker] = None
 
-    def _free(self, gate: AdmissionGate) -> None:
-        gate.standing = "away"
+    def _free(self, parker: AdmissionParker) -> None:
+        parker.standing = "away"
         self._running -= 1
         self._moved += 1
 
-    def _end(self, gate: AdmissionGate) -> None:
-        self._free(gate)
+    def _end(self, parker: AdmissionParker) -> None:
+        self._free(parker)
+        parker.standing = "gone"
         self._left -= 1
         if not self._left:
-            self._bells.append(self._bell)
+            self._permits.append(self._permit)
 
-    def _pass_on(self, gate: AdmissionGate) -> None:
+    def _pass_on(self, parker: AdmissionParker) -> None:
         if self._queue or self._running > self._limit.places:
-            self._free(gate)
-            self._let_wait(gate)
+            self._free(parker)
+            self._let_wait(parker)
         else:
             self._moved += 1
-            self._bells.append(gate.bell_of_place)
+            self._permits.append(parker.place)
 
-    def _prefer(self, gate: AdmissionGate) -> None:
-        if gate.standing == "waiting":
-            self._queue.move_to_end(gate, last=False)
+    def _prefer(self, parker: AdmissionParker) -> None:
+        if parker.standing == "waiting":
+            self._queue.move_to_end(parker, last=False)
 
-    def _wake(self, gate: AdmissionGate, lock: LockType) -> None:
-        if gate.is_parked_on(lock):
-            if gate.standing == "away":
-                gate.wakes_by = lock
-                self._let_wait(gate)
-                return
-            if gate.wakes_by is lock:  # it waits for a place already, or has been rung with one
-                return
-        self._bells.append(lock)
+    def _wake(self, parker: AdmissionParker) -> None:
+        if parker.standing == "away":
+            parker.wakes_by = parker.permit
+            self._let_wait(parker)
+        elif parker.standing != "waiting":  # else it looks when it has its place
+            self._permits.append(parker.permit)
 
     def _open(self) -> None:
         self._is_open = True
-        self._bells.append(self._bell)
+        self._permits.append(self._permit)
 
     def _release(self) -> None:
         if not self._is_released:
@@ -247,19 +247,19 @@ class Admission:
 
     def _close(self) -> None:
         self._is_closed = True
-        self._bells.append(self._bell)
+        self._permits.append(self._permit)
 
     def _admit(self) -> None:
         """Give places to those who wait."""
         queue = self._queue
         while queue and (self._is_closed or (self._is_open and self._running < self._limit.places)):
-            gate, _ = queue.popitem(last=False)
-            gate.standing = "running"
+            parker, _ = queue.popitem(last=False)
+            parker.standing = "running"
             self._running += 1
-            self._bells.append(gate.wakes_by)
+            self._permits.append(parker.wakes_by)
         if queue and self._is_asleep and self._is_open:
             self._is_asleep = False
-            self._bells.append(self._bell)
+            self._permits.append(self._permit)
 
     def _measure(self, late_s: float, slept_s: float, used_s: float, moved: int) -> None:
         self._limit.look(
@@ -280,7 +280,7 @@ class Admission:
     def _control(self) -> None:
         """Look again and again while somebody waits for a place, or more run than are always allowed to."""
         while True:
-            self._bell.acquire(False)  # a ring from before; what it told of is looked at now
+            self._permit.acquire(False)  # a ring from before; what it told of is looked at now
             if self._is_closed or not self._left:
                 return
             moved = self._moved
@@ -290,7 +290,7 @@ class Admission:
             is_quiet = not self._is_open or (not is_busy and self._running <= FEW)
             sleep_s = -1 if is_quiet else LOOK_S if is_busy else SELDOM_S
             began_s, used_s = monotonic(), process_time()
-            was_rung = self._bell.acquire(True, sleep_s)
+            was_rung = self._permit.acquire(True, sleep_s)
             slept_s, used_s = monotonic() - began_s, process_time() - used_s
             if not was_rung:
                 self._have(self._measure, slept_s - sleep_s, slept_s, used_s, self._moved - moved)
@@ -298,17 +298,17 @@ class Admission:
                 self._have(self._limit.forget)
 
 
-class AdmissionGate(Gate):
-    """A gate whose task needs a place to run."""
+class AdmissionParker(Parker):
+    """Parks without a place to run, and needs one to go on."""
 
-    __slots__ = ("_admission", "bell_of_place", "round", "standing", "wakes_by")
+    __slots__ = ("_admission", "place", "round", "standing", "wakes_by")
 
-    def __init__(self, watch: Watch, admission: Admission) -> None:
-        super().__init__(watch)
+    def __init__(self, monitor: QuiescenceMonitor, admission: Admission) -> None:
+        super().__init__(monitor)
         self._admission = admission
-        self.bell_of_place = parked_lock()
-        self.wakes_by = self.bell_of_place  # or the lock that it sleeps on, of one who has not been woken yet
-        self.standing: Literal["away", "waiting", "running"] = "away"
+        self.place = new_permit()
+        self.wakes_by = self.place  # or its permit, of one who sleeps and has not been woken yet
+        self.standing: Standing = "gone"  # until it begins, and when it has ended
         self.round = 0  # when it got its place, or was seen to be the only one
 
     # ── its own thread ──
@@ -317,47 +317,40 @@ class AdmissionGate(Gate):
         """Wait for the first place."""
         self._admission.enter(self)
 
-    def enter(self, want: int) -> int:
+    def enter(self, gate: Gate, want: int) -> int:
         """How many packets may be worked now, once those have had their turn who are due."""
-        if self.round != self._admission.round and not self.attentive and not self.cancelled:
+        if self.round != self._admission.round and not gate.attentive and not self.cancelled:
             self._admission.pass_on(self)
-        return super().enter(want)
+        return super().enter(gate, want)
 
     def say(self, doing: TaskState) -> None:
-        """Tell what the task is doing now; with its end its place is free."""
+        """Tell what it is doing now; with its end its place is free."""
         super().say(doing)
         if doing == "ended":
             self._admission.leave(self, for_good=True)
 
-    def _sleep_on(self, lock: LockType, timeout_s: float) -> None:
+    def _sleep(self, timeout_s: float) -> None:
         self._admission.leave(self)
-        lock.acquire(True, timeout_s)
+        self.permit.acquire(True, timeout_s)
         self._admission.enter(self)
 
     # ── any thread ──
 
-    def is_parked_on(self, lock: LockType) -> bool:
-        """Whether that is what its task waits for, or is about to."""
-        return self._parked_on is lock
+    def unpark(self) -> None:
+        """Let it look whether it is ready, as soon as it can run."""
+        self._admission.wake(self)
+
+    def hurry(self) -> None:
+        """Let it have the next place."""
+        self._admission.hurry(self)
 
     def cancel(self) -> None:
-        """Wake the task, as soon as it can run."""
+        """Wake it, as soon as it can run."""
         self.cancelled = True
-        self.look_up = True
         self._admission.release()
-        self._admission.wake(self, self._parked_on)
+        super().cancel()
 
-    def close(self) -> None:
-        """Pause."""
-        super().close()
-        self._admission.hurry(self)
-
-    def grant(self, is_of_use: Callable[[], bool]) -> Turn | None:
-        """Give a turn to the task at its closed gate."""
-        turn = super().grant(is_of_use)
-        self._admission.hurry(self)
-        return turn
-
-    def _ring(self) -> None:
-        self._rung = True
-        self._admission.wake(self, self._bell)
+    def gate_closes(self) -> None:
+        """Somebody wants to see it stand still."""
+        super().gate_closes()
+        self.hurry()

@@ -36,9 +36,9 @@ from time import monotonic
 from types import GeneratorType
 from typing import Any, Final, Protocol, TypeVar, overload
 
-from runtime.communication.lane import parked_lock
 from runtime.errors import CommandRefused, DataflowError
 from runtime.python.interactive import acquire, acquire_interruptibly
+from runtime.scheduling.parker import new_permit
 from runtime.scheduling.waiting import NEVER, Until, Waiting
 
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class Command:
         lasting: bool = False,
     ) -> None:
         self.work: Callable[[], Any] | None = work
-        self.bell = parked_lock()
+        self.bell = new_permit()
         self.tell: Callable[[], object] = self.bell.release if tell is None else tell
         self.lasting = lasting
         self.withdrawn = False  # by whoever has given it, and waits no more

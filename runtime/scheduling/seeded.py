@@ -1,10 +1,10 @@
-"""Turns: under a seed one thread runs at a time, the one that has the turn, in an order that the seed decides.
+"""Seeded turns: one thread runs at a time, the one that has the turn, in an order that the seed decides.
 
-A seeded gate is never open. Its thread gives the turn back when its packet is worked and whenever it must wait (empty
-queue, full lane, service reply, back-off): it chooses the next one itself and opens that one's lock. So a turn costs
-one change of threads, or none if the same one is chosen, and nothing polls. Who may be chosen is read from the state
-(lanes, replies, virtual time), never from which thread happens to be awake: that makes a run repeat. Time is virtual,
-and passes only when everybody waits for it.
+A thread gives the turn back when its packet is worked and whenever it must wait (empty queue, full lane, service reply,
+back-off): it chooses the next one itself and unparks that one. So a turn costs one change of threads, or none if the
+same one is chosen, and nothing polls. Who may be chosen is read from the state (lanes, replies, virtual time), never
+from which thread happens to be awake: that makes a run repeat. Time is virtual, and passes only when everybody waits
+for it.
 
 When nobody can take a turn the scheduler is dormant, until something from outside nudges it.
 """
@@ -13,21 +13,20 @@ from __future__ import annotations
 
 import random
 import threading
-from _thread import LockType
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from runtime.communication.lane import parked_lock
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
-from runtime.scheduling.gate import Gate, Watch
-from runtime.task.passing import Turn
+from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker, always, unpark
+from runtime.scheduling.quiescence import QuiescenceMonitor
 
 MAX_TURNS: Final = 1_000_000
 """How many turns are remembered."""
 
-# What a task has been given its turn for, by what it waited for.
+# What a thread has been given its turn for, by what it waited for.
 _FOR: Final = {
     "new": "start",
     "running": "go on",
@@ -39,7 +38,7 @@ _FOR: Final = {
 }
 
 
-class Turns:
+class SeededScheduler:
     """Hands out the turns of one job. `trace` is who had them, and what for, in order."""
 
     def __init__(self, seed: int) -> None:
@@ -49,19 +48,20 @@ class Turns:
         self.trace: deque[str] = deque(maxlen=MAX_TURNS)
         self.now_s = 0.0
         self._random = random.Random(seed).random
-        self._gates: list[SeededGate] = []
-        self._holder: SeededGate | None = None
+        self._parkers: list[SeededParker] = []
+        self._holder: SeededParker | None = None
         self._begun = False
-        self._players = 0  # gates that have not ended, without those that only serve the others
+        self._players = 0  # threads that have not ended, without those that only serve the others
         self.freed = False  # set once, by `free`
         self._is_held = False  # the hand changes something, and nobody shall see half of it
+        self.monitor = _SeededMonitor(self)
 
-    def gate(self, watch: Watch, name: str, *, serves: bool = False) -> SeededGate:
-        """Another gate, which waits for its first turn. One that only `serves` the others may outlive the job."""
-        gate = SeededGate(watch, self, name, serves=serves)
-        self._gates.append(gate)
+    def parker(self, name: str, *, serves: bool = False) -> SeededParker:
+        """For another thread, which waits for its first turn. One that only `serves` the others may outlive the job."""
+        parker = SeededParker(self.monitor, self, name, serves=serves)
+        self._parkers.append(parker)
         self._players += not serves
-        return gate
+        return parker
 
     def clock(self) -> float:
         """Virtual seconds since the job began."""
@@ -80,22 +80,22 @@ class Turns:
             if self._holder is None and self._begun and not self._is_held:
                 chosen = self._holder = self._choose()
         if chosen is not None:
-            chosen.baton.release()
+            unpark(chosen.permit)
 
-    def pass_on(self, giver: SeededGate) -> bool:
+    def pass_on(self, giver: SeededParker) -> bool:
         """The holder: let somebody else have the turn. True: it is the giver himself again."""
         with self.lock:
             if self.freed:
                 return True
             giver.waits = giver.doing != "ended"
             if not giver.waits:
-                self._gates.remove(giver)
+                self._parkers.remove(giver)
                 self._players -= not giver.serves
             chosen = self._holder = None if self._is_held else self._choose()
         if chosen is None:
             giver.tell()  # all has settled, which nobody says who only says what he does himself
         elif chosen is not giver:
-            chosen.baton.release()
+            unpark(chosen.permit)
         return chosen is giver
 
     def hold(self) -> None:
@@ -113,31 +113,31 @@ class Turns:
         """Whether nobody has the turn, and nobody could take one when they were last handed out."""
         return self._holder is None or self.freed
 
-    def free(self) -> SeededGate | None:
+    def free(self) -> SeededParker | None:
         """Whoever has the turn, and is returned, keeps it: let all others run to their end, as without turns."""
         with self.lock:
             self.freed = True
             holder = self._holder
-            waiting = [gate for gate in self._gates if gate.waits]
-            for gate in waiting:
-                gate.waits = False
-        for gate in waiting:
-            gate.baton.release()
+            waiting = [parker for parker in self._parkers if parker.waits]
+            for parker in waiting:
+                parker.waits = False
+        for parker in waiting:
+            unpark(parker.permit)
         return holder
 
-    def _choose(self) -> SeededGate | None:
+    def _choose(self) -> SeededParker | None:
         """Whose turn it is; None: nobody's, until something from outside changes. Under the lock."""
         if self.freed:
             return None
-        waiting = [gate for gate in self._gates if gate.waits]
+        waiting = [parker for parker in self._parkers if parker.waits]
         while True:
-            able = [gate for gate in waiting if gate.is_able(self.now_s)]
+            able = [parker for parker in waiting if parker.is_able(self.now_s)]
             if able:
                 chosen = able[int(self._random() * len(able))]
                 chosen.waits = False
                 self._note(chosen.label())
                 return chosen
-            times = [due_s for gate in waiting if (due_s := gate.due()) is not None]
+            times = [due_s for parker in waiting if (due_s := parker.due()) is not None]
             if not times or not self._players:  # behind the end, nobody is left for whom time could pass
                 return None
             self.now_s = min(times)
@@ -149,21 +149,44 @@ class Turns:
             self.trace.append(line)
 
 
-class SeededGate(Gate):
-    """A gate that is never open. A turn lasts from the moment it is given until the next wait or the next packet."""
+class _SeededMonitor(QuiescenceMonitor):
+    """Holds turns, so that what a command does is one act."""
+
+    hands_out_turns = True
+
+    def __init__(self, scheduler: SeededScheduler) -> None:
+        super().__init__()
+        self._scheduler = scheduler
+
+    def lend(self, help: Callable[[], bool]) -> None:
+        """Not here: whoever has the turn is in the middle of it."""
+
+    def hold(self) -> None:
+        """Hand out no turn until `release`."""
+        self._scheduler.hold()
+
+    def release(self) -> None:
+        """Hand out turns again."""
+        self._scheduler.release()
+
+
+class SeededParker(Parker):
+    """Parks until it has a turn, which lasts until its next wait or its next packet.
+
+    The permit is the turn: nobody gives it but the scheduler, until that is freed.
+    """
 
     patience_s = -1.0  # turns go by what is there, not by who was woken
-    __slots__ = ("_earliest", "_fresh", "_labels", "_name", "_turns", "baton", "due_s", "serves", "waits")
+    __slots__ = ("_earliest", "_fresh", "_labels", "_name", "_scheduler", "due_s", "serves", "waits")
 
-    def __init__(self, watch: Watch, turns: Turns, name: str, *, serves: bool) -> None:
-        super().__init__(watch)
+    def __init__(self, monitor: QuiescenceMonitor, scheduler: SeededScheduler, name: str, *, serves: bool) -> None:
+        super().__init__(monitor)
         self.serves = serves
-        self._turns, self._name = turns, name
-        self._ready = _always
+        self._scheduler, self._name = scheduler, name
+        self._ready = always
         self._fresh = False  # the turn was given for a packet that has not been taken yet
         self._labels: dict[TaskState, str] = {}
-        self.baton = parked_lock()  # whose opening is the turn
-        self.waits = True  # for a turn; guarded by the lock of the turns, as `due_s`
+        self.waits = True  # for a turn; guarded by the lock of the scheduler, as `due_s`
         self.due_s: float | None = None
         self._earliest: Callable[[], float] | None = None
 
@@ -171,28 +194,39 @@ class SeededGate(Gate):
 
     def begin(self) -> None:
         """Wait for the first turn."""
-        self.baton.acquire()
+        self.permit.acquire()
 
-    def enter(self, want: int) -> int:
+    def enter(self, gate: Gate, want: int) -> int:
         """Wait for a turn: one packet, whatever is wanted; where the hand has closed it, for one of the hand's, too."""
         if not self._fresh:
-            self._ready = _always
+            self._ready = always
             self._give_back(None)
         if self.cancelled:
             raise Cancelled
         self._fresh = False
-        return 1 if not self.attentive else self._enter_seen()
+        return 1 if not gate.attentive else gate.admit(self)
 
-    def park(self, lock: LockType, ready: Callable[[], bool], why: TaskState, timeout_s: float = -1) -> None:
-        """Wait for a turn that is given once `ready`, or once `timeout_s` have passed. Nobody needs to ring `lock`."""
-        if self._turns.freed:
-            super().park(lock, ready, why, timeout_s)
+    def park(
+        self,
+        ready: Callable[[], bool],
+        why: TaskState,
+        timeout_s: float = -1,
+        *,
+        held: Callable[[], bool] | None = None,
+        ask: Callable[[], None] | None = None,
+    ) -> None:
+        """Wait for a turn that is given once `ready`, or once `timeout_s` have passed. Nobody needs to unpark it."""
+        if self._scheduler.freed:
+            super().park(ready, why, timeout_s, held=held, ask=ask)
             return
         before = self.doing
-        self.before_wait()
-        self._ready = ready
+        self._serves.settle()
+        self._ready, self._held = ready, held
         self.say(why)
-        self._give_back(None if timeout_s < 0 else self._turns.now_s + timeout_s)
+        if ask is not None:
+            ask()
+        self._give_back(None if timeout_s < 0 else self._scheduler.now_s + timeout_s)
+        self._ready, self._held = always, None
         self.doing = before
         self.passes += 1
         self._fresh = why == "idle"
@@ -201,56 +235,45 @@ class SeededGate(Gate):
 
     def clock(self) -> float:
         """Virtual seconds."""
-        return self._turns.now_s
+        return self._scheduler.now_s
 
     def timestamp(self) -> float:
         """Virtual seconds, too."""
-        return self._turns.now_s
+        return self._scheduler.now_s
+
+    def wake_by(self, earliest: Callable[[], float]) -> None:
+        """Ask `earliest` before time passes for this one: what it waits for may have become later since it began."""
+        self._earliest = earliest
 
     def say(self, doing: TaskState) -> None:
-        """Tell what the task is doing now; with its end the turn goes to somebody else."""
+        """Tell what it is doing now; with its end the turn goes to somebody else."""
         super().say(doing)
         if doing == "ended":
-            self._turns.pass_on(self)
+            self._scheduler.pass_on(self)
 
     def _give_back(self, due_s: float | None) -> None:
         self.due_s = due_s
-        if not self._turns.pass_on(self):
-            self.baton.acquire()
+        if not self._scheduler.pass_on(self):
+            self.permit.acquire()
 
     # ── any thread ──
 
-    def nudge(self) -> None:
-        """Something has changed that this task may wait for."""
-        self._turns.nudge()
+    def unpark(self) -> None:
+        """Something has changed that it may wait for: it wakes by its turn alone, for which it is asked again."""
+        if self._scheduler.freed:
+            unpark(self.permit)
+        else:
+            self._scheduler.nudge()
 
-    def wake_by(self, earliest: Callable[[], float]) -> None:
-        """Ask `earliest` before time passes for this gate: what it waits for may have become later since it began."""
-        self._earliest = earliest
+    def gate_closes(self) -> None:
+        """No more turns but the hand's."""
+        super().gate_closes()
+        self._scheduler.nudge()
 
-    def cancel(self) -> None:
-        """End the task when it has its next turn, which may come at once."""
-        super().cancel()
-        self._turns.nudge()
-
-    def close(self) -> None:
-        """Pause: no more turns but the hand's."""
-        super().close()
-        self._turns.nudge()
-
-    def open(self) -> None:
-        """Resume."""
-        super().open()
-        self._turns.nudge()
-
-    def grant(self, is_of_use: Callable[[], bool]) -> Turn | None:
-        """Give a turn to the task at its closed gate."""
-        turn = super().grant(is_of_use)
-        self._turns.nudge()
-        return turn
-
-    def _ring(self) -> None:
-        """It wakes by its turn alone, for which it is asked again."""
+    def gate_opens(self) -> None:
+        """It may have a turn."""
+        super().gate_opens()
+        self._scheduler.nudge()
 
     def lacks_turn(self) -> bool:
         """Whether others run, and it does not: all it does with its next turn is to come to its closed gate."""
@@ -276,7 +299,3 @@ class SeededGate(Gate):
 
 
 _NEVER: Final = float("inf")
-
-
-def _always() -> bool:
-    return True

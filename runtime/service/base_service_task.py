@@ -1,4 +1,4 @@
-"""BaseServiceTask: a service's life around the user's object. Knows request queues and gates, no threads.
+"""BaseServiceTask: a service's life around the user's object. Knows request queues and parkers, no threads.
 
 `concurrency` loops run side by side. The first makes the object and sets it up before anything is served; calls made
 meanwhile wait, and their time stands still. The last loop to leave closes the object.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from runtime.communication.calls import Call, Request, here
-from runtime.communication.lane import parked_lock
 from runtime.communication.packet import Asked, Packet
 from runtime.communication.request_queue import RequestQueue
 from runtime.context import Reporter, ServiceContext
@@ -19,7 +19,8 @@ from runtime.context.report import TaskReport
 from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, error_text
 from runtime.facts import Ending, ServiceFacts, TaskState
 from runtime.graph.validation import refuse_async_methods
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.turn import Turn
 from runtime.service.control import ServiceControl
 from runtime.service.invocation import Interceptor, Invocation, Methods
 from runtime.step import Step
@@ -39,43 +40,44 @@ class ServiceReporter(Reporter, Protocol):
 
 
 class BaseServiceTask:
-    """One service: the user's object, its request queue, and a gate for each of its loops."""
+    """One service: the user's object, its request queue, and a loop for each of its parkers."""
 
-    def __init__(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter, gates: Sequence[Gate]):
+    def __init__(
+        self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter, parkers: Sequence[Parker]
+    ):
         self.name = ctx.name
-        self.ctx, self.reporter, self.gates = ctx, reporter, gates
+        self.ctx, self.reporter, self.parkers = ctx, reporter, parkers
         self.queue: RequestQueue = ctx.wiring.queue.get_queue()
+        self.gate = self.queue.gate
+        self.gate.hold(parkers)
         self.ending: Ending | None = None
         self.interceptors: tuple[Interceptor, ...] = ()
-        # See each request that has been worked: who looks on, and who has given a turn for it.
-        self.tap: Callable[[Step], None] | None = None
-        self.stepped: Callable[[Step], None] | None = None
+        self.tap: Callable[[Step], None] | None = None  # sees each request that has been worked
         self._make = make
         self._methods: Methods | None = None
         self._instance: Any = None
-        self._serving = len(gates)  # loops that have not left yet; with the next, under the ledger's lock
+        self._serving = len(parkers)  # loops that have not left yet; with the next, under the ledger's lock
         self._failure: BaseException | None = None
         self._control: ServiceControl | None = None
         ctx.bind(reporter)
 
     # ── the service's own threads ──
 
-    def _serve(self, number: int) -> None:
+    def live(self, parker: Parker) -> None:
         """One of the loops, from beginning to end. The last to leave ends the service."""
-        gate = self.gates[number]
-        here.waiter, here.changes = gate, gate.changes
+        here.waiter, here.changes = parker, parker.monitor
         here.job, here.callers = self.queue.ledger, (self.name,)
         ending: Ending = "cancelled"
         error: BaseException | None = None
         try:
-            gate.begin()
-            if number == 0:
+            parker.begin()
+            if parker is self.parkers[0]:
                 self._set_up()
-            self._loop(gate)
+            self._loop(parker)
             if self.queue.signal is not None:
                 ending = self.queue.signal.how
         except BaseException as failure:  # noqa: BLE001  the border to user code: SystemExit too must be heard
-            if not self._let_go(failure, gate):
+            if not self._let_go(failure, parker):
                 ending, error = "failed", failure
             self.cancel()
         with self.queue.ledger.lock:
@@ -85,13 +87,14 @@ class BaseServiceTask:
                 self._failure = error
         if last:
             self._end(ending)
-        gate.say("ended")
+        parker.say("ended")
+        self.gate.ended(parker)
 
-    def _let_go(self, failure: BaseException, gate: Gate) -> bool:
+    def _let_go(self, failure: BaseException, parker: Parker) -> bool:
         """Whether this is the end that a cancel asked for; in `setup`, also of a call that the cancel refused."""
         if isinstance(failure, ServiceStopped):
             return self.queue.refusing and not self.queue.is_set_up
-        return isinstance(failure, Cancelled) and gate.cancelled
+        return isinstance(failure, Cancelled) and parker.cancelled
 
     def _end(self, ending: Ending) -> None:
         """The last phase: close the object, and report, once.
@@ -105,7 +108,7 @@ class BaseServiceTask:
             if callable(close):
                 close()
         except BaseException as failure:  # noqa: BLE001  the border to user code
-            if error is None and not self._let_go(failure, self.gates[0]):
+            if error is None and not self._let_go(failure, self.parkers[0]):
                 error = failure
         self.ending = ending if error is None else "failed"
         self.queue.failure = error
@@ -128,39 +131,41 @@ class BaseServiceTask:
         with self.queue.ledger.lock:
             self.queue.begin()
 
-    def _loop(self, gate: Gate) -> None:
-        queue, lock, bell = self.queue, self.queue.ledger.lock, parked_lock()
-        gate.say("running")
+    def _loop(self, parker: Parker) -> None:
+        gate, queue, lock = self.gate, self.queue, self.queue.ledger.lock
+        is_called = partial(queue.is_called, parker)
+        parker.say("running")
         while True:
             if not queue.ready():
                 with lock:
-                    asleep = queue.sleep(bell)
+                    asleep = queue.sleep(parker)
                 if asleep:
-                    gate.park(bell, queue.ready, "idle")
+                    parker.park(is_called, "idle")
                     continue
-            gate.enter(1)
+            parker.enter(gate, 1)
             lock.acquire()  # not `with`, which takes twice as long; so below
             try:
-                call = queue.take(gate)
+                call = queue.take(parker)
             finally:
                 lock.release()
             if call is not None:
-                if self.stepped is not None:
-                    gate.say("running")
-                self._work(call, gate)
+                self._work(call, parker)
                 call = None  # else it would be kept while nothing comes
-            elif queue.signal is not None and queue.ready():
+            elif queue.signal is not None:
                 return
+            if (turn := parker.turn) is not None:
+                parker.turn = None
+                turn.end(turn.record)
 
-    def _work(self, call: Call, gate: Gate) -> None:
+    def _work(self, call: Call, parker: Parker) -> None:
         """Execute one request, and give its call the ending."""
         request, queue = call.request, self.queue
         here.callers = (*request.callers, self.name)
-        value, error = self._answer(request, gate)
+        value, error = self._answer(request, parker)
         here.callers = (self.name,)
         lost = isinstance(error, LostReply)
-        if self.tap is not None or self.stepped is not None:
-            self._show(self._as_step(request, value, error))
+        if self.tap is not None or parker.turn is not None:
+            self._show(self._as_step(request, value, error), parker.turn)
         lock = queue.ledger.lock
         lock.acquire()
         try:
@@ -179,10 +184,10 @@ class BaseServiceTask:
             self.reporter.late_reply(self.name, f"{request.method} answered {request.callers[-1]} too late")
         del call, error  # the traceback's frames lead back to this one, and with the error it would be a cycle
 
-    def _answer(self, request: Request, gate: Gate) -> tuple[Any, BaseException | None]:
+    def _answer(self, request: Request, parker: Parker) -> tuple[Any, BaseException | None]:
         """The value, or the error as the caller hears it."""
         try:
-            return self._execute(request, gate), None
+            return self._execute(request, parker), None
         except Exception as failure:  # noqa: BLE001  the border to user code: the caller hears it
             return None, failure
         except BaseException as failure:  # noqa: BLE001  likewise; but it must not end its caller
@@ -190,18 +195,19 @@ class BaseServiceTask:
             failed.__cause__ = failure
             return None, failed
 
-    def _execute(self, request: Request, gate: Gate) -> Any:
+    def _execute(self, request: Request, parker: Parker) -> Any:
         methods = self._methods
         assert methods is not None, "a request was taken before the service was set up"
         interceptors = self.interceptors
         if not interceptors:
             return methods.call(request, request.args, request.kwargs)
-        return Invocation(request, interceptors, methods.call, gate.sleep).proceed()
+        return Invocation(request, interceptors, methods.call, parker.sleep).proceed()
 
-    def _show(self, step: Step) -> None:
-        for look in (self.tap, self.stepped):
-            if look is not None:
-                look(step)
+    def _show(self, step: Step, turn: Turn | None) -> None:
+        if (tap := self.tap) is not None:
+            tap(step)
+        if turn is not None:
+            turn.record = step
 
     def _as_step(self, request: Request, value: Any, error: BaseException | None) -> Step:
         """A request and its reply as a person sees them."""
@@ -220,21 +226,21 @@ class BaseServiceTask:
 
     def cancel(self) -> None:
         """End behind the requests in work. Returns at once."""
-        for gate in self.gates:
-            gate.cancel()
+        for parker in self.parkers:
+            parker.cancel()
 
     def facts(self) -> ServiceFacts:
         """Where the service stands now: its numbers fit together, whenever they are read."""
         queue = self.queue
         waiting, running, received, results, errors, timeouts, stopped, late, lost = queue.shown
         return ServiceFacts(
-            self.name, self._state(), waiting, queue.capacity, len(self.gates), running, received, results, errors,
+            self.name, self._state(), waiting, queue.capacity, len(self.parkers), running, received, results, errors,
             timeouts, stopped, late, lost, self.ending,
         )  # fmt: skip
 
     def _state(self) -> TaskState:
-        doing = {gate.doing for gate in self.gates}
-        if self.queue.paused and doing <= {"idle", "ended"} and self.ending is None:
+        doing = {parker.doing for parker in self.parkers}
+        if self.gate.closed and doing <= {"idle", "paused", "ended"} and self.ending is None:
             return "paused"
         for state in _STATES:
             if state in doing:
@@ -242,4 +248,4 @@ class BaseServiceTask:
         return "ended"
 
 
-_STATES: tuple[TaskState, ...] = ("running", "held back", "waiting", "backing off", "idle", "new", "ended")
+_STATES: tuple[TaskState, ...] = ("running", "held back", "waiting", "backing off", "idle", "paused", "new", "ended")

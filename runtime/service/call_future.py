@@ -17,9 +17,9 @@ from functools import partial
 from typing import Any, Final
 
 from runtime.communication.calls import Call, here
-from runtime.communication.lane import parked_lock, ring
 from runtime.errors import Cancelled, ServiceStopped
 from runtime.python.interactive import uninterrupted
+from runtime.scheduling.parker import Outsider
 
 # The states of a Future, by the names that it gives them.
 _PENDING: Final = "PENDING"
@@ -33,7 +33,7 @@ _DONE: Final = (_FINISHED, *_CANCELLED)
 class CallFuture(Future[Any]):
     """The `concurrent.futures.Future` of a call. Waiting for its result gives way to a cancel, and to other turns.
 
-    Nobody waits on a condition for it; who waits for a result has a bell of his own.
+    Nobody waits on a condition for it; who waits for a result parks.
     """
 
     _door: Door | None = None
@@ -183,24 +183,10 @@ class CallFuture(Future[Any]):
         """Wait until it is done, on a task's thread through its gate."""
         if self._is_over():
             return
-        waiter, bell = here.waiter, parked_lock()
-
-        def wake(_: Future[Any]) -> None:
-            ring(bell)
-            if waiter is not None:
-                waiter.nudge()
-
-        self.add_done_callback(wake)
+        waiter = here.waiter or Outsider()
+        self.add_done_callback(lambda _: waiter.unpark())
         timeout_s = -1 if timeout is None or timeout > TIMEOUT_MAX else max(0.0, timeout)
-        if waiter is not None:
-            wait = Wait(self._call, self._is_over)
-            waiter.held = wait.is_held
-            try:
-                waiter.park(bell, wait.is_over, "waiting", timeout_s)
-            finally:
-                wait.forget()
-        else:
-            bell.acquire(True, timeout_s)
+        waiter.park(self._is_over, "waiting", timeout_s, held=self._call.is_held)
 
 
 class Door:
@@ -282,31 +268,3 @@ def give_way(error: BaseException | None) -> None:
     waiter = here.waiter
     if waiter is not None and waiter.cancelled and isinstance(error, ServiceStopped):
         raise Cancelled from None
-
-
-class Wait:
-    """What a waiter knows of the call that it waits for, and, when that is over, no more than that.
-
-    It may be asked until it waits for something else, and must not keep the request and the reply till then.
-    """
-
-    def __init__(self, call: Call, ready: Callable[[], bool]) -> None:
-        self._call: Call | None = call
-        self._ready: Callable[[], bool] = ready
-
-    def is_over(self) -> bool:
-        """Whether there is a reason to go on."""
-        return self._ready()
-
-    def is_held(self) -> bool:
-        """Whether what is waited for stands still itself."""
-        call = self._call
-        return call is not None and call.is_held()
-
-    def forget(self) -> None:
-        """The wait is over."""
-        self._ready, self._call = _yes, None
-
-
-def _yes() -> bool:
-    return True

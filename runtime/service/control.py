@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from runtime.communication.packet import Asked, Packet, Place
 from runtime.errors import CommandRefused, NotPaused
+from runtime.scheduling.parker import BETWEEN, MID_PACKET
+from runtime.scheduling.turn import Turn
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.step import QueueView, Step
-from runtime.task.passing import MID_PACKET
 
 if TYPE_CHECKING:
     from runtime.service.base_service_task import BaseServiceTask
@@ -22,8 +22,7 @@ class ServiceControl:
     def __init__(self, service: BaseServiceTask) -> None:
         self._service = service
         self._is_stepping = False  # steps come one by one
-        self._seen: list[Step] | None = None  # what the turn that was given last has come to, until it has been told
-        self._waited = 0  # threads that waited in the middle of a request when it was given
+        self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
 
     def pause(self) -> None:
         """Let no request begin. Returns at once; `reached` says when none is in work."""
@@ -31,42 +30,40 @@ class ServiceControl:
 
     def resume(self) -> None:
         """Serve again."""
-        self._forget()  # what a turn under way comes to, nobody asks any more
+        self._turn = None  # what a turn under way comes to, nobody asks any more
         self._do(self._service.queue.resume)
 
     def reached(self) -> bool:
         """Whether no user code is at work, nor about to be."""
-        service = self._service
-        return all(gate.reached() for gate in service.gates) and not (service.queue.granted and service.ending is None)
+        return self._service.gate.reached()
 
     def is_paused(self) -> bool:
         """Whether it is held by hand."""
-        return self._service.queue.paused
+        return self._service.gate.closed
 
     def is_held(self) -> bool:
         """Whether it has something to do, and its pause is all that it waits for."""
-        return self.is_paused() and self.has_work() and not self._service.queue.granted and self.reached()
+        return self.is_paused() and self.has_work() and self.reached()
 
     def has_work(self) -> bool:
         """Whether there is something that a turn could be used for."""
-        queue = self._service.queue
-        return self._service.ending is None and queue.is_set_up and (bool(queue.waiting) or queue.signal is not None)
+        return self._service.ending is None and self._service.queue.ready()
 
     def can_step(self) -> bool:
         """Whether a turn would do something: there is a request, somebody to take it, and no turn to be told first."""
-        return self._seen is None and self.has_work() and self.reached() and self._has_idle_thread()
+        return self._turn is None and self.has_work() and self.reached() and self._has_idle_thread()
 
     def is_under_way(self) -> bool:
         """Whether a turn was given of which nobody has been told yet how it ended."""
-        return self._seen is not None
+        return self._turn is not None
 
     def has_news(self) -> bool:
         """Whether such a turn is over by now."""
-        return self._seen is not None and (bool(self._seen) or self._service.ending is not None)
+        return (turn := self._turn) is not None and turn.over
 
     def is_at_rest(self) -> bool:
         """Whether nothing of it moves."""
-        return self.reached() and all(gate.at_its_place() for gate in self._service.gates)
+        return self._service.gate.at_its_place()
 
     def is_in_place(self) -> bool:
         """Whether nothing of it is on its way to anywhere."""
@@ -90,65 +87,38 @@ class ServiceControl:
             self._is_stepping = False
 
     def _step(self, deadline: float) -> Waiting[Step]:
-        service, seen = self._service, self._seen
-        name = service.name
-        if seen is None:
+        service, gate, name = self._service, self._service.gate, self._service.name
+        turn = self._turn
+        if turn is None:
             if service.ending is not None:
                 return Step("idle", name)
-            if not service.queue.paused:
+            if not gate.closed:
                 raise NotPaused(f"{name!r} is not paused, so it serves by itself; pause({name!r}) first")
             if not (yield Until(self.reached, deadline)):
                 return Step("running", name)
             if self.has_work() and not self._has_idle_thread():  # whoever used the turn later, nobody would have asked
                 return Step("waiting", name, doing="waiting")
-            if (seen := (yield from self._give_turn())) is None:
+            turn = self._turn = gate.grant(self.has_work)
+            if turn is None:
                 return Step("idle", name)
-        given = seen
+        given = turn
         yield Until(lambda: self._is_over(given), deadline)
-        if seen or service.ending is not None:
-            self._forget()
-            return seen[0] if seen else Step("stop", name, ending=service.ending)
-        if not service.queue.running and not service.queue.granted:  # it was resumed meanwhile
-            self._forget()
-            return Step("idle", name)
-        waits = [each.doing for each in service.gates if each.doing in MID_PACKET]
-        return Step("waiting", name, doing=waits[0]) if waits else Step("running", name)
+        if given.over:
+            self._turn = None
+            if given.record is not None:
+                return cast(Step, given.record)
+            return Step("idle", name) if service.ending is None else Step("stop", name, ending=service.ending)
+        doing = None if given.taker is None else given.taker.doing
+        return Step("waiting", name, doing=doing) if doing in MID_PACKET else Step("running", name)
 
-    def _give_turn(self) -> Waiting[list[Step] | None]:
-        """Let one request begin, as an idle thread does at once, or the end. What it comes to; None: there is none."""
-        service, queue = self._service, self._service.queue
-        seen = self._seen = []
-        service.stepped = seen.append
-        self._waited = self._waiting_threads()
-        ends = queue.signal is not None and not queue.waiting
-        self._do(lambda: queue.grant() if queue.paused and self.has_work() else None)
-        if ends:
-            return seen
-        try:
-            yield Until(lambda: not queue.granted or not self.has_work(), monotonic() + _SOON_S)
-        finally:  # also if nobody waits any more
-            with queue.ledger.lock:
-                begun, queue.granted = not queue.granted, 0  # else somebody would find it later
-            if not begun:
-                self._forget()
-        return seen if begun else None
-
-    def _forget(self) -> None:
-        self._seen = self._service.stepped = None
-
-    def _is_over(self, seen: list[Step]) -> bool:
-        if seen:  # the reply is out, and its thread sleeps again
-            return self.reached()
-        service = self._service
-        if service.ending is not None or not service.queue.paused:
-            return True
-        return (not service.queue.running and not service.queue.granted) or self._waiting_threads() > self._waited
-
-    def _waiting_threads(self) -> int:
-        return sum(gate.doing in MID_PACKET for gate in self._service.gates)
+    def _is_over(self, turn: Turn) -> bool:
+        if turn.over:  # the reply is out; until its thread is at the gate again
+            return self.reached() or not self.is_paused()
+        taker = turn.taker
+        return taker is not None and taker.doing in MID_PACKET and not taker.has_come()
 
     def _has_idle_thread(self) -> bool:
-        return any(gate.doing in ("idle", "paused") for gate in self._service.gates)
+        return any(parker.doing in BETWEEN for parker in self._service.parkers)
 
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last requests that wait."""
@@ -201,7 +171,4 @@ class ServiceControl:
         with queue.ledger.lock:
             change()
         queue.ledger.nudge()
-        self._service.gates[0].tell()
-
-
-_SOON_S: Final = 1.0  # of a thread that runs no user code
+        self._service.parkers[0].tell()

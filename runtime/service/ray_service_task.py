@@ -13,7 +13,7 @@ from runtime.context.report import TaskReport
 from runtime.remote.by_value import encode_report
 from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.invocation import Interceptor
@@ -29,19 +29,20 @@ class _FarService(LocalServiceTask):
         ctx: ServiceContext,
         make: Callable[[], Any],
         reporter: ServiceReporter,
-        gates: list[Gate],
+        parkers: list[Parker],
         host: RayServiceTask,
     ):
-        super().__init__(ctx, make, reporter, gates)
+        super().__init__(ctx, make, reporter, parkers)
         self._host = host
         self._left = 0  # loops that are over; each one adds itself under the lock of the calls
 
-    def _serve(self, number: int) -> None:
+    def live(self, parker: Parker) -> None:
+        """As everywhere; with the last loop the host is told that nothing of it runs any more."""
         with self._host.faults_told():
-            super()._serve(number)
+            super().live(parker)
         with self.queue.ledger.lock:
             self._left += 1
-            last = self._left == len(self.gates)
+            last = self._left == len(self.parkers)
         if last:
             self._host.post("gone")
 
@@ -62,9 +63,9 @@ class RayServiceTask(Host):
 
     def _make(self, made: tuple[ServiceContext, Callable[[], Any]]) -> None:
         ctx, make = made
-        self._deadlines = DeadlineWatch(self.site.ledger, Gate(self.watch), f"{ctx.job}/deadlines of {ctx.name}")
-        gates = [Gate(self.watch) for _ in thread_names(ctx)]
-        self.service = _FarService(ctx, make, self, gates, self)
+        self._deadlines = DeadlineWatch(self.site.ledger, Parker(self.monitor), f"{ctx.job}/deadlines of {ctx.name}")
+        parkers = [Parker(self.monitor) for _ in thread_names(ctx)]
+        self.service = _FarService(ctx, make, self, parkers, self)
 
     def _start(self) -> None:
         self._deadlines.start()
@@ -88,7 +89,7 @@ class RayServiceTask(Host):
     def look(self) -> Look:
         """Where the service stands now."""
         service, control, site = self.service, self.service.control, self.site
-        moved = (*(gate.passes for gate in service.gates), site.sent)
+        moved = (*(parker.passes for parker in service.parkers), site.sent)
         quiet = site.is_quiet()
         return Look(
             facts=service.facts(),
@@ -101,7 +102,7 @@ class RayServiceTask(Host):
             has_news=control.has_news(),
             is_at_rest=control.is_at_rest() and quiet,
             is_in_place=control.is_in_place(),
-            still=quiet and all(gate.stands_still() for gate in service.gates) and site.is_quiet(),
+            still=quiet and all(parker.stands_still() for parker in service.parkers) and site.is_quiet(),
             moved=moved,
             busy=service.ending is None and (service.queue.busy or not quiet),
         )

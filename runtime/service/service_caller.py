@@ -1,6 +1,6 @@
 """ServiceManager: one caller's requests, and how it waits for the replies. Knows request queues, not who serves them.
 
-In one process a reply needs no queue of its own: the service's thread writes it into the call and rings.
+In one process a reply needs no queue of its own: the service's thread writes it into the call and unparks the caller.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import itertools
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from runtime.communication.calls import Ask, Call, Request, here
-from runtime.communication.lane import parked_lock, ring
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import ServiceLoop, ServicePaused, ServiceStopped
 from runtime.python.interactive import uninterrupted
-from runtime.service.call_future import CallFuture, Wait, give_way
+from runtime.scheduling.parker import new_permit, unpark
+from runtime.service.call_future import CallFuture, give_way
 
 
 class Answer:
@@ -25,7 +25,7 @@ class Answer:
     __slots__ = ("bell", "error", "value")
 
     def __init__(self) -> None:
-        self.bell = parked_lock()
+        self.bell = new_permit()
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -38,10 +38,7 @@ class Answer:
 
     def tell(self) -> None:
         """Behind `close`: wake who waits."""
-        ring(self.bell)
-
-
-_INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
+        unpark(self.bell)
 
 
 class ServiceManager:
@@ -107,7 +104,7 @@ def enter_by_hand(call: Call) -> None:
     Also `ServicePaused`: who waits outside of the job could be the one to resume it.
     """
     queue = call.queue
-    if queue.paused and not queue.refusing:
+    if queue.gate.closed and not queue.refusing:
         raise ServicePaused(f"service {queue.service!r} is paused; resume({queue.service!r}) it first, or step it")
     _put(call)
 
@@ -115,7 +112,7 @@ def enter_by_hand(call: Call) -> None:
 def _enter(call: Call) -> None:
     """Put a call into its queue. Raises `ServiceStopped`, `Cancelled`, and `NotSendable` if it cannot get there."""
     call.queue.prepare(call)
-    if call.waiter is None:  # on no thread of the job
+    if here.waiter is None:  # on no thread of a job
         uninterrupted(partial(_put, call))
     else:
         _put(call)
@@ -137,17 +134,8 @@ def _put(call: Call) -> None:
 
 
 def _wait(call: Call, ready: Callable[[], bool]) -> None:
-    """Wait for the bell of a call, on a task's thread through its gate."""
-    waiter, bell = call.waiter, call.bell
-    assert bell is not None, "only a call that is held back is waited for beside its future"
-    if waiter is None:
-        while not ready():
-            bell.acquire(True, _INTERRUPTIBLE_S)
-        return
-    wait = Wait(call, ready)
-    try:
-        while not ready():
-            waiter.held = wait.is_held
-            waiter.park(bell, wait.is_over, "waiting")
-    finally:
-        wait.forget()
+    """Wait for what becomes of a call, unless it has become of it already."""
+    waiter = call.waiter
+    assert waiter is not None, "only a call that is held back is waited for beside its future"
+    if not ready():
+        waiter.park(ready, "waiting", held=call.is_held)

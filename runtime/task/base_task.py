@@ -25,7 +25,7 @@ from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
 from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.operator import Attention, Emit
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
 from runtime.state import Store
 from runtime.task.alignment import Arrival
 from runtime.task.control import TaskControl
@@ -34,6 +34,7 @@ from runtime.task.guard import Guard, guarded
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
 from runtime.task.passing import Witness
+from runtime.task.task_gate import TaskGate
 from runtime.texts.preview import Told
 
 LARGEST: Final = 1024  # packets in a batch
@@ -55,6 +56,7 @@ class BaseTask:
     """One running instance of an operator: a feed, an operator, a router, and a gate between two packets."""
 
     __slots__ = (
+        "_began_s",
         "_control",
         "_feed",
         "_inbox",
@@ -72,6 +74,7 @@ class BaseTask:
         "gate",
         "name",
         "operator",
+        "parker",
         "processed",
         "reporter",
         "retries",
@@ -80,10 +83,10 @@ class BaseTask:
         "witness",
     )
 
-    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
+    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker) -> None:
         self.name = ctx.name
         self.ctx, self.operator, self.reporter = ctx, operator, reporter
-        self.gate = gate
+        self.parker, self.gate = parker, TaskGate(parker)
         self.processed = 0  # packets, added per batch
         self.errors = self.skipped = self.retries = 0
         self.broken_off = 0  # packets that a cancel found between two attempts
@@ -93,9 +96,10 @@ class BaseTask:
         self.witness: Witness | None = None
         self._control: TaskControl | None = None
         self._size = 1  # of the next batch
+        self._began_s = 0.0  # the last one, or the wait for it
         self._packet: Any = NO_PACKET  # what process() was working on when it raised
-        tracer = ctx.wiring.format.stamps(self.name, gate.timestamp)
-        self._router = Router(ctx.wiring.outputs, self.gate, tracer)
+        tracer = ctx.wiring.format.stamps(self.name, parker.timestamp)
+        self._router = Router(ctx.wiring.outputs, parker, tracer)
         self.store = Store(ctx, operator, self._router)
         self._uses_window = operator.at_most_one and not operator.has_context
         if tracer is not None:
@@ -104,81 +108,104 @@ class BaseTask:
         self._inbox: Inbox | None = None
         self._feed: Feed
         if isinstance(operator, Source):
-            self._feed = SourceFeed(operator, ctx, gate)
+            self._feed = SourceFeed(operator, ctx, parker)
         else:
             self._inbox = ctx.wiring.queue.get_queue()
-            self._inbox.gate, self._inbox.tell_hand = self.gate, self.gate.tell
             lane_feed = JoinedFeed if operator.wants_input else LaneFeed
             self._feed = lane_feed(self._inbox, ctx, operator, tracer)
             hand = self._inbox.hand
-            self._inbox.stamped = self._feed.format(hand).stamped(self.name, hand, gate.timestamp)
+            self._inbox.read_by(parker, self._feed.format(hand).stamped(self.name, hand, parker.timestamp))
         ctx.bind(self._router.send, self._router.send_signal, reporter)
         if ctx.wiring.node.on_error != "fail":
             self._uses_window = False
             self.operator, self._feed = guarded(operator, self._feed, self, self._router)
         self._receive = self.operator.receive_packets  # what the kernel calls; `_discard`, once nobody needs it
         self._was_opened = False
-        self.gate.before_wait = self._feed.settle
 
     # ── the task's own thread ──
 
+    def live(self, parker: Parker) -> None:
+        """From beginning to end, on the thread that serves it."""
+        here.waiter, here.changes = parker, parker.monitor
+        self._worker_loop()
+
     def _worker_loop(self) -> None:
+        failure: BaseException | None = None
+        try:
+            self.begin()
+            while self.turn():
+                pass
+        except BaseException as error:  # noqa: BLE001  the border to user code: SystemExit too must be heard
+            failure = error
+        try:
+            self.end(failure)
+        finally:
+            del failure
+
+    def begin(self) -> None:
+        """Open the operator. Raises what that raises, and Cancelled."""
+        parker = self.parker
+        parker.serve(self._feed)
+        self.ctx.begin()
+        parker.begin()
+        with suppress(Unneeded):  # it has to give up because nobody needs it, and will not have to `finish`
+            self.operator.open(self.ctx)
+            self._was_opened = True
+        parker.say("running")
+        self._began_s = perf_counter()
+
+    def turn(self) -> bool:
+        """Wait until there is something to take, pass the gate, and work a batch. False: the input has ended.
+
+        Raises as `process` does.
+        """
+        gate, feed, parker = self.gate, self._feed, self.parker
+        if feed.ending is not None:
+            return False
+        passes = parker.passes
+        feed.wait()
+        done = self.process(parker.enter(gate, self._size))
+        if gate.passing is not None and feed.ending is None:  # else the end of the task belongs to it, too
+            gate.passed()
+            self._witness().end()
+        now_s = perf_counter()
+        took_s, self._began_s = now_s - self._began_s, now_s
+        # A batch that has waited says nothing about user code; most others are quick, and as large as may be.
+        if passes == parker.passes and (took_s > SLOW_S or (took_s < QUICK_S and done == self._size < LARGEST)):
+            self._size = self._size * 2 if took_s < QUICK_S else max(1, int(done * QUICK_S / took_s))
+        return True
+
+    def end(self, failure: BaseException | None) -> None:
+        """Finish, unless it has failed; close the operator, and report. Whatever happens, it ends, once."""
         ending: Ending = "cancelled"
         error: BaseException | None = None
         packet: Any = NO_PACKET
-        here.waiter, here.changes = self.gate, self.gate.changes
-        self.ctx.begin()
-        try:
-            self.gate.begin()
-            self._open()
-            self._work()
-            ending = self._finish()
-        except BaseException as failure:  # noqa: BLE001  the border to user code: SystemExit too must be heard
-            if not self._let_go(failure):
-                ending, error = "failed", failure
-                packet = self._failed_on()
+        if failure is None:
+            try:
+                ending = self._finish()
+            except BaseException as raised:  # noqa: BLE001  the border to user code
+                failure = raised
+        if failure is not None and not self._let_go(failure):
+            ending, error, packet = "failed", failure, self._failed_on()
         try:
             self.operator.close()
         except Unneeded:  # it has tried to send something
             pass
-        except BaseException as failure:  # noqa: BLE001  the border to user code
-            if self._let_go(failure):
+        except BaseException as raised:  # noqa: BLE001  the border to user code
+            if self._let_go(raised):
                 ending = "cancelled" if error is None else ending
             elif error is None:
-                ending, error = "failed", failure
+                ending, error = "failed", raised
             else:
-                self.reporter.warned(self.name, f"close() raised {type(failure).__name__} as well")
+                self.reporter.warned(self.name, f"close() raised {type(raised).__name__} as well")
         report = TaskReport(self.name, ending, error, packet)
-        del error, packet  # this frame is in the traceback, which would hold itself, and the packet, for ever
+        del failure, error, packet  # this frame is in the traceback, and would hold it, and the packet, for ever
         self._end(report)
         del report
 
-    def _open(self) -> None:
-        """Open the operator; if it has to give up because nobody needs it, it will not have to `finish`."""
-        with suppress(Unneeded):
-            self.operator.open(self.ctx)
-            self._was_opened = True
-
     def _let_go(self, failure: BaseException) -> bool:
         """Whether this is the end that cancel asked for, and not a `Cancelled` that user code has made up."""
-        return isinstance(failure, Cancelled) and self.gate.cancelled
-
-    def _work(self) -> None:
-        gate, feed = self.gate, self._feed
-        gate.say("running")
-        began_s = perf_counter()
-        while feed.ending is None:
-            passes = gate.passes
-            feed.wait()
-            done = self.process(gate.enter(self._size))
-            if gate.passing is not None and feed.ending is None:  # else the end of the task belongs to it, too
-                gate.passed()
-                self._witness().end()
-            now_s = perf_counter()
-            took_s, began_s = now_s - began_s, now_s
-            # A batch that has waited says nothing about user code; most others are quick, and as large as may be.
-            if passes == gate.passes and (took_s > SLOW_S or (took_s < QUICK_S and done == self._size < LARGEST)):
-                self._size = self._size * 2 if took_s < QUICK_S else max(1, int(done * QUICK_S / took_s))
+        return isinstance(failure, Cancelled) and self.parker.cancelled
 
     def process(self, n: int) -> int:
         """The kernel: work up to `n` packets from one lane, or take one signal. Returns how many packets.
@@ -186,7 +213,7 @@ class BaseTask:
         Raises what user code raises, with everything before the packet at fault worked and everything behind it still
         in its lane; raises `Cancelled` behind the packet in work.
         """
-        gate, feed, receive = self.gate, self._feed, self._receive
+        gate, parker, feed, receive = self.gate, self.parker, self._feed, self._receive
         if (arrival := feed.take_signal()) is not None:
             self._hand_on(arrival)
             return 0
@@ -205,14 +232,14 @@ class BaseTask:
                 return 0
             if passing is not None:
                 passing.packet = feed.seen()
-            receive(values, emit, gate)
-            while gate.look_up:
+            receive(values, emit, parker)
+            while parker.yield_requested:
                 self._look_up()
                 if feed.wants_out or (gate.attentive and passing is None):
                     break  # what follows is to be held, or asked about, or seen
                 if uses_window:
                     emit = self._router.window_again(emit)
-                self._receive(values, emit, gate)
+                self._receive(values, emit, parker)
             else:
                 feed.ran_out()
         except Unneeded:  # the packet in work has ended; what follows is discarded
@@ -236,8 +263,8 @@ class BaseTask:
 
     def _look_up(self) -> None:
         """Behind a packet, because somebody asked: let go if cancelled, ring who sleeps, let in who is held back."""
-        self.gate.look_up = False
-        if self.gate.cancelled:
+        self.parker.yield_requested = False
+        if self.parker.cancelled:
             raise Cancelled
         self._router.wake_readers()
         self._feed.settle()
@@ -273,8 +300,9 @@ class BaseTask:
         self._router.send_signal(StopSignal(self.name, report.ending))
         if (passing := self.gate.passing) is not None:
             passing.ending, passing.error = report.ending, report.error or passing.error
-        self.gate.say("ended")
+        self.parker.say("ended")
         self.gate.passed()
+        self.gate.ended(self.parker)
 
     def _witness(self) -> Witness:
         """What lets be seen what this task sends; made when somebody looks for the first time."""
@@ -302,7 +330,7 @@ class BaseTask:
 
     def cancel(self) -> None:
         """End the task behind the packet in work, wherever it waits. Returns at once."""
-        self.gate.cancel()
+        self.parker.cancel()
         self.ctx.stopping.set()
         if self._inbox is not None:
             self._inbox.cancel_hand()
@@ -310,8 +338,7 @@ class BaseTask:
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end. Returns at once; what is queued is still worked."""
         self._feed.end(how)
-        self.gate.look_up = True
-        self.gate.nudge()
+        self.parker.yield_requested = True
 
     def stop_sending(self) -> None:
         """Nobody needs what it makes any more: end the packet in work when it sends, drop what comes. Returns at once.
@@ -319,9 +346,8 @@ class BaseTask:
         It ends when its producers have, as it would otherwise; `finish` is called, and ends when it sends.
         """
         self._receive = _discard
-        self.gate.dismiss()  # before the lanes are shut: a writer that finds one full looks there for the reason
+        self.parker.dismiss()  # before the lanes are shut: a writer that finds one full looks there for the reason
         self._router.shut()
-        self.gate.nudge()
 
     @property
     def inbox(self) -> Inbox:
@@ -402,7 +428,7 @@ class BaseTask:
 def _discard(values: Iterator[Any], emit: Emit, attention: Attention) -> None:
     """Take packets, and make nothing of them."""
     for _ in values:
-        if attention.look_up:
+        if attention.yield_requested:
             return
 
 

@@ -20,10 +20,12 @@ from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import TaskState
 from runtime.operators import Operator, Source
 from runtime.python.asynchronous import refuse_coroutine
+from runtime.scheduling.parker import MID_PACKET
+from runtime.scheduling.turn import Turn
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.step import QueueView, Result, SignalView, Step
 from runtime.task.guard import Guard
-from runtime.task.passing import MID_PACKET, Passing, Turn
+from runtime.task.passing import Passing
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ class TaskControl:
     def is_held(self) -> bool:
         """Whether it has something to do, and its closed gate is all that it waits for."""
         gate = self._task.gate
-        return gate.closed and gate.doing == "paused" and gate.turn is None and self.has_work()
+        return gate.closed and self._task.parker.doing == "paused" and gate.turn is None and self.has_work()
 
     def has_work(self) -> bool:
         """Whether there is something that a turn could be used for; a source always has."""
@@ -91,7 +93,7 @@ class TaskControl:
 
     def can_step(self) -> bool:
         """Whether a turn would do something; one that is under way needs no other."""
-        return self._turn is None and self.has_work() and self._task.gate.doing not in MID_PACKET
+        return self._turn is None and self.has_work() and self._task.parker.doing not in MID_PACKET
 
     def is_under_way(self) -> bool:
         """Whether a turn was given of which nobody has been told yet how it ended."""
@@ -122,7 +124,7 @@ class TaskControl:
         A packet that is held back or waits in mid-packet keeps its turn: further steps say so until it is done.
         """
         if self._is_stepping and not (yield Until(lambda: not self._is_stepping, deadline)):
-            return Step("running", self._task.name, doing=self._task.gate.doing)  # somebody else's step
+            return Step("running", self._task.name, doing=self._task.parker.doing)  # somebody else's step
         self._is_stepping = True
         try:
             return (yield from self._step(deadline))
@@ -130,7 +132,7 @@ class TaskControl:
             self._is_stepping = False
 
     def _step(self, deadline: float) -> Waiting[Step]:
-        gate, name = self._task.gate, self._task.name
+        gate, parker, name = self._task.gate, self._task.parker, self._task.name
         if self._task.ending is not None and self._turn is None:
             return Step("idle", name)
         if not gate.closed:
@@ -138,8 +140,8 @@ class TaskControl:
         turn = self._turn
         if turn is None:
             if not (yield Until(gate.reached, deadline, by_tasks=True)):
-                return Step("running", name, doing=gate.doing)
-            if (doing := gate.doing) in MID_PACKET:
+                return Step("running", name, doing=parker.doing)
+            if (doing := parker.doing) in MID_PACKET:
                 return Step(_WAITS[doing], name, doing=doing)
             turn = self._turn = gate.grant(self.has_work)
             if turn is None:
@@ -147,20 +149,20 @@ class TaskControl:
         given = turn
         # Once the turn is over, until the task is at its gate again: a look less.
         yield Until(
-            lambda: (gate.at_its_place() or not gate.closed) if given.over else (given.began and self._waits_on()),
+            lambda: (gate.at_its_place() or not gate.closed) if given.over else self._waits_on(given),
             deadline,
             by_tasks=True,
         )
         if turn.over:
             self._turn = None
-            return self._as_step(turn.passing)
-        step = self._as_step(gate.passing, gate.doing)
+            return self._as_step(turn.record)
+        step = self._as_step(gate.passing, parker.doing)
         self._told_running = step.result == "running"
         return step
 
-    def _waits_on(self) -> bool:
-        gate = self._task.gate
-        return gate.doing in MID_PACKET and not gate.has_come()
+    def _waits_on(self, turn: Turn) -> bool:
+        taker = turn.taker
+        return taker is not None and taker.doing in MID_PACKET and not taker.has_come()
 
     def _as_step(self, passing: Passing | None, doing: TaskState | None = None) -> Step:
         """What a turn came to; while it is not over, `doing` is what the task does now."""
@@ -249,7 +251,6 @@ class TaskControl:
             lane.order = Order(numbers, lane.taken)
             self._dropped.add(place)
             self._undo.append(lambda: self._put_back(place, item, ahead, signals))
-        self._task.gate.nudge()  # its producer may have waited for the room
 
     def move(self, place: Place, to: int) -> None:
         """Move a packet within its lane, to `to` counted from the front. Raises `NotPaused`, `PacketGone`.
@@ -284,7 +285,6 @@ class TaskControl:
         """Take back the packet that the hand put in as this one. Raises `NotPaused`, `PacketGone`, `TaskEnded`."""
         with self.retracting(number) as retract:
             retract()
-        self._task.gate.nudge()  # its producer may have waited for the room
 
     @contextmanager
     def retracting(self, number: int) -> Iterator[Callable[[], None]]:
@@ -331,7 +331,6 @@ class TaskControl:
             self._dropped.discard(place)
             numbers.insert(index, place.number)
             lane.order = Order(numbers, lane.taken)
-        self._task.gate.nudge()
 
     def _move_back(self, place: Place, ahead: set[int]) -> None:
         with self._grip(place) as (inbox, lane, index):

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from runtime.communication.element import Format, Given, Tracer
 from runtime.communication.inbox import HAND, Inbox
-from runtime.communication.lane import Lane, parked_lock, ring
+from runtime.communication.lane import Lane
 from runtime.communication.order import number_at
 from runtime.communication.packet import Packet, Place
 from runtime.communication.signals import Signal, StopSignal
@@ -22,7 +22,7 @@ from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
 from runtime.task.alignment import Alignment, Arrival
 from runtime.task.stop_barrier import StopBarrier
 
@@ -218,11 +218,10 @@ class LaneFeed:
 class SourceFeed:
     """Items from a source's iterator, until it is spent or somebody asks it to end."""
 
-    def __init__(self, source: Source, ctx: TaskContext, gate: Gate) -> None:
+    def __init__(self, source: Source, ctx: TaskContext, parker: Parker) -> None:
         self.ending: Ending | None = None
         self.wants_out = False
-        self.bell = parked_lock()  # rung when the source is asked to end, and when its turn to draw may have come
-        self._source, self._ctx, self._gate = source, ctx, gate
+        self._source, self._ctx, self._parker = source, ctx, parker
         self._end_as: Ending = "completed"
         self._began = self._wanted = self._idled = 0
         source.waits = self
@@ -274,21 +273,18 @@ class SourceFeed:
         self._end_as = how
         self.wants_out = True
         self._ctx.stopping.set()
-        ring(self.bell)
+        self._parker.unpark()
 
     # ── while another instance draws from what they share ──
 
     def wait_for(self, ready: Callable[[], bool], held: Callable[[], bool]) -> None:
-        """Wait until it is rung for. Raises Cancelled."""
-        gate = self._gate
-        gate.held = held
-        gate.park(self.bell, ready, "waiting")
+        """Wait until `ready`. Raises Cancelled."""
+        self._parker.park(ready, "waiting", held=held)
 
-    def ring(self) -> None:
+    def unpark(self) -> None:
         """Any thread: what it waits for may be there."""
-        ring(self.bell)
-        self._gate.nudge()
+        self._parker.unpark()
 
     def stands_still(self) -> bool:
         """Whether the task waits for something that time alone will not bring."""
-        return self._gate.stands_still()
+        return self._parker.stands_still()

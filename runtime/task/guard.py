@@ -11,7 +11,6 @@ no `Exception`, and `MemoryError`.
 
 from __future__ import annotations
 
-from _thread import LockType
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import repeat
@@ -27,9 +26,10 @@ from runtime.history.dead_letters import DeadLetter
 from runtime.operators import IDLE, Operator, Source
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.held_results import HeldResults
+from runtime.task.task_gate import TaskGate
 
 _NO_RETRY: Final = Retry(1)  # never asked: there are no repeats
 _NOTHING: Final = object()  # what is drawn where there is nothing
@@ -39,7 +39,8 @@ class Guarded(Protocol):
     """The task around a guard: what the guard needs of it, and where it counts. Written by the task's thread alone."""
 
     ctx: TaskContext
-    gate: Gate
+    gate: TaskGate
+    parker: Parker
     errors: int
     skipped: int
     retries: int
@@ -54,7 +55,7 @@ def guarded(operator: Operator, feed: Feed, task: Guarded, router: Router) -> tu
     """A guard for `operator`, and the feed that belongs to it. What the function sends by itself goes to the guard."""
     guard: Guard
     if isinstance(operator, Source):
-        feed = DrawFeed(operator, task.ctx, task.gate)
+        feed = DrawFeed(operator, task.ctx, task.parker)
         guard = SourceGuard(operator, feed, task, router)
     else:
         assert isinstance(feed, LaneFeed), "all but sources are fed from lanes"
@@ -75,7 +76,7 @@ class Guard(Operator):
         self._retry = policy if isinstance(policy, Retry) else _NO_RETRY
         self._repeats = policy.n if isinstance(policy, Retry) else 0
         self._fails = isinstance(policy, Retry) and policy.then == "fail"
-        self._held = HeldResults(task.ctx.name, task.gate, task.ctx.wiring.node.max_results_bytes)
+        self._held = HeldResults(task.ctx.name, task.parker, task.ctx.wiring.node.max_results_bytes)
         self.hold_back: Emit = self._held.add
         # Whether a result may leave as soon as it is made, because nothing can fail behind it.
         self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
@@ -152,20 +153,20 @@ class Guard(Operator):
         """Whether this is no matter of policies, or the end that cancel asked for, which drops the packet in work."""
         if isinstance(error, Exception) and not isinstance(error, MemoryError):
             return False
-        if isinstance(error, Cancelled) and self._task.gate.cancelled:
+        if isinstance(error, Cancelled) and self._task.parker.cancelled:
             self._task.broken_off += value is not NO_PACKET
         return True
 
-    def _wait_for_repeat(self, attempt: int, value: Any, bell: LockType | None = None) -> None:
+    def _wait_for_repeat(self, attempt: int, value: Any, ends: Callable[[], bool] | None = None) -> None:
         """Back off, with the packet in hand, so that nothing overtakes it. Raises Cancelled, Unneeded."""
         self._router.failed_on = NO_PACKET
-        gate = self._task.gate
+        parker = self._task.parker
         try:
-            gate.sleep(self._retry.wait_s(attempt), bell)
+            parker.sleep(self._retry.wait_s(attempt), ends)
         except Cancelled:
             self._task.broken_off += value is not NO_PACKET
             raise
-        if gate.unneeded:
+        if parker.unneeded:
             raise Unneeded
         self._task.retries += 1
 
@@ -204,7 +205,7 @@ class LaneGuard(Guard):
         try:
             for value in values:
                 self._carry_out(partial(work, value, hold_back), value, repeats)
-                if attention.look_up:
+                if attention.yield_requested:
                     return
         finally:
             value = None  # the tracebacks of what was skipped hold this frame, and would hold the last packet
@@ -224,7 +225,7 @@ class LaneGuard(Guard):
             if self._repeats:
                 self._wait_for_repeat(0, value)
                 self._carry_out(partial(self.inner.receive_packet, value, self.hold_back), value, self._repeats, 1)
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
     def _value_in_work(self) -> Any:
@@ -237,8 +238,8 @@ class DrawFeed(SourceFeed):
     For an iterator that raises may still have a next item, and none of Python's own loops over it would go on.
     """
 
-    def __init__(self, source: Source, ctx: TaskContext, gate: Gate) -> None:
-        super().__init__(source, ctx, gate)
+    def __init__(self, source: Source, ctx: TaskContext, parker: Parker) -> None:
+        super().__init__(source, ctx, parker)
         self.spent = False
         self.item: Any = NO_PACKET  # drawn, and not yet sent
 
@@ -285,7 +286,7 @@ class SourceGuard(Guard):
                 feed.item = item
                 self._carry_out(_nothing_more, item, self._repeats)
                 feed.item = NO_PACKET
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
     def _draw(self) -> Any:
@@ -314,7 +315,7 @@ class SourceGuard(Guard):
                     return _NOTHING if item is IDLE else item
                 if attempt >= self._repeats or self._source.is_generator:
                     break
-                self._wait_for_repeat(attempt, NO_PACKET, feed.bell)
+                self._wait_for_repeat(attempt, NO_PACKET, lambda: feed.wants_out)
                 attempt += 1
                 if feed.wants_out:
                     return _NOTHING

@@ -9,16 +9,16 @@ from typing import Any
 
 from runtime.errors import Cancelled, ResultsTooLarge, Unneeded
 from runtime.python.size import estimated_size
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Waiter
 
 
 class HeldResults:
     """The results of the attempt under way; none between two packets. Used by the task's thread alone."""
 
-    __slots__ = ("_gate", "_held_bytes", "_is_too_large", "_most_bytes", "_results", "_task")
+    __slots__ = ("_held_bytes", "_is_too_large", "_most_bytes", "_results", "_task", "_waiter")
 
-    def __init__(self, task: str, gate: Gate, most_bytes: int) -> None:
-        self._task, self._gate, self._most_bytes = task, gate, most_bytes
+    def __init__(self, task: str, waiter: Waiter, most_bytes: int) -> None:
+        self._task, self._waiter, self._most_bytes = task, waiter, most_bytes
         self._results: list[Any] = []
         self._held_bytes = 0  # of all but the first, which is there in any case
         self._is_too_large = False
@@ -31,9 +31,9 @@ class HeldResults:
                 self._is_too_large = True
                 self._results.clear()
                 raise self._too_large()
-            gate = self._gate
-            if gate.look_up and (gate.cancelled or gate.unneeded):
-                raise Cancelled if gate.cancelled else Unneeded
+            waiter = self._waiter
+            if waiter.yield_requested and (waiter.cancelled or waiter.unneeded):
+                raise Cancelled if waiter.cancelled else Unneeded
         self._results.append(result)
 
     def all(self) -> list[Any]:

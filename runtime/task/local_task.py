@@ -1,47 +1,35 @@
-"""LocalTask: a task on a thread of this process."""
+"""LocalTask: a task with a worker of its own, a thread of this process."""
 
 from __future__ import annotations
 
-import threading
-
 from runtime.context import TaskContext
 from runtime.operators import Operator
-from runtime.python.inherited import inherited
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.worker import Worker
 from runtime.task.base_task import BaseTask, TaskReporter
 
 
 class LocalTask(BaseTask):
-    """A BaseTask whose loop runs on a daemon thread of its own, with the context variables of who makes it."""
+    """A BaseTask whose loop runs on a thread of its own."""
 
-    __slots__ = ("_is_gone", "_thread")
+    __slots__ = ("_worker",)
 
-    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate) -> None:
-        super().__init__(ctx, operator, reporter, gate)
-        self._is_gone = False
-        work = inherited(self._live)
-        self._thread = threading.Thread(target=work, name=f"{ctx.job}/{ctx.name}", daemon=True)
+    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker) -> None:
+        super().__init__(ctx, operator, reporter, parker)
+        self._worker = Worker(f"{ctx.job}/{ctx.name}", self, parker)
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
-
-    def _live(self) -> None:
-        try:
-            self._worker_loop()
-        finally:
-            self._is_gone = True
-            self.gate.tell()
+        self._worker.start()
 
     def is_current(self) -> bool:
         """Whether the caller runs on this task's thread."""
-        return threading.current_thread() is self._thread
+        return self._worker.is_current()
 
     def is_gone(self) -> bool:
         """Whether nothing of it runs any more."""
-        return self._is_gone or self._thread.ident is None
+        return self._worker.is_gone()
 
     def join(self) -> None:
         """Let the thread end as well, of one that is gone: that takes no time."""
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._worker.join()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _OF_TASKS: Final = tuple(
     map(
         attrgetter,
-        ("gate.doing", "gate.closed", "processed", "errors", "ending", "ended_producers", "skipped", "retries"),
+        ("parker.doing", "gate.closed", "processed", "errors", "ending", "ended_producers", "skipped", "retries"),
     )
 )
 _TAKEN: Final = attrgetter("taken")

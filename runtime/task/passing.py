@@ -6,7 +6,7 @@ Made only while somebody looks: a step, a tap. Used by the task's thread until i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
@@ -31,16 +31,6 @@ class Passing:
     def has_something(self) -> bool:
         """Whether anything was taken, made or raised; the packet that let the task in may have been dropped by hand."""
         return any(each is not None for each in (self.packet, self.arrival, self.ending, self.error)) or bool(self.sent)
-
-
-class Turn:
-    """One way through a closed gate, given by hand, for one packet or one signal."""
-
-    __slots__ = ("began", "over", "passing")
-
-    def __init__(self) -> None:
-        self.began = self.over = False
-        self.passing: Passing | None = None
 
 
 Tap = Callable[[Passing], None]
@@ -86,7 +76,3 @@ class Witness:
         if self._ctx is not None and self._before is not None:
             self._ctx.redirect(self._before)
             self._before = None
-
-
-MID_PACKET: Final = ("held back", "waiting", "backing off")
-"""What a task waits for with a packet in work."""

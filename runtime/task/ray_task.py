@@ -17,7 +17,7 @@ from runtime.remote.by_value import encode, encode_report
 from runtime.remote.far_lane import Arrivals
 from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Condition, Met
 from runtime.task.local_task import LocalTask
@@ -28,8 +28,10 @@ _SOON_S: Final = 5.0  # mail arrives at once, unless its receiver has died
 class FarTask(LocalTask):
     """The task itself, in the actor's process."""
 
-    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, gate: Gate, host: RayTask) -> None:
-        super().__init__(ctx, operator, reporter, gate)
+    def __init__(
+        self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker, host: RayTask
+    ) -> None:
+        super().__init__(ctx, operator, reporter, parker)
         self._host = host
         self.unsent: BaseException | None = None  # why something that it made cannot be sent
 
@@ -46,9 +48,10 @@ class FarTask(LocalTask):
             raise self.unsent
         return ending
 
-    def _worker_loop(self) -> None:
+    def live(self, parker: Parker) -> None:
+        """As everywhere; then its host is told that nothing of it runs any more."""
         with self._host.faults_told():
-            super()._worker_loop()
+            super().live(parker)
         self._host.post("gone")
 
 
@@ -64,7 +67,7 @@ class RayTask(Host):
 
     def _make(self, made: tuple[TaskContext, Operator]) -> None:
         ctx, operator = made
-        self.task = FarTask(ctx, operator, self, Gate(self.watch), self)
+        self.task = FarTask(ctx, operator, self, Parker(self.monitor), self)
 
     def _start(self) -> None:
         self.task.start()
@@ -90,7 +93,7 @@ class RayTask(Host):
         """Where the task stands now."""
         task, control, site = self.task, self.task.control, self.site
         queue = task.queue
-        moved = (task.gate.passes, site.sent)
+        moved = (task.parker.passes, site.sent)
         quiet = site.is_quiet()
         return Look(
             facts=task.facts(),
@@ -103,7 +106,7 @@ class RayTask(Host):
             has_news=control.has_news(),
             is_at_rest=control.is_at_rest() and quiet,
             is_in_place=control.is_in_place(),
-            still=quiet and task.gate.stands_still() and site.is_quiet(),
+            still=quiet and task.parker.stands_still() and site.is_quiet(),
             moved=moved,
             injected=task.injected,
             hand_closed=task.hand_closed,
@@ -140,7 +143,7 @@ class RayTask(Host):
     def hand_wanted(self) -> int | None:
         """In which lane an `undo` wants a place; all that was said of it before has arrived at its writer."""
         queue = self.task.queue
-        self.watch.wait_for(self.site.is_quiet, _SOON_S)
+        self.monitor.wait_for(self.site.is_quiet, _SOON_S)
         return None if queue is None else queue.wanted
 
     def hand_undo_into(self, number: int) -> None:

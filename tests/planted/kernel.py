@@ -9,7 +9,7 @@ from tests.planted.records import Mutant, of, one
 INBOX = "communication/inbox.py"
 ROUTER = "communication/router.py"
 FEED = "task/feed.py"
-GATE = "scheduling/gate.py"
+GATE, PARKER, TASK_GATE = "scheduling/gate.py", "scheduling/parker.py", "task/task_gate.py"
 GUARD = "task/guard.py"
 BASE = "task/base_task.py"
 SERVICE = "service/base_service_task.py"
@@ -43,7 +43,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: put in by hand after a cancel",
         INBOX,
-        "if self.hand.closed or self.gate.cancelled:",
+        "if self.hand.closed or self.reader.cancelled:",
         "if self.hand.closed:",
         of("14_refused"),
     ),
@@ -77,14 +77,14 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: a source that waits does not hear stop",
         FEED,
-        "        self._ctx.stopping.set()\n        ring(self.bell)",
-        "        ring(self.bell)",
+        "        self._ctx.stopping.set()\n        self._parker.unpark()",
+        "        self._parker.unpark()",
         of("07_stop_and_cancel", "test_a_source_that_waits_by_itself_is_told_to_end[local-stop]"),
     ),
     one(
         "kernel: an ended source wakes nobody",
         FEED,
-        "        self._ctx.stopping.set()\n        ring(self.bell)",
+        "        self._ctx.stopping.set()\n        self._parker.unpark()",
         "        self._ctx.stopping.set()",
         of("09_policies_of_life", "test_a_source_that_always_raises_can_be_stopped_and_cancelled"),
     ),
@@ -133,35 +133,35 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: an edit of what is in work",
         GATE,
-        'if self.turn is None and (between or self.doing == "ended"):',
+        "if self.turn is None and not at_work:",
         "if True:",
         of("14_refused"),
     ),
     one(
         "kernel: taps cost, and nobody is asked",
-        GATE,
-        "            self.taps = taps\n            self._attend()\n",
-        "            self.taps = taps\n",
+        TASK_GATE,
+        "            self._taps = taps\n            self._attend()\n",
+        "            self._taps = taps\n",
         of("14_breakpoints", "test_a_tap_that_is_set_in_the_middle_of_a_batch_sees_the_rest_of_it[local]"),
     ),
     one(
         "kernel: breakpoints are asked at the next pause",
-        GATE,
-        "            self.breaks = breaks\n            self._attend()\n",
-        "            self.breaks = breaks\n",
+        TASK_GATE,
+        "            self._breaks = breaks\n            self._attend()\n",
+        "            self._breaks = breaks\n",
         of("14_breakpoints", "test_a_breakpoint_that_is_set_in_the_middle_of_a_batch_holds_for_the_rest_of_it[local]"),
     ),
     one(
         "kernel: who is dismissed sleeps on",
-        GATE,
-        "        self.look_up = True\n        ring(self._snooze)",
-        "        self.look_up = True",
+        PARKER,
+        "        self.unpark()\n\n    def gate_closes",
+        "\n    def gate_closes",
         of("07_enough", "test_a_back_off_ends_when_nobody_needs_its_packet_any_more[local-map]"),
     ),
     one(
         "kernel: depths are not exact while one waits",
-        GATE,
-        "        self.before_wait()\n",
+        PARKER,
+        "        self._serves.settle()\n",
         "",
         of(
             "09_policies_of_life",
@@ -170,7 +170,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "kernel: a back-off below zero is for ever",
-        GATE,
+        PARKER,
         "max(0.0, seconds))",
         "seconds)",
         of("13_interceptors", "test_a_sleep_that_is_none_ends_at_once[local--1]"),
@@ -188,8 +188,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: the error of close hides the first",
         BASE,
-        '            elif error is None:\n                ending, error = "failed", failure\n',
-        '            elif True:\n                ending, error = "failed", failure\n',
+        '            elif error is None:\n                ending, error = "failed", raised\n',
+        '            elif True:\n                ending, error = "failed", raised\n',
         of("09_failure", "test_an_error_in_close_is_told_beside_the_one_before_it[local]"),
     ),
     one(
@@ -202,8 +202,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: a cancelled source does not hear it",
         BASE,
-        "        self.gate.cancel()\n        self.ctx.stopping.set()",
-        "        self.gate.cancel()",
+        "        self.parker.cancel()\n        self.ctx.stopping.set()",
+        "        self.parker.cancel()",
         of("07_stop_and_cancel", "test_a_source_that_waits_by_itself_is_told_to_end[local-cancel]"),
     ),
     one(
@@ -386,30 +386,30 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "calls: a step lets all begin",
-        REQUESTS,
-        "            self.granted -= 1\n",
-        "",
+        GATE,
+        "turn.taker, self.turn = parker, None",
+        "turn.taker = parker",
         of("14_pause_and_step", "test_steps_of_a_service_request_with_an_answer_and_with_an_error[local]"),
     ),
     one(
         "calls: a set-up ends a pause",
         REQUESTS,
-        "        if not self.paused:\n            self.release()",
+        "        if not self.gate.closed:\n            self.release()",
         "        self.release()",
         of("14_refused"),
     ),
     one(
         "calls: an end that nobody sees",
         REQUESTS,
-        "            self.signal = signal\n            self._ring_all()",
+        "            self.signal = signal\n            self._call_all()",
         "            self.signal = signal",
         of("12_services_live", "test_services_alone_serve_until_they_are_stopped[local]"),
     ),
     one(
-        "calls: a resume wakes nobody",
+        "calls: a resume opens no gate",
         REQUESTS,
-        "        self._held_since_s = None\n        self._ring_all()",
-        "        self._held_since_s = None",
+        "        self.gate.open()\n",
+        "",
         of("14_pause_and_step", "test_a_tasks_call_to_a_paused_service_waits_and_its_time_stands_still[local]"),
     ),
 )

@@ -364,7 +364,7 @@ class Hears(Map):
     def receive_packets(self, values: Any, emit: Any, attention: Any) -> None:
         for value in values:
             emit((*value, tuple(self.heard)))
-            if attention.look_up:
+            if attention.yield_requested:
                 return
 
 

@@ -13,7 +13,8 @@ import pytest
 import runtime
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.errors import Unneeded
-from runtime.scheduling.gate import Gate, Watch
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.testing import PATIENCE_S
 from tests.endless import ENDLESS, Build, Endless
 from tests.pairs import every_pair_of
@@ -226,7 +227,7 @@ def test_a_writer_that_is_held_back_by_a_paused_reader_ends_when_nobody_needs_it
     make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its reader takes nothing, so no room ever wakes it; nor may its own patience."""
-    monkeypatch.setattr(Gate, "patience_s", -1.0)
+    monkeypatch.setattr(Parker, "patience_s", -1.0)
     session = make_session(capacity=2)
     endless = session.source([1]).flat_map(lambda _: count(), name="endless").map(abs, name="between")
     result = endless.union(session.input("in")).take(3).collect()
@@ -247,12 +248,12 @@ def test_a_writer_that_is_held_back_by_a_paused_reader_ends_when_nobody_needs_it
 def test_a_place_that_is_lent_while_a_lane_is_shut_does_not_open_it() -> None:
     """Lending reads the capacity and writes it back; what comes in between must not be undone."""
     inbox = Inbox(4, [LaneSpec("writer")])
-    lane, gate = inbox.lanes[1], Gate(Watch())
-    lane.writer = gate
+    lane, parker = inbox.lanes[1], Parker(QuiescenceMonitor())
+    lane.writer = parker
 
     class Places(int):
         def __radd__(self, capacity: int) -> int:  # Python asks it between the reading and the writing
-            gate.dismiss()
+            parker.dismiss()
             lane.shut()
             return capacity + int(self)
 

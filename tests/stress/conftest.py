@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import runtime
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
 
 EAGER_S = 1e-5
 
@@ -35,4 +35,4 @@ def _the_copy_is_what_runs() -> None:
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that is held back looks again after a while, by itself: that would hide a wake-up that was lost."""
-    monkeypatch.setattr(Gate, "patience_s", -1.0)
+    monkeypatch.setattr(Parker, "patience_s", -1.0)

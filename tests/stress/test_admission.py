@@ -7,7 +7,6 @@ measures, a place that is not passed on is gone for good.
 from __future__ import annotations
 
 import threading
-from _thread import LockType
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -16,11 +15,11 @@ from random import Random
 import pytest
 
 from runtime import Function, Session
-from runtime.communication.lane import parked_lock
 from runtime.factory import local_backend
 from runtime.scheduling import admission
-from runtime.scheduling.admission import Admission, AdmissionGate
-from runtime.scheduling.gate import Watch
+from runtime.scheduling.admission import Admission, AdmissionParker, Standing
+from runtime.scheduling.gate import Gate
+from runtime.scheduling.quiescence import QuiescenceMonitor
 from tests.stress import test_ending, test_hand_control, test_services, test_settle, test_wake_up
 from tests.stress.rounds import PATIENCE_S, Helper, Packet, give_way, numbers, one_round, repeat, spin
 
@@ -127,21 +126,23 @@ def test_whom_the_hand_wants_to_see_at_its_gate_goes_first(monkeypatch: pytest.M
     monkeypatch.setattr(admission, "FEW", 1)
 
     def one_of_five(rng: Random) -> None:
-        places, watch, ran = Admission("places"), Watch(), list[int]()
-        gates = [places.gate(watch) for _ in range(5)]
+        places, ran = Admission("places"), list[int]()
+        parkers = [places.parker(QuiescenceMonitor()) for _ in range(5)]
 
         def run(number: int) -> None:
-            gates[number].begin()
+            parkers[number].begin()
             ran.append(number)
-            gates[number].say("ended")
+            parkers[number].say("ended")
 
         with ExitStack() as helpers:
-            for number, gate in enumerate(gates):
+            for number, parker in enumerate(parkers):
                 helpers.enter_context(Helper(partial(run, number)))
-                while gate.standing != "waiting":
+                while parker.standing != "waiting":
                     give_way()
             wanted = rng.randrange(5)
-            gates[wanted].close()
+            gate = Gate()
+            gate.hold([parkers[wanted]])
+            gate.close()
             places.open()
         places.close(PATIENCE_S)
         assert ran == [wanted, *(number for number in range(5) if number != wanted)]
@@ -153,52 +154,57 @@ def test_who_asks_for_something_waits_for_nobody_who_gives_places_away() -> None
     """The hand closes gate after gate: if it waited each time, and then for the GIL, a pause would take a minute."""
     begun, go_on = threading.Event(), threading.Event()
 
-    class Slow(AdmissionGate):
-        """A gate at which whoever gives places away stops for long, as one does who has lost the GIL there."""
+    class Slow(AdmissionParker):
+        """At this one whoever gives places away stops for long, as one does who has lost the GIL there."""
 
         __slots__ = ()
 
-        def is_parked_on(self, lock: LockType) -> bool:
+        @property
+        def standing(self) -> Standing:
             begun.set()
             assert go_on.wait(2 * PATIENCE_S)
-            return super().is_parked_on(lock)
+            return "gone"
 
-    places, watch, bell = Admission("places"), Watch(), threading.Lock()
-    slow, gates = Slow(watch, places), [places.gate(watch) for _ in range(5)]
-    bell.acquire()
+        @standing.setter
+        def standing(self, standing: Standing) -> None:
+            """It has not begun."""
 
-    def close_all() -> None:
-        for gate in gates:
-            gate.close()
-
-    with Helper(lambda: places.wake(slow, bell)):
+    places, monitor, gate = Admission("places"), QuiescenceMonitor(), Gate()
+    slow, parkers = Slow(monitor, places), [places.parker(monitor) for _ in range(5)]
+    gate.hold(parkers)
+    with Helper(lambda: places.wake(slow)):
         assert begun.wait(PATIENCE_S)
         try:
-            with Helper(close_all):
+            with Helper(gate.close):
                 pass
             with ExitStack() as tasks:
-                for gate in gates:
-                    tasks.enter_context(Helper(gate.begin))
+                for parker in parkers:
+                    tasks.enter_context(Helper(parker.begin))
                 places.open()
                 go_on.set()
         finally:
             go_on.set()
-    assert bell.acquire(False), "it was rung"
-    assert all(gate.standing == "running" for gate in gates), "whoever had the claim has done what the others asked for"
+    assert slow.permit.acquire(False), "it was unparked"
+    assert all(each.standing == "running" for each in parkers), "whoever had the claim has done what others asked for"
     places.close(PATIENCE_S)
 
 
-def test_whoever_is_rung_before_he_sleeps_does_not_sleep() -> None:
-    places, watch, bell = Admission("places"), Watch(), parked_lock()
-    gate = places.gate(watch)
+def test_whoever_is_unparked_before_he_sleeps_does_not_sleep() -> None:
+    places, monitor = Admission("places"), QuiescenceMonitor()
+    parker = places.parker(monitor)
     places.open()
-    watch.begin()
-    watch.news = lambda: places.wake(gate, bell)  # once he has said that he is about to sleep, and has his place yet
+    monitor.begin()
+    monitor.news = partial(places.wake, parker)  # once he has said that he is about to sleep, and has his place yet
+    looks: list[None] = []
+
+    def is_there() -> bool:
+        looks.append(None)
+        return len(looks) > 1
 
     def work() -> None:
-        gate.begin()
-        gate.park(bell, bool, "waiting")
-        gate.say("ended")
+        parker.begin()
+        parker.park(is_there, "waiting")
+        parker.say("ended")
 
     with Helper(work):
         pass

@@ -1,0 +1,350 @@
+"""Parking: how a thread waits, and how others wake it. Knows no tasks, no queues, and nothing of what is waited for.
+
+All that a thread of a job waits for goes through its parker. So that is the one thing that a cancel has to wake, and
+the one that a scheduler of turns, or of places to run, has to replace.
+
+A parker has one *permit*, a lock that is taken until somebody unparks the thread; one unpark is remembered. Whoever
+waits says so where the others look (`ask`), then looks whether it is there (`ready`), then sleeps; the others bring it
+about, then look whether anybody waits, take back that he does, and unpark him. Whichever is second in the one order of
+writes sees the other: no wake-up is lost. One too many costs a look, before which it is said again.
+
+*Cancel* goes the same way: `cancelled` is set, then the thread is unparked; `park` reads it before each sleep.
+"""
+
+from __future__ import annotations
+
+from _thread import LockType, allocate_lock
+from collections.abc import Callable
+from math import inf
+from threading import TIMEOUT_MAX
+from time import monotonic, time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from runtime.errors import Cancelled
+from runtime.facts import TaskState
+
+if TYPE_CHECKING:
+    from runtime.scheduling.gate import Gate
+    from runtime.scheduling.quiescence import QuiescenceMonitor
+    from runtime.scheduling.turn import Turn
+
+BETWEEN: Final = ("idle", "paused")
+"""What a worker waits for with nothing in work."""
+
+MID_PACKET: Final = ("held back", "waiting", "backing off")
+"""What it waits for in the middle of a packet or a request."""
+
+_WITHOUT_LIMIT: Final = -1.0
+_INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
+
+
+def new_permit() -> LockType:
+    """A lock on which one thread parks: taken, until somebody unparks."""
+    permit = allocate_lock()
+    permit.acquire()
+    return permit
+
+
+def unpark(permit: LockType) -> None:
+    """Wake the one who parks on `permit`, now or when it comes to park."""
+    try:  # noqa: SIM105  suppress() takes three times as long
+        permit.release()
+    except RuntimeError:  # given already: somebody was quicker, and the sleeper has not parked since
+        pass
+
+
+class Waiter(Protocol):
+    """How a thread waits, and how others ask for its attention. A parker is one."""
+
+    cancelled: bool
+    unneeded: bool
+    """Whether nobody needs what it makes any more."""
+    yield_requested: bool
+    """Whether it is to look up from its batch, after the packet in work."""
+    patience_s: float
+    """How long it waits for a quick reader; -1 where nobody is quick or slow."""
+
+    @property
+    def permit(self) -> LockType:
+        """What `unpark` gives, for who can do no more than release a lock."""
+
+    def park(
+        self,
+        ready: Callable[[], bool],
+        why: TaskState,
+        timeout_s: float = _WITHOUT_LIMIT,
+        *,
+        held: Callable[[], bool] | None = None,
+        ask: Callable[[], None] | None = None,
+    ) -> None:
+        """Wait until `ready`, for `timeout_s` at most. Raises Cancelled.
+
+        `ask` says, before each look, that somebody waits, where those see it who bring what is waited for. `held` is
+        whether that stands still itself, so that time alone will not bring it.
+        """
+
+    def unpark(self) -> None:
+        """Any thread: let it look whether it is ready."""
+
+    def is_at_work(self) -> bool:
+        """Whether it does not wait, or is about to go on: it may have seen room, and append any moment."""
+
+    def stands_still(self) -> bool:
+        """Whether it waits for something that time alone will not bring."""
+
+    def tell(self) -> None:
+        """Any thread: something that somebody may be watching has changed."""
+
+
+class NoWaiter:
+    """Stands for a thread that has not come yet, or that never waits."""
+
+    cancelled = unneeded = yield_requested = False
+    patience_s = _WITHOUT_LIMIT
+
+    def __init__(self) -> None:
+        self.permit = new_permit()
+
+    def park(
+        self,
+        ready: Callable[[], bool],
+        why: TaskState,
+        timeout_s: float = _WITHOUT_LIMIT,
+        *,
+        held: Callable[[], bool] | None = None,
+        ask: Callable[[], None] | None = None,
+    ) -> None:
+        """Nobody is there to wait: a lane without a writer is never put to."""
+        raise AssertionError("a lane was filled before its writer had opened it")
+
+    def unpark(self) -> None:
+        """Whoever comes looks first."""
+
+    def is_at_work(self) -> bool:
+        """Nobody is there."""
+        return False
+
+    def stands_still(self) -> bool:
+        """Nobody moves."""
+        return True
+
+    def tell(self) -> None:
+        """Nobody watches."""
+
+
+class Outsider(NoWaiter):
+    """How a thread waits that is none of a job's: a person's, or one that user code has started."""
+
+    def park(
+        self,
+        ready: Callable[[], bool],
+        why: TaskState,
+        timeout_s: float = _WITHOUT_LIMIT,
+        *,
+        held: Callable[[], bool] | None = None,
+        ask: Callable[[], None] | None = None,
+    ) -> None:
+        """Wait until `ready`, for `timeout_s` at most. An interrupt ends it."""
+        deadline_s = inf if timeout_s < 0 else monotonic() + timeout_s
+        while not ready() and (left_s := deadline_s - monotonic()) > 0:
+            self.permit.acquire(True, min(left_s, _INTERRUPTIBLE_S))
+
+    def unpark(self) -> None:
+        """Let it look whether it is ready."""
+        unpark(self.permit)
+
+
+class Served(Protocol):
+    """What a thread works for."""
+
+    def settle(self) -> None:
+        """Before the thread waits: make exact what others may look at meanwhile."""
+
+
+class _Nothing:
+    def settle(self) -> None:
+        """There is nothing to be seen."""
+
+
+class Parker:
+    """How one thread of a job waits. `doing` is written by that thread; `cancelled` is set once and never cleared."""
+
+    patience_s = 0.02  # many changes of threads, and nothing to a person who looks
+    __slots__ = (
+        "_held",
+        "_ready",
+        "_serves",
+        "cancelled",
+        "doing",
+        "is_gated",
+        "monitor",
+        "passes",
+        "permit",
+        "turn",
+        "unneeded",
+        "yield_requested",
+    )
+
+    def __init__(self, monitor: QuiescenceMonitor) -> None:
+        self.monitor = monitor
+        # Asks the thread to look up from its batch. Whoever sets it has made what he wants to be seen visible before;
+        # the thread clears it before it looks. So nothing is lost, and between two packets one flag only is read.
+        self.yield_requested = False
+        self.cancelled = self.unneeded = False
+        self.is_gated = False  # its gate is closed; written by that, under its lock
+        self.turn: Turn | None = None  # by which it has passed a closed gate, until that is over
+        self.doing: TaskState = "new"
+        self.passes = 0  # how many waits are over; tells two waits with the same name apart
+        self.permit = new_permit()
+        self._serves: Served = _Nothing()
+        self._ready: Callable[[], bool] = never
+        self._held: Callable[[], bool] | None = None
+
+    # ── its own thread ──
+
+    def begin(self) -> None:
+        """Before anything else: return when it may run."""
+
+    def serve(self, served: Served) -> None:
+        """Before each wait from now on, let that settle what is to be seen of it."""
+        self._serves = served
+
+    def enter(self, gate: Gate, want: int) -> int:
+        """How many packets may be worked now; waits while `gate` is closed. Raises Cancelled."""
+        if self.cancelled:
+            raise Cancelled
+        return want if not gate.attentive else gate.admit(self)
+
+    def park(
+        self,
+        ready: Callable[[], bool],
+        why: TaskState,
+        timeout_s: float = _WITHOUT_LIMIT,
+        *,
+        held: Callable[[], bool] | None = None,
+        ask: Callable[[], None] | None = None,
+    ) -> None:
+        """Wait until `ready`, for `timeout_s` at most. Raises Cancelled."""
+        before = self.doing
+        self._serves.settle()
+        self._ready, self._held = ready, held
+        self.say(why)
+        deadline_s = None if timeout_s < 0 else monotonic() + timeout_s
+        while True:
+            if ask is not None:
+                ask()
+            if self.cancelled or ready():
+                break
+            if deadline_s is None:
+                self._sleep(_WITHOUT_LIMIT)
+            elif (left_s := deadline_s - monotonic()) > 0:
+                self._sleep(min(left_s, TIMEOUT_MAX))
+            else:
+                break
+        # Whoever reads `doing` first, and then that it waits, sees each wait that ends; and nothing is kept of it.
+        self._ready, self._held = always, None
+        self.doing = before
+        self.passes += 1
+        if self.cancelled:
+            raise Cancelled
+
+    def _sleep(self, timeout_s: float) -> None:
+        """Until somebody unparks the thread, or for `timeout_s`."""
+        self.permit.acquire(True, timeout_s)
+
+    def sleep(self, seconds: float, ends: Callable[[], bool] | None = None) -> None:
+        """Wait for `seconds`; time alone ends it, or cancel, `dismiss`, or that it `ends`. Raises Cancelled."""
+        is_over = self._is_unneeded if ends is None else lambda: self.unneeded or ends()
+        self.park(is_over, "backing off", max(0.0, seconds))  # below zero would be: without limit
+
+    def _is_unneeded(self) -> bool:
+        return self.unneeded
+
+    def clock(self) -> float:
+        """Seconds since some moment, of the time that `sleep` counts in."""
+        return monotonic()
+
+    def timestamp(self) -> float:
+        """Seconds since the epoch."""
+        return time()
+
+    def wake_by(self, earliest: Callable[[], float]) -> None:
+        """Where time is virtual: what this one waits for may have become later than it knows. Real time just passes."""
+
+    def say(self, doing: TaskState) -> None:
+        """Tell what it is doing now."""
+        self.doing = doing
+        if self.monitor.watched:
+            if self.is_gated and doing in BETWEEN:
+                self.monitor.tell_of_rest()
+            else:
+                self.monitor.tell()
+
+    # ── any thread ──
+
+    def unpark(self) -> None:
+        """Let it look whether it is ready."""
+        unpark(self.permit)
+
+    def hurry(self) -> None:
+        """Somebody waits for it: where only so many run at once, let it be the next."""
+
+    def cancel(self) -> None:
+        """Wake it wherever it waits; it ends after the packet in work at the latest. Any number of times."""
+        self.cancelled = True
+        self.yield_requested = True
+        self.unpark()
+
+    def dismiss(self) -> None:
+        """Say that nobody needs what it makes any more. Any number of times."""
+        self.unneeded = True
+        self.yield_requested = True
+        self.unpark()
+
+    def gate_closes(self) -> None:
+        """Under the lock of its gate: stand still there, after the packet in work."""
+        self.is_gated = True
+        self.yield_requested = True
+
+    def gate_opens(self) -> None:
+        """Under the lock of its gate: it may go on."""
+        self.is_gated = False
+
+    def tell(self) -> None:
+        """Something that may be watched has changed."""
+        if self.monitor.watched:
+            self.monitor.tell()
+
+    def has_come(self) -> bool:
+        """Whether what it waits for is there, so that it is about to go on."""
+        return self._ready()
+
+    def stands_still(self) -> bool:
+        """Whether it has ended, or waits for something that has not come yet and that time cannot bring."""
+        if self.doing == "ended":
+            return True
+        waits = self.doing in _WAITING or (self.doing == "waiting" and (held := self._held) is not None and held())
+        return waits and not self.cancelled and not self._ready()
+
+    def is_at_work(self) -> bool:
+        """Whether it does not wait, or is about to go on."""
+        doing = self.doing
+        return doing != "ended" and (doing not in _AT_REST or self.cancelled or self._ready())
+
+    def lacks_turn(self) -> bool:
+        """Whether it can do nothing, not even come to its gate, before it is given a turn. Never on free threads."""
+        return False
+
+
+def never() -> bool:
+    """What is not going to come."""
+    return False
+
+
+def always() -> bool:
+    """What is there."""
+    return True
+
+
+_WAITING: Final = (*BETWEEN, "held back")  # for what time cannot bring
+_AT_REST: Final = (*BETWEEN, *MID_PACKET)

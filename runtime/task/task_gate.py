@@ -1,0 +1,67 @@
+"""TaskGate: the gate of one task, and what is to be seen of the packets that pass it. Knows no operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.turn import Turn
+from runtime.task.passing import Passing, Tap
+
+
+class TaskGate(Gate):
+    """A gate at which packets can be seen one by one, and stopped at.
+
+    `passing` is what is to be seen of the packet in work: while somebody steps or taps, and never at full speed.
+    """
+
+    __slots__ = ("_breaks", "_parker", "_taps", "passing")
+
+    def __init__(self, parker: Parker) -> None:
+        super().__init__()
+        self.hold((parker,))
+        self._parker = parker
+        self._taps: tuple[Tap, ...] = ()
+        self._breaks: Callable[[], bool] | None = None  # whether the task is to stand still before its next packet
+        self.passing: Passing | None = None
+
+    def _stops(self) -> bool:
+        breaks = self._breaks
+        return breaks is not None and breaks()
+
+    def _let_in(self, turn: Turn | None) -> None:
+        if turn is not None or self._taps:
+            self.passing = Passing()
+
+    def passed(self) -> None:
+        """Task: what `passing` saw is over, or the task itself; tell whoever waits for it."""
+        passing, self.passing = self.passing, None
+        if passing is None:
+            return
+        if passing.has_something():
+            for tap in self._taps:
+                tap(passing)
+        parker = self._parker
+        turn, parker.turn = parker.turn, None
+        if turn is not None:
+            turn.end(passing)
+        if not self.closed:  # else it tells when it has come there
+            parker.tell()
+
+    def set_taps(self, taps: tuple[Tap, ...]) -> None:
+        """Show every packet from the next on to these."""
+        with self._lock:
+            self._taps = taps
+            self._attend()
+            self._parker.yield_requested = True
+
+    def set_breaks(self, breaks: Callable[[], bool] | None) -> None:
+        """Before each packet from the next on, ask whether to stand still."""
+        with self._lock:
+            self._breaks = breaks
+            self._attend()
+            self._parker.yield_requested = True
+
+    def _attend(self) -> None:
+        self.attentive = self.closed or bool(self._taps) or self._breaks is not None

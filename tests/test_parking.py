@@ -1,0 +1,162 @@
+"""Parkers, gates and workers by themselves: how threads wait, and how many a gate lets through."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from runtime.errors import Cancelled
+from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Outsider, Parker, Waiter
+from runtime.scheduling.quiescence import QuiescenceMonitor, are_still
+from runtime.scheduling.worker import Worker
+from runtime.testing import PATIENCE_S
+
+
+class Waits(threading.Thread):
+    """A thread that waits by a parker, and what has become of that."""
+
+    def __init__(self, parker: Parker) -> None:
+        super().__init__(daemon=True)
+        self.parker, self.is_there = parker, False
+        self.asked = 0
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.parker.park(lambda: self.is_there, "idle", ask=self.ask)
+        except Cancelled as error:
+            self.error = error
+
+    def ask(self) -> None:
+        self.asked += 1
+
+
+@contextmanager
+def waiting() -> Iterator[Waits]:
+    waits = Waits(Parker(QuiescenceMonitor()))
+    waits.start()
+    while not are_still([waits.parker]):
+        threading.Event().wait(0.001)
+    yield waits
+    waits.parker.cancel()
+    waits.join(PATIENCE_S)
+    assert not waits.is_alive()
+
+
+def test_an_unpark_for_nothing_ends_no_wait_and_is_not_seen() -> None:
+    with waiting() as waits:
+        for times in range(2, 10):
+            waits.parker.unpark()
+            while waits.asked < times:  # it has said again that it waits
+                threading.Event().wait(0.001)
+            assert (waits.parker.doing, waits.parker.passes, are_still([waits.parker])) == ("idle", 0, True)
+        waits.is_there = True
+        waits.parker.unpark()
+        waits.join(PATIENCE_S)
+        assert (waits.parker.doing, waits.parker.passes, waits.error) == ("new", 1, None)
+
+
+@pytest.mark.parametrize("parker", [Parker(QuiescenceMonitor()), Outsider()], ids=["of a job", "outside"])
+def test_an_unpark_before_the_wait_is_remembered_and_time_ends_one_that_nothing_else_does(parker: Waiter) -> None:
+    parker.unpark()
+    looks = iter((False, True))
+    parker.park(lambda: next(looks), "idle")
+    parker.unpark()
+    parker.park(lambda: False, "idle", 0.01)
+
+
+def test_a_cancel_ends_a_wait_and_each_that_follows() -> None:
+    with waiting() as waits:
+        waits.parker.cancel()
+        waits.join(PATIENCE_S)
+        assert isinstance(waits.error, Cancelled)
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            waits.parker.park(lambda: False, "waiting")
+
+
+def test_after_a_wait_nothing_is_kept_of_what_was_waited_for() -> None:
+    parker = Parker(QuiescenceMonitor())
+
+    class Awaited:
+        def is_there(self) -> bool:
+            return True
+
+        def is_held(self) -> bool:
+            return False
+
+    awaited = Awaited()
+    gone = weakref.ref(awaited)
+    parker.park(awaited.is_there, "waiting", held=awaited.is_held)
+    del awaited
+    assert gone() is None
+
+
+class Enters:
+    """Passes a gate again and again until it is cancelled."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.passed = 0
+
+    def live(self, parker: Parker) -> None:
+        parker.begin()
+        parker.say("running")
+        try:
+            while True:
+                parker.enter(self.gate, 1)
+                self.passed += 1
+                if (turn := parker.turn) is not None:
+                    parker.turn = None
+                    turn.end(parker)
+        except Cancelled:
+            pass
+        parker.say("ended")
+        self.gate.ended(parker)
+
+
+def test_a_closed_gate_of_several_workers_lets_one_through_for_each_turn() -> None:
+    monitor, gate = QuiescenceMonitor(), Gate()
+    parkers = [Parker(monitor) for _ in range(4)]
+    gate.hold(parkers)
+    gate.close()
+    served = [Enters(gate) for _ in parkers]
+    workers = [Worker(f"worker {number}", served[number], parker) for number, parker in enumerate(parkers)]
+    for worker in workers:
+        worker.start()
+    for times in range(1, 20):
+        while not gate.at_its_place():
+            threading.Event().wait(0.001)
+        turn = gate.grant(lambda: True)
+        assert turn is not None
+        while not turn.over:
+            threading.Event().wait(0.001)
+        assert turn.taker is turn.record
+        assert sum(each.passed for each in served) == times
+    assert gate.grant(lambda: False) is None
+    for parker in parkers:
+        parker.cancel()
+    for worker in workers:
+        worker.join()
+        assert worker.is_gone()
+    assert gate.grant(lambda: True) is None, "nobody is left to take it"
+
+
+def test_a_turn_that_nobody_takes_is_over_when_the_gate_opens_and_when_the_last_worker_ends() -> None:
+    gate, parker = Gate(), Parker(QuiescenceMonitor())
+    gate.hold([parker])
+    gate.close()
+    granted = [gate.grant(lambda: True)]
+    assert [turn and turn.over for turn in granted] == [False]
+    gate.open()
+    gate.close()
+    granted.append(gate.grant(lambda: True))
+    assert [turn and turn.over for turn in granted] == [True, False]
+    parker.say("ended")
+    gate.ended(parker)
+    assert [turn and turn.over for turn in granted] == [True, True]
