@@ -1,9 +1,9 @@
 """What a session shows of itself; `runtime` finds this module as its `Face`, by the group `runtime.display`.
 
-In a kernel a session is shown as two outputs: the live view, and behind it the still picture. While the view is alive
-its style sheet hides the picture. Where there is no view (a notebook that was opened again without its kernel, one that
-is not trusted, an export) the picture is what remains, and in a trusted notebook it hides the place that the view had,
-where Jupyter would show an error about a missing model.
+In a kernel a session is shown as two outputs: the live view, and after it the still picture. While the view is alive
+the picture is hidden. Where there is no view (a notebook that was opened again without its kernel, one that is not
+trusted, an export) the picture is what remains, and in a trusted notebook it hides the place that the view had, where
+Jupyter would show an error about a missing model.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from runtime import Session
-from sage_nb.outputs import publish
+from sage_nb.outputs import show
 from sage_nb.picture import picture_of
-from sage_nb.stills import still_of
+from sage_nb.stills import bundle_of, marker_of, still_of
 
 if TYPE_CHECKING:
     from sage_nb.view import View
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 
 def mimebundle(session: Session) -> dict[str, Any]:
     """All that a session can be shown as: its live view where there is a kernel, its picture as HTML and PNG."""
-    return _live(session) | _still(session) if _in_kernel() else _still(session)
+    if not _in_kernel():
+        return bundle_of([still_of(picture_of(session))])
+    view = dashboard(session)
+    return _live(view) | bundle_of([view.still()], marker_of(view))
 
 
 def display(session: Session) -> bool:
     """Show the live view and the still picture in this cell's output. False: there is no kernel."""
     if not _in_kernel():
         return False
-    publish(_live(session), _still(session), session.one_line())
+    view = dashboard(session)
+    show(view, session.one_line(), [view])
     return True
 
 
@@ -47,14 +51,10 @@ def svg(session: Session) -> str:
     return svg_of(picture_of(session))
 
 
-def _live(session: Session) -> dict[str, Any]:
-    bundle = dashboard(session)._repr_mimebundle_()
+def _live(view: View) -> dict[str, Any]:
+    bundle = view._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     return {kind: value for kind, value in (data or {}).items() if kind != "text/plain"}
-
-
-def _still(session: Session) -> dict[str, Any]:
-    return still_of(picture_of(session))
 
 
 def _in_kernel() -> bool:

@@ -2,29 +2,76 @@
 
 Two, since of one Jupyter would show the widget alone, or the error about its model where that has gone. With a
 `display_id` each of the two has one: its own, so that `handle.update(…)` replaces the widget by the widget and the
-still by the still, wherever they stand.
+still by the still, wherever they stand. A still always has one, by which it is renewed when its run has ended.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
+
+from sage_nb.comms import kernel_shell
+from sage_nb.stills import Still, bundle_of, class_of, marker_of
 
 _DEPTH: Final = 16  # so many frames at most between IPython's `display` and what it asks to show itself
 _KIND_OF_STILL: Final = "sage-nb still"
 
 
-def publish(live: Mapping[str, Any], still: Mapping[str, Any], text: str) -> None:
-    """Put both into this cell's output, or in the place of what the handle has shown before. Only in a kernel."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A still in some cell's output, and what makes it anew."""
+
+    place: str
+    text: str
+    make: Callable[[], Mapping[str, Any]]
+
+    def renew(self) -> None:
+        """Put it into its place as it is by now."""
+        _publish(self.make(), self.text, self.place, update=True)
+
+
+class Lasting:
+    """A widget of ours, shown by itself or inside another one: `still` says what is left of it where it is not alive.
+
+    `remember` is told of each still that is put into a cell's output, and of which run it tells the end, or 0.
+    """
+
+    still: Callable[[], Still]
+    remember: Callable[[Shown, int], None]
+
+
+def show(widget: Any, text: str, parts: Sequence[Lasting]) -> None:
+    """Show a widget, and after it the still of its `parts`, in this cell's output, or where a handle has shown it.
+
+    Raises `NotImplementedError` without a kernel.
+    """
+    if kernel_shell() is None:
+        raise NotImplementedError  # IPython's way to say: ask for the mime bundle
+    marker = marker_of(widget)
+    widget.add_class(class_of(marker))
+    bundle = widget._repr_mimebundle_()
+    live: Mapping[str, Any] = (bundle[0] if isinstance(bundle, tuple) else bundle) or {}
+
+    stills = [part.still() for part in parts]  # drawn before anything is shown, so that both stay together
+    name, update = _handle()
+    place = f"{name or uuid.uuid4().hex} {_KIND_OF_STILL}"
+    _publish(live, text, name, update=update)
+    _publish(bundle_of(stills, marker), text, place, update=update)
+    shown = Shown(place, text, lambda: bundle_of([part.still() for part in parts], marker))
+    for part, still in zip(parts, stills, strict=True):
+        part.remember(shown, still.run)
+
+
+def _publish(data: Mapping[str, Any], text: str, place: str | None, *, update: bool) -> None:
     from IPython.core.display_functions import publish_display_data  # noqa: PLC0415  only in a kernel
 
-    name, update = _handle()
-    for bundle, kind in ((live, ""), (still, _KIND_OF_STILL)):
-        more: dict[str, Any] = {}
-        if name is not None:
-            more = {"transient": {"display_id": f"{name} {kind}".strip()}, "update": update}
-        publish_display_data({**bundle, "text/plain": text}, **more)  # type: ignore[no-untyped-call]
+    more: dict[str, Any] = {}
+    if place is not None:
+        more = {"transient": {"display_id": place}, "update": update}
+    publish_display_data({**data, "text/plain": text}, **more)  # type: ignore[no-untyped-call]
 
 
 def _handle() -> tuple[str | None, bool]:

@@ -1,6 +1,7 @@
 """The forms of a session, out of ipywidgets: inject, step, call a service. What is drawn live is in `view`.
 
 All of them do their work through the session's desk, never on the thread of a click, and are closed with the session.
+They are as wide as there is room, and what does not fit beside something stands below it.
 """
 
 from __future__ import annotations
@@ -14,22 +15,27 @@ import ipywidgets
 from runtime import Session
 from sage_nb.comms import hear_every_page
 from sage_nb.forms import form_of
-from sage_nb.part_stills import Table, injector_table, service_table, show, stepper_table, still_of_table
+from sage_nb.outputs import Lasting, show
+from sage_nb.part_stills import Table, injector_table, service_table, stepper_table, still_of_table
 from sage_nb.stage import Stage, stage_of
+from sage_nb.stills import Still
+from sage_nb.view import FormLine
 from sage_nb.wire import Ack, Field
 
 _SHOWN_STEPS: Final = 8
 
 
-class Box(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class Box(ipywidgets.VBox, Lasting):  # type: ignore[misc]  # ipywidgets has no types
     """A form as one widget. Its text is one line, always the same, so that a notebook can keep it."""
 
-    def __init__(self, text: str, children: Sequence[ipywidgets.Widget], still: Mapping[str, Any]) -> None:
-        self._text, self._still = text, still
+    def __init__(self, text: str, children: Sequence[ipywidgets.Widget], still: Still) -> None:
+        self._text = text
+        self.still, self.remember = lambda: still, lambda _, __: None
         super().__init__(children)
+        self.add_class("sage-nb-form")
 
     def _ipython_display_(self) -> None:
-        show(self, self._still)
+        show(self, self._text, [self])
 
     def __repr__(self) -> str:
         return self._text
@@ -41,25 +47,24 @@ class Panel:
     def __init__(self, session: Session) -> None:
         self.stage: Stage = stage_of(session)
         self._of = session.name
-        self.said = ipywidgets.Label(layout=ipywidgets.Layout(width="auto"))
-        self.said.add_class("sage-nb-said")
+        self.line = FormLine()
         self.hidden: list[Any] = []  # widgets that are not always in the box
         self.box: Box
         self._number = 0
 
     def show(self, table: Table, *children: ipywidgets.Widget) -> None:
         """Make the box of these, which is closed with its session; where it is not alive, `table` is left."""
-        self.box = Box(repr(self), [*children, self.said], still_of_table(table))
+        self.box = Box(repr(self), [*children, self.line], still_of_table(table))
         for widget in self._widgets():
             hear_every_page(widget)
-        self.stage.adopt(self.close)
+        self.stage.adopt(self.close, self.line)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._of!r})"
 
     def button(self, text: str, order: Callable[[], tuple[str, Mapping[str, Any]]], icon: str = "") -> Any:
         """A button that gives the command of `order` to the desk."""
-        button = ipywidgets.Button(description=text, icon=icon)
+        button = ipywidgets.Button(description=text, icon=icon, layout=_fitting("1 1 auto", "90px", "148px"))
         button.on_click(lambda _: self.put(*order()))
         return button
 
@@ -70,7 +75,7 @@ class Panel:
 
     def answered(self, ack: Ack) -> None:
         """On the desk's thread: say what came of a command."""
-        self.said.value = f"{ack['text']}   {ack['python']}" if ack["ok"] else f"refused: {ack['reason']}"
+        self.line.said = f"{ack['text']}   {ack['python']}" if ack["ok"] else f"refused: {ack['reason']}"
 
     def close(self) -> None:
         """Close all of its widgets."""
@@ -88,9 +93,11 @@ class Injector(Panel):
         super().__init__(session)
         operators = [each for each in session.graph.operators if each.kind != "source"]
         names = [name for each in operators for name in dict.fromkeys((each.name, *session.graph.tasks(each.name)))]
-        self._target = ipywidgets.Dropdown(description="into", options=names)
-        self._value = ipywidgets.Text(description="value", placeholder="a Python literal, or else text")
-        self._input = ipywidgets.Dropdown(description="input", options=[0])
+        self._target = ipywidgets.Dropdown(description="into", options=names, layout=_field())
+        self._value = ipywidgets.Text(
+            description="value", placeholder="a Python literal, or else text", layout=_field()
+        )
+        self._input = ipywidgets.Dropdown(description="input", options=[0], layout=_field())
         self._inputs = {
             name: list(session.graph.input_numbers(each.name))
             for each in operators
@@ -122,7 +129,7 @@ class Stepper(Panel):
             self.button("Step", lambda: ("step", {}), "step-forward"),
             self.button("Resume", lambda: ("resume", {}), "forward"),
         ]
-        self.show(stepper_table(session), ipywidgets.HBox(buttons), self._text)
+        self.show(stepper_table(session), _row(buttons), self._text)
 
     def answered(self, ack: Ack) -> None:
         """On the desk's thread: say what came of it, and keep it, if it was a step."""
@@ -139,11 +146,11 @@ class ServiceForm(Panel):
         form = form_of(session, name)
         super().__init__(session)
         self._service, self._methods = name, {method["name"]: method for method in form["methods"]}
-        self._method = ipywidgets.Dropdown(description="method", options=list(self._methods))
+        self._method = ipywidgets.Dropdown(description="method", options=list(self._methods), layout=_field())
         self._forms = {name: list(map(FieldWidgets, method["fields"])) for name, method in self._methods.items()}
         self.hidden = [each.box for fields in self._forms.values() for each in fields]
         self._place = ipywidgets.VBox()
-        self._note = ipywidgets.Label(value=form["note"])
+        self._note = ipywidgets.HTML(value=escape(form["note"]))
         self._method.observe(lambda _: self._choose(), "value")
         self._choose()
         call = self.button("Call", self._order, "phone")
@@ -173,21 +180,23 @@ class FieldWidgets:
         self._how: Any = None
         self.widget: Any
         if field["kind"] == "checkbox":
-            self.widget = ipywidgets.Checkbox(description=name, value=field["default"] == "True")
+            self.widget = ipywidgets.Checkbox(description=name, value=field["default"] == "True", layout=_field())
         elif field["kind"] == "select":
             options = [(text, str(number)) for number, text in enumerate(field["options"])]
             self.widget = ipywidgets.Dropdown(
-                description=name, options=[(default or "—", ""), *options] if optional else options
+                description=name,
+                options=[(default or "—", ""), *options] if optional else options,
+                layout=_field(),
             )
         else:
-            self.widget = ipywidgets.Text(description=name, placeholder=hint)
+            self.widget = ipywidgets.Text(description=name, placeholder=hint, layout=_field())
         if field["kind"] == "text" and (optional or field["none"]):
             ways = ([(default or "default", "default")] if optional else []) + [("this text", "text")]
             ways += [("None", "none")] if field["none"] else []
-            self._how = ipywidgets.Dropdown(options=ways)
+            self._how = ipywidgets.Dropdown(options=ways, layout=_fitting("0 1 auto", "90px", "200px"))
             self.widget.observe(self._typed, "value")
             self._how.observe(self._chosen, "value")
-        self.box = self.widget if self._how is None else ipywidgets.HBox([self.widget, self._how])
+        self.box = self.widget if self._how is None else _row([self.widget, self._how])
 
     def _typed(self, change: Mapping[str, Any]) -> None:
         if change["new"]:
@@ -205,6 +214,21 @@ class FieldWidgets:
         if self.field["kind"] == "checkbox":
             return {name: value} if required or str(value) != self.field["default"] else {}
         return {name: value} if value or (required and self.field["kind"] == "text") else {}
+
+
+def _fitting(flex: str, least: str, most: str) -> ipywidgets.Layout:
+    """Of something that shrinks and grows. ipywidgets gives each a width of its own otherwise."""
+    return ipywidgets.Layout(flex=flex, width="auto", min_width=least, max_width=most)
+
+
+def _field() -> ipywidgets.Layout:
+    """Of a field with its name beside it."""
+    return _fitting("1 1 auto", "160px", "420px")
+
+
+def _row(widgets: Sequence[Any]) -> ipywidgets.HBox:
+    """These beside each other; what has no room, below."""
+    return ipywidgets.HBox(widgets, layout=ipywidgets.Layout(flex_flow="row wrap", max_width="420px", min_width="0"))
 
 
 def _preformatted(text: str) -> str:

@@ -5,54 +5,40 @@ Like the picture they show final facts only, once somebody has heard of the end,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any, Final
+from typing import Final
 
-from runtime import Session, TaskFacts
-from sage_nb.comms import kernel_shell
+from runtime import Outcome, Session
+from sage_nb.ends import ends_of
 from sage_nb.forms import form_of
-from sage_nb.outputs import publish
 from sage_nb.picture import picture_of, printable
-from sage_nb.stills import still_of
+from sage_nb.stills import Still, still_of
 
 MAX_ROWS: Final = 50
 _NAME: Final = 60
-
-_PLACE: Final = ":is(.jp-OutputArea-child, .output_area, .output_container, .display_data, .execute_result)"
-_ALIVE: Final = ":has(.sage-nb-view, .sage-nb-said)"
-_STYLE: Final = (
-    f"<style>{_PLACE}{_ALIVE} + {_PLACE}:has(.sage-nb-still) {{display: none}} "
-    f"{_PLACE}:has(+ {_PLACE} .sage-nb-still):not({_ALIVE}) {{display: none}}</style>"
-)
 
 Table = tuple[str, Sequence[Sequence[str]]]
 """A title, and rows of texts."""
 
 
-def show(widget: Any, still: Mapping[str, Any]) -> None:
-    """Show a widget and behind it its still in this cell's output. Raises `NotImplementedError` without a kernel."""
-    if kernel_shell() is None:
-        raise NotImplementedError  # IPython's way to say: ask for the mime bundle
-    bundle = widget._repr_mimebundle_()
-    live: Mapping[str, Any] = (bundle[0] if isinstance(bundle, tuple) else bundle) or {}
-    publish(live, still, repr(widget))
-
-
-def still_of_parts(session: Session, parts: Sequence[str]) -> dict[str, Any]:
-    """What a view of these parts leaves in a notebook."""
-    tables: dict[str, Callable[[Session], Table]] = {"depths": _depths, "stops": _stops, "errors": _errors}
+def still_of_parts(session: Session, parts: Sequence[str], outcome: Outcome | None) -> Still:
+    """What a view of these parts leaves in a notebook: of a run that has ended, how."""
+    tables: dict[str, Callable[[Session, Outcome | None], Table]] = {
+        "depths": _depths,
+        "stops": _stops,
+        "errors": _errors,
+    }
     table = tables.get(parts[0]) if len(parts) == 1 else None
-    return still_of(picture_of(session)) if table is None else still_of_table(table(session))
+    return still_of(picture_of(session, outcome)) if table is None else still_of_table(table(session, outcome))
 
 
-def still_of_table(table: Table) -> dict[str, Any]:
-    """A table as a mime bundle."""
+def still_of_table(table: Table) -> Still:
+    """A table, with its title."""
     title, rows = table
     cells = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows[:MAX_ROWS])
     more = f"<p>and {len(rows) - MAX_ROWS:,} more</p>" if len(rows) > MAX_ROWS else ""
-    head = f"<p><b>{escape(title)}</b></p>"
-    return {"text/html": f'<div class="sage-nb-still">{_STYLE}{head}<table>{cells}</table>{more}</div>'}
+    return Still(f"<p><b>{escape(title)}</b></p><table>{cells}</table>{more}")
 
 
 def injector_table(session: Session) -> Table:
@@ -73,9 +59,9 @@ def service_table(session: Session, service: str) -> Table:
     return f"Service {_name(service)} of {_name(session.name)}", rows
 
 
-def _depths(session: Session) -> Table:
+def _depths(session: Session, outcome: Outcome | None) -> Table:
     """How many packets were left in each queue, or how many each may hold."""
-    facts = _told(session)
+    facts = {} if outcome is None else session.snapshot().tasks
     rows = []
     for operator in session.graph.operators:
         if operator.kind == "source":
@@ -86,28 +72,26 @@ def _depths(session: Session) -> Table:
     return f"Queues of {_name(session.name)}", rows
 
 
-def _stops(session: Session) -> Table:
-    """How each task has ended, and how many of its producers had before."""
-    facts = _told(session)
-    rows = []
+def _stops(session: Session, outcome: Outcome | None) -> Table:
+    """How each task has ended, as the how many-th, and how many of its producers had before."""
+    snapshot, ends = session.snapshot(), ends_of(session, outcome)
+    rows: list[tuple[str, ...]] = []
     for operator in session.graph.operators:
         for task in session.graph.tasks(operator.name):
-            ended = facts.get(task)
-            heard = f"{len(ended.ended_producers):,} of {len(ended.producers[1:]):,}" if ended is not None else ""
-            rows.append((_name(task), heard, (ended.ending or "") if ended is not None else ""))
+            ended = snapshot.tasks.get(task) if outcome is not None else None
+            if ended is None:
+                rows.append((_name(task),))
+                continue
+            heard = f"{len(ended.ended_producers):,} of {len(ended.producers[1:]):,}"
+            rows.append((_name(task), heard, ended.ending or "", str(ends.get(task, ""))))
     return f"Stop signals of {_name(session.name)}", rows
 
 
-def _errors(session: Session) -> Table:
+def _errors(session: Session, outcome: Outcome | None) -> Table:
     """Of each task that has raised, how often."""
-    raised = [each for each in _told(session).values() if each.errors]
+    raised = [] if outcome is None else [each for each in session.snapshot().tasks.values() if each.errors]
     rows = [(_name(each.name), f"{each.errors:,} raised", f"{each.skipped:,} skipped") for each in raised]
     return f"Errors of {_name(session.name)}", rows or [("none",)]
-
-
-def _told(session: Session) -> Mapping[str, TaskFacts]:
-    """The facts of a run whose end somebody has heard of."""
-    return session.snapshot().tasks if session.told_outcome is not None else {}
 
 
 def _name(text: str) -> str:

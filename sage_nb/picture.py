@@ -1,20 +1,21 @@
 """What a picture of a graph says: boxes with text, labelled ways, a headline. Plain records; knows no drawing library.
 
-Of a run, only final facts are shown: how it ended and what was counted, once all of it has ended. No times, no rates,
-no ids, nothing that could differ from one look to the next.
+Of a run, only final facts are shown: how it ended, in which order, and what was counted, once all of it has ended. No
+times, no rates, no ids, nothing that could differ from one look to the next.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from runtime import ExecutionGraph, Outcome, Session, Snapshot, TaskFacts
 from runtime.graph import Edge, OperatorNode, ServiceNode
 from runtime.texts.preview import is_printable
+from sage_nb.ends import Place, ends_of
 from sage_nb.layout import ROW_GAP, Box, EdgeKey, Point, arrange
 
 MAX_NAME: Final = 24  # columns of text; a longer name is cut
@@ -66,6 +67,7 @@ class Operator:
     status: Status | None
     counts: str
     is_round: bool = False  # where packets come from, or where they end
+    ended: str = ""  # as the how many-th
 
     @property
     def detail(self) -> str:
@@ -77,7 +79,7 @@ class Operator:
         """All the text in the box, from top to bottom."""
         if self.status is None:
             return self.name, self.detail
-        return self.name, self.detail, self.status.text, self.counts
+        return self.name, self.detail, f"{self.status.text} · {self.ended}".removesuffix(" · "), self.counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,17 @@ class Picture:
         return f"{self.status.text} · {self.headline}" if self.status is not None else self.headline
 
 
-def picture_of(what: Session | ExecutionGraph) -> Picture:
-    """The picture of a session's graph, with its facts if it has run and ended, or of a graph alone."""
+def picture_of(what: Session | ExecutionGraph, outcome: Outcome | None = None) -> Picture:
+    """The picture of a session's graph, with its facts if it has run and ended, or of a graph alone.
+
+    Of a session, `outcome` is how it has ended, for somebody who has seen it; else that is asked of the session.
+    """
     if isinstance(what, ExecutionGraph):
-        return _picture(what, None, None)
+        return _picture(what, None, None, {})
     if not isinstance(what, Session):
         raise TypeError(f"a Session or an ExecutionGraph can be drawn, not {type(what).__name__}")
-    outcome = what.told_outcome
-    return _picture(what.graph, outcome, what.snapshot() if outcome is not None else None)
+    outcome = outcome or what.told_outcome
+    return _picture(what.graph, outcome, what.snapshot() if outcome is not None else None, ends_of(what, outcome))
 
 
 def text_width(text: str, size_px: float) -> float:
@@ -156,10 +161,13 @@ def edges_by_key(graph: ExecutionGraph) -> Iterator[tuple[EdgeKey, Edge]]:
         numbers[ends] += 1
 
 
-def _picture(graph: ExecutionGraph, outcome: Outcome | None, snapshot: Snapshot | None) -> Picture:
+def _picture(
+    graph: ExecutionGraph, outcome: Outcome | None, snapshot: Snapshot | None, ends: Mapping[str, Place]
+) -> Picture:
     labels = {key: graph.label(edge) for key, edge in edges_by_key(graph)}
     label_widths = {edge: text_width(label, DETAIL_PX) for edge, label in labels.items()}
     boxless = {node.name: _operator(graph, node, outcome, snapshot) for node in graph.operators}
+    boxless = {name: replace(each, ended=str(ends.get(name, ""))) for name, each in boxless.items()}
     height = max((len(operator.lines) for operator in boxless.values()), default=0) * LINE_PX + _PADDING_PX
     layout = arrange(
         layers_of(graph),
@@ -222,7 +230,7 @@ def _width(operator: Operator) -> float:
 def _sentences(graph: ExecutionGraph, picture: Picture) -> Iterable[str]:
     names = [*graph.by_name, *(service.name for service in graph.service_nodes)]
     for name, operator in zip(names, picture.operators, strict=True):
-        status = f", {operator.status.word}" if operator.status else ""
+        status = f", {operator.status.word} {operator.ended}".rstrip() if operator.status else ""
         counts = f", {operator.counts}" if operator.counts else ""
         targets = [f"{printable(edge.target)} by {graph.label(edge)}" for edge in graph.outputs(name)]
         sends = f", to {' and '.join(targets)}" if targets else ""

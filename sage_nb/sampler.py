@@ -34,6 +34,10 @@ class Audience(Protocol):
         """The rows whose lanes are to be told."""
 
     @property
+    def is_seen(self) -> bool:
+        """Whether somebody wants to see frames."""
+
+    @property
     def views(self) -> list[Any]:
         """The widgets that get plans."""
 
@@ -108,7 +112,8 @@ class Sampler:
                 self._audience.beat(Beat(beat=self._beats, busy=is_a_cell_running()))
             if told or now_s >= look_s:
                 status = session.status  # before the look, so that the last one is behind the end
-                self.sample(session)
+                if self._audience.is_seen:
+                    self.sample(session)
                 running = status in _RUNNING
                 # Behind the end, and once more: it has its last events a moment after its outcome.
                 pause_s = PERIOD_S if running or was_running else math.inf if status == "new" else IDLE_S

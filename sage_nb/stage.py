@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -20,14 +21,17 @@ from runtime.python.interactive import by_person
 from runtime.session import Change
 from sage_nb.cells import follow_cells
 from sage_nb.commands import Commands
+from sage_nb.containers import follow_displays
 from sage_nb.desk import Desk, Done
 from sage_nb.frame import Framer
 from sage_nb.part_stills import still_of_parts
 from sage_nb.plan import plan_of
 from sage_nb.prints import Printed
 from sage_nb.remains import Remains
+from sage_nb.renewals import Renewals
 from sage_nb.sampler import Sampler
-from sage_nb.view import View
+from sage_nb.stills import Still
+from sage_nb.view import FormLine, Loaded, View
 from sage_nb.wire import Beat, Frame, Part, Plan
 
 DASHBOARD: Final[tuple[Part, ...]] = ("toolbar", "graph", "table", "inspector", "timeline", "log")
@@ -62,12 +66,15 @@ class Stage:
         self._lock = threading.Lock()  # guards all below
         self._views: dict[tuple[str, ...], View] = {}
         self._closers: list[Callable[[], None]] = []
+        self._lines: list[FormLine] = []
         self._pages: dict[str, int] = {}  # those that are mounted, and the row whose lanes each watches
+        self._forms: set[str] = set()  # pages of forms, which only want to know whether the kernel is there
         self._revision = 0
         self._current: tuple[Plan, Framer] | None = None
         self._run = 0  # which run `_current` is of
         self._remains: Remains | None = None  # of a closed session
         self.printed = Printed()
+        self._renewals = Renewals(self._session)
         self.commands = Commands(self._session)
         self._sampler = Sampler(self._session, self)
         self.desk = Desk(self._execute, self._sampler.look)
@@ -83,9 +90,10 @@ class Stage:
             if (view := self._views.get((*parts, shown))) is not None:
                 return view
         follow_cells()
+        follow_displays()
         plan, frame = self._state(session)
-        view = View(session.name, parts, shown, plan=plan, frame=_as_text(frame))
-        view.still = partial(self._still, parts)
+        still, remember = partial(self._still, parts), self._renewals.remember
+        view = View(session.name, parts, shown, still=still, remember=remember, plan=plan, frame=_as_text(frame))
         view.on_msg(self._receive)
         with self._lock:
             first = self._views.setdefault((*parts, shown), view)
@@ -105,9 +113,12 @@ class Stage:
             each.close_views()
             _let_go(each)
 
-    def _still(self, parts: Sequence[Part]) -> dict[str, Any]:
-        session = self._session()
-        return {} if session is None else still_of_parts(session, parts)
+    def _still(self, parts: Sequence[Part]) -> Still:
+        if (session := self._session()) is None:
+            return Still()
+        run, outcome = session.run_number, self._renewals.outcome(session)
+        still = still_of_parts(session, parts, outcome)
+        return still if outcome is None else replace(still, run=run)
 
     def _state(self, session: Session) -> tuple[Plan, Frame]:
         """What a new view shows first."""
@@ -121,17 +132,20 @@ class Stage:
                 return plan, frame
             # The graph has become another one meanwhile.
 
-    def adopt(self, close: Callable[[], None]) -> None:
-        """Call `close` when the session is closed: of a widget made elsewhere."""
+    def adopt(self, close: Callable[[], None], line: FormLine) -> None:
+        """Call `close` when the session is closed: of a form made elsewhere, whose last line is `line`."""
+        follow_displays()
+        line.on_msg(self._receive)
         with self._lock:
             self._closers.append(close)
+            self._lines.append(line)
         self._replace_older()
 
-    def _receive(self, view: View, message: Any, _buffers: object) -> None:
+    def _receive(self, view: Loaded, message: Any, _buffers: object) -> None:
         """From a page, on the kernel's thread: only what tells who looks is done at once."""
         command, args = message.get("cmd"), message.get("args") or {}
         if command == "mount":
-            self._mount(str(args.get("view")))
+            self._mount(str(args.get("view")), is_form=isinstance(view, FormLine))
         elif command == "unmount":
             self._unmount(str(args.get("view")))
         elif command == "page":
@@ -144,19 +158,26 @@ class Stage:
         else:
             self.desk.put(message, view.send)
 
-    def _mount(self, page: str) -> None:
+    def _mount(self, page: str, *, is_form: bool) -> None:
         with self._lock:
-            self._pages[page] = -1
+            if is_form:
+                self._forms.add(page)
+            else:
+                self._pages[page] = -1
             alive = self._remains is None
         if alive:
             self._sampler.begin()
+        if not is_form:
+            self._renewals.seen()
 
     def _unmount(self, page: str) -> None:
         with self._lock:
             self._pages.pop(page, None)
-            last = not self._pages
+            self._forms.discard(page)
+            unseen, last = not self._pages, not self._pages and not self._forms
         if last:
             self._sampler.end()
+        if unseen:
             self.commands.nobody_looks()
 
     # ── what the sampler asks and says ──
@@ -165,6 +186,11 @@ class Stage:
     def watched(self) -> set[int]:
         """The rows whose lanes some page wants to see."""
         return set(self._pages.values())
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether some page shows a view: a form only wants to know whether the kernel is there."""
+        return bool(self._pages)
 
     @property
     def views(self) -> list[View]:
@@ -192,8 +218,10 @@ class Stage:
 
     def beat(self, beat: Beat) -> None:
         """Tell every page that the kernel is there."""
-        for view in self.views:
-            view.send(beat)
+        with self._lock:
+            lines = list(self._lines)
+        for each in (*self.views, *lines):
+            each.send(beat)
 
     def send(self, frame: Frame) -> None:
         """Give every view its next frame."""
@@ -218,13 +246,16 @@ class Stage:
         if change == "closed":
             self._freeze(session)
             return
+        if change == "ended":
+            self._renewals.renew()
+            return
         if change == "started" and not self.printed.is_printing_here():  # it prints where that was done
             self.printed.close()
             self.printed.clear()
         with self._lock:
             if change == "built":
                 self._current = None  # a run is told from the one before it by its number
-            thawed, self._remains = self._remains is not None and bool(self._pages), None
+            thawed, self._remains = self._remains is not None and bool(self._pages or self._forms), None
         _let_go(self)
         self.commands.forget()
         if change in ("started", "reset"):  # a measure is of one run, and what it has set for all would stay
@@ -265,6 +296,7 @@ class Stage:
         if views:
             _keep(self)
         self.desk.wait()
+        self._renewals.wait()
         self.commands.nobody_looks()
         self.commands.forget()
         self._close_forms()
@@ -283,7 +315,8 @@ class Stage:
 
     def _close_forms(self) -> None:
         with self._lock:
-            closers, self._closers = self._closers, []
+            closers, self._closers, self._lines = self._closers, [], []
+            self._forms.clear()
         for close in closers:
             close()
 
@@ -293,6 +326,7 @@ class Stage:
         _let_go(self)
         self.desk.close()
         self.printed.close()
+        self._renewals.close()
         self.commands.nobody_looks()
         self.close_views()
         self._close_forms()

@@ -1,9 +1,12 @@
-"""The widget: a session's view in a page. Two traits to the page, messages from it. Knows no session."""
+"""The widgets: a session's view in a page, and the last line of a form. Two traits to the page, messages from it.
+
+They know no session.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anywidget
@@ -13,7 +16,8 @@ import traitlets
 from sage_nb.cells import print_into_last_cell
 from sage_nb.comms import hear_every_page
 from sage_nb.module import digest, loader, packed
-from sage_nb.part_stills import show
+from sage_nb.outputs import Lasting, Shown, show
+from sage_nb.stills import Still
 
 
 class Assets(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no types
@@ -48,25 +52,18 @@ class _Shared:
 _shared = _Shared()
 
 
-class View(anywidget.AnyWidget):
-    """What a page shows of a session, as `sage_nb.wire` describes it. Made by `sage_nb.stage`."""
+class Loaded(anywidget.AnyWidget):
+    """A widget whose page is loaded by `loader.js`: it brings little itself, and hears every page at any time."""
 
     _esm = loader()
 
     page = traitlets.Unicode(digest()).tag(sync=True)
     assets = traitlets.Instance(Assets).tag(sync=True, **ipywidgets.widget_serialization)
-    plan = traitlets.Dict().tag(sync=True)
-    # As JSON text: of a dictionary, ipywidgets would look at every number, in search of bytes, which costs more than
-    # all else that a frame does.
-    frame = traitlets.Unicode().tag(sync=True)
     parts = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    shown = traitlets.Unicode("graph").tag(sync=True)
 
-    def __init__(self, name: str, parts: Sequence[str], shown: str = "graph", **traits: Any) -> None:
-        self._name = name
-        self.still: Callable[[], Mapping[str, Any]] = dict  # what is left of it where it is not alive
+    def __init__(self, **traits: Any) -> None:
         self._closing = threading.Lock()  # taken for good by the first who closes it
-        super().__init__(parts=list(parts), shown=shown, assets=_shared.take(), **traits)
+        super().__init__(assets=_shared.take(), **traits)
 
     def send_page(self) -> None:
         """Script and style, to a page that has not found them in `assets`."""
@@ -89,8 +86,40 @@ class View(anywidget.AnyWidget):
         super()._handle_msg(msg)
         print_into_last_cell()
 
+
+class View(Loaded, Lasting):
+    """What a page shows of a session, as `sage_nb.wire` describes it. Made by `sage_nb.stage`."""
+
+    plan = traitlets.Dict().tag(sync=True)
+    # As JSON text: of a dictionary, ipywidgets would look at every number, in search of bytes, which costs more than
+    # all else that a frame does.
+    frame = traitlets.Unicode().tag(sync=True)
+    shown = traitlets.Unicode("graph").tag(sync=True)
+
+    def __init__(
+        self,
+        name: str,
+        parts: Sequence[str],
+        shown: str = "graph",
+        *,
+        still: Callable[[], Still] = Still,
+        remember: Callable[[Shown, int], None] = lambda _, __: None,
+        **traits: Any,
+    ) -> None:
+        self._name, self.still, self.remember = name, still, remember
+        super().__init__(parts=list(parts), shown=shown, **traits)
+
     def _ipython_display_(self) -> None:
-        show(self, self.still())
+        show(self, repr(self), [self])
 
     def __repr__(self) -> str:
         return f"View({self._name!r}: {', '.join(self.parts)})"
+
+
+class FormLine(Loaded):
+    """The last line of a form: what came of a click. Its page also says whether the kernel is still there."""
+
+    said = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__(parts=["form"])

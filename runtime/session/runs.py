@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, Literal, TypeVar, overload
 
 from runtime.builder.environment import Environment
 from runtime.communication.calls import HAND_CALLER, Ask
@@ -33,6 +33,7 @@ from runtime.service.service_caller import enter_by_hand
 from runtime.session.run import Run, put_by_hand
 
 T = TypeVar("T")
+Tell = Callable[[Literal["starting", "ended"]], None]
 
 CLOSE_S: Final = 5.0
 """How long `close()` and leaving a `with` block wait for user code before a task is abandoned."""
@@ -113,10 +114,10 @@ class Runs:
 
     # ── the thread of commands ──
 
-    def start(self, context: Context, tell: Callable[[], None], *, paused: bool) -> Waiting[None]:
+    def start(self, context: Context, tell: Tell, *, paused: bool) -> Waiting[None]:
         """Run the graph, in a copy of the caller's context. Raises `AlreadyStarted`, `GraphInvalid`.
 
-        If it takes long, `tell` is called after each event that says what is being done.
+        If it takes long, `tell` hears "starting" after each event that says what is being done; and "ended" at the end.
         """
         yield from self._alone()
         before = self.run
@@ -147,14 +148,14 @@ class Runs:
             self._end_it = None
             self._is_changing = False
 
-    def _start(self, interceptors: tuple[Interceptor, ...], tell: Callable[[], None], paused: bool) -> None:
+    def _start(self, interceptors: tuple[Interceptor, ...], tell: Tell, paused: bool) -> None:
         """On a thread of its own: makes tasks, which may take long and runs user code, and starts them."""
         graph, backend = self._manager.submit()
         dispatcher = Dispatcher(graph, backend, self._manager)
         dispatcher.dead_letters.outlets = self.outlets
         self.starting = dispatcher.events
         try:
-            dispatcher.submit(tell)
+            dispatcher.submit(lambda: tell("starting"))
             control = Control(dispatcher, self.commands)
             for warning in self.stops.begin(graph, control):
                 dispatcher.warned(None, warning)
@@ -165,6 +166,7 @@ class Runs:
             raise
         finally:
             self.starting = None
+        dispatcher.on_end(lambda: tell("ended"))
         self._manager.job_starts()
         hand, commands = Hand(graph, backend, dispatcher.tasks), self.commands
         dispatcher.owned_by(

@@ -34,7 +34,7 @@ from runtime.session.runs import CLOSE_S, Runs
 from runtime.session.steering import Steering
 
 T = TypeVar("T")
-Change = Literal["built", "starting", "started", "reset", "closed"]
+Change = Literal["built", "starting", "started", "ended", "reset", "closed"]
 """What has happened to a session as a whole: operators were added, and so on."""
 
 _numbers = itertools.count(1)
@@ -172,7 +172,7 @@ class Session(Steering):
         """
         context = copy_context()
         runs = self._runs  # what is done holds the run, not the session
-        tell = partial(_tell_change, weakref.ref(self), "starting")
+        tell = partial(_tell_change, weakref.ref(self))
         runs.do("start", lambda: runs.start(context, tell, paused=paused), lasting=True)
         self._tell("started")
         if paused and (run := runs.run) is not None:
@@ -262,9 +262,10 @@ class Session(Steering):
         self._tell("reset")
 
     def on_change(self, callback: Callable[[Change], None]) -> Callable[[], None]:
-        """Call `callback` when the graph is written further, at a start, a reset, a close, on whichever thread does it.
+        """Call `callback` when the graph is written further, at a start, an end, a reset, a close, on whichever thread.
 
-        Of a start that takes long, also for each event that says what it is doing.
+        Of a start that takes long, also for each event that says what it is doing. A run may end before its start is
+        told.
 
         For whoever shows the session. It must return at once and raise nothing. Returns what ends that.
         """
@@ -282,7 +283,8 @@ class Session(Steering):
         return self._last_change == "closed"
 
     def _tell(self, change: Change) -> None:
-        self._last_change = change
+        if change != "ended":  # which comes on another thread, maybe after a close
+            self._last_change = change
         for listener in tuple(self._listeners.values()):
             listener(change)
 

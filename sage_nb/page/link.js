@@ -2,8 +2,7 @@
 // does, and counts for how long nothing has come from there.
 
 const TICK_MS = 250;
-const SILENT_MS = 1_500; // the kernel says something every 500 ms
-const TRUSTED_MS = 5_000; // where the application tells what becomes of the kernel
+const SILENT_MS = 1_000; // the kernel says something every 500 ms; that it has gone is to be seen within 2 s
 
 const RESTARTED = "its kernel was restarted: run the cell again";
 const GONE = "its kernel has gone: start one, and run the cell again";
@@ -13,8 +12,11 @@ const SILENT = "no word from its kernel: it has gone, or is too busy to answer";
 /** What a status of JupyterLab's kernels, and of what descends from it, says about a view of that kernel. */
 const STATUSES = {
   ...{ restarting: RESTARTED, autorestarting: RESTARTED, dead: GONE, terminating: GONE },
-  ...{ connecting: APART, disconnected: APART },
+  ...{ connecting: APART, disconnected: APART, reconnecting: APART },
 };
+
+/** The events of the classic Notebook's kernels that say the same; `kernel_restarting.Kernel` is one. */
+const CLASSIC = ["restarting", "autorestarting", "dead", "killed", "disconnected", "reconnecting", "connected"];
 
 export class Link {
   /** `onChange` is called when `reason` is another one. */
@@ -27,6 +29,7 @@ export class Link {
     this.closers = [];
     this.kernel = kernelOf(model);
     for (const signal of ["statusChanged", "connectionStatusChanged", "disposed"]) this.follow(signal);
+    this.followClassic(model);
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
 
@@ -36,6 +39,16 @@ export class Link {
     const told = (_, status) => this.told(signal === "disposed" ? "dead" : status);
     found.connect(told);
     this.closers.push(() => found.disconnect(told));
+  }
+
+  followClassic(model) {
+    const events = classicKernelOf(model)?.events;
+    if (typeof events?.on !== "function") return;
+    for (const status of CLASSIC) {
+      const told = () => this.told(status === "killed" ? "dead" : status);
+      events.on(`kernel_${status}.Kernel`, told);
+      this.closers.push(() => events.off(`kernel_${status}.Kernel`, told));
+    }
   }
 
   told(status) {
@@ -65,7 +78,7 @@ export class Link {
     if (this.reason === "") this.told(this.kernel?.status); // it may have ended before this page was there
     if (!this.watching || this.reason !== "") return;
     this.silent += TICK_MS;
-    if (this.silent > (this.kernel === null ? SILENT_MS : TRUSTED_MS)) this.say(SILENT);
+    if (this.silent > SILENT_MS) this.say(SILENT);
   }
 
   say(reason) {
@@ -84,6 +97,15 @@ export class Link {
 function kernelOf(model) {
   try {
     return model.widget_manager?.kernel ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** The kernel of a classic Notebook, or null. */
+function classicKernelOf(model) {
+  try {
+    return model.widget_manager?.comm_manager?.kernel ?? null;
   } catch {
     return null;
   }

@@ -4,11 +4,13 @@ import { Depths, Stops } from "./alone.js";
 import { Desk } from "./desk.js";
 import { html, say } from "./elements.js";
 import { ErrorsTab } from "./errors_tab.js";
+import { FormLine } from "./form_line.js";
 import { Graph, READABLE } from "./graph.js";
 import { Inspector } from "./inspector.js";
 import { listenToKeys } from "./keys.js";
 import { Link } from "./link.js";
 import { Log } from "./log.js";
+import { Presence } from "./presence.js";
 import { Prints } from "./prints.js";
 import { reasonFor } from "./reasons.js";
 import { Store } from "./store.js";
@@ -38,7 +40,6 @@ class View {
     this.compose();
     root.append(this.root);
     this.listen();
-    this.seen = true;
     this.mount(true);
   }
 
@@ -131,24 +132,10 @@ class View {
     on("msg:custom", heard(() => {}));
     on("change:shown", () => this.choose());
     this.closers.push(listenToKeys(this.root, store, this.doings()));
-    const leave = () => this.mount(false);
-    const look = () => this.mount(this.seen && !document.hidden);
-    this.watcher = new IntersectionObserver((entries) => {
-      this.seen = entries.at(-1).isIntersecting;
-      look();
-    });
-    this.watcher.observe(this.root);
+    this.presence = new Presence(this.root, (seen) => this.mount(seen));
     this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.place()));
     this.resized.observe(this.root);
     store.on("plan", () => this.place());
-    for (const [target, event, act] of [
-      [window, "pagehide", leave],
-      [window, "pageshow", look],
-      [document, "visibilitychange", look],
-    ]) {
-      target.addEventListener(event, act);
-      this.closers.push(() => target.removeEventListener(event, act));
-    }
   }
 
   /** The kernel has gone, or is there again. */
@@ -214,7 +201,7 @@ class View {
   }
 
   close() {
-    this.watcher.disconnect();
+    this.presence.close();
     this.resized.disconnect();
     for (const close of this.closers) close();
     const { graph, table, toolbar, inspector, timeline, errors, log, prints } = this;
@@ -229,6 +216,6 @@ class View {
 }
 
 export function render({ model, el }) {
-  const view = new View(model, el);
-  return () => view.close();
+  const shown = (model.get("parts") ?? [])[0] === "form" ? new FormLine(model, el) : new View(model, el);
+  return () => shown.close();
 }

@@ -41,12 +41,35 @@ def test_a_handle_updates_view_and_still_in_their_places(notebook: Kernel, what:
     assert again == [("update_display_data", place, alive) for _, place, alive in first]
 
 
-def test_without_a_handle_outputs_have_no_place_to_be_updated(notebook: Kernel) -> None:
+def test_without_a_handle_only_the_still_has_a_place_in_which_it_is_renewed(notebook: Kernel) -> None:
     notebook.run(GRAPH)
-    cell = notebook.run("display(session)")
-    assert shown(notebook, cell) == [("display_data", None, True), ("display_data", None, False)]
+    [live, still] = shown(notebook, notebook.run("display(session)"))
+    assert live == ("display_data", None, True)
+    assert (still[0], still[2]) == ("display_data", False)
+    assert still[1] is not None
     cell = notebook.run("display('other', display_id=True)\nsession._ipython_display_()")
-    assert [place for _, place, _ in shown(notebook, cell)[1:]] == [None, None]
+    assert [place for _, place, _ in shown(notebook, cell)[1:2]] == [None]
+
+
+def test_a_still_is_renewed_when_its_run_has_ended_once_a_page_has_shown_it(notebook: Kernel) -> None:
+    notebook.run(GRAPH)
+    cell = notebook.run("display(session)\nview = session.dashboard()")
+    [_, (_, place, _)] = shown(notebook, cell)
+    run = notebook.run("session.run()")
+    assert not [each for each in shown(notebook, run) if each[0] == "update_display_data"], "nobody has seen it"
+    notebook.tell(notebook.ask("view.comm.comm_id"), "mount", view="page")
+
+    def renewed(message: Any) -> bool:
+        if message["msg_type"] != "update_display_data":
+            return False
+        content = message["content"]
+        return content["transient"]["display_id"] == place and "completed" in content["data"]["text/html"]
+
+    notebook.wait_for(renewed)
+    notebook.tell(notebook.ask("view.comm.comm_id"), "unmount", view="page")
+    notebook.run("session.close()")
+    notebook.run("del view, session, result, form\nimport gc; _ = gc.collect()")
+    assert notebook.ask("[t.name for t in __import__('threading').enumerate() if 'sage-nb' in t.name]") == []
 
 
 def test_in_a_page_the_view_stays_one_and_its_picture_hidden(open_notebook: Open) -> None:

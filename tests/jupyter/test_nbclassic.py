@@ -13,10 +13,10 @@ from tests.jupyter.server import Server
 from tests.jupyter.test_fallbacks import CELL
 
 # Its kernel is there, and so is what shows widgets: an output that comes earlier would be shown without its widget.
-_READY: Final = """() => window.Jupyter?.notebook?._fully_loaded && Jupyter.notebook.kernel?.is_connected()
+READY: Final = """() => window.Jupyter?.notebook?._fully_loaded && Jupyter.notebook.kernel?.is_connected()
   && 'jupyter.widget' in Jupyter.notebook.kernel.comm_manager.targets"""
 # What shows widgets asks a new kernel for those that there are, and then shows all outputs anew. Answers come in order.
-_SETTLED: Final = "() => new Promise((done) => Jupyter.notebook.kernel.comm_info('jupyter.widget', done))"
+SETTLED: Final = "() => new Promise((done) => Jupyter.notebook.kernel.comm_info('jupyter.widget', done))"
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def opened(jupyter: Server, context: BrowserContext) -> Iterator[Any]:
         page = context.new_page()
         pages.append(page)
         page.goto(f"{jupyter.address}/nbclassic/notebooks/{name}?token={jupyter.token}")
-        page.wait_for_function(_READY, timeout=PATIENCE_MS)
-        page.evaluate(_SETTLED)
+        page.wait_for_function(READY, timeout=PATIENCE_MS)
+        page.evaluate(SETTLED)
         return page
 
     yield opened

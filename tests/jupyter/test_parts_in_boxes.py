@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 from itertools import combinations
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -12,7 +14,10 @@ from playwright.sync_api import Locator, expect
 
 from tests.jupyter.notebooks import Applications, Notebook
 
-LEAST_PX: Final = 200  # of a part; below it is of no use
+SHOTS: Final = Path(os.environ["SAGE_NB_SHOTS"]) if "SAGE_NB_SHOTS" in os.environ else None
+"""A folder for pictures of them all, for whoever wants to look."""
+
+LEAST_PX: Final = 130  # of a part; below it is of no use
 
 PARTS: Final = """
 import ipywidgets as w
@@ -37,6 +42,8 @@ def parts(name):
 BOXES: Final = {
     "HBox": "w.HBox(live[:2])",
     "HBox of all": "w.HBox(live)",
+    "HBox of forms": "w.HBox(forms)",
+    "HBox of a form": "w.HBox([live[0], forms[2]])",
     "VBox": "w.VBox([*live[:2], w.HBox(forms)])",
     "GridBox": "w.GridBox(live, layout=w.Layout(grid_template_columns='1fr 1fr'))",
     "GridBox by itself": "w.GridBox([*live[:2], *forms], layout=w.Layout(grid_template_columns='auto auto'))",
@@ -46,10 +53,15 @@ BOXES: Final = {
     "Accordion": "w.Accordion([*live, board], selected_index=0)",
 }  # fmt: skip
 
-# Of each part that is shown: its box on the page, and how much of its content is cut off at the side.
+# Of each part that is shown: its box on the page, how much of its content is cut off at the side, and how far it, or
+# anything that can be used in it, runs past the edge of the cell's output.
 _PLACES: Final = """views => views.map((view) => {
   const {left, top, right, bottom, width, height} = view.getBoundingClientRect();
-  return {part: view.dataset.parts, left, top, right, bottom, width, height, cut: view.scrollWidth - view.clientWidth};
+  const edge = view.closest('.jp-OutputArea-output').getBoundingClientRect().right;
+  const fields = [...view.querySelectorAll(view.matches('.sage-nb-form') ? 'input, select, button' : ':scope > *')];
+  const past = Math.max(right, ...fields.map((each) => each.getBoundingClientRect().right)) - edge;
+  return {part: view.dataset.parts ?? 'form', left, top, right, bottom, width, height, past,
+          cut: view.scrollWidth - view.clientWidth};
 }).filter(({width, height}) => width + height > 0)"""
 
 
@@ -77,22 +89,27 @@ def opened(applications: Applications, theme: str, width: int) -> Notebook:
     return notebook
 
 
-@pytest.mark.parametrize("width", [1400, 700])
+@pytest.mark.parametrize("width", [1400, 1000, 700])
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_every_part_is_there_in_every_box(applications: Applications, theme: str, width: int) -> None:
     notebook = opened(applications, theme, width)
     for number, name in enumerate(BOXES, 1):
         notebook.run(number)
         cell = notebook.page.locator(".jp-CodeCell").nth(number)
-        shown = cell.locator(".sage-nb-view:visible")
+        shown = cell.locator(":is(.sage-nb-view, .sage-nb-form):visible")
         expect(shown.first).to_be_visible()
         notebook.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        places = cell.locator(".sage-nb-view").evaluate_all(_PLACES)
+        places = cell.locator(".sage-nb-view, .sage-nb-form").evaluate_all(_PLACES)
         assert places, name
         assert [each for each in places if each["width"] < LEAST_PX or each["height"] < 24] == [], name
         assert [each for each in places if each["cut"] > 0] == [], name
+        assert [each for each in places if each["past"] > 1] == [], name
         overlapping = [(one["part"], other["part"]) for one, other in combinations(places, 2) if not apart(one, other)]
         assert overlapping == [], name
+        if SHOTS is not None:
+            cell.locator(".jp-Cell-outputWrapper").screenshot(
+                path=SHOTS / f"{name} {width} {theme}.png".replace(" ", "-")
+            )
         bright, colours = brightness(shown.first)
         assert (bright > 200) == (theme == "JupyterLab Light"), (name, bright)
         assert bright > 200 or bright < 80, (name, bright)

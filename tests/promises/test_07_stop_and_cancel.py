@@ -371,7 +371,8 @@ def test_a_task_that_would_wait_for_itself_is_refused_by_name(
     session.source([1, 2]).map(ask, name="it").collect()
     assert session.run(PATIENCE_S).packets_out == 2
     assert refused == [1, 2]
-    assert told == ["built", "built", "built", "started"]  # and nothing of a close
+    assert told[:3] == ["built", "built", "built"]
+    assert sorted(told[3:]) == ["ended", "started"]  # in whichever order, and nothing of a close
 
 
 WAITING: dict[str, Callable[[runtime.Session], object]] = {

@@ -232,7 +232,7 @@ def test_a_form_of_ipywidgets_sends_an_empty_text_none_or_the_default(session: r
     def python() -> str:
         press(box, "Call")
         finish("sage-nb call")
-        return str(said.value.rpartition("   ")[2])
+        return str(said.said.rpartition("   ")[2])
 
     ways = {each.options[0][0]: each for each in widgets_of(box) if hasattr(each, "options") and not each.description}
     assert python() == "session.call('bakery', 'bun')"

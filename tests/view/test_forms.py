@@ -154,7 +154,7 @@ def finish(name: str) -> None:
 def said(box: Any, text: str) -> None:
     """What the line below the form says, once the desk has done everything."""
     finish("sage-nb desk")
-    assert text in box.children[-1].value
+    assert text in box.children[-1].said
 
 
 def test_the_injector_puts_what_is_typed_into_the_queue(session: runtime.Session) -> None:
@@ -191,8 +191,8 @@ def test_a_service_form_calls_the_service(session: runtime.Session) -> None:
     named(box, "value").value = "{'a': 1}"
     press(box, "Call")
     finish("sage-nb call")
-    assert "({'a': 1}, 3)" in box.children[-1].value
-    assert "session.call('tool', {'a': 1}, method='plain')" in box.children[-1].value
+    assert "({'a': 1}, 3)" in box.children[-1].said
+    assert "session.call('tool', {'a': 1}, method='plain')" in box.children[-1].said
 
 
 def test_a_refusal_is_said_below_the_form(session: runtime.Session) -> None:

@@ -40,8 +40,8 @@ FORMS: Final = ("injector", "stepper", "service_form")
 def outputs(monkeypatch: pytest.MonkeyPatch, widget: Any) -> list[dict[str, Any]]:
     """What showing it puts into a cell."""
     published: list[dict[str, Any]] = []
-    monkeypatch.setattr("sage_nb.part_stills.kernel_shell", object)
-    monkeypatch.setattr("IPython.core.display_functions.publish_display_data", published.append)
+    monkeypatch.setattr("sage_nb.outputs.kernel_shell", object)
+    monkeypatch.setattr("IPython.core.display_functions.publish_display_data", lambda data, **_: published.append(data))
     widget._ipython_display_()
     return published
 

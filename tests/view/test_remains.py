@@ -133,7 +133,7 @@ def test_a_form_of_a_closed_session_refuses_and_goes_with_it() -> None:
     opened = form.comm
     form.children[0].children[0].click()
     stage_of(session).desk.wait()
-    assert form.children[-1].value == "refused: CommandRefused: the session was closed: this is how it was left"
+    assert form.children[-1].said == "refused: CommandRefused: the session was closed: this is how it was left"
     del session, form
     gc.collect()
     with opened.news:
