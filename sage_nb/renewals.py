@@ -1,5 +1,5 @@
-"""Stills that are in the outputs of cells, and are drawn anew when their run has ended: so a notebook that is saved then
-shows how it ended, though it was shown before.
+"""Stills in the outputs of cells, drawn anew when their run has ended: so a notebook that is saved after a run
+shows how that ended, though the session was shown before it.
 
 Only where a page has shown the session. Where none has, somebody runs the notebook as a whole, maybe to compare what it
 puts out; there each still says what was known when its cell was run. A thread of its own draws them, which is there
