@@ -40,8 +40,16 @@ const signal = () => {
 };
 if (%(application)s)
   window.kernel = {status: 'idle', statusChanged: signal(), connectionStatusChanged: signal(), disposed: signal()};
+// The events of the classic Notebook's kernels, as jQuery has them.
+const told = new Map();
+window.classic = {
+  on: (name, act) => told.set(name, (told.get(name) ?? new Set()).add(act)),
+  off: (name, act) => told.get(name)?.delete(act),
+  tell: (name) => told.get(name)?.forEach((act) => act()),
+  listening: () => [...told.values()].reduce((sum, each) => sum + each.size, 0),
+};
 const model = {
-  widget_manager: {kernel: window.kernel},
+  widget_manager: {kernel: window.kernel, comm_manager: %(classic)s ? {kernel: {events: window.classic}} : undefined},
   get: (name) => state[name],
   set: (name, value) => { state[name] = unsaved[name] = value; emit('change:' + name); emit('change'); },
   save_changes: () => { for (const name in unsaved) { traits.push([name, unsaved[name]]); delete unsaved[name]; } },
@@ -174,10 +182,12 @@ class Harness:
         motion: Any = "reduce",
         clock: bool = False,
         application: bool = False,
+        classic: bool = False,
     ) -> Shown:
         """A view of `plan`, painted. `theme` is the notebook's, `system` the reader's; both "light" or "dark".
 
-        With `application` it tells what becomes of its kernel, as JupyterLab does: `kernel` in the page.
+        With `application` it tells what becomes of its kernel, as JupyterLab does: `kernel` in the page; with `classic`
+        as the classic Notebook does: `classic` in the page.
         With `clock` the page's time stands still, and goes on by `shown.page.clock.run_for(ms)`.
         """
         page = self._page(anew=self.clocked or clock)
@@ -198,6 +208,7 @@ class Harness:
                 "css": css(),
                 "state": in_script(state),
                 "application": json.dumps(application),
+                "classic": json.dumps(classic),
                 "answers": in_script({} if answers is None else answers),
                 "module": in_script(esm()),
             }

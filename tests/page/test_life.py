@@ -160,3 +160,26 @@ def test_a_closed_session_is_not_missed(load: Load) -> None:
     shown.page.evaluate("beating = false")
     shown.page.clock.run_for(10_000)
     assert shown.root.locator(".sn-lost").is_hidden()
+
+
+@pytest.mark.parametrize("event", ["kernel_restarting", "kernel_autorestarting", "kernel_dead", "kernel_killed"])
+def test_when_the_classic_notebook_says_that_the_kernel_has_gone_it_has(load: Load, event: str) -> None:
+    shown = load(PLAN, plans.running(PLAN, 7), classic=True)
+    shown.page.evaluate("event => classic.tell(event + '.Kernel')", event)
+    shown.settle()
+    assert "run the cell again" in (shown.root.locator(".sn-lost").text_content() or "")
+    shown.page.evaluate("classic.tell('kernel_connected.Kernel')")
+    shown.settle()
+    assert shown.root.locator(".sn-lost").is_visible()
+    shown.page.evaluate("unmount()")
+    assert shown.page.evaluate("classic.listening()") == 0
+
+
+def test_silence_is_noticed_with_half_a_second_to_spare_whatever_the_application_tells(load: Load) -> None:
+    for told in ({}, {"application": True}, {"classic": True}):
+        shown = load(PLAN, plans.running(PLAN, 7), clock=True, **told)
+        shown.page.evaluate("beating = false; kernelSends({beat: 2, busy: false})")
+        shown.page.clock.run_for(750)
+        assert shown.root.locator(".sn-lost").is_hidden(), "a kernel may be a little late"
+        shown.page.clock.run_for(750)
+        assert shown.root.locator(".sn-lost").is_visible()

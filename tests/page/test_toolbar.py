@@ -237,3 +237,25 @@ def test_the_view_says_whose_it_is(load: Load) -> None:
     shown.page.evaluate("plan => kernelSets('plan', plan)", {**PLAN, "revision": 7, "name": "<b>other</b>"})
     shown.settle()
     assert shown.root.locator(".sn-job-name").text_content() == "<b>other</b>"
+
+
+@pytest.mark.parametrize("width", [250, 400, 700])
+def test_what_can_be_copied_is_never_cut_off(load: Load, width: int) -> None:
+    answers = {"pause": {"text": "paused", "python": "session.pause()"}}
+    shown = load(PLAN, plans.running(PLAN), width=width, answers=answers)
+    for _ in range(2):
+        control(shown, "Pause").click()
+        shown.settle()
+    view = shown.root.bounding_box()
+    for name in ("Copy as cell", "Copy all 2"):
+        button = shown.root.get_by_role("button", name=name).bounding_box()
+        assert button["x"] >= view["x"], name
+        assert button["x"] + button["width"] <= view["x"] + view["width"], name
+
+
+def test_where_a_page_takes_the_triangles_away_they_stay(load: Load) -> None:
+    shown = load(PLAN, plans.running(PLAN))
+    shown.page.add_style_tag(content="summary { display: block; }")  # the classic Notebook's
+    summaries = shown.root.locator("summary")
+    assert summaries.count() > 1
+    assert set(summaries.evaluate_all("each => each.map(one => getComputedStyle(one).display)")) == {"list-item"}

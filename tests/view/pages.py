@@ -12,7 +12,7 @@ from ipywidgets.widgets.widget import _instances  # what its deprecated `Widget.
 
 from runtime.testing import PATIENCE_S
 from sage_nb import stage
-from sage_nb.view import View
+from sage_nb.view import Loaded
 
 
 def open_widgets() -> set[str]:
@@ -54,7 +54,7 @@ class RecordingComm(BaseComm):
 class Page:
     """One page that shows `view`."""
 
-    def __init__(self, view: View, name: str = "page") -> None:
+    def __init__(self, view: Loaded, name: str = "page") -> None:
         self.view, self.name = view, name
         self._number = 0
 

@@ -12,7 +12,9 @@ import runtime
 import sage_nb
 from runtime.testing import PATIENCE_S
 from sage_nb.forms import call_of, form_of
+from sage_nb.stage import stage_of
 from tests.view.conftest import ShowPage
+from tests.view.pages import Page
 
 
 class Colour(enum.Enum):
@@ -211,3 +213,24 @@ def test_forms_of_a_view_and_of_ipywidgets_are_made_of_the_same_fields(
     box = sage_nb.service_form(session, "tool")
     named = [each.description for field in box.children[1].children for each in widgets_of(field)[-2:]]
     assert [field["name"] for field in fields] == [name for name in named if name]
+
+
+def test_a_form_hears_that_the_kernel_is_there_while_a_page_shows_it_and_nobody_looks_at_the_job(
+    session: runtime.Session,
+) -> None:
+    session.input("numbers").collect(name="result")
+    view = Page(stage_of(session).view(("graph",)))
+    page = Page(sage_nb.stepper(session).children[-1], "form").mount()
+    session.start()
+    with page.comm.news:
+        assert page.comm.news.wait_for(lambda: len(page.comm.beats) > 1, PATIENCE_S)
+    assert len(view.frames()) == 1, "what the view was made with"
+    page.unmount()
+    finish("sage-nb sampler")
+
+
+def test_the_line_of_a_form_brings_the_page_to_whoever_asks_for_it(session: runtime.Session) -> None:
+    session.input("numbers").collect(name="result")
+    page = Page(sage_nb.stepper(session).children[-1], "form")
+    page.tell("page")
+    assert "packed" in page.comm.custom[-1]
