@@ -64,7 +64,7 @@ class Panel:
 
     def button(self, text: str, order: Callable[[], tuple[str, Mapping[str, Any]]], icon: str = "") -> Any:
         """A button that gives the command of `order` to the desk."""
-        button = ipywidgets.Button(description=text, icon=icon, layout=_fitting("1 1 auto", "90px", "148px"))
+        button = ipywidgets.Button(description=text, icon=icon, layout=_fitting("90px", "148px"))
         button.on_click(lambda _: self.put(*order()))
         return button
 
@@ -193,10 +193,13 @@ class FieldWidgets:
         if field["kind"] == "text" and (optional or field["none"]):
             ways = ([(default or "default", "default")] if optional else []) + [("this text", "text")]
             ways += [("None", "none")] if field["none"] else []
-            self._how = ipywidgets.Dropdown(options=ways, layout=_fitting("0 1 auto", "90px", "200px"))
+            self._how = ipywidgets.Dropdown(options=ways, layout=_fitting("90px", "200px"))
             self.widget.observe(self._typed, "value")
             self._how.observe(self._chosen, "value")
-        self.box = self.widget if self._how is None else _row([self.widget, self._how])
+        self.box = self.widget
+        if self._how is not None:
+            self.widget.layout.flex = "1 1 160px"
+            self.box = _row([self.widget, self._how])
 
     def _typed(self, change: Mapping[str, Any]) -> None:
         if change["new"]:
@@ -216,14 +219,14 @@ class FieldWidgets:
         return {name: value} if value or (required and self.field["kind"] == "text") else {}
 
 
-def _fitting(flex: str, least: str, most: str) -> ipywidgets.Layout:
-    """Of something that shrinks and grows. ipywidgets gives each a width of its own otherwise."""
-    return ipywidgets.Layout(flex=flex, width="auto", min_width=least, max_width=most)
+def _fitting(least: str, most: str) -> ipywidgets.Layout:
+    """Of something that shrinks and grows in width. ipywidgets gives each a width of its own otherwise."""
+    return ipywidgets.Layout(flex="0 1 auto", width="auto", min_width=least, max_width=most)
 
 
 def _field() -> ipywidgets.Layout:
     """Of a field with its name beside it."""
-    return _fitting("1 1 auto", "160px", "420px")
+    return _fitting("160px", "420px")
 
 
 def _row(widgets: Sequence[Any]) -> ipywidgets.HBox:

@@ -107,9 +107,8 @@ def test_every_part_is_there_in_every_box(applications: Applications, theme: str
         overlapping = [(one["part"], other["part"]) for one, other in combinations(places, 2) if not apart(one, other)]
         assert overlapping == [], name
         if SHOTS is not None:
-            cell.locator(".jp-Cell-outputWrapper").screenshot(
-                path=SHOTS / f"{name} {width} {theme}.png".replace(" ", "-")
-            )
+            picture = cell.locator(".jp-Cell-outputWrapper").screenshot()
+            (SHOTS / f"{name} {width} {theme}.png".replace(" ", "-")).write_bytes(picture)
         bright, colours = brightness(shown.first)
         assert (bright > 200) == (theme == "JupyterLab Light"), (name, bright)
         assert bright > 200 or bright < 80, (name, bright)
