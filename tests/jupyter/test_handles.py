@@ -55,8 +55,9 @@ def test_a_still_is_renewed_when_its_run_has_ended_once_a_page_has_shown_it(note
     notebook.run(GRAPH)
     cell = notebook.run("display(session)\nview = session.dashboard()")
     [_, (_, place, _)] = shown(notebook, cell)
-    run = notebook.run("session.run()")
-    assert not [each for each in shown(notebook, run) if each[0] == "update_display_data"], "nobody has seen it"
+    notebook.run("_ = session.run()")
+    notebook.run("import threading\n_ = [t.join() for t in threading.enumerate() if t.name == 'sage-nb stills']")
+    assert not [each for each in notebook.published if each["msg_type"] == "update_display_data"], "nobody has seen it"
     notebook.tell(notebook.ask("view.comm.comm_id"), "mount", view="page")
 
     def renewed(message: Any) -> bool:
@@ -67,6 +68,9 @@ def test_a_still_is_renewed_when_its_run_has_ended_once_a_page_has_shown_it(note
 
     notebook.wait_for(renewed)
     notebook.tell(notebook.ask("view.comm.comm_id"), "unmount", view="page")
+    before = len(notebook.published)
+    notebook.run("session.reset()\nsession.run()")  # out of sight
+    notebook.wait_for(lambda each: renewed(each) and each in notebook.published[before:])
     notebook.run("session.close()")
     notebook.run("del view, session, result, form\nimport gc; _ = gc.collect()")
     assert notebook.ask("[t.name for t in __import__('threading').enumerate() if 'sage-nb' in t.name]") == []
