@@ -70,8 +70,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: an error is blamed on the packet behind",
         FEED,
-        "item = self._bare(self._batch[worked - 1])",
-        "item = self._bare(self._batch[min(worked, len(self._batch) - 1)])",
+        "payload(self._batch[worked - 1])",
+        "payload(self._batch[min(worked, len(self._batch) - 1)])",
         of("09_failure", "test_the_packet_that_failed_is_named_in_the_middle_of_a_batch[local-57]"),
     ),
     one(
@@ -285,8 +285,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "guard: a letter without its key",
         GUARD,
-        "DeadLetter(ctx.name, packet, error, key, keyed=True, input=number)",
-        "DeadLetter(ctx.name, packet, error, None, keyed=True, input=number)",
+        "DeadLetter(ctx.name, packet, error, key, keyed=ctx.wiring.format.keyed, input=number)",
+        "DeadLetter(ctx.name, packet, error, None, keyed=ctx.wiring.format.keyed, input=number)",
         of("09_dead_letters", "test_a_retried_packet_keeps_its_key_and_its_task[local-1-False]"),
     ),
     one(

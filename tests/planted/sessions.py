@@ -429,8 +429,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "hand: any input of several",
         HAND,
-        "(number, item) if several else item",
-        "(0, item) if several else item",
+        "self._graph, operator, number, element)",
+        "self._graph, operator, 0, element)",
         of(
             "14_hand_two_inputs",
             "test_the_hand_puts_in_on_the_input_it_names_with_the_key_function_of_that_input[local-1]",
