@@ -122,7 +122,7 @@ LANE, INBOX, ROUTER = "communication/lane.py", "communication/inbox.py", "commun
 DIGEST, PARTITION = "communication/digest.py", "communication/partition.py"
 GATE, SEEDED, PARKER = "scheduling/gate.py", "scheduling/seeded.py", "scheduling/parker.py"
 QUIESCENCE, TASK_GATE, FEED = "scheduling/quiescence.py", "task/task_gate.py", "task/feed.py"
-BARRIER, BASE, LOCAL = "task/stop_barrier.py", "task/base_task.py", "task/local_task.py"
+BASE, LOCAL = "task/base_task.py", "task/local_task.py"
 DISPATCHER = "dispatcher.py"
 BY_MOUSE = (
     "promises/test_14_pause_and_step.py::test_who_waits_goes_on_waiting_while_a_person_holds_the_job_in_a_view[local]"
@@ -241,7 +241,6 @@ LOOKS = "            if self.cancelled or ready():\n                break\n"
 SAYS_AND_LOOKS = f"            {SAYS}{LOOKS}"
 LOOKS_AND_SAYS = f"{LOOKS}            {SWITCH}\n            {SAYS}"
 LOOKS_LATE = f"            {SWITCH}\n{SAYS_AND_LOOKS}"
-ARRIVE = "self.ended.append(signal)\n        return len(self.ended) == self.producers"
 WORK = "            while self.turn():\n                pass\n"
 EARLY_STOP = "            self._router.send_signal(StopSignal(self.name, 'completed'))\n"
 CANCEL_UNPARKS = "self.yield_requested = True\n        self.unpark()\n\n    def dismiss"
@@ -389,7 +388,7 @@ MUTANTS: Final = (
     ),
     one("reader waits without letting writers in", FEED, "self.inbox.let_in()", "pass", BRIM),
     # ── the end ──
-    one("first stop wins", BARRIER, ARRIVE, ARRIVE.replace("len(self.ended) == self.producers", "True"), SHORT),
+    one("first stop wins", FEED, "if ended == producers and", "if", SHORT),
     one("stop before the last packet: not looked for", LANE, " and self.signals[0][0] <= self.taken", "", SHORT),
     one("stop before the last packet: sent too early", BASE, WORK, WORK + EARLY_STOP, INJECT_END),
     one("barrier forgets the hand", FEED, " and not self.inbox.hand.items:", ":", INJECT_END),

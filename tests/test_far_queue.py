@@ -15,6 +15,7 @@ from runtime.communication.signals import StopSignal
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import QuiescenceMonitor
 from tests.error_texts import worded
+from tests.signals import Aligned
 
 DONE = StopSignal("writer", "completed")
 
@@ -121,3 +122,20 @@ def test_a_reader_that_nothing_can_reach_any_more_hears_why() -> None:
     wire.inbox.fail(LookupError("gone"))
     with pytest.raises(LookupError, match="gone"):
         wire.inbox.wait()
+
+
+def test_a_signal_between_packets_arrives_between_them() -> None:
+    wire = Wire(capacity=9)
+    lane = wire.outbox.lane
+    for each in (0, 1, Aligned(2), Aligned(3), 4):
+        lane.put_signal(each) if isinstance(each, Aligned) else lane.put(each)
+    wire.carry()
+    got: list[object] = []
+    while len(got) < 5:
+        if (signalled := wire.inbox.signalled_lane()) is not None:
+            got.append(signalled.take_signal())
+        batch, parts = wire.inbox.gather(9)
+        got += batch
+        for each_lane, count in parts:
+            wire.inbox.drop(each_lane, count)
+    assert got == [0, 1, Aligned(2), Aligned(3), 4]

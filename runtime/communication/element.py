@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused
 from runtime.graph import ExecutionGraph
+from runtime.operators import Operator
+from runtime.operators.function import Context
 from runtime.texts.preview import Told, preview
 
 Values = Callable[[Iterator[Any]], Iterator[Any]]
@@ -122,40 +124,10 @@ class Tracer:
 # ── what operators are given ──
 
 
-class Wants(Protocol):
-    """What an operator wants of each packet, besides its payload."""
-
-    @property
-    def wants_keys(self) -> bool:
-        """Whether it takes `(key, payload)` of a keyed input."""
-
-    @property
-    def wants_input(self) -> bool:
-        """Whether it takes all that beside the number of its input."""
-
-    @property
-    def has_context(self) -> bool:
-        """Whether its function may ask for the key."""
-
-
-class HasKey(Protocol):
-    """Where a function finds the key of the packet in work."""
-
-    key: Any
-
-
-class Parts(NamedTuple):
-    """A value that an operator was given, taken apart."""
-
-    payload: Any
-    key: Any
-    number: int
-
-
 class Given:
     """What an operator is given of the elements of its queue: each payload, with what else it wants of it."""
 
-    def __init__(self, format: Format, operator: Wants, ctx: HasKey, tracer: Tracer | None) -> None:
+    def __init__(self, format: Format, operator: Operator, ctx: Context, tracer: Tracer | None) -> None:
         self._format, self._ctx = format, ctx
         self._with_keys = format.keyed and operator.wants_keys
         self._with_inputs = operator.wants_input
@@ -175,11 +147,11 @@ class Given:
         element = self._format.element_of(item)
         return element if self._with_keys else self._format.parts(element)[1]
 
-    def parts(self, value: Any) -> Parts:
-        """What the operator was given last, taken apart."""
+    def parts(self, value: Any) -> tuple[Any, Any, int]:
+        """The payload, the key and the input of what the operator was given last."""
         number, value = value if self._with_inputs else (0, value)
         key, payload = value if self._with_keys else (self._ctx.key if self._format.keyed else None, value)
-        return Parts(payload, key, number)
+        return payload, key, number
 
 
 def _drawn(format: Format, tracer: Tracer, values: Values | None) -> Values:
@@ -191,7 +163,7 @@ def _drawn(format: Format, tracer: Tracer, values: Values | None) -> Values:
     return elements if values is None else lambda packets: values(elements(packets))
 
 
-def _with_key_aside(ctx: HasKey) -> Values:
+def _with_key_aside(ctx: Context) -> Values:
     def values(pairs: Iterator[Any]) -> Iterator[Any]:
         for ctx.key, value in pairs:
             yield value
@@ -199,7 +171,7 @@ def _with_key_aside(ctx: HasKey) -> Values:
     return values
 
 
-def _with_key(ctx: HasKey) -> Values:
+def _with_key(ctx: Context) -> Values:
     def values(pairs: Iterator[Any]) -> Iterator[Any]:
         for pair in pairs:
             ctx.key = pair[0]

@@ -1,14 +1,14 @@
-"""What the signals of a task's lanes come to together. Pure counting, no threads; knows of a lane only which one it is.
-
-The stop signal is counted by `StopBarrier`; here an ended lane just holds up the others no more.
-"""
+"""What the signals of a task's lanes come to together. Pure counting, no threads; a lane is only told from others."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from runtime.communication.signals import Signal
+from runtime.communication.signals import Signal, StopSignal
+from runtime.facts import Ending
+
+_SEVERITY: Final[dict[Ending, int]] = {"completed": 0, "stopped": 1, "cancelled": 2, "failed": 3}
 
 
 class Arrival(NamedTuple):
@@ -23,12 +23,13 @@ class Arrival(NamedTuple):
 
 
 class Alignment:
-    """Used by the task's thread alone. `held` are the lanes of which nothing may be taken meanwhile."""
+    """Used by the task's thread alone. A lane that has ended holds up the others no more."""
 
     def __init__(self, lanes: Iterable[Hashable]) -> None:
         self._open = set(lanes)
-        self._lanes = len(self._open)
-        self.held: dict[Hashable, Signal] = {}
+        self.producers = len(self._open)
+        self.ended: list[StopSignal] = []  # in the order in which they arrived
+        self._held: dict[Hashable, Signal] = {}  # lanes that have brought what others have not
         self._last: dict[type[Signal], dict[Hashable, Any]] = {}  # of each open lane, where the least counts
         self._counted: dict[type[Signal], Any] = {}  # the least so far
 
@@ -38,22 +39,26 @@ class Alignment:
             self._last.setdefault(type(signal), {})[lane] = signal
             return self._risen(type(signal))
         if signal.counts == "aligned":
-            self.held[lane] = signal
-            return self._complete()
+            self._held[lane] = signal
+            return self._aligned()
         return (signal,)
 
-    def end(self, lane: Hashable) -> tuple[Signal, ...]:
+    def end(self, lane: Hashable, stop: StopSignal) -> tuple[Signal, ...]:
         """A lane has ended. What counts by now, since it holds up nobody any more."""
+        self.ended.append(stop)
         self._open.discard(lane)
         for last in self._last.values():
             last.pop(lane, None)
         risen = [signal for kind in self._last for signal in self._risen(kind)]
-        return (*risen, *self._complete())
+        return (*risen, *self._aligned())
 
-    @property
     def heard(self) -> tuple[int, int]:
         """How many of how many lanes have brought what is waited for, or have ended."""
-        return self._lanes - len(self._open) + len(self.held), self._lanes
+        return len(self.ended) + len(self._held), self.producers
+
+    def ending(self) -> Ending:
+        """How the producers ended, taken together: the worst of them counts."""
+        return max((stop.how for stop in self.ended), key=_SEVERITY.__getitem__, default="completed")
 
     def _risen(self, kind: type[Signal]) -> tuple[Signal, ...]:
         last, before = self._last[kind], self._counted.get(kind)
@@ -65,11 +70,11 @@ class Alignment:
         self._counted[kind] = least
         return (least,)
 
-    def _complete(self) -> tuple[Signal, ...]:
-        if not self.held or len(self.held) < len(self._open):
+    def _aligned(self) -> tuple[Signal, ...]:
+        if not self._held or len(self._held) < len(self._open):
             return ()
-        first, *others = self.held.values()
+        first, *others = self._held.values()
         if any(other != first for other in others):
-            raise AssertionError(f"the lanes of one task wait for different signals: {list(self.held.values())}")
-        self.held.clear()
+            raise AssertionError(f"the lanes of one task wait for different signals: {list(self._held.values())}")
+        self._held.clear()
         return (first,)

@@ -24,7 +24,6 @@ from runtime.facts import Ending
 from runtime.operators import Operator, Source
 from runtime.scheduling.parker import Parker
 from runtime.task.alignment import Alignment, Arrival
-from runtime.task.stop_barrier import StopBarrier
 
 
 class Feed(Protocol):
@@ -77,7 +76,6 @@ class LaneFeed:
         tracer: Tracer | None = None,
     ) -> None:
         self.inbox = inbox
-        self.barrier = StopBarrier(len(inbox.lanes) - 1)
         self._alignment = Alignment(inbox.lanes[1:])
         self.ending: Ending | None = None
         self.wants_out = False
@@ -103,10 +101,10 @@ class LaneFeed:
         signal = lane.take_signal()
         if isinstance(signal, StopSignal):
             return self._end_lane(lane, signal)
-        counted = self._alignment.arrive(lane, signal)
-        heard = None
+        alignment, heard = self._alignment, None
+        counted = alignment.arrive(lane, signal)
         if signal.counts == "aligned":
-            heard = self._alignment.heard if not counted else (self.barrier.producers,) * 2
+            heard = (alignment.producers,) * 2 if counted else alignment.heard()
             self.inbox.hold(lane)
         self._count(counted)
         return Arrival(signal, lane.producer, heard, counted)
@@ -196,15 +194,14 @@ class LaneFeed:
     def _end_lane(self, lane: Lane, stop: StopSignal) -> Arrival:
         self.inbox.retire(lane)
         if lane is self.inbox.hand:  # it closes last: behind all producers, or as an input's only one
-            self.ending = stop.how if not self.barrier.producers else self.barrier.ending
+            self.ending = self._alignment.ending() if self._alignment.producers else stop.how
             return Arrival(stop, HAND, None)
-        counted = self._alignment.end(lane)
+        counted = self._alignment.end(lane, stop)
         self._count(counted)
-        complete = self.barrier.arrive(stop)
-        heard = len(self.barrier.ended), self.barrier.producers
-        if complete and self.inbox.end_hand("completed") and not self.inbox.hand.items:
+        heard = ended, producers = len(self._alignment.ended), self._alignment.producers
+        if ended == producers and self.inbox.end_hand("completed") and not self.inbox.hand.items:
             self.inbox.retire(self.inbox.hand)
-            self.ending = self.barrier.ending
+            self.ending = self._alignment.ending()
         return Arrival(stop, lane.producer, heard, counted)
 
     def _count(self, counted: Sequence[Signal]) -> None:

@@ -62,7 +62,11 @@ IN_BAND: Final[tuple[Mutant, ...]] = (
     one("signal: aligned lane is not held", FEED, "self.inbox.hold(lane)", "pass", NOTHING_BEHIND),
     one("signal: held lanes are not let go", FEED, "self.inbox.let_go()", "pass", NOTHING_BEHIND),
     one(
-        "signal: an ended lane holds up the others", FEED, "counted = self._alignment.end(lane)", "counted = ()", ENDED
+        "signal: an ended lane holds up the others",
+        FEED,
+        "counted = self._alignment.end(lane, stop)",
+        "counted = self._alignment.end(lane, stop)[:0]",
+        ENDED,
     ),
     one("signal: the first counts, not the least", ALIGNMENT, "least = min(", "least = max(", RISES),
     one("signal: handed on though it has not risen", ALIGNMENT, "not before < least", "False", RISES),

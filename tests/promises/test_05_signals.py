@@ -397,3 +397,12 @@ def test_a_breakpoint_behind_a_signal_is_hit_when_the_signal_has_been_taken(make
     assert breakpoint.wait(PATIENCE_S).payload == ("a", 1)
     assert [each.text for each in session.peek("end").signals] == ["Each(number=1, source='a')"]
     session.cancel()
+
+
+def test_lanes_that_wait_for_different_signals_fail_their_task_by_name(make_session: MakeSession) -> None:
+    session = make_session()
+    a, b = (session.source(Marked(name, "aligned", 3, (first,)), name=name) for name, first in (("a", 0), ("b", 1)))
+    a.union(b).map(same, name="work").sink(same)
+    with pytest.raises(runtime.TaskFailed, match="work") as failed:
+        session.run(PATIENCE_S)
+    assert "different signals" in str(failed.value.__cause__)

@@ -130,3 +130,18 @@ def test_what_a_task_fails_on_is_the_payload(make_session: MakeSession, shape: s
     assert failed.value.packet == 15
     session.close()
     assert all(packet.text in ("15", "15 [key 1]") for packet in session.peek("work"))
+
+
+@every_shape
+def test_what_waited_at_a_close_is_still_shown_with_its_key_and_input(
+    make_session: MakeSession, shape: str, trace: bool
+) -> None:
+    session = make_session(trace=trace)
+    _, has_keys, has_two = started(session, shape)
+    before = sorted((each.text, each.input, each.keyed, each.producer, each.id) for each in session.peek("work"))
+    session.close()
+    assert (
+        sorted((each.text, each.input, each.keyed, each.producer, each.id) for each in session.peek("work")) == before
+    )
+    assert [text for text, *_ in before] == ([f"{n} [key 1]" for n in (11, 12, 13)] if has_keys else ["11", "12", "13"])
+    assert [number for _, number, *_ in before] == [0, int(has_two), int(has_two)]
