@@ -171,6 +171,11 @@ PLACES = "stress/test_admission.py::test_with_one_place_or_two_every_race_ends_a
 PLACES_MOVE = "stress/test_admission.py::test_while_places_come_and_go_every_race_ends_as_with_many"
 KEPT_PLACES = "stress/test_admission.py::test_cancel_ends_all_but_those_who_keep_the_places_in_user_code"
 GOES_FIRST = "stress/test_admission.py::test_whom_the_hand_wants_to_see_at_its_gate_goes_first"
+TELLS_ROOM = "        if self.held_back and len(self.items) <= self.low:\n            self.give_room()\n"
+LET_IN_AT_THE_END = (
+    "promises/test_04_prompt.py::"
+    "test_a_producer_is_let_in_at_the_end_of_a_batch_though_others_keep_the_consumer_at_work"
+)
 NOT_ASLEEP = "stress/test_admission.py::test_whoever_is_unparked_before_he_sleeps_does_not_sleep"
 WAITS_FOR_NOBODY = "stress/test_admission.py::test_who_asks_for_something_waits_for_nobody_who_gives_places_away"
 TRIES_CLAIM = "claim.acquire(False):"
@@ -379,6 +384,7 @@ MUTANTS: Final = (
     one("yield_requested cleared without a ring", BASE, "self._router.wake_readers()", "pass", SLEEPER),
     one("window goes on without falling back to put", ROUTER, AGAIN, "return send", SLEEPER),
     one("window opened silently before a sleeper", ROUTER, "lane.put if lane.inbox.asleep else ", "", SLEEPER),
+    one("room made while more is to be worked is not told", LANE, TELLS_ROOM, "", LET_IN_AT_THE_END),
     one(
         "give_room omitted",
         LANE,

@@ -6,16 +6,20 @@ batches or by a timer that runs behind a packet, makes these tests fail after `P
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import runtime
+from runtime.scheduling.gate import Gate
 from runtime.testing import PATIENCE_S, Moment
 from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
 from tests.promises.test_01_exact import CAPACITIES, every_capacity
+from tests.stress.rounds import give_way
 
 pytestmark = pytest.mark.concurrent
 
@@ -268,3 +272,45 @@ def test_the_end_of_a_producer_wakes_its_consumer(make_session: MakeSession, pla
     session.end("in")
     last.wait()
     assert session.wait(PATIENCE_S).state == "completed"
+
+
+def test_a_producer_is_let_in_at_the_end_of_a_batch_though_others_keep_the_consumer_at_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The consumer has looked up for it when there was no room yet, and does not wait for long."""
+    monkeypatch.setattr(Gate, "patience_s", 0.0)  # the producer asks twice at once, and then no more
+    made, worked, may_go_on = threading.Semaphore(0), list[object](), threading.Semaphore(0)
+    begun = threading.Semaphore(0)
+
+    def numbers() -> Iterator[int]:
+        for number in itertools.count():
+            yield number
+            made.release()  # it has been accepted
+
+    def work(value: object) -> None:
+        worked.append(value)
+        begun.release()
+        assert may_go_on.acquire(timeout=PATIENCE_S)
+
+    with runtime.Session(capacity=8) as session:
+        many = session.source(numbers(), name="numbers")
+        session.input("few").union(many).sink(work, name="work")
+        session.start(paused=True)
+        session.resume("few", "numbers")
+        for value in ("first", "second"):
+            session.send("few", value)
+        while session.snapshot()["numbers"].state != "held back" or session.snapshot()["few"].processed < 2:
+            give_way()
+        for _ in range(session.peek("work").depth - 2):
+            assert made.acquire(timeout=PATIENCE_S)
+        session.resume("work")
+        for _ in range(2):
+            assert begun.acquire(timeout=PATIENCE_S)
+            may_go_on.release()
+        assert begun.acquire(timeout=PATIENCE_S)
+        assert worked[:2] == ["first", 0]
+        let_in = made.acquire(timeout=PATIENCE_S)
+        for _ in range(1_000):
+            may_go_on.release()
+        session.cancel()
+    assert let_in, "the producer still waits, though there is room"
