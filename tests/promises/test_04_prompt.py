@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.parker import Parker
 from runtime.testing import PATIENCE_S, Moment
 from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
@@ -278,7 +278,7 @@ def test_a_producer_is_let_in_at_the_end_of_a_batch_though_others_keep_the_consu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The consumer has looked up for it when there was no room yet, and does not wait for long."""
-    monkeypatch.setattr(Gate, "patience_s", 0.0)  # the producer asks twice at once, and then no more
+    monkeypatch.setattr(Parker, "patience_s", 0.0)  # the producer asks twice at once, and then no more
     made, worked, may_go_on = threading.Semaphore(0), list[object](), threading.Semaphore(0)
     begun = threading.Semaphore(0)
 
