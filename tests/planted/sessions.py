@@ -137,13 +137,6 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
         of("16_lifetime", "TestRunningAgain::test_reset_makes_the_graph_changeable[local]"),
     ),
     one(
-        "session: the last run keeps what is the user's",
-        RUNS,
-        "                before.dispatcher.release()",
-        "                pass",
-        of("16_nothing_kept", "test_with_the_session_goes_all_that_it_kept_also_without_a_collector"),
-    ),
-    one(
         "session: a close that is refused has begun",
         SESSION,
         '        runs.refuse_own_tasks("close()")  # before',
@@ -399,13 +392,6 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     ),
     one("end: waited for, for ever", END, "            self.waiters -= 1", "            pass", of("14_refused")),
     one(
-        "end: a job that moves is held by a pause",
-        END,
-        "return held if self._backend.holds(look) and self._backend.is_still(handles) else []",
-        "return held if self._backend.holds(look) else []",
-        of("14_pause_and_step", "test_another_threads_wait_hears_of_a_pause_and_not_before_all_stand_still[local]"),
-    ),
-    one(
         "stops: what was removed is still asked",
         STOPS,
         "        self._tell(tasks_of(graph, found.task), self._set, graph, control)\n\n    def begin",
@@ -418,13 +404,6 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
         "if each is not found)",
         "if False)",
         of("14_breakpoints", "test_of_several_breakpoints_each_that_matches_is_hit_and_the_job_stops_once[local]"),
-    ),
-    one(
-        "hand: inputs that have ended are open",
-        HAND,
-        "if not self._tasks[name].hand_closed]",
-        "]",
-        of("16_lifetime", "test_an_interrupt_of_wait_leaves_the_session_running[local]"),
     ),
     one(
         "hand: any input of several",
