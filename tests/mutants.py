@@ -419,7 +419,7 @@ MUTANTS: Final = (
         "if False:  # it",
         PLACES,
     ),
-    one("who is about to sleep is not unparked", ADMISSION, HAS_PLACE, "elif False:", NOT_ASLEEP),
+    one("who is about to sleep is not unparked", ADMISSION, HAS_PLACE, "elif False:  # else", NOT_ASLEEP),
     one("who asks waits for whoever has the claim", ADMISSION, TRIES_CLAIM, "claim.acquire():", WAITS_FOR_NOBODY),
     one(
         "what is asked for as the claim is given back is left undone",
