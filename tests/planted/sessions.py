@@ -132,8 +132,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "session: a start that failed seems under way",
         RUNS,
-        "            self.starting = None\n        self._manager",
-        "            pass\n        self._manager",
+        "        finally:\n            self.starting = None",
+        "        finally:\n            pass",
         of("16_lifetime", "TestRunningAgain::test_reset_makes_the_graph_changeable[local]"),
     ),
     one(
