@@ -11,7 +11,6 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from runtime.communication.element import format_of, item_by_hand, rekeyed
@@ -23,7 +22,7 @@ from runtime.errors import CommandRefused, TaskEnded, TaskFailed, TaskLost, erro
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
-from runtime.history.dead_letters import SAME, DeadLetter, DeadLetters
+from runtime.history.dead_letters import SAME, Accepting, DeadLetter, DeadLetters
 from runtime.history.event_log import EventLog
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
@@ -66,8 +65,9 @@ class Dispatcher:
         self.services: dict[str, ServiceHandle] = {}
         self.events = EventLog()
         # Weakly: what nobody needs any more goes at once, with all letters, and not when a collector comes by.
-        self.dead_letters = DeadLetters(partial(_reenter, weakref.ref(self)))
-        self._put: Callable[[str, Any, float | None], None] = _put_nowhere
+        self.dead_letters = DeadLetters(_Letters(weakref.ref(self)))
+        self._put: Callable[[str, Any, float | None, Accepting], None] = _put_nowhere
+        self._act: Callable[[Callable[[], None]], None] = _act_here
         self.outcome: Outcome | None = None
         self._listener = listener
         self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
@@ -214,10 +214,18 @@ class Dispatcher:
         """Something was changed by hand in a task's queue, or in what it remembers."""
         self._note("command", task, text)
 
-    def owned_by(self, news: Callable[[], None], put: Callable[[str, Any, float | None], None]) -> None:
-        """Whoever owns the run hears `news` of its end, and has items `put` into queues by hand, from any thread."""
+    def owned_by(
+        self,
+        news: Callable[[], None],
+        put: Callable[[str, Any, float | None, Accepting], None],
+        act: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """Whoever owns the run hears `news` of its end, and has items `put` into queues by hand, from any thread.
+
+        What no interrupt may cut, and never waits, is done by `act`.
+        """
         self.completion.tell(news)
-        self._put = put
+        self._put, self._act = put, act
 
     def injecting(self, where: str, text: str, numbers: Sequence[int]) -> Callable[[], None]:
         """What tells, as a part of the step in which it happens, that a packet has come in by hand.
@@ -471,7 +479,7 @@ class Dispatcher:
             tuple(self._lost),
         )  # fmt: skip
 
-    def _reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
+    def reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
         """Whose queue a dead letter's packet, or `value` in its place, goes back to by hand, and as which item."""
         if not self._operator_of[letter.task].traits.has_queue:
             raise CommandRefused(
@@ -495,13 +503,35 @@ def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _put_nowhere(task: str, item: Any, timeout_s: float | None) -> None:
+def _put_nowhere(task: str, item: Any, timeout_s: float | None, accepting: Accepting) -> None:
     """A run that nobody owns has no hand."""
     raise TaskEnded(f"{task!r}: the run was never taken into hand")
 
 
-def _reenter(dispatcher: weakref.ref[Dispatcher], letter: DeadLetter, value: Any, timeout_s: float | None) -> None:
-    """Put the packet of a letter back into its task's queue."""
-    if (alive := dispatcher()) is None:
-        raise TaskEnded(f"{letter.task!r} is gone, and its session is, too")
-    alive._put(*alive._reentry(letter, value), timeout_s)
+def _act_here(work: Callable[[], None]) -> None:
+    """A run that nobody owns, or that is gone, has no thread of commands."""
+    work()
+
+
+class _Letters:
+    """The run that dead letters are of, held weakly: they outlive it."""
+
+    def __init__(self, dispatcher: weakref.ref[Dispatcher]) -> None:
+        self._dispatcher = dispatcher
+
+    def reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
+        """Whose queue a letter's packet goes back to, and as which item. Raises `TaskEnded` if there is none."""
+        if (alive := self._dispatcher()) is None:
+            raise TaskEnded(f"{letter.task!r} is gone, and its session is, too")
+        return alive.reentry(letter, value)
+
+    def put(self, task: str, item: Any, timeout_s: float | None, accepting: Accepting) -> None:
+        """Put an item into a task's queue by hand."""
+        if (alive := self._dispatcher()) is None:
+            raise TaskEnded(f"{task!r} is gone, and its session is, too")
+        alive._put(task, item, timeout_s, accepting)
+
+    def act(self, work: Callable[[], None]) -> None:
+        """Have something done where no interrupt comes, as long as there is such a thread."""
+        alive = self._dispatcher()
+        (_act_here if alive is None else alive._act)(work)

@@ -72,6 +72,19 @@ KEY_AGAIN = (
 )
 ONE_EDGE = "promises/test_09_policies.py::test_a_failing_key_behind_one_edge_leaves_nothing_on_any_other"
 BEING_RETRIED = "promises/test_09_dead_letters.py::test_while_a_letter_is_being_retried_nobody_else_gets_it"
+RETRY_CUT = (
+    "stress/test_interrupts.py::"
+    "test_a_retry_that_is_interrupted_at_any_bytecode_puts_the_packet_in_or_leaves_the_letter[threads]"
+)
+IN_START = (
+    "promises/test_16_lifetime.py::"
+    "test_a_command_that_would_wait_for_the_start_that_runs_it_is_refused_by_name[local-close]"
+)
+IN_FINALIZER = (
+    "promises/test_16_lifetime.py::"
+    "test_a_finalizer_on_the_thread_of_commands_that_closes_its_session_is_refused_and_nothing_is_said_to_be_closed"
+    "[local]"
+)
 STAYS = "promises/test_09_dead_letters.py::test_a_letter_stays_if_there_is_no_room_for_its_packet"
 NO_PACKETS = f"{LIFE}test_an_error_outside_of_packets_fails_the_job_under_every_policy"
 NEVER_OPENED = f"{LIFE}test_what_was_never_opened_works_no_packet"
@@ -841,6 +854,24 @@ MUTANTS: Final = (
     ),
     *INJECTS,
     # ── commands ──
+    one(
+        "commands: the letter goes before its packet is accepted",
+        LETTERS,
+        "            yield from putting\n",
+        "            self._letters.remove(letter)\n            yield from putting\n",
+        STAYS,
+    ),
+    one(
+        "commands: a letter is removed where an interrupt comes",
+        RUNS,
+        "lambda timeout_s: accepting(hand.put(sent, timeout_s)), timeout_s)",
+        "partial(hand.put, sent), timeout_s)\n    list(accepting(_ for _ in ()))",
+        RETRY_CUT,
+    ),
+    one(
+        "commands: code of a start waits for it", RUNS, "return get_ident() == self._starter", "return False", IN_START
+    ),
+    one("commands: a finalizer closes half", RUNS, "        self.commands.refuse_here()\n", "", IN_FINALIZER),
     one("commands: the hand's places outlive its lane", INBOX, CLOSES_PLACES, KEEPS_PLACES, INJECT_END),
     one("commands: a task ends no step", COMMANDS, HELPS, "return False", STEP_ENDS),
     one(
@@ -973,6 +1004,13 @@ MUTANTS: Final = (
         FORMS,
         "except BaseException:  # noqa: BLE001  the border to user code; the next form asks less of it",
         "except Exception:",
+        BY_VALUE,
+    ),
+    one(
+        "far: what was pickled already is pickled again",
+        "remote/freight.py",
+        "        return _unpickled, (self._blob, *self._buffers)",
+        "        return Pickled, (_unpickled(self._blob, *self._buffers),)",
         BY_VALUE,
     ),
     one("far: errors that lead to each other are cut", "remote/by_value.py", "if number is None and", "if", BY_VALUE),

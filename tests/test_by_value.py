@@ -24,7 +24,7 @@ from runtime.remote.by_value import (
     encode_letter,
     encode_report,
 )
-from runtime.remote.freight import require_sendable
+from runtime.remote.freight import Pickled, pack, require_sendable, unpack
 from runtime.step import Step
 
 
@@ -271,6 +271,26 @@ def test_a_payload_that_can_be_unpickled_only_where_it_was_made_arrives_as_a_tex
 
 def refuse() -> NoReturn:
     raise LookupError("not in this process")
+
+
+class KnowsWhoPickles:
+    """A value that notes how often it is pickled."""
+
+    def __init__(self, often: list[str], numbers: bytearray) -> None:
+        self.often, self.numbers = often, numbers
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.often.append("pickled")
+        return KnowsWhoPickles, ([], self.numbers)
+
+
+def test_what_was_pickled_already_arrives_as_the_value_and_no_code_of_its_class_runs_when_it_is_sent() -> None:
+    value = KnowsWhoPickles([], bytearray(b"123"))
+    pickled = Pickled(value)
+    assert value.often == ["pickled"]
+    place, arrived = unpack(pack((7, pickled)))
+    assert value.often == ["pickled"]
+    assert (place, type(arrived), arrived.numbers) == (7, KnowsWhoPickles, value.numbers)
 
 
 def test_what_cannot_travel_is_refused_with_what_it_is_and_why() -> None:

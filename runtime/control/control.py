@@ -7,13 +7,13 @@ tasks), tasks or services.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from runtime.communication.element import format_of, item_by_hand, rekeyed
 from runtime.communication.note import Note
@@ -258,28 +258,37 @@ class Control:
 
         return tell
 
-    def set_breaks(self, task: str, breakpoints: Sequence[Breakpoint]) -> None:
+    def condition_of(self, found: Breakpoint) -> Any:
+        """What the tasks of a breakpoint are to be given as its condition: the part of whoever sets it, with user code.
+
+        Raises `NotSendable`.
+        """
+        return self._sendable(self._find(found.task), found.when, stays=True)
+
+    def set_breaks(self, task: str, breakpoints: Mapping[Breakpoint, Any]) -> None:
         """Let a task ask these, and no others, before each packet: on its own thread, one packet at a time.
 
-        Raises `CommandRefused` for sources and services. Of one that has ended nothing will ask.
+        Each with what `condition_of` has made. Raises `CommandRefused` for sources and services. Of one that has ended
+        nothing will ask.
         """
+        found = tuple(breakpoints)
 
         def broke(packet: Packet, met: Met) -> None:
             """The task, which has closed its own gate: close the others, and only then count the hit."""
             self.post(lambda: stop(packet, met))
 
         def stop(packet: Packet, met: Met) -> None:
-            self._dispatcher.closes_gates(all(breakpoints[index].is_of_person for index, _ in met))
+            self._dispatcher.closes_gates(all(found[index].is_of_person for index, _ in met))
             for handle in self._handles.values():
                 handle.control.pause()
             errors = [error_text(error) for _, error in met if error is not None]
             why = f": the condition raised {errors[0]}" if errors else ""
             self._dispatcher.gates_changed(f"breakpoint at {task} before {packet.text}{why}")
             for index, error in met:
-                breakpoints[index].hit(packet, error)
+                found[index].hit(packet, error)
 
         with suppress(TaskEnded):  # its process is gone
-            self._handles[task].control.set_breaks([each.when for each in breakpoints], broke)
+            self._handles[task].control.set_breaks(tuple(breakpoints.values()), broke)
 
     # ── inject ──
 
@@ -367,10 +376,11 @@ class Control:
     def item_of(self, packet: Packet, value: Any) -> Any:
         """What lies in the lane for `value` in place of the packet: the caller's part of an edit, with user code.
 
-        Raises `PacketGone`, `CommandRefused` if by its key it would belong elsewhere, and what the key function raises.
+        Raises `PacketGone`, `CommandRefused` if by its key it would belong elsewhere, what the key function raises, and
+        `NotSendable`.
         """
         _, place = self._grip(packet)
-        return self._item(packet, place, value)
+        return self._sendable([self._handles[packet.task]], self._item(packet, place, value))
 
     def _item(self, packet: Packet, place: Place, value: Any) -> Any:
         """What lies in the lane for `value` in place of the packet."""
@@ -391,8 +401,12 @@ class Control:
             return {key: value for state in states.values() for key, value in state.items()}
         return states
 
-    def set_state(self, name: str, key: Any, value: Any) -> Waiting[None]:
-        """Let a paused task remember `value` for `key`; of a keyed operator, the task that the key belongs to."""
+    def new_state(self, name: str, key: Any, value: Any) -> NewState:
+        """The caller's part of `set_state`, with user code: which task is to remember what.
+
+        Of a keyed operator it is the task that the key belongs to. Raises `UnknownName`, `GraphInvalid`, `UnstableKey`,
+        `CommandRefused` if the key belongs to another task than the one named, and `NotSendable`.
+        """
         handles = self._find(name)
         if len(handles) > 1 and not self._is_keyed(name):
             raise GraphInvalid(f"{name!r} has {len(handles)} tasks, each with a state of its own; name one of them")
@@ -402,9 +416,15 @@ class Control:
             owner = Partition(self._graph.tasks(operator)).find(key)
         if all(handle.name != owner for handle in handles):
             raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
-        grip = self._handles[owner].control
-        yield from self._at_its_gate([grip], lambda: grip.set_state(key, value))
-        self._dispatcher.edited(owner, f"state of {preview(key)} becomes {preview(value)}")
+        to = [self._handles[owner]]
+        given = (self._sendable(to, each, stays=True) for each in (key, value))
+        return NewState(owner, f"state of {preview(key)} becomes {preview(value)}", *given)
+
+    def set_state(self, new: NewState) -> Waiting[None]:
+        """Let a paused task remember something else."""
+        grip = self._handles[new.task].control
+        yield from self._at_its_gate([grip], lambda: grip.set_state(new.key, new.value))
+        self._dispatcher.edited(new.task, new.text)
 
     # ── inside ──
 
@@ -418,6 +438,10 @@ class Control:
             self.post(work)
             return None
         return self._commands.do(work)
+
+    def _sendable(self, handles: Sequence[Handle], value: Any, *, stays: bool = False) -> Any:
+        """What these are to be given for a value of the user's. Raises `NotSendable`."""
+        return self._dispatcher.backend.sendable(handles, value, stays=stays)
 
     def _until(self, ready: Callable[[], bool], deadline: float = NEVER, *, by_tasks: bool = False) -> Until:
         """A wait for what handles and grips say."""
@@ -456,6 +480,15 @@ class _Change:
     text: str
     tasks: tuple[str, ...]
     numbers: list[int] | None = None
+
+
+class NewState(NamedTuple):
+    """What a task is to remember, and how that is told."""
+
+    task: str
+    text: str
+    key: Any
+    value: Any
 
 
 _Spot = tuple[str, int, int]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any
 
@@ -93,8 +93,13 @@ class Hand:
             return False
         return self._backend.offer(self._tasks[given.tasks[0]], given.item, None if noted is None else noted())
 
+    def sendable(self, given: Given) -> Given:
+        """The caller's part of `put`, with code of the value's class: what it is to be given. Raises `NotSendable`."""
+        item = self._backend.sendable([self._tasks[task] for task in given.tasks], given.item)
+        return replace(given, item=item)
+
     def put(self, given: Given, timeout_s: float | None, noted: Callable[[], Note] | None = None) -> Waiting[None]:
-        """Put it in, waiting for room. Raises `TaskEnded`, `QueueFull`."""
+        """Put it in, as `sendable` has made it, waiting for room. Raises `TaskEnded`, `QueueFull`."""
         try:
             yield from self._backend.inject(
                 [self._tasks[task] for task in given.tasks], given.item, deadline_of(timeout_s), noted or no_note

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from runtime.control.breakpoints import Breakpoint
 from runtime.control.control import Control
@@ -15,21 +16,32 @@ class Stops:
     """The breakpoints that are set. Changed by the thread of commands, and during a start by the thread that starts."""
 
     def __init__(self) -> None:
-        self._set: tuple[Breakpoint, ...] = ()
+        # With what the tasks of the run there is are given for the condition of each.
+        self._set: Mapping[Breakpoint, Any] = {}
 
-    def add(self, found: Breakpoint, graph: ExecutionGraph, control: Control | None) -> None:
+    @staticmethod
+    def condition_of(found: Breakpoint, graph: ExecutionGraph, control: Control) -> Any:
+        """The part of whoever sets one while a run is there, with user code: what its tasks are to be given for `when`.
+
+        Raises as `add`, and `NotSendable`.
+        """
+        tasks_of(graph, found.task)
+        return control.condition_of(found)
+
+    def add(self, found: Breakpoint, condition: Any, graph: ExecutionGraph, control: Control | None) -> None:
         """Set one more; its tasks ask it from the next packet on, in the run there is and in all that follow.
 
-        Raises `UnknownName`, `CommandRefused` for sources and services, `NotSendable`.
+        Raises `UnknownName`, and `CommandRefused` for sources and services.
         """
-        self._tell(tasks_of(graph, found.task), (*self._set, found), graph, control)
-        self._set = (*self._set, found)
+        breakpoints = {**self._set, found: condition}
+        self._tell(tasks_of(graph, found.task), breakpoints, graph, control)
+        self._set = breakpoints
 
     def remove(self, found: Breakpoint, graph: ExecutionGraph, control: Control | None) -> None:
         """Let no task ask it any more."""
         if found not in self._set:
             return
-        self._set = tuple(each for each in self._set if each is not found)
+        self._set = {each: condition for each, condition in self._set.items() if each is not found}
         found.removed("it was removed")
         self._tell(tasks_of(graph, found.task), self._set, graph, control)
 
@@ -39,16 +51,16 @@ class Stops:
         Returns what to warn of. Raises `CommandRefused`, `NotSendable`.
         """
         warnings: list[str] = []
-        kept: list[Breakpoint] = []
+        kept: dict[Breakpoint, Any] = {}
         tasks: dict[str, None] = {}
         for each in self._set:
             try:
                 tasks |= dict.fromkeys(tasks_of(graph, each.task))
-                kept.append(each)
+                kept[each] = control.condition_of(each)
             except (UnknownName, CommandRefused) as error:
                 each.removed(str(error))
                 warnings.append(f"the breakpoint at {each.task!r} was removed: {error}")
-        self._set = tuple(kept)
+        self._set = kept
         self._tell(tasks, self._set, graph, control)
         return warnings
 
@@ -56,19 +68,19 @@ class Stops:
         """The session is closed: let go of them and their conditions."""
         for each in self._set:
             each.removed("its session was closed")
-        self._set = ()
+        self._set = {}
 
     @staticmethod
     def _tell(
-        tasks: Iterable[str], breakpoints: Sequence[Breakpoint], graph: ExecutionGraph, control: Control | None
+        tasks: Iterable[str], breakpoints: Mapping[Breakpoint, Any], graph: ExecutionGraph, control: Control | None
     ) -> None:
         """Let these tasks ask what there is for them of `breakpoints`."""
         if control is None:
             return
-        of_task: dict[str, list[Breakpoint]] = defaultdict(list)
-        for each in breakpoints:
+        of_task: dict[str, dict[Breakpoint, Any]] = defaultdict(dict)
+        for each, condition in breakpoints.items():
             for task in tasks_of(graph, each.task):
-                of_task[task].append(each)
+                of_task[task][each] = condition
         for task in tasks:
             control.set_breaks(task, of_task[task])
 

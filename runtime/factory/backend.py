@@ -249,6 +249,13 @@ class Backend(Protocol):
     def refuse_calls(self) -> None:
         """Accept no call to any service any more; those that are open end with `ServiceStopped`."""
 
+    def sendable(self, handles: Sequence[Handle], value: Any, *, stays: bool = False) -> Any:
+        """What commands are to be given for a value of the user's that gets to these tasks or services by hand.
+
+        Whoever gives the command asks for it: it may run code of the value's class. `stays`: they do not send it on.
+        Raises `NotSendable`.
+        """
+
     def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into the hand's lane of a task, without a lock, if there is room. False: nothing has happened.
 
@@ -259,9 +266,9 @@ class Backend(Protocol):
     def inject(
         self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note] = no_note
     ) -> Waiting[None]:
-        """Put an item into the hand's lanes of all these tasks, or of none. Raises `TaskEnded`, `QueueFull`.
+        """Put an item, as `sendable` has made it, into the hand's lanes of all these tasks, or of none.
 
-        What `noted` makes is put down when it is in, or not at all.
+        What `noted` makes is put down when it is in, or not at all. Raises `TaskEnded`, `QueueFull`.
         """
 
     def retract(self, handles: Sequence[TaskHandle], numbers: Sequence[int]) -> None:

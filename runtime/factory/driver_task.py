@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
-from runtime.communication.packet import Place
 from runtime.context import TaskContext
 from runtime.errors import QueueFull
 from runtime.factory.lookout import INTERRUPTIBLE_S
 from runtime.facts import Ending
 from runtime.operators import Operator
 from runtime.remote.far_lane import Arrivals
-from runtime.remote.freight import require_sendable
 from runtime.scheduling.parker import Parker
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import TaskControl
@@ -92,12 +90,6 @@ class _DriverControl(TaskControl):
     def is_at_rest(self) -> bool:
         """Whether nothing of it moves, and all that was sent has arrived."""
         return super().is_at_rest() and self._around.is_quiet()
-
-    def edit(self, place: Place, item: Any) -> None:
-        """Put another item there. Raises `NotSendable` if it would have to travel, and cannot."""
-        if self._task.lanes_out:
-            require_sendable(item)
-        super().edit(place, item)
 
     def undo(self) -> None:
         """Take back the last change. If that needs a place in a lane, its writer is asked for it."""

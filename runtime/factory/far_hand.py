@@ -13,10 +13,10 @@ from runtime.communication.inbox import LaneSpec
 from runtime.communication.note import Note, in_one_step
 from runtime.errors import QueueFull, TaskEnded
 from runtime.factory.actor_wrapper import ActorWrapper, TaskWrapper
-from runtime.factory.backend import TaskHandle
+from runtime.factory.backend import Handle, TaskHandle
 from runtime.factory.driver_task import DriverTask
 from runtime.remote.far_lane import HAND_LANE, OWN_PLACE
-from runtime.remote.freight import require_sendable
+from runtime.remote.freight import Pickled, require_sendable
 from runtime.remote.site import DRIVER, Site
 from runtime.scheduling.waiting import Until, Waiting
 
@@ -32,6 +32,17 @@ class FarHand:
     ) -> None:
         self._site, self._wrappers, self._lanes = site, wrappers, lanes
 
+    def sendable(self, handles: Sequence[Handle], value: Any, *, stays: bool) -> Any:
+        """The value pickled, if it travels to these; for tasks of the driver itself. Raises `NotSendable`.
+
+        One that will travel on from a task of the driver (unless it `stays`) is tried out.
+        """
+        if not all(isinstance(handle, DriverTask) for handle in handles):
+            return Pickled(value)
+        if not stays and any(map(_sends_on, handles)):
+            require_sendable(value)
+        return value
+
     def offer(self, task: DriverTask, item: Any, note: Note | None = None) -> bool:
         """Put an item into the queue of a task of the driver, if there is room. Any thread. Raises `NotSendable`."""
         if _sends_on(task):
@@ -41,13 +52,11 @@ class FarHand:
     def inject(
         self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note]
     ) -> Waiting[None]:
-        """Put an item into all these queues, or into none. Raises `QueueFull`, `TaskEnded`, `NotSendable`.
+        """Put an item, as `sendable` has made it, into all these queues, or into none. Raises `QueueFull`, `TaskEnded`.
 
         A place is found in each of them first. Only if one of several tasks ends right behind that, the others have it.
         What `noted` makes is put down when all have it.
         """
-        if any(map(_sends_on, handles)):
-            require_sendable(item)
         refusals: list[QueueFull] = []
         accepted: list[bool] = []
 
@@ -119,9 +128,9 @@ class FarHand:
         return granted
 
 
-def _sends_on(handle: TaskHandle) -> bool:
-    """Whether what is put into a task's queue has to travel: to it, or from it."""
-    return not isinstance(handle, DriverTask) or bool(handle.lanes_out)
+def _sends_on(task: Handle) -> bool:
+    """Whether what is put into the queue of a task of the driver has to travel from it."""
+    return isinstance(task, DriverTask) and bool(task.lanes_out)
 
 
 def _ask(handle: TaskHandle, what: str, *arguments: Any) -> Any:

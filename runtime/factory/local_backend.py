@@ -126,6 +126,10 @@ class LocalBackend:
         """End all open calls."""
         self._ledger.refuse(self._ledger.queues)
 
+    def sendable(self, handles: Sequence[Handle], value: Any, *, stays: bool = False) -> Any:
+        """The value itself: it does not travel."""
+        return value
+
     def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into a queue by hand. Not under a seed, whose turns have to hear of it in the same step."""
         return self._turns is None and cast(LocalTask, handle).inbox.offer(item, note)

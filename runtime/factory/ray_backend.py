@@ -352,6 +352,10 @@ class RayBackend(LocalBackend):
 
     # ── the hand ──
 
+    def sendable(self, handles: Sequence[Handle], value: Any, *, stays: bool = False) -> Any:
+        """The value pickled, if it travels to these; for tasks that are here itself. Raises `NotSendable`."""
+        return self._hand.sendable(handles, value, stays=stays)
+
     def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into the queue of a task that is here. Raises `NotSendable` if it would have to travel on."""
         return isinstance(handle, DriverTask) and self._hand.offer(handle, item, note)

@@ -6,14 +6,15 @@ import inspect
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from itertools import count
 from operator import itemgetter
 from os import PathLike
-from typing import Any, Final, overload
+from typing import Any, Final, NoReturn, Protocol, overload
 
 from runtime.errors import NO_PACKET, CommandRefused, GraphInvalid, TaskEnded, failure_text
 from runtime.texts.error_traceback import traceback_text
@@ -74,13 +75,40 @@ class _Same(Enum):
 SAME: Final = _Same.SAME
 
 
-def _nowhere(letter: DeadLetter, value: Any, timeout_s: float | None) -> None:
-    """Where the letters of a session that has not started would go; it has none."""
-    raise CommandRefused(f"{letter!r} has no queue to go back to: nothing runs")
+class Home(Protocol):
+    """The run that letters are of, as their box sees it."""
+
+    def reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
+        """Whose queue the packet of a letter, or `value` in its place, goes back to, and as which item. User code."""
+
+    def put(self, task: str, item: Any, timeout_s: float | None, accepting: Accepting) -> None:
+        """Put an item into a task's queue by hand, as a part of what `accepting` makes of that."""
+
+    def act(self, work: Callable[[], None]) -> None:
+        """Have something done that never waits, on a thread that no interrupt reaches."""
+
+
+class _Nowhere:
+    """Where the letters of a session that has not started would be of; it has none."""
+
+    def reentry(self, letter: DeadLetter, value: Any) -> NoReturn:
+        raise CommandRefused(f"{letter!r} has no queue to go back to: nothing runs")
+
+    def put(self, task: str, item: Any, timeout_s: float | None, accepting: Accepting) -> None:
+        """Nothing gets so far."""
+
+    def act(self, work: Callable[[], None]) -> None:
+        work()
 
 
 Outlet = Callable[[DeadLetter], object]
 """What is given each letter as well."""
+
+Putting = Generator[Any, Any, None]
+"""The putting of a packet into a queue, which may have to wait for room."""
+
+Accepting = Callable[[Putting], Putting]
+"""Makes of the putting of a packet something larger that is done with it or not at all."""
 
 Outlets = dict[object, Outlet]
 """What is given each letter of a session, by what stands for one call of `to`."""
@@ -90,19 +118,16 @@ class DeadLetters(Sequence[DeadLetter]):
     """What one run has skipped, oldest first: the last 1,000, while `total` counts all.
 
     A letter can be retried (its packet goes to the tail of its task's queue, once) or discarded; then it is here no
-    longer. Any thread may call, also a signal handler or a payload's `__del__`: nobody takes a lock. What is kept keeps
-    packets and tracebacks alive.
+    longer; an interrupt leaves it as it was, or that is done. Any thread may call, also a signal handler or a payload's
+    `__del__`: nobody takes a lock. What is kept keeps packets and tracebacks alive.
     """
 
-    def __init__(
-        self,
-        reenter: Callable[[DeadLetter, Any, float | None], None] = _nowhere,
-        outlets: Outlets | None = None,
-    ) -> None:
-        self._reenter = reenter  # puts the packet of a letter back into its task's queue, or raises
+    def __init__(self, home: Home | None = None, outlets: Outlets | None = None) -> None:
+        self._home = _Nowhere() if home is None else home
         self.outlets = {} if outlets is None else outlets
         self._letters: deque[DeadLetter] = deque(maxlen=MAX_LETTERS)
-        self._claims: dict[int, object] = {}  # by number: those being retried or discarded, and for whom
+        # By number: those being retried or discarded, and for whom. Changed only where no interrupt comes.
+        self._claims: dict[int, object] = {}
         # Both are drawn in the same step, and so are always equal.
         self._numbers, self._totals = count(1), count(1)
         self._total: deque[int] = deque((0,), maxlen=1)
@@ -163,17 +188,27 @@ class DeadLetters(Sequence[DeadLetter]):
         is not here, has no packet, is of a source, or if `value` belongs to another task by its key; `IndexError`; and
         what the key function raises.
         """
-        with self._claimed(self._find(letter)) as found:
-            if found.packet is NO_PACKET:
-                raise CommandRefused(f"{found!r} has no packet that could be retried; discard it")
-            self._reenter(found, value, timeout)
+        found = self._find(letter)
+        self._require_here(found)
+        if found.packet is NO_PACKET:
+            raise CommandRefused(f"{found!r} has no packet that could be retried; discard it")
+        task, item = self._home.reentry(found, value)
+        self._home.put(task, item, timeout, partial(self._retry, found))
+
+    def _retry(self, letter: DeadLetter, putting: Putting) -> Putting:
+        """Where no interrupt comes: once the packet is accepted, the letter is gone."""
+        with self._claimed(letter):
+            yield from putting
             with suppress(ValueError):  # later letters have pushed it out meanwhile
-                self._letters.remove(found)
+                self._letters.remove(letter)
 
     def discard(self, letter: DeadLetter | int) -> None:
         """Forget a letter, or the letter at an index. Raises `CommandRefused` if it is not here, `IndexError`."""
-        with self._claimed(self._find(letter)) as found, suppress(ValueError):
-            self._letters.remove(found)
+        self._home.act(partial(self._discard, self._find(letter)))
+
+    def _discard(self, letter: DeadLetter) -> None:
+        with self._claimed(letter), suppress(ValueError):
+            self._letters.remove(letter)
 
     def retry_all(self, *, timeout: float | None = 0) -> int:
         """Retry every letter that is here now and can be, oldest first; how many there were.
@@ -193,12 +228,16 @@ class DeadLetters(Sequence[DeadLetter]):
 
     def discard_all(self) -> int:
         """Forget every letter but those that are just being retried; how many there were."""
-        discarded = 0
-        for letter in self:
-            with suppress(CommandRefused):  # it is being retried, or somebody else was quicker
-                self.discard(letter)
-                discarded += 1
-        return discarded
+        discarded: list[DeadLetter] = []
+
+        def discard_each() -> None:
+            for letter in self:
+                with suppress(CommandRefused):  # it is being retried, or somebody else was quicker
+                    self._discard(letter)
+                    discarded.append(letter)
+
+        self._home.act(discard_each)
+        return len(discarded)
 
     def _find(self, letter: DeadLetter | int) -> DeadLetter:
         """The letter that is meant. Raises `IndexError`."""
@@ -211,6 +250,10 @@ class DeadLetters(Sequence[DeadLetter]):
             raise TypeError(f"{preview(letter)} is neither a letter nor the index of one")
         return letter
 
+    def _require_here(self, letter: DeadLetter) -> None:
+        if letter not in list(self._letters):
+            raise CommandRefused(f"{letter!r} is not here: it was retried or discarded already, or is of another run")
+
     @contextmanager
     def _claimed(self, letter: DeadLetter) -> Iterator[DeadLetter]:
         """Keep everybody else from the letter while the block runs. Raises `CommandRefused` if it is not here."""
@@ -218,10 +261,7 @@ class DeadLetters(Sequence[DeadLetter]):
         try:
             if self._claims.setdefault(number, claim) is not claim:
                 raise CommandRefused(f"{letter!r} is just being retried")
-            if letter not in list(self._letters):  # asked after the claim: whoever had it before may have removed it
-                raise CommandRefused(
-                    f"{letter!r} is not here: it was retried or discarded already, or is of another run"
-                )
+            self._require_here(letter)  # after the claim: whoever had it before may have removed it
             yield letter
         finally:
             if self._claims.get(number) is claim:

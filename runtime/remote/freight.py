@@ -134,17 +134,38 @@ def _put(raw: memoryview) -> ObjectRef[Any]:
 _mapped: Final[dict[tuple[int, int], ObjectRef[Any]]] = {}  # buffers that are in use here
 
 
+class Pickled:
+    """A value that was pickled already: packed in its place it arrives as the value, and no code of its class runs.
+
+    So one thread may pickle what another one sends. Large buffers stay where they are until then. Raises `NotSendable`
+    if the value cannot be pickled, or not be unpickled again.
+    """
+
+    __slots__ = ("_blob", "_buffers")
+
+    def __init__(self, value: Any) -> None:
+        self._buffers: list[pickle.PickleBuffer] = []
+        try:
+            with io.BytesIO() as file:
+                _pickler(file, protocol=5, buffer_callback=self._buffers.append).dump(value)
+                self._blob = file.getvalue()
+            _unpickled(self._blob, *self._buffers)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the border to user code, which says how its values are pickled
+            raise not_sendable(value, error) from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (self._blob, *self._buffers)
+
+
+def _unpickled(blob: bytes, *buffers: Any) -> Any:
+    return pickle.loads(blob, buffers=buffers)
+
+
 def require_sendable(value: Any) -> None:
     """Raise `NotSendable` if a value cannot be packed, or not be unpacked again. Large buffers stay where they are."""
-    buffers: list[pickle.PickleBuffer] = []
-    try:
-        with io.BytesIO() as file:
-            _pickler(file, protocol=5, buffer_callback=buffers.append).dump(value)
-            pickle.loads(file.getvalue(), buffers=buffers)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the border to user code, which says how its values are pickled
-        raise not_sendable(value, error) from error
+    Pickled(value)
 
 
 def not_sendable(value: Any, error: BaseException) -> NotSendable:

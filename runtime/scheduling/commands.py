@@ -175,8 +175,7 @@ class Commands:
 
         An interrupt withdraws it if it has not begun; a wait that it has come to is given up, unless it is `lasting`.
         """
-        if self.is_here():
-            raise CommandRefused("a finalizer gave a command on the thread that carries commands out; let it be quick")
+        self.refuse_here()
         command = Command(work, lasting=lasting)
         try:
             self.give(command)
@@ -219,6 +218,11 @@ class Commands:
     def is_here(self) -> bool:
         """Whether the caller is the thread that carries commands out: a finalizer may run there."""
         return _thread.get_ident() in (self._ident, self._helper)
+
+    def refuse_here(self) -> None:
+        """Raise `CommandRefused` on the thread that carries commands out, which would wait for itself."""
+        if self.is_here():
+            raise CommandRefused("a finalizer gave a command on the thread that carries commands out; let it be quick")
 
     def give(self, command: Command) -> None:
         """Have it carried out, without waiting for that."""

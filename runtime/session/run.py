@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,10 @@ class Run:
         put_by_hand(self.commands, self.dispatcher.backend, self.hand, given, timeout_s, noted)
 
 
+Put = Callable[[float | None], Generator[Any, Any, None]]
+"""Puts something in, waiting at most so many seconds for room."""
+
+
 def put_by_hand(
     commands: Commands,
     backend: Backend,
@@ -55,29 +59,35 @@ def put_by_hand(
 ) -> None:
     """Put something in by hand, from any thread, and in the same step what `noted` makes.
 
-    Raises `TaskEnded`, `QueueFull`.
+    Raises as `put_in`, and `NotSendable`.
+    """
+    if not hand.offer(given, noted):
+        sent = hand.sendable(given)
+        put_in(commands, backend, given.tasks, lambda timeout_s: hand.put(sent, timeout_s, noted), timeout_s)
+
+
+def put_in(commands: Commands, backend: Backend, tasks: Sequence[str], put: Put, timeout_s: float | None) -> None:
+    """Have something `put` into the queues of `tasks` on a thread that no interrupt reaches. Raises what that raises.
 
     A thread of the job does it itself: no interrupt comes there. It may wait for a while, though it may be what would
     make room; without a limit that is refused: raises `CommandRefused`. One that is cancelled hears `Cancelled`.
     """
-    if hand.offer(given, noted):
-        return
-    if not backend.is_own_thread():
-        commands.do(lambda: hand.put(given, timeout_s, noted))
+    if not backend.is_own_thread() and not commands.is_here():
+        commands.do(lambda: put(timeout_s))
         return
     try:
         try:
-            drive(hand.put(given, 0, noted), lambda ready, _: ready())
+            drive(put(0), lambda ready, _: ready())
         except QueueFull:
             if timeout_s is None:
-                names = ", ".join(map(repr, given.tasks))
+                names = ", ".join(map(repr, tasks))
                 raise CommandRefused(
                     f"{names} has no room, and a function of this job would wait for it without limit, perhaps for "
                     "itself; give it a timeout, or raise the capacity"
                 ) from None
             if timeout_s <= 0:
                 raise
-            commands.do(lambda: hand.put(given, timeout_s, noted))
+            commands.do(lambda: put(timeout_s))
     except TaskEnded:
         if here.waiter is not None and here.waiter.cancelled:
             raise Cancelled from None

@@ -6,8 +6,10 @@ holds any more is found out, and its job cancelled.
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections.abc import Callable
 from contextvars import Context
+from functools import partial
 from typing import Any, Final, Literal, TypeVar, overload
 
 from runtime.builder.environment import Environment
@@ -17,11 +19,11 @@ from runtime.control.control import Control
 from runtime.control.hand import Given, Hand
 from runtime.control.stops import Stops
 from runtime.dispatcher import Dispatcher
-from runtime.errors import AlreadyStarted, NotStarted
-from runtime.factory import service_queues
+from runtime.errors import AlreadyStarted, CommandRefused, NotStarted
+from runtime.factory import Backend, service_queues
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph
-from runtime.history.dead_letters import Outlets
+from runtime.history.dead_letters import Accepting, Outlets
 from runtime.history.event_log import EventLog
 from runtime.job_manager import JobManager
 from runtime.proxy import ProxyManager
@@ -30,7 +32,7 @@ from runtime.scheduling.commands import Command, Commands
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.invocation import Interceptor
 from runtime.service.service_caller import enter_by_hand
-from runtime.session.run import Run, put_by_hand
+from runtime.session.run import Run, put_in
 
 T = TypeVar("T")
 Tell = Callable[[Literal["starting", "ended"]], None]
@@ -54,6 +56,7 @@ class Runs:
         self.outlets: Outlets = {}  # what is given the dead letters of all runs
         self._manager = JobManager(environment)
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
+        self._starter = 0  # the thread that carries out a start, while it does
         self._is_changing = False  # a start or a reset is under way, and others wait for it
         self._end_it: Callable[[Dispatcher], None] | None = None  # what was asked for while a start was under way
 
@@ -72,8 +75,18 @@ class Runs:
         run = self.run
         return run is not None and not self.commands.is_here() and run.dispatcher.backend.is_own_thread()
 
+    def _is_starting_here(self) -> bool:
+        """Whether the caller is code that a start runs, and waits for: a function's `__deepcopy__`, a finalizer."""
+        return get_ident() == self._starter
+
     def refuse_own_tasks(self, command: str, *instead: str) -> None:
-        """Raise `CommandRefused` on a thread of the job."""
+        """Raise `CommandRefused` on a thread of the job, of a start that is under way, and of commands."""
+        if self._is_starting_here():
+            raise CommandRefused(
+                f"{command} was called by code that the start of session {self.name!r} runs, a `__deepcopy__` or a "
+                "finalizer, and would wait for that start; call it when start() has returned"
+            )
+        self.commands.refuse_here()
         if self.run is not None:
             self.run.dispatcher.refuse_own_tasks(command, *instead)
 
@@ -89,9 +102,18 @@ class Runs:
         return self.commands.do(work, lasting=lasting)
 
     def change(self, work: Callable[[], Waiting[None] | None]) -> None:
-        """Have something done that has no result; on a thread of the job, without waiting for it."""
+        """Have something done that has no result; on a thread of the job, or of a start, without waiting for it."""
         if self.run is not None and self.is_own_thread():
             self.run.control.post(work)
+        elif self._is_starting_here() or self.commands.is_here():
+            self.commands.give(Command(work, bool))
+        else:
+            self.commands.do(work)
+
+    def _act(self, work: Callable[[], None]) -> None:
+        """Have something done that never waits and may raise, by this thread if no interrupt comes here."""
+        if self.commands.is_here() or self.is_own_thread():
+            work()
         else:
             self.commands.do(work)
 
@@ -111,6 +133,14 @@ class Runs:
             return proxies.call_sync(service, ask, timeout_s)
         call, answer = proxies.prepare_by_hand(service, ask, timeout_s)
         return self.commands.ask(lambda: enter_by_hand(call), answer, lambda: call.queue.ledger.abandon(call))
+
+    def set_breakpoint(self, found: Breakpoint) -> None:
+        """Stop each run before packets of a task. Raises `UnknownName`, `CommandRefused`, `NotSendable`."""
+        is_set = False
+        while not is_set:
+            control = self._live_control()
+            condition = found.when if control is None else self.stops.condition_of(found, self.graph, control)
+            is_set = self.do("breakpoint", partial(self._set_breakpoint, found, condition, control))
 
     # ── the thread of commands ──
 
@@ -150,6 +180,13 @@ class Runs:
 
     def _start(self, interceptors: tuple[Interceptor, ...], tell: Tell, paused: bool) -> None:
         """On a thread of its own: makes tasks, which may take long and runs user code, and starts them."""
+        self._starter = get_ident()
+        try:
+            self._make_and_start(interceptors, tell, paused)
+        finally:
+            self._starter = 0
+
+    def _make_and_start(self, interceptors: tuple[Interceptor, ...], tell: Tell, paused: bool) -> None:
         graph, backend = self._manager.submit()
         dispatcher = Dispatcher(graph, backend, self._manager)
         dispatcher.dead_letters.outlets = self.outlets
@@ -171,7 +208,8 @@ class Runs:
         hand, commands = Hand(graph, backend, dispatcher.tasks), self.commands
         dispatcher.owned_by(
             commands.tell,
-            lambda task, item, timeout_s: put_by_hand(commands, backend, hand, Given(item, (task,)), timeout_s),
+            partial(_put_letter, commands, backend, hand),
+            self._act,
         )
         dispatcher.intercept(interceptors)
         proxies = ProxyManager(HAND_CALLER, service_queues(graph))
@@ -238,10 +276,16 @@ class Runs:
         """Wait for a start or reset that is under way."""
         return (yield Until(lambda: not self._is_changing, watched=False))
 
-    def set_breakpoint(self, found: Breakpoint) -> Waiting[None]:
-        """Stop each run before packets of a task. Raises `UnknownName`, `CommandRefused`, `NotSendable`."""
+    def _set_breakpoint(self, found: Breakpoint, condition: Any, control: Control | None) -> Waiting[bool]:
+        """Set a breakpoint, with what was made of its condition for the tasks of `control`.
+
+        False: there is another run by now, for which that is to be made anew.
+        """
         yield from self._alone()
-        self.stops.add(found, self.graph, self._live_control())
+        if control is not self._live_control():
+            return False
+        self.stops.add(found, condition, self.graph, control)
+        return True
 
     def remove_breakpoint(self, found: Breakpoint) -> Waiting[None]:
         """Let no task ask it any more."""
@@ -272,3 +316,17 @@ class Runs:
         if (run := self.run) is None:
             raise NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
         return run
+
+
+def _put_letter(
+    commands: Commands,
+    backend: Backend,
+    hand: Hand,
+    task: str,
+    item: Any,
+    timeout_s: float | None,
+    accepting: Accepting,
+) -> None:
+    """Put the packet of a dead letter in by hand, as a part of what `accepting` makes of that."""
+    sent = hand.sendable(Given(item, (task,)))
+    put_in(commands, backend, sent.tasks, lambda timeout_s: accepting(hand.put(sent, timeout_s)), timeout_s)

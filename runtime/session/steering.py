@@ -249,7 +249,7 @@ class Steering(Observed):
         found = Breakpoint(task, when, runs)
         found.is_of_person = is_by_person()
         try:
-            runs.do("breakpoint", lambda: runs.set_breakpoint(found))
+            runs.set_breakpoint(found)
         except BaseException:  # an interrupt, perhaps, after it was set: nobody could remove it
             runs.commands.give(Command(lambda: runs.remove_breakpoint(found), bool))
             raise
@@ -273,7 +273,8 @@ class Steering(Observed):
         Raises `NotPaused`, `TaskEnded`, `CommandRefused`, `UnknownName`.
         """
         control = self._runs.started().control
-        self._runs.change(lambda: control.set_state(task, key, value))
+        new = control.new_state(task, key, value)
+        self._runs.change(lambda: control.set_state(new))
 
 
 def _require_packet(command: str, packet: object) -> Packet:

@@ -13,6 +13,7 @@ import runtime
 from runtime.communication.partition import Partition
 from runtime.testing import PATIENCE_S, Hold
 from tests.error_texts import DIVIDED_BY_ZERO
+from tests.letters import Taker
 from tests.platforms import MakeSession, Platform
 from tests.promises.test_14_hand import fill, join_all, start_all
 
@@ -254,12 +255,8 @@ def test_of_many_who_retry_a_letter_at_once_one_is_heard(make_session: MakeSessi
 
 
 def test_while_a_letter_is_being_retried_nobody_else_gets_it() -> None:
-    hold = Hold[runtime.DeadLetter]()
-
-    def reenter(letter: runtime.DeadLetter, value: object, timeout_s: float | None) -> None:
-        hold(letter)
-
-    letters = runtime.DeadLetters(reenter)
+    hold = Hold[int]()
+    letters = runtime.DeadLetters(Taker(hold))
     letters.add(runtime.DeadLetter("it", 1, ValueError("no good")))
     thread = threading.Thread(target=letters.retry, args=(0,))
     thread.start()

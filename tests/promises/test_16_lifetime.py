@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
@@ -425,3 +425,98 @@ def test_a_start_that_finds_no_thread_for_a_task_ends_what_had_begun(make_sessio
     assert session.outcome == runtime.Outcome("cancelled", 0, 0)  # none was abandoned: none has been in user code
     assert session.run(PATIENCE_S).packets_out == 10
     assert sorted(result) == list(range(10))
+
+
+class ActsWhenCopied(runtime.Function[int, int]):
+    """A function of which every copy, and so every start, does something first, and notes what it raises."""
+
+    def __init__(self, act: Callable[[], object], raised: list[BaseException]) -> None:
+        self.act, self.raised = act, raised
+
+    def __deepcopy__(self, _: object) -> ActsWhenCopied:
+        try:
+            self.act()
+        except runtime.CommandRefused as error:
+            self.raised.append(error)
+        return ActsWhenCopied(self.act, self.raised)
+
+    def process(self, value: int, /) -> int:
+        return value
+
+
+WAIT_FOR_A_START: dict[str, Callable[[runtime.Session], object]] = {
+    "close": lambda session: session.close(),
+    "start": lambda session: session.start(),
+    "run": lambda session: session.run(),
+    "reset": lambda session: session.reset(),
+    "breakpoint": lambda session: session.breakpoint("work"),
+}
+
+
+@pytest.mark.parametrize("command", WAIT_FOR_A_START)
+def test_a_command_that_would_wait_for_the_start_that_runs_it_is_refused_by_name(
+    make_session: MakeSession, command: str
+) -> None:
+    session = make_session()
+    raised: list[BaseException] = []
+    work = ActsWhenCopied(lambda: WAIT_FOR_A_START[command](session), raised)
+    result = session.source([1, 2]).map(work, name="work").collect()
+    for _ in range(2):  # there is an older run the second time
+        assert session.run(PATIENCE_S).state == "completed"
+        assert list(result) == [1, 2]
+        assert not session.is_closed
+        for error in raised:
+            assert f"{'start' if command == 'run' else command}() was called by code that the start of" in str(error)
+        assert len(raised) == 1
+        raised.clear()
+
+
+def test_code_of_a_start_may_remove_breakpoints_and_say_how_the_run_is_to_end(make_session: MakeSession) -> None:
+    session = make_session()
+    stops: list[runtime.Breakpoint] = []
+
+    def act() -> None:
+        stops[0].remove()
+        session.stop()
+
+    session.source(count()).map(ActsWhenCopied(act, []), name="work").collect()
+    stops.append(session.breakpoint("work"))
+    session.start()
+    session.settle(PATIENCE_S)
+    assert stops[0].is_removed
+    session.resume()  # a packet may have come to it before it was removed, behind the start
+    assert session.wait(PATIENCE_S).state == "stopped"
+
+
+class ActsWhenLetGoOf:
+    """An object that does something when nobody holds it any more, and notes what it raises."""
+
+    def __init__(self, act: Callable[[], object], raised: list[BaseException]) -> None:
+        self.act, self.raised = act, raised
+
+    def __del__(self) -> None:
+        try:
+            self.act()
+        except runtime.CommandRefused as error:
+            self.raised.append(error)
+
+
+def test_a_finalizer_on_the_thread_of_commands_that_closes_its_session_is_refused_and_nothing_is_said_to_be_closed(
+    make_session: MakeSession,
+) -> None:
+    session = make_session()
+    raised: list[BaseException] = []
+    changes: list[str] = []
+    result = session.input("in").map(abs, name="work").collect()
+    session.start()
+    session.pause()
+    session.set_state("work", "key", ActsWhenLetGoOf(session.close, raised))
+    session.on_change(changes.append)
+    session.set_state("work", "key", None)
+    assert [str(error).split(" on ")[0] for error in raised] == ["a finalizer gave a command"]
+    assert (changes, session.is_closed) == ([], False)
+    session.resume()
+    session.send("in", -1)
+    session.end("in")
+    session.wait(PATIENCE_S)
+    assert list(result) == [1]

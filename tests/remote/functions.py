@@ -239,6 +239,20 @@ class AskMany(runtime.Function[int, list[Any]]):
         return [future.result() for future in futures]
 
 
+class KnowsWhoPickles:
+    """A value, and a condition that is never met: `by` are the threads of this process that have pickled it."""
+
+    def __init__(self) -> None:
+        self.by: set[str] = set()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.by.add(threading.current_thread().name)
+        return KnowsWhoPickles, ()
+
+    def __call__(self, _: object) -> bool:
+        return False
+
+
 class Doubles:
     """A service that doubles, counts, fails and dies."""
 

@@ -302,6 +302,68 @@ def test_a_breakpoint_is_not_left_set_if_an_interrupt_keeps_it_from_whoever_sets
     job.session.close(PATIENCE_S)
 
 
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_a_retry_that_is_interrupted_at_any_bytecode_puts_the_packet_in_or_leaves_the_letter(
+    options: dict[str, Any],
+) -> None:
+    session = Session("job", on_error="skip", **options)
+    result = session.input("numbers").map(lambda value: 1 // value, name="work").collect(name="out")
+    session.start()
+
+    def retry(number: float) -> int:
+        """How many bytecodes it came to."""
+        session.send("numbers", 0, timeout=PATIENCE_S)
+        session.settle(PATIENCE_S)
+        (letter,) = session.dead_letters
+        result.clear()
+        interrupt = Interrupt(number)
+        try:
+            with interrupt:
+                session.dead_letters.retry(letter, value=1)
+        except KeyboardInterrupt:
+            session.resume()  # in order of commands: what was interrupted is over by now, or never will be
+        session.settle(PATIENCE_S)
+        assert (list(result), list(session.dead_letters)) in (([1], []), ([], [letter]))
+        if session.dead_letters:
+            session.dead_letters.retry(letter, value=1)  # nobody else is at it any more
+            session.settle(PATIENCE_S)
+        return interrupt.count
+
+    count = retry(inf)
+    for number in places(count):
+        with told(partial("interrupted before bytecode {} of {}".format, number, count)):
+            retry(number)
+    session.cancel()
+    session.close(PATIENCE_S)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_a_discard_that_is_interrupted_at_any_bytecode_keeps_nobody_from_the_letter(options: dict[str, Any]) -> None:
+    session = Session("job", on_error="skip", **options)
+    session.input("numbers").map(lambda value: 1 // value, name="work").collect(name="out")
+    session.start()
+
+    def discard(number: float) -> int:
+        """How many bytecodes it came to."""
+        session.send("numbers", 0, timeout=PATIENCE_S)
+        session.settle(PATIENCE_S)
+        interrupt = Interrupt(number)
+        try:
+            with interrupt:
+                session.dead_letters.discard(0)
+        except KeyboardInterrupt:
+            session.dead_letters.discard_all()
+        assert not session.dead_letters
+        return interrupt.count
+
+    count = discard(inf)
+    for number in places(count):
+        with told(partial("interrupted before bytecode {} of {}".format, number, count)):
+            discard(number)
+    session.cancel()
+    session.close(PATIENCE_S)
+
+
 BOMBARDED = """
     import os, signal, subprocess, sys, threading, time
     import runtime

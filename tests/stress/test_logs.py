@@ -15,6 +15,7 @@ from runtime.facts import Event
 from runtime.history.dead_letters import MAX_LETTERS
 from runtime.history.event_log import EventLog
 from runtime.testing import PATIENCE_S
+from tests.letters import Taker
 from tests.promises.test_14_hand import join_all, start_all
 
 WRITERS, EACH = 4, 1_500
@@ -57,7 +58,7 @@ def test_a_reader_of_events_hears_each_of_them_once_and_in_order() -> None:
 
 def test_letters_are_numbered_bounded_and_retried_once_while_they_come_and_go() -> None:
     retried: list[int] = []
-    letters = runtime.DeadLetters(lambda letter, value, timeout_s: retried.append(letter.packet))
+    letters = runtime.DeadLetters(Taker(retried.append))
 
     def write(writer: int, number: int) -> None:
         letters.add(runtime.DeadLetter("it", writer * EACH + number, ValueError("no good")))

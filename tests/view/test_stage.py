@@ -142,7 +142,9 @@ def test_a_job_that_stands_still_sends_nothing(session: runtime.Session, show: S
     page = show(session)
     page.order("start_paused")
     page.order("step")
-    page.wait_for_frame(lambda frame: frame["depths"] == [0, 1, 0])
+    # The last thing that a step does is its event: a frame that has it is of the job at rest.
+    told = page.wait_for_frame(lambda frame: any(each["kind"] == "turn" for each in frame["happenings"]))
+    assert told["depths"] == [0, 1, 0]
     number = len(page.frames())
     looked = count()
     looks = Moment("five looks")
