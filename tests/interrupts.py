@@ -6,6 +6,7 @@ never cut in two, here as there.
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ FEW: Final = 150
 class Interrupt:
     """Raises KeyboardInterrupt in the `with` block before the bytecode with this number, counted from 0.
 
-    `count` is how many bytecodes the block came to. Frames that were there before the block are not looked at.
+    `count` is how many bytecodes the block came to. Frames that were there before the block are not looked at, and no
+    garbage is collected meanwhile: what that runs on this thread would be counted, and interrupted, as well.
     """
 
     def __init__(self, number: float) -> None:
@@ -28,6 +30,7 @@ class Interrupt:
 
     def __enter__(self) -> Self:
         self._before = sys.gettrace()
+        gc.disable()
         sys.settrace(self._see)
         return self
 
@@ -35,6 +38,7 @@ class Interrupt:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         sys.settrace(self._before)
+        gc.enable()
 
     def _see(self, frame: FrameType, event: str, _: object) -> Any:
         frame.f_trace_opcodes, frame.f_trace_lines = True, False

@@ -6,6 +6,7 @@ ever. The first tests interrupt each command once at each of its bytecodes; the 
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import textwrap
@@ -175,6 +176,29 @@ LIVES: dict[str, Command] = {
     "cancel": lambda job: job.session.cancel(),
     "close": lambda job: job.session.close(PATIENCE_S),
 }
+
+
+class Garbage:
+    """Has a finalizer, and is found by a collector alone."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        self.itself = self
+
+
+def test_what_a_collector_runs_is_no_part_of_what_is_interrupted() -> None:
+    counts = set()
+    for number in range(4):
+        before = gc.get_threshold()
+        with Interrupt(inf) as all_of_it:
+            gc.set_threshold(number and 5)
+            kept = [[Garbage()] for _ in range(20)]
+        gc.set_threshold(*before)
+        del kept
+        counts.add(all_of_it.count)
+    assert len(counts) == 1, counts
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
