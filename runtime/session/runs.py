@@ -110,13 +110,6 @@ class Runs:
         else:
             self.commands.do(work)
 
-    def _act(self, work: Callable[[], None]) -> None:
-        """Have something done that never waits and may raise, by this thread if no interrupt comes here."""
-        if self.commands.is_here() or self.is_own_thread():
-            work()
-        else:
-            self.commands.do(work)
-
     def at_once(self, work: Callable[[], None]) -> None:
         """Have something done that never waits, on a thread of the job by itself: no interrupt comes there."""
         if self.is_own_thread():
@@ -209,7 +202,7 @@ class Runs:
         dispatcher.owned_by(
             commands.tell,
             partial(_put_letter, commands, backend, hand),
-            self._act,
+            partial(_act, commands, backend),
         )
         dispatcher.intercept(interceptors)
         proxies = ProxyManager(HAND_CALLER, service_queues(graph))
@@ -330,3 +323,11 @@ def _put_letter(
     """Put the packet of a dead letter in by hand, as a part of what `accepting` makes of that."""
     sent = hand.sendable(Given(item, (task,)))
     put_in(commands, backend, sent.tasks, lambda timeout_s: accepting(hand.put(sent, timeout_s)), timeout_s)
+
+
+def _act(commands: Commands, backend: Backend, work: Callable[[], None]) -> None:
+    """Have something done that never waits and may raise, by this thread if no interrupt comes here."""
+    if commands.is_here() or backend.is_own_thread():
+        work()
+    else:
+        commands.do(work)
