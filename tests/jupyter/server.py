@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -32,18 +32,14 @@ class Server:
 @contextmanager
 def server(home: Path, folder: Path) -> Iterator[Server]:
     """A server that serves `folder`, with all that it keeps in `home`; ended at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    found = Server(f"http://127.0.0.1:{port}", secrets.token_hex(8), folder)
+    token = secrets.token_hex(8)
     environment = os.environ | {"IPYTHONDIR": str(home / "ipython")}
     environment |= {f"JUPYTER_{place}": str(home / place) for place in _PLACES}
     environment |= {f"JUPYTERLAB_{place}": str(home / place) for place in _LAB_PLACES}
     with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(_command(found, port), env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(_command(token, folder), env=environment, stdout=log, stderr=log)
     try:
-        _wait(found, process, home / "server.log")
-        yield found
+        yield Server(_address(token, process, home), token, folder)
     finally:
         process.terminate()
         try:
@@ -53,13 +49,14 @@ def server(home: Path, folder: Path) -> Iterator[Server]:
             process.wait()
 
 
-def _command(server: Server, port: int) -> list[str]:
+def _command(token: str, folder: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         # `window.jupyterapp`: each of the two applications reads its own flag.
         *("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
-        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
-        *(f"--IdentityProvider.token={server.token}", f"--ServerApp.root_dir={server.folder}"),
+        # A port that is free, whichever that is: one that was looked for here could be taken by then.
+        *("--ServerApp.port=0", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
+        *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
         # No news and no update check: neither has anything to reach, and both ask questions on top of the page.
         *(
             "--LabApp.news_url=",
@@ -68,14 +65,16 @@ def _command(server: Server, port: int) -> list[str]:
     ]
 
 
-def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Until it answers. It has no other way to say so."""
+def _address(token: str, process: subprocess.Popen[bytes], home: Path) -> str:
+    """Where the server is, once it answers: it says so in its runtime file, and whether it answers, by answering."""
     deadline_s = monotonic() + START_S
     while True:
-        assert process.poll() is None, log.read_text()
-        assert monotonic() < deadline_s, log.read_text()
+        assert process.poll() is None, (home / "server.log").read_text()
+        assert monotonic() < deadline_s, (home / "server.log").read_text()
         try:
-            urllib.request.urlopen(f"{server.address}/api/status?token={server.token}", timeout=2).close()
-            return
-        except OSError:
+            told = json.loads((home / "RUNTIME_DIR" / f"jpserver-{process.pid}.json").read_text())
+            address = f"http://127.0.0.1:{told['port']}"
+            urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=2).close()
+            return address
+        except (OSError, json.JSONDecodeError):  # not there yet, half written, or not listening yet
             sleep(0.05)
