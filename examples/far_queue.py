@@ -93,13 +93,8 @@ class _FarReader(NoWaiter):
     def __init__(self, send: Send) -> None:
         self._send = send
 
-    @property
-    def yield_requested(self) -> bool:
-        """Write only."""
-        return False
-
-    @yield_requested.setter
-    def yield_requested(self, wanted: bool) -> None:
+    def request_yield(self) -> None:
+        """Let it look up, wherever it is."""
         self._send("look up", None)
 
 
@@ -126,7 +121,7 @@ class Arrivals(Inbox):
         elif verb == "signal":
             self.lanes[number + 1].put_signal(value)
         else:
-            self.reader.yield_requested = True
+            self.reader.request_yield()
 
     def fail(self, error: BaseException) -> None:
         """Nothing more can arrive: the task ends with `error`, behind the batch in work. Any thread."""

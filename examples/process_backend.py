@@ -88,7 +88,9 @@ class ProcessBackend(LocalBackend):
                 f"{ctx.name!r} runs in a process of its own, and its function, or the key function behind it, cannot "
                 f"be pickled ({error}); use functions of a module, and open files, locks and connections in open()"
             ) from error
-        far = self._far[ctx.name] = ProcessTask(ctx, self._job, made, reporter, FarParker(self._monitor), self.post)
+        far = self._far[ctx.name] = ProcessTask(
+            ctx, self._job, made, reporter, FarParker(self._scheduler.monitor), self.post
+        )
         return far
 
     def post(self, verb: PostVerb, lane: Address, value: Any) -> None:

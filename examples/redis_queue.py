@@ -259,7 +259,7 @@ class RedisBackend(LocalBackend):
         super().__init__()
         self._url = os.environ.get(URL_VARIABLE, DEFAULT_URL)
         self._job = uuid.uuid4().hex
-        self._carrier = Carrier(self._url, self._job, self._monitor)
+        self._carrier = Carrier(self._url, self._job, self._scheduler.monitor)
         with _carriers_lock:
             _carriers[self._job] = self._carrier
 

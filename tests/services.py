@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import runtime
+from runtime.scheduling.scheduler import Scheduler
 
 
 class Echo:
@@ -19,6 +20,15 @@ class Echo:
 
     def fail(self, error: BaseException) -> None:
         raise error
+
+
+class HeldClock(Scheduler):
+    """One whose time stands where a test has put it."""
+
+    now_s = 0.0
+
+    def clock(self) -> float:
+        return self.now_s
 
 
 class Calling(runtime.Function[Any, Any]):

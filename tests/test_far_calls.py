@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
 from runtime.remote.freight import Freight, envelope, pack, unpack
 from runtime.remote.set_ups import SetUps
 from runtime.remote.way import Message
+from runtime.scheduling.scheduler import Scheduler
 from runtime.service.call_future import CallFuture
 from tests.far_rig import PATIENCE_S, in_thread
 
@@ -35,7 +35,7 @@ class Caller:
     def __init__(self, capacity: int) -> None:
         self.mail: list[Message] = []
         self.asked: list[tuple[Question, Future[Any]]] = []
-        self.ledger = Ledger(monotonic)
+        self.ledger = Ledger(Scheduler())
         self.queue = FarRequestQueue(
             "cache",
             capacity,
@@ -159,7 +159,7 @@ class Service:
 
     def __init__(self, capacity: int = 4, *, peers: tuple[str, ...] = ("work", "other")) -> None:
         self.mail: list[tuple[str, Message]] = []
-        self.ledger = Ledger(monotonic)
+        self.ledger = Ledger(Scheduler())
         self.queue = ServedQueue(
             "cache",
             capacity,

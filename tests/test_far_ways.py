@@ -172,12 +172,7 @@ class AppendsLate(NoWaiter):
         self.late: list[Any] = ["late"]
         self.box: Outbox | None = None
 
-    @property
-    def yield_requested(self) -> bool:
-        return False
-
-    @yield_requested.setter
-    def yield_requested(self, wanted: bool) -> None:
+    def request_yield(self) -> None:
         if self.box is not None and self.late:
             self.box.lane.items.append(self.late.pop())
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 from runtime.communication.signals import StopSignal
 from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout, error_text
 from runtime.graph.validation import OUTSIDE
-from runtime.scheduling.parker import Outsider, Waiter
+from runtime.scheduling.parker import NoWaiter, Outsider, Waiter
+from runtime.scheduling.scheduler import Scheduler
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
@@ -59,6 +60,11 @@ class Here(threading.local):
     callers: tuple[str, ...] = ()
     job: Ledger | None = None  # whose services `callers` are
     changes: object = None  # what tells of changes in the job that this thread belongs to
+
+    def begin(self, waiter: Waiter | None, changes: object, job: Ledger | None = None, service: str = "") -> None:
+        """This thread belongs to a job from now on; it may be one of a `service` of it."""
+        self.waiter, self.changes, self.job = waiter, changes, job
+        self.callers = (service,) if service else ()
 
 
 here = Here()
@@ -144,27 +150,26 @@ class Call:
 
 
 def _nothing() -> None:
-    """Nobody needs to be told."""
+    """Nobody has to say so."""
 
 
 class Ledger:
     """All open calls of one job. `lock` guards them, the job's request queues, and everything in here."""
 
-    def __init__(
-        self,
-        clock: Callable[[], float],
-        nudge: Callable[[], None] = _nothing,
-        lock: threading.RLock | None = None,
-    ) -> None:
+    def __init__(self, scheduler: Scheduler) -> None:
         # Of the kind that its holder may take again, as a finalizer may that gives up a call.
-        self.lock = threading.RLock() if lock is None else lock
-        self.clock = clock
-        self.nudge = nudge  # called, outside the lock, when somebody who takes no turns has changed something
+        self.lock = scheduler.lock
+        self.clock = scheduler.clock
+        self.nudge = scheduler.nudge  # called, outside the lock, when somebody who takes no turns has changed something
         self.open: dict[Call, None] = {}  # in the order of their requests
         self.queues: list[RequestQueue] = []
         self.next_look_s = float("inf")  # when the deadlines are looked at next
-        self.look_sooner: Callable[[], None] = _nothing
+        self._watch: Waiter = NoWaiter()
         self.signal: StopSignal | None = None  # set: end the queues as soon as nothing is left to do
+
+    def watched_by(self, watch: Waiter) -> None:
+        """Unpark that one when a deadline is sooner than it knows."""
+        self._watch = watch
 
     def enter(self, call: Call) -> None:
         """Under the lock: an open call, whose time counts, and is watched, from now on."""
@@ -173,7 +178,7 @@ class Ledger:
         call.deadline_s += now_s
         if call.deadline_s < self.next_look_s:
             self.next_look_s = call.deadline_s
-            self.look_sooner()
+            self._watch.unpark()
 
     def refuse_circle(self, request: Request) -> None:
         """Under the lock: raise `ServiceLoop` if its service cannot be set up before `request` is answered.
@@ -275,7 +280,7 @@ class Ledger:
             call.made_s += seconds
             call.deadline_s += seconds
         self.next_look_s = 0.0
-        self.look_sooner()
+        self._watch.unpark()
 
     def drain(self, signal: StopSignal) -> None:
         """Send `signal` down every request queue, behind the last request: as soon as no request can follow."""

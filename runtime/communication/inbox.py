@@ -181,7 +181,7 @@ class Inbox:
         """Let writers wake the reader; one in the middle of a batch does after its next packet."""
         self.asleep = True
         for lane in self._open:
-            lane.writer.yield_requested = True
+            lane.writer.request_yield()
 
     def wake(self) -> None:
         """Writer: wake the reader, who was asleep."""

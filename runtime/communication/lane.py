@@ -42,7 +42,7 @@ class Reader(Protocol):
 
     @property
     def reader(self) -> Waiter:
-        """Where a writer who is held back asks for attention, by `yield_requested`."""
+        """Where a writer who is held back asks for attention, by `request_yield`."""
 
     @property
     def asleep(self) -> bool:
@@ -203,7 +203,7 @@ class Lane:
     def _ask(self) -> None:
         """Let the reader wake the writer; in a slow batch it looks up, and deletes what it has worked."""
         self.held_back = True
-        self.inbox.reader.yield_requested = True
+        self.inbox.reader.request_yield()
 
     def drop(self, count: int) -> None:
         """Reader: delete `count` packets from the front, and let the writer in once the lane is short enough."""

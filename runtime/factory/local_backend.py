@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Any, ClassVar, Final, cast
 from weakref import finalize
 
@@ -25,7 +25,8 @@ from runtime.operators import Operator
 from runtime.scheduling.admission import Admission
 from runtime.scheduling.commands import Changes
 from runtime.scheduling.parker import Parker
-from runtime.scheduling.quiescence import QuiescenceMonitor, are_still
+from runtime.scheduling.quiescence import are_still
+from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.seeded import SeededScheduler
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.base_service_task import ServiceReporter
@@ -56,18 +57,15 @@ class LocalBackend:
             )
         # What refers to the queues, and these: nobody else holds them until their tasks are there.
         self._queues: list[tuple[LocalQueueDescriptor | LocalRequestQueueDescriptor, object]] = []
-        self._monitor = QuiescenceMonitor()
-        self._ledger = Ledger(monotonic)
-        self._turns: SeededScheduler | None = None
-        self._admission: Admission | None = None
+        self._scheduler = Scheduler()
+        self._ledger = Ledger(self._scheduler)
         self._deadlines: DeadlineWatch | None = None
         self._observer: Observer | None = None
 
     def use_seed(self, seed: int) -> None:
         """Let one thread run at a time, in an order that the seed decides, in virtual time."""
-        turns = self._turns = SeededScheduler(seed)
-        self._ledger = Ledger(turns.clock, turns.nudge, turns.lock)
-        self._monitor = turns.monitor
+        self._scheduler = SeededScheduler(seed)
+        self._ledger = Ledger(self._scheduler)
 
     def use_cluster(self, address: str | None, resources: Mapping[str, Mapping[str, Any]]) -> None:
         """Refuse a cluster: raises `GraphInvalid`."""
@@ -77,7 +75,7 @@ class LocalBackend:
     @property
     def turns(self) -> list[str]:
         """Who had the turns so far."""
-        return [] if self._turns is None else list(self._turns.trace)
+        return list(self._scheduler.trace)
 
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> QueueDescriptor:
         """Make a queue in memory; another platform of threads may have others."""
@@ -99,7 +97,7 @@ class LocalBackend:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
         if self._deadlines is None:
             self._deadlines = DeadlineWatch(
-                self._ledger, self._parker("deadlines", serves=True), f"{ctx.job}/deadlines"
+                self._ledger, self._scheduler.parker("deadlines", serves=True), f"{ctx.job}/deadlines"
             )
             finalize(self, self._deadlines.cancel).atexit = False  # of a job that nobody closes
         parkers = [self._parker(name, ctx.job) for name in thread_names(ctx)]
@@ -112,11 +110,7 @@ class LocalBackend:
         """Watch deadlines from now on; under a seed, hand out the first turn."""
         if self._deadlines is not None:
             self._deadlines.start()
-        if self._turns is not None:
-            self._turns.begin()
-        if self._admission is not None:
-            self._admission.start()
-            self._admission.open()
+        self._scheduler.begin()
 
     def drain_services(self, how: Ending) -> None:
         """End all request queues as soon as no request is left and none can follow."""
@@ -132,7 +126,7 @@ class LocalBackend:
 
     def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into a queue by hand. Not under a seed, whose turns have to hear of it in the same step."""
-        return self._turns is None and cast(LocalTask, handle).inbox.offer(item, note)
+        return not self._scheduler.hands_out_turns and cast(LocalTask, handle).inbox.offer(item, note)
 
     def inject(
         self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note] = no_note
@@ -143,8 +137,7 @@ class LocalBackend:
         full = inject()
         if full is not None and (deadline <= monotonic() or not (yield from _when_admitted(inboxes, inject, deadline))):
             raise full.refusal()
-        if self._turns is not None:
-            self._turns.nudge()
+        self._scheduler.nudge()
 
     def retract(self, handles: Sequence[TaskHandle], numbers: Sequence[int]) -> None:
         """Take an item that was put in by hand out of all these queues, or of none: all gates are held meanwhile."""
@@ -162,20 +155,20 @@ class LocalBackend:
 
     def clock(self) -> float:
         """Seconds of the process's steady clock; under a seed, virtual ones."""
-        return perf_counter() if self._turns is None else self._turns.clock()
+        return self._scheduler.clock()
 
     @property
     def changes(self) -> Changes:
         """What tells of all that threads do."""
-        return self._monitor
+        return self._scheduler.monitor
 
     def is_own_thread(self) -> bool:
         """Whether the caller is a thread of the job."""
-        return here.changes is self._monitor
+        return here.changes is self._scheduler.monitor
 
     def is_still(self, handles: Iterable[Handle]) -> bool:
         """Whether all threads wait, at one moment; under a seed, those that only serve the others as well."""
-        return are_still(_parkers(*handles)) and (self._turns is None or self._turns.are_dormant())
+        return are_still(_parkers(*handles)) and self._scheduler.are_dormant()
 
     def holds(self, ready: Callable[[], bool]) -> bool:
         """Whether `ready()`: threads are looked at where they are."""
@@ -184,9 +177,9 @@ class LocalBackend:
     def wait(self, handles: Iterable[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
         """Wait for the ends of the threads; the names of those that still run then."""
         handles = list(handles)
-        if not (yield Until(_all_gone(handles), deadline)) and self._turns is not None:
+        if not (yield Until(_all_gone(handles), deadline)) and self._scheduler.hands_out_turns:
             # One is stuck in user code with the turn, and the others wait for it.
-            holder = self._turns.free()
+            holder = self._scheduler.free()
             others = [handle for handle in handles if holder not in _parkers(handle)]
             yield Until(_all_gone(others), monotonic() + _SOON_S)
         stuck = []
@@ -199,25 +192,19 @@ class LocalBackend:
 
     def close(self) -> None:
         """Release the queues, end the watch."""
-        if self._turns is not None:
-            self._turns.free()  # the watch needs no turn to end
+        self._scheduler.free()  # the watch needs no turn to end
         if self._deadlines is not None:
             self._deadlines.close(_SOON_S)
-        if self._admission is not None:
-            self._admission.close(_SOON_S)
+        self._scheduler.close(_SOON_S)
         for descriptor, _ in self._queues:
             descriptor.release()
         self._queues.clear()
 
-    def _parker(self, name: str, job: str | None = None, *, serves: bool = False) -> Parker:
-        """For another thread; of a `job` with many tasks and services one that needs a place to run."""
-        if self._turns is not None:
-            return self._turns.parker(name, serves=serves)
-        if job is None or len(self._queues) <= MANY:
-            return Parker(self._monitor)
-        if self._admission is None:
-            self._admission = Admission(f"{job}/admission")
-        return self._admission.parker(self._monitor)
+    def _parker(self, name: str, job: str) -> Parker:
+        """For another thread; of a job with many tasks and services one that needs a place to run."""
+        if self._scheduler.admits_all and len(self._queues) > MANY:
+            self._scheduler = Admission(f"{job}/admission", self._scheduler.monitor)
+        return self._scheduler.parker(name)
 
 
 def _parkers(*handles: Handle) -> list[Parker]:

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final
 
 from runtime.factory.actor_wrapper import ActorWrapper
-from runtime.scheduling.quiescence import QuiescenceMonitor, WaitableMonitor
+from runtime.scheduling.quiescence import Listener, QuiescenceMonitor, WaitableMonitor
 
 INTERRUPTIBLE_S: Final = 0.5
 """How long one waits at most before an interrupt is heard."""
@@ -34,6 +34,14 @@ class JobMonitor(WaitableMonitor):
             self._changed.notify_all()
         if self.watched:
             QuiescenceMonitor.tell(self)
+
+    def tell_of_rest(self) -> None:
+        """Tasks do not help: to look at other processes takes longer than one may be kept."""
+        self.tell()
+
+    def wake(self) -> None:
+        """Let the thread of commands look, whether it watches or not."""
+        self._listener.changed()
 
     def wait_for_change(self, since: int, timeout_s: float | None) -> None:
         """Wait until something has changed since there were `since` changes, or for `timeout_s`."""
@@ -116,21 +124,13 @@ class Lookout:
 
     # ── telling the thread of commands ──
 
-    @property
-    def news(self) -> Callable[[], None]:
-        """Called when something has changed."""
-        return self._monitor.news
-
-    @news.setter
-    def news(self, news: Callable[[], None]) -> None:
-        self._monitor.news = news
+    def tell_to(self, listener: Listener) -> None:
+        """Let that one hear of changes."""
+        self._monitor.tell_to(listener)
 
     def heard(self) -> None:
         """What has changed so far is about to be looked at."""
         self._monitor.heard()
-
-    def lend(self, help: Callable[[], bool]) -> None:
-        """Not here: to look at other processes takes longer than a task may be kept."""
 
     hands_out_turns = False
 

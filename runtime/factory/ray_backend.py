@@ -42,6 +42,7 @@ from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import CHANGED, Message, Where
 from runtime.scheduling.commands import Changes
 from runtime.scheduling.quiescence import are_still
+from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.waiting import Waiting
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor
@@ -59,11 +60,10 @@ class RayBackend(LocalBackend):
 
     travels = True
 
-    _monitor: JobMonitor
-
     def __init__(self) -> None:
         super().__init__()
         self._monitor = JobMonitor()
+        self._scheduler = Scheduler(self._monitor)
         self._job = uuid.uuid4().hex
         self._site = Site(
             self._job, DRIVER, failed=self._unsent, undelivered=self._undelivered, news=self._monitor.tell
@@ -109,7 +109,7 @@ class RayBackend(LocalBackend):
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task in an actor. Raises `NotCopyable` if it cannot be pickled."""
         if operator.in_driver:
-            local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, self._parker(ctx.name), self)
+            local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, self._parker(ctx.name, ctx.job), self)
             return local
         made = _packed(ctx.name, (ctx, operator))
         far = TaskWrapper(ctx, reporter, self._site.post, self.puts)
@@ -325,7 +325,7 @@ class RayBackend(LocalBackend):
         return self._lookout
 
     def _tell_commands(self) -> None:
-        self._monitor.news()
+        self._monitor.wake()
 
     def is_still(self, handles: Iterable[Handle]) -> bool:
         """Whether nothing moves in any process, nor between them."""

@@ -287,7 +287,7 @@ class Arrivals(Inbox):
     def look_up(self) -> None:
         """Writers may be held back: let them know what has left, and the reader look up from its batch. Any thread."""
         self._tell_all()
-        self.reader.yield_requested = True
+        self.reader.request_yield()
 
     def fail(self, error: BaseException) -> None:
         """Nothing more can arrive, or be sent: the task ends with `error`, behind the batch in work. Any thread."""

@@ -22,6 +22,7 @@ from runtime.remote.receipts import MOST_OPEN, Receipt, Receipts
 from runtime.remote.set_ups import Quest, SetUps
 from runtime.remote.way import OVERDUE_S, ActorWay, Deliver, Message, Way, Where
 from runtime.scheduling.parker import Waiter, new_permit, unpark
+from runtime.scheduling.scheduler import Scheduler
 
 SLOW_S: Final = 0.005
 """How long a lane may be full before its writer hears what has left of it, though that is less than half."""
@@ -53,7 +54,7 @@ class Site:
         news: Callable[[], None],
     ) -> None:
         self.job, self.name = job, name
-        self.ledger = Ledger(monotonic)
+        self.ledger = Ledger(Scheduler())
         self.may_end = name == DRIVER  # whether stop signals may leave: not before the driver has heard the report
         self.other_mail: dict[str, Callable[..., None]] = {}  # verbs of whoever has the site
         # Asks after parcel `number` from here to a process; the answer comes by `hear_of`.

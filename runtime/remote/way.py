@@ -108,7 +108,7 @@ class Way(ABC):
         for outbox in self._outboxes:
             if not outbox.asleep:
                 outbox.asleep = True
-                outbox.lane.writer.yield_requested = True
+                outbox.lane.writer.request_yield()
         return not self._has_due()
 
     def _awake(self) -> None:

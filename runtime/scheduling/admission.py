@@ -27,6 +27,7 @@ from runtime.facts import TaskState
 from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Parker, new_permit, unpark
 from runtime.scheduling.quiescence import QuiescenceMonitor
+from runtime.scheduling.scheduler import Scheduler
 
 FEW: Final = 8
 """How many may run at once, at least."""
@@ -104,10 +105,13 @@ class Limit:
         self._late_s = self._slept_s = self._used_s = 0.0
 
 
-class Admission:
+class Admission(Scheduler):
     """The places of one job, from `open` until its last thread has ended, or `close`."""
 
-    def __init__(self, name: str) -> None:
+    admits_all = False
+
+    def __init__(self, name: str, monitor: QuiescenceMonitor | None = None) -> None:
+        super().__init__(monitor)
         self._limit = Limit()
         # What has been asked for, in order: what to do, and for whom. Whoever has the claim does all of it, and nobody
         # waits for the claim: so all below, and of each parker where it stands and what wakes it, has one writer.
@@ -125,10 +129,12 @@ class Admission:
         self._is_asleep = False  # until one waits for a place; said before it looks whether one does
         self._thread = threading.Thread(target=self._control, name=name, daemon=True)
 
-    def parker(self, monitor: QuiescenceMonitor) -> AdmissionParker:
-        """For another thread."""
+    def parker(self, name: str, *, serves: bool = False) -> Parker:
+        """For another thread; one that only `serves` the others needs no place."""
+        if serves:
+            return super().parker(name)
         self._left += 1
-        return AdmissionParker(monitor, self)
+        return AdmissionParker(self)
 
     # ── the threads themselves ──
 
@@ -150,9 +156,10 @@ class Admission:
 
     # ── any thread ──
 
-    def start(self) -> None:
-        """Begin to measure. Raises `RuntimeError` if no more threads can be had."""
+    def begin(self) -> None:
+        """Begin to measure, and let them run. Raises `RuntimeError` if no more threads can be had."""
         self._thread.start()
+        self.open()
 
     def open(self) -> None:
         """All threads have been started: let them run."""
@@ -303,8 +310,8 @@ class AdmissionParker(Parker):
 
     __slots__ = ("_admission", "place", "round", "standing", "wakes_by")
 
-    def __init__(self, monitor: QuiescenceMonitor, admission: Admission) -> None:
-        super().__init__(monitor)
+    def __init__(self, admission: Admission) -> None:
+        super().__init__(admission.monitor)
         self._admission = admission
         self.place = new_permit()
         self.wakes_by = self.place  # or its permit, of one who sleeps and has not been woken yet

@@ -39,6 +39,7 @@ from typing import Any, Final, Protocol, TypeVar, overload
 from runtime.errors import CommandRefused, DataflowError
 from runtime.python.interactive import acquire, acquire_interruptibly
 from runtime.scheduling.parker import new_permit
+from runtime.scheduling.quiescence import Listener
 from runtime.scheduling.waiting import NEVER, Until, Waiting
 
 T = TypeVar("T")
@@ -47,10 +48,10 @@ _LONGEST_S: Final = 3600.0  # of one wait of the thread; longer ones may be too 
 
 
 class Changes(Protocol):
-    """What tells of changes in a run: a `Watch`."""
+    """What tells of changes in a run: a `QuiescenceMonitor`."""
 
-    news: Callable[[], None]
-    """Called when something has changed since `heard`, while it is watched."""
+    def tell_to(self, listener: Listener) -> None:
+        """Let that one hear when something has changed since `heard`, while it is watched."""
 
     def begin(self) -> None:
         """Tell of all that tasks do."""
@@ -64,9 +65,6 @@ class Changes(Protocol):
 
     def heard(self) -> None:
         """What has changed so far is about to be looked at."""
-
-    def lend(self, help: Callable[[], bool]) -> None:
-        """Where tasks are free threads of this process: let one that has come to its closed gate do `help`."""
 
     def hold(self) -> None:
         """Where turns are handed out: hand out none, so that what is done until `release` is one act."""
@@ -274,8 +272,7 @@ class Commands:
         if self._changes is not None and self._is_watching:
             self._changes.end()
             self._is_watching = False
-        changes.news = self._tell_changes
-        changes.lend(self._help)
+        changes.tell_to(self)
         self._holds = changes if changes.hands_out_turns else None
         self._changes, self._lasts, self._end = changes, lasts, end
 
@@ -297,7 +294,8 @@ class Commands:
         value: T = command.answer()
         return value
 
-    def _tell_changes(self) -> None:
+    def changed(self) -> None:
+        """Thread of the job: something has changed."""
         self._given.put(None)
 
     def _work(self) -> None:
@@ -342,7 +340,7 @@ class Commands:
         finally:
             self._helm.acquire()
 
-    def _help(self) -> bool:
+    def help(self) -> bool:
         """Thread of a task that has come to its closed gate: go on with the one command that waits for that.
 
         So a step by hand goes from its task straight to its caller. False: the thread of commands has to look, since it

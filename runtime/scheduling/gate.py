@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import sleep
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from runtime.errors import NotPaused
 from runtime.facts import TaskState
@@ -79,6 +79,14 @@ class Gate:
     def may_enter(self) -> bool:
         """Whether it is open, or there is a turn to be taken."""
         return not self.closed or self.turn is not None
+
+    def passed(self, parker: Parker, record: Any) -> None:
+        """What it was let in for is over, and has come to this; tell whoever waits for the turn."""
+        turn, parker.turn = parker.turn, None
+        if turn is not None:
+            turn.end(record)
+        if not self.closed:  # else it tells when it has come there
+            parker.tell()
 
     def ended(self, parker: Parker) -> None:
         """It has said that it has ended. The turn by which it did is that of the next one, and over with the last."""

@@ -59,8 +59,11 @@ class Waiter(Protocol):
     cancelled: bool
     unneeded: bool
     """Whether nobody needs what it makes any more."""
-    yield_requested: bool
-    """Whether it is to look up from its batch, after the packet in work."""
+
+    @property
+    def yield_requested(self) -> bool:
+        """Whether it is to look up from its batch, after the packet in work."""
+
     patience_s: float
     """How long it waits for a quick reader; -1 where nobody is quick or slow."""
 
@@ -85,6 +88,9 @@ class Waiter(Protocol):
 
     def unpark(self) -> None:
         """Any thread: let it look whether it is ready."""
+
+    def request_yield(self) -> None:
+        """Any thread: let it look up from its batch. What it is to see has been made visible before."""
 
     def is_at_work(self) -> bool:
         """Whether it does not wait, or is about to go on: it may have seen room, and append any moment."""
@@ -119,6 +125,9 @@ class NoWaiter:
 
     def unpark(self) -> None:
         """Whoever comes looks first."""
+
+    def request_yield(self) -> None:
+        """It has no batch."""
 
     def is_at_work(self) -> bool:
         """Nobody is there."""
@@ -187,8 +196,8 @@ class Parker:
 
     def __init__(self, monitor: QuiescenceMonitor) -> None:
         self.monitor = monitor
-        # Asks the thread to look up from its batch. Whoever sets it has made what he wants to be seen visible before;
-        # the thread clears it before it looks. So nothing is lost, and between two packets one flag only is read.
+        # Asks the thread to look up from its batch, which clears it before it looks: so nothing is lost, and between
+        # two packets one flag only is read.
         self.yield_requested = False
         self.cancelled = self.unneeded = False
         self.is_gated = False  # its gate is closed; written by that, under its lock
@@ -214,6 +223,12 @@ class Parker:
         if self.cancelled:
             raise Cancelled
         return want if not gate.attentive else gate.admit(self)
+
+    def look_up(self) -> None:
+        """Hear whoever has requested that. Raises Cancelled."""
+        self.yield_requested = False
+        if self.cancelled:
+            raise Cancelled
 
     def park(
         self,
@@ -285,6 +300,10 @@ class Parker:
     def unpark(self) -> None:
         """Let it look whether it is ready."""
         unpark(self.permit)
+
+    def request_yield(self) -> None:
+        """Let it look up from its batch. What it is to see has been made visible before."""
+        self.yield_requested = True
 
     def hurry(self) -> None:
         """Somebody waits for it: where only so many run at once, let it be the next."""

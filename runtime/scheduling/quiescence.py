@@ -4,8 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from runtime.scheduling.parker import Parker, never
+from runtime.scheduling.parker import Parker
+
+
+class Listener(Protocol):
+    """Who hears of changes."""
+
+    def changed(self) -> None:
+        """Something has changed since what was told was heard; called by whoever has changed it."""
+
+    def help(self) -> bool:
+        """Thread of the job that has come to its closed gate: go on with what waits for that. False: tell as usual."""
+
+
+class _Nobody:
+    def changed(self) -> None:
+        """Nobody hears of it."""
+
+    def help(self) -> bool:
+        """There is nothing to go on with."""
+        return False
 
 
 class QuiescenceMonitor:
@@ -16,9 +36,12 @@ class QuiescenceMonitor:
 
     def __init__(self) -> None:
         self.watched = 0  # how many look; read by threads after they have said what they are doing
-        self.news: Callable[[], None] = _nothing
-        self._is_told = False  # of the news, which have not been heard yet
-        self._help: Callable[[], bool] = never
+        self._listener: Listener = _Nobody()
+        self._is_told = False  # of what has not been heard yet
+
+    def tell_to(self, listener: Listener) -> None:
+        """Let that one hear of changes."""
+        self._listener = listener
 
     def begin(self) -> None:
         """Tell of all changes from now on. By one thread, as `end`."""
@@ -36,15 +59,11 @@ class QuiescenceMonitor:
         """Thread of the job: something has changed, and somebody is watching."""
         if not self._is_told:
             self._is_told = True
-            self.news()
-
-    def lend(self, help: Callable[[], bool]) -> None:
-        """Let each thread that has come to its closed gate do `help` itself; if that is false, it tells."""
-        self._help = help
+            self._listener.changed()
 
     def tell_of_rest(self) -> None:
         """Thread of the job: it has come to its closed gate, and holds no lock."""
-        if not self._help():
+        if not self._listener.help():
             self.tell()
 
     def hold(self) -> None:
@@ -98,7 +117,3 @@ def are_still(parkers: Sequence[Parker]) -> bool:
         and all(parker.stands_still() for parker in parkers)
         and before == [parker.passes for parker in parkers]
     )
-
-
-def _nothing() -> None:
-    """Nobody hears of it."""

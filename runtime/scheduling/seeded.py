@@ -12,7 +12,6 @@ When nobody can take a turn the scheduler is dormant, until something from outsi
 from __future__ import annotations
 
 import random
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -22,6 +21,7 @@ from runtime.facts import TaskState
 from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Parker, always, unpark
 from runtime.scheduling.quiescence import QuiescenceMonitor
+from runtime.scheduling.scheduler import Scheduler
 
 MAX_TURNS: Final = 1_000_000
 """How many turns are remembered."""
@@ -38,13 +38,17 @@ _FOR: Final = {
 }
 
 
-class SeededScheduler:
+class SeededScheduler(Scheduler):
     """Hands out the turns of one job. `trace` is who had them, and what for, in order."""
 
+    admits_all = False
+    hands_out_turns = True
+
     def __init__(self, seed: int) -> None:
-        # Guards all below, the trace, the time, and which gates wait for what. Calls of services are made and ended
-        # under it as well: nobody can call between the look at who is able to move and the decision that nobody is.
-        self.lock = threading.RLock()
+        # Its lock guards all below, the trace, the time, and which parkers wait for what. Calls of services are made
+        # and ended under it as well: nobody can call between the look at who is able to move and the decision that
+        # nobody is.
+        super().__init__(_SeededMonitor(self))
         self.trace: deque[str] = deque(maxlen=MAX_TURNS)
         self.now_s = 0.0
         self._random = random.Random(seed).random
@@ -54,7 +58,6 @@ class SeededScheduler:
         self._players = 0  # threads that have not ended, without those that only serve the others
         self.freed = False  # set once, by `free`
         self._is_held = False  # the hand changes something, and nobody shall see half of it
-        self.monitor = _SeededMonitor(self)
 
     def parker(self, name: str, *, serves: bool = False) -> SeededParker:
         """For another thread, which waits for its first turn. One that only `serves` the others may outlive the job."""
@@ -158,8 +161,9 @@ class _SeededMonitor(QuiescenceMonitor):
         super().__init__()
         self._scheduler = scheduler
 
-    def lend(self, help: Callable[[], bool]) -> None:
-        """Not here: whoever has the turn is in the middle of it."""
+    def tell_of_rest(self) -> None:
+        """Whoever has the turn is in the middle of it, and does not help."""
+        self.tell()
 
     def hold(self) -> None:
         """Hand out no turn until `release`."""

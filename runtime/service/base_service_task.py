@@ -20,7 +20,6 @@ from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, 
 from runtime.facts import Ending, ServiceFacts, TaskState
 from runtime.graph.validation import refuse_async_methods
 from runtime.scheduling.parker import Parker
-from runtime.scheduling.turn import Turn
 from runtime.service.control import ServiceControl
 from runtime.service.invocation import Interceptor, Invocation, Methods
 from runtime.step import Step
@@ -65,8 +64,7 @@ class BaseServiceTask:
 
     def live(self, parker: Parker) -> None:
         """One of the loops, from beginning to end. The last to leave ends the service."""
-        here.waiter, here.changes = parker, parker.monitor
-        here.job, here.callers = self.queue.ledger, (self.name,)
+        here.begin(parker, parker.monitor, self.queue.ledger, self.name)
         ending: Ending = "cancelled"
         error: BaseException | None = None
         try:
@@ -148,24 +146,28 @@ class BaseServiceTask:
                 call = queue.take(parker)
             finally:
                 lock.release()
+            step: Step | None = None
             if call is not None:
-                self._work(call, parker)
+                step = self._work(call, parker)
                 call = None  # else it would be kept while nothing comes
             elif queue.signal is not None:
                 return
-            if (turn := parker.turn) is not None:
-                parker.turn = None
-                turn.end(turn.record)
+            if parker.turn is not None:
+                gate.passed(parker, step)
+                step = None
 
-    def _work(self, call: Call, parker: Parker) -> None:
-        """Execute one request, and give its call the ending."""
+    def _work(self, call: Call, parker: Parker) -> Step | None:
+        """Execute one request, and give its call the ending. Returns what there was to be seen, if anybody looks."""
         request, queue = call.request, self.queue
         here.callers = (*request.callers, self.name)
         value, error = self._answer(request, parker)
         here.callers = (self.name,)
         lost = isinstance(error, LostReply)
-        if self.tap is not None or parker.turn is not None:
-            self._show(self._as_step(request, value, error), parker.turn)
+        tap, step = self.tap, None
+        if tap is not None or parker.turn is not None:
+            step = self._as_step(request, value, error)
+        if tap is not None and step is not None:
+            tap(step)
         lock = queue.ledger.lock
         lock.acquire()
         try:
@@ -183,6 +185,7 @@ class BaseServiceTask:
         elif not lost:
             self.reporter.late_reply(self.name, f"{request.method} answered {request.callers[-1]} too late")
         del call, error  # the traceback's frames lead back to this one, and with the error it would be a cycle
+        return step
 
     def _answer(self, request: Request, parker: Parker) -> tuple[Any, BaseException | None]:
         """The value, or the error as the caller hears it."""
@@ -201,13 +204,7 @@ class BaseServiceTask:
         interceptors = self.interceptors
         if not interceptors:
             return methods.call(request, request.args, request.kwargs)
-        return Invocation(request, interceptors, methods.call, parker.sleep).proceed()
-
-    def _show(self, step: Step, turn: Turn | None) -> None:
-        if (tap := self.tap) is not None:
-            tap(step)
-        if turn is not None:
-            turn.record = step
+        return Invocation(request, interceptors, methods, parker).proceed()
 
     def _as_step(self, request: Request, value: Any, error: BaseException | None) -> Step:
         """A request and its reply as a person sees them."""

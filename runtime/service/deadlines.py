@@ -30,7 +30,7 @@ class DeadlineWatch(NoWaiter):
 
     def start(self) -> None:
         """Watch from now on."""
-        self._ledger.look_sooner = self.unpark
+        self._ledger.watched_by(self)
         self._parker.wake_by(lambda: min(self._ledger.earliest(), self._until_s))
         self._thread.start()
 
@@ -68,7 +68,7 @@ class DeadlineWatch(NoWaiter):
         self._parker.unpark()
 
     def _watch(self) -> None:
-        here.waiter, here.changes = self, self._parker.monitor
+        here.begin(self, self._parker.monitor)
         try:
             self._parker.begin()
             self._watch_until(never)

@@ -11,6 +11,7 @@ from runtime.communication.calls import Request
 from runtime.errors import UnknownName, WrongArguments
 from runtime.graph.validation import refuse_async_method
 from runtime.python.asynchronous import is_async
+from runtime.scheduling.parker import Parker
 
 LIFE: Final = ("setup", "close")
 """The methods that the runtime calls itself."""
@@ -85,16 +86,17 @@ class Invocation:
     * `sleep(seconds)`: waits in the job's time, so that a seeded run repeats it; a cancel wakes it.
     """
 
-    __slots__ = ("_execute", "_inside", "_interceptors", "_request", "args", "kwargs", "sleep")
+    __slots__ = ("_inside", "_interceptors", "_methods", "_request", "args", "kwargs", "sleep")
 
     def __init__(
         self,
         request: Request,
         interceptors: Sequence[Interceptor],
-        execute: Callable[[Request, Sequence[Any], Mapping[str, Any]], Any],
-        sleep: Callable[[float], None],
+        methods: Methods,
+        parker: Parker,
     ) -> None:
-        self._request, self._interceptors, self._execute, self.sleep = request, interceptors, execute, sleep
+        self._request, self._interceptors, self._methods = request, interceptors, methods
+        self.sleep: Callable[[float], None] = parker.sleep
         self._inside = 0  # how many interceptors are at work
         self.args: tuple[Any, ...] = request.args
         self.kwargs: dict[str, Any] = dict(request.kwargs)
@@ -123,7 +125,7 @@ class Invocation:
         """Execute the request, through the interceptors that follow. Raises what it raises. May be called again."""
         place = self._inside
         if place == len(self._interceptors):
-            return self._execute(self._request, self.args, self.kwargs)
+            return self._methods.call(self._request, self.args, self.kwargs)
         self._inside += 1
         try:
             return self._interceptors[place](self)

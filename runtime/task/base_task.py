@@ -126,7 +126,7 @@ class BaseTask:
 
     def live(self, parker: Parker) -> None:
         """From beginning to end, on the thread that serves it."""
-        here.waiter, here.changes = parker, parker.monitor
+        here.begin(parker, parker.monitor)
         self._worker_loop()
 
     def _worker_loop(self) -> None:
@@ -166,7 +166,7 @@ class BaseTask:
         feed.wait()
         done = self.process(parker.enter(gate, self._size))
         if gate.passing is not None and feed.ending is None:  # else the end of the task belongs to it, too
-            gate.passed()
+            gate.show()
             self._witness().end()
         now_s = perf_counter()
         took_s, self._began_s = now_s - self._began_s, now_s
@@ -262,10 +262,8 @@ class BaseTask:
         return self.process(1)
 
     def _look_up(self) -> None:
-        """Behind a packet, because somebody asked: let go if cancelled, ring who sleeps, let in who is held back."""
-        self.parker.yield_requested = False
-        if self.parker.cancelled:
-            raise Cancelled
+        """After a packet, because somebody asked: let go if cancelled, wake who sleeps, let in who is held back."""
+        self.parker.look_up()
         self._router.wake_readers()
         self._feed.settle()
 
@@ -301,7 +299,7 @@ class BaseTask:
         if (passing := self.gate.passing) is not None:
             passing.ending, passing.error = report.ending, report.error or passing.error
         self.parker.say("ended")
-        self.gate.passed()
+        self.gate.show()
         self.gate.ended(self.parker)
 
     def _witness(self) -> Witness:
@@ -338,7 +336,7 @@ class BaseTask:
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end. Returns at once; what is queued is still worked."""
         self._feed.end(how)
-        self.parker.yield_requested = True
+        self.parker.request_yield()
 
     def stop_sending(self) -> None:
         """Nobody needs what it makes any more: end the packet in work when it sends, drop what comes. Returns at once.

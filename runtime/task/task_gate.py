@@ -34,34 +34,28 @@ class TaskGate(Gate):
         if turn is not None or self._taps:
             self.passing = Passing()
 
-    def passed(self) -> None:
-        """Task: what `passing` saw is over, or the task itself; tell whoever waits for it."""
+    def show(self) -> None:
+        """Task: what `passing` saw is over, or the task itself."""
         passing, self.passing = self.passing, None
-        if passing is None:
-            return
-        if passing.has_something():
-            for tap in self._taps:
-                tap(passing)
-        parker = self._parker
-        turn, parker.turn = parker.turn, None
-        if turn is not None:
-            turn.end(passing)
-        if not self.closed:  # else it tells when it has come there
-            parker.tell()
+        if passing is not None:
+            if passing.has_something():
+                for tap in self._taps:
+                    tap(passing)
+            self.passed(self._parker, passing)
 
     def set_taps(self, taps: tuple[Tap, ...]) -> None:
         """Show every packet from the next on to these."""
         with self._lock:
             self._taps = taps
             self._attend()
-            self._parker.yield_requested = True
+            self._parker.request_yield()
 
     def set_breaks(self, breaks: Callable[[], bool] | None) -> None:
         """Before each packet from the next on, ask whether to stand still."""
         with self._lock:
             self._breaks = breaks
             self._attend()
-            self._parker.yield_requested = True
+            self._parker.request_yield()
 
     def _attend(self) -> None:
         self.attentive = self.closed or bool(self._taps) or self._breaks is not None

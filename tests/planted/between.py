@@ -205,7 +205,7 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
     one(
         "far: a writer asleep is not asked to look up",
         WAY,
-        "                outbox.lane.writer.yield_requested = True\n",
+        "                outbox.lane.writer.request_yield()\n",
         "",
         WAYS,
     ),

@@ -23,7 +23,7 @@ from runtime.proxy import DEFAULT_TIMEOUT_S
 from runtime.testing import PATIENCE_S, Hold, Moment
 from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
-from tests.services import Calling, Echo, in_task, relay
+from tests.services import Calling, Echo, HeldClock, in_task, relay
 
 VALUES: tuple[Any, ...] = (None, 0, "", False, (), [], {"a": 1}, "text", 3.5, ...)
 
@@ -609,8 +609,8 @@ def test_callers_who_find_the_queue_full_are_let_in_in_order(session: runtime.Se
 
 @pytest.mark.parametrize("by", ["caller", "timeout", "future"])
 def test_room_that_a_call_gives_up_goes_to_the_next_who_waits_for_it(by: str) -> None:
-    now_s = 0.0
-    ledger = Ledger(lambda: now_s)
+    clock = HeldClock()
+    ledger = Ledger(clock)
     queue = RequestQueue("it", 1, ledger)
     with ledger.lock:
         queue.begin()
@@ -623,7 +623,7 @@ def test_room_that_a_call_gives_up_goes_to_the_next_who_waits_for_it(by: str) ->
     elif by == "future":
         assert ledger.take_back(calls[0])
     else:
-        now_s = 1.5
+        clock.now_s = 1.5
         assert ledger.expire() == [calls[0]]
     assert [call.stage for call in calls] == ["done", "waiting", "held back"]
     assert queue.take() is calls[1]

@@ -18,7 +18,7 @@ from runtime.communication.calls import Call, Ledger, Request
 from runtime.communication.request_queue import RequestQueue
 from runtime.testing import PATIENCE_S, Hold, Moment
 from tests.platforms import MakeSession, Platform
-from tests.services import Calling, Echo, in_task, relay
+from tests.services import Calling, Echo, HeldClock, in_task, relay
 
 
 class Life:
@@ -160,8 +160,8 @@ def test_a_warning_of_a_service_becomes_an_event(session: runtime.Session) -> No
 
 
 def test_a_request_waits_for_the_set_up_and_its_time_stands_still() -> None:
-    now_s = 0.0
-    ledger = Ledger(lambda: now_s)
+    clock = HeldClock()
+    ledger = Ledger(clock)
     queue = RequestQueue("it", 1, ledger)
 
     def put(timeout_s: float) -> Call:
@@ -171,28 +171,28 @@ def test_a_request_waits_for_the_set_up_and_its_time_stands_still() -> None:
         return call
 
     waits, held_back = put(1.0), put(2.0)
-    now_s = 100.0
+    clock.now_s = 100.0
     assert ledger.expire() == []
     assert not queue.ready()
     late = put(0.5)
-    now_s = 200.0
+    clock.now_s = 200.0
     with ledger.lock:
         queue.begin()
     assert ledger.next_look_s <= 200.5, "the watch would sleep too long"
-    now_s = 200.4
+    clock.now_s = 200.4
     assert ledger.expire() == []
     assert (waits.deadline_s, held_back.deadline_s, late.deadline_s) == (201.0, 202.0, 200.5)
-    now_s = 200.5
+    clock.now_s = 200.5
     assert ledger.expire() == [late]
     assert queue.take() is waits
     with ledger.lock:
         queue.hold()  # what is being executed goes on, and so does its time
-    now_s = 300.0
+    clock.now_s = 300.0
     assert ledger.expire() == [waits]
     with ledger.lock:
         queue.release()
     assert held_back.deadline_s == 202.0 + 99.5
-    now_s = held_back.deadline_s
+    clock.now_s = held_back.deadline_s
     assert ledger.expire() == [held_back]
     assert queue.counts.timeouts == queue.received == 3
     assert not ledger.open

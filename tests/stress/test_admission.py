@@ -19,7 +19,6 @@ from runtime.factory import local_backend
 from runtime.scheduling import admission
 from runtime.scheduling.admission import Admission, AdmissionParker, Standing
 from runtime.scheduling.gate import Gate
-from runtime.scheduling.quiescence import QuiescenceMonitor
 from tests.stress import test_ending, test_hand_control, test_services, test_settle, test_wake_up
 from tests.stress.rounds import PATIENCE_S, Helper, Packet, give_way, numbers, one_round, repeat, spin
 
@@ -127,7 +126,7 @@ def test_whom_the_hand_wants_to_see_at_its_gate_goes_first(monkeypatch: pytest.M
 
     def one_of_five(rng: Random) -> None:
         places, ran = Admission("places"), list[int]()
-        parkers = [places.parker(QuiescenceMonitor()) for _ in range(5)]
+        parkers = [AdmissionParker(places) for _ in range(5)]
 
         def run(number: int) -> None:
             parkers[number].begin()
@@ -169,8 +168,8 @@ def test_who_asks_for_something_waits_for_nobody_who_gives_places_away() -> None
         def standing(self, standing: Standing) -> None:
             """It has not begun."""
 
-    places, monitor, gate = Admission("places"), QuiescenceMonitor(), Gate()
-    slow, parkers = Slow(monitor, places), [places.parker(monitor) for _ in range(5)]
+    places, gate = Admission("places"), Gate()
+    slow, parkers = Slow(places), [AdmissionParker(places) for _ in range(5)]
     gate.hold(parkers)
     with Helper(lambda: places.wake(slow)):
         assert begun.wait(PATIENCE_S)
@@ -190,11 +189,21 @@ def test_who_asks_for_something_waits_for_nobody_who_gives_places_away() -> None
 
 
 def test_whoever_is_unparked_before_he_sleeps_does_not_sleep() -> None:
-    places, monitor = Admission("places"), QuiescenceMonitor()
-    parker = places.parker(monitor)
+    places = Admission("places")
+    parker = AdmissionParker(places)
+
+    class Wakes:
+        """Once he has said that he is about to sleep, and has his place yet."""
+
+        def changed(self) -> None:
+            places.wake(parker)
+
+        def help(self) -> bool:
+            return False
+
     places.open()
-    monitor.begin()
-    monitor.news = partial(places.wake, parker)  # once he has said that he is about to sleep, and has his place yet
+    places.monitor.begin()
+    places.monitor.tell_to(Wakes())
     looks: list[None] = []
 
     def is_there() -> bool:
