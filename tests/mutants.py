@@ -540,8 +540,8 @@ MUTANTS: Final = (
     one(
         "policy: a letter that was not accepted is lost",
         LETTERS,
-        "            self._reenter(found, value, timeout)",
-        "            self._letters.remove(found)\n            self._reenter(found, value, timeout)",
+        "            yield from putting\n",
+        "            self._letters.remove(letter)\n            yield from putting\n",
         STAYS,
     ),
     one(

@@ -401,8 +401,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "stops: one removes all",
         STOPS,
-        "if each is not found)",
-        "if False)",
+        "if each is not found}",
+        "if False}",
         of("14_breakpoints", "test_of_several_breakpoints_each_that_matches_is_hit_and_the_job_stops_once[local]"),
     ),
     one(
