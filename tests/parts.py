@@ -25,24 +25,15 @@ _ALONE: Final = tuple(
     for name in (
         "benchmarks",
         "benchmarks_calls",
-        "changes",
         "docs",
-        "far_queue",
         "many_tasks",
-        "notebooks",
         "process_backend",
-        "progress",
-        "redis_queue",
         "remote_ownership",
-        "sage_nb",
         "step_way",
-        "typing",
     )
 )
 _ON_RAY: Final = re.compile(r"::test_on_ray_|\[remote[-\]]")
-AHEAD: Final = (
-    3  # tests that a process has: the one that runs, the one that follows, and one while it tells of the first
-)
+AHEAD: Final = 3  # tests that a process has: one that runs, one that follows, one while it tells of the first
 
 
 def part_of(test: str) -> str:
