@@ -855,13 +855,6 @@ MUTANTS: Final = (
     *INJECTS,
     # ── commands ──
     one(
-        "commands: the letter goes before its packet is accepted",
-        LETTERS,
-        "            yield from putting\n",
-        "            self._letters.remove(letter)\n            yield from putting\n",
-        STAYS,
-    ),
-    one(
         "commands: a letter is removed where an interrupt comes",
         RUNS,
         "lambda timeout_s: accepting(hand.put(sent, timeout_s)), timeout_s)",
