@@ -15,7 +15,6 @@ NOTHING_BEHIND = f"{SIGNALS}test_nothing_behind_an_aligned_signal_is_taken_befor
 ENDED = f"{SIGNALS}test_a_lane_that_has_ended_counts_as_having_brought_what_is_aligned"
 RISES = f"{SIGNALS}test_the_least_counts_once_every_lane_has_brought_one_and_rises"
 EDITED = f"{SIGNALS}test_any_edits_leave_each_signal_in_its_place_and_undo_is_their_reverse"
-GOES_ON = f"{SIGNALS}test_a_writer_that_is_held_back_at_a_held_lane_goes_on_when_the_others_have_come"
 HEARS = f"{SIGNALS}test_an_operator_hears_a_signal_that_counts_between_the_packets_where_it_stands"
 FAR_PLACES = "test_far_lanes.py::test_signals_arrive_in_their_places_whenever_packets_are_packed_and_worked"
 OVERTAKES = "test_far_lanes.py::test_the_end_waits_for_a_signal_that_was_put_after_the_last_look"
@@ -24,7 +23,7 @@ EARLY = "append((max(0, self.arrived() - 1), signal))"
 BEFORE = "append((self.taken, signal))"
 LEAVES = "del self.items[:count]\n        self.taken"
 LEAVES_SLOWLY = f"del self.items[:count]\n        {SWITCH}\n        self.taken"
-BREAK = f"{SIGNALS}test_a_breakpoint_behind_a_signal_is_hit_when_the_signal_has_been_taken"
+BREAK = f"{SIGNALS}test_what_stands_behind_a_signal_is_neither_looked_at_nor_taken"
 SIGNALLED = "self.closed = signal.is_last\n        if self.inbox.asleep:"
 
 IN_BAND: Final[tuple[Mutant, ...]] = (
@@ -86,13 +85,6 @@ IN_BAND: Final[tuple[Mutant, ...]] = (
         "if lane.signals_before(index) != lane.signals_before(to):",
         "if False:",
         EDITED,
-    ),
-    one(
-        "signal: writers at held lanes are not let in",
-        INBOX,
-        "for lane in self.lanes:\n            if lane.held_back",
-        "for lane in self._open:\n            if lane.held_back",
-        GOES_ON,
     ),
     one("signal: the operator does not hear it", FEED, "self._operator.signalled(signal, None)", "pass", HEARS),
     one(

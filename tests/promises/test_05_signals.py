@@ -12,6 +12,7 @@ import pytest
 
 import runtime
 from runtime.builder.stream import OutputRef, Stream
+from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.signals import Signal
 from runtime.operators import Map, register_operator
 from runtime.testing import PATIENCE_S
@@ -199,6 +200,20 @@ def test_a_writer_that_is_held_back_at_a_held_lane_goes_on_when_the_others_have_
     session.wait(PATIENCE_S)
 
 
+def test_a_writer_is_let_into_what_is_free_of_a_held_lane(make_session: MakeSession) -> None:
+    session = make_session(capacity=16)
+    a, b = session.source(Marked("a", "aligned", 12, (4,)), name="a"), session.source(Marked("b", "aligned"), name="b")
+    a.union(b).map(same, name="work").sink(same, name="end", capacity=MANY)
+    session.start(paused=True)
+    session.resume("a")
+    session.settle(PATIENCE_S)
+    assert session.snapshot()["a"].state == "held back"
+    session.resume("work")  # takes four of the eight, and then nothing before b has come
+    session.settle(PATIENCE_S)
+    assert (session.snapshot()["a"].state, session.snapshot()["work"].depth) == ("ended", 8)
+    session.cancel()
+
+
 # ── the hand ──
 
 
@@ -346,6 +361,17 @@ def test_a_tap_sees_signals_between_the_packets(make_session: MakeSession) -> No
         step.packet.payload if step.signal is None and step.packet is not None else told(step) for step in seen.steps
     ]
     check("each", ("a",), taken)
+
+
+def test_what_stands_behind_a_signal_is_neither_looked_at_nor_taken() -> None:
+    inbox = Inbox(8, (LaneSpec("a"),))
+    lane = inbox.lanes[1]
+    lane.put_signal(Each(0, "a"))
+    lane.put("behind it")
+    assert (inbox.front(), inbox.gather(8)) == (None, ([], []))
+    assert inbox.signalled_lane() is lane
+    lane.take_signal()
+    assert (inbox.front(), inbox.gather(8)[0]) == ((1, "behind it"), ["behind it"])
 
 
 # ── the operator ──
