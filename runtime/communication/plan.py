@@ -30,9 +30,10 @@ class Plan:
         self._others = [_way(output, lanes, turns) for output, lanes, turns in router.ways if output.key is None]
         self.watcher: Callable[[Lane, Any], None] | None = None  # sees what is put, just before
         self._tracer = router.tracer
-        self._targets = {
-            id(lane): (output.format, connection.queue.task)
-            for output, lanes, _ in (router.ways if self._tracer is not None else ())
+        # Of each lane: what lies in it, whose queue it is of, and its number there.
+        self.targets = {
+            id(lane): (output.format, connection.queue.task, connection.lane + 1)
+            for output, lanes, _ in router.ways
             for connection, lane in zip(output.connections, lanes, strict=True)
         }
 
@@ -75,7 +76,7 @@ class Plan:
         for lane, element in rest:
             item = element
             if tracer is not None:
-                format, task = self._targets[id(lane)]
+                format, task, _ = self.targets[id(lane)]
                 item = tracer.packet(format, element, task, lane.input, lane.producer)
             try:
                 if watcher is not None:

@@ -50,18 +50,13 @@ class Witness:
         self._plan = Plan(router) if plan is None else plan
         self._ctx = None if plan is not None else ctx
         self._before: Callable[[Any], object] | None = None
-        self._target_of = {
-            id(lane): (output.format, connection.queue.task, connection.lane + 1)
-            for output, lanes, _ in router.ways
-            for connection, lane in zip(output.connections, lanes, strict=True)
-        }
 
     def begin(self, passing: Passing) -> Callable[[Any], object]:
         """See all that is sent from now on, until `end`. Returns what to send with."""
-        sent = passing.sent
+        sent, targets = passing.sent, self._plan.targets
 
         def see(lane: Lane, item: Any) -> None:
-            format, task, number = self._target_of[id(lane)]
+            format, task, number = targets[id(lane)]
             sent.append((task, format.packet(item, task, lane, Place(number, lane.arrived()))))
 
         plan = self._plan
