@@ -64,7 +64,7 @@ class Completion:
 
     def look_at_gates(self) -> None:
         """Gates were closed or opened by hand."""
-        self._is_something_paused = any(handle.control.is_paused() for handle in self._handles())
+        self._is_something_paused = any(worker.is_paused for worker in self._backend.workers(self._handles()))
 
     def _handles(self) -> list[Handle]:
         return [*self._tasks.values(), *self._services.values()]
@@ -80,7 +80,8 @@ class Completion:
             return held
 
         def look() -> bool:
-            held[:] = [handle.name for handle in handles if handle.control.is_held()]
+            workers = self._backend.workers(handles)
+            held[:] = [handle.name for handle, worker in zip(handles, workers, strict=True) if worker.is_held]
             return bool(held)
 
         return held if self._backend.holds(look) and self._backend.is_still(handles) else []

@@ -25,6 +25,7 @@ from runtime.errors import CommandRefused, GraphInvalid, NotPaused, PacketGone, 
 from runtime.factory import Grip, Handle
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
+from runtime.scheduling.worker_state import WorkerState
 from runtime.step import Path, QueueView, Step
 from runtime.task.control import MAX_UNDO, Met
 from runtime.texts.preview import preview
@@ -44,6 +45,7 @@ class Control:
 
     def __init__(self, dispatcher: Dispatcher, commands: Commands) -> None:
         self._dispatcher, self._graph, self._commands = dispatcher, dispatcher.graph, commands
+        self._backend = dispatcher.backend
         self._handles: dict[str, Handle] = {**dispatcher.tasks, **dispatcher.services}
         self._operator_of = {node.name: node.operator for node in self._graph.nodes}
         self._is_undoing = False  # changes are taken back one by one
@@ -74,8 +76,7 @@ class Control:
     def close_gates(self, names: Iterable[str] = (), *, by_person: bool = False) -> None:
         """Close gates, without waiting until they are reached."""
         self._dispatcher.closes_gates(by_person)
-        for handle in self._find_all(names):
-            handle.control.pause()
+        self._backend.pause(self._find_all(names))
         self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
 
     def pause_here(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -84,8 +85,7 @@ class Control:
         if self._dispatcher.outcome is not None:
             return ()
         self._dispatcher.closes_gates(by_person=False)
-        for handle in handles:
-            handle.control.pause()
+        self._backend.pause(handles)
         self.post(lambda: self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}"))
         return self._unreached(handles)
 
@@ -95,25 +95,20 @@ class Control:
 
     def _reach(self, handles: list[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
         """Wait until their gates are reached, or opened again by somebody else. Who is still in user code."""
-
-        def is_settled(grip: Grip) -> bool:
-            return not grip.is_paused() or (grip.reached() and grip.is_at_rest())
-
-        if (yield self._until(lambda: all(is_settled(each.control) for each in handles), deadline)):
+        if (yield self._until(lambda: all(each.is_settled for each in self._backend.workers(handles)), deadline)):
             return ()
         return self._unreached(handles)
 
-    @staticmethod
-    def _unreached(handles: list[Handle]) -> tuple[str, ...]:
-        return tuple(each.name for each in handles if each.control.is_paused() and not each.control.reached())
+    def _unreached(self, handles: list[Handle]) -> tuple[str, ...]:
+        workers = zip(handles, self._backend.workers(handles), strict=True)
+        return tuple(handle.name for handle, worker in workers if worker.is_paused and not worker.reached)
 
     def resume(self, names: Iterable[str]) -> None:
         """Open gates, all if none is named."""
         handles = self._find_all(names)
         if self._dispatcher.outcome is not None:
             return
-        for handle in handles:
-            handle.control.resume()
+        self._backend.resume(handles)
         self._dispatcher.gates_changed(f"resume: {', '.join(names) or 'all'}")
 
     # ── step ──
@@ -133,39 +128,48 @@ class Control:
 
     def _next_of(self, handles: list[Handle]) -> Grip | None:
         """Of the tasks of an operator, the one that can be stepped; else one that is at it. None: none of several."""
-        grips = [handle.control for handle in handles]
-        if len(grips) == 1:
-            return grips[0]
-        paused = [grip for grip in grips if grip.is_paused()]
-        busy = [*(grip for grip in grips if grip.is_under_way()), *(grip for grip in grips if not grip.is_paused())]
-        return _next(paused) or next(iter(busy), None)
+        if len(handles) == 1:
+            return handles[0].control
+        seen = self._seen(handles)
+        busy = [grip for grip, worker in seen if worker.is_under_way]
+        busy += [grip for grip, worker in seen if not worker.is_paused]
+        return _next((grip, worker) for grip, worker in seen if worker.is_paused) or next(iter(busy), None)
+
+    def _seen(self, handles: Sequence[Handle]) -> list[tuple[Grip, WorkerState]]:
+        """How all of them stand, looked at together."""
+        workers = self._backend.workers(handles)
+        return [(handle.control, worker) for handle, worker in zip(handles, workers, strict=True)]
 
     def _whose_turn(self, deadline: float) -> Waiting[Grip | None]:
         """Who is to be stepped if nobody is named; waits while all that could be told is under way."""
+        handles = [self._handles[name] for name in (*self._order, *self._sources)]
         if self._dispatcher.outcome is not None:  # but something may not have been told yet
-            return next((each.control for each in self._handles.values() if each.control.has_news()), None)
-        if not any(handle.control.is_paused() for handle in self._handles.values()):
+            return next((grip for grip, worker in self._seen(handles) if worker.has_news), None)
+        paused = [handle for handle, (_, worker) in zip(handles, self._seen(handles), strict=True) if worker.is_paused]
+        if not paused:
             raise NotPaused("nothing is paused, so everybody takes their turns themselves; pause() first")
         yield from self._come_to_rest(deadline)
-        grips = [grip for name in (*self._order, *self._sources) if (grip := self._handles[name].control).is_paused()]
         found: Grip | None = None
+        under_way: list[Grip] = []
 
         def is_told() -> bool:
             nonlocal found
-            found = _next(grips)
-            return found is not None or not any(grip.is_under_way() for grip in grips)
+            seen = [(grip, worker) for grip, worker in self._seen(paused) if worker.is_paused]
+            under_way[:] = [grip for grip, worker in seen if worker.is_under_way]
+            found = _next(seen)
+            return found is not None or not under_way
 
         yield self._until(is_told, deadline, by_tasks=True)
-        return found or next((grip for grip in grips if grip.is_under_way()), None)
+        return found or next(iter(under_way), None)
 
     def _come_to_rest(self, deadline: float) -> Waiting[bool]:
         """Wait until nothing moves of those who are paused."""
-        grips = [handle.control for handle in self._handles.values()]
-        return (
-            yield self._until(
-                lambda: all(grip.is_at_rest() or not grip.is_paused() for grip in grips), deadline, by_tasks=True
-            )
-        )
+        handles = list(self._handles.values())
+
+        def is_at_rest() -> bool:
+            return all(worker.is_at_rest or not worker.is_paused for worker in self._backend.workers(handles))
+
+        return (yield self._until(is_at_rest, deadline, by_tasks=True))
 
     def follow(self, packet: Packet, deadline: float) -> Waiting[Path]:
         """Step one packet, and all that is made of it, to the end.
@@ -185,13 +189,14 @@ class Control:
         grip, place = self._grip(packet)
         spot = (packet.task, place.lane, place.number)
         if spot not in done:
-            if not grip.is_paused() and self._dispatcher.outcome is None:
+            if not grip.now().is_paused and self._dispatcher.outcome is None:
                 raise NotPaused(f"{packet.task!r} is not paused; pause({packet.task!r}) to follow a packet through it")
             spot = (packet.task, place.lane, grip.number_of(place))
         while spot not in done:
             if monotonic() >= deadline:
                 raise TimeoutError(f"{packet!r} has not come through {packet.task!r} in time")
-            name = packet.task if grip.can_step() or grip.has_news() else None
+            worker = grip.now()
+            name = packet.task if worker.can_step or worker.has_news else None
             step = yield from self.step(name, deadline)
             if step.result == "idle":
                 if self._dispatcher.outcome is not None:
@@ -279,8 +284,7 @@ class Control:
 
         def stop(packet: Packet, met: Met) -> None:
             self._dispatcher.closes_gates(all(found[index].is_of_person for index, _ in met))
-            for handle in self._handles.values():
-                handle.control.pause()
+            self._backend.pause(self._handles.values())
             errors = [error_text(error) for _, error in met if error is not None]
             why = f": the condition raised {errors[0]}" if errors else ""
             self._dispatcher.gates_changed(f"breakpoint at {task} before {packet.text}{why}")
@@ -352,7 +356,7 @@ class Control:
             yield from self._at_its_gate(grips, grips[0].undo)
         else:
             numbers = change.numbers
-            yield from self._at_its_gate(grips, lambda: self._dispatcher.backend.retract(tasks, numbers))
+            yield from self._at_its_gate(grips, lambda: self._backend.retract(tasks, numbers))
 
     def _forget(self, change: _Change) -> None:
         with suppress(ValueError):  # so many have come since that it was pushed out
@@ -367,7 +371,7 @@ class Control:
             except NotPaused as refusal:
                 if not refusal.on_its_way or monotonic() >= deadline:
                     raise
-            yield self._until(lambda: all(grip.is_in_place() or not grip.is_paused() for grip in grips), deadline)
+            yield self._until(lambda: all(map(_is_there, grips)), deadline)
 
     def _remember(self, task: str, text: str) -> None:
         self._edited.append(_Change(task, text, (task,)))
@@ -434,18 +438,18 @@ class Control:
 
     def _do(self, work: Callable[[], Any]) -> Any:
         """Whoever holds a tap or breakpoint: have something done; wait for it, if this is no thread of the job."""
-        if self._dispatcher.backend.is_own_thread():
+        if self._backend.is_own_thread():
             self.post(work)
             return None
         return self._commands.do(work)
 
     def _sendable(self, handles: Sequence[Handle], value: Any, *, stays: bool = False) -> Any:
         """What these are to be given for a value of the user's. Raises `NotSendable`."""
-        return self._dispatcher.backend.sendable(handles, value, stays=stays)
+        return self._backend.sendable(handles, value, stays=stays)
 
     def _until(self, ready: Callable[[], bool], deadline: float = NEVER, *, by_tasks: bool = False) -> Until:
         """A wait for what handles and grips say."""
-        return Until(lambda: self._dispatcher.backend.holds(ready), deadline, by_tasks=by_tasks)
+        return Until(lambda: self._backend.holds(ready), deadline, by_tasks=by_tasks)
 
     def _find_all(self, names: Iterable[str]) -> list[Handle]:
         found = [handle for name in names for handle in self._find(name)]
@@ -495,10 +499,16 @@ _Spot = tuple[str, int, int]
 """Task, lane and number of a packet that was worked."""
 
 
-def _next(grips: Iterable[Grip]) -> Grip | None:
+def _next(seen: Iterable[tuple[Grip, WorkerState]]) -> Grip | None:
     """Whose turn it is: first of all, whoever can tell how a turn has ended."""
-    grips = list(grips)
-    return next((grip for grip in grips if grip.has_news()), next((grip for grip in grips if grip.can_step()), None))
+    seen = list(seen)
+    told = next((grip for grip, worker in seen if worker.has_news), None)
+    return told or next((grip for grip, worker in seen if worker.can_step), None)
+
+
+def _is_there(grip: Grip) -> bool:
+    worker = grip.now()
+    return worker.is_in_place or not worker.is_paused
 
 
 def _to_all(taps: list[Callable[[Step], None]]) -> Callable[[Step], None]:

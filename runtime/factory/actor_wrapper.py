@@ -25,6 +25,7 @@ from runtime.remote.freight import Freight, not_sendable, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.way import Message
 from runtime.scheduling.waiting import Until, Waiting
+from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.invocation import Interceptor
 from runtime.step import QueueView, Step
@@ -49,41 +50,9 @@ class FarGrip:
         """Let it run."""
         self._ask("resume")
 
-    def reached(self) -> bool:
-        """Whether no user code is at work."""
-        return self._wrapper.look().reached
-
-    def is_paused(self) -> bool:
-        """Whether it has been paused."""
-        return self._wrapper.look().is_paused
-
-    def is_held(self) -> bool:
-        """Whether it has something to do, and the pause is all that it waits for."""
-        return self._wrapper.look().is_held
-
-    def has_work(self) -> bool:
-        """Whether there is something that a turn could be used for."""
-        return self._wrapper.look().has_work
-
-    def can_step(self) -> bool:
-        """Whether a turn given now would do something."""
-        return self._wrapper.look().can_step
-
-    def is_under_way(self) -> bool:
-        """Whether a turn was given of which nobody has been told yet how it ended."""
-        return self._wrapper.look().is_under_way
-
-    def has_news(self) -> bool:
-        """Whether such a turn is over by now."""
-        return self._wrapper.look().has_news
-
-    def is_at_rest(self) -> bool:
-        """Whether nothing of it moves, and all that it has sent has arrived."""
-        return self._wrapper.look().is_at_rest
-
-    def is_in_place(self) -> bool:
-        """Whether it is not on its way to its gate."""
-        return self._wrapper.look().is_in_place
+    def now(self) -> WorkerState:
+        """Where it stands at this moment."""
+        return self._wrapper.look().worker
 
     def step(self, deadline: float) -> Waiting[Step]:
         """One turn, waited for over there. Raises `NotPaused`."""

@@ -21,6 +21,7 @@ from runtime.facts import Ending, ServiceFacts, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.scheduling.commands import Changes
 from runtime.scheduling.waiting import Waiting
+from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.invocation import Interceptor
 from runtime.step import QueueView, Step
@@ -42,32 +43,8 @@ class Grip(Protocol):
     def resume(self) -> None:
         """Let it run."""
 
-    def reached(self) -> bool:
-        """Whether no user code is at work."""
-
-    def is_paused(self) -> bool:
-        """Whether it has been paused."""
-
-    def is_held(self) -> bool:
-        """Whether it has something to do, and the pause is all that it waits for."""
-
-    def has_work(self) -> bool:
-        """Whether there is something that a turn could be used for."""
-
-    def can_step(self) -> bool:
-        """Whether a turn given now would do something."""
-
-    def is_under_way(self) -> bool:
-        """Whether a turn was given of which nobody has been told yet how it ended."""
-
-    def has_news(self) -> bool:
-        """Whether such a turn is over by now, so that `step` tells of it at once."""
-
-    def is_at_rest(self) -> bool:
-        """Whether nothing of it moves, or `step` has said already that its user code goes on."""
-
-    def is_in_place(self) -> bool:
-        """Whether it stands at its gate, or waits in mid-packet: it is not on its way there."""
+    def now(self) -> WorkerState:
+        """Where it stands at this moment."""
 
     def step(self, deadline: float) -> Waiting[Step]:
         """One turn, waited for. Raises `NotPaused`."""
@@ -277,6 +254,15 @@ class Backend(Protocol):
         Raises `NotPaused`, `PacketGone` if a task has taken it, `TaskEnded`, and `CommandRefused` if it cannot be done
         in one step.
         """
+
+    def pause(self, handles: Iterable[Handle]) -> None:
+        """Close the gates of all these, by hand."""
+
+    def resume(self, handles: Iterable[Handle]) -> None:
+        """Open them."""
+
+    def workers(self, handles: Iterable[Handle]) -> list[WorkerState]:
+        """Where each of them stands now, all looked at together."""
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """The facts of all these tasks by name, read at once. Cheap enough for thirty times a second."""

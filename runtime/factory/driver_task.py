@@ -12,6 +12,7 @@ from runtime.facts import Ending
 from runtime.operators import Operator
 from runtime.remote.far_lane import Arrivals
 from runtime.scheduling.parker import Parker
+from runtime.scheduling.worker_state import WorkerState
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import TaskControl
 from runtime.task.local_task import LocalTask
@@ -87,9 +88,9 @@ class _DriverControl(TaskControl):
         super().__init__(task)
         self._around = around
 
-    def is_at_rest(self) -> bool:
-        """Whether nothing of it moves, and all that was sent has arrived."""
-        return super().is_at_rest() and self._around.is_quiet()
+    def now(self) -> WorkerState:
+        """Where it stands at this moment; quiet, once all that was sent has arrived."""
+        return super().now()._replace(is_quiet=self._around.is_quiet())
 
     def undo(self) -> None:
         """Take back the last change. If that needs a place in a lane, its writer is asked for it."""

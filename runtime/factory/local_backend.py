@@ -29,6 +29,7 @@ from runtime.scheduling.quiescence import are_still
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.seeded import SeededScheduler
 from runtime.scheduling.waiting import Until, Waiting
+from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.local_service_task import LocalServiceTask, thread_names
@@ -146,6 +147,20 @@ class LocalBackend:
             waiting = zip(tasks, numbers, strict=True)
             for retract in [gates.enter_context(task.control.retracting(number)) for task, number in waiting]:
                 retract()
+
+    def pause(self, handles: Iterable[Handle]) -> None:
+        """Close the gates of all these, by hand."""
+        for handle in handles:
+            handle.control.pause()
+
+    def resume(self, handles: Iterable[Handle]) -> None:
+        """Open them."""
+        for handle in handles:
+            handle.control.resume()
+
+    def workers(self, handles: Iterable[Handle]) -> list[WorkerState]:
+        """Where each of them stands now."""
+        return [handle.control.now() for handle in handles]
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """Read the numbers where the tasks keep them."""

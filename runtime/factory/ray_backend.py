@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Any, Final, NoReturn
@@ -22,7 +23,7 @@ from runtime.communication.inbox import LaneSpec
 from runtime.communication.note import Note, no_note
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext, TaskContext
-from runtime.errors import CommandRefused, GraphInvalid, NotCopyable
+from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskEnded
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper, TaskWrapper
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.factory.driver_task import DriverTask
@@ -44,6 +45,7 @@ from runtime.scheduling.commands import Changes
 from runtime.scheduling.quiescence import are_still
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.waiting import Waiting
+from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor
 from runtime.task.base_task import TaskReporter
@@ -318,6 +320,33 @@ class RayBackend(LocalBackend):
         """What all tasks say of themselves, asked at once."""
         with self._lookout.look_at(self._far.values()):
             return _Table({handle.name: handle.facts() for handle in handles})
+
+    def pause(self, handles: Iterable[Handle]) -> None:
+        """Close the gates of all these, by hand: all are asked before any answer is waited for."""
+        self._ask_all(handles, "pause")
+
+    def resume(self, handles: Iterable[Handle]) -> None:
+        """Open them."""
+        self._ask_all(handles, "resume")
+
+    def _ask_all(self, handles: Iterable[Handle], command: str) -> None:
+        asked: list[tuple[ActorWrapper, Any]] = []
+        for handle in handles:
+            if not isinstance(handle, ActorWrapper):
+                getattr(handle.control, command)()
+            elif not handle.is_lost:
+                asked.append((handle, handle.begin_ask("control", command)))
+        for far, each in asked:
+            with suppress(TaskEnded):  # it has died meanwhile: the listener hears of it
+                far.end_ask(each)
+
+    def workers(self, handles: Iterable[Handle]) -> list[WorkerState]:
+        """Where each of them stands now, by one look at all of them."""
+        handles = list(handles)
+        if self._lookout.is_looking():
+            return [handle.control.now() for handle in handles]
+        with self._lookout.look_at([handle for handle in handles if isinstance(handle, ActorWrapper)]):
+            return [handle.control.now() for handle in handles]
 
     @property
     def changes(self) -> Changes:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from runtime.facts import ServiceFacts, TaskFacts
 from runtime.remote.far_lane import Address
+from runtime.scheduling.worker_state import GONE, WorkerState
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look. The flags are what the `Grip` says by the methods of the same name.
+    """One look. `worker` is what its `Grip` says of it.
 
     `still`: nothing of it moves, and all that it sent has been received; `moved` is a number that changes with all that
     it does. `puts` is how many packets it has put into which lane in all, `taken` how many have left each lane of its
@@ -19,15 +20,7 @@ class Look:
     """
 
     facts: TaskFacts | ServiceFacts
-    is_paused: bool = False
-    reached: bool = True
-    is_held: bool = False
-    has_work: bool = False
-    can_step: bool = False
-    is_under_way: bool = False
-    has_news: bool = False
-    is_at_rest: bool = True
-    is_in_place: bool = True
+    worker: WorkerState = GONE
     still: bool = True
     moved: tuple[int, ...] = ()
     injected: int = 0

@@ -10,6 +10,7 @@ from runtime.errors import CommandRefused, NotPaused
 from runtime.scheduling.parker import BETWEEN, MID_PACKET
 from runtime.scheduling.turn import Turn
 from runtime.scheduling.waiting import Until, Waiting
+from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Step
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class ServiceControl:
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
 
     def pause(self) -> None:
-        """Let no request begin. Returns at once; `reached` says when none is in work."""
+        """Let no request begin. Returns at once; `now` says when none is in work."""
         self._do(self._service.queue.pause)
 
     def resume(self) -> None:
@@ -33,41 +34,23 @@ class ServiceControl:
         self._turn = None  # what a turn under way comes to, nobody asks any more
         self._do(self._service.queue.resume)
 
-    def reached(self) -> bool:
-        """Whether no user code is at work, nor about to be."""
-        return self._service.gate.reached()
+    def now(self) -> WorkerState:
+        """Where it stands at this moment."""
+        gate, turn, has_work = self._service.gate, self._turn, self._has_work()
+        reached = gate.reached()
+        return WorkerState(
+            is_paused=gate.closed,
+            reached=reached,
+            is_in_place=reached and gate.at_its_place(),
+            has_work=has_work,
+            waits_at_gate=reached,
+            takes_turns=has_work and reached and self._has_idle_thread(),
+            turn="none" if turn is None else "over" if turn.over else "given",
+        )
 
-    def is_paused(self) -> bool:
-        """Whether it is held by hand."""
-        return self._service.gate.closed
-
-    def is_held(self) -> bool:
-        """Whether it has something to do, and its pause is all that it waits for."""
-        return self.is_paused() and self.has_work() and self.reached()
-
-    def has_work(self) -> bool:
+    def _has_work(self) -> bool:
         """Whether there is something that a turn could be used for."""
         return self._service.ending is None and self._service.queue.ready()
-
-    def can_step(self) -> bool:
-        """Whether a turn would do something: there is a request, somebody to take it, and no turn to be told first."""
-        return self._turn is None and self.has_work() and self.reached() and self._has_idle_thread()
-
-    def is_under_way(self) -> bool:
-        """Whether a turn was given of which nobody has been told yet how it ended."""
-        return self._turn is not None
-
-    def has_news(self) -> bool:
-        """Whether such a turn is over by now."""
-        return (turn := self._turn) is not None and turn.over
-
-    def is_at_rest(self) -> bool:
-        """Whether nothing of it moves."""
-        return self._service.gate.at_its_place()
-
-    def is_in_place(self) -> bool:
-        """Whether nothing of it is on its way to anywhere."""
-        return self.is_at_rest()
 
     def number_of(self, place: Place) -> NoReturn:
         """Refused: requests have callers, not places."""
@@ -94,11 +77,11 @@ class ServiceControl:
                 return Step("idle", name)
             if not gate.closed:
                 raise NotPaused(f"{name!r} is not paused, so it serves by itself; pause({name!r}) first")
-            if not (yield Until(self.reached, deadline)):
+            if not (yield Until(gate.reached, deadline)):
                 return Step("running", name)
-            if self.has_work() and not self._has_idle_thread():  # whoever used the turn later, nobody would have asked
+            if self._has_work() and not self._has_idle_thread():  # whoever used the turn later, nobody would have asked
                 return Step("waiting", name, doing="waiting")
-            turn = self._turn = gate.grant(self.has_work)
+            turn = self._turn = gate.grant(self._has_work)
             if turn is None:
                 return Step("idle", name)
         given = turn
@@ -113,7 +96,8 @@ class ServiceControl:
 
     def _is_over(self, turn: Turn) -> bool:
         if turn.over:  # the reply is out; until its thread is at the gate again
-            return self.reached() or not self.is_paused()
+            gate = self._service.gate
+            return gate.reached() or not gate.closed
         taker = turn.taker
         return taker is not None and taker.doing in MID_PACKET and not taker.has_come()
 

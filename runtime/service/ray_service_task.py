@@ -93,15 +93,7 @@ class RayServiceTask(Host):
         quiet = site.is_quiet()
         return Look(
             facts=service.facts(),
-            is_paused=control.is_paused(),
-            reached=control.reached(),
-            is_held=control.is_held(),
-            has_work=control.has_work(),
-            can_step=control.can_step(),
-            is_under_way=control.is_under_way(),
-            has_news=control.has_news(),
-            is_at_rest=control.is_at_rest() and quiet,
-            is_in_place=control.is_in_place(),
+            worker=control.now()._replace(is_quiet=quiet),
             still=quiet and all(parker.stands_still() for parker in service.parkers) and site.is_quiet(),
             moved=moved,
             busy=service.ending is None and (service.queue.busy or not quiet),

@@ -23,6 +23,7 @@ from runtime.python.asynchronous import refuse_coroutine
 from runtime.scheduling.parker import MID_PACKET
 from runtime.scheduling.turn import Turn
 from runtime.scheduling.waiting import Until, Waiting
+from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Result, SignalView, Step
 from runtime.task.guard import Guard
 from runtime.task.passing import Passing
@@ -60,7 +61,7 @@ class TaskControl:
     # ── pause and step ──
 
     def pause(self) -> None:
-        """Close the gate, behind the packet in work. Returns at once; `reached` says when."""
+        """Close the gate, behind the packet in work. Returns at once; `now` says when it is reached."""
         self._task.gate.close()
 
     def resume(self) -> None:
@@ -73,44 +74,25 @@ class TaskControl:
         self._undo.clear()
         self._turn = None
 
-    def reached(self) -> bool:
-        """Whether no user code is at work."""
-        return self._task.gate.reached()
+    def now(self) -> WorkerState:
+        """Where it stands at this moment."""
+        gate, doing, turn = self._task.gate, self._task.parker.doing, self._turn
+        reached = gate.reached()
+        return WorkerState(
+            is_paused=gate.closed,
+            reached=reached,
+            is_in_place=reached and gate.at_its_place(),
+            has_work=self._has_work(),
+            waits_at_gate=doing == "paused" and gate.turn is None,
+            takes_turns=doing not in MID_PACKET,
+            turn="none" if turn is None else "over" if turn.over else "given",
+            told_running=self._told_running,
+        )
 
-    def is_paused(self) -> bool:
-        """Whether its gate is closed."""
-        return self._task.gate.closed
-
-    def is_held(self) -> bool:
-        """Whether it has something to do, and its closed gate is all that it waits for."""
-        gate = self._task.gate
-        return gate.closed and self._task.parker.doing == "paused" and gate.turn is None and self.has_work()
-
-    def has_work(self) -> bool:
+    def _has_work(self) -> bool:
         """Whether there is something that a turn could be used for; a source always has."""
         task = self._task
         return task.ending is None and (self._is_source or task.inbox.ready())
-
-    def can_step(self) -> bool:
-        """Whether a turn would do something; one that is under way needs no other."""
-        return self._turn is None and self.has_work() and self._task.parker.doing not in MID_PACKET
-
-    def is_under_way(self) -> bool:
-        """Whether a turn was given of which nobody has been told yet how it ended."""
-        return self._turn is not None
-
-    def has_news(self) -> bool:
-        """Whether such a turn is over by now."""
-        return (turn := self._turn) is not None and turn.over
-
-    def is_at_rest(self) -> bool:
-        """Whether nothing of it moves, or it was told already that its user code goes on."""
-        turn = self._turn
-        return self._task.gate.at_its_place() or (turn is not None and self._told_running and not turn.over)
-
-    def is_in_place(self) -> bool:
-        """Whether it stands at its gate, or waits in mid-packet: it is not on its way."""
-        return self._task.gate.at_its_place()
 
     def number_of(self, place: Place) -> int:
         """Which packet of its lane it is. Raises `PacketGone` if it does not wait any more."""
@@ -143,7 +125,7 @@ class TaskControl:
                 return Step("running", name, doing=parker.doing)
             if (doing := parker.doing) in MID_PACKET:
                 return Step(_WAITS[doing], name, doing=doing)
-            turn = self._turn = gate.grant(self.has_work)
+            turn = self._turn = gate.grant(self._has_work)
             if turn is None:
                 return Step("idle", name)
         given = turn

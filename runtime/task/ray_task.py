@@ -97,15 +97,7 @@ class RayTask(Host):
         quiet = site.is_quiet()
         return Look(
             facts=task.facts(),
-            is_paused=control.is_paused(),
-            reached=control.reached(),
-            is_held=control.is_held(),
-            has_work=control.has_work(),
-            can_step=control.can_step(),
-            is_under_way=control.is_under_way(),
-            has_news=control.has_news(),
-            is_at_rest=control.is_at_rest() and quiet,
-            is_in_place=control.is_in_place(),
+            worker=control.now()._replace(is_quiet=quiet),
             still=quiet and task.parker.stands_still() and site.is_quiet(),
             moved=moved,
             injected=task.injected,
