@@ -22,6 +22,8 @@ from tests.pairs import of_every_seed
 class Ending:
     """What a caller has in place of a future."""
 
+    has_callbacks = False
+
     def __init__(self) -> None:
         self.error: BaseException | None = None
 

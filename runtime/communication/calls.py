@@ -73,6 +73,10 @@ here = Here()
 class Reply(Protocol):
     """What a caller holds who does not wait: it has the ending of its call at the moment when the call has it."""
 
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether `tell` runs user code, which may wait for another reply."""
+
     def begin(self) -> None:
         """Under the lock: the call is about to be executed."""
 

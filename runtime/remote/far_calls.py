@@ -24,7 +24,6 @@ from runtime.remote.by_value import decode, encode
 from runtime.remote.freight import Freight, is_plain, not_sendable, opened, pack, unpack
 from runtime.remote.set_ups import SetUps
 from runtime.remote.way import Message
-from runtime.service.call_future import CallFuture
 
 Post = Callable[[str, Message], None]
 Question = tuple[int, Freight, float, bool]
@@ -180,7 +179,7 @@ class FarRequestQueue(RequestQueue):
     def _tell(self, call: Call | None) -> None:
         if call is None:
             return
-        if isinstance(call.future, CallFuture) and call.future.has_callbacks:
+        if call.future is not None and call.future.has_callbacks:
             # User code: it may wait, for another reply perhaps, which comes on this very thread.
             threading.Thread(target=call.tell, name=f"callbacks of a call to {self.service}", daemon=True).start()
         else:
@@ -319,6 +318,8 @@ class ServedQueue(RequestQueue):
 
 class _Reply:
     """What a call has in place of a future: its ending goes back to where it came from."""
+
+    has_callbacks = False
 
     def __init__(self, queue: ServedQueue, peer: str, number: int, send: Callable[[Freight], object]) -> None:
         self._queue, self._peer, self._number, self._send = queue, peer, number, send

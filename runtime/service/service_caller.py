@@ -23,6 +23,7 @@ class Answer:
     """What a call by hand comes to. Rings its bell when that is there; nothing that the caller touches has a lock."""
 
     __slots__ = ("bell", "error", "value")
+    has_callbacks = False
 
     def __init__(self) -> None:
         self.bell = new_permit()
