@@ -62,12 +62,17 @@ class Gate:
 
     def _wait_until_open(self, parker: Parker) -> None:
         """Wait while it is closed. Whoever was called does not wait any more: he looks again."""
-        while not self.may_enter():
+        waiting = self._waiting
+        while self._is_shut():
             with self._lock:
-                if self.may_enter():
+                if not self._is_shut():
                     return
-                self._waiting.append(parker)
-            parker.park(lambda: parker not in self._waiting or self.may_enter(), "paused")
+                if parker not in waiting:  # it may have gone on before it was called
+                    waiting.append(parker)
+            parker.park(lambda: parker not in waiting or not self.closed or self.turn is not None, "paused")
+
+    def _is_shut(self) -> bool:
+        return self.closed and self.turn is None
 
     def _stops(self) -> bool:
         """Ask, before a packet that nobody has given a turn, whether to stand still. True: it is closed by then."""
@@ -75,10 +80,6 @@ class Gate:
 
     def _let_in(self, turn: Turn | None) -> None:
         """Hear, under the lock, that a packet is let in, and by which turn."""
-
-    def may_enter(self) -> bool:
-        """Whether it is open, or there is a turn to be taken."""
-        return not self.closed or self.turn is not None
 
     def passed(self, parker: Parker, record: Any) -> None:
         """What it was let in for is over, and has come to this; tell whoever waits for the turn."""
@@ -96,7 +97,7 @@ class Gate:
                 self.turn = mine
             elif mine is not None:
                 mine.end()
-            if self.turn is not None and self._has_ended():
+            if self.turn is not None and all(map(_has_ended, self.parkers)):
                 self.turn.end()
                 self.turn = None
             elif self.turn is not None:
@@ -136,7 +137,9 @@ class Gate:
                 return None
             if self.turn is None:
                 self.turn = Turn()
-                if self._has_ended():  # read after the turn; the last worker says it, and looks for a turn then
+                if all(
+                    map(_has_ended, self.parkers)
+                ):  # read after the turn; the last worker says it, and looks for a turn then
                     self.turn = None
                     return None
             self._call(1)
@@ -144,12 +147,10 @@ class Gate:
                 parker.hurry()
             return self.turn
 
-    def _has_ended(self) -> bool:
-        return all(parker.doing == "ended" for parker in self.parkers)
-
     def _call(self, count: int) -> None:
         """Under the lock: let so many of those who wait here look again."""
-        called, self._waiting[:count] = self._waiting[:count], []
+        called = self._waiting[:count]
+        del self._waiting[:count]
         for parker in called:
             parker.unpark()
 
@@ -172,7 +173,10 @@ class Gate:
 
     def at_its_place(self) -> bool:
         """Whether, besides, they wait for what has not come yet: none will move before something else does."""
-        return self.reached() and not any(parker.is_at_work() for parker in self.parkers)
+        for parker in self.parkers:  # a loop, as in `reached`: both are asked all the time while somebody steps
+            if parker.is_at_work():
+                return False
+        return self.turn is None
 
     def look(self, read: Callable[[], T]) -> T:
         """What `read` returns while the hand changes nothing; takes no lock, so that an interrupt may come."""
@@ -204,6 +208,10 @@ class Gate:
             refusal = NotPaused(f"{name!r} is paused, but still at work on a packet ({doing}); let it finish first")
             refusal.on_its_way = doing not in MID_PACKET
             raise refusal
+
+
+def _has_ended(parker: Parker) -> bool:
+    return parker.doing == "ended"
 
 
 def _at_work(parker: Parker) -> TaskState | None:

@@ -560,3 +560,33 @@ def test_a_call_to_a_service_that_has_failed_says_why(session: runtime.Session) 
     with pytest.raises(runtime.ServiceStopped, match="service 'it' has failed: RuntimeError: no model") as refused:
         session.call("it")
     assert isinstance(refused.value.__cause__, RuntimeError)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_paused_service_ends_by_one_step_however_many_threads_it_has(
+    session: runtime.Session, concurrency: int
+) -> None:
+    session.service("echo", Echo, concurrency=concurrency)
+    session.start()
+    assert session.call("echo", 1) == 1
+    session.pause("echo")
+    session.stop()
+    session.settle(PATIENCE_S)
+    step = session.step("echo")
+    assert (step.result, step.ending) == ("stop", "stopped")
+    assert session.wait(PATIENCE_S).state == "stopped"
+    assert session.step("echo").result == "idle"
+
+
+def test_a_step_of_a_service_of_several_threads_is_one_request(session: runtime.Session) -> None:
+    session.service("echo", Echo, concurrency=3)
+    session.source(range(6)).map(Calling("echo"), parallelism=3, name="asks").sink(lambda _: None)
+    session.start(paused=True)
+    session.resume("asks", "source")
+    session.settle(PATIENCE_S)
+    for number in range(1, 4):
+        assert session.step("echo").result == "done"
+        session.settle(PATIENCE_S)
+        assert facts(session, "echo").results == number
+    session.resume()
+    session.wait(PATIENCE_S)
