@@ -214,6 +214,18 @@ CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control/control.py", "task/control.py"
 RUNS = "session/runs.py"
 ORDER = "communication/order.py"
 
+PARKING = "test_parking.py::"
+ONE_OF_MANY = f"{PARKING}test_a_closed_gate_of_several_workers_lets_one_through_for_each_turn"
+FOR_NOTHING = f"{PARKING}test_an_unpark_for_nothing_ends_no_wait_and_is_not_seen"
+NOT_TAKEN = f"{PARKING}test_a_turn_that_nobody_takes_is_over_when_the_gate_opens_and_when_the_last_worker_ends"
+ENDS_BY_ONE_STEP = (
+    "promises/test_12_services_live.py::test_a_paused_service_ends_by_one_step_however_many_threads_it_has"
+)
+ONE_REQUEST = "promises/test_12_services_live.py::test_a_step_of_a_service_of_several_threads_is_one_request"
+WAITS_ON = "self._sleep(_WITHOUT_LIMIT)\n"
+TAKES_BACK = (
+    "if self.turn is not None:\n                self.turn.end()\n                self.turn = None\n            self."
+)
 CONTROLLED = "stress/test_hand_control.py::"
 CUTS = f"{CONTROLLED}test_a_pause_cuts_the_batch_behind_the_packet_in_work"
 PAUSES = f"{CONTROLLED}test_pause_and_resume_from_two_threads_lose_double_and_reorder_nothing"
@@ -816,10 +828,27 @@ MUTANTS: Final = (
     ),
     one("idle thread not unparked", REQUESTS, "            self._idle.pop().unpark()", "            pass", CALLS),
     one("calls numbered per caller", CALLER, OF_CHAIN, OF_CHAIN.replace("(callers", "(callers[-1:]"), FATE),
+    one("service: only one thread hears the end by a step", GATE, "self.turn = mine", "pass", ENDS_BY_ONE_STEP),
+    one("service: a request begins without the gate", SERVICE, "parker.enter(gate, 1)", "pass", ONE_REQUEST),
+    one("service: a turn without a request is never over", SERVICE, "gate.passed(parker, step)", "pass", ONE_REQUEST),
+    one(
+        "gate: it opens, and its turn is kept",
+        GATE,
+        TAKES_BACK,
+        TAKES_BACK.replace("self.turn is not None", "False"),
+        NOT_TAKEN,
+    ),
+    one(
+        "parker: an unpark for nothing ends the wait",
+        PARKER,
+        WAITS_ON,
+        f"{WAITS_ON}                break\n",
+        FOR_NOTHING,
+    ),
     # ── the hand on gates, turns and queues ──
     one("hand: a pause does not cut the batch", BASE, "(gate.attentive and passing is None)", "False", CUTS),
     one("hand: a pause is reached while user code runs", GATE, AT_WORK, AT_REST, STILL),
-    one("hand: a turn is used twice", GATE, USED_UP, "turn.taker = parker", STEPS),
+    one("hand: a turn is used twice", GATE, USED_UP, "turn.taker = parker", STEPS, ONE_OF_MANY),
     one("hand: the gate opens without a call", GATE, OPENS, "pass", PAUSES),
     one(
         "hand: a step returns before the packet is worked",

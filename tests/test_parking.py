@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from operator import attrgetter
+from time import monotonic
 
 import pytest
 
@@ -15,6 +18,14 @@ from runtime.scheduling.parker import Outsider, Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor, are_still
 from runtime.scheduling.worker import Worker
 from runtime.testing import PATIENCE_S
+
+
+def until(ready: Callable[[], bool]) -> None:
+    """Return when something is so that other threads bring about, and tell nobody of."""
+    late_s, pause = monotonic() + PATIENCE_S, threading.Event()
+    while not ready():
+        assert monotonic() < late_s, "it does not come"
+        pause.wait(0.001)
 
 
 class Waits(threading.Thread):
@@ -35,13 +46,15 @@ class Waits(threading.Thread):
     def ask(self) -> None:
         self.asked += 1
 
+    def has_asked(self, times: int) -> bool:
+        return self.asked >= times
+
 
 @contextmanager
 def waiting() -> Iterator[Waits]:
     waits = Waits(Parker(QuiescenceMonitor()))
     waits.start()
-    while not are_still([waits.parker]):
-        threading.Event().wait(0.001)
+    until(lambda: are_still([waits.parker]))
     yield waits
     waits.parker.cancel()
     waits.join(PATIENCE_S)
@@ -52,8 +65,7 @@ def test_an_unpark_for_nothing_ends_no_wait_and_is_not_seen() -> None:
     with waiting() as waits:
         for times in range(2, 10):
             waits.parker.unpark()
-            while waits.asked < times:  # it has said again that it waits
-                threading.Event().wait(0.001)
+            until(partial(waits.has_asked, times))  # it has said again that it waits
             assert (waits.parker.doing, waits.parker.passes, are_still([waits.parker])) == ("idle", 0, True)
         waits.is_there = True
         waits.parker.unpark()
@@ -130,12 +142,10 @@ def test_a_closed_gate_of_several_workers_lets_one_through_for_each_turn() -> No
     for worker in workers:
         worker.start()
     for times in range(1, 20):
-        while not gate.at_its_place():
-            threading.Event().wait(0.001)
+        until(gate.at_its_place)
         turn = gate.grant(lambda: True)
         assert turn is not None
-        while not turn.over:
-            threading.Event().wait(0.001)
+        until(partial(attrgetter("over"), turn))
         assert turn.taker is turn.record
         assert sum(each.passed for each in served) == times
     assert gate.grant(lambda: False) is None
