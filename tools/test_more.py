@@ -54,6 +54,7 @@ ON_THREADS: Final = ("--part", "threads", "--numprocesses", "3")
 WITH_OTHERS: Final = (
     *("tests/view", "tests/remote", "tests/test_sage_nb.py", "tests/test_progress.py", "tests/test_redis_queue.py"),
     *("tests/test_by_value.py", "tests/promises/test_15_looking.py"),
+    *("-W", "ignore::ResourceWarning"),  # Ray 2.48 leaves files of its own open
 )
 MORE: Final = (
     Run("3.11", ON_THREADS, python="3.11"),
