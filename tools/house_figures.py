@@ -20,15 +20,15 @@ PACKAGE: Final = "runtime"
 
 # Today's values. Raise none; where a change needs one to be raised, say why in its commit.
 LIMITS: Final = {
-    "callbacks for each __init__": 0.45,
+    "callbacks for each __init__": 0.34,
     "attributes of a class, of ten the largest but one": 13,
     "attributes of a class, the most": 28,
-    "attributes written from outside their class": 190,
-    "classes for each 1,000 lines of code": 21.3,
+    "attributes written from outside their class": 144,
+    "classes for each 1,000 lines of code": 21.7,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 13_800,
-    "bytes of ARCHITECTURE.md": 46_000,
+    "lines of code": 14_250,
+    "bytes of ARCHITECTURE.md": 48_500,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",
