@@ -143,7 +143,7 @@ BY_MOUSE = (
 GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "history/dead_letters.py"
 ELEMENT = "communication/element.py"
 HELD, EVENTS = "task/held_results.py", "history/event_log.py"
-JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "control/hand.py"
+JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "control/injector.py"
 OWN, ITEMS, SOURCE = "factory/own_functions.py", "operators/items.py", "operators/source.py"
 COPIES = "promises/test_10_functions_are_copied.py::"
 EVERY_RUN = f"{COPIES}test_every_run_begins_with_the_function_as_it_was_given"
@@ -210,7 +210,7 @@ AT_ONCE_FOR_ALL = "test_turns.py::test_what_one_command_changes_is_changed_at_on
 LOGS_STEP = "        self._dispatcher.log_step(step)"
 RESTS = f"step = yield from grip.step(deadline)\n        yield from self._come_to_rest(deadline)\n{LOGS_STEP}"
 OTHERS_WAIT = "test_step_way.py::test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks"
-CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control/control.py", "task/control.py", "service/control.py"
+CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control/stepping.py", "task/control.py", "service/control.py"
 RUNS = "session/runs.py"
 ORDER = "communication/order.py"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runtime.control.breakpoints import Breakpoint
-from runtime.control.control import Control
+from runtime.control.stepping import Control
 from runtime.errors import CommandRefused, UnknownName
 from runtime.graph import ExecutionGraph
 

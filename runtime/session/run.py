@@ -8,8 +8,8 @@ from typing import Any
 
 from runtime.communication.calls import here
 from runtime.communication.note import Note
-from runtime.control.control import Control
-from runtime.control.hand import Given, Hand
+from runtime.control.stepping import Control
+from runtime.control.injector import Given, Hand
 from runtime.dispatcher import Dispatcher
 from runtime.errors import Cancelled, CommandRefused, QueueFull, TaskEnded
 from runtime.factory import Backend

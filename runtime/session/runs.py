@@ -15,8 +15,8 @@ from typing import Any, Final, Literal, TypeVar, overload
 from runtime.builder.environment import Environment
 from runtime.communication.calls import HAND_CALLER, Ask
 from runtime.control.breakpoints import Breakpoint
-from runtime.control.control import Control
-from runtime.control.hand import Given, Hand
+from runtime.control.stepping import Control
+from runtime.control.injector import Given, Hand
 from runtime.control.stops import Stops
 from runtime.dispatcher import Dispatcher
 from runtime.errors import AlreadyStarted, CommandRefused, NotStarted

@@ -13,7 +13,7 @@ from runtime.communication.calls import DEFAULT_METHOD
 from runtime.communication.packet import Packet
 from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.control.calling import Services
-from runtime.control.control import REACH_S
+from runtime.control.stepping import REACH_S
 from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
 from runtime.python.asynchronous import refuse_async
 from runtime.python.interactive import is_by_person

@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.planted.records import SWITCH, Change, Mutant, one
 
-INBOX, TASK_CONTROL, CONTROL = "communication/inbox.py", "task/control.py", "control/control.py"
+INBOX, TASK_CONTROL, CONTROL = "communication/inbox.py", "task/control.py", "control/stepping.py"
 ORDER, BASE, LOCAL_BACKEND = "communication/order.py", "task/base_task.py", "factory/local_backend.py"
 
 UNDONE = "promises/test_14_inject_undone.py::"

@@ -8,11 +8,11 @@ from tests.planted.records import Mutant, of, one
 
 RUNS = "session/runs.py"
 SESSION = "session/session.py"
-CONTROL = "control/control.py"
+CONTROL = "control/stepping.py"
 DISPATCHER = "dispatcher.py"
 END = "completion.py"
 STOPS = "control/stops.py"
-HAND = "control/hand.py"
+HAND = "control/injector.py"
 COMMANDS = "scheduling/commands.py"
 
 OF_SESSIONS: Final[tuple[Mutant, ...]] = (
