@@ -210,7 +210,8 @@ AT_ONCE_FOR_ALL = "test_turns.py::test_what_one_command_changes_is_changed_at_on
 LOGS_STEP = "        self._dispatcher.log_step(step)"
 RESTS = f"step = yield from grip.step(deadline)\n        yield from self._come_to_rest(deadline)\n{LOGS_STEP}"
 OTHERS_WAIT = "test_step_way.py::test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks"
-CONTROL, TASK_CONTROL, SERVICE_CONTROL = "control/stepping.py", "task/control.py", "service/control.py"
+STEPPING, INSPECTION = "control/stepping.py", "control/inspection.py"
+TASK_CONTROL, SERVICE_CONTROL = "task/control.py", "service/control.py"
 RUNS = "session/runs.py"
 ORDER = "communication/order.py"
 
@@ -875,8 +876,8 @@ MUTANTS: Final = (
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
     one("hand: a breakpoint is hit behind the packet", TASK_GATE, HITS, "breaks is not None and not breaks()", BREAKS),
     one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
-    one("hand: a breakpoint is of one run alone", RUNS, "in self.stops.begin(graph, control):", "in ():", OF_ALL_RUNS),
-    one("hand: a tap ends the others", CONTROL, "if each is not see]", "if False]", TAPS),
+    one("hand: a breakpoint is of one run alone", RUNS, "in self.stops.begin(graph, run.hits):", "in ():", OF_ALL_RUNS),
+    one("hand: a tap ends the others", INSPECTION, "if each is not see]", "if False]", TAPS),
     one("hand: a tap misses every second packet", TASK_GATE, TAPPED, "if turn is not None:", TAPS),
     one(
         "hand: two steps of a service see each other's", SERVICE_CONTROL, SERVES_ONE, "if False and not (yield", SERVED
@@ -886,8 +887,8 @@ MUTANTS: Final = (
     one(
         "commands: a letter is removed where an interrupt comes",
         RUNS,
-        "lambda timeout_s: accepting(hand.put(sent, timeout_s)), timeout_s)",
-        "partial(hand.put, sent), timeout_s)\n    list(accepting(_ for _ in ()))",
+        "lambda timeout_s: accepting(injector.put(sent, timeout_s)), timeout_s)",
+        "partial(injector.put, sent), timeout_s)\n    list(accepting(_ for _ in ()))",
         RETRY_CUT,
     ),
     one(
@@ -907,7 +908,7 @@ MUTANTS: Final = (
         "if False:",
         GIVEN_UP,
     ),
-    one("commands: a task is not waited for", CONTROL, RESTS, f"{RESTS.splitlines()[0]}\n{LOGS_STEP}", SET_GOING),
+    one("commands: a task is not waited for", STEPPING, RESTS, f"{RESTS.splitlines()[0]}\n{LOGS_STEP}", SET_GOING),
     one("commands: settled without those who serve", SEEDED, DORMANT, "return True", REPEATS),
     # ── looking ──
     one("looking: a snapshot is of two moments", OBSERVER, AT_ONCE, AT_TWO_MOMENTS, ONE_MOMENT),

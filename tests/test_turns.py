@@ -428,7 +428,7 @@ def test_a_check_that_returns_false_has_failed() -> None:
 
 def test_an_edit_waits_for_nobody_who_can_do_nothing_without_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """User code has the turn, for long: whoever was told to stand still is at its gate already."""
-    monkeypatch.setattr("runtime.control.stepping._ON_ITS_WAY_S", math.inf)
+    monkeypatch.setattr("runtime.control.workers._ON_ITS_WAY_S", math.inf)
     with runtime.Session(seed=1) as session:
         hold = Hold[int]()
         session.source([1], name="numbers").map(hold, name="work").collect(name="out")

@@ -1,4 +1,4 @@
-"""The hand: one more producer, that puts packets into a running graph through a lane of its own at each task."""
+"""The injector: one more producer, that puts packets into a running graph through a lane at each task, the hand's."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Given:
     told: str = ""
 
 
-class Hand:
-    """The hand of one run. Any thread may ask where something goes, and offer it; `put` and `end` are for commands."""
+class Injector:
+    """Puts packets into one run. Any thread may ask where something goes, and offer it; commands `put` and `end`."""
 
     def __init__(self, graph: ExecutionGraph, backend: Backend, tasks: Mapping[str, TaskHandle]) -> None:
         self._graph, self._backend, self._tasks = graph, backend, tasks

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runtime.control.breakpoints import Breakpoint
-from runtime.control.stepping import Control
+from runtime.control.hits import Hits
 from runtime.errors import CommandRefused, UnknownName
 from runtime.graph import ExecutionGraph
 
@@ -20,32 +20,32 @@ class Stops:
         self._set: Mapping[Breakpoint, Any] = {}
 
     @staticmethod
-    def condition_of(found: Breakpoint, graph: ExecutionGraph, control: Control) -> Any:
+    def condition_of(found: Breakpoint, graph: ExecutionGraph, hits: Hits) -> Any:
         """The part of whoever sets one while a run is there, with user code: what its tasks are to be given for `when`.
 
         Raises as `add`, and `NotSendable`.
         """
         tasks_of(graph, found.task)
-        return control.condition_of(found)
+        return hits.condition_of(found)
 
-    def add(self, found: Breakpoint, condition: Any, graph: ExecutionGraph, control: Control | None) -> None:
+    def add(self, found: Breakpoint, condition: Any, graph: ExecutionGraph, hits: Hits | None) -> None:
         """Set one more; its tasks ask it from the next packet on, in the run there is and in all that follow.
 
         Raises `UnknownName`, and `CommandRefused` for sources and services.
         """
         breakpoints = {**self._set, found: condition}
-        self._tell(tasks_of(graph, found.task), breakpoints, graph, control)
+        self._tell(tasks_of(graph, found.task), breakpoints, graph, hits)
         self._set = breakpoints
 
-    def remove(self, found: Breakpoint, graph: ExecutionGraph, control: Control | None) -> None:
+    def remove(self, found: Breakpoint, graph: ExecutionGraph, hits: Hits | None) -> None:
         """Let no task ask it any more."""
         if found not in self._set:
             return
         self._set = {each: condition for each, condition in self._set.items() if each is not found}
         found.removed("it was removed")
-        self._tell(tasks_of(graph, found.task), self._set, graph, control)
+        self._tell(tasks_of(graph, found.task), self._set, graph, hits)
 
-    def begin(self, graph: ExecutionGraph, control: Control) -> list[str]:
+    def begin(self, graph: ExecutionGraph, hits: Hits) -> list[str]:
         """Before a run: let its tasks ask all of them. Those of which nothing is left in the graph are removed.
 
         Returns what to warn of. Raises `CommandRefused`, `NotSendable`.
@@ -56,12 +56,12 @@ class Stops:
         for each in self._set:
             try:
                 tasks |= dict.fromkeys(tasks_of(graph, each.task))
-                kept[each] = control.condition_of(each)
+                kept[each] = hits.condition_of(each)
             except (UnknownName, CommandRefused) as error:
                 each.removed(str(error))
                 warnings.append(f"the breakpoint at {each.task!r} was removed: {error}")
         self._set = kept
-        self._tell(tasks, self._set, graph, control)
+        self._tell(tasks, self._set, graph, hits)
         return warnings
 
     def close(self) -> None:
@@ -72,17 +72,17 @@ class Stops:
 
     @staticmethod
     def _tell(
-        tasks: Iterable[str], breakpoints: Mapping[Breakpoint, Any], graph: ExecutionGraph, control: Control | None
+        tasks: Iterable[str], breakpoints: Mapping[Breakpoint, Any], graph: ExecutionGraph, hits: Hits | None
     ) -> None:
         """Let these tasks ask what there is for them of `breakpoints`."""
-        if control is None:
+        if hits is None:
             return
         of_task: dict[str, dict[Breakpoint, Any]] = defaultdict(dict)
         for each, condition in breakpoints.items():
             for task in tasks_of(graph, each.task):
                 of_task[task][each] = condition
         for task in tasks:
-            control.set_breaks(task, of_task[task])
+            hits.set_breaks(task, of_task[task])
 
 
 def tasks_of(graph: ExecutionGraph, name: str) -> tuple[str, ...]:

@@ -6,13 +6,18 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.communication.calls import here
+from runtime.communication.calls import HAND_CALLER, here
 from runtime.communication.note import Note
-from runtime.control.stepping import Control
-from runtime.control.injector import Given, Hand
+from runtime.control.editing import Editing
+from runtime.control.hits import Hits
+from runtime.control.injector import Given, Injector
+from runtime.control.inspection import Inspection
+from runtime.control.pausing import Pausing
+from runtime.control.stepping import Stepping
+from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
 from runtime.errors import Cancelled, CommandRefused, QueueFull, TaskEnded
-from runtime.factory import Backend
+from runtime.factory import Backend, service_queues
 from runtime.proxy import ProxyManager
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import drive
@@ -20,13 +25,35 @@ from runtime.scheduling.waiting import drive
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """What runs (`dispatcher`), what steers it (`control`), and its ways in for packets (`hand`), calls (`proxies`)."""
+    """What runs (`dispatcher`), what a person does to it, and the ways in for packets (`injector`) and calls."""
 
     dispatcher: Dispatcher
-    control: Control
-    hand: Hand
+    workers: Workers
+    pausing: Pausing
+    stepping: Stepping
+    inspection: Inspection
+    editing: Editing
+    hits: Hits
+    injector: Injector
     proxies: ProxyManager
     commands: Commands
+
+    @classmethod
+    def of(cls, dispatcher: Dispatcher, commands: Commands) -> Run:
+        """The run whose tasks and services a dispatcher has made."""
+        graph, workers = dispatcher.graph, Workers(dispatcher, commands)
+        return cls(
+            dispatcher,
+            workers,
+            Pausing(dispatcher, workers),
+            Stepping(dispatcher, workers),
+            Inspection(dispatcher, workers),
+            Editing(dispatcher, workers),
+            Hits(dispatcher, workers),
+            Injector(graph, dispatcher.backend, dispatcher.tasks),
+            ProxyManager(HAND_CALLER, service_queues(graph)),
+            commands,
+        )
 
     @property
     def is_live(self) -> bool:
@@ -35,14 +62,14 @@ class Run:
 
     def send(self, name: str, value: Any, timeout_s: float | None) -> None:
         """Put `value` into an input, from any thread. Raises `UnknownName`, and as `put_by_hand`."""
-        given = self.hand.address_input(name, value)
-        put_by_hand(self.commands, self.dispatcher.backend, self.hand, given, timeout_s)
+        given = self.injector.address_input(name, value)
+        put_by_hand(self.commands, self.dispatcher.backend, self.injector, given, timeout_s)
 
     def inject(self, target: str, value: Any, number: int | None, timeout_s: float | None) -> None:
-        """Put `value` into any queue, from any thread, as a change by hand. Raises as `Hand.address`, `put_by_hand`."""
-        given = self.hand.address(target, value, number)
-        noted = self.control.noting(target, given.tasks, given.told)
-        put_by_hand(self.commands, self.dispatcher.backend, self.hand, given, timeout_s, noted)
+        """Put `value` into any queue, from any thread, by hand. Raises as `Injector.address`, `put_by_hand`."""
+        given = self.injector.address(target, value, number)
+        noted = self.editing.noting(target, given.tasks, given.told)
+        put_by_hand(self.commands, self.dispatcher.backend, self.injector, given, timeout_s, noted)
 
 
 Put = Callable[[float | None], Generator[Any, Any, None]]
@@ -52,7 +79,7 @@ Put = Callable[[float | None], Generator[Any, Any, None]]
 def put_by_hand(
     commands: Commands,
     backend: Backend,
-    hand: Hand,
+    injector: Injector,
     given: Given,
     timeout_s: float | None,
     noted: Callable[[], Note] | None = None,
@@ -61,9 +88,9 @@ def put_by_hand(
 
     Raises as `put_in`, and `NotSendable`.
     """
-    if not hand.offer(given, noted):
-        sent = hand.sendable(given)
-        put_in(commands, backend, given.tasks, lambda timeout_s: hand.put(sent, timeout_s, noted), timeout_s)
+    if not injector.offer(given, noted):
+        sent = injector.sendable(given)
+        put_in(commands, backend, given.tasks, lambda timeout_s: injector.put(sent, timeout_s, noted), timeout_s)
 
 
 def put_in(commands: Commands, backend: Backend, tasks: Sequence[str], put: Put, timeout_s: float | None) -> None:

@@ -13,20 +13,19 @@ from functools import partial
 from typing import Any, Final, Literal, TypeVar, overload
 
 from runtime.builder.environment import Environment
-from runtime.communication.calls import HAND_CALLER, Ask
+from runtime.communication.calls import Ask
 from runtime.control.breakpoints import Breakpoint
-from runtime.control.stepping import Control
-from runtime.control.injector import Given, Hand
+from runtime.control.hits import Hits
+from runtime.control.injector import Given, Injector
 from runtime.control.stops import Stops
 from runtime.dispatcher import Dispatcher
 from runtime.errors import AlreadyStarted, CommandRefused, NotStarted
-from runtime.factory import Backend, service_queues
+from runtime.factory import Backend
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import Accepting, Outlets
 from runtime.history.event_log import EventLog
 from runtime.job_manager import JobManager
-from runtime.proxy import ProxyManager
 from runtime.python.interactive import is_by_person
 from runtime.scheduling.commands import Command, Commands
 from runtime.scheduling.waiting import Until, Waiting
@@ -104,7 +103,7 @@ class Runs:
     def change(self, work: Callable[[], Waiting[None] | None]) -> None:
         """Have something done that has no result; on a thread of the job, or of a start, without waiting for it."""
         if self.run is not None and self.is_own_thread():
-            self.run.control.post(work)
+            self.run.workers.post(work)
         elif self._is_starting_here() or self.commands.is_here():
             self.commands.give(Command(work, bool))
         else:
@@ -131,9 +130,9 @@ class Runs:
         """Stop each run before packets of a task. Raises `UnknownName`, `CommandRefused`, `NotSendable`."""
         is_set = False
         while not is_set:
-            control = self._live_control()
-            condition = found.when if control is None else self.stops.condition_of(found, self.graph, control)
-            is_set = self.do("breakpoint", partial(self._set_breakpoint, found, condition, control))
+            hits = self._live_hits()
+            condition = found.when if hits is None else self.stops.condition_of(found, self.graph, hits)
+            is_set = self.do("breakpoint", partial(self._set_breakpoint, found, condition, hits))
 
     # ── the thread of commands ──
 
@@ -186,11 +185,11 @@ class Runs:
         self.starting = dispatcher.events
         try:
             dispatcher.submit(lambda: tell("starting"))
-            control = Control(dispatcher, self.commands)
-            for warning in self.stops.begin(graph, control):
+            run = Run.of(dispatcher, self.commands)
+            for warning in self.stops.begin(graph, run.hits):
                 dispatcher.warned(None, warning)
             if paused:
-                control.close_gates(by_person=is_by_person())
+                run.pausing.close_gates(by_person=is_by_person())
         except BaseException:
             backend.close()
             raise
@@ -198,16 +197,14 @@ class Runs:
             self.starting = None
         dispatcher.on_end(lambda: tell("ended"))
         self._manager.job_starts()
-        hand, commands = Hand(graph, backend, dispatcher.tasks), self.commands
         dispatcher.owned_by(
-            commands.tell,
-            partial(_put_letter, commands, backend, hand),
-            partial(_act, commands, backend),
+            self.commands.tell,
+            partial(_put_letter, self.commands, backend, run.injector),
+            partial(_act, self.commands, backend),
         )
         dispatcher.intercept(interceptors)
-        proxies = ProxyManager(HAND_CALLER, service_queues(graph))
-        proxies.find_all()
-        self.run, self.ended_new = Run(dispatcher, control, hand, proxies, commands), None
+        run.proxies.find_all()
+        self.run, self.ended_new = run, None
         dispatcher.start()
 
     def stop(self) -> None:
@@ -262,28 +259,28 @@ class Runs:
     def _is_live(self) -> bool:
         return self.run is not None and self.run.is_live
 
-    def _live_control(self) -> Control | None:
-        return self.run.control if self.run is not None and self.run.is_live else None
+    def _live_hits(self) -> Hits | None:
+        return self.run.hits if self.run is not None and self.run.is_live else None
 
     def _alone(self) -> Waiting[bool]:
         """Wait for a start or reset that is under way."""
         return (yield Until(lambda: not self._is_changing, watched=False))
 
-    def _set_breakpoint(self, found: Breakpoint, condition: Any, control: Control | None) -> Waiting[bool]:
-        """Set a breakpoint, with what was made of its condition for the tasks of `control`.
+    def _set_breakpoint(self, found: Breakpoint, condition: Any, hits: Hits | None) -> Waiting[bool]:
+        """Set a breakpoint, with what was made of its condition for the tasks of `hits`.
 
         False: there is another run by now, for which that is to be made anew.
         """
         yield from self._alone()
-        if control is not self._live_control():
+        if hits is not self._live_hits():
             return False
-        self.stops.add(found, condition, self.graph, control)
+        self.stops.add(found, condition, self.graph, hits)
         return True
 
     def remove_breakpoint(self, found: Breakpoint) -> Waiting[None]:
         """Let no task ask it any more."""
         yield from self._alone()
-        self.stops.remove(found, self.graph, self._live_control())
+        self.stops.remove(found, self.graph, self._live_hits())
 
     def why_no_packets(self) -> str:
         """Why no packet can come at present; empty while a run is there, or begins."""
@@ -314,15 +311,15 @@ class Runs:
 def _put_letter(
     commands: Commands,
     backend: Backend,
-    hand: Hand,
+    injector: Injector,
     task: str,
     item: Any,
     timeout_s: float | None,
     accepting: Accepting,
 ) -> None:
     """Put the packet of a dead letter in by hand, as a part of what `accepting` makes of that."""
-    sent = hand.sendable(Given(item, (task,)))
-    put_in(commands, backend, sent.tasks, lambda timeout_s: accepting(hand.put(sent, timeout_s)), timeout_s)
+    sent = injector.sendable(Given(item, (task,)))
+    put_in(commands, backend, sent.tasks, lambda timeout_s: accepting(injector.put(sent, timeout_s)), timeout_s)
 
 
 def _act(commands: Commands, backend: Backend, work: Callable[[], None]) -> None:

@@ -176,7 +176,7 @@ class Session(Steering):
         runs.do("start", lambda: runs.start(context, tell, paused=paused), lasting=True)
         self._tell("started")
         if paused and (run := runs.run) is not None:
-            runs.do("start", run.control.wait_for_gates)
+            runs.do("start", run.pausing.wait_for_gates)
 
     def run(self, timeout: float | None = None) -> Outcome:
         """`start()` and `wait()`."""
@@ -301,7 +301,7 @@ class Session(Steering):
         try:
             run = self._runs.run
             if kind is None and run is not None and not (dispatcher := run.dispatcher).is_failure_told:
-                if not dispatcher.is_cancelled and (open_ := run.hand.open_inputs()):
+                if not dispatcher.is_cancelled and (open_ := run.injector.open_inputs()):
                     names = ", ".join(f"end({name!r})" for name in open_)
                     raise InputOpen(
                         f"the block ended while an input was open, and nobody could end it; call {names} first"

@@ -1,6 +1,6 @@
 """The commands by which a running job is steered: feed it, call its services, pause, step, look, edit, watch.
 
-What they do is in `hand`, `proxy` and `control`; here they have their names, and refuse to work on nothing.
+What they do is in `control` and `proxy`; here they have their names, and raise `NotStarted` without a run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from runtime.communication.calls import DEFAULT_METHOD
 from runtime.communication.packet import Packet
 from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.control.calling import Services
-from runtime.control.stepping import REACH_S
+from runtime.control.pausing import REACH_S
 from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
 from runtime.python.asynchronous import refuse_async
 from runtime.python.interactive import is_by_person
@@ -54,8 +54,8 @@ class Steering(Observed):
 
     def end(self, name: str) -> None:
         """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""
-        hand = self._runs.started().hand
-        self._runs.at_once(lambda: hand.end(name))
+        injector = self._runs.started().injector
+        self._runs.at_once(lambda: injector.end(name))
 
     def call(
         self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any
@@ -91,18 +91,18 @@ class Steering(Observed):
         `NotStarted`, and `CommandRefused` for `timeout=None` in a function of the job, which would wait for itself; as
         do `step`, `step_through` and `follow`.
         """
-        control = self._runs.started().control
+        pausing = self._runs.started().pausing
         if self._runs.is_own_thread():
             if timeout is None:
                 self._runs.refuse_own_tasks("pause(timeout=None)", "give it a timeout, or call it outside")
-            return control.pause_here(names)
+            return pausing.pause_here(names)
         person = is_by_person()
-        return self._runs.do("pause", lambda: control.pause(names, timeout, by_person=person))
+        return self._runs.do("pause", lambda: pausing.pause(names, timeout, by_person=person))
 
     def resume(self, *names: str) -> None:
         """Let tasks, services or operators run again; all of them, if none is named. Idempotent."""
-        control = self._runs.started().control
-        self._runs.at_once(lambda: control.resume(names))
+        pausing = self._runs.started().pausing
+        self._runs.at_once(lambda: pausing.resume(names))
 
     @overload
     def step(self, task: str | None = None, *, timeout: float | None = REACH_S) -> Step: ...
@@ -135,19 +135,20 @@ class Steering(Observed):
         >>> session.resume(); session.wait(); session.close()
         Outcome(completed: 2 in, 2 out)
         """
-        control = self._runs.started().control
-        if n is None:
-            return self._runs.do("step", lambda: control.step(task, deadline_of(timeout)))
-        if type(n) is not int or n < 1:
+        stepping = self._runs.started().stepping
+        if n is not None and (type(n) is not int or n < 1):
             raise GraphInvalid(f"n of step is {preview(n)}; it must be a whole number of at least 1")
-        return [self._runs.do("step", lambda: control.step(task, deadline_of(timeout))) for _ in range(n)]
+        self._runs.refuse_own_tasks("step()", "call it outside")
+        commands = self._runs.commands
+        steps = [commands.do(lambda: stepping.step(task, deadline_of(timeout))) for _ in range(n or 1)]
+        return steps[0] if n is None else steps
 
     def step_through(self, until: Callable[[Step], object], *, timeout: float | None = REACH_S) -> list[Step]:
         """Step, whoever's turn it is, until `until(step)` is true or nothing is left to do. The steps, in order."""
-        control, deadline = self._runs.started().control, deadline_of(timeout)
+        stepping, deadline = self._runs.started().stepping, deadline_of(timeout)
         steps: list[Step] = []
         while monotonic() < deadline:
-            step = self._runs.do("step_through", lambda: control.step(None, deadline))
+            step = self._runs.do("step_through", lambda: stepping.step(None, deadline))
             if step.result == "idle":
                 break
             steps.append(step)
@@ -160,9 +161,9 @@ class Steering(Observed):
 
         Raises `NotPaused`, `PacketGone`, `TimeoutError`, and `GraphInvalid` for what is no packet.
         """
-        control = self._runs.started().control
+        stepping = self._runs.started().stepping
         _require_packet("follow", packet)
-        return self._runs.do("follow", lambda: control.follow(packet, deadline_of(timeout)))
+        return self._runs.do("follow", lambda: stepping.follow(packet, deadline_of(timeout)))
 
     def peek(self, task: str, first: int = 100, last: int = 0) -> QueueView:
         """The `first` and the `last` packets that wait for a task, service or operator. Consumes nothing.
@@ -188,7 +189,7 @@ class Steering(Observed):
             if task not in (capacities := self.graph.capacities()):
                 raise UnknownName("task, operator or service", task, capacities)
             return QueueView(task, (), 0, capacities[task])
-        return run.control.peek(task, first, last)
+        return run.inspection.peek(task, first, last)
 
     def edit(self, packet: Packet, value: Any) -> None:
         """Let a packet that waits for a paused task have another payload, and so another key.
@@ -196,22 +197,22 @@ class Steering(Observed):
         Raises `NotPaused`, `PacketGone` if it has been worked or dropped, `CommandRefused` if by its key it would
         belong to another task, what the key function raises, and `GraphInvalid` for what is no packet.
         """
-        control = self._runs.started().control
-        item = control.item_of(_require_packet("edit", packet), value)
-        self._runs.change(lambda: control.edit(packet, item, value))
+        editing = self._runs.started().editing
+        item = editing.item_of(_require_packet("edit", packet), value)
+        self._runs.change(lambda: editing.edit(packet, item, value))
 
     def drop(self, packet: Packet) -> None:
         """Take a packet that waits for a paused task out of its queue; it counts as dropped. Raises as `edit`."""
-        control = self._runs.started().control
+        editing = self._runs.started().editing
         _require_packet("drop", packet)
-        self._runs.change(lambda: control.drop(packet))
+        self._runs.change(lambda: editing.drop(packet))
 
     def move(self, packet: Packet, to: int) -> None:
         """Move a packet that waits for a paused task in its lane, to index `to` from the front. Raises as `edit`."""
-        control = self._runs.started().control
+        editing = self._runs.started().editing
         _require_packet("move", packet)
         _require_index(to)
-        self._runs.change(lambda: control.move(packet, to))
+        self._runs.change(lambda: editing.move(packet, to))
 
     def undo(self) -> None:
         """Take back the last `inject`, `edit`, `drop` or `move` that has not been taken back, of the last 1,000.
@@ -234,7 +235,7 @@ class Steering(Observed):
         result: undo of inject: 4
         >>> session.close()
         """
-        self._runs.do("undo", self._runs.started().control.undo)
+        self._runs.do("undo", self._runs.started().editing.undo)
 
     def breakpoint(self, task: str, when: Callable[[Any], object] | None = None) -> Breakpoint:
         """Pause the job before the next packet of a task for which `when(payload)` is true; each, without `when`.
@@ -261,20 +262,20 @@ class Steering(Observed):
         With `see`, nothing is collected, but `see(step)` called, on the task's thread. If it raises, a warning event
         says so, and it is called no more. Raises `UnknownName`, and `GraphInvalid` for what cannot be called.
         """
-        return self._runs.started().control.tap(task, _require_callable("see of tap", see))
+        return self._runs.started().inspection.tap(task, _require_callable("see of tap", see))
 
     def state(self, task: str) -> Any:
         """What a task remembers: its reduced values or `ctx.state`, by key where its input is keyed."""
-        return self._runs.started().control.state(task)
+        return self._runs.started().inspection.state(task)
 
     def set_state(self, task: str, key: Any, value: Any) -> None:
         """Let a paused task remember `value` for `key`.
 
         Raises `NotPaused`, `TaskEnded`, `CommandRefused`, `UnknownName`.
         """
-        control = self._runs.started().control
-        new = control.new_state(task, key, value)
-        self._runs.change(lambda: control.set_state(new))
+        editing = self._runs.started().editing
+        new = editing.new_state(task, key, value)
+        self._runs.change(lambda: editing.set_state(new))
 
 
 def _require_packet(command: str, packet: object) -> Packet:

@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.planted.records import SWITCH, Change, Mutant, one
 
-INBOX, TASK_CONTROL, CONTROL = "communication/inbox.py", "task/control.py", "control/stepping.py"
+INBOX, TASK_CONTROL, EDITING = "communication/inbox.py", "task/control.py", "control/editing.py"
 ORDER, BASE, LOCAL_BACKEND = "communication/order.py", "task/base_task.py", "factory/local_backend.py"
 
 UNDONE = "promises/test_14_inject_undone.py::"
@@ -93,6 +93,6 @@ INJECTS: Final[tuple[Mutant, ...]] = (
         "injects: a task that runs has not taken anything", ORDER, "return position < lane.taken", "return False", TAKEN
     ),
     one(
-        "injects: the oldest is undone first", CONTROL, "change = self._edited[-1]", "change = self._edited[0]", NEWEST
+        "injects: the oldest is undone first", EDITING, "change = self._edited[-1]", "change = self._edited[0]", NEWEST
     ),
 )

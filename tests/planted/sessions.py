@@ -8,11 +8,15 @@ from tests.planted.records import Mutant, of, one
 
 RUNS = "session/runs.py"
 SESSION = "session/session.py"
-CONTROL = "control/stepping.py"
+EDITING = "control/editing.py"
+INSPECTION = "control/inspection.py"
+PAUSING = "control/pausing.py"
+STEPPING = "control/stepping.py"
 DISPATCHER = "dispatcher.py"
 END = "completion.py"
 STOPS = "control/stops.py"
-HAND = "control/injector.py"
+HITS = "control/hits.py"
+INJECTOR = "control/injector.py"
 COMMANDS = "scheduling/commands.py"
 
 OF_SESSIONS: Final[tuple[Mutant, ...]] = (
@@ -55,8 +59,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "session: the end before a start outlives it",
         RUNS,
-        "proxies, commands), None",
-        "proxies, commands), self.ended_new",
+        "self.run, self.ended_new = run, None",
+        "self.run = run",
         of("07_starts"),
     ),
     one(
@@ -118,8 +122,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "session: interceptors of before a start are lost",
         RUNS,
-        "        dispatcher.intercept(interceptors)\n        proxies",
-        "        proxies",
+        "        dispatcher.intercept(interceptors)\n        run.proxies",
+        "        run.proxies",
         of("13_interceptors", "test_interceptors_stay_for_the_next_run[local]"),
     ),
     one(
@@ -159,8 +163,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "control: a pause of an unknown name closes gates",
-        CONTROL,
-        "        handles = self._find_all(names)\n"
+        PAUSING,
+        "        handles = self._workers.find_all(names)\n"
         "        if self._dispatcher.outcome is not None:\n"
         "            return ()\n"
         "        self.close_gates(names, by_person=by_person)\n",
@@ -168,47 +172,47 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
         "            return ()\n"
         "        for name in list(names) or [None]:\n"
         "            self.close_gates(() if name is None else (name,), by_person=by_person)\n"
-        "        handles = self._find_all(names)\n",
+        "        handles = self._workers.find_all(names)\n",
         of("14_refused"),
     ),
     one(
         "control: a pause after the end is told",
-        CONTROL,
+        PAUSING,
         "        if self._dispatcher.outcome is not None:\n            return ()\n        self.close_gates",
         "        self.close_gates",
         of("14_refused"),
     ),
     one(
         "control: a resume is not looked at",
-        CONTROL,
+        PAUSING,
         "self._dispatcher.gates_changed(f\"resume: {', '.join(names) or 'all'}\")",
         "pass",
         of("14_refused"),
     ),
     one(
         "control: a pause does not wait",
-        CONTROL,
-        "all(each.is_settled for each in self._backend.workers(handles))",
+        PAUSING,
+        "all(each.is_settled for each in self._workers.now(handles))",
         "True",
         of("14_pause_and_step", "test_a_pause_returns_when_user_code_does[local]"),
     ),
     one(
         "control: steps are told to nobody",
-        CONTROL,
+        STEPPING,
         "        self._dispatcher.log_step(step)\n",
         "",
         of("15_looking", "test_a_turn_by_hand_is_an_event[local]"),
     ),
     one(
         "control: sources have their turns first",
-        CONTROL,
+        STEPPING,
         "for name in (*self._order, *self._sources)",
         "for name in (*self._sources, *self._order)",
         of("14_pause_and_step", "test_a_source_has_the_turn_only_if_nothing_is_queued[local]"),
     ),
     one(
         "control: the first of the graph have their turns first",
-        CONTROL,
+        STEPPING,
         "key=lambda node: -layers",
         "key=lambda node: layers",
         of(
@@ -218,74 +222,74 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "control: a drop that was refused can be undone",
-        CONTROL,
-        "        yield from self._at_its_gate([grip], lambda: grip.drop(place))\n"
+        EDITING,
+        "        yield from self._workers.at_its_gate([grip], lambda: grip.drop(place))\n"
         '        self._remember(packet.task, f"drop: {packet.text}")',
         '        self._remember(packet.task, f"drop: {packet.text}")\n'
-        "        yield from self._at_its_gate([grip], lambda: grip.drop(place))",
+        "        yield from self._workers.at_its_gate([grip], lambda: grip.drop(place))",
         of("14_refused"),
     ),
     one(
         "control: an edit that was refused can be undone",
-        CONTROL,
-        "        yield from self._at_its_gate([grip], lambda: grip.edit(place, item))\n"
+        EDITING,
+        "        yield from self._workers.at_its_gate([grip], lambda: grip.edit(place, item))\n"
         '        self._remember(packet.task, f"edit: {packet.text} becomes {preview(value)}")',
         '        self._remember(packet.task, f"edit: {packet.text} becomes {preview(value)}")\n'
-        "        yield from self._at_its_gate([grip], lambda: grip.edit(place, item))",
+        "        yield from self._workers.at_its_gate([grip], lambda: grip.edit(place, item))",
         of("14_refused"),
     ),
     one(
         "control: what was undone can be undone again",
-        CONTROL,
+        EDITING,
         "            self._is_undoing = False\n        self._forget(change)\n",
         "            self._is_undoing = False\n",
         of("14_edit", "test_undo_takes_back_the_last_change_first_whatever_it_was_and_where[local]"),
     ),
     one(
         "control: what can be undone no more stays in the way",
-        CONTROL,
+        EDITING,
         "            self._forget(change)\n            raise",
         "            raise",
         of("14_edit", "test_what_has_been_worked_cannot_be_undone_and_what_was_changed_before_can[local]"),
     ),
     one(
         "control: the first change is undone first",
-        CONTROL,
+        EDITING,
         "change = self._edited[-1]",
         "change = self._edited[0]",
         of("14_edit", "test_undo_takes_back_the_last_change_first_whatever_it_was_and_where[local]"),
     ),
     one(
         "control: a state goes to any task",
-        CONTROL,
-        "            owner = Partition(self._graph.tasks(operator)).find(key)",
+        EDITING,
+        "            owner = Partition(self._workers.graph.tasks(operator)).find(key)",
         "            pass",
         of("14_edit", "test_the_values_of_a_reduce_are_seen_and_set_by_key[local]"),
     ),
     one(
         "control: a state for another task is accepted",
-        CONTROL,
+        EDITING,
         "if all(handle.name != owner for handle in handles):",
         "if False:",
         of("14_edit", "test_the_values_of_a_reduce_are_seen_and_set_by_key[local]"),
     ),
     one(
         "control: a breakpoint holds its own task alone",
-        CONTROL,
-        "            self._backend.pause(self._handles.values())\n",
+        HITS,
+        "            self._workers.backend.pause(self._workers.handles.values())\n",
         "",
         of("14_breakpoints", "test_a_breakpoint_stops_the_job_before_the_packet_that_it_matches[local]"),
     ),
     one(
         "control: a tap that raises is called again",
-        CONTROL,
+        INSPECTION,
         "                broken = True\n",
         "",
         of("14_breakpoints", "test_a_tap_that_raises_is_told_once_and_costs_the_job_nothing[local]"),
     ),
     one(
         "control: taps are called in any number",
-        CONTROL,
+        INSPECTION,
         "[*others, see] if wanted else others",
         "[see] if wanted else others",
         of("14_breakpoints", "test_taps_of_one_task_do_not_disturb_each_other[local]"),
@@ -394,7 +398,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "stops: what was removed is still asked",
         STOPS,
-        "        self._tell(tasks_of(graph, found.task), self._set, graph, control)\n\n    def begin",
+        "        self._tell(tasks_of(graph, found.task), self._set, graph, hits)\n\n    def begin",
         "\n    def begin",
         of("14_breakpoints", "test_a_breakpoint_that_was_removed_while_the_job_is_paused_stops_nothing_more[local]"),
     ),
@@ -407,7 +411,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "hand: any input of several",
-        HAND,
+        INJECTOR,
         "self._graph, operator, number, element)",
         "self._graph, operator, 0, element)",
         of(

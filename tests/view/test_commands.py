@@ -233,9 +233,8 @@ def test_a_task_is_measured_only_while_somebody_wants_to_know(show: ShowPage) ->
         assert page.order("task", task="tenfold")["result"]["latency"] is None
         page.order("measure", task="tenfold", on=True)
         page.unmount()
-        assert session._runs.started().control is not None
         assert not session._runs.stops._set, "with the last page the measuring ends"
-        assert not session._runs.started().control._taps["tenfold"]
+        assert not session._runs.started().inspection._taps["tenfold"]
 
 
 def test_a_measure_is_of_one_run_and_sets_nothing_for_the_next(session: runtime.Session, show: ShowPage) -> None:

@@ -1,0 +1,69 @@
+"""Pausing: the gates of a run, closed and opened by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from runtime.control.workers import Workers
+from runtime.dispatcher import Dispatcher
+from runtime.factory import Handle
+from runtime.scheduling.waiting import Waiting, deadline_of
+
+REACH_S: Final = 5.0
+"""How long `pause` waits for user code to come to its end."""
+
+
+class Pausing:
+    """Pauses one run, and lets it run again."""
+
+    def __init__(self, dispatcher: Dispatcher, workers: Workers) -> None:
+        self._dispatcher, self._workers = dispatcher, workers
+
+    def pause(
+        self, names: Iterable[str], timeout_s: float | None = REACH_S, *, by_person: bool = False
+    ) -> Waiting[tuple[str, ...]]:
+        """Close gates, all if none is named; wait until they are reached. Who is still in user code after that."""
+        handles = self._workers.find_all(names)
+        if self._dispatcher.outcome is not None:
+            return ()
+        self.close_gates(names, by_person=by_person)
+        return (yield from self._reach(handles, deadline_of(timeout_s)))
+
+    def close_gates(self, names: Iterable[str] = (), *, by_person: bool = False) -> None:
+        """Close gates, without waiting until they are reached."""
+        self._dispatcher.closes_gates(by_person)
+        self._workers.backend.pause(self._workers.find_all(names))
+        self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}")
+
+    def pause_here(self, names: Iterable[str]) -> tuple[str, ...]:
+        """On a thread of the job, which must not wait: close gates at once. Who is in user code now."""
+        handles = self._workers.find_all(names)
+        if self._dispatcher.outcome is not None:
+            return ()
+        self._dispatcher.closes_gates(by_person=False)
+        self._workers.backend.pause(handles)
+        self._workers.post(lambda: self._dispatcher.gates_changed(f"pause: {', '.join(names) or 'all'}"))
+        return self._unreached(handles)
+
+    def wait_for_gates(self) -> Waiting[tuple[str, ...]]:
+        """Wait until every closed gate is reached, for a while."""
+        return self._reach(list(self._workers.handles.values()), deadline_of(REACH_S))
+
+    def _reach(self, handles: list[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
+        """Wait until their gates are reached, or opened again by somebody else. Who is still in user code."""
+        if (yield self._workers.until(lambda: all(each.is_settled for each in self._workers.now(handles)), deadline)):
+            return ()
+        return self._unreached(handles)
+
+    def _unreached(self, handles: list[Handle]) -> tuple[str, ...]:
+        workers = zip(handles, self._workers.now(handles), strict=True)
+        return tuple(handle.name for handle, worker in workers if worker.is_paused and not worker.reached)
+
+    def resume(self, names: Iterable[str]) -> None:
+        """Open gates, all if none is named."""
+        handles = self._workers.find_all(names)
+        if self._dispatcher.outcome is not None:
+            return
+        self._workers.backend.resume(handles)
+        self._dispatcher.gates_changed(f"resume: {', '.join(names) or 'all'}")
