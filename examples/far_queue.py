@@ -83,6 +83,11 @@ class Outbox:
         if self.lane.held_back and self.lane.has_room():
             self.lane.give_room()
 
+    def hear_signal(self) -> None:
+        """Writer: a signal has been put."""
+        if self.asleep:
+            self.wake()
+
     def notify_hand(self) -> None:
         """No hand waits here: it is at the reader's end."""
 

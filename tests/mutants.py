@@ -255,7 +255,7 @@ INPUT_END = f"{TWO_BY_HAND}::test_what_was_accepted_before_an_input_ended_meets_
 KEY = "key = key_of(value)"
 PUT_RINGS = "self.items.append(item)\n        if self.inbox.asleep:\n            self.inbox.wake()"
 RING_FIRST = f"if self.inbox.asleep:\n            self.inbox.wake()\n        {SWITCH}\n        self.items.append(item)"
-SIGNALLED = "self.closed = signal.is_last\n        if self.inbox.asleep:"
+SIGNALLED = "self._signalled = True\n        if self.asleep:"
 PUT = "self.wait_room()\n        self.items.append(item)"
 PUT_AFTER_A_SWITCH = f"self.wait_room()\n        {SWITCH}\n        self.items.append(item)"
 WAITS = "if len(items) >= lane.capacity:\n                lane.wait_room()\n            "
@@ -390,9 +390,9 @@ MUTANTS: Final = (
     one("(that switch alone, before the append)", LANE, PUT, PUT_AFTER_A_SWITCH, SLEEPERS, BORROW, harmless=True),
     one(
         "stop signal does not ring",
-        LANE,
+        INBOX,
         SIGNALLED,
-        SIGNALLED.replace("self.inbox.asleep", "False"),
+        SIGNALLED.replace("self.asleep", "False"),
         SHORT,
     ),
     one(

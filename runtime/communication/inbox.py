@@ -77,6 +77,7 @@ class Inbox:
         "_places",
         "_places_and_arrivals",
         "_places_kept",
+        "_signalled",
         "asleep",
         "capacity",
         "hand",
@@ -96,6 +97,9 @@ class Inbox:
         self.hand = Lane(self, HAND, left_over)
         self.lanes = [self.hand, *(Lane(self, spec.producer, share, spec.input) for spec in lanes)]
         self._open = list(self.lanes)  # in the order in which they are looked at; without the held and the retired
+        self._signalled = (
+            False  # whether a lane may have a signal: said after it was put, cleared before it is looked for
+        )
         self._held: list[Lane] = []  # have brought a signal that waits for the same of the others
         # Guards the hand's lane (its items and end as seen by writers), all that is borrowed, and the closed inputs.
         self._hand_room = threading.Lock()
@@ -159,15 +163,21 @@ class Inbox:
 
     def signalled_lane(self) -> Lane | None:
         """A lane of which a signal is next."""
+        if not self._signalled:
+            return None
+        self._signalled = False
         for lane in self._open:
-            if lane.signals and lane.has_signal_next():
-                return lane
+            if lane.signals:
+                self._signalled = True
+                if lane.has_signal_next():
+                    return lane
         return None
 
     def ready(self) -> bool:
         """Whether there is anything to take."""
+        signalled = self._signalled
         for lane in self._open:  # noqa: SIM110  any() over a generator takes three times as long
-            if lane.items or lane.signals:
+            if lane.items or (signalled and lane.signals):
                 return True
         return False
 
@@ -187,6 +197,12 @@ class Inbox:
         """Writer: wake the reader, who was asleep."""
         self.asleep = False
         self.reader.unpark()
+
+    def hear_signal(self) -> None:
+        """Writer: a signal was put into a lane."""
+        self._signalled = True
+        if self.asleep:
+            self.wake()
 
     def drop(self, lane: Lane, count: int) -> None:
         """Delete packets from the front of `lane`; of the hand's lane, give back the room."""
@@ -211,6 +227,7 @@ class Inbox:
 
     def let_go(self) -> None:
         """Look at all lanes again."""
+        self._signalled = True
         self._open += self._held
         self._held = []
 

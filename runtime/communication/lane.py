@@ -10,7 +10,8 @@ step that no other thread can cut in two, and all threads see all writes in one 
   reader says in `leaving` what it is about to take, drops, and says it in `taken`: while the two are equal, before
   the length is read and behind it, nobody was at it. The hand, which changes both, holds `_marking`, as who signals.
 * *No batch reaches over a signal.* The reader copies first and looks at `signals` then: a packet that it has copied was
-  appended behind each signal that it has to wait for. It takes a signal when `taken` has come to its number.
+  appended behind each signal that it has to wait for. It takes a signal when `taken` has come to its number. That
+  there is one to look for, the writer says after it has put it; the reader forgets that before it looks.
 * *The end comes last.* The stop signal is the last one: nobody appends behind it. A signal needs no room, so neither it
   nor ending ever waits, and is in nobody's count.
 * *What is not worked has not left.* A batch is a copy of the front, deleted when worked, so an error, a pause or a
@@ -54,6 +55,9 @@ class Reader(Protocol):
 
     def wake(self) -> None:
         """Hear that something has been appended, a packet or a signal. Called by the writer."""
+
+    def hear_signal(self) -> None:
+        """Hear that a signal has been put. Called by the writer."""
 
     def notify_hand(self) -> None:
         """Hear that a claim has been given back. Called by the writer."""
@@ -119,8 +123,7 @@ class Lane:
         with self._marking:
             self.signals.append((self.arrived(), signal))
             self.closed = signal.is_last
-        if self.inbox.asleep:
-            self.inbox.wake()
+        self.inbox.hear_signal()
 
     def arrived(self) -> int:
         """How many packets have been put so far. Exact for the writer; for others while it puts nothing."""

@@ -105,6 +105,11 @@ class Outbox:
         if self.shipper is not None:
             self.shipper.ship()
 
+    def hear_signal(self) -> None:
+        """Writer: a signal has been put."""
+        if self.asleep:
+            self.wake()
+
     def notify_hand(self) -> None:
         """No hand waits here: it is at the reader's end."""
 

@@ -24,7 +24,15 @@ BEFORE = "append((self.taken, signal))"
 LEAVES = "del self.items[:count]\n        self.taken"
 LEAVES_SLOWLY = f"del self.items[:count]\n        {SWITCH}\n        self.taken"
 BREAK = f"{SIGNALS}test_what_stands_behind_a_signal_is_neither_looked_at_nor_taken"
-SIGNALLED = "self.closed = signal.is_last\n        if self.inbox.asleep:"
+PUTS = "with self._marking:\n            self.signals.append("
+SAYS = "self.closed = signal.is_last\n        self.inbox.hear_signal()"
+LOOKS = (
+    "self._signalled = False\n        for lane in self._open:\n            if lane.signals:\n"
+    "                self._signalled = True"
+)
+FOUND = f"found = any(lane.signals for lane in self._open)\n        {SWITCH}\n        self._signalled = found"
+CLEARED_LATE = f"{FOUND}\n        for lane in self._open:\n            if lane.signals:"
+SIGNALLED = "self._signalled = True\n        if self.asleep:"
 
 IN_BAND: Final[tuple[Mutant, ...]] = (
     one(
@@ -32,7 +40,7 @@ IN_BAND: Final[tuple[Mutant, ...]] = (
     ),
     one("signal: stands before the last packet", LANE, "append((self.arrived(), signal))", EARLY, PLACES),
     one("signal: stands before what its task has made", LANE, "append((self.arrived(), signal))", BEFORE, PLACES),
-    one("signal: does not ring", LANE, SIGNALLED, SIGNALLED.replace("self.inbox.asleep", "False"), PLACES),
+    one("signal: does not ring", INBOX, SIGNALLED, SIGNALLED.replace("self.asleep", "False"), PLACES),
     Mutant(
         "signal: counted while packets leave (with a switch)",
         (
@@ -76,6 +84,15 @@ IN_BAND: Final[tuple[Mutant, ...]] = (
         "if not last:",
         RISES,
     ),
+    Mutant(
+        "signal: said before it is put (with a switch)",
+        (
+            Change(LANE, PUTS, f"self.inbox.hear_signal()\n        {SWITCH}\n        {PUTS}"),
+            Change(LANE, SAYS, "self.closed = signal.is_last"),
+        ),
+        (PLACES, LONG),
+    ),
+    one("signal: forgotten while it is looked for (switch)", INBOX, LOOKS, CLEARED_LATE, PLACES, LONG),
     one("signal: not handed on", BASE, "self._router.send_signal(counted)", "pass", PLACES),
     one("signal: moves with what is dropped", LANE, "self._renumber(self.signals_before(index), 1)", "pass", EDITED),
     one("signal: moves with what is put back", LANE, "self._renumber(signals, -1)", "pass", EDITED),
