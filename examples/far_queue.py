@@ -19,7 +19,7 @@ from typing import Any, Literal
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane
 from runtime.errors import QueueUnreachable
-from runtime.scheduling.parker import NoWaiter, Waiter
+from runtime.scheduling.parker import Waiter
 
 Verb = Literal["packet", "signal", "look up"]
 Send = Callable[[Verb, Any], None]
@@ -92,7 +92,7 @@ class Outbox:
         """No hand waits here: it is at the reader's end."""
 
 
-class _FarReader(NoWaiter):
+class _FarReader(Waiter):
     """The reader, as far as a writer who is held back needs it."""
 
     def __init__(self, send: Send) -> None:

@@ -15,7 +15,7 @@ from runtime.remote.far_lane import Arrivals, Outbox, Packets
 from runtime.remote.freight import unpack
 from runtime.remote.site import Site
 from runtime.remote.way import ActorWay, Message
-from runtime.scheduling.parker import NoWaiter, Parker, Waiter
+from runtime.scheduling.parker import Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor
 
 PATIENCE_S: Final = float(os.environ.get("STRESS_PATIENCE_S", "20"))
@@ -63,7 +63,7 @@ class Link:
         self.told: list[int] = []  # how many packets had left, at each acknowledgement
         self.returned: list[int] = []  # lanes of which a lent place was given back
         self.errors: list[BaseException] = []
-        self.outbox = Outbox(LANE, LANES[0], capacity, NoWaiter() if writer is None else writer, self.errors.append)
+        self.outbox = Outbox(LANE, LANES[0], capacity, Waiter() if writer is None else writer, self.errors.append)
         self.inbox = Arrivals(capacity, LANES, self._acknowledge, self._give_back, lambda: None)
         self.lane = self.inbox.lanes[1]
 

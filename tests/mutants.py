@@ -223,7 +223,7 @@ ENDS_BY_ONE_STEP = (
     "promises/test_12_services_live.py::test_a_paused_service_ends_by_one_step_however_many_threads_it_has"
 )
 ONE_REQUEST = "promises/test_12_services_live.py::test_a_step_of_a_service_of_several_threads_is_one_request"
-WAITS_ON = "self._sleep(_WITHOUT_LIMIT)\n"
+WAITS_ON = "self._sleep(-1)\n"
 TAKES_BACK = (
     "if self.turn is not None:\n                self.turn.end()\n                self.turn = None\n            self."
 )

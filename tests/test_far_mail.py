@@ -38,7 +38,7 @@ from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import Site
 from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, Message, NotReached
-from runtime.scheduling.parker import NoWaiter
+from runtime.scheduling.parker import Waiter
 from runtime.testing import PATIENCE_S, Moment
 from tests.far_rig import LANE, LANES, in_thread, packets_in, site_of, way_of
 
@@ -127,7 +127,7 @@ def test_no_receipt_is_lost_whoever_is_quicker() -> None:
 def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
     site = site_of()
     inbox = site.inbox("work", 8, LANES)
-    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None)
     parcels: list[list[Message]] = []
     for number in range(4):
         outbox.lane.items.append(number)
@@ -140,7 +140,7 @@ def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
 
 
 def test_a_few_wait_while_many_are_under_way_and_leave_with_what_comes_meanwhile() -> None:
-    outbox = Outbox(LANE, LANES[0], 16, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None)
     way, parcels, futures = way_of(outbox)
     outbox.lane.items += range(8)
     way.carry()
@@ -178,7 +178,7 @@ class Acknowledges:
 def test_acknowledgements_are_heard_while_packets_are_pickled() -> None:
     """They come on Ray's own thread; pickling may ask Ray for something, which would come on that thread, too."""
     errors: list[BaseException] = []
-    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), errors.append)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), errors.append)
     way, parcels, _ = way_of(outbox)
     outbox.lane.items += [0, 1]
     way.carry()
@@ -192,7 +192,7 @@ def test_acknowledgements_are_heard_while_packets_are_pickled() -> None:
 
 def test_acknowledgements_are_heard_while_it_is_found_out_which_packet_cannot_be_pickled() -> None:
     errors: list[BaseException] = []
-    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), errors.append)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), errors.append)
     way, parcels, _ = way_of(outbox)
     outbox.lane.items += [0, 1]
     way.carry()
@@ -256,7 +256,7 @@ def test_after_a_parcel_that_makes_no_sense_its_sender_is_heard_again() -> None:
 
 
 def test_places_are_lent_and_given_back_by_any_thread_and_none_is_lost() -> None:
-    outbox = Outbox(LANE, LANES[0], 64, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 64, Waiter(), lambda error: None)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -310,7 +310,7 @@ def test_one_whose_process_dies_before_or_after_its_start_is_told_to_have_ended_
 
 @pytest.mark.parametrize("what", ["few", "signal", "message"])
 def test_what_may_not_wait_leaves_at_once(what: str) -> None:
-    outbox = Outbox(LANE, LANES[0], 16, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None)
     way, parcels, _ = way_of(outbox)
     outbox.lane.items += range(3 if what == "few" else 8)
     way.carry()
@@ -328,7 +328,7 @@ def test_what_may_not_wait_leaves_at_once(what: str) -> None:
 
 
 def test_what_is_acknowledged_is_known_before_a_parcel_counts_as_received() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
     way, _, futures = way_of(outbox)
     outbox.lane.items += range(4)
     way.carry()
@@ -347,7 +347,7 @@ def test_what_is_acknowledged_is_known_before_a_parcel_counts_as_received() -> N
 
 
 def test_an_answer_is_waited_for_though_a_later_one_has_come_already() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
     way, _, futures = way_of(outbox)
     outbox.lane.items += range(4)
     way.carry()
@@ -372,7 +372,7 @@ def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
         futures.append(Future())
         return futures[-1]
 
-    lane = site.outbox(LANE, LANES[0], 4, 1, NoWaiter())
+    lane = site.outbox(LANE, LANES[0], 4, 1, Waiter())
     for number in range(3):
         lane.put(number)
     way = site.way_to("work", deliver)
@@ -391,7 +391,7 @@ def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
 
 def test_a_place_that_an_undo_was_given_and_has_not_used_is_given_back() -> None:
     """Else the next one would find it promised, though its writer has filled it since."""
-    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
     inbox = Arrivals(4, LANES, lambda _, taken, much: outbox.acknowledge(taken), lambda _: None, lambda: None)
     lane = inbox.lanes[1]
 
@@ -467,9 +467,7 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
 def test_results_that_cannot_travel_are_refused_before_any_of_their_packet_is_dealt_out() -> None:
     site = site_of("make")
     first, second = (RayQueueDescriptor(task, 8, (LaneSpec("make"),), site.job) for task in ("work#0", "work#1"))
-    router = Router(
-        (Output("work", "round_robin", (Connection(first, 0), Connection(second, 0)), Format()),), NoWaiter()
-    )
+    router = Router((Output("work", "round_robin", (Connection(first, 0), Connection(second, 0)), Format()),), Waiter())
     plan = Plan(router)
     with pytest.raises(NotSendable, match="<lock>"):
         plan.puts(["sent", threading.Lock()])
@@ -547,7 +545,7 @@ def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
 
 def test_a_large_parcel_may_take_longer() -> None:
     asked: list[Any] = []
-    outbox = Outbox(LANE, LANES[0], 16, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None)
     way = ActorWay(
         "work", lambda: True, lambda *_: Future(), lambda: None, lambda *_: None, lambda *_: None,
         lambda *each: asked.append(each),
@@ -601,7 +599,7 @@ def test_a_service_that_is_asked_for_long_has_to_take_in_mail_meanwhile() -> Non
 
 
 def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
     way, _, _ = way_of(outbox)
     outbox.lane.items += range(4)
     way.carry()
@@ -612,7 +610,7 @@ def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
 
 
 def test_one_who_is_lost_while_mail_to_it_is_gathered_does_not_end_the_carrier() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
     way, _, _ = way_of(outbox)
 
     class Posted(deque[Message]):
@@ -632,7 +630,7 @@ def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.Monk
     site.inbox("work", 8, LANES)
     descriptor = RayQueueDescriptor("work", 8, LANES, site.job)
     inbox = descriptor.get_queue()
-    outbox = Outbox(LANE, LANES[0], 8, NoWaiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None)
 
     def parcel(items: list[int]) -> list[Message]:
         outbox.lane.items += items

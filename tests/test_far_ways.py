@@ -15,7 +15,7 @@ from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import Mark, Outbox, Packets
 from runtime.remote.freight import Freight, envelope, pack
 from runtime.remote.way import ActorWay, Mailbox, Message
-from runtime.scheduling.parker import NoWaiter
+from runtime.scheduling.parker import Waiter
 from tests.far_rig import LANE, LANES, PATIENCE_S, Writer, in_thread, packets_in, site_of, way_of
 
 ENDED = StopSignal("numbers", "completed")
@@ -43,7 +43,7 @@ class Sent:
 
 
 def outbox(writer: Any = None, capacity: int = 16) -> Outbox:
-    return Outbox(LANE, LANES[0], capacity, NoWaiter() if writer is None else writer, lambda error: None)
+    return Outbox(LANE, LANES[0], capacity, Waiter() if writer is None else writer, lambda error: None)
 
 
 # ── parcels ──
@@ -164,7 +164,7 @@ def test_a_carrier_that_goes_to_sleep_asks_writers_to_ring() -> None:
     assert writer.yield_requested
 
 
-class AppendsLate(NoWaiter):
+class AppendsLate(Waiter):
     """A writer that has looked whether the carrier sleeps just before it fell asleep, and appends just after."""
 
     def __init__(self) -> None:
@@ -265,7 +265,7 @@ def test_a_lane_that_is_opened_when_the_ways_are_there_is_carried() -> None:
     site = site_of("numbers")
     received = Received()
     site.join([site.way_to("work", received)], {}, {})
-    site.outbox(LANE, LANES[0], 4, 1, NoWaiter()).put("a packet")
+    site.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
     assert received.wait_for("packets")[1].number == 1
     site.close()
 
@@ -273,7 +273,7 @@ def test_a_lane_that_is_opened_when_the_ways_are_there_is_carried() -> None:
 def test_a_lane_that_was_opened_before_there_are_ways_is_carried() -> None:
     site = site_of("numbers")
     received = Received()
-    site.outbox(LANE, LANES[0], 4, 1, NoWaiter()).put("a packet")
+    site.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
     site.join([site.way_to("work", received)], {}, {})
     assert received.wait_for("packets")[1].number == 1
     site.close()
@@ -283,7 +283,7 @@ def test_stop_signals_leave_as_soon_as_they_may() -> None:
     site = site_of("numbers")
     received = Received()
     site.join([site.way_to("work", received)], {}, {})
-    lane = site.outbox(LANE, LANES[0], 4, 1, NoWaiter())
+    lane = site.outbox(LANE, LANES[0], 4, 1, Waiter())
     lane.put("the last")
     lane.put_signal(ENDED)
     received.wait_for("packets")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 from runtime.communication.signals import StopSignal
 from runtime.errors import ServiceLoop, ServiceStopped, ServiceTimeout, error_text
 from runtime.graph.validation import OUTSIDE
-from runtime.scheduling.parker import NoWaiter, Outsider, Waiter
+from runtime.scheduling.parker import Outsider, Waiter
 from runtime.scheduling.scheduler import Scheduler
 from runtime.texts.preview import preview
 
@@ -168,7 +168,7 @@ class Ledger:
         self.open: dict[Call, None] = {}  # in the order of their requests
         self.queues: list[RequestQueue] = []
         self.next_look_s = float("inf")  # when the deadlines are looked at next
-        self._watch: Waiter = NoWaiter()
+        self._watch: Waiter = Waiter()
         self.signal: StopSignal | None = None  # set: end the queues as soon as nothing is left to do
 
     def watched_by(self, watch: Waiter) -> None:

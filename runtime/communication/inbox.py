@@ -35,7 +35,7 @@ from runtime.communication.note import Act, Note, in_one_step, no_note, silent
 from runtime.communication.signals import StopSignal
 from runtime.errors import PacketGone, QueueFull, TaskEnded
 from runtime.facts import Ending
-from runtime.scheduling.parker import NoWaiter, Waiter
+from runtime.scheduling.parker import Waiter
 
 HAND = "hand"
 """The producer name of what is put in from outside."""
@@ -90,7 +90,7 @@ class Inbox:
     )
 
     def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
-        self.reader: Waiter = NoWaiter()  # until there is one
+        self.reader: Waiter = Waiter()  # until there is one
         self.capacity = capacity
         self.asleep = False
         share, left_over = shares(capacity, len(lanes))

@@ -35,7 +35,7 @@ from typing import Any, Final, Protocol
 from runtime.communication.order import Order
 from runtime.communication.signals import Signal
 from runtime.errors import Cancelled, Unneeded
-from runtime.scheduling.parker import NoWaiter, Waiter
+from runtime.scheduling.parker import Waiter
 
 
 class Reader(Protocol):
@@ -98,7 +98,7 @@ class Lane:
         self.closed = False  # the stop signal has been put: nothing follows
         self.heard = 0  # signals that have been taken, by the reader
         self._marking = allocate_lock()  # guards the numbers of signals; held by who signals, and by the hand
-        self.writer: Waiter = NoWaiter()
+        self.writer: Waiter = Waiter()
         self.held_back = False
         self.low = capacity // 4  # how short the lane must be before a reader at work lets its writer in
         # The most that a writer claims at once: the hand must find some room, too.

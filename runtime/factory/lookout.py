@@ -41,7 +41,8 @@ class JobMonitor(WaitableMonitor):
 
     def wake(self) -> None:
         """Let the thread of commands look, whether it watches or not."""
-        self._listener.changed()
+        if self._listener is not None:
+            self._listener.changed()
 
     def wait_for_change(self, since: int, timeout_s: float | None) -> None:
         """Wait until something has changed since there were `since` changes, or for `timeout_s`."""

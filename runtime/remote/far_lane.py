@@ -21,7 +21,7 @@ from runtime.communication.lane import Lane
 from runtime.communication.note import in_one_step, no_note
 from runtime.communication.signals import Signal
 from runtime.remote.freight import Freight, not_sendable, pack, require_sendable
-from runtime.scheduling.parker import NoWaiter, Waiter
+from runtime.scheduling.parker import Waiter
 
 Address = tuple[str, int]
 """A lane: the task that reads it, and its number there, without the hand's."""
@@ -87,7 +87,7 @@ class Outbox:
         self.lane.writer = writer
         self.address = address
         self.asleep = False
-        self.reader: Waiter = NoWaiter()  # which sees by itself that the lane is full
+        self.reader: Waiter = Waiter()  # which sees by itself that the lane is full
         self.shipper: Shipper | None = None
         self.ended = False  # the stop signal has been taken for carrying
         self.under_way = 0  # how many packets have been taken, and not been received yet

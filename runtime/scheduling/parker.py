@@ -34,7 +34,12 @@ BETWEEN: Final = ("idle", "paused")
 MID_PACKET: Final = ("held back", "waiting", "backing off")
 """What it waits for in the middle of a packet or a request."""
 
-_WITHOUT_LIMIT: Final = -1.0
+Ready = Callable[[], bool]
+"""Whether what is waited for is there. Any thread may ask, at any time."""
+
+Ask = Callable[[], None]
+"""Says that somebody waits, where those see it who bring what is waited for."""
+
 _INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
 
 
@@ -53,38 +58,30 @@ def unpark(permit: LockType) -> None:
         pass
 
 
-class Waiter(Protocol):
-    """How a thread waits, and how others ask for its attention. A parker is one."""
+class Waiter:
+    """How a thread waits, and how others ask for its attention. This one has not come yet, or never waits."""
 
-    cancelled: bool
-    unneeded: bool
+    __slots__ = ("permit",)
+    cancelled: bool = False
+    unneeded: bool = False
     """Whether nobody needs what it makes any more."""
-
-    @property
-    def yield_requested(self) -> bool:
-        """Whether it is to look up from its batch, after the packet in work."""
-
-    patience_s: float
+    yield_requested: bool = False
+    """Whether it is to look up from its batch, after the packet in work."""
+    patience_s: float = -1
     """How long it waits for a quick reader; -1 where nobody is quick or slow."""
 
-    @property
-    def permit(self) -> LockType:
-        """What `unpark` gives, for who can do no more than release a lock."""
+    def __init__(self) -> None:
+        self.permit = new_permit()  # what `unpark` gives, for who can do no more than release a lock
 
     def park(
-        self,
-        ready: Callable[[], bool],
-        why: TaskState,
-        timeout_s: float = _WITHOUT_LIMIT,
-        *,
-        held: Callable[[], bool] | None = None,
-        ask: Callable[[], None] | None = None,
+        self, ready: Ready, why: TaskState, timeout_s: float = -1, held: Ready | None = None, ask: Ask | None = None
     ) -> None:
         """Wait until `ready`, for `timeout_s` at most. Raises Cancelled.
 
         `ask` says, before each look, that somebody waits, where those see it who bring what is waited for. `held` is
         whether that stands still itself, so that time alone will not bring it.
         """
+        raise AssertionError("a lane was filled before its writer had opened it")
 
     def unpark(self) -> None:
         """Any thread: let it look whether it is ready."""
@@ -94,64 +91,21 @@ class Waiter(Protocol):
 
     def is_at_work(self) -> bool:
         """Whether it does not wait, or is about to go on: it may have seen room, and append any moment."""
+        return False
 
     def stands_still(self) -> bool:
         """Whether it waits for something that time alone will not bring."""
+        return True
 
     def tell(self) -> None:
         """Any thread: something that somebody may be watching has changed."""
 
 
-class NoWaiter:
-    """Stands for a thread that has not come yet, or that never waits."""
-
-    cancelled = unneeded = yield_requested = False
-    patience_s = _WITHOUT_LIMIT
-
-    def __init__(self) -> None:
-        self.permit = new_permit()
-
-    def park(
-        self,
-        ready: Callable[[], bool],
-        why: TaskState,
-        timeout_s: float = _WITHOUT_LIMIT,
-        *,
-        held: Callable[[], bool] | None = None,
-        ask: Callable[[], None] | None = None,
-    ) -> None:
-        """Nobody is there to wait: a lane without a writer is never put to."""
-        raise AssertionError("a lane was filled before its writer had opened it")
-
-    def unpark(self) -> None:
-        """Whoever comes looks first."""
-
-    def request_yield(self) -> None:
-        """It has no batch."""
-
-    def is_at_work(self) -> bool:
-        """Nobody is there."""
-        return False
-
-    def stands_still(self) -> bool:
-        """Nobody moves."""
-        return True
-
-    def tell(self) -> None:
-        """Nobody watches."""
-
-
-class Outsider(NoWaiter):
+class Outsider(Waiter):
     """How a thread waits that is none of a job's: a person's, or one that user code has started."""
 
     def park(
-        self,
-        ready: Callable[[], bool],
-        why: TaskState,
-        timeout_s: float = _WITHOUT_LIMIT,
-        *,
-        held: Callable[[], bool] | None = None,
-        ask: Callable[[], None] | None = None,
+        self, ready: Ready, why: TaskState, timeout_s: float = -1, held: Ready | None = None, ask: Ask | None = None
     ) -> None:
         """Wait until `ready`, for `timeout_s` at most. An interrupt ends it."""
         deadline_s = inf if timeout_s < 0 else monotonic() + timeout_s
@@ -170,12 +124,7 @@ class Served(Protocol):
         """Before the thread waits: make exact what others may look at meanwhile."""
 
 
-class _Nothing:
-    def settle(self) -> None:
-        """There is nothing to be seen."""
-
-
-class Parker:
+class Parker(Waiter):
     """How one thread of a job waits. `doing` is written by that thread; `cancelled` is set once and never cleared."""
 
     patience_s = 0.02  # many changes of threads, and nothing to a person who looks
@@ -188,13 +137,13 @@ class Parker:
         "is_gated",
         "monitor",
         "passes",
-        "permit",
         "turn",
         "unneeded",
         "yield_requested",
     )
 
     def __init__(self, monitor: QuiescenceMonitor) -> None:
+        super().__init__()
         self.monitor = monitor
         # Asks the thread to look up from its batch, which clears it before it looks: so nothing is lost, and between
         # two packets one flag only is read.
@@ -204,10 +153,9 @@ class Parker:
         self.turn: Turn | None = None  # by which it has passed a closed gate, until that is over
         self.doing: TaskState = "new"
         self.passes = 0  # how many waits are over; tells two waits with the same name apart
-        self.permit = new_permit()
-        self._serves: Served = _Nothing()
-        self._ready: Callable[[], bool] = never
-        self._held: Callable[[], bool] | None = None
+        self._serves: Served | None = None
+        self._ready: Ready = bool  # it has not come
+        self._held: Ready | None = None
 
     # ── its own thread ──
 
@@ -231,17 +179,12 @@ class Parker:
             raise Cancelled
 
     def park(
-        self,
-        ready: Callable[[], bool],
-        why: TaskState,
-        timeout_s: float = _WITHOUT_LIMIT,
-        *,
-        held: Callable[[], bool] | None = None,
-        ask: Callable[[], None] | None = None,
+        self, ready: Ready, why: TaskState, timeout_s: float = -1, held: Ready | None = None, ask: Ask | None = None
     ) -> None:
         """Wait until `ready`, for `timeout_s` at most. Raises Cancelled."""
         before = self.doing
-        self._serves.settle()
+        if self._serves is not None:
+            self._serves.settle()
         self._ready, self._held = ready, held
         self.say(why)
         deadline_s = None if timeout_s < 0 else monotonic() + timeout_s
@@ -251,7 +194,7 @@ class Parker:
             if self.cancelled or ready():
                 break
             if deadline_s is None:
-                self._sleep(_WITHOUT_LIMIT)
+                self._sleep(-1)
             elif (left_s := deadline_s - monotonic()) > 0:
                 self._sleep(min(left_s, TIMEOUT_MAX))
             else:
@@ -267,17 +210,13 @@ class Parker:
         """Until somebody unparks the thread, or for `timeout_s`."""
         self.permit.acquire(True, timeout_s)
 
-    def sleep(self, seconds: float, ends: Callable[[], bool] | None = None) -> None:
+    def sleep(self, seconds: float, ends: Ready | None = None) -> None:
         """Wait for `seconds`; time alone ends it, or cancel, `dismiss`, or that it `ends`. Raises Cancelled."""
         is_over = self._is_unneeded if ends is None else lambda: self.unneeded or ends()
         self.park(is_over, "backing off", max(0.0, seconds))  # below zero would be: without limit
 
     def _is_unneeded(self) -> bool:
         return self.unneeded
-
-    def clock(self) -> float:
-        """Seconds since some moment, of the time that `sleep` counts in."""
-        return monotonic()
 
     def timestamp(self) -> float:
         """Seconds since the epoch."""
@@ -353,11 +292,6 @@ class Parker:
     def lacks_turn(self) -> bool:
         """Whether it can do nothing, not even come to its gate, before it is given a turn. Never on free threads."""
         return False
-
-
-def never() -> bool:
-    """What is not going to come."""
-    return False
 
 
 def always() -> bool:

@@ -19,15 +19,6 @@ class Listener(Protocol):
         """Thread of the job that has come to its closed gate: go on with what waits for that. False: tell as usual."""
 
 
-class _Nobody:
-    def changed(self) -> None:
-        """Nobody hears of it."""
-
-    def help(self) -> bool:
-        """There is nothing to go on with."""
-        return False
-
-
 class QuiescenceMonitor:
     """Tells somebody of all that threads do while he waits for it. Costs one read per wait, nothing per packet."""
 
@@ -36,7 +27,7 @@ class QuiescenceMonitor:
 
     def __init__(self) -> None:
         self.watched = 0  # how many look; read by threads after they have said what they are doing
-        self._listener: Listener = _Nobody()
+        self._listener: Listener | None = None
         self._is_told = False  # of what has not been heard yet
 
     def tell_to(self, listener: Listener) -> None:
@@ -57,13 +48,13 @@ class QuiescenceMonitor:
 
     def tell(self) -> None:
         """Thread of the job: something has changed, and somebody is watching."""
-        if not self._is_told:
+        if self._listener is not None and not self._is_told:
             self._is_told = True
             self._listener.changed()
 
     def tell_of_rest(self) -> None:
         """Thread of the job: it has come to its closed gate, and holds no lock."""
-        if not self._listener.help():
+        if self._listener is None or not self._listener.help():
             self.tell()
 
     def hold(self) -> None:

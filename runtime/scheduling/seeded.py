@@ -19,7 +19,7 @@ from typing import Final
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
 from runtime.scheduling.gate import Gate
-from runtime.scheduling.parker import Parker, always, unpark
+from runtime.scheduling.parker import Ask, Parker, Ready, always, unpark
 from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.scheduler import Scheduler
 
@@ -211,20 +211,15 @@ class SeededParker(Parker):
         return 1 if not gate.attentive else gate.admit(self)
 
     def park(
-        self,
-        ready: Callable[[], bool],
-        why: TaskState,
-        timeout_s: float = -1,
-        *,
-        held: Callable[[], bool] | None = None,
-        ask: Callable[[], None] | None = None,
+        self, ready: Ready, why: TaskState, timeout_s: float = -1, held: Ready | None = None, ask: Ask | None = None
     ) -> None:
         """Wait for a turn that is given once `ready`, or once `timeout_s` have passed. Nobody needs to unpark it."""
         if self._scheduler.freed:
             super().park(ready, why, timeout_s, held=held, ask=ask)
             return
         before = self.doing
-        self._serves.settle()
+        if self._serves is not None:
+            self._serves.settle()
         self._ready, self._held = ready, held
         self.say(why)
         if ask is not None:
@@ -237,12 +232,8 @@ class SeededParker(Parker):
         if self.cancelled:
             raise Cancelled
 
-    def clock(self) -> float:
-        """Virtual seconds."""
-        return self._scheduler.now_s
-
     def timestamp(self) -> float:
-        """Virtual seconds, too."""
+        """Virtual seconds."""
         return self._scheduler.now_s
 
     def wake_by(self, earliest: Callable[[], float]) -> None:

@@ -13,12 +13,12 @@ from typing import Final
 from runtime.communication.calls import Ledger, here
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
-from runtime.scheduling.parker import NoWaiter, Parker, never
+from runtime.scheduling.parker import Ask, Parker, Ready, Waiter
 
 _NEVER: Final = float("inf")
 
 
-class DeadlineWatch(NoWaiter):
+class DeadlineWatch(Waiter):
     """Ends calls whose time is over, from `start` to `close`. What user code on its thread waits by."""
 
     def __init__(self, ledger: Ledger, parker: Parker, name: str) -> None:
@@ -47,13 +47,7 @@ class DeadlineWatch(NoWaiter):
         return not self._thread.is_alive()
 
     def park(
-        self,
-        ready: Callable[[], bool],
-        why: TaskState,
-        timeout_s: float = -1,
-        *,
-        held: Callable[[], bool] | None = None,
-        ask: Callable[[], None] | None = None,
+        self, ready: Ready, why: TaskState, timeout_s: float = -1, held: Ready | None = None, ask: Ask | None = None
     ) -> None:
         """Watch on until `ready`. Raises Cancelled."""
         before, self._until_s = self._until_s, _NEVER if timeout_s < 0 else self._ledger.clock() + timeout_s
@@ -71,7 +65,7 @@ class DeadlineWatch(NoWaiter):
         here.begin(self, self._parker.monitor)
         try:
             self._parker.begin()
-            self._watch_until(never)
+            self._watch_until(bool)
         except Cancelled:
             pass
         finally:

@@ -161,8 +161,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: depths are not exact while one waits",
         PARKER,
-        "        self._serves.settle()\n",
-        "",
+        "            self._serves.settle()\n",
+        "            pass\n",
         of(
             "09_policies_of_life",
             "test_nothing_overtakes_a_packet_that_is_waiting_and_depths_are_exact_meanwhile[local]",
