@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal, overload
+from typing import Final, Literal, get_args, overload
 
 from runtime.communication.packet import Asked, Packet
 from runtime.errors import error_text
@@ -71,7 +71,7 @@ class Step:
             return ""
         producer, how = self.signal
         of_how_many = f", {self.heard[0]} of {self.heard[1]}" if self.heard is not None and self.heard[1] > 1 else ""
-        taken = f"stop from {producer} ({how})" if self.result == "stop" else f"{how} from {producer}"
+        taken = f"stop from {producer} ({how})" if how in _ENDINGS else f"{how} from {producer}"
         return f"{taken}{of_how_many}"
 
     def _sent(self) -> str:
@@ -103,6 +103,7 @@ class Step:
         return "failed" if self.ending == "failed" else "skipped"
 
 
+_ENDINGS: Final = get_args(Ending)
 _WAITS_FOR: dict[TaskState | None, str] = {
     "held back": "waiting for room",
     "waiting": "waiting for a reply",

@@ -8,7 +8,7 @@ step that no other thread can cut in two, and all threads see all writes in one 
 * *A signal keeps its place.* It has the number of the packet that it stands in front of, counted as `taken` is: as many
   have arrived before. The writer counts them by `taken` and the length, between which the reader must not drop. So the
   reader says in `leaving` what it is about to take, drops, and says it in `taken`: while the two are equal, before
-  the length is read and behind it, nobody was at it. The hand, which changes both, holds `_marking`, as who signals.
+  the length is read and after it, nobody was at it. The hand, which changes both, holds `_marking`, as who signals.
 * *No batch reaches over a signal.* The reader copies first and looks at `signals` then: a packet that it has copied was
   appended behind each signal that it has to wait for. It takes a signal when `taken` has come to its number. That
   there is one to look for, the writer says after it has put it; the reader forgets that before it looks.
@@ -217,7 +217,7 @@ class Lane:
             self.give_room()
 
     def before_signal(self, items: list[Any]) -> list[Any]:
-        """Reader: what of `items`, a copy of the front, stands before the next signal. Looked at behind the copy."""
+        """Reader: what of `items`, a copy of the front, stands before the next signal. Asked after the copy."""
         return items[: self.signals[0][0] - self.taken] if self.signals else items
 
     def has_signal_next(self) -> bool:

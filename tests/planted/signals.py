@@ -24,6 +24,7 @@ BEFORE = "append((self.taken, signal))"
 LEAVES = "del self.items[:count]\n        self.taken"
 LEAVES_SLOWLY = f"del self.items[:count]\n        {SWITCH}\n        self.taken"
 BREAK = f"{SIGNALS}test_what_stands_behind_a_signal_is_neither_looked_at_nor_taken"
+TOLD = f"{SIGNALS}test_a_stop_signal_is_told_as_one_while_its_turn_is_not_over"
 PUTS = "with self._marking:\n            self.signals.append("
 SAYS = "self.closed = signal.is_last\n        self.inbox.hear_signal()"
 LOOKS = (
@@ -93,6 +94,13 @@ IN_BAND: Final[tuple[Mutant, ...]] = (
         (PLACES, LONG),
     ),
     one("signal: forgotten while it is looked for (switch)", INBOX, LOOKS, CLEARED_LATE, PLACES, LONG),
+    one(
+        "signal: a stop is told as one once it is over",
+        "step.py",
+        "if how in _ENDINGS",
+        'if self.result == "stop"',
+        TOLD,
+    ),
     one("signal: not handed on", BASE, "self._router.send_signal(counted)", "pass", PLACES),
     one("signal: moves with what is dropped", LANE, "self._renumber(self.signals_before(index), 1)", "pass", EDITED),
     one("signal: moves with what is put back", LANE, "self._renumber(signals, -1)", "pass", EDITED),

@@ -432,3 +432,26 @@ def test_lanes_that_wait_for_different_signals_fail_their_task_by_name(make_sess
     with pytest.raises(runtime.TaskFailed, match="work") as failed:
         session.run(PATIENCE_S)
     assert "different signals" in str(failed.value.__cause__)
+
+
+class Last(runtime.Function[Any, Any]):
+    """Sends two results at the end, for which its reader has one place."""
+
+    def process(self, value: Any, /) -> Any:
+        return value
+
+    def finish(self) -> Any:
+        return ["one", "two"]
+
+
+def test_a_stop_signal_is_told_as_one_while_its_turn_is_not_over(make_session: MakeSession) -> None:
+    session = make_session()
+    session.source([], name="a").map(Last(), name="work").sink(same, name="end", capacity=1)
+    session.start(paused=True)
+    session.step("a")
+    step = session.step("work")
+    if step.result == "stop":  # the hand's lane closes by a turn of its own
+        step = session.step("work")
+    assert step.result == "held_back"
+    assert str(step) == "work: stop from a (completed) -> 'one' to end; held back: 'two' to end"
+    session.cancel()
