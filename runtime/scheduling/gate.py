@@ -16,9 +16,23 @@ from typing import Any, TypeVar
 from runtime.errors import NotPaused
 from runtime.facts import TaskState
 from runtime.scheduling.parker import BETWEEN, MID_PACKET, Parker
-from runtime.scheduling.turn import Turn
 
 T = TypeVar("T")
+
+
+class Turn:
+    """One way through a closed gate, for one packet, one signal or one request. `record` is what came of it."""
+
+    __slots__ = ("over", "record", "taker")
+
+    def __init__(self) -> None:
+        self.taker: Parker | None = None  # who has passed the gate by it
+        self.over = False
+        self.record: Any = None
+
+    def end(self, record: Any = None) -> None:
+        """It has come to this; None: to nothing."""
+        self.record, self.over = record, True
 
 
 class Gate:

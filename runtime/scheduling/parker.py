@@ -24,9 +24,8 @@ from runtime.errors import Cancelled
 from runtime.facts import TaskState
 
 if TYPE_CHECKING:
-    from runtime.scheduling.gate import Gate
+    from runtime.scheduling.gate import Gate, Turn
     from runtime.scheduling.quiescence import QuiescenceMonitor
-    from runtime.scheduling.turn import Turn
 
 BETWEEN: Final = ("idle", "paused")
 """What a worker waits for with nothing in work."""
@@ -117,8 +116,8 @@ class Outsider(Waiter):
         unpark(self.permit)
 
 
-class Served(Protocol):
-    """What a thread works for."""
+class Settling(Protocol):
+    """What a thread works from."""
 
     def settle(self) -> None:
         """Before the thread waits: make exact what others may look at meanwhile."""
@@ -131,7 +130,7 @@ class Parker(Waiter):
     __slots__ = (
         "_held",
         "_ready",
-        "_serves",
+        "_settling",
         "cancelled",
         "doing",
         "is_gated",
@@ -153,7 +152,7 @@ class Parker(Waiter):
         self.turn: Turn | None = None  # by which it has passed a closed gate, until that is over
         self.doing: TaskState = "new"
         self.passes = 0  # how many waits are over; tells two waits with the same name apart
-        self._serves: Served | None = None
+        self._settling: Settling | None = None
         self._ready: Ready = bool  # it has not come
         self._held: Ready | None = None
 
@@ -162,9 +161,9 @@ class Parker(Waiter):
     def begin(self) -> None:
         """Before anything else: return when it may run."""
 
-    def serve(self, served: Served) -> None:
+    def settle_first(self, what: Settling) -> None:
         """Before each wait from now on, let that settle what is to be seen of it."""
-        self._serves = served
+        self._settling = what
 
     def enter(self, gate: Gate, want: int) -> int:
         """How many packets may be worked now; waits while `gate` is closed. Raises Cancelled."""
@@ -183,8 +182,8 @@ class Parker(Waiter):
     ) -> None:
         """Wait until `ready`, for `timeout_s` at most. Raises Cancelled."""
         before = self.doing
-        if self._serves is not None:
-            self._serves.settle()
+        if self._settling is not None:
+            self._settling.settle()
         self._ready, self._held = ready, held
         self.say(why)
         deadline_s = None if timeout_s < 0 else monotonic() + timeout_s

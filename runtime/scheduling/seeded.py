@@ -218,8 +218,8 @@ class SeededParker(Parker):
             super().park(ready, why, timeout_s, held=held, ask=ask)
             return
         before = self.doing
-        if self._serves is not None:
-            self._serves.settle()
+        if self._settling is not None:
+            self._settling.settle()
         self._ready, self._held = ready, held
         self.say(why)
         if ask is not None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from runtime.communication.packet import Asked, Packet, Place
 from runtime.errors import CommandRefused, NotPaused
+from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import BETWEEN, MID_PACKET
-from runtime.scheduling.turn import Turn
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Step

@@ -72,9 +72,6 @@ class DeadlineWatch(Waiter):
             self._parker.say("ended")
 
     def _watch_until(self, ready: Callable[[], bool], until_s: float = _NEVER) -> None:
-        def is_asked() -> bool:
-            return self._asked or ready()
-
         ledger = self._ledger
         while not ready() and ledger.clock() < until_s:
             self._asked = False
@@ -82,5 +79,4 @@ class DeadlineWatch(Waiter):
                 call.tell()
             left_s = min(ledger.next_look_s, until_s) - ledger.clock()
             if left_s > 0 and not ready():
-                timeout_s = -1 if left_s == _NEVER else min(left_s, threading.TIMEOUT_MAX)
-                self._parker.park(is_asked, "idle", timeout_s)
+                self._parker.park(lambda: self._asked or ready(), "idle", -1 if left_s == _NEVER else left_s)

@@ -145,7 +145,7 @@ class BaseTask:
     def begin(self) -> None:
         """Open the operator. Raises what that raises, and Cancelled."""
         parker = self.parker
-        parker.serve(self._feed)
+        parker.settle_first(self._feed)
         self.ctx.begin()
         parker.begin()
         with suppress(Unneeded):  # it has to give up because nobody needs it, and will not have to `finish`

@@ -20,8 +20,8 @@ from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import TaskState
 from runtime.operators import Operator, Source
 from runtime.python.asynchronous import refuse_coroutine
+from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import MID_PACKET
-from runtime.scheduling.turn import Turn
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Result, SignalView, Step

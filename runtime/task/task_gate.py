@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from runtime.scheduling.gate import Gate
+from runtime.scheduling.gate import Gate, Turn
 from runtime.scheduling.parker import Parker
-from runtime.scheduling.turn import Turn
 from runtime.task.passing import Passing, Tap
 
 

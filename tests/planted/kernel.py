@@ -161,7 +161,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: depths are not exact while one waits",
         PARKER,
-        "            self._serves.settle()\n",
+        "            self._settling.settle()\n",
         "            pass\n",
         of(
             "09_policies_of_life",
