@@ -261,8 +261,8 @@ class Backend(Protocol):
     def resume(self, handles: Iterable[Handle]) -> None:
         """Open them."""
 
-    def workers(self, handles: Iterable[Handle]) -> list[WorkerState]:
-        """Where each of them stands now, all looked at together."""
+    def workers(self, handles: Iterable[Handle]) -> Iterable[WorkerState]:
+        """Where each of them stands now; where that takes a while, all looked at together."""
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """The facts of all these tasks by name, read at once. Cheap enough for thirty times a second."""

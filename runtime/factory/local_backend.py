@@ -158,9 +158,9 @@ class LocalBackend:
         for handle in handles:
             handle.control.resume()
 
-    def workers(self, handles: Iterable[Handle]) -> list[WorkerState]:
-        """Where each of them stands now."""
-        return [handle.control.now() for handle in handles]
+    def workers(self, handles: Iterable[Handle]) -> Iterable[WorkerState]:
+        """Where each of them stands when it is asked for: whoever has seen enough asks no more."""
+        return (handle.control.now() for handle in handles)
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """Read the numbers where the tasks keep them."""

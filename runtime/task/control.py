@@ -21,7 +21,7 @@ from runtime.facts import TaskState
 from runtime.operators import Operator, Source
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.scheduling.gate import Turn
-from runtime.scheduling.parker import MID_PACKET
+from runtime.scheduling.parker import MID_PACKET, always
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Result, SignalView, Step
@@ -50,7 +50,8 @@ class TaskControl:
     def __init__(self, task: BaseTask) -> None:
         self._task = task
         operator = _bare(task.operator)
-        self._is_source, self._several_inputs = isinstance(operator, Source), operator.wants_input
+        self._has_packets = always if isinstance(operator, Source) else task.inbox.ready
+        self._several_inputs = operator.wants_input
         self._undo: deque[Callable[[], None]] = deque(maxlen=MAX_UNDO)
         self._dropped: set[Place] = set()  # by hand, and not put back
         self._is_stepping = False  # steps come one by one, each with a turn of its own
@@ -76,23 +77,23 @@ class TaskControl:
 
     def now(self) -> WorkerState:
         """Where it stands at this moment."""
-        gate, doing, turn = self._task.gate, self._task.parker.doing, self._turn
+        task, turn = self._task, self._turn
+        gate, doing = task.gate, task.parker.doing
         reached = gate.reached()
-        return WorkerState(
-            is_paused=gate.closed,
-            reached=reached,
-            is_in_place=reached and gate.at_its_place(),
-            has_work=self._has_work(),
-            waits_at_gate=doing == "paused" and gate.turn is None,
-            takes_turns=doing not in MID_PACKET,
-            turn="none" if turn is None else "over" if turn.over else "given",
-            told_running=self._told_running,
+        return WorkerState(  # in order: names take longer, and this is asked all the time while somebody steps
+            gate.closed,
+            reached,
+            reached and gate.at_its_place(),
+            self._has_work(),
+            doing == "paused" and gate.turn is None,
+            doing not in MID_PACKET,
+            "none" if turn is None else "over" if turn.over else "given",
+            self._told_running,
         )
 
     def _has_work(self) -> bool:
         """Whether there is something that a turn could be used for; a source always has."""
-        task = self._task
-        return task.ending is None and (self._is_source or task.inbox.ready())
+        return self._task.ending is None and self._has_packets()
 
     def number_of(self, place: Place) -> int:
         """Which packet of its lane it is. Raises `PacketGone` if it does not wait any more."""
@@ -183,7 +184,7 @@ class TaskControl:
 
     def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
         """Before each packet, close the gate if one of `conditions` is met, or raises, and tell `broke` which."""
-        if self._is_source:
+        if isinstance(_bare(self._task.operator), Source):
             raise CommandRefused(
                 f"{self._task.name!r} is a source and has no packets to stop before; stop its consumer"
             )
