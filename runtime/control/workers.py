@@ -56,7 +56,7 @@ class Workers:
         """Whether the input of a task or operator has keys."""
         return format_of(self.graph, self.operator_of.get(name, name)).keyed
 
-    def now(self, handles: Sequence[Handle]) -> Sequence[WorkerState]:
+    def now(self, handles: Sequence[Handle]) -> Iterable[WorkerState]:
         """How all of them stand, looked at together."""
         return self.backend.workers(handles)
 
