@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
+_CALLED_BACK: Final = ("_weakrefset", "weakref")
+"""Python's own, which run when something is let go of: an interrupt there is told of and raised nowhere."""
+
 FEW: Final = 150
 """Up to so many bytecodes of a command are each tried; of more, so many of them."""
 
@@ -20,8 +23,9 @@ FEW: Final = 150
 class Interrupt:
     """Raises KeyboardInterrupt in the `with` block before the bytecode with this number, counted from 0.
 
-    `count` is how many bytecodes the block came to. Frames that were there before the block are not looked at, and no
-    garbage is collected meanwhile: what that runs on this thread would be counted, and interrupted, as well.
+    `count` is how many bytecodes the block came to. Frames that were there before the block are not looked at, nor
+    those that Python calls back itself where something is let go of. No garbage is collected meanwhile: what that runs
+    on this thread would be counted, and interrupted, as well.
     """
 
     def __init__(self, number: float) -> None:
@@ -29,7 +33,7 @@ class Interrupt:
         self.count = 0
 
     def __enter__(self) -> Self:
-        self._before = sys.gettrace()
+        self._before, self._collects = sys.gettrace(), gc.isenabled()
         gc.disable()
         sys.settrace(self._see)
         return self
@@ -38,9 +42,12 @@ class Interrupt:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         sys.settrace(self._before)
-        gc.enable()
+        if self._collects:
+            gc.enable()
 
     def _see(self, frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_globals.get("__name__") in _CALLED_BACK:
+            return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "opcode":
             if self.count == self._number:
