@@ -31,7 +31,7 @@ def signals_of_a_run(rng: Random) -> None:
 
 
 def test_signals_keep_their_places_at_full_speed() -> None:
-    repeat(signals_of_a_run, 150)
+    repeat(signals_of_a_run, 400)
 
 
 def chain_of_a_run(rng: Random) -> None:
@@ -52,4 +52,4 @@ def chain_of_a_run(rng: Random) -> None:
 
 
 def test_signals_keep_their_places_in_long_runs() -> None:
-    repeat(chain_of_a_run, 30)
+    repeat(chain_of_a_run, 60)
