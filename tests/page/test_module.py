@@ -23,8 +23,8 @@ def test_no_name_is_declared_twice() -> None:
 
 
 def test_every_rule_of_the_style_sheet_is_for_what_is_ours_or_holds_it() -> None:
-    """A view, a form of ours, or the box that has one in it."""
-    ours = re.compile(r"\.sage-nb-(view|form|host)\b")
+    """A view, a form of ours and its last line, or the box that has one in it."""
+    ours = re.compile(r"\.(sage-nb-(view|form|host|line)|sn-line-lost)\b")
     text = re.sub(r"/\*.*?\*/", "", css(), flags=re.DOTALL)
     selectors = [each.strip() for each in re.findall(r"([^{}]+)\{", text)]
     selectors = [each for each in selectors if not each.startswith("@") and each not in ("from", "to")]
