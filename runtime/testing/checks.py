@@ -118,7 +118,15 @@ def _threads() -> set[threading.Thread]:
 def _raw_threads() -> int:
     """How many threads there are that were not started by `threading`."""
     known = {thread.ident for thread in threading.enumerate()}
-    return sum(ident not in known for ident in sys._current_frames())
+    # An older CPython may collect garbage in that call, and then wait for ever for a lock that the call itself holds.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        running = list(sys._current_frames())
+    finally:
+        if collects:
+            gc.enable()
+    return sum(ident not in known for ident in running)
 
 
 def _described(queue: Inbox | RequestQueue) -> str:
