@@ -405,7 +405,7 @@ MUTANTS: Final = (
     ),
     one("who waits says so after the look (with a switch)", PARKER, SAYS_AND_LOOKS, LOOKS_AND_SAYS, SHORT, SLEEPERS),
     one("(that switch alone, before the look)", PARKER, SAYS_AND_LOOKS, LOOKS_LATE, SHORT, SLEEPERS, harmless=True),
-    one("who was woken for nothing does not say again that he waits", PARKER, SAYS, SAYS_ONCE, ENOUGH_STRESS),
+    one("who was woken for nothing does not say again that he waits", PARKER, SAYS, SAYS_ONCE, FOR_NOTHING),
     one("sleeper does not ask writers to look up", INBOX, "lane.writer.request_yield()", "pass", SLEEPER),
     one("yield_requested cleared without a ring", BASE, "self._router.wake_readers()", "pass", SLEEPER),
     one("window goes on without falling back to put", ROUTER, AGAIN, "return send", SLEEPER),
