@@ -216,6 +216,7 @@ RUNS = "session/runs.py"
 ORDER = "communication/order.py"
 
 PARKING = "test_parking.py::"
+NOTHING_OF_A_WAIT = f"{PARKING}test_after_a_wait_nothing_is_kept_of_what_was_waited_for"
 ONE_OF_MANY = f"{PARKING}test_a_closed_gate_of_several_workers_lets_one_through_for_each_turn"
 FOR_NOTHING = f"{PARKING}test_an_unpark_for_nothing_ends_no_wait_and_is_not_seen"
 NOT_TAKEN = f"{PARKING}test_a_turn_that_nobody_takes_is_over_when_the_gate_opens_and_when_the_last_worker_ends"
@@ -627,8 +628,8 @@ MUTANTS: Final = (
     one(
         "kept: an error, by the frame that it went through",
         BASE,
-        "del failure, error, packet  # this",
-        "pass  # this",
+        "            del failure\n",
+        "            pass\n",
         GOES,
     ),
     one(
@@ -636,7 +637,7 @@ MUTANTS: Final = (
         PARKER,
         "self._ready, self._held = always, None",
         "pass",
-        LAST_CALL,
+        NOTHING_OF_A_WAIT,
     ),
     one(
         "kept: a call, by the thread that worked it",
