@@ -205,10 +205,9 @@ class Dispatcher:
         """Gates are about to be closed by hand: in a view, by a person who can open them there, or by code."""
         self.completion.hold(by_person)
 
-    def log_step(self, step: Step) -> None:
-        """Somebody has given a turn by hand."""
-        if step.task is not None and step.result != "idle":
-            self._note("turn", step.task, str(step).removeprefix(f"{step.task}: "))
+    def log_step(self, task: str, step: Step) -> None:
+        """Somebody has given a task a turn by hand."""
+        self._note("turn", task, str(step).removeprefix(f"{task}: "))
 
     def edited(self, task: str, text: str) -> None:
         """Something was changed by hand in a task's queue, or in what it remembers."""

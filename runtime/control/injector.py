@@ -20,11 +20,11 @@ from runtime.texts.preview import preview
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is to be put in, into the queues of which tasks, and what is told of it where it is a change by hand."""
+    """What is to be put in, into the queues of which tasks, and how that is put down where it is a change by hand."""
 
     item: Any
     tasks: tuple[str, ...]
-    told: str = ""
+    args: tuple[str | int, ...] = ()
 
 
 class Injector:
@@ -63,8 +63,8 @@ class Injector:
             if edge is not None and edge.key is not None and names != (target,):
                 raise CommandRefused(f"the key of this packet belongs to {names[0]!r}, not to {target!r}")
             names = (target,)
-        told = f"inject: {preview(value)}{f' on input {number}' if len(numbers) > 1 else ''}"
-        return Given(item_by_hand(self._graph, operator, number, element), names, told)
+        args = (preview(value), number) if len(numbers) > 1 else (preview(value),)
+        return Given(item_by_hand(self._graph, operator, number, element), names, args)
 
     def address_input(self, name: str, value: Any) -> Given:
         """Where `value` goes that is sent to an input. Raises `UnknownName`."""

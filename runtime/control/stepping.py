@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from time import monotonic
 
 from runtime.communication.packet import Packet
+from runtime.control.records import Record, Records
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
 from runtime.errors import NotPaused, PacketGone
@@ -18,8 +19,8 @@ from runtime.step import Path, Step
 class Stepping:
     """Steps one run. Only the thread of commands does."""
 
-    def __init__(self, dispatcher: Dispatcher, workers: Workers) -> None:
-        self._dispatcher, self._workers = dispatcher, workers
+    def __init__(self, dispatcher: Dispatcher, workers: Workers, records: Records) -> None:
+        self._dispatcher, self._workers, self._records = dispatcher, workers, records
         graph = workers.graph
         # Services first, since somebody waits for them; then the deepest, graph order, index; sources last.
         layers, by_name = graph.layers, graph.by_name
@@ -39,7 +40,9 @@ class Stepping:
             return Step("idle", name)
         step = yield from grip.step(deadline)
         yield from self._come_to_rest(deadline)
-        self._dispatcher.log_step(step)
+        if step.task is not None and step.result != "idle":
+            self._records.add(Record("step", step.task, (name,), self._workers.turns(), result=step.result))
+            self._dispatcher.log_step(step.task, step)
         return step
 
     def _next_of(self, handles: list[Handle]) -> Grip | None:

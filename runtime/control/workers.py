@@ -60,6 +60,10 @@ class Workers:
         """How all of them stand, looked at together."""
         return self.backend.workers(handles)
 
+    def turns(self) -> int | None:
+        """How many turns have been handed out so far; None: they are not, without a seed."""
+        return self.backend.changes.turns
+
     def post(self, work: Callable[[], object]) -> None:
         """Thread of the job: have something done. What it raises becomes a warning of the job."""
         self._commands.post(work, lambda error: self._dispatcher.warned(None, error_text(error)))

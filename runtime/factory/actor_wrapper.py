@@ -88,28 +88,31 @@ class FarGrip:
         """Before each packet, ask the conditions, there, whether to pause; say here which."""
         self._wrapper.set_breaks(conditions, broke)
 
-    def edit(self, place: Place, item: Any) -> None:
+    def edit(self, place: Place, item: Any) -> int:
         """Put another item there."""
-        self._wrapper.ask("hand", "edit", place, item)
+        change: int = self._wrapper.ask("hand", "edit", place, item)
+        return change
 
-    def drop(self, place: Place) -> None:
+    def drop(self, place: Place) -> int:
         """Take the packet out."""
-        self._wrapper.ask("hand", "drop", place)
+        change: int = self._wrapper.ask("hand", "drop", place)
+        return change
 
-    def move(self, place: Place, to: int) -> None:
+    def move(self, place: Place, to: int) -> int:
         """Move it within its lane."""
-        self._wrapper.ask("hand", "move", place, to)
+        change: int = self._wrapper.ask("hand", "move", place, to)
+        return change
 
-    def undo(self) -> None:
-        """Take back the last change. If that needs a place in a lane, its writer is asked for it."""
+    def undo(self, change: int) -> None:
+        """Take back a change. If that needs a place in a lane, its writer is asked for it."""
         try:
-            self._wrapper.ask("hand", "undo")
+            self._wrapper.ask("hand", "undo", change)
         except QueueFull:
             wanted = self._wrapper.ask("hand", "wanted")
             number = None if wanted is None else self._wrapper.find_place(wanted)
             if number is None:
                 raise
-            self._wrapper.ask("hand", "undo_into", number)
+            self._wrapper.ask("hand", "undo_into", change, number)
 
     def state(self) -> Any:
         """What it remembers."""

@@ -61,17 +61,17 @@ class Grip(Protocol):
     def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
         """Before each packet, pause if one of `conditions` is met, and say which. They may run in another process."""
 
-    def edit(self, place: Place, item: Any) -> None:
-        """Put another item there. Raises `NotPaused`, `PacketGone`."""
+    def edit(self, place: Place, item: Any) -> int:
+        """Put another item there; as `drop`, `move`: the number of the change. Raises `NotPaused`, `PacketGone`."""
 
-    def drop(self, place: Place) -> None:
+    def drop(self, place: Place) -> int:
         """Take the packet out."""
 
-    def move(self, place: Place, to: int) -> None:
+    def move(self, place: Place, to: int) -> int:
         """Move it within its lane."""
 
-    def undo(self) -> None:
-        """Take back the last change."""
+    def undo(self, change: int) -> None:
+        """Take back the change of this number."""
 
     def state(self) -> Any:
         """What it remembers."""

@@ -92,10 +92,10 @@ class _DriverControl(TaskControl):
         """Where it stands at this moment; quiet, once all that was sent has arrived."""
         return super().now()._replace(is_quiet=self._around.is_quiet())
 
-    def undo(self) -> None:
-        """Take back the last change. If that needs a place in a lane, its writer is asked for it."""
+    def undo(self, change: int) -> None:
+        """Take back a change. If that needs a place in a lane, its writer is asked for it."""
         try:
-            super().undo()
+            super().undo(change)
         except QueueFull:
             queue = cast(Arrivals, self._task.inbox)
             self._around.wait_until(self._around.is_quiet, INTERRUPTIBLE_S)  # what was said before of that lane
@@ -103,4 +103,4 @@ class _DriverControl(TaskControl):
             if number is None:
                 raise
             with queue.place_from(number):
-                super().undo()
+                super().undo(change)

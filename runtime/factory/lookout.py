@@ -134,6 +134,7 @@ class Lookout:
         self._monitor.heard()
 
     hands_out_turns = False
+    turns = None
 
     def hold(self) -> None:
         """No turns are handed out here."""

@@ -63,6 +63,10 @@ class Changes(Protocol):
     def hands_out_turns(self) -> bool:
         """Whether there is something to hold."""
 
+    @property
+    def turns(self) -> int | None:
+        """How many turns have been handed out, where they are."""
+
     def heard(self) -> None:
         """What has changed so far is about to be looked at."""
 

@@ -24,6 +24,8 @@ class QuiescenceMonitor:
 
     hands_out_turns = False
     """Whether there is something to `hold`."""
+    turns: int | None = None
+    """How many turns have been handed out, where they are."""
 
     def __init__(self) -> None:
         self.watched = 0  # how many look; read by threads after they have said what they are doing

@@ -50,6 +50,7 @@ class SeededScheduler(Scheduler):
         # nobody is.
         super().__init__(_SeededMonitor(self))
         self.trace: deque[str] = deque(maxlen=MAX_TURNS)
+        self.turns = 0  # handed out so far
         self.now_s = 0.0
         self._random = random.Random(seed).random
         self._parkers: list[SeededParker] = []
@@ -139,6 +140,7 @@ class SeededScheduler(Scheduler):
                 chosen = able[int(self._random() * len(able))]
                 chosen.waits = False
                 self._note(chosen.label())
+                self.turns += 1
                 return chosen
             times = [due_s for parker in waiting if (due_s := parker.due()) is not None]
             if not times or not self._players:  # behind the end, nobody is left for whom time could pass
@@ -160,6 +162,11 @@ class _SeededMonitor(QuiescenceMonitor):
     def __init__(self, scheduler: SeededScheduler) -> None:
         super().__init__()
         self._scheduler = scheduler
+
+    @property
+    def turns(self) -> int:  # type: ignore[override]
+        """How many turns have been handed out."""
+        return self._scheduler.turns
 
     def tell_of_rest(self) -> None:
         """Whoever has the turn is in the middle of it, and does not help."""

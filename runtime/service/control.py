@@ -138,7 +138,7 @@ class ServiceControl:
         """Refused."""
         self.edit(place, None)
 
-    def undo(self) -> NoReturn:
+    def undo(self, change: int) -> NoReturn:
         """Refused."""
         raise CommandRefused(f"nothing was changed in the queue of {self._service.name!r}")
 

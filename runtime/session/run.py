@@ -13,6 +13,7 @@ from runtime.control.hits import Hits
 from runtime.control.injector import Given, Injector
 from runtime.control.inspection import Inspection
 from runtime.control.pausing import Pausing
+from runtime.control.records import Records
 from runtime.control.stepping import Stepping
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
@@ -34,6 +35,7 @@ class Run:
     inspection: Inspection
     editing: Editing
     hits: Hits
+    records: Records
     injector: Injector
     proxies: ProxyManager
     commands: Commands
@@ -41,15 +43,16 @@ class Run:
     @classmethod
     def of(cls, dispatcher: Dispatcher, commands: Commands) -> Run:
         """The run whose tasks and services a dispatcher has made."""
-        graph, workers = dispatcher.graph, Workers(dispatcher, commands)
+        graph, workers, records = dispatcher.graph, Workers(dispatcher, commands), Records()
         return cls(
             dispatcher,
             workers,
             Pausing(dispatcher, workers),
-            Stepping(dispatcher, workers),
+            Stepping(dispatcher, workers, records),
             Inspection(dispatcher, workers),
-            Editing(dispatcher, workers),
+            Editing(dispatcher, workers, records),
             Hits(dispatcher, workers),
+            records,
             Injector(graph, dispatcher.backend, dispatcher.tasks),
             ProxyManager(HAND_CALLER, service_queues(graph)),
             commands,
@@ -68,7 +71,7 @@ class Run:
     def inject(self, target: str, value: Any, number: int | None, timeout_s: float | None) -> None:
         """Put `value` into any queue, from any thread, by hand. Raises as `Injector.address`, `put_by_hand`."""
         given = self.injector.address(target, value, number)
-        noted = self.editing.noting(target, given.tasks, given.told)
+        noted = self.editing.noting(target, given)
         put_by_hand(self.commands, self.dispatcher.backend, self.injector, given, timeout_s, noted)
 
 

@@ -6,9 +6,9 @@ Writers may still append: an edit never makes a lane longer, and each is one ste
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.communication.inbox import Inbox
@@ -32,8 +32,7 @@ from runtime.texts.preview import preview
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
-MAX_UNDO: Final = 1_000
-"""How many changes by hand can be taken back."""
+_MAX_BACKS: Final = 1_000  # of one queue; no list of changes keeps more
 
 Condition = Callable[[Any], object] | None
 """Of a breakpoint: whether to stop before a payload; None: before each."""
@@ -52,7 +51,8 @@ class TaskControl:
         operator = _bare(task.operator)
         self._has_packets = always if isinstance(operator, Source) else task.inbox.ready
         self._several_inputs = operator.wants_input
-        self._undo: deque[Callable[[], None]] = deque(maxlen=MAX_UNDO)
+        self._backs: dict[int, Callable[[], None]] = {}  # what takes a change back, by its number
+        self._numbers = count()
         self._dropped: set[Place] = set()  # by hand, and not put back
         self._is_stepping = False  # steps come one by one, each with a turn of its own
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
@@ -72,7 +72,7 @@ class TaskControl:
 
     def release(self) -> None:
         """After the close of the session: forget what could be undone, and the last step."""
-        self._undo.clear()
+        self._backs.clear()
         self._turn = None
 
     def now(self) -> WorkerState:
@@ -218,13 +218,13 @@ class TaskControl:
 
     # ── edit ──
 
-    def edit(self, place: Place, item: Any) -> None:
-        """Put another item in the place of a packet. Raises `NotPaused`, `PacketGone`."""
+    def edit(self, place: Place, item: Any) -> int:
+        """Put another item in the place of a packet; the number of the change. Raises `NotPaused`, `PacketGone`."""
         with self._grip(place) as (inbox, lane, index):
             before = inbox.exchange(lane, index, self._task.format(lane).exchanged(lane.items[index], item))
-            self._undo.append(lambda: self._edit_back(place, before))
+            return self._changed(lambda: self._edit_back(place, before))
 
-    def drop(self, place: Place) -> None:
+    def drop(self, place: Place) -> int:
         """Take a packet out; it counts as dropped. Raises `NotPaused`, `PacketGone`."""
         with self._grip(place) as (inbox, lane, index):
             numbers = waiting(lane)
@@ -233,9 +233,9 @@ class TaskControl:
             del numbers[index]
             lane.order = Order(numbers, lane.taken)
             self._dropped.add(place)
-            self._undo.append(lambda: self._put_back(place, item, ahead, signals))
+            return self._changed(lambda: self._put_back(place, item, ahead, signals))
 
-    def move(self, place: Place, to: int) -> None:
+    def move(self, place: Place, to: int) -> int:
         """Move a packet within its lane, to `to` counted from the front. Raises `NotPaused`, `PacketGone`.
 
         Raises `CommandRefused` if there is no such place, or a signal between.
@@ -250,19 +250,25 @@ class TaskControl:
                 )
             ahead = set(waiting(lane)[:index])
             self._shift(inbox, lane, index, to)
-            self._undo.append(lambda: self._move_back(place, ahead))
+            return self._changed(lambda: self._move_back(place, ahead))
 
-    def undo(self) -> None:
-        """Take back the last change that has not been taken back. Raises `NotPaused`, `PacketGone`, `QueueFull`."""
-        if not self._undo:
-            raise CommandRefused(f"nothing was changed in the queue of {self._task.name!r} that could be undone")
-        back = self._undo[-1]
+    def _changed(self, back: Callable[[], None]) -> int:
+        number = next(self._numbers)
+        self._backs[number] = back
+        if len(self._backs) > _MAX_BACKS:
+            del self._backs[next(iter(self._backs))]
+        return number
+
+    def undo(self, change: int) -> None:
+        """Take back the change of this number. Raises `NotPaused`, `PacketGone`, `QueueFull`."""
+        if (back := self._backs.get(change)) is None:
+            raise CommandRefused(f"the change in the queue of {self._task.name!r} cannot be taken back any more")
         try:
             back()
-        except (PacketGone, TaskEnded):  # it can never be taken back any more; the one before it perhaps can
-            self._undo.remove(back)
+        except (PacketGone, TaskEnded):  # nor ever can be
+            del self._backs[change]
             raise
-        self._undo.remove(back)
+        del self._backs[change]
 
     def retract(self, number: int) -> None:
         """Take back the packet that the hand put in as this one. Raises `NotPaused`, `PacketGone`, `TaskEnded`."""

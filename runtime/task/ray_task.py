@@ -138,12 +138,12 @@ class RayTask(Host):
         self.monitor.wait_for(self.site.is_quiet, _SOON_S)
         return None if queue is None else queue.wanted
 
-    def hand_undo_into(self, number: int) -> None:
-        """Take back the last change; the writer of lane `number` has a place for it."""
+    def hand_undo_into(self, change: int, number: int) -> None:
+        """Take back a change; the writer of lane `number` has a place for it."""
         queue = self.task.queue
         assert queue is not None, "nothing was changed in the queue of a source"
         with queue.place_from(number):
-            self.task.control.undo()
+            self.task.control.undo(change)
 
     def hand_tap(self, wanted: bool) -> None:
         """Show every packet to the driver, or no more."""

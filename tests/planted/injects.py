@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.planted.records import SWITCH, Change, Mutant, one
 
-INBOX, TASK_CONTROL, EDITING = "communication/inbox.py", "task/control.py", "control/editing.py"
+INBOX, TASK_CONTROL, RECORDS = "communication/inbox.py", "task/control.py", "control/records.py"
 ORDER, BASE, LOCAL_BACKEND = "communication/order.py", "task/base_task.py", "factory/local_backend.py"
 
 UNDONE = "promises/test_14_inject_undone.py::"
@@ -92,7 +92,5 @@ INJECTS: Final[tuple[Mutant, ...]] = (
     one(
         "injects: a task that runs has not taken anything", ORDER, "return position < lane.taken", "return False", TAKEN
     ),
-    one(
-        "injects: the oldest is undone first", EDITING, "change = self._edited[-1]", "change = self._edited[0]", NEWEST
-    ),
+    one("injects: the oldest is undone first", RECORDS, "return self._changes[-1]", "return self._changes[0]", NEWEST),
 )

@@ -10,6 +10,7 @@ RUNS = "session/runs.py"
 SESSION = "session/session.py"
 EDITING = "control/editing.py"
 INSPECTION = "control/inspection.py"
+RECORDS = "control/records.py"
 PAUSING = "control/pausing.py"
 STEPPING = "control/stepping.py"
 DISPATCHER = "dispatcher.py"
@@ -199,7 +200,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "control: steps are told to nobody",
         STEPPING,
-        "        self._dispatcher.log_step(step)\n",
+        "            self._dispatcher.log_step(step.task, step)\n",
         "",
         of("15_looking", "test_a_turn_by_hand_is_an_event[local]"),
     ),
@@ -221,42 +222,53 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
         ),
     ),
     one(
-        "control: a drop that was refused can be undone",
+        "control: a change that was refused can be undone",
         EDITING,
-        "        yield from self._workers.at_its_gate([grip], lambda: grip.drop(place))\n"
-        '        self._remember(packet.task, f"drop: {packet.text}")',
-        '        self._remember(packet.task, f"drop: {packet.text}")\n'
-        "        yield from self._workers.at_its_gate([grip], lambda: grip.drop(place))",
+        "        change = yield from self._workers.at_its_gate",
+        "        self._put_down(Record(name, packet.task, args, None, self.undo))\n"
+        "        change = yield from self._workers.at_its_gate",
         of("14_refused"),
     ),
     one(
-        "control: an edit that was refused can be undone",
-        EDITING,
-        "        yield from self._workers.at_its_gate([grip], lambda: grip.edit(place, item))\n"
-        '        self._remember(packet.task, f"edit: {packet.text} becomes {preview(value)}")',
-        '        self._remember(packet.task, f"edit: {packet.text} becomes {preview(value)}")\n'
-        "        yield from self._workers.at_its_gate([grip], lambda: grip.edit(place, item))",
-        of("14_refused"),
+        "control: steps push out what can be undone",
+        RECORDS,
+        "self._others if record.back is None else self._changes",
+        "self._changes",
+        of("14_records", "test_steps_however_many_push_out_no_change"),
+    ),
+    one(
+        "control: steps stand nowhere",
+        STEPPING,
+        "            self._records.add(Record(",
+        "            bool(Record(",
+        of("14_records", "test_all_that_changes_a_run_by_hand_stands_in_one_list_in_order[local]"),
+    ),
+    one(
+        "control: records have no order among all",
+        RECORDS,
+        "key=lambda record: record.number",
+        "key=lambda record: record.name",
+        of("14_records", "test_what_is_put_in_while_others_step_has_its_place_among_the_steps"),
     ),
     one(
         "control: what was undone can be undone again",
         EDITING,
-        "            self._is_undoing = False\n        self._forget(change)\n",
+        "            self._is_undoing = False\n        self._records.forget(change)\n",
         "            self._is_undoing = False\n",
         of("14_edit", "test_undo_takes_back_the_last_change_first_whatever_it_was_and_where[local]"),
     ),
     one(
         "control: what can be undone no more stays in the way",
         EDITING,
-        "            self._forget(change)\n            raise",
+        "            self._records.forget(change)\n            raise",
         "            raise",
         of("14_edit", "test_what_has_been_worked_cannot_be_undone_and_what_was_changed_before_can[local]"),
     ),
     one(
         "control: the first change is undone first",
-        EDITING,
-        "change = self._edited[-1]",
-        "change = self._edited[0]",
+        RECORDS,
+        "return self._changes[-1]",
+        "return self._changes[0]",
         of("14_edit", "test_undo_takes_back_the_last_change_first_whatever_it_was_and_where[local]"),
     ),
     one(

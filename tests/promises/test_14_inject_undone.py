@@ -12,7 +12,7 @@ import pytest
 
 import runtime
 from runtime import CommandRefused, NotPaused, PacketGone, QueueFull, TaskEnded
-from runtime.task.control import MAX_UNDO
+from runtime.control.records import MAX_RECORDS
 from runtime.testing import PATIENCE_S, Hold
 from tests.platforms import MakeSession
 from tests.promises.test_14_edit import finish, queued, with_packets
@@ -386,11 +386,11 @@ def test_before_a_breakpoint_that_holds_the_job_an_inject_is_taken_back(make_ses
 
 
 def test_as_many_changes_can_be_undone_as_are_kept_and_no_more(make_session: MakeSession) -> None:
-    session = make_session(capacity=MAX_UNDO + 10)
+    session = make_session(capacity=MAX_RECORDS + 10)
     with_packets(session, [])
-    for number in range(MAX_UNDO + 5):
+    for number in range(MAX_RECORDS + 5):
         session.inject("work", number)
-    for _ in range(MAX_UNDO):
+    for _ in range(MAX_RECORDS):
         session.undo()
     nothing_is_left_to_be_undone(session)
     assert queued(session) == [0, 1, 2, 3, 4]
