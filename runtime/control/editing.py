@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from runtime.communication.element import item_by_hand, rekeyed
@@ -32,25 +33,25 @@ class Editing:
         That holds its arrival number in each queue, from the moment that it is in.
         """
         where = target if len(given.tasks) > 1 else given.tasks[0]
-        tasks = [self._dispatcher.tasks[name] for name in given.tasks]
-        grips = [task.control for task in tasks]
 
         def noted() -> Note:
             numbers: list[int] = []
-
-            def back() -> Waiting[None]:
-                return self._workers.at_its_gate(grips, lambda: self._workers.backend.retract(tasks, numbers))
-
+            back = partial(self._retract, given.tasks, numbers)
             record = Record("inject", where, given.args, self._workers.turns(), back)
             event = self._dispatcher.injecting(where, record.text, numbers)
             return Note(numbers, (event, *self._records.adding(record)))
 
         return noted
 
+    def _retract(self, names: Iterable[str], numbers: Sequence[int]) -> Waiting[None]:
+        tasks = [self._dispatcher.tasks[name] for name in names]
+        grips = [task.control for task in tasks]
+        return self._workers.at_its_gate(grips, lambda: self._workers.backend.retract(tasks, numbers))
+
     def edit(self, packet: Packet, item: Any, value: Any) -> Waiting[None]:
         """Let a waiting packet be another `item`, which `item_of` has made of `value`."""
-        args = packet.text, preview(value)
-        yield from self._change(packet, lambda grip, place: grip.edit(place, item), "edit", *args)
+        text = preview(value)
+        yield from self._change(packet, lambda grip, place: grip.edit(place, item), "edit", packet.text, text)
 
     def drop(self, packet: Packet) -> Waiting[None]:
         """Take a waiting packet out of its queue; it counts as dropped."""

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import count, islice
 from typing import Final
 
-from runtime.communication.note import Act, in_one_step
+from runtime.communication.note import Act
 from runtime.scheduling.waiting import Waiting
 
 MAX_RECORDS: Final = 1_000
@@ -66,7 +66,8 @@ class Records:
 
     def add(self, record: Record) -> None:
         """Add one that has just been carried out."""
-        in_one_step(self.adding(record))
+        for act in self.adding(record):
+            act()
 
     def last_change(self) -> Record | None:
         """The last that can be taken back."""
