@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import itertools
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal, Protocol, TypeVar
 
-from runtime.communication.element import format_of, item_by_hand, rekeyed
-from runtime.communication.inbox import HAND
 from runtime.communication.signals import StopSignal
 from runtime.completion import Completion
 from runtime.context.report import TaskReport
-from runtime.errors import CommandRefused, TaskEnded, TaskFailed, TaskLost, error_text, failure_text
+from runtime.errors import CommandRefused, TaskFailed, TaskLost, error_text, failure_text
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
-from runtime.history.dead_letters import SAME, Accepting, DeadLetter, DeadLetters
+from runtime.history.dead_letters import DeadLetter, DeadLetters
 from runtime.history.event_log import EventLog
+from runtime.reentry import LettersHome, Reentry
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
 from runtime.service.invocation import Interceptor
@@ -64,10 +62,9 @@ class Dispatcher:
         self.tasks: dict[str, TaskHandle] = {}
         self.services: dict[str, ServiceHandle] = {}
         self.events = EventLog()
-        # Weakly: what nobody needs any more goes at once, with all letters, and not when a collector comes by.
-        self.dead_letters = DeadLetters(_Letters(weakref.ref(self)))
-        self._put: Callable[[str, Any, float | None, Accepting], None] = _put_nowhere
-        self._act: Callable[[Callable[[], None]], None] = _act_here
+        # Letters hold it weakly: what nobody needs any more goes at once, and not when a collector comes by.
+        self.reentry = Reentry(graph)
+        self.dead_letters = DeadLetters(LettersHome(self.reentry))
         self.outcome: Outcome | None = None
         self._listener = listener
         self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
@@ -213,19 +210,6 @@ class Dispatcher:
         """Something was changed by hand in a task's queue, or in what it remembers."""
         self._note("command", task, text)
 
-    def owned_by(
-        self,
-        news: Callable[[], None],
-        put: Callable[[str, Any, float | None, Accepting], None],
-        act: Callable[[Callable[[], None]], None],
-    ) -> None:
-        """Whoever owns the run hears `news` of its end, and has items `put` into queues by hand, from any thread.
-
-        What no interrupt may cut, and never waits, is done by `act`.
-        """
-        self.completion.tell(news)
-        self._put, self._act = put, act
-
     def injecting(self, where: str, text: str, numbers: Sequence[int]) -> Callable[[], None]:
         """What tells, as a part of the step in which it happens, that a packet has come in by hand.
 
@@ -338,7 +322,7 @@ class Dispatcher:
         with self._lock:
             self._tasks_with_enough.add(task)
             satisfied = {name for name in self.graph.by_name if self._has_enough(name)}
-            needed = self._needed(satisfied)
+            needed = self.graph.needed_without(satisfied)
         for name, handle in self.tasks.items():
             operator = self._operator_of[name]
             if operator.name in needed:
@@ -410,17 +394,6 @@ class Dispatcher:
         """Whether all tasks of an operator have said so. Under the lock."""
         return self._tasks_with_enough.issuperset(self.graph.tasks(operator))
 
-    def _needed(self, satisfied: set[str]) -> set[str]:
-        """The operators of which some way leads to an end without passing one that has enough."""
-        needed: set[str] = set()
-        for operator in sorted(self.graph.operators, key=lambda operator: -self.graph.layers[operator.name]):
-            if operator.name in satisfied:
-                continue
-            consumers = self.graph.outputs(operator.name)
-            if operator.traits.is_end or any(edge.target in needed for edge in consumers):
-                needed.add(operator.name)
-        return needed
-
     def _handles(self) -> list[Handle]:
         return [*self.tasks.values(), *self.services.values()]
 
@@ -478,19 +451,6 @@ class Dispatcher:
             tuple(self._lost),
         )  # fmt: skip
 
-    def reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
-        """Whose queue a dead letter's packet, or `value` in its place, goes back to by hand, and as which item."""
-        if not self._operator_of[letter.task].traits.has_queue:
-            raise CommandRefused(
-                f"{letter!r} is of a source, which has no queue; inject its packet into a consumer, and discard it"
-            )
-        operator = self._operator_of[letter.task].name
-        if value is SAME:
-            element = format_of(self.graph, operator).element(letter.key, letter.packet)
-        else:
-            element = rekeyed(self.graph, letter.task, letter.input, HAND, value)
-        return letter.task, item_by_hand(self.graph, operator, letter.input, element)
-
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.add(Event(kind, task, printable(text), self._now_s()))
 
@@ -500,37 +460,3 @@ class Dispatcher:
 
 def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _put_nowhere(task: str, item: Any, timeout_s: float | None, accepting: Accepting) -> None:
-    """A run that nobody owns has no hand."""
-    raise TaskEnded(f"{task!r}: the run was never taken into hand")
-
-
-def _act_here(work: Callable[[], None]) -> None:
-    """A run that nobody owns, or that is gone, has no thread of commands."""
-    work()
-
-
-class _Letters:
-    """The run that dead letters are of, held weakly: they outlive it."""
-
-    def __init__(self, dispatcher: weakref.ref[Dispatcher]) -> None:
-        self._dispatcher = dispatcher
-
-    def reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
-        """Whose queue a letter's packet goes back to, and as which item. Raises `TaskEnded` if there is none."""
-        if (alive := self._dispatcher()) is None:
-            raise TaskEnded(f"{letter.task!r} is gone, and its session is, too")
-        return alive.reentry(letter, value)
-
-    def put(self, task: str, item: Any, timeout_s: float | None, accepting: Accepting) -> None:
-        """Put an item into a task's queue by hand."""
-        if (alive := self._dispatcher()) is None:
-            raise TaskEnded(f"{task!r} is gone, and its session is, too")
-        alive._put(task, item, timeout_s, accepting)
-
-    def act(self, work: Callable[[], None]) -> None:
-        """Have something done where no interrupt comes, as long as there is such a thread."""
-        alive = self._dispatcher()
-        (_act_here if alive is None else alive._act)(work)

@@ -6,7 +6,7 @@ fills which lane of which queue follows from them and is written into each task'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -163,6 +163,16 @@ class ExecutionGraph:
                 if not waiting[edge.target]:
                     ready.append(edge.target)
         return layers
+
+    def needed_without(self, satisfied: Collection[str]) -> set[str]:
+        """The operators of which some way leads to an end without passing one of those that are `satisfied`."""
+        needed: set[str] = set()
+        for operator in sorted(self.operators, key=lambda operator: -self.layers[operator.name]):
+            if operator.name in satisfied:
+                continue
+            if operator.traits.is_end or any(edge.target in needed for edge in self.outputs(operator.name)):
+                needed.add(operator.name)
+        return needed
 
     def to_networkx(self) -> networkx.MultiDiGraph[str]:
         """As networkx: operators with kind, parallelism, capacity, tasks, layer; edges with strategy, input, label."""

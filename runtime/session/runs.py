@@ -197,10 +197,9 @@ class Runs:
             self.starting = None
         dispatcher.on_end(lambda: tell("ended"))
         self._manager.job_starts()
-        dispatcher.owned_by(
-            self.commands.tell,
-            partial(_put_letter, self.commands, backend, run.injector),
-            partial(_act, self.commands, backend),
+        dispatcher.completion.tell(self.commands.tell)
+        dispatcher.reentry.go_by(
+            partial(_put_letter, self.commands, backend, run.injector), partial(_act, self.commands, backend)
         )
         dispatcher.intercept(interceptors)
         run.proxies.find_all()

@@ -14,6 +14,7 @@ RECORDS = "control/records.py"
 PAUSING = "control/pausing.py"
 STEPPING = "control/stepping.py"
 DISPATCHER = "dispatcher.py"
+GRAPH = "graph/execution_graph.py"
 END = "completion.py"
 STOPS = "control/stops.py"
 HITS = "control/hits.py"
@@ -401,9 +402,9 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "dispatcher: enough of one end is enough of all",
-        DISPATCHER,
-        "any(edge.target in needed for edge in consumers)",
-        "bool(consumers) and all(edge.target in needed for edge in consumers)",
+        GRAPH,
+        "any(edge.target in needed for edge in self.outputs(operator.name))",
+        "all(edge.target in needed for edge in self.outputs(operator.name))",
         of("07_enough", "test_an_operator_that_somebody_else_needs_goes_on_and_loses_nothing[local]"),
     ),
     one("end: waited for, for ever", END, "            self.waiters -= 1", "            pass", of("14_refused")),
