@@ -19,7 +19,7 @@ from runtime.context import ServiceContext, TaskContext
 from runtime.errors import GraphInvalid, UnknownName
 from runtime.facts import Ending, ServiceFacts, TaskFacts, TaskTable
 from runtime.operators import Operator
-from runtime.scheduling.commands import Changes
+from runtime.scheduling.quiescence import Changes
 from runtime.scheduling.waiting import Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter

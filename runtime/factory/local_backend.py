@@ -23,9 +23,8 @@ from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.facts import Ending, TaskTable
 from runtime.operators import Operator
 from runtime.scheduling.admission import Admission
-from runtime.scheduling.commands import Changes
 from runtime.scheduling.parker import Parker
-from runtime.scheduling.quiescence import are_still
+from runtime.scheduling.quiescence import Changes, are_still
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.seeded import SeededScheduler
 from runtime.scheduling.waiting import Until, Waiting

@@ -41,8 +41,7 @@ from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import CHANGED, Message, Where
-from runtime.scheduling.commands import Changes
-from runtime.scheduling.quiescence import are_still
+from runtime.scheduling.quiescence import Changes, are_still
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.waiting import Waiting
 from runtime.scheduling.worker_state import WorkerState

@@ -1,4 +1,4 @@
-"""Commands: what changes a run is a record, carried out by one thread that no interrupt reaches. Knows no run.
+"""Commands: what changes a run is given as a record, and carried out by one thread that no interrupt reaches.
 
 Python interrupts its main thread, between any two bytecodes and in any wait, and no other thread. So whoever gives a
 command touches nothing of a run: it appends a record, in one C call that wakes the thread as well, and waits on a raw
@@ -27,108 +27,23 @@ import _thread
 import threading
 import warnings
 import weakref
-from _thread import LockType
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from types import GeneratorType
-from typing import Any, Final, Protocol, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
-from runtime.errors import CommandRefused, DataflowError
+from runtime.errors import CommandRefused
 from runtime.python.interactive import acquire, acquire_interruptibly
-from runtime.scheduling.parker import new_permit
-from runtime.scheduling.quiescence import Listener
+from runtime.scheduling.command import Answer, Command
+from runtime.scheduling.quiescence import Changes
 from runtime.scheduling.waiting import NEVER, Until, Waiting
 
 T = TypeVar("T")
 
 _LONGEST_S: Final = 3600.0  # of one wait of the thread; longer ones may be too long for the clock of the system
-
-
-class Changes(Protocol):
-    """What tells of changes in a run: a `QuiescenceMonitor`."""
-
-    def tell_to(self, listener: Listener) -> None:
-        """Let that one hear when something has changed since `heard`, while it is watched."""
-
-    def begin(self) -> None:
-        """Tell of all that tasks do."""
-
-    def end(self) -> None:
-        """Tell no more."""
-
-    @property
-    def hands_out_turns(self) -> bool:
-        """Whether there is something to hold."""
-
-    @property
-    def turns(self) -> int | None:
-        """How many turns have been handed out, where they are."""
-
-    def heard(self) -> None:
-        """What has changed so far is about to be looked at."""
-
-    def hold(self) -> None:
-        """Where turns are handed out: hand out none, so that what is done until `release` is one act."""
-
-    def release(self) -> None:
-        """Hand out turns again."""
-
-
-class Answer(Protocol):
-    """What something comes to that is begun here, and ended elsewhere."""
-
-    bell: LockType
-    value: Any
-    error: BaseException | None
-
-    def close(self, value: Any, error: BaseException | None) -> None:
-        """It is there."""
-
-    def tell(self) -> None:
-        """Wake who waits for it."""
-
-
-class Command:
-    """One record: what is to be done, and what came of it. `lasting`: once begun it is carried out to its end."""
-
-    __slots__ = ("bell", "error", "lasting", "steps", "tell", "until", "value", "withdrawn", "work")
-
-    def __init__(
-        self,
-        work: Callable[[], Any],
-        tell: Callable[[], object] | None = None,
-        *,
-        lasting: bool = False,
-    ) -> None:
-        self.work: Callable[[], Any] | None = work
-        self.bell = new_permit()
-        self.tell: Callable[[], object] = self.bell.release if tell is None else tell
-        self.lasting = lasting
-        self.withdrawn = False  # by whoever has given it, and waits no more
-        self.steps: Waiting[Any] | None = None
-        self.until: Until | None = None  # what it waits for, put aside
-        self.value: Any = None
-        self.error: BaseException | None = None
-
-    def forget(self) -> None:
-        """It is over: hold nothing of what was to be done, which may hold a payload, and refer back to this."""
-        self.work = self.steps = self.until = None
-        self.tell = bool
-
-    def answer(self) -> Any:
-        """What has come of it. Raises what it has raised."""
-        if self.error is not None:
-            error, self.error = self.error, None
-            if isinstance(error, DataflowError):  # a refusal, which is the caller's: how it came about here is noise
-                error.__traceback__ = None
-            try:
-                raise error
-            finally:
-                del error  # else its traceback would hold the frame that holds it
-        return self.value
 
 
 class _Warning:

@@ -19,6 +19,36 @@ class Listener(Protocol):
         """Thread of the job that has come to its closed gate: go on with what waits for that. False: tell as usual."""
 
 
+class Changes(Protocol):
+    """What tells of changes in a run: a `QuiescenceMonitor`."""
+
+    def tell_to(self, listener: Listener) -> None:
+        """Let that one hear when something has changed since `heard`, while it is watched."""
+
+    def begin(self) -> None:
+        """Tell of all that tasks do."""
+
+    def end(self) -> None:
+        """Tell no more."""
+
+    @property
+    def hands_out_turns(self) -> bool:
+        """Whether there is something to hold."""
+
+    @property
+    def turns(self) -> int | None:
+        """How many turns have been handed out, where they are."""
+
+    def heard(self) -> None:
+        """What has changed so far is about to be looked at."""
+
+    def hold(self) -> None:
+        """Where turns are handed out: hand out none, so that what is done until `release` is one act."""
+
+    def release(self) -> None:
+        """Hand out turns again."""
+
+
 class QuiescenceMonitor:
     """Tells somebody of all that threads do while he waits for it. Costs one read per wait, nothing per packet."""
 

@@ -27,7 +27,8 @@ from runtime.history.dead_letters import Accepting, Outlets
 from runtime.history.event_log import EventLog
 from runtime.job_manager import JobManager
 from runtime.python.interactive import is_by_person
-from runtime.scheduling.commands import Command, Commands
+from runtime.scheduling.command import Command
+from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.invocation import Interceptor
 from runtime.service.service_caller import enter_by_hand

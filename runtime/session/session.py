@@ -28,7 +28,7 @@ from runtime.python.interactive import in_kernel, listening
 from runtime.reporting.face import View, dashboard, display, mimebundle, one_line, write_svg
 from runtime.reporting.progress import wait_with_progress
 from runtime.reporting.text import as_text
-from runtime.scheduling.commands import Command
+from runtime.scheduling.command import Command
 from runtime.service.invocation import Interceptor
 from runtime.session.runs import CLOSE_S, Runs
 from runtime.session.steering import Steering

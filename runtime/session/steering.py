@@ -17,7 +17,7 @@ from runtime.control.pausing import REACH_S
 from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
 from runtime.python.asynchronous import refuse_async
 from runtime.python.interactive import is_by_person
-from runtime.scheduling.commands import Command
+from runtime.scheduling.command import Command
 from runtime.scheduling.waiting import deadline_of
 from runtime.session.observed import Observed
 from runtime.step import Path, QueueView, Step
