@@ -57,19 +57,19 @@ def test_what_is_taken_back_or_never_can_be_leaves_the_list(make_session: MakeSe
 
 
 def test_steps_however_many_push_out_no_change() -> None:
-    session = runtime.Session()
-    session.source(range(MAX_RECORDS + 10), name="numbers").sink(abs, name="end")
-    session.input("in").collect(name="kept")
-    session.start(paused=True)
-    session.inject("kept", 1)
-    session.edit(session.peek("kept")[0], 2)
-    assert len(session.step("numbers", MAX_RECORDS + 5)) == MAX_RECORDS + 5
-    assert [record.name for record in records(session)] == ["inject", "edit", *["step"] * MAX_RECORDS]
-    session.undo()
-    assert [packet.payload for packet in session.peek("kept")] == [1]
-    session.undo()
-    assert not session.peek("kept")
-    session.cancel()
+    with runtime.Session() as session:
+        session.source(range(MAX_RECORDS + 10), name="numbers").sink(abs, name="end")
+        session.input("in").collect(name="kept")
+        session.start(paused=True)
+        session.inject("kept", 1)
+        session.edit(session.peek("kept")[0], 2)
+        assert len(session.step("numbers", MAX_RECORDS + 5)) == MAX_RECORDS + 5
+        assert [record.name for record in records(session)] == ["inject", "edit", *["step"] * MAX_RECORDS]
+        session.undo()
+        assert [packet.payload for packet in session.peek("kept")] == [1]
+        session.undo()
+        assert not session.peek("kept")
+        session.cancel()
 
 
 def test_each_record_of_a_seeded_run_has_the_turn_that_it_was_done_after() -> None:
@@ -91,12 +91,12 @@ def test_each_record_of_a_seeded_run_has_the_turn_that_it_was_done_after() -> No
 
 
 def test_what_is_put_in_while_others_step_has_its_place_among_the_steps() -> None:
-    session = runtime.Session()
-    session.source(range(100), name="numbers").sink(abs, name="end")
-    session.input("in").collect(name="kept")
-    session.start(paused=True)
-    for number in range(100):
-        session.step("numbers")
-        session.inject("kept", number)
-    assert [record.name for record in records(session)] == ["step", "inject"] * 100
-    session.cancel()
+    with runtime.Session() as session:
+        session.source(range(100), name="numbers").sink(abs, name="end")
+        session.input("in").collect(name="kept")
+        session.start(paused=True)
+        for number in range(100):
+            session.step("numbers")
+            session.inject("kept", number)
+        assert [record.name for record in records(session)] == ["step", "inject"] * 100
+        session.cancel()
