@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -115,6 +116,22 @@ def test_a_call_ends_by_its_own_reply_and_once() -> None:
     caller.queue.receive(2, reply("once more"))
     assert (first.stage, second.value) == ("waiting", "of the second")
     assert list(caller.ledger.open) == [first]
+
+
+def test_a_callback_of_a_call_may_wait_for_another_reply_which_comes_on_the_same_thread() -> None:
+    caller = Caller(4)
+    first, second = (caller.call(name).future for name in ("first", "second"))
+    assert isinstance(first, CallFuture)
+    assert isinstance(second, CallFuture)
+    heard: SimpleQueue[str] = SimpleQueue()
+    first.add_done_callback(lambda _: heard.put(second.result(PATIENCE_S)))
+
+    def take_in_both() -> None:
+        for number in (1, 2):
+            caller.queue.receive(number, reply("done"))
+
+    in_thread(take_in_both)
+    assert heard.get(timeout=PATIENCE_S) == "done"
 
 
 def test_a_service_that_serves_no_more_is_sent_nothing() -> None:

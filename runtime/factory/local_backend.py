@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 from typing import Any, ClassVar, Final, cast
@@ -20,6 +17,7 @@ from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext, TaskContext
 from runtime.errors import GraphInvalid
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
+from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
 from runtime.facts import Ending, TaskTable
 from runtime.operators import Operator
 from runtime.scheduling.admission import Admission
@@ -48,13 +46,7 @@ class LocalBackend:
     travels: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        if not getattr(sys, "_is_gil_enabled", lambda: True)():
-            warnings.warn(
-                "this Python runs without the GIL, on which the queues of the local platform rely and where alone they "
-                "have been tested; start it with PYTHON_GIL=1",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        warn_without_gil()
         # What refers to the queues, and these: nobody else holds them until their tasks are there.
         self._queues: list[tuple[LocalQueueDescriptor | LocalRequestQueueDescriptor, object]] = []
         self._scheduler = Scheduler()
@@ -140,12 +132,8 @@ class LocalBackend:
         self._scheduler.nudge()
 
     def retract(self, handles: Sequence[TaskHandle], numbers: Sequence[int]) -> None:
-        """Take an item that was put in by hand out of all these queues, or of none: all gates are held meanwhile."""
-        tasks = [cast(LocalTask, handle) for handle in handles]
-        with ExitStack() as gates:
-            waiting = zip(tasks, numbers, strict=True)
-            for retract in [gates.enter_context(task.control.retracting(number)) for task, number in waiting]:
-                retract()
+        """Take an item that was put in by hand out of all these queues, or of none."""
+        retract_from([cast(LocalTask, handle) for handle in handles], numbers)
 
     def pause(self, handles: Iterable[Handle]) -> None:
         """Close the gates of all these, by hand."""
@@ -191,18 +179,12 @@ class LocalBackend:
     def wait(self, handles: Iterable[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
         """Wait for the ends of the threads; the names of those that still run then."""
         handles = list(handles)
-        if not (yield Until(_all_gone(handles), deadline)) and self._scheduler.hands_out_turns:
+        if not (yield Until(all_gone(handles), deadline)) and self._scheduler.hands_out_turns:
             # One is stuck in user code with the turn, and the others wait for it.
             holder = self._scheduler.free()
             others = [handle for handle in handles if holder not in _parkers(handle)]
-            yield Until(_all_gone(others), monotonic() + _SOON_S)
-        stuck = []
-        for handle in handles:
-            if handle.is_gone():
-                handle.join()
-            else:
-                stuck.append(handle.name)
-        return tuple(stuck)
+            yield Until(all_gone(others), monotonic() + _SOON_S)
+        return join_gone(handles)
 
     def close(self) -> None:
         """Release the queues, end the watch."""
@@ -226,18 +208,6 @@ def _parkers(*handles: Handle) -> list[Parker]:
     for handle in handles:
         parkers += handle.parkers if isinstance(handle, LocalServiceTask) else [cast(LocalTask, handle).parker]
     return parkers
-
-
-def _all_gone(handles: Iterable[Handle]) -> Callable[[], bool]:
-    """What says whether they are all gone; each is asked no more once it is."""
-    left = list(handles)
-
-    def are_gone() -> bool:
-        while left and left[-1].is_gone():
-            left.pop()
-        return not left
-
-    return are_gone
 
 
 def _when_admitted(inboxes: Sequence[Inbox], inject: Callable[[], Inbox | None], deadline: float) -> Waiting[bool]:

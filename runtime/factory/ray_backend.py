@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from time import monotonic
-from typing import Any, Final, NoReturn
+from time import monotonic, perf_counter
+from typing import Any, ClassVar, Final, NoReturn, cast
 
 import ray
 from ray.exceptions import RayError
@@ -29,8 +29,8 @@ from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.factory.driver_task import DriverTask
 from runtime.factory.far_hand import FarHand
 from runtime.factory.inquiries import Inquiries
-from runtime.factory.local_backend import LocalBackend
 from runtime.factory.lookout import JobMonitor, Lookout
+from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
 from runtime.remote.by_value import decode
@@ -41,9 +41,9 @@ from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import CHANGED, Message, Where
+from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import Changes, are_still
-from runtime.scheduling.scheduler import Scheduler
-from runtime.scheduling.waiting import Waiting
+from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.ray_service_task import make_service_actor
@@ -56,15 +56,14 @@ START_S: Final = 120.0
 _STARTS_S: Final = 20.0  # without another one of them having come
 
 
-class RayBackend(LocalBackend):
+class RayBackend:
     """One job on Ray; what has to live in the driver runs on threads of it."""
 
-    travels = True
+    travels: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        super().__init__()
+        warn_without_gil()
         self._monitor = JobMonitor()
-        self._scheduler = Scheduler(self._monitor)
         self._job = uuid.uuid4().hex
         self._site = Site(
             self._job, DRIVER, failed=self._unsent, undelivered=self._undelivered, news=self._monitor.tell
@@ -96,6 +95,11 @@ class RayBackend(LocalBackend):
         """Run on the cluster at `address`, with these resources for the tasks of operators, and services."""
         self._address, self._resources = address, resources
 
+    @property
+    def turns(self) -> list[str]:
+        """None: nobody hands any out."""
+        return []
+
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> RayQueueDescriptor:
         """Describe a queue; it is made where its task is."""
         self._lanes[task] = lanes
@@ -110,7 +114,7 @@ class RayBackend(LocalBackend):
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task in an actor. Raises `NotCopyable` if it cannot be pickled."""
         if operator.in_driver:
-            local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, self._parker(ctx.name, ctx.job), self)
+            local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, Parker(self._monitor), self)
             return local
         made = _packed(ctx.name, (ctx, operator))
         far = TaskWrapper(ctx, reporter, self._site.post, self.puts)
@@ -203,6 +207,23 @@ class RayBackend(LocalBackend):
 
     # ── life ──
 
+    def begin(self) -> None:
+        """All of them run from their starts on."""
+
+    def wait(self, handles: Iterable[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
+        """Wait until all have ended and have been heard; the names of those that have not then."""
+        handles = list(handles)
+        yield Until(all_gone(handles), deadline)
+        return join_gone(handles)
+
+    def clock(self) -> float:
+        """Seconds of the driver's steady clock."""
+        return perf_counter()
+
+    def is_own_thread(self) -> bool:
+        """Whether the caller is a thread of a task of the driver, or the one that takes what actors say."""
+        return here.changes is self._monitor
+
     def drain_services(self, how: Ending) -> None:
         """End all services as soon as none is at work and no request can follow."""
         self._drainer = threading.Thread(target=self._drain, args=(how,), name=f"{self._job} drain", daemon=True)
@@ -240,7 +261,6 @@ class RayBackend(LocalBackend):
             if thread is not None and thread is not threading.current_thread():
                 thread.join()
         self._site.close()
-        super().close()
 
     def _unsent(self, task: str, error: BaseException) -> None:
         self._local[task].fail(error)
@@ -398,7 +418,7 @@ class RayBackend(LocalBackend):
         """Take an item that was put in by hand out of its queue. Raises `CommandRefused` for several processes."""
         far = [handle for handle in handles if isinstance(handle, TaskWrapper)]
         if not far:
-            super().retract(handles, numbers)
+            retract_from([cast(DriverTask, handle) for handle in handles], numbers)
         elif len(handles) == 1:
             far[0].ask("hand", "retract", numbers[0])
         else:

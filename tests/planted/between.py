@@ -15,6 +15,13 @@ CALLS = "test_far_calls.py"
 LETS_IN = "if lane.held_back and lane.has_room():\n            lane.give_room()"
 
 BETWEEN: Final[tuple[Mutant, ...]] = (
+    one(
+        "far: user code runs where replies are taken in",
+        FAR_CALLS,
+        "if call.future is not None and call.future.has_callbacks:",
+        "if False:",
+        CALLS,
+    ),
     # ── lanes between processes ──
     one("far: a receipt is given twice", RECEIPTS, "self._due.pop(writer, [])", "self._due.get(writer, [])", MAIL),
     one(

@@ -7,7 +7,7 @@ from typing import Final
 from tests.planted.records import SWITCH, Change, Mutant, one
 
 INBOX, TASK_CONTROL, RECORDS = "communication/inbox.py", "task/control.py", "control/records.py"
-ORDER, BASE, LOCAL_BACKEND = "communication/order.py", "task/base_task.py", "factory/local_backend.py"
+ORDER, BASE, THREADS = "communication/order.py", "task/base_task.py", "factory/threads.py"
 
 UNDONE = "promises/test_14_inject_undone.py::"
 EVENT = f"{UNDONE}test_an_inject_is_an_event_with_what_where_and_which_it_was_to_arrive"
@@ -74,7 +74,7 @@ INJECTS: Final[tuple[Mutant, ...]] = (
         ROOM,
         NO_EVENT,
     ),
-    one("injects: taken back from one task after the other", LOCAL_BACKEND, AT_ONCE, ONE_BY_ONE, ALL_OR_NONE),
+    one("injects: taken back from one task after the other", THREADS, AT_ONCE, ONE_BY_ONE, ALL_OR_NONE),
     one(
         "injects: taken back without the gate's lock",
         TASK_CONTROL,
