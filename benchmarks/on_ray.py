@@ -21,7 +21,7 @@ import runtime
 from benchmarks.harness import Case, Figure, Row, Sample, Samples, Target, check, measure, ratio
 from benchmarks.machine import Neighbours
 from benchmarks.report import as_json, rows_of, table, write_json
-from runtime.remote.cluster import require_cluster, shut_down
+from runtime.ray.cluster import require_cluster, shut_down
 
 PATIENCE_S: Final = 100.0
 JSON_PATH: Final = Path("build/benchmarks-ray.json")  # git-ignored

@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 
 from runtime.communication.inbox import LaneSpec
+from runtime.ray.codec import unpack
 from runtime.remote.far_lane import Arrivals, Outbox, Packets
-from runtime.remote.freight import unpack
 from runtime.remote.site import Site
 from runtime.remote.way import ActorWay, Message
 from runtime.scheduling.parker import Parker, Waiter

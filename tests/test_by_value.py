@@ -14,6 +14,7 @@ from runtime.communication.packet import Packet
 from runtime.context.report import TaskReport
 from runtime.errors import NO_PACKET
 from runtime.history.dead_letters import DeadLetter
+from runtime.ray.codec import Pickled, pack, require_sendable, unpack
 from runtime.remote.by_value import (
     LEAST_FRAMES,
     MOST_ERRORS,
@@ -24,7 +25,6 @@ from runtime.remote.by_value import (
     encode_letter,
     encode_report,
 )
-from runtime.remote.freight import Pickled, pack, require_sendable, unpack
 from runtime.step import Step
 
 

@@ -12,9 +12,9 @@ import pytest
 from runtime.communication.calls import Call, Ledger, Request
 from runtime.communication.signals import StopSignal
 from runtime.errors import ServiceStopped
+from runtime.ray.codec import Freight, envelope, pack, unpack
 from runtime.remote.by_value import decode
 from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
-from runtime.remote.freight import Freight, envelope, pack, unpack
 from runtime.remote.set_ups import SetUps
 from runtime.remote.way import Message
 from runtime.scheduling.scheduler import Scheduler

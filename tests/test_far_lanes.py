@@ -11,8 +11,8 @@ import pytest
 
 from runtime.communication.signals import Signal, StopSignal
 from runtime.errors import NotSendable, QueueFull, TaskEnded
+from runtime.ray.codec import envelope, opened, pack, unpack
 from runtime.remote.far_lane import Mark, Packets
-from runtime.remote.freight import envelope, opened, pack, unpack
 from runtime.remote.way import Message
 from tests.far_rig import LANE, LANES, PATIENCE_S, Link, Writer, in_thread, site_of
 

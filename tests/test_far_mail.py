@@ -30,10 +30,10 @@ from runtime.context.report import TaskReport
 from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
 from runtime.facts import ServiceFacts
-from runtime.remote.cluster import cannot_be_made, is_gone
+from runtime.ray.cluster import cannot_be_made, is_gone
+from runtime.ray.codec import envelope, opened, pack
 from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox, Packets
-from runtime.remote.freight import envelope, opened, pack
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import Site

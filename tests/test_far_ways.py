@@ -11,9 +11,9 @@ import pytest
 
 from runtime.communication.signals import StopSignal
 from runtime.errors import QueueUnreachable
+from runtime.ray.codec import Freight, envelope, pack
 from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import Mark, Outbox, Packets
-from runtime.remote.freight import Freight, envelope, pack
 from runtime.remote.way import ActorWay, Mailbox, Message
 from runtime.scheduling.parker import Waiter
 from tests.far_rig import LANE, LANES, PATIENCE_S, Writer, in_thread, packets_in, site_of, way_of

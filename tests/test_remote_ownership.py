@@ -75,7 +75,7 @@ def test_a_cluster_of_the_users_stays_and_an_address_that_nobody_answers_is_refu
         with runtime.Session("theirs", platform="remote") as session:
             result = session.source(range(10)).map(abs).collect()
             session.run(60)
-        from runtime.remote.cluster import shut_down
+        from runtime.ray.cluster import shut_down
         shut_down()
         assert ray.is_initialized()
         ray.shutdown()

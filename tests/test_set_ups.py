@@ -12,8 +12,8 @@ from typing import Any
 
 from runtime.communication.calls import Call, Request
 from runtime.errors import ServiceLoop
+from runtime.ray.codec import envelope
 from runtime.remote.far_calls import FarRequestQueue
-from runtime.remote.freight import envelope
 from runtime.remote.way import Message
 from tests.far_rig import site_of
 from tests.pairs import of_every_seed

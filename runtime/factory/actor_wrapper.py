@@ -20,8 +20,8 @@ from runtime.context import ServiceContext, TaskContext
 from runtime.context.report import TaskReport
 from runtime.errors import CommandRefused, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, TaskFacts
+from runtime.ray.codec import Freight, not_sendable, pack, unpack
 from runtime.remote.by_value import decode
-from runtime.remote.freight import Freight, not_sendable, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.way import Message
 from runtime.scheduling.waiting import Until, Waiting

@@ -15,8 +15,8 @@ from runtime.errors import QueueFull, TaskEnded
 from runtime.factory.actor_wrapper import ActorWrapper, TaskWrapper
 from runtime.factory.backend import Handle, TaskHandle
 from runtime.factory.driver_task import DriverTask
+from runtime.ray.codec import Pickled, require_sendable
 from runtime.remote.far_lane import HAND_LANE, OWN_PLACE
-from runtime.remote.freight import Pickled, require_sendable
 from runtime.remote.site import DRIVER, Site
 from runtime.scheduling.waiting import Until, Waiting
 

@@ -33,11 +33,11 @@ from runtime.factory.lookout import JobMonitor, Lookout
 from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
+from runtime.ray.cluster import cannot_be_made, is_gone, lack, refuse_excess, require_cluster, spread
+from runtime.ray.codec import Freight, opened, pack
+from runtime.ray.host import ask_of, deliver_to
 from runtime.remote.by_value import decode
-from runtime.remote.cluster import cannot_be_made, is_gone, lack, refuse_excess, require_cluster, spread
 from runtime.remote.descriptors import RayQueueDescriptor, RayRequestQueueDescriptor
-from runtime.remote.freight import Freight, opened, pack
-from runtime.remote.host import ask_of, deliver_to
 from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, Site
 from runtime.remote.way import CHANGED, Message, Where

@@ -20,8 +20,8 @@ from typing import Any
 from runtime.communication.calls import Call, Ledger, Request, set_up_circle, stopped
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import ServiceFailed, ServiceStopped, error_text
+from runtime.ray.codec import Freight, is_plain, not_sendable, opened, pack, unpack
 from runtime.remote.by_value import decode, encode
-from runtime.remote.freight import Freight, is_plain, not_sendable, opened, pack, unpack
 from runtime.remote.set_ups import SetUps
 from runtime.remote.way import Message
 

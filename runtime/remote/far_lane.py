@@ -20,7 +20,7 @@ from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane
 from runtime.communication.note import in_one_step, no_note
 from runtime.communication.signals import Signal
-from runtime.remote.freight import Freight, not_sendable, pack, require_sendable
+from runtime.ray.codec import Freight, not_sendable, pack, require_sendable
 from runtime.scheduling.parker import Waiter
 
 Address = tuple[str, int]

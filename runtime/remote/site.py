@@ -15,9 +15,9 @@ from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, shares
 from runtime.communication.lane import Lane
 from runtime.communication.request_queue import RequestQueue
+from runtime.ray.codec import Freight, unpack
 from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
 from runtime.remote.far_lane import Address, Arrivals, Mark, Outbox, Packets
-from runtime.remote.freight import Freight, unpack
 from runtime.remote.receipts import MOST_OPEN, Receipt, Receipts
 from runtime.remote.set_ups import Quest, SetUps
 from runtime.remote.way import OVERDUE_S, ActorWay, Deliver, Message, Way, Where

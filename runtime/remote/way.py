@@ -18,8 +18,8 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, Literal
 
+from runtime.ray.codec import Freight, opened
 from runtime.remote.far_lane import Address, Outbox, Packets
-from runtime.remote.freight import Freight, opened
 from runtime.scheduling.parker import new_permit, unpark
 
 Message = tuple[Any, ...]

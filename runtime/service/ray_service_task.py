@@ -10,8 +10,8 @@ import ray
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext
 from runtime.context.report import TaskReport
+from runtime.ray.host import ACTOR, Host, groups
 from runtime.remote.by_value import encode_report
-from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
 from runtime.scheduling.parker import Parker
 from runtime.service.base_service_task import ServiceReporter

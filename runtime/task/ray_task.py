@@ -13,9 +13,9 @@ from runtime.context import TaskContext
 from runtime.context.report import TaskReport
 from runtime.facts import Ending
 from runtime.operators import Operator
+from runtime.ray.host import ACTOR, Host, groups
 from runtime.remote.by_value import encode, encode_report
 from runtime.remote.far_lane import Arrivals
-from runtime.remote.host import ACTOR, Host, groups
 from runtime.remote.look import Look
 from runtime.scheduling.parker import Parker
 from runtime.task.base_task import TaskReporter

@@ -7,7 +7,7 @@ from typing import Final
 from tests.planted.records import Mutant, one
 
 FAR_LANE, FAR_CALLS, RECEIPTS = "remote/far_lane.py", "remote/far_calls.py", "remote/receipts.py"
-SITE, WAY, HOST = "remote/site.py", "remote/way.py", "remote/host.py"
+SITE, WAY, HOST = "remote/site.py", "remote/way.py", "ray/host.py"
 MAIL = "test_far_mail.py"
 LANES, WAYS = "test_far_lanes.py", "test_far_ways.py"
 CALLS = "test_far_calls.py"

@@ -26,7 +26,7 @@ def start_cluster() -> None:
     # Beside other work it needs more than its own 30 seconds.
     os.environ["RAY_raylet_start_wait_time_s"] = "100"  # noqa: SIM112  Ray's own spelling
     # So that workers find the functions of these tests, and start in half the time.
-    os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT / "runtime" / "remote" / "workers_path"), str(ROOT)))
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT / "runtime" / "ray" / "workers_path"), str(ROOT)))
     import ray
     from ray.cluster_utils import Cluster
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import runtime
-from runtime.remote.freight import LARGE, pack, unpack
+from runtime.ray.codec import LARGE, pack, unpack
 from runtime.testing import PATIENCE_S, check_bounded
 from tests.remote import functions as far
 from tests.remote.shared import SharedHold, SharedMoment

@@ -19,10 +19,10 @@ from ray.actor import ActorHandle
 
 from runtime.errors import DataflowError, TaskLost, error_text
 from runtime.history.dead_letters import DeadLetter
+from runtime.ray.cluster import is_gone
+from runtime.ray.codec import Freight, envelope, opened, pack, unpack
 from runtime.remote.by_value import Encoded, encode, encode_letter
-from runtime.remote.cluster import is_gone
 from runtime.remote.far_calls import Question
-from runtime.remote.freight import Freight, envelope, opened, pack, unpack
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN
 from runtime.remote.site import DRIVER, Site
