@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,10 +12,11 @@ from typing import Any, Final
 import pytest
 
 from runtime.communication.inbox import LaneSpec
-from runtime.ray.codec import unpack
+from runtime.remote.channel import Message, Question
+from runtime.remote.codec import Serialized
 from runtime.remote.far_lane import Arrivals, Outbox, Packets
 from runtime.remote.site import Site
-from runtime.remote.way import ActorWay, Message
+from runtime.remote.way import ActorWay
 from runtime.scheduling.parker import Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor
 
@@ -56,6 +58,46 @@ class Writer(Parker):
             done.wait(0.001)
 
 
+class PlainCodec:
+    """Values by what `pickle` makes of them, in one piece."""
+
+    pickler = pickle.Pickler
+
+    def encode(self, value: Any) -> Serialized:
+        """Pack a value."""
+        return Serialized(pickle.dumps(value, protocol=5))
+
+    def decode(self, serialized: Serialized) -> Any:
+        """The value."""
+        return pickle.loads(serialized.blob)
+
+
+CODEC: Final = PlainCodec()
+
+
+class ByHand:
+    """A channel: what is given for it delivers, and asks."""
+
+    def __init__(
+        self,
+        deliver: Callable[[int, list[Message]], Future[Any]],
+        ask: Callable[[Question], Future[Any]] = lambda _: Future(),
+    ) -> None:
+        self._deliver, self._ask = deliver, ask
+
+    def deliver(self, number: int, messages: list[Message]) -> Future[Any]:
+        """Let it be delivered."""
+        return self._deliver(number, messages)
+
+    def ask(self, question: Question) -> Future[Any]:
+        """Let it be asked."""
+        return self._ask(question)
+
+    def opened(self, answer: Any) -> Any:
+        """As it is."""
+        return answer
+
+
 class Link:
     """A lane between two processes. `carry` takes what waits there to the reader; what it says comes back at once."""
 
@@ -63,7 +105,8 @@ class Link:
         self.told: list[int] = []  # how many packets had left, at each acknowledgement
         self.returned: list[int] = []  # lanes of which a lent place was given back
         self.errors: list[BaseException] = []
-        self.outbox = Outbox(LANE, LANES[0], capacity, Waiter() if writer is None else writer, self.errors.append)
+        writer = Waiter() if writer is None else writer
+        self.outbox = Outbox(LANE, LANES[0], capacity, writer, self.errors.append, CODEC)
         self.inbox = Arrivals(capacity, LANES, self._acknowledge, self._give_back, lambda: None)
         self.lane = self.inbox.lanes[1]
 
@@ -86,7 +129,7 @@ class Link:
         self.outbox.pack()
         for each in self.outbox.take(may_end=True):
             if isinstance(each, Packets):
-                self.inbox.receive(each.lane[1], unpack(each.freight))
+                self.inbox.receive(each.lane[1], CODEC.decode(each.freight))
             else:
                 self.lane.put_signal(each.signal)
 
@@ -99,6 +142,7 @@ def site_of(name: str = "work") -> Site:
     return Site(
         f"job of {name}",
         name,
+        CODEC,
         failed=lambda *_: None,
         undelivered=lambda *_: None,
         news=lambda: None,
@@ -118,7 +162,7 @@ def way_of(outbox: Outbox) -> tuple[ActorWay, list[list[Message]], list[Future[A
     way = ActorWay(
         "work",
         lambda: True,
-        deliver,
+        ByHand(deliver),
         lambda: None,
         lambda peer, error: pytest.fail(f"{peer}: {error}"),
         lambda lane, taken: outbox.acknowledge(taken),
@@ -129,6 +173,6 @@ def way_of(outbox: Outbox) -> tuple[ActorWay, list[list[Message]], list[Future[A
 
 def packets_in(parcels: list[list[Message]]) -> list[list[Any]]:
     return [
-        [item for message in parcel if message[0] == "packets" for item in unpack(message[1].freight)]
+        [item for message in parcel if message[0] == "packets" for item in CODEC.decode(message[1].freight)]
         for parcel in parcels
     ]

@@ -1032,7 +1032,7 @@ MUTANTS: Final = (
     ),
     one(
         "far: what was pickled already is pickled again",
-        "ray/codec.py",
+        "remote/codec.py",
         "        return _unpickled, (self._blob, *self._buffers)",
         "        return Pickled, (_unpickled(self._blob, *self._buffers),)",
         BY_VALUE,

@@ -14,7 +14,7 @@ from runtime.communication.packet import Packet
 from runtime.context.report import TaskReport
 from runtime.errors import NO_PACKET
 from runtime.history.dead_letters import DeadLetter
-from runtime.ray.codec import Pickled, pack, require_sendable, unpack
+from runtime.ray.codec import CODEC
 from runtime.remote.by_value import (
     LEAST_FRAMES,
     MOST_ERRORS,
@@ -25,6 +25,7 @@ from runtime.remote.by_value import (
     encode_letter,
     encode_report,
 )
+from runtime.remote.codec import Pickled, require_sendable
 from runtime.step import Step
 
 
@@ -40,7 +41,7 @@ E = TypeVar("E", bound=BaseException)
 
 
 def sent(error: E) -> E:
-    arrived: E = decode(encode(error))
+    arrived: E = decode(encode(error, CODEC))
     return arrived
 
 
@@ -221,7 +222,7 @@ def test_attributes_that_can_be_pickled_arrive_beside_those_that_cannot() -> Non
 
 
 def test_an_error_that_answers_for_itself_arrives() -> None:
-    assert type(decode(encode(Contrary("it")))) is Contrary
+    assert type(decode(encode(Contrary("it"), CODEC))) is Contrary
 
 
 def test_a_class_that_cannot_be_pickled_arrives_as_one_of_its_name_under_those_above_it() -> None:
@@ -247,16 +248,16 @@ def test_the_errors_of_a_group_arrive_each_as_well_as_it_can() -> None:
 def test_what_a_task_failed_on_arrives_or_a_text_for_it() -> None:
     lock = threading.Lock()
     for packet, arrives_as in ((3, 3), (NO_PACKET, NO_PACKET), (lock, "<lock>"), ([lock], "[<lock>]")):
-        (report,) = decode(encode_report(TaskReport("work", "failed", HoldsLock("held"), packet)))
+        (report,) = decode(encode_report(CODEC, TaskReport("work", "failed", HoldsLock("held"), packet)))
         assert (report.task, report.ending, report.packet) == ("work", "failed", arrives_as)
         assert type(report.error) is HoldsLock
-        letter = decode(encode_letter(DeadLetter("work", packet, HoldsLock("held"), key=packet)))
+        letter = decode(encode_letter(DeadLetter("work", packet, HoldsLock("held"), key=packet), CODEC))
         assert (letter.task, letter.packet, letter.key) == ("work", arrives_as, arrives_as)
 
 
 def test_a_step_arrives_whatever_it_shows() -> None:
     shown = Packet(threading.Lock(), key="k", keyed=True, task="work")
-    step: Step = decode(encode(Step("done", "work", Packet(3), (("end", shown),), HoldsLock("held"))))
+    step: Step = decode(encode(Step("done", "work", Packet(3), (("end", shown),), HoldsLock("held")), CODEC))
     assert str(step) == "work: 3 -> '<lock>' [key 'k'] to end; skipped: HoldsLock: ('held', '<lock>')"
     assert step.sent[0][1].task == "work"
 
@@ -266,7 +267,7 @@ def test_a_payload_that_can_be_unpickled_only_where_it_was_made_arrives_as_a_tex
         def __reduce__(self) -> tuple[Any, ...]:
             return refuse, ()
 
-    assert decode(encode([Payload(Elsewhere()), Payload(2)])) == ["<Elsewhere>", 2]
+    assert decode(encode([Payload(Elsewhere()), Payload(2)], CODEC)) == ["<Elsewhere>", 2]
 
 
 def refuse() -> NoReturn:
@@ -286,9 +287,9 @@ class KnowsWhoPickles:
 
 def test_what_was_pickled_already_arrives_as_the_value_and_no_code_of_its_class_runs_when_it_is_sent() -> None:
     value = KnowsWhoPickles([], bytearray(b"123"))
-    pickled = Pickled(value)
+    pickled = Pickled(value, CODEC)
     assert value.often == ["pickled"]
-    place, arrived = unpack(pack((7, pickled)))
+    place, arrived = CODEC.decode(CODEC.encode((7, pickled)))
     assert value.often == ["pickled"]
     assert (place, type(arrived), arrived.numbers) == (7, KnowsWhoPickles, value.numbers)
 
@@ -300,6 +301,6 @@ def test_what_cannot_travel_is_refused_with_what_it_is_and_why() -> None:
 
     for value, why in ((threading.Lock(), "cannot pickle '_thread.lock' object"), (Elsewhere(), "not in this process")):
         with pytest.raises(runtime.NotSendable, match=why) as refusal:
-            require_sendable([value])
+            require_sendable([value], CODEC)
         assert refusal.value.__cause__ is not None
-    require_sendable([1, "text", None])
+    require_sendable([1, "text", None], CODEC)

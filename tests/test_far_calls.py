@@ -5,29 +5,29 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from runtime.communication.calls import Call, Ledger, Request
 from runtime.communication.signals import StopSignal
 from runtime.errors import ServiceStopped
-from runtime.ray.codec import Freight, envelope, pack, unpack
 from runtime.remote.by_value import decode
-from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
+from runtime.remote.channel import Message, Question
+from runtime.remote.codec import Serialized
+from runtime.remote.far_calls import FarRequestQueue, ServedQueue
 from runtime.remote.set_ups import SetUps
-from runtime.remote.way import Message
 from runtime.scheduling.scheduler import Scheduler
 from runtime.service.call_future import CallFuture
-from tests.far_rig import PATIENCE_S, in_thread
+from tests.far_rig import CODEC, PATIENCE_S, ByHand, in_thread
 
 
 def request(*args: Any) -> Request:
     return Request("cache", "process", args, {}, ("work",), 0)
 
 
-def reply(value: Any) -> Freight:
-    return pack((value, None))
+def reply(value: Any) -> Serialized:
+    return CODEC.encode((value, None))
 
 
 class Caller:
@@ -37,17 +37,28 @@ class Caller:
         self.mail: list[Message] = []
         self.asked: list[tuple[Question, Future[Any]]] = []
         self.ledger = Ledger(Scheduler())
-        self.queue = FarRequestQueue(
-            "cache",
-            capacity,
-            self.ledger,
-            lambda _, message: self.mail.append(message),
-            self._ask,
-            lambda service, error: pytest.fail(f"{service}: {error}"),
-            SetUps("work", self.ledger, lambda *_: None),
-        )
+        self.channel = ByHand(lambda *_: pytest.fail("no mail goes this way"), self._ask)
+        self.queue = FarRequestQueue("cache", capacity, self.ledger, self, SetUps("work", self.ledger, lambda *_: None))
 
-    def _ask(self, _: str, question: Question) -> Future[Any]:
+    codec = CODEC
+
+    def post(self, _: str, message: Message) -> None:
+        """Note it."""
+        self.mail.append(message)
+
+    def channel_to(self, _: str) -> ByHand:
+        """The one there is."""
+        return self.channel
+
+    def note_undelivered(self, peer: str, error: BaseException) -> None:
+        """Nothing is expected to be lost."""
+        pytest.fail(f"{peer}: {error}")
+
+    def names(self) -> tuple[str, ...]:
+        """The service."""
+        return ("cache",)
+
+    def _ask(self, question: Question) -> Future[Any]:
         self.asked.append((question, Future()))
         return self.asked[-1][1]
 
@@ -64,9 +75,8 @@ class Caller:
 
     def sent(self) -> list[tuple[str, Any]]:
         """What has gone by mail: of requests, their first argument, else the number."""
-        return [
-            (verb, Request(*unpack(rest[0][1])).args[0] if verb == "request" else rest[0]) for verb, *rest in self.mail
-        ]
+        said = [(verb, rest[0]) for verb, *rest in self.mail]
+        return [(verb, Request(*CODEC.decode(it[1])).args[0] if verb == "request" else it) for verb, it in said]
 
 
 # ── the caller's end ──
@@ -147,9 +157,9 @@ def test_a_lone_caller_that_waits_asks_by_a_call_and_others_meanwhile_by_mail() 
     first = caller.call("first", waits=True)
     second = caller.call("second", waits=True)
     ((question, answer),) = caller.asked
-    assert Request(*unpack(question[1])).args == ("first",)
+    assert Request(*CODEC.decode(question[1])).args == ("first",)
     assert caller.sent() == [("request", "second")]
-    answer.set_result(envelope(reply("done")))
+    answer.set_result(reply("done"))
     assert (first.value, first.stage, second.stage) == ("done", "done", "waiting")
     caller.queue.receive(2, reply("done"))
     caller.call("third", waits=True)
@@ -177,20 +187,32 @@ class Service:
     def __init__(self, capacity: int = 4, *, peers: tuple[str, ...] = ("work", "other")) -> None:
         self.mail: list[tuple[str, Message]] = []
         self.ledger = Ledger(Scheduler())
-        self.queue = ServedQueue(
-            "cache",
-            capacity,
-            self.ledger,
-            lambda peer, message: self.mail.append((peer, message)),
-            lambda: peers,
-            SetUps("cache", self.ledger, lambda *_: None),
-        )
+        self.peers = peers
+        self.queue = ServedQueue("cache", capacity, self.ledger, self, SetUps("cache", self.ledger, lambda *_: None))
         with self.ledger.lock:
             self.queue.begin()
 
+    codec = CODEC
+
+    def post(self, peer: str, message: Message) -> None:
+        """Note it."""
+        self.mail.append((peer, message))
+
+    def channel_to(self, peer: str) -> NoReturn:
+        """A service calls nobody here."""
+        pytest.fail(peer)
+
+    def note_undelivered(self, peer: str, error: BaseException) -> None:
+        """Nothing is expected to be lost."""
+        pytest.fail(f"{peer}: {error}")
+
+    def names(self) -> tuple[str, ...]:
+        """Who may call."""
+        return self.peers
+
     def receive(self, peer: str, number: int, *args: Any) -> None:
         """A request comes by mail."""
-        self.queue.receive(peer, (number, pack(tuple(request(*args))), PATIENCE_S, False))
+        self.queue.receive(peer, (number, CODEC.encode(tuple(request(*args))), PATIENCE_S, False))
 
     def serve(self, value: Any) -> bool:
         """Execute the next request, whose result is `value`. False: there is none."""
@@ -207,7 +229,7 @@ class Service:
         said = []
         for peer, (verb, *rest) in self.mail:
             if verb == "reply":
-                value, error = unpack(rest[1])
+                value, error = CODEC.decode(rest[1])
                 said.append((peer, rest[0], value if error is None else type(decode(error))))
         return said
 
@@ -252,7 +274,7 @@ def test_a_request_that_comes_after_the_end_of_a_service_is_answered() -> None:
 
 def test_a_request_that_cannot_be_unpickled_is_answered() -> None:
     service = Service()
-    service.queue.receive("work", (1, Freight(b"no pickle"), PATIENCE_S, False))
+    service.queue.receive("work", (1, Serialized(b"no pickle"), PATIENCE_S, False))
     ((peer, number, error),) = service.replies()
     assert (peer, number) == ("work", 1)
     assert issubclass(error, Exception)
@@ -270,11 +292,13 @@ def test_a_reply_that_cannot_be_pickled_is_an_error_to_its_caller() -> None:
 
 def test_who_asks_by_a_call_has_the_reply_of_that() -> None:
     service = Service()
-    thread, found = in_thread(lambda: service.queue.answer("work", (1, pack(tuple(request(1))), PATIENCE_S, False)))
+    thread, found = in_thread(
+        lambda: service.queue.answer("work", (1, CODEC.encode(tuple(request(1))), PATIENCE_S, False))
+    )
     while not service.serve("done"):
         thread.join(0.001)
     thread.join(PATIENCE_S)
-    assert [unpack(freight) for freight in found] == [("done", None)]
+    assert [CODEC.decode(freight) for freight in found] == [("done", None)]
     assert service.replies() == []
 
 

@@ -11,10 +11,9 @@ import pytest
 
 from runtime.communication.signals import Signal, StopSignal
 from runtime.errors import NotSendable, QueueFull, TaskEnded
-from runtime.ray.codec import envelope, opened, pack, unpack
+from runtime.remote.channel import Message
 from runtime.remote.far_lane import Mark, Packets
-from runtime.remote.way import Message
-from tests.far_rig import LANE, LANES, PATIENCE_S, Link, Writer, in_thread, site_of
+from tests.far_rig import CODEC, LANE, LANES, PATIENCE_S, Link, Writer, in_thread, site_of
 
 ENDED = StopSignal("numbers", "completed")
 
@@ -263,7 +262,7 @@ def test_a_signal_between_packets_parts_what_is_packed() -> None:
         lane.put_signal(each) if isinstance(each, Number) else lane.put(each)
     link.outbox.pack()
     taken = link.outbox.take(may_end=True)
-    assert [unpack(each.freight) if isinstance(each, Packets) else each.signal for each in taken] == [
+    assert [CODEC.decode(each.freight) if isinstance(each, Packets) else each.signal for each in taken] == [
         [0, 1],
         Number(2),
         Number(3),
@@ -299,12 +298,12 @@ def test_a_signal_that_a_process_is_sent_stands_behind_the_packets_that_came_bef
     site = site_of()
     inbox = site.inbox("work", 8, LANES)
     parcel: list[Message] = [
-        ("packets", Packets(LANE, 2, pack([0, 1]))),
+        ("packets", Packets(LANE, 2, CODEC.encode([0, 1]))),
         ("signal", Mark(LANE, Number(2))),
-        ("packets", Packets(LANE, 1, pack([3]))),
+        ("packets", Packets(LANE, 1, CODEC.encode([3]))),
         ("signal", Mark(LANE, ENDED)),
     ]
-    site.receive("numbers", 1, opened(envelope(parcel)))
+    site.receive("numbers", 1, parcel)
     batch, parts = inbox.gather(8)
     assert batch == [0, 1]
     inbox.drop(*parts[0])

@@ -31,16 +31,17 @@ from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
 from runtime.facts import ServiceFacts
 from runtime.ray.cluster import cannot_be_made, is_gone
-from runtime.ray.codec import envelope, opened, pack
+from runtime.ray.codec import envelope, opened
+from runtime.remote.channel import Message
 from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox, Packets
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
 from runtime.remote.site import Site
-from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, Message, NotReached
+from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, NotReached
 from runtime.scheduling.parker import Waiter
 from runtime.testing import PATIENCE_S, Moment
-from tests.far_rig import LANE, LANES, in_thread, packets_in, site_of, way_of
+from tests.far_rig import CODEC, LANE, LANES, ByHand, in_thread, packets_in, site_of, way_of
 
 untyped: Any = ray.exceptions
 
@@ -127,7 +128,7 @@ def test_no_receipt_is_lost_whoever_is_quicker() -> None:
 def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
     site = site_of()
     inbox = site.inbox("work", 8, LANES)
-    outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None, CODEC)
     parcels: list[list[Message]] = []
     for number in range(4):
         outbox.lane.items.append(number)
@@ -140,7 +141,7 @@ def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
 
 
 def test_a_few_wait_while_many_are_under_way_and_leave_with_what_comes_meanwhile() -> None:
-    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None, CODEC)
     way, parcels, futures = way_of(outbox)
     outbox.lane.items += range(8)
     way.carry()
@@ -153,12 +154,12 @@ def test_a_few_wait_while_many_are_under_way_and_leave_with_what_comes_meanwhile
     way.carry()
     assert packets_in(parcels) == [list(range(8)), list(range(8, 13))]
     outbox.lane.items.append(13)
-    futures[0].set_result(envelope([(LANE, 8)]))
+    futures[0].set_result([(LANE, 8)])
     assert (outbox.lane.taken, len(outbox.lane.items)) == (8, 6)  # acknowledged, and so there is room
     way.carry()
     assert packets_in(parcels)[2:] == [[13]]  # many are under way no more
     for future in futures[1:]:
-        future.set_result(envelope([]))
+        future.set_result([])
     assert way.is_quiet()
 
 
@@ -178,7 +179,7 @@ class Acknowledges:
 def test_acknowledgements_are_heard_while_packets_are_pickled() -> None:
     """They come on Ray's own thread; pickling may ask Ray for something, which would come on that thread, too."""
     errors: list[BaseException] = []
-    outbox = Outbox(LANE, LANES[0], 8, Waiter(), errors.append)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), errors.append, CODEC)
     way, parcels, _ = way_of(outbox)
     outbox.lane.items += [0, 1]
     way.carry()
@@ -192,7 +193,7 @@ def test_acknowledgements_are_heard_while_packets_are_pickled() -> None:
 
 def test_acknowledgements_are_heard_while_it_is_found_out_which_packet_cannot_be_pickled() -> None:
     errors: list[BaseException] = []
-    outbox = Outbox(LANE, LANES[0], 8, Waiter(), errors.append)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), errors.append, CODEC)
     way, parcels, _ = way_of(outbox)
     outbox.lane.items += [0, 1]
     way.carry()
@@ -228,7 +229,7 @@ def test_a_packet_that_is_slow_to_unpickle_holds_up_nobody_but_its_own_sender() 
     moment = Moment("what is waited for")
 
     def parcel(number: int, *items: Any) -> list[Message]:
-        return [("packets", Packets(("work", number), len(items), pack(list(items))))]
+        return [("packets", Packets(("work", number), len(items), CODEC.encode(list(items))))]
 
     thread, _ = in_thread(lambda: site.receive("numbers", 1, parcel(0, WaitsFor(moment))))
     while not site._taking:
@@ -256,7 +257,7 @@ def test_after_a_parcel_that_makes_no_sense_its_sender_is_heard_again() -> None:
 
 
 def test_places_are_lent_and_given_back_by_any_thread_and_none_is_lost() -> None:
-    outbox = Outbox(LANE, LANES[0], 64, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 64, Waiter(), lambda error: None, CODEC)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -310,7 +311,7 @@ def test_one_whose_process_dies_before_or_after_its_start_is_told_to_have_ended_
 
 @pytest.mark.parametrize("what", ["few", "signal", "message"])
 def test_what_may_not_wait_leaves_at_once(what: str) -> None:
-    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None, CODEC)
     way, parcels, _ = way_of(outbox)
     outbox.lane.items += range(3 if what == "few" else 8)
     way.carry()
@@ -328,7 +329,7 @@ def test_what_may_not_wait_leaves_at_once(what: str) -> None:
 
 
 def test_what_is_acknowledged_is_known_before_a_parcel_counts_as_received() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
     way, _, futures = way_of(outbox)
     outbox.lane.items += range(4)
     way.carry()
@@ -341,13 +342,13 @@ def test_what_is_acknowledged_is_known_before_a_parcel_counts_as_received() -> N
     thread, _ = in_thread(look)
     thread.join(0.05)
     assert thread.is_alive()
-    futures[0].set_result(envelope([(LANE, 3)]))
+    futures[0].set_result([(LANE, 3)])
     thread.join(PATIENCE_S)
     assert seen == [3]
 
 
 def test_an_answer_is_waited_for_though_a_later_one_has_come_already() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
     way, _, futures = way_of(outbox)
     outbox.lane.items += range(4)
     way.carry()
@@ -355,10 +356,10 @@ def test_an_answer_is_waited_for_though_a_later_one_has_come_already() -> None:
     thread.join(0.05)
     way.post(("began", 1))
     way.carry()
-    futures[1].set_result(envelope([]))  # it acknowledges nothing, so it was not held
+    futures[1].set_result([])  # it acknowledges nothing, so it was not held
     thread.join(0.05)
     assert thread.is_alive()
-    futures[0].set_result(envelope([(LANE, 3)]))
+    futures[0].set_result([(LANE, 3)])
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
@@ -375,14 +376,14 @@ def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
     lane = site.outbox(LANE, LANES[0], 4, 1, Waiter())
     for number in range(3):
         lane.put(number)
-    way = site.way_to("work", deliver)
-    site.join([way], {}, {})
+    way = site.way_to("work", ByHand(deliver))
+    site.join([way], {})
     while not futures:  # one parcel
         site.is_quiet()
     thread, found = in_thread(lambda: site.take_back(LANE))
     thread.join(0.05)
     assert thread.is_alive()
-    futures[0].set_result(envelope([(LANE, 2)]))
+    futures[0].set_result([(LANE, 2)])
     thread.join(PATIENCE_S)
     assert found == [True]
     assert (lane.taken, len(lane.items)) == (1, 2)
@@ -391,7 +392,7 @@ def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
 
 def test_a_place_that_an_undo_was_given_and_has_not_used_is_given_back() -> None:
     """Else the next one would find it promised, though its writer has filled it since."""
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
     inbox = Arrivals(4, LANES, lambda _, taken, much: outbox.acknowledge(taken), lambda _: None, lambda: None)
     lane = inbox.lanes[1]
 
@@ -429,7 +430,7 @@ def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> No
     told: list[tuple[str, BaseException]] = []
     failed: Future[Any] = Future()
     way = ActorWay(
-        "work", lambda: True, lambda *_: failed, lambda: None, lambda *each: told.append(each), lambda *_: None
+        "work", lambda: True, ByHand(lambda *_: failed), lambda: None, lambda *each: told.append(each), lambda *_: None
     )
     way.post(("began", 1))
     way.carry()
@@ -448,9 +449,9 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
         told.append(each)
         heard.set()
 
-    site = Site("job of calls", "work", failed=lambda *_: None, undelivered=undelivered, news=lambda: None)
+    site = Site("job of calls", "work", CODEC, failed=lambda *_: None, undelivered=undelivered, news=lambda: None)
     failed: Future[Any] = Future()
-    site.join([], {}, {"cache": lambda _: failed})
+    site.join([site.way_to("cache", ByHand(lambda *_: Future(), lambda _: failed))], {})
     queue = site.request_queue("cache", 4)
     call = Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S)
     queue.prepare(call)
@@ -505,7 +506,7 @@ def test_a_parcel_is_asked_after_when_it_is_overdue_and_given_up_when_nothing_is
     told: list[tuple[str, BaseException]] = []
     lost: Future[Any] = Future()
     way = ActorWay(
-        "work", lambda: True, lambda *_: lost, lambda: None, lambda *each: told.append(each), lambda *_: None,
+        "work", lambda: True, ByHand(lambda *_: lost), lambda: None, lambda *each: told.append(each), lambda *_: None,
         lambda *each: asked.append(each),
     )  # fmt: skip
     began_s = monotonic()
@@ -529,7 +530,7 @@ def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
     told: list[Any] = []
     parcel: Future[Any] = Future()
     way = ActorWay(
-        "work", lambda: True, lambda *_: parcel, lambda: None, lambda *each: told.append(each), lambda *_: None
+        "work", lambda: True, ByHand(lambda *_: parcel), lambda: None, lambda *each: told.append(each), lambda *_: None
     )
     way.post(("began", 1))
     way.carry()
@@ -537,7 +538,7 @@ def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
         way.hear_of(1, "missing")
         way.hear_of(1, "at work")
         way.hear_of(1, "missing")
-    parcel.set_result(envelope([]))
+    parcel.set_result([])
     for _ in range(MOST_MISSES):
         way.hear_of(1, "missing")  # an answer that comes late
     assert told == []
@@ -545,9 +546,9 @@ def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
 
 def test_a_large_parcel_may_take_longer() -> None:
     asked: list[Any] = []
-    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None, CODEC)
     way = ActorWay(
-        "work", lambda: True, lambda *_: Future(), lambda: None, lambda *_: None, lambda *_: None,
+        "work", lambda: True, ByHand(lambda *_: Future()), lambda: None, lambda *_: None, lambda *_: None,
         lambda *each: asked.append(each),
     )  # fmt: skip
     way.add(outbox)
@@ -564,7 +565,7 @@ def test_a_receiver_says_what_it_knows_of_a_parcel() -> None:
     site.inbox("work", 16, LANES)
     assert site.where_is("numbers", 1) == "missing"
     moment = Moment("what is waited for")
-    parcel: list[Message] = [("packets", Packets(LANE, 1, pack([WaitsFor(moment)])))]
+    parcel: list[Message] = [("packets", Packets(LANE, 1, CODEC.encode([WaitsFor(moment)])))]
     thread, _ = in_thread(lambda: site.receive("numbers", 1, parcel))
     while site.where_is("numbers", 1) == "missing":
         thread.join(0.001)
@@ -586,7 +587,7 @@ def test_a_service_that_is_asked_for_long_has_to_take_in_mail_meanwhile() -> Non
         return Future()
 
     site = site_of("work")
-    site.join([site.way_to("cache", deliver)], {}, {"cache": lambda _: Future()})
+    site.join([site.way_to("cache", ByHand(deliver))], {})
     queue = site.request_queue("cache", 4)
     call = Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S)
     queue.prepare(call)
@@ -599,7 +600,7 @@ def test_a_service_that_is_asked_for_long_has_to_take_in_mail_meanwhile() -> Non
 
 
 def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
     way, _, _ = way_of(outbox)
     outbox.lane.items += range(4)
     way.carry()
@@ -610,7 +611,7 @@ def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
 
 
 def test_one_who_is_lost_while_mail_to_it_is_gathered_does_not_end_the_carrier() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
     way, _, _ = way_of(outbox)
 
     class Posted(deque[Message]):
@@ -630,7 +631,7 @@ def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.Monk
     site.inbox("work", 8, LANES)
     descriptor = RayQueueDescriptor("work", 8, LANES, site.job)
     inbox = descriptor.get_queue()
-    outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None, CODEC)
 
     def parcel(items: list[int]) -> list[Message]:
         outbox.lane.items += items

@@ -11,12 +11,13 @@ import pytest
 
 from runtime.communication.signals import StopSignal
 from runtime.errors import QueueUnreachable
-from runtime.ray.codec import Freight, envelope, pack
+from runtime.remote.channel import Message
+from runtime.remote.codec import Serialized
 from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import Mark, Outbox, Packets
-from runtime.remote.way import ActorWay, Mailbox, Message
+from runtime.remote.way import ActorWay, Mailbox
 from runtime.scheduling.parker import Waiter
-from tests.far_rig import LANE, LANES, PATIENCE_S, Writer, in_thread, packets_in, site_of, way_of
+from tests.far_rig import CODEC, LANE, LANES, PATIENCE_S, ByHand, Writer, in_thread, packets_in, site_of, way_of
 
 ENDED = StopSignal("numbers", "completed")
 
@@ -30,7 +31,7 @@ class Sent:
         self.told: list[tuple[str, BaseException]] = []
         self.calls = 0  # of the carrier
         self.way = ActorWay(
-            "work", may_end, self._deliver, self._call, lambda *each: self.told.append(each), lambda *_: None
+            "work", may_end, ByHand(self._deliver), self._call, lambda *each: self.told.append(each), lambda *_: None
         )
 
     def _deliver(self, _: int, messages: list[Message]) -> Future[Any]:
@@ -43,7 +44,7 @@ class Sent:
 
 
 def outbox(writer: Any = None, capacity: int = 16) -> Outbox:
-    return Outbox(LANE, LANES[0], capacity, Waiter() if writer is None else writer, lambda error: None)
+    return Outbox(LANE, LANES[0], capacity, Waiter() if writer is None else writer, lambda error: None, CODEC)
 
 
 # ── parcels ──
@@ -56,7 +57,7 @@ def test_two_parcels_are_under_way_at_most_and_the_carrier_is_called_when_one_wa
         sent.way.carry()
     assert sent.parcels == [[("began", 0)], [("began", 1)]]
     calls = sent.calls
-    sent.futures[0].set_result(envelope([]))
+    sent.futures[0].set_result([])
     assert sent.calls == calls + 1
     sent.way.carry()
     assert sent.parcels[2:] == [[("began", 2)]]
@@ -67,7 +68,7 @@ def test_a_way_is_not_quiet_before_all_that_was_shipped_was_received() -> None:
     sent.way.post(("began", 1))
     sent.way.carry()
     assert not sent.way.is_quiet()
-    sent.futures[0].set_result(envelope([]))
+    sent.futures[0].set_result([])
     assert sent.way.is_quiet()
 
 
@@ -100,7 +101,7 @@ def test_what_refuses_to_carry_a_parcel_is_told_and_does_not_end_the_carrier() -
     def refuse(*_: Any) -> Future[Any]:
         raise error
 
-    way = ActorWay("work", lambda: True, refuse, lambda: None, lambda *each: told.append(each), lambda *_: None)
+    way = ActorWay("work", lambda: True, ByHand(refuse), lambda: None, lambda *each: told.append(each), lambda *_: None)
     way.post(("began", 1))
     way.carry()
     assert told == [("work", error)]
@@ -111,11 +112,16 @@ def test_a_parcel_counts_as_received_only_when_what_it_acknowledges_is_known() -
     seen: list[bool] = []
     parcel: Future[Any] = Future()
     way = ActorWay(
-        "work", lambda: True, lambda *_: parcel, lambda: None, lambda *_: None, lambda *_: seen.append(way.is_quiet())
+        "work",
+        lambda: True,
+        ByHand(lambda *_: parcel),
+        lambda: None,
+        lambda *_: None,
+        lambda *_: seen.append(way.is_quiet()),
     )
     way.post(("began", 1))
     way.carry()
-    parcel.set_result(envelope([(LANE, 1)]))
+    parcel.set_result([(LANE, 1)])
     assert (seen, way.is_quiet()) == ([False], True)
 
 
@@ -250,7 +256,7 @@ class Received:
             self.messages += messages
             self._news.notify_all()
         done: Future[Any] = Future()
-        done.set_result(envelope([]))
+        done.set_result([])
         return done
 
     def wait_for(self, verb: str) -> Message:
@@ -264,7 +270,7 @@ class Received:
 def test_a_lane_that_is_opened_when_the_ways_are_there_is_carried() -> None:
     site = site_of("numbers")
     received = Received()
-    site.join([site.way_to("work", received)], {}, {})
+    site.join([site.way_to("work", ByHand(received))], {})
     site.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
     assert received.wait_for("packets")[1].number == 1
     site.close()
@@ -274,7 +280,7 @@ def test_a_lane_that_was_opened_before_there_are_ways_is_carried() -> None:
     site = site_of("numbers")
     received = Received()
     site.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
-    site.join([site.way_to("work", received)], {}, {})
+    site.join([site.way_to("work", ByHand(received))], {})
     assert received.wait_for("packets")[1].number == 1
     site.close()
 
@@ -282,7 +288,7 @@ def test_a_lane_that_was_opened_before_there_are_ways_is_carried() -> None:
 def test_stop_signals_leave_as_soon_as_they_may() -> None:
     site = site_of("numbers")
     received = Received()
-    site.join([site.way_to("work", received)], {}, {})
+    site.join([site.way_to("work", ByHand(received))], {})
     lane = site.outbox(LANE, LANES[0], 4, 1, Waiter())
     lane.put("the last")
     lane.put_signal(ENDED)
@@ -305,7 +311,7 @@ def test_a_site_that_is_closed_is_found_no_more() -> None:
 
 def test_a_site_that_is_closed_has_no_thread() -> None:
     site = site_of()
-    site.join([], {}, {})
+    site.join([], {})
     site.close()
     assert not [thread for thread in threading.enumerate() if thread.name == f"{site.job}/work carrier"]
 
@@ -313,7 +319,7 @@ def test_a_site_that_is_closed_has_no_thread() -> None:
 def test_packets_that_cannot_be_unpickled_end_their_reader() -> None:
     site = site_of()
     inbox = site.inbox("work", 8, LANES)
-    site.receive("numbers", 1, [("packets", Packets(LANE, 1, Freight(b"no pickle")))])
+    site.receive("numbers", 1, [("packets", Packets(LANE, 1, Serialized(b"no pickle")))])
     with pytest.raises(Exception, match=r"pickle|unpickling|invalid load key"):
         inbox.wait()
     site.close()
@@ -323,11 +329,11 @@ def test_the_writer_of_a_lane_that_stays_full_hears_what_has_left_though_it_is_l
     site = site_of()
     received = Received()
     inbox = site.inbox("work", 8, LANES)
-    site.join([site.way_to("numbers", received)], {}, {})
-    site.receive("numbers", 1, [("packets", Packets(LANE, 1, pack([0])))])
+    site.join([site.way_to("numbers", ByHand(received))], {})
+    site.receive("numbers", 1, [("packets", Packets(LANE, 1, CODEC.encode([0])))])
     inbox.drop(inbox.lanes[1], 1)
     assert received.messages == []
-    site.receive("numbers", 2, [("packets", Packets(LANE, 7, pack([*range(1, 8)])))])
+    site.receive("numbers", 2, [("packets", Packets(LANE, 7, CODEC.encode([*range(1, 8)])))])
     assert received.wait_for("ack") == ("ack", LANE, 1)
     site.close()
 
@@ -336,7 +342,7 @@ def test_a_place_that_was_lent_goes_back_to_whoever_has_lent_it() -> None:
     site = site_of()
     received = Received()
     inbox = site.inbox("work", 4, LANES)
-    site.join([site.way_to("numbers", received)], {}, {})
+    site.join([site.way_to("numbers", ByHand(received))], {})
     inbox.put_into(0, "by hand")
     inbox.drop(inbox.hand, 1)
     assert received.wait_for("return place") == ("return place", LANE)
@@ -346,7 +352,7 @@ def test_a_place_that_was_lent_goes_back_to_whoever_has_lent_it() -> None:
 def test_each_parcel_is_taken_in_once() -> None:
     site = site_of()
     inbox = site.inbox("work", 8, LANES)
-    parcels: list[list[Message]] = [[("packets", Packets(LANE, 1, pack([number])))] for number in range(3)]
+    parcels: list[list[Message]] = [[("packets", Packets(LANE, 1, CODEC.encode([number])))] for number in range(3)]
     for number, parcel in enumerate(parcels, 1):
         site.receive("numbers", number, parcel)
     assert inbox.lanes[1].items == [0, 1, 2]

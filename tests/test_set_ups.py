@@ -12,10 +12,9 @@ from typing import Any
 
 from runtime.communication.calls import Call, Request
 from runtime.errors import ServiceLoop
-from runtime.ray.codec import envelope
+from runtime.remote.channel import Message
 from runtime.remote.far_calls import FarRequestQueue
-from runtime.remote.way import Message
-from tests.far_rig import site_of
+from tests.far_rig import ByHand, site_of
 from tests.pairs import of_every_seed
 
 
@@ -49,7 +48,7 @@ class Mail:
         for name, site in self.sites.items():
             site.request_queue(name, 8)
             others = [other for other in services if other != name]
-            ways = [site.way_to(other, partial(self._ship, name, other)) for other in others]
+            ways = [site.way_to(other, ByHand(partial(self._ship, name, other))) for other in others]
             for way in ways:
                 way._call_carrier = way.carry  # on the thread that posts: no thread decides the order here
             site._ways = {way.peer: way for way in ways}
@@ -80,7 +79,7 @@ class Mail:
         sender, peer = self.chance.choice(waiting)
         number, messages, landing = self.under_way[sender, peer].popleft()
         self.sites[peer].receive(sender, number, messages)
-        landing.set_result(envelope([]))
+        landing.set_result([])
         return True
 
     def set_up(self, service: str) -> None:

@@ -12,18 +12,17 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
 
-import ray
-from ray.exceptions import RayError
-
 from runtime.communication.packet import Place
 from runtime.context import ServiceContext, TaskContext
 from runtime.context.report import TaskReport
 from runtime.errors import CommandRefused, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, TaskFacts
-from runtime.ray.codec import Freight, not_sendable, pack, unpack
+from runtime.ray.actors import NoAnswer, answer_of, kill
+from runtime.ray.codec import CODEC
 from runtime.remote.by_value import decode
+from runtime.remote.channel import Message
+from runtime.remote.codec import Serialized, not_sendable
 from runtime.remote.look import Look
-from runtime.remote.way import Message
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter
@@ -172,8 +171,8 @@ class ActorWrapper:
     def end_ask(self, asked: Any) -> Any:
         """Wait for what a method returns. Raises what it raises, and `TaskEnded` if its process has died."""
         try:
-            answer = ray.get(asked)
-        except RayError as error:
+            answer = answer_of(asked)
+        except NoAnswer as error:
             raise TaskEnded(f"the process of {self.name!r} has died, and what it held is lost") from error
         result, failure = decode(answer)
         if failure is not None:
@@ -187,8 +186,8 @@ class ActorWrapper:
     def end_look(self, asked: Any) -> None:
         """Wait for the answer."""
         if asked is not None:
-            with suppress(RayError):  # what was known last stays
-                self._last = unpack(ray.get(asked))
+            with suppress(NoAnswer):  # what was known last stays
+                self._last = CODEC.decode(answer_of(asked))
 
     def begin_watch(self, wanted: bool, wish: int) -> Any:
         """Ask it to say when something changes, or no more, by the wish of this number; `end_watch` waits for that."""
@@ -197,14 +196,14 @@ class ActorWrapper:
     def end_watch(self, asked: Any) -> None:
         """Wait until it does."""
         if asked is not None:
-            with suppress(RayError):  # the listener hears of it
-                ray.get(asked)
+            with suppress(NoAnswer):  # the listener hears of it
+                answer_of(asked)
 
     def grants(self, what: str, lane: tuple[str, int]) -> bool:
         """Whether it can lend a place of a lane that it fills, or take one back. One that has died cannot."""
         try:
-            granted: bool = ray.get(getattr(self.actor, what).remote(lane))
-        except RayError:
+            granted: bool = answer_of(getattr(self.actor, what).remote(lane))
+        except NoAnswer:
             return False
         return granted
 
@@ -255,7 +254,7 @@ class ActorWrapper:
 
     def kill(self) -> None:
         """End its process."""
-        ray.kill(self.actor)
+        kill(self.actor)
 
     # ── the listener ──
 
@@ -404,7 +403,7 @@ class ServiceWrapper(ActorWrapper):
         if not interceptors and not self._started:
             return
         try:
-            pack(interceptors)
+            CODEC.encode(interceptors)
         except Exception as error:  # the border to user code
             raise CommandRefused(
                 f"an interceptor runs in the process of service {self.name!r}, and cannot be pickled ({error}); let it "
@@ -421,9 +420,9 @@ class ServiceWrapper(ActorWrapper):
         return facts
 
 
-def _packed(arguments: tuple[Any, ...]) -> Freight:
+def _packed(arguments: tuple[Any, ...]) -> Serialized:
     """What a command says. Raises `NotSendable` if somebody's value in it cannot be pickled."""
     try:
-        return pack(arguments)
+        return CODEC.encode(arguments)
     except Exception as error:  # the border to user code
         raise not_sendable(arguments[-1], error) from error

@@ -15,7 +15,8 @@ from runtime.errors import QueueFull, TaskEnded
 from runtime.factory.actor_wrapper import ActorWrapper, TaskWrapper
 from runtime.factory.backend import Handle, TaskHandle
 from runtime.factory.driver_task import DriverTask
-from runtime.ray.codec import Pickled, require_sendable
+from runtime.ray.codec import CODEC
+from runtime.remote.codec import Pickled, require_sendable
 from runtime.remote.far_lane import HAND_LANE, OWN_PLACE
 from runtime.remote.site import DRIVER, Site
 from runtime.scheduling.waiting import Until, Waiting
@@ -38,15 +39,15 @@ class FarHand:
         One that will travel on from a task of the driver (unless it `stays`) is tried out.
         """
         if not all(isinstance(handle, DriverTask) for handle in handles):
-            return Pickled(value)
+            return Pickled(value, CODEC)
         if not stays and any(map(_sends_on, handles)):
-            require_sendable(value)
+            require_sendable(value, CODEC)
         return value
 
     def offer(self, task: DriverTask, item: Any, note: Note | None = None) -> bool:
         """Put an item into the queue of a task of the driver, if there is room. Any thread. Raises `NotSendable`."""
         if _sends_on(task):
-            require_sendable(item)
+            require_sendable(item, CODEC)
         return task.inbox.offer(item, note)
 
     def inject(

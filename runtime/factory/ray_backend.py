@@ -15,9 +15,6 @@ from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, ClassVar, Final, NoReturn, cast
 
-import ray
-from ray.exceptions import RayError
-
 from runtime.communication.calls import here
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.note import Note, no_note
@@ -33,14 +30,16 @@ from runtime.factory.lookout import JobMonitor, Lookout
 from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
+from runtime.ray.actors import NoAnswer, answer_of, answered
 from runtime.ray.cluster import cannot_be_made, is_gone, lack, refuse_excess, require_cluster, spread
-from runtime.ray.codec import Freight, opened, pack
-from runtime.ray.host import ask_of, deliver_to
+from runtime.ray.codec import CODEC, opened
+from runtime.ray.host import ActorChannel
 from runtime.remote.by_value import decode
+from runtime.remote.channel import Message, Question
+from runtime.remote.codec import Serialized
 from runtime.remote.descriptors import RayQueueDescriptor, RayRequestQueueDescriptor
-from runtime.remote.receipts import Receipt
 from runtime.remote.site import DRIVER, Site
-from runtime.remote.way import CHANGED, Message, Where
+from runtime.remote.way import CHANGED, Where
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import Changes, are_still
 from runtime.scheduling.waiting import Until, Waiting
@@ -66,12 +65,12 @@ class RayBackend:
         self._monitor = JobMonitor()
         self._job = uuid.uuid4().hex
         self._site = Site(
-            self._job, DRIVER, failed=self._unsent, undelivered=self._undelivered, news=self._monitor.tell
+            self._job, DRIVER, CODEC, failed=self._unsent, undelivered=self._undelivered, news=self._monitor.tell
         )
         self._lanes: dict[str, tuple[LaneSpec, ...]] = {}
         self._local: dict[str, DriverTask] = {}
         self._far: dict[str, ActorWrapper] = {}
-        self._to_make: dict[str, tuple[partial[Any], Freight]] = {}
+        self._to_make: dict[str, tuple[partial[Any], Serialized]] = {}
         self._making: dict[Any, ActorWrapper] = {}
         self._address: str | None = None
         self._resources: Mapping[str, Mapping[str, float]] = {}
@@ -131,7 +130,7 @@ class RayBackend:
     def _options(self, of: str) -> dict[str, Any]:
         return dict(self._resources.get(of, {}))
 
-    def _add(self, far: ActorWrapper, make: partial[Any], made: Freight) -> None:
+    def _add(self, far: ActorWrapper, make: partial[Any], made: Serialized) -> None:
         far.round, far.news = self._lookout.is_looking, self._tell_commands
         far.find_place = partial(self.find_place, far.name)
         far.is_listener = lambda: threading.current_thread() is self._listener
@@ -167,12 +166,12 @@ class RayBackend:
     def _wait_until_made(self) -> None:
         waiting, began_s = list(self._making), monotonic()
         while waiting:
-            come, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=_STARTS_S)
+            come, waiting = answered(waiting, len(waiting), _STARTS_S)
             for each in come:
                 far = self._making.pop(each)
                 try:
-                    far.node, sent = ray.get(each)
-                except RayError as error:
+                    far.node, sent = answer_of(each)
+                except NoAnswer as error:
                     if cannot_be_made(error):
                         raise GraphInvalid(f"the actor of {far.name!r} could not be made: {error}") from error
                     raise far.lost(error) from error
@@ -190,20 +189,12 @@ class RayBackend:
                    for name, far in self._far.items()]  # fmt: skip
         for far, joined in joining:
             try:
-                ray.get(joined)
-            except RayError as error:
+                answer_of(joined)
+            except NoAnswer as error:
                 raise far.lost(error) from error
-        carriers = {name: deliver_to(actor, DRIVER) for name, actor in actors.items()} | {DRIVER: self._deliver_here}
-        ways = [self._site.way_to(peer, deliver) for peer, deliver in carriers.items()]
-        asks = {name: ask_of(actor, DRIVER) for name, actor in actors.items()}
-        self._site.join(ways, dict.fromkeys(in_driver, DRIVER), asks)
-
-    def _deliver_here(self, number: int, messages: list[Message]) -> Future[list[Receipt]]:
-        """From one task of the driver to another."""
-        self._site.receive(DRIVER, number, messages)
-        done: Future[list[Receipt]] = Future()
-        done.set_result([])
-        return done
+        ways = [self._site.way_to(name, ActorChannel(actor, DRIVER)) for name, actor in actors.items()]
+        ways.append(self._site.way_to(DRIVER, _Here(self._site)))
+        self._site.join(ways, dict.fromkeys(in_driver, DRIVER))
 
     # ── life ──
 
@@ -295,11 +286,11 @@ class RayBackend:
         here.changes = self._monitor
         fetches = {far.actor.fetch.remote(far.heard): far for far in self._far.values()}
         while fetches:
-            come, _ = ray.wait(list(fetches), num_returns=1)
+            come, _ = answered(list(fetches), 1)
             far = fetches.pop(come[0])
             try:
-                number, messages = opened(ray.get(come[0]))
-            except RayError as error:
+                number, messages = opened(answer_of(come[0]))
+            except NoAnswer as error:
                 self._lose(far, error)
                 continue
             if messages and messages[-1] == (CHANGED,):
@@ -433,6 +424,25 @@ class RayBackend:
         return self._hand.find_place(task, wanted)
 
 
+class _Here:
+    """From one task of the driver to another."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def deliver(self, number: int, messages: list[Message]) -> Future[Any]:
+        self._site.receive(DRIVER, number, messages)
+        done: Future[Any] = Future()
+        done.set_result([])
+        return done
+
+    def ask(self, question: Question) -> NoReturn:
+        raise AssertionError("no service runs in the driver")
+
+    def opened(self, answer: Any) -> Any:
+        return answer
+
+
 class _Table(TaskTable):
     def __init__(self, facts: dict[str, TaskFacts]) -> None:
         self._facts = facts
@@ -447,9 +457,9 @@ class _Table(TaskTable):
         return len(self._facts)
 
 
-def _packed(name: str, value: Any) -> Freight:
+def _packed(name: str, value: Any) -> Serialized:
     try:
-        return pack(value)
+        return CODEC.encode(value)
     except Exception as error:  # the border to user code
         raise NotCopyable(
             f"{name!r} runs in a process of its own, and its function, or the key function behind it, cannot be "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Final
@@ -20,13 +20,14 @@ from ray.actor import ActorHandle
 from runtime.errors import DataflowError, TaskLost, error_text
 from runtime.history.dead_letters import DeadLetter
 from runtime.ray.cluster import is_gone
-from runtime.ray.codec import Freight, envelope, opened, pack, unpack
+from runtime.ray.codec import CODEC, envelope, opened
 from runtime.remote.by_value import Encoded, encode, encode_letter
-from runtime.remote.far_calls import Question
+from runtime.remote.channel import Message, Question
+from runtime.remote.codec import Serialized
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN
 from runtime.remote.site import DRIVER, Site
-from runtime.remote.way import Deliver, Mailbox, NotReached, Where
+from runtime.remote.way import Mailbox, NotReached, Where
 from runtime.scheduling.quiescence import WaitableMonitor
 from runtime.scheduling.waiting import deadline_of, drive
 from runtime.step import Step
@@ -34,25 +35,36 @@ from runtime.step import Step
 _GROUPS: Final = {"data": MOST_OPEN + 1, "control": 2, "hand": 8, "mail": 1}
 
 
-ACTOR: Final = {"num_cpus": 0, "max_restarts": 0, "enable_task_events": False}
+_ACTOR: Final = {"num_cpus": 0, "max_restarts": 0, "enable_task_events": False}
 """What actors of a job have in common. Ray keeps no record of their calls: it takes time, and says nothing of a job."""
 
 
-def groups(callers: int) -> dict[str, int]:
-    """How many threads the calls of each group have, in an actor that so many may ask at once."""
-    return {**_GROUPS, "ask": max(1, callers)}
+def make_actor(kind: type[Host], options: dict[str, Any], job: str, name: str, callers: int = 0) -> Any:
+    """Ask Ray for an actor of this kind, which so many may ask at once. Returns its handle at once."""
+    remote: Any = ray.remote  # typed without concurrency groups
+    actor = remote(**_ACTOR, concurrency_groups={**_GROUPS, "ask": max(1, callers)})(kind)
+    return actor.options(**options).remote(job, name)
 
 
-def deliver_to(handle: ActorHandle[Any], sender: str) -> Deliver:
-    """What carries parcels of `sender` to an actor."""
-    remote: Any = handle.deliver.remote
-    return lambda number, messages: remote(envelope((sender, number, messages))).future()
+class ActorChannel:
+    """Calls of `sender` to an actor. Futures are done on Ray's own thread."""
 
+    opened = staticmethod(opened)
 
-def ask_of(handle: ActorHandle[Any], sender: str) -> Callable[[Question], Future[Any]]:
-    """What asks the service of an actor in the name of `sender`."""
-    remote: Any = handle.ask.remote
-    return lambda question: remote(envelope((sender, question))).future()
+    def __init__(self, handle: ActorHandle[Any], sender: str) -> None:
+        self._deliver: Any = handle.deliver.remote
+        self._ask: Any = handle.ask.remote
+        self._sender = sender
+
+    def deliver(self, number: int, messages: list[Message]) -> Future[Any]:
+        """Carry a parcel there."""
+        landed: Future[Any] = self._deliver(envelope((self._sender, number, messages))).future()
+        return landed
+
+    def ask(self, question: Question) -> Future[Any]:
+        """Ask the service there."""
+        answered: Future[Any] = self._ask(envelope((self._sender, question))).future()
+        return answered
 
 
 class TellingMonitor(WaitableMonitor):
@@ -85,7 +97,7 @@ class Host(ABC):
 
     def __init__(self, job: str, name: str) -> None:
         self.name = name
-        self.site = Site(job, name, failed=self._failed, undelivered=self._undelivered, news=self._tell)
+        self.site = Site(job, name, CODEC, failed=self._failed, undelivered=self._undelivered, news=self._tell)
         self.mailbox = Mailbox(DRIVER, lambda: self.site.may_end)
         self.monitor = TellingMonitor(self.mailbox)
         self._made = threading.Event()
@@ -108,20 +120,19 @@ class Host(ABC):
 
     # ── calls of the driver ──
 
-    def make(self, freight: Freight) -> tuple[str, Encoded | None]:
+    def make(self, freight: Serialized) -> tuple[str, Encoded | None]:
         """Make what is to run here. Returns the node, and what was wrong."""
         node = ray.get_runtime_context().get_node_id()
         try:
-            self._make(unpack(freight))
+            self._make(CODEC.decode(freight))
         except BaseException as error:  # noqa: BLE001  the border to user code; the driver refuses to start
-            return node, encode(error)
+            return node, encode(error, CODEC)
         return node, None
 
     def join(self, neighbours: Mapping[str, ActorHandle[Any]], in_driver: tuple[str, ...]) -> None:
         """Begin to send."""
-        ways = [self.site.way_to(peer, deliver_to(handle, self.name)) for peer, handle in neighbours.items()]
-        asks = {peer: ask_of(handle, self.name) for peer, handle in neighbours.items()}
-        self.site.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER), asks)
+        ways = [self.site.way_to(peer, ActorChannel(handle, self.name)) for peer, handle in neighbours.items()]
+        self.site.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER))
 
     @ray.method(concurrency_group="data")
     def deliver(self, parcel: Any) -> Any:
@@ -143,10 +154,10 @@ class Host(ABC):
         return envelope(self.mailbox.fetch(heard))
 
     @ray.method(concurrency_group="control")
-    def seen(self, heard: int) -> Freight:
+    def seen(self, heard: int) -> Serialized:
         """Where it stands now; the driver has taken in all up to parcel `heard`."""
         self.mailbox.hear(heard)
-        return pack(self.look())
+        return CODEC.encode(self.look())
 
     @ray.method(concurrency_group="control")
     def let_driver_watch(self, wanted: bool, wish: int) -> None:
@@ -169,22 +180,22 @@ class Host(ABC):
         return self.site.take_back(lane)
 
     @ray.method(concurrency_group="control")
-    def control(self, method: str, arguments: Freight) -> Encoded:
+    def control(self, method: str, arguments: Serialized) -> Encoded:
         """A call of the hand that returns at once."""
         return self._call(method, arguments)
 
     @ray.method(concurrency_group="hand")
-    def hand(self, method: str, arguments: Freight) -> Encoded:
+    def hand(self, method: str, arguments: Serialized) -> Encoded:
         """A call of the hand that may wait."""
         return self._call(method, arguments)
 
-    def _call(self, method: str, arguments: Freight) -> Encoded:
+    def _call(self, method: str, arguments: Serialized) -> Encoded:
         """Returns what the call returns, and what it raises, as it is."""
         try:
             on = getattr(self, f"hand_{method}", None) or getattr(self._control(), method)
-            return encode((on(*unpack(arguments)), None))
+            return encode((on(*CODEC.decode(arguments)), None), CODEC)
         except BaseException as error:  # noqa: BLE001  the border to the driver, where it is raised
-            return encode((None, error))
+            return encode((None, error), CODEC)
 
     def hand_step(self, timeout_s: float) -> Step:
         """One turn, waited for on this thread."""
@@ -207,11 +218,11 @@ class Host(ABC):
 
     def skipped(self, letter: DeadLetter) -> None:
         """It has skipped something."""
-        self.post("skipped", encode_letter(letter))
+        self.post("skipped", encode_letter(letter, CODEC))
 
     def _show(self, step: Step) -> None:
         """It has worked a packet, or a request, that somebody wants to see."""
-        self.post("tap", encode(step))
+        self.post("tap", encode(step, CODEC))
 
     # ── inside ──
 
@@ -242,7 +253,7 @@ class Host(ABC):
 
     def _post_fault(self, error: BaseException) -> None:
         """Let the driver end this process, and the job, wherever what runs here may wait."""
-        self.post("fault", encode(error))
+        self.post("fault", encode(error, CODEC))
 
     def _tell(self) -> None:
         if self.monitor.watched:

@@ -16,11 +16,12 @@ from runtime.communication.packet import Packet
 from runtime.context.report import TaskReport
 from runtime.errors import error_text
 from runtime.history.dead_letters import DeadLetter
+from runtime.remote.codec import Codec
 from runtime.remote.error_forms import (
     FrameFacts,
     Part,
     body_of,
-    dumps,
+    dumps_by,
     error_of,
     frames_of,
     loads,
@@ -63,10 +64,10 @@ class Payload(NamedTuple):
     value: Any
 
 
-def encode(message: Any) -> Encoded:
+def encode(message: Any, codec: Codec) -> Encoded:
     """Pack a message. Of facts, errors, packets and payloads it can pack any; raises what pickling of others raises."""
-    encoder = _Encoder()
-    blob = dumps(message, encoder.refer_to)
+    encoder = _Encoder(codec)
+    blob = encoder.dumps(message)
     return Encoded(blob, tuple(encoder.sent()))
 
 
@@ -75,20 +76,22 @@ def decode(message: Encoded) -> Any:
     return loads(message.blob, _Decoder(message.errors).referred)
 
 
-def encode_report(report: TaskReport, *beside: Any) -> Encoded:
+def encode_report(codec: Codec, report: TaskReport, *beside: Any) -> Encoded:
     """A task's report, and what is said beside it."""
-    return encode((replace(report, packet=Payload(report.packet)), *beside))
+    return encode((replace(report, packet=Payload(report.packet)), *beside), codec)
 
 
-def encode_letter(letter: DeadLetter) -> Encoded:
+def encode_letter(letter: DeadLetter, codec: Codec) -> Encoded:
     """A dead letter."""
-    return encode(replace(letter, packet=Payload(letter.packet), key=Payload(letter.key)))
+    return encode(replace(letter, packet=Payload(letter.packet), key=Payload(letter.key)), codec)
 
 
 class _Encoder:
     """The errors of one message, each with the number by which others refer to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: Codec) -> None:
+        self._pickler = codec.pickler
+        self.dumps = dumps_by(self._pickler, self.refer_to)
         self._found: list[BaseException] = []
         self._numbers: dict[int, int] = {}  # by identity; `_found` keeps them alive
         self._frames_left = 3 * MOST_FRAMES
@@ -100,10 +103,10 @@ class _Encoder:
             number = self._number(value)
             return ("left out", error_text(value)) if number is None else ("error", number)
         if kind is Payload:
-            return "payload", Part.of(value.value, self.refer_to)
+            return "payload", Part.of(value.value, self.dumps)
         if kind is Packet:
             bare = replace(value, payload=None, key=None)
-            return "packet", (astuple(bare), Part.of(value.payload, self.refer_to), Part.of(value.key, self.refer_to))
+            return "packet", (astuple(bare), Part.of(value.payload, self.dumps), Part.of(value.key, self.dumps))
         return None
 
     def sent(self) -> Iterator[SentError]:
@@ -119,7 +122,7 @@ class _Encoder:
             context = None
         cause_number, context_number = (None if each is None else self._number(each) for each in (cause, context))
         left_out = cause if cause_number is None else context if context_number is None else None
-        body = body_of(error, lambda value: None if value is error else self.refer_to(value))
+        body = body_of(error, dumps_by(self._pickler, lambda value: None if value is error else self.refer_to(value)))
         most = max(LEAST_FRAMES, min(MOST_FRAMES, self._frames_left))
         frames = frames_of(_slots["__traceback__"].__get__(error), most)
         self._frames_left -= len(frames)

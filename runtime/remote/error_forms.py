@@ -9,11 +9,10 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from ray import cloudpickle
 from tblib import Traceback
 
 from runtime.errors import DataflowError
@@ -22,25 +21,35 @@ from runtime.texts.preview import preview, type_name
 Refers = Callable[[Any], object | None]
 """What stands for a value in the bytes of another one; None: the value itself."""
 
+Dumps = Callable[[Any], bytes]
+"""Pickles a value. Raises what pickling raises."""
+
 Refer = Callable[[Any], Any]
 """What that stood for."""
 
 _slots: Final = vars(BaseException)  # what a class of the user's says of itself is not asked
-_cloudpickler: Any = cloudpickle.Pickler
 
 
-class _Pickler(_cloudpickler):  # type: ignore[misc]  # untyped
-    def __init__(self, file: io.BytesIO, refers: Refers) -> None:
-        super().__init__(file, protocol=5)
-        self._refers = refers
+@cache
+def _referring(pickler: Any) -> Any:
+    """A class of pickler that asks what stands for values."""
 
-    def persistent_id(self, value: Any) -> object | None:
-        return self._refers(value)
+    further = getattr(pickler, "reducer_override", None)
 
-    def reducer_override(self, value: Any) -> Any:
-        if issubclass(type(value), DataflowError):  # without its cause, which is sent beside it
-            return _as_it_was, (type(value), value.args, vars(value))
-        return super().reducer_override(value)
+    class Pickler(pickler):  # type: ignore[misc]  # untyped
+        def __init__(self, file: io.BytesIO, refers: Refers) -> None:
+            super().__init__(file, protocol=5)
+            self._refers = refers
+
+        def persistent_id(self, value: Any) -> object | None:
+            return self._refers(value)
+
+        def reducer_override(self, value: Any) -> Any:
+            if issubclass(type(value), DataflowError):  # without its cause, which is sent beside it
+                return _as_it_was, (type(value), value.args, vars(value))
+            return NotImplemented if further is None else further(self, value)
+
+    return Pickler
 
 
 class _Unpickler(pickle.Unpickler):
@@ -52,11 +61,16 @@ class _Unpickler(pickle.Unpickler):
         return self._refer(pid)
 
 
-def dumps(value: Any, refers: Refers) -> bytes:
-    """Pickle a value, but for what `refers` stands for. Raises what pickling raises."""
-    with io.BytesIO() as file:
-        _Pickler(file, refers).dump(value)
-        return file.getvalue()
+def dumps_by(pickler: Any, refers: Refers) -> Dumps:
+    """What pickles values by a class of pickler, but for what `refers` stands for. Raises what pickling raises."""
+    kind = _referring(pickler)
+
+    def dumps(value: Any) -> bytes:
+        with io.BytesIO() as file:
+            kind(file, refers).dump(value)
+            return file.getvalue()
+
+    return dumps
 
 
 def loads(blob: bytes, refer: Refer) -> Any:
@@ -83,10 +97,10 @@ class Part(NamedTuple):
     text: str
 
     @classmethod
-    def of(cls, value: Any, refers: Refers) -> Self:
+    def of(cls, value: Any, dumps: Dumps) -> Self:
         """What arrives of a value. Raises nothing."""
         try:
-            return cls(dumps(value, refers), preview(value))
+            return cls(dumps(value), preview(value))
         except BaseException:  # noqa: BLE001  the border to user code, which says how its values are pickled
             return cls(None, preview(value))
 
@@ -133,50 +147,48 @@ def _stand_in(base: type[BaseException], module: str, name: str) -> type[BaseExc
     return type(name, (base,), {"__module__": module, "__doc__": "Stands for a class that cannot be pickled."})
 
 
-def _in_parts(error: BaseException, refers: Refers) -> _Parts:
+def _in_parts(error: BaseException, dumps: Dumps) -> _Parts:
     attributes = _slots["__dict__"].__get__(error)
     return _Parts(
-        dumps(type(error), refers),
-        _arguments(error, refers),
-        {name: Part.of(value, refers) for name, value in dict.items(attributes) if type(name) is str},
+        dumps(type(error)),
+        _arguments(error, dumps),
+        {name: Part.of(value, dumps) for name, value in dict.items(attributes) if type(name) is str},
     )
 
 
-def _as_stand_in(error: BaseException, refers: Refers) -> _StandIn:
+def _as_stand_in(error: BaseException, dumps: Dumps) -> _StandIn:
     kind = type(error)
-    base = next(each for each in kind.__mro__[1:] if _travels(each, refers))
+    base = next(each for each in kind.__mro__[1:] if _travels(each, dumps))
     module = kind.__module__
-    return _StandIn(
-        dumps(base, refers), module if type(module) is str else "?", type_name(kind), _arguments(error, refers)
-    )
+    return _StandIn(dumps(base), module if type(module) is str else "?", type_name(kind), _arguments(error, dumps))
 
 
-def _travels(kind: type, refers: Refers) -> bool:
+def _travels(kind: type, dumps: Dumps) -> bool:
     try:
-        return loads(dumps(kind, refers), _nothing) is not None
+        return loads(dumps(kind), _nothing) is not None
     except BaseException:  # noqa: BLE001  the border to user code: a metaclass
         return False
 
 
-def _arguments(error: BaseException, refers: Refers) -> tuple[Part, ...]:
-    return tuple(Part.of(value, refers) for value in _slots["args"].__get__(error))
+def _arguments(error: BaseException, dumps: Dumps) -> tuple[Part, ...]:
+    return tuple(Part.of(value, dumps) for value in _slots["args"].__get__(error))
 
 
-_FORMS: Final[tuple[Callable[[BaseException, Refers], Any], ...]] = (
+_FORMS: Final[tuple[Callable[[BaseException, Dumps], Any], ...]] = (
     lambda error, _: error,
     _in_parts,
     _as_stand_in,
 )
 
 
-def body_of(error: BaseException, refers: Refers) -> bytes:
+def body_of(error: BaseException, dumps: Dumps) -> bytes:
     """The best form of an error that can be read back, as bytes; none can: no bytes. Raises nothing.
 
-    Errors that it refers to, and itself, are given to `refers`.
+    Errors that it refers to, and itself, are given to what `dumps` asks.
     """
     for form in _FORMS:
         try:
-            blob = dumps(form(error, refers), refers)
+            blob = dumps(form(error, dumps))
             read = _read(blob, _some_error)
             if isinstance(read, BaseException) and type_name(type(read)) == type_name(type(error)):
                 return blob

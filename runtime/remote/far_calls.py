@@ -15,22 +15,35 @@ from concurrent.futures import Future
 from functools import partial
 from math import inf
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from runtime.communication.calls import Call, Ledger, Request, set_up_circle, stopped
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import ServiceFailed, ServiceStopped, error_text
-from runtime.ray.codec import Freight, is_plain, not_sendable, opened, pack, unpack
 from runtime.remote.by_value import decode, encode
+from runtime.remote.channel import Channel, Message, Question
+from runtime.remote.codec import Codec, Serialized, is_plain, not_sendable
 from runtime.remote.set_ups import SetUps
-from runtime.remote.way import Message
 
-Post = Callable[[str, Message], None]
-Question = tuple[int, Freight, float, bool]
-"""A request on its way: its number, what is asked, in how many seconds, and whether for a set-up."""
 
-Ask = Callable[[str, Question], Future[Any]]
-"""Asks a service by a call of its own, whose result is the reply, in an envelope."""
+class Peers(Protocol):
+    """The other processes of a job, as calls need them."""
+
+    @property
+    def codec(self) -> Codec:
+        """How arguments and replies travel."""
+
+    def post(self, peer: str, message: Message) -> None:
+        """Send a message. Any thread; returns at once."""
+
+    def channel_to(self, peer: str) -> Channel:
+        """What asks a service by a call of its own."""
+
+    def note_undelivered(self, peer: str, error: BaseException) -> None:
+        """Something did not get there. Any thread, also the channel's own; returns at once."""
+
+    def names(self) -> Iterable[str]:
+        """All of them."""
 
 
 class FarRequestQueue(RequestQueue):
@@ -45,15 +58,13 @@ class FarRequestQueue(RequestQueue):
         service: str,
         capacity: int,
         ledger: Ledger,
-        post: Post,
-        ask: Ask,
-        undelivered: Callable[[str, BaseException], None],
+        peers: Peers,
         set_ups: SetUps,
     ) -> None:
         super().__init__(service, capacity, ledger)
         self.is_set_up = True
         self._held_since_s = None
-        self._post, self._ask, self._undelivered, self._set_ups = post, ask, undelivered, set_ups
+        self._peers, self._set_ups = peers, set_ups
         self._asked: int | None = None  # the number of the request that is asked by a call, and may not be there yet
         self.asked_s: float | None = None  # since when, or since when it was last seen to that its way is there
         self._numbers = itertools.count(1)
@@ -69,7 +80,7 @@ class FarRequestQueue(RequestQueue):
     def prepare(self, call: Call) -> None:
         """Pack its request. Raises `NotSendable`."""
         try:
-            call.packed = pack(tuple(call.request)), call.deadline_s
+            call.packed = self._peers.codec.encode(tuple(call.request)), call.deadline_s
         except Exception as error:  # the border to user code
             raise not_sendable((*call.request.args, *call.request.kwargs.values()), error) from error
 
@@ -93,7 +104,8 @@ class FarRequestQueue(RequestQueue):
                 question = self._to_ask.popleft()
             except IndexError:  # another thread was quicker, or there was none
                 return
-            self._ask(self.service, question).add_done_callback(partial(self._answered, question[0]))
+            channel = self._peers.channel_to(self.service)
+            channel.ask(question).add_done_callback(partial(self._answered, question[0], channel))
 
     def _send(self, call: Call, *, alone: bool = False) -> None:
         freight, timeout_s = call.packed
@@ -107,19 +119,19 @@ class FarRequestQueue(RequestQueue):
             self._asked, self.asked_s = number, self.ledger.clock()
             self._to_ask.append(question)
         else:
-            self._post(self.service, ("request", question))
+            self._peers.post(self.service, ("request", question))
 
-    def _answered(self, number: int, reply: Future[Any]) -> None:
-        """On Ray's own thread. If there is no reply, the job fails, and wakes whoever waits for it.
+    def _answered(self, number: int, channel: Channel, reply: Future[Any]) -> None:
+        """On the channel's own thread. If there is no reply, the job fails, and wakes whoever waits for it.
 
-        What waits there for something that Ray brings, waits for ever: user code may, which unpickles the reply, or
-        pickles another request under the ledger's lock.
+        What waits there for something that the channel brings, waits for ever: user code may, which unpickles the
+        reply, or pickles another request under the ledger's lock.
         """
         try:
-            freight = opened(reply.result())
+            freight = channel.opened(reply.result())
             if is_plain(freight) and self.ledger.lock.acquire(blocking=False):
                 try:
-                    call = self._end(number, *_ending(freight, self.service))
+                    call = self._end(number, *self._ending(freight))
                 finally:
                     self.ledger.lock.release()
                 self._tell(call)
@@ -127,11 +139,11 @@ class FarRequestQueue(RequestQueue):
             else:
                 name = f"reply of {self.service}"
                 threading.Thread(target=self._take_reply, args=(number, freight), name=name, daemon=True).start()
-        except BaseException as error:  # noqa: BLE001  whatever it is: it must not vanish in this thread of Ray's
-            self._undelivered(self.service, error)
+        except BaseException as error:  # noqa: BLE001  whatever it is: it must not vanish in the channel's thread
+            self._peers.note_undelivered(self.service, error)
             self.has_arrived(number)
 
-    def _take_reply(self, number: int, freight: Freight) -> None:
+    def _take_reply(self, number: int, freight: Serialized) -> None:
         self.receive(number, freight)
         self.has_arrived(number)
 
@@ -156,17 +168,25 @@ class FarRequestQueue(RequestQueue):
         number = self._number_of.pop(call, None)
         if number is not None:
             del self._sent[number]
-            self._post(self.service, ("withdraw", number))
+            self._peers.post(self.service, ("withdraw", number))
         elif call in self._held_back:
             self._held_back.remove(call)
         self._let_in()
 
-    def receive(self, number: int, freight: Freight) -> None:
+    def receive(self, number: int, freight: Serialized) -> None:
         """A reply has come."""
-        ending = _ending(freight, self.service)
+        ending = self._ending(freight)
         with self.ledger.lock:
             call = self._end(number, *ending)
         self._tell(call)
+
+    def _ending(self, freight: Serialized) -> tuple[Any, BaseException | None]:
+        """What a reply says: a value, or an error."""
+        try:
+            value, sent = self._peers.codec.decode(freight)
+        except BaseException as failure:  # noqa: BLE001  the border to user code, which says how replies are unpickled
+            return None, _of_a_call(failure, f"the reply of service {self.service!r} cannot be unpickled here")
+        return value, None if sent is None else decode(sent)
 
     def _end(self, number: int, value: Any, error: BaseException | None) -> Call | None:
         call = self._sent.pop(number, None)
@@ -204,15 +224,6 @@ class FarRequestQueue(RequestQueue):
         return [call for call in self._sent.values() if call.stage == "waiting"]
 
 
-def _ending(freight: Freight, service: str) -> tuple[Any, BaseException | None]:
-    """What a reply says: a value, or an error."""
-    try:
-        value, sent = unpack(freight)
-    except BaseException as failure:  # noqa: BLE001  the border to user code, which says how replies are unpickled
-        return None, _of_a_call(failure, f"the reply of service {service!r} cannot be unpickled here")
-    return value, None if sent is None else decode(sent)
-
-
 def _of_a_call(failure: BaseException, what: str) -> BaseException:
     """An error that ends a call, and nothing else: what is no `Exception` must not end its caller."""
     if isinstance(failure, Exception):
@@ -224,20 +235,18 @@ def _of_a_call(failure: BaseException, what: str) -> BaseException:
 
 
 class ServedQueue(RequestQueue):
-    """The service's end: its own request queue, which callers elsewhere reach by mail. `peers` are all of these."""
+    """The service's end: its own request queue, which callers elsewhere reach by mail."""
 
     def __init__(
         self,
         service: str,
         capacity: int,
         ledger: Ledger,
-        post: Post,
-        peers: Callable[[], Iterable[str]],
+        peers: Peers,
         set_ups: SetUps,
     ) -> None:
         super().__init__(service, capacity, ledger)
-        self.post = post
-        self._peers, self._set_ups = peers, set_ups
+        self.peers, self._set_ups = peers, set_ups
         self.served: dict[tuple[str, int], Call] = {}  # by caller's process and number; until their replies leave
         self._withdrawn: set[tuple[str, int]] = set()  # that were not here then; guarded by the ledger's lock
 
@@ -245,21 +254,23 @@ class ServedQueue(RequestQueue):
         """A request has come by mail; so goes its reply."""
         number = question[0]
         self._take_in(
-            peer, question, _Reply(self, peer, number, lambda freight: self.post(peer, ("reply", number, freight)))
+            peer,
+            question,
+            _Reply(self, peer, number, lambda freight: self.peers.post(peer, ("reply", number, freight))),
         )
 
-    def answer(self, peer: str, question: Question) -> Freight:
+    def answer(self, peer: str, question: Question) -> Serialized:
         """A request has come by a call: wait for its ending, and return the reply."""
-        number, replies = question[0], SimpleQueue[Freight]()
+        number, replies = question[0], SimpleQueue[Serialized]()
         self._take_in(peer, question, _Reply(self, peer, number, replies.put))
         if self.gate.closed:
-            self.post(peer, ("arrived", number))
+            self.peers.post(peer, ("arrived", number))
         return replies.get()
 
     def _take_in(self, peer: str, question: Question, reply: _Reply) -> None:
         number, freight, timeout_s, in_set_up = question
         try:
-            request = Request(*unpack(freight))
+            request = Request(*self.peers.codec.decode(freight))
         except BaseException as error:  # noqa: BLE001  the border to user code, which says how arguments are unpickled
             reply.close(None, _of_a_call(error, f"a request to service {self.service!r} cannot be unpickled there"))
             reply.tell()
@@ -305,15 +316,15 @@ class ServedQueue(RequestQueue):
         """By hand: let nothing begin, and let callers know that time stands still for them."""
         super().pause()
         for (peer, number), call in list(self.served.items()):
-            self.post(peer, ("began" if call.stage == "running" else "arrived", number))
-        for peer in self._peers():
-            self.post(peer, ("held", True))
+            self.peers.post(peer, ("began" if call.stage == "running" else "arrived", number))
+        for peer in self.peers.names():
+            self.peers.post(peer, ("held", True))
 
     def resume(self) -> None:
         """By hand: serve again."""
         super().resume()
-        for peer in self._peers():
-            self.post(peer, ("held", False))
+        for peer in self.peers.names():
+            self.peers.post(peer, ("held", False))
 
 
 class _Reply:
@@ -321,14 +332,14 @@ class _Reply:
 
     has_callbacks = False
 
-    def __init__(self, queue: ServedQueue, peer: str, number: int, send: Callable[[Freight], object]) -> None:
+    def __init__(self, queue: ServedQueue, peer: str, number: int, send: Callable[[Serialized], object]) -> None:
         self._queue, self._peer, self._number, self._send = queue, peer, number, send
         self._ending: tuple[Any, BaseException | None] = (None, None)
 
     def begin(self) -> None:
         """The call is about to be executed."""
         if self._queue.gate.closed:
-            self._queue.post(self._peer, ("began", self._number))
+            self._queue.peers.post(self._peer, ("began", self._number))
 
     def close(self, value: Any, error: BaseException | None) -> None:
         """The call has its ending."""
@@ -338,9 +349,10 @@ class _Reply:
         """Send it."""
         self._queue.served.pop((self._peer, self._number), None)
         value, error = self._ending
+        codec = self._queue.peers.codec
         try:
-            freight = pack((value, None if error is None else encode(error)))
+            freight = codec.encode((value, None if error is None else encode(error, codec)))
         except BaseException as failure:  # noqa: BLE001  the border to user code, which says how replies are pickled
             what = f"the reply of service {self._queue.service!r} cannot be sent to another process"
-            freight = pack((None, encode(_of_a_call(failure, what))))
+            freight = codec.encode((None, encode(_of_a_call(failure, what), codec)))
         self._send(freight)

@@ -14,13 +14,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane
 from runtime.communication.note import in_one_step, no_note
 from runtime.communication.signals import Signal
-from runtime.ray.codec import Freight, not_sendable, pack, require_sendable
+from runtime.remote.codec import Codec, Serialized, not_sendable, require_sendable
 from runtime.scheduling.parker import Waiter
 
 Address = tuple[str, int]
@@ -32,7 +33,7 @@ class Packets(NamedTuple):
 
     lane: Address
     number: int
-    freight: Freight
+    freight: Serialized
 
 
 class Mark(NamedTuple):
@@ -52,13 +53,12 @@ class Shipper(Protocol):
 class FarLane(Lane):
     """The writer's end: a lane that can break, if something in it cannot be packed."""
 
-    __slots__ = ("broken",)
+    __slots__ = ("broken", "check")
 
-    check = staticmethod(require_sendable)
-
-    def __init__(self, inbox: Outbox, spec: LaneSpec, capacity: int) -> None:
+    def __init__(self, inbox: Outbox, spec: LaneSpec, capacity: int, codec: Codec) -> None:
         super().__init__(inbox, spec.producer, capacity, spec.input)
         self.broken: BaseException | None = None
+        self.check = partial(require_sendable, codec=codec)
 
     def has_room(self) -> bool:
         """Whether one more packet would be accepted, or refused by what has broken the lane."""
@@ -81,9 +81,15 @@ class Outbox:
     hand_waits = 0
 
     def __init__(
-        self, address: Address, spec: LaneSpec, capacity: int, writer: Waiter, failed: Callable[[BaseException], None]
+        self,
+        address: Address,
+        spec: LaneSpec,
+        capacity: int,
+        writer: Waiter,
+        failed: Callable[[BaseException], None],
+        codec: Codec,
     ) -> None:
-        self.lane = FarLane(self, spec, capacity)
+        self.lane = FarLane(self, spec, capacity, codec)
         self.lane.writer = writer
         self.address = address
         self.asleep = False
@@ -91,7 +97,7 @@ class Outbox:
         self.shipper: Shipper | None = None
         self.ended = False  # the stop signal has been taken for carrying
         self.under_way = 0  # how many packets have been taken, and not been received yet
-        self._failed = failed
+        self._failed, self._codec = failed, codec
         self._packing = threading.Lock()  # guards that packets are packed one behind the other; user code runs under it
         # Guards which packets of the lane are packed, and those, and its capacity. Taken within the other, never for
         # long: Ray's own thread acknowledges, and what is pickled may wait for something that comes on that thread.
@@ -211,7 +217,7 @@ class Outbox:
             lane.give_room()
 
     def _add(self, items: list[Any]) -> None:
-        freight = pack(items)
+        freight = self._codec.encode(items)
         with self._lock:
             self._parcels.append(Packets(self.address, len(items), freight))
             self.lane.items[self._packed : self._packed + len(items)] = [None] * len(items)

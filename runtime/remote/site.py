@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, shares
 from runtime.communication.lane import Lane
 from runtime.communication.request_queue import RequestQueue
-from runtime.ray.codec import Freight, unpack
-from runtime.remote.far_calls import FarRequestQueue, Question, ServedQueue
+from runtime.remote.channel import Channel, Message, Question
+from runtime.remote.codec import Codec, Serialized
+from runtime.remote.far_calls import FarRequestQueue, ServedQueue
 from runtime.remote.far_lane import Address, Arrivals, Mark, Outbox, Packets
 from runtime.remote.receipts import MOST_OPEN, Receipt, Receipts
 from runtime.remote.set_ups import Quest, SetUps
-from runtime.remote.way import OVERDUE_S, ActorWay, Deliver, Message, Way, Where
+from runtime.remote.way import OVERDUE_S, ActorWay, Way, Where
 from runtime.scheduling.parker import Waiter, new_permit, unpark
 from runtime.scheduling.scheduler import Scheduler
 
@@ -48,12 +48,13 @@ class Site:
         self,
         job: str,
         name: str,
+        codec: Codec,
         *,
         failed: Callable[[str, BaseException], None],
         undelivered: Callable[[str, BaseException], None],
         news: Callable[[], None],
     ) -> None:
-        self.job, self.name = job, name
+        self.job, self.name, self.codec = job, name, codec
         self.ledger = Ledger(Scheduler())
         self.may_end = name == DRIVER  # whether stop signals may leave: not before the driver has heard the report
         self.other_mail: dict[str, Callable[..., None]] = {}  # verbs of whoever has the site
@@ -69,7 +70,6 @@ class Site:
         self._paused: set[str] = set()  # services that are held by hand
         self.served: ServedQueue | None = None
         self._ways: dict[str, Way] = {}
-        self._asks: Mapping[str, Callable[[Question], Future[Any]]] = {}
         self._reads: Mapping[str, str] = {}  # tasks that run in another process than that of their own name
         self._receiving = threading.Lock()  # guards the three below; nothing is taken in under it
         self._taking: set[str] = set()  # senders of whom a thread takes in parcels: one by one, in order
@@ -83,17 +83,8 @@ class Site:
         self._carrier = threading.Thread(target=self._carry, name=f"{job}/{name or 'driver'} carrier", daemon=True)
         SITES[job, name] = self
 
-    def join(
-        self,
-        ways: Iterable[Way],
-        elsewhere: Mapping[str, str],
-        asks: Mapping[str, Callable[[Question], Future[Any]]],
-    ) -> None:
-        """Begin to send: by these ways, to each task in the process of its own name, or in that of `elsewhere`.
-
-        `asks` are how to ask services by a call.
-        """
-        self._asks = asks
+    def join(self, ways: Iterable[Way], elsewhere: Mapping[str, str]) -> None:
+        """Begin to send: by these ways, to each task in the process of its own name, or in that of `elsewhere`."""
         self._reads = elsewhere
         self._ways = {way.peer: way for way in ways}
         for outbox in self._outboxes.values():
@@ -129,7 +120,7 @@ class Site:
         """The writer's end of a lane, for a task that runs here."""
         share, _ = shares(capacity, producers)
         outbox = self._outboxes[address] = Outbox(
-            address, spec, share, writer, lambda error: self._failed(spec.producer, error)
+            address, spec, share, writer, lambda error: self._failed(spec.producer, error), self.codec
         )
         if self._ways:
             self._way_to(address[0]).add(outbox)
@@ -139,21 +130,11 @@ class Site:
         """The queue of the service that runs here, or what calls get to another one by."""
         if service == self.name:
             if self.served is None:
-                self.served = ServedQueue(
-                    service, capacity, self.ledger, self.post, lambda: list(self._ways), self._set_ups
-                )
+                self.served = ServedQueue(service, capacity, self.ledger, self, self._set_ups)
             return self.served
         queue = self._far_queues.get(service)
         if queue is None:
-            queue = self._far_queues[service] = FarRequestQueue(
-                service,
-                capacity,
-                self.ledger,
-                self.post,
-                lambda peer, question: self._asks[peer](question),
-                self.note_undelivered,
-                self._set_ups,
-            )
+            queue = self._far_queues[service] = FarRequestQueue(service, capacity, self.ledger, self, self._set_ups)
             if service in self._paused:
                 queue.is_held_there(True)
         return queue
@@ -163,6 +144,16 @@ class Site:
     def post(self, peer: str, message: Message) -> None:
         """Send a message to a process of the job. Any thread; returns at once."""
         self._ways[peer].post(message)
+
+    def names(self) -> Iterable[str]:
+        """The processes that mail gets to from here."""
+        return list(self._ways)
+
+    def channel_to(self, peer: str) -> Channel:
+        """What carries calls to a process of the job."""
+        way = self._ways[peer]
+        assert isinstance(way, ActorWay), "a call to the driver, which no process can call"
+        return way.channel
 
     def _process_of(self, task: str) -> str:
         return self._reads.get(task, task)
@@ -181,10 +172,10 @@ class Site:
         for way in self._ways.values():
             way.ship()
 
-    def way_to(self, peer: str, deliver: Deliver) -> ActorWay:
+    def way_to(self, peer: str, channel: Channel) -> ActorWay:
         """A way to another process of the job, by calls."""
         return ActorWay(
-            peer, lambda: self.may_end, deliver, self._call_carrier, self.note_undelivered, self._ack,
+            peer, lambda: self.may_end, channel, self._call_carrier, self.note_undelivered, self._ack,
             self.ask_after,
         )  # fmt: skip
 
@@ -192,7 +183,7 @@ class Site:
         unpark(self._bell)
 
     def note_undelivered(self, peer: str, error: BaseException) -> None:
-        """Have the carrier tell that mail does not get to `peer`. Any thread, also Ray's own; returns at once."""
+        """Have the carrier tell that mail does not get to `peer`. Any thread, also a channel's own; returns at once."""
         self._undeliverable.append((peer, error))
         unpark(self._bell)
 
@@ -322,7 +313,7 @@ class Site:
         task, number = packets.lane
         inbox = self._inboxes[task]
         try:
-            items = unpack(packets.freight)
+            items = self.codec.decode(packets.freight)
         except BaseException as error:  # noqa: BLE001  the border to user code, which says how its packets are unpickled
             inbox.fail(error)
         else:
@@ -357,7 +348,7 @@ class Site:
         assert self.served is not None, "a request has come to a process without a service"
         self.served.withdraw_from(sender, number)
 
-    def _reply(self, sender: str, number: int, freight: Freight) -> None:
+    def _reply(self, sender: str, number: int, freight: Serialized) -> None:
         self._far_queues[sender].receive(number, freight)
 
     def _waits(self, quest: Quest) -> None:

@@ -1,4 +1,4 @@
-"""Ways from one process of a job to another: mail in order, several messages in a parcel. Knows Ray by a call to make.
+"""Ways from one process of a job to another: mail in order, several messages in a parcel. A channel carries it.
 
 A carrier, a thread of the process, ships what waits as soon as it has the GIL: behind a lone packet at once, in a
 stream when the writer lets go of it, or its parcels have been received. So a lone packet leaves at once, and a stream
@@ -18,12 +18,10 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, Literal
 
-from runtime.ray.codec import Freight, opened
+from runtime.remote.channel import Channel, Message
+from runtime.remote.codec import Serialized
 from runtime.remote.far_lane import Address, Outbox, Packets
 from runtime.scheduling.parker import new_permit, unpark
-
-Message = tuple[Any, ...]
-"""A verb, and what it says: text, numbers, and freight."""
 
 OVERDUE_S: Final = 2.0
 """After how long one asks after a parcel that has not been received, and a second for each so many bytes of it: """
@@ -124,12 +122,6 @@ def _ask_nobody(peer: str, number: int) -> None:
     """Nobody knows of parcels."""
 
 
-Deliver = Callable[[int, list[Message]], Future[Any]]
-"""Carries parcel number n; the future is done when it has been received, or cannot be.
-
-Its result are the receipts that are its answer, in an envelope."""
-
-
 class ActorWay(Way):
     """The way to an actor, by calls. A carrier ships; `call_carrier` lets it come."""
 
@@ -137,7 +129,7 @@ class ActorWay(Way):
         self,
         peer: str,
         may_end: Callable[[], bool],
-        deliver: Deliver,
+        channel: Channel,
         call_carrier: Callable[[], None],
         undelivered: Callable[[str, BaseException], None],
         acknowledged: Callable[[Address, int], None],
@@ -146,7 +138,7 @@ class ActorWay(Way):
         super().__init__(peer, may_end)
         self._ask_after = ask_after  # a parcel of which nothing was heard: `hear_of` brings the answer
         self.is_lost = False
-        self._deliver, self._call_carrier = deliver, call_carrier
+        self.channel, self._call_carrier = channel, call_carrier
         self._undelivered, self._acknowledged = undelivered, acknowledged
         self._counting = threading.Condition(threading.Lock())  # guards the next two, and `under_way` of outboxes
         self._shipped = 0
@@ -180,7 +172,7 @@ class ActorWay(Way):
     def _delivered(self, number: int, messages: list[Message]) -> Future[Any]:
         """The future of a parcel: what refuses to carry it at once has not delivered it either."""
         try:
-            return self._deliver(number, messages)
+            return self.channel.deliver(number, messages)
         except BaseException as error:  # noqa: BLE001  whatever it is: the carrier of all other ways must go on
             future: Future[Any] = Future()
             future.set_exception(error)
@@ -242,11 +234,11 @@ class ActorWay(Way):
             self._undelivered(self.peer, NotReached(f"parcel {number} of mail is under way for too long: {what}"))
 
     def _has_landed(self, parcel: int, loads: list[tuple[Outbox, int]], future: Future[Any]) -> None:
-        """On a thread of Ray's."""
+        """On whatever thread the channel uses, which must not wait."""
         try:
-            for lane, taken in opened(future.result()):
+            for lane, taken in self.channel.opened(future.result()):
                 self._acknowledged(lane, taken)
-        except BaseException as error:  # noqa: BLE001  whatever it is: it must not vanish in this thread of Ray's
+        except BaseException as error:  # noqa: BLE001  whatever it is: it must not vanish in a thread of the channel's
             self._undelivered(self.peer, error)
         with self._counting:
             for outbox, number in loads:
@@ -262,7 +254,7 @@ def _weight(messages: list[Message]) -> int:
     parts = [part for _, *rest in messages for part in rest]
     parts += [each for part in parts if type(part) is tuple for each in part]  # a question
     freights = (part.freight if isinstance(part, Packets) else part for part in parts)
-    return sum(len(freight.blob) for freight in freights if isinstance(freight, Freight))
+    return sum(len(freight.blob) for freight in freights if isinstance(freight, Serialized))
 
 
 class Mailbox(Way):

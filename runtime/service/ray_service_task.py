@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ray
-
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext
 from runtime.context.report import TaskReport
-from runtime.ray.host import ACTOR, Host, groups
+from runtime.ray.codec import CODEC
+from runtime.ray.host import Host, make_actor
 from runtime.remote.by_value import encode_report
 from runtime.remote.look import Look
 from runtime.scheduling.parker import Parker
@@ -123,11 +122,9 @@ class RayServiceTask(Host):
 
     def task_ended(self, report: TaskReport) -> None:
         """The service has ended."""
-        self.post("ended", encode_report(report, self.look()))
+        self.post("ended", encode_report(CODEC, report, self.look()))
 
 
 def make_service_actor(options: dict[str, Any], job: str, name: str, callers: int) -> Any:
     """Ask Ray for an actor that can host a service, with so many who may call it. Returns its handle at once."""
-    remote: Any = ray.remote  # typed without concurrency groups
-    actor = remote(**ACTOR, concurrency_groups=groups(callers))(RayServiceTask)
-    return actor.options(**options).remote(job, name)
+    return make_actor(RayServiceTask, options, job, name, callers)

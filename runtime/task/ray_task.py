@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import ray
-
 from runtime.communication.packet import Packet
 from runtime.communication.signals import StopSignal
 from runtime.context import TaskContext
 from runtime.context.report import TaskReport
 from runtime.facts import Ending
 from runtime.operators import Operator
-from runtime.ray.host import ACTOR, Host, groups
+from runtime.ray.codec import CODEC
+from runtime.ray.host import Host, make_actor
 from runtime.remote.by_value import encode, encode_report
 from runtime.remote.far_lane import Arrivals
 from runtime.remote.look import Look
@@ -154,7 +153,7 @@ class RayTask(Host):
         self.task.control.set_breaks(conditions, self._broke)
 
     def _broke(self, packet: Packet, met: Met) -> None:
-        self.post("broke", encode((packet, met)))
+        self.post("broke", encode((packet, met), CODEC))
 
     # ── what the task reports ──
 
@@ -164,11 +163,9 @@ class RayTask(Host):
 
     def task_ended(self, report: TaskReport) -> None:
         """The task has ended. Its own stop signals leave when the driver has heard so."""
-        self.mailbox.post_awaited(("ended", encode_report(report, self.look())), self.site.end_lanes)
+        self.mailbox.post_awaited(("ended", encode_report(CODEC, report, self.look())), self.site.end_lanes)
 
 
 def make_task_actor(options: dict[str, Any], job: str, name: str) -> Any:
     """Ask Ray for an actor that can host a task. Returns its handle at once."""
-    remote: Any = ray.remote  # typed without concurrency groups
-    actor = remote(**ACTOR, concurrency_groups=groups(0))(RayTask)
-    return actor.options(**options).remote(job, name)
+    return make_actor(RayTask, options, job, name)

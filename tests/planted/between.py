@@ -167,8 +167,8 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
     one(
         "far: a parcel counts as received before what it acknowledged",
         WAY,
-        "for lane, taken in opened(future.result()):\n",
-        "for lane, taken in (self._under_way.pop(parcel, None), opened(future.result()))[1]:\n",
+        "for lane, taken in self.channel.opened(future.result()):\n",
+        "for lane, taken in (self._under_way.pop(parcel, None), self.channel.opened(future.result()))[1]:\n",
         WAYS,
     ),
     one(
@@ -383,7 +383,7 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
     one(
         "far: a request taken back is told to nobody",
         FAR_CALLS,
-        '            self._post(self.service, ("withdraw", number))\n',
+        '            self._peers.post(self.service, ("withdraw", number))\n',
         "",
         CALLS,
     ),
@@ -463,14 +463,14 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
     one(
         "far: a pause is told to nobody",
         FAR_CALLS,
-        '            self.post(peer, ("held", True))',
+        '            self.peers.post(peer, ("held", True))',
         "            pass",
         CALLS,
     ),
     one(
         "far: a resume is told to nobody",
         FAR_CALLS,
-        '            self.post(peer, ("held", False))',
+        '            self.peers.post(peer, ("held", False))',
         "            pass",
         CALLS,
     ),

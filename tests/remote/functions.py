@@ -16,6 +16,7 @@ from ray.exceptions import ActorUnavailableError
 
 import runtime
 from runtime.remote.site import SITES
+from tests.far_rig import ByHand
 from tests.remote.shared import SharedLog, SharedMoment
 
 
@@ -195,8 +196,7 @@ class CutOff(runtime.Function[Any, Any]):
         if value == self.at:
             (site,) = SITES.values()
             way: Any = site._ways[self.peer]
-            way._deliver = lambda number, messages: self._lost()
-            site._asks = {**site._asks, self.peer: lambda question: self._lost()}
+            way.channel = ByHand(lambda *_: self._lost(), lambda _: self._lost())
         return self.ctx.call_service(self.peer, value, timeout=60) if self.asks else value
 
     def _lost(self) -> Future[Any]:

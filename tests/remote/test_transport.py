@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import runtime
-from runtime.ray.codec import LARGE, pack, unpack
+from runtime.ray.codec import CODEC, LARGE
 from runtime.testing import PATIENCE_S, check_bounded
 from tests.remote import functions as far
 from tests.remote.shared import SharedHold, SharedMoment
@@ -97,15 +97,15 @@ def test_a_packet_and_a_reply_may_ask_ray_for_something_while_they_travel(when: 
 
 def test_a_large_array_goes_by_reference_and_is_read_where_it_lies() -> None:
     array = np.arange(1_000_000)
-    freight = pack([array, "beside it", array[:10]])
+    freight = CODEC.encode([array, "beside it", array[:10]])
     assert len(freight.blob) < 10_000
     assert len(freight.refs) == 1
-    arrived, text, few = unpack(freight)
+    arrived, text, few = CODEC.decode(freight)
     assert (arrived == array).all()
     assert (text, list(few)) == ("beside it", list(range(10)))
     assert not arrived.flags.writeable
     assert array.nbytes > LARGE
-    assert pack([arrived]).refs == freight.refs  # passed on, it is not copied
+    assert CODEC.encode([arrived]).refs == freight.refs  # passed on, it is not copied
 
 
 def test_arrays_pass_through_tasks() -> None:
