@@ -9,13 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
-import pytest
-
 from runtime.communication.inbox import LaneSpec
 from runtime.remote.channel import Message, Question
 from runtime.remote.codec import Serialized
-from runtime.remote.far_lane import Arrivals, Outbox, Packets
-from runtime.remote.site import Site
+from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
+from runtime.remote.site import Owner, Site
 from runtime.remote.way import ActorWay
 from runtime.scheduling.parker import Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor
@@ -107,16 +105,21 @@ class Link:
         self.errors: list[BaseException] = []
         writer = Waiter() if writer is None else writer
         self.outbox = Outbox(LANE, LANES[0], capacity, writer, self.errors.append, CODEC)
-        self.inbox = Arrivals(capacity, LANES, self._acknowledge, self._give_back, lambda: None)
+        self.inbox = Arrivals("work", capacity, LANES, self)
         self.lane = self.inbox.lanes[1]
 
-    def _acknowledge(self, number: int, taken: int, much: bool) -> None:
+    def acknowledge_to(self, producer: str, lane: Address, taken: int, much: bool) -> None:
+        """At once."""
         self.told.append(taken)
         self.outbox.acknowledge(taken)
 
-    def _give_back(self, number: int) -> None:
-        self.returned.append(number)
+    def give_back_to(self, producer: str, lane: Address) -> None:
+        """At once."""
+        self.returned.append(lane[1])
         self.outbox.return_place()
+
+    def note_full(self) -> None:
+        """Nobody waits for what is slow here."""
 
     def send(self, *items: Any) -> None:
         """Put items into the lane and carry them."""
@@ -138,15 +141,60 @@ class Link:
         return self.outbox.lane.capacity - len(self.outbox.lane.items)
 
 
-def site_of(name: str = "work") -> Site:
-    return Site(
-        f"job of {name}",
-        name,
-        CODEC,
-        failed=lambda *_: None,
-        undelivered=lambda *_: None,
-        news=lambda: None,
-    )
+class Nobody:
+    """Whoever has a site, and does not care what happens there."""
+
+    def failed(self, task: str, error: BaseException) -> None:
+        """Nothing."""
+
+    def undelivered(self, peer: str, error: BaseException) -> None:
+        """Nothing."""
+
+    def news(self) -> None:
+        """Nothing."""
+
+    def ask_after(self, peer: str, number: int) -> None:
+        """Nothing."""
+
+
+def site_of(name: str = "work", owner: Owner | None = None) -> Site:
+    return Site(f"job of {name}", name, CODEC, Nobody() if owner is None else owner)
+
+
+class Told:
+    """What a way tells whose it is: by peer, what was lost and what is asked after; how often it calls its carrier."""
+
+    def __init__(
+        self,
+        *,
+        may_end: Callable[[], bool] = lambda: True,
+        acknowledge: Callable[[Address, int], object] = lambda *_: None,
+    ) -> None:
+        self._may_end, self._acknowledge = may_end, acknowledge
+        self.lost: list[tuple[str, BaseException]] = []
+        self.asked: list[tuple[str, int]] = []
+        self.calls = 0
+
+    @property
+    def may_end(self) -> bool:
+        """Whether stop signals may be sent."""
+        return self._may_end()
+
+    def call_carrier(self) -> None:
+        """Count it."""
+        self.calls += 1
+
+    def note_undelivered(self, peer: str, error: BaseException) -> None:
+        """Note it."""
+        self.lost.append((peer, error))
+
+    def acknowledge(self, lane: Address, taken: int) -> None:
+        """Let it be known."""
+        self._acknowledge(lane, taken)
+
+    def ask_after(self, peer: str, number: int) -> None:
+        """Note it."""
+        self.asked.append((peer, number))
 
 
 def way_of(outbox: Outbox) -> tuple[ActorWay, list[list[Message]], list[Future[Any]]]:
@@ -159,14 +207,7 @@ def way_of(outbox: Outbox) -> tuple[ActorWay, list[list[Message]], list[Future[A
         futures.append(Future())
         return futures[-1]
 
-    way = ActorWay(
-        "work",
-        lambda: True,
-        ByHand(deliver),
-        lambda: None,
-        lambda peer, error: pytest.fail(f"{peer}: {error}"),
-        lambda lane, taken: outbox.acknowledge(taken),
-    )
+    way = ActorWay("work", ByHand(deliver), Told(acknowledge=lambda _, taken: outbox.acknowledge(taken)))
     way.add(outbox)
     return way, parcels, futures
 

@@ -34,14 +34,13 @@ from runtime.ray.cluster import cannot_be_made, is_gone
 from runtime.ray.codec import envelope, opened
 from runtime.remote.channel import Message
 from runtime.remote.descriptors import RayQueueDescriptor
-from runtime.remote.far_lane import HAND_LANE, Arrivals, Outbox, Packets
+from runtime.remote.far_lane import HAND_LANE, Outbox, Packets
 from runtime.remote.look import Look
 from runtime.remote.receipts import MOST_OPEN, Receipts
-from runtime.remote.site import Site
 from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, NotReached
 from runtime.scheduling.parker import Waiter
 from runtime.testing import PATIENCE_S, Moment
-from tests.far_rig import CODEC, LANE, LANES, ByHand, in_thread, packets_in, site_of, way_of
+from tests.far_rig import CODEC, LANE, LANES, ByHand, Link, Nobody, Told, in_thread, packets_in, site_of, way_of
 
 untyped: Any = ray.exceptions
 
@@ -392,8 +391,8 @@ def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
 
 def test_a_place_that_an_undo_was_given_and_has_not_used_is_given_back() -> None:
     """Else the next one would find it promised, though its writer has filled it since."""
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
-    inbox = Arrivals(4, LANES, lambda _, taken, much: outbox.acknowledge(taken), lambda _: None, lambda: None)
+    link = Link(4)
+    outbox, inbox = link.outbox, link.inbox
     lane = inbox.lanes[1]
 
     def send(*items: int) -> None:
@@ -417,27 +416,25 @@ def test_a_place_that_an_undo_was_given_and_has_not_used_is_given_back() -> None
 
 
 def test_a_place_lent_to_the_hand_that_an_undo_has_not_used_is_given_back() -> None:
-    returned: list[int] = []
-    inbox = Arrivals(4, LANES, lambda *_: None, returned.append, lambda: None)
+    link = Link(4)
+    inbox = link.inbox
     inbox.wanted = HAND_LANE
     before = inbox.hand.capacity
     with pytest.raises(NotPaused), inbox.place_from(0):
         raise NotPaused("resumed meanwhile")
-    assert (returned, inbox.hand.capacity) == ([0], before)
+    assert (link.returned, inbox.hand.capacity) == ([0], before)
 
 
 def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> None:
-    told: list[tuple[str, BaseException]] = []
     failed: Future[Any] = Future()
-    way = ActorWay(
-        "work", lambda: True, ByHand(lambda *_: failed), lambda: None, lambda *each: told.append(each), lambda *_: None
-    )
+    told = Told()
+    way = ActorWay("work", ByHand(lambda *_: failed), told)
     way.post(("began", 1))
     way.carry()
     error = LookupError("no such verb")
     failed.set_exception(error)
     way.let_land(PATIENCE_S)
-    assert told == [("work", error)]
+    assert told.lost == [("work", error)]
     assert way.is_quiet()
 
 
@@ -445,11 +442,12 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
     told: list[tuple[str, BaseException]] = []
     heard = threading.Event()
 
-    def undelivered(*each: Any) -> None:
-        told.append(each)
-        heard.set()
+    class Hears(Nobody):
+        def undelivered(self, peer: str, error: BaseException) -> None:
+            told.append((peer, error))
+            heard.set()
 
-    site = Site("job of calls", "work", CODEC, failed=lambda *_: None, undelivered=undelivered, news=lambda: None)
+    site = site_of("work", Hears())
     failed: Future[Any] = Future()
     site.join([site.way_to("cache", ByHand(lambda *_: Future(), lambda _: failed))], {})
     queue = site.request_queue("cache", 4)
@@ -502,36 +500,30 @@ def test_a_process_that_is_gone_is_told_from_one_that_raised_and_one_that_can_ne
 
 
 def test_a_parcel_is_asked_after_when_it_is_overdue_and_given_up_when_nothing_is_known_of_it() -> None:
-    asked: list[tuple[str, int]] = []
-    told: list[tuple[str, BaseException]] = []
     lost: Future[Any] = Future()
-    way = ActorWay(
-        "work", lambda: True, ByHand(lambda *_: lost), lambda: None, lambda *each: told.append(each), lambda *_: None,
-        lambda *each: asked.append(each),
-    )  # fmt: skip
+    told = Told()
+    way = ActorWay("work", ByHand(lambda *_: lost), told)
     began_s = monotonic()
     way.post(("began", 1))
     way.carry()
     way.ask_after_overdue(began_s)
-    assert asked == []
+    assert told.asked == []
     now_s = monotonic() + OVERDUE_S
     for misses in range(1, MOST_MISSES + 1):
-        assert told == []
+        assert told.lost == []
         way.ask_after_overdue(now_s)
         way.ask_after_overdue(now_s)  # once is enough, until it may be asked again
-        assert asked == [("work", 1)] * misses
+        assert told.asked == [("work", 1)] * misses
         now_s += AGAIN_S
         way.hear_of(1, "missing" if misses % 2 else "taken in")
-    ((peer, error),) = told
+    ((peer, error),) = told.lost
     assert (peer, type(error)) == ("work", NotReached)
 
 
 def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
-    told: list[Any] = []
     parcel: Future[Any] = Future()
-    way = ActorWay(
-        "work", lambda: True, ByHand(lambda *_: parcel), lambda: None, lambda *each: told.append(each), lambda *_: None
-    )
+    told = Told()
+    way = ActorWay("work", ByHand(lambda *_: parcel), told)
     way.post(("began", 1))
     way.carry()
     for _ in range(MOST_MISSES):
@@ -541,23 +533,20 @@ def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
     parcel.set_result([])
     for _ in range(MOST_MISSES):
         way.hear_of(1, "missing")  # an answer that comes late
-    assert told == []
+    assert told.lost == []
 
 
 def test_a_large_parcel_may_take_longer() -> None:
-    asked: list[Any] = []
     outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None, CODEC)
-    way = ActorWay(
-        "work", lambda: True, ByHand(lambda *_: Future()), lambda: None, lambda *_: None, lambda *_: None,
-        lambda *each: asked.append(each),
-    )  # fmt: skip
+    told = Told()
+    way = ActorWay("work", ByHand(lambda *_: Future()), told)
     way.add(outbox)
     outbox.lane.items.append(bytes(3 * BYTES_A_S))
     way.carry()
     way.ask_after_overdue(monotonic() + OVERDUE_S)
-    assert asked == []
+    assert told.asked == []
     way.ask_after_overdue(monotonic() + OVERDUE_S + 4)
-    assert asked == [("work", 1)]
+    assert told.asked == [("work", 1)]
 
 
 def test_a_receiver_says_what_it_knows_of_a_parcel() -> None:
@@ -594,7 +583,7 @@ def test_a_service_that_is_asked_for_long_has_to_take_in_mail_meanwhile() -> Non
     with site.ledger.lock:
         queue.put(call)
     queue.ship()
-    site._call_carrier()
+    site.call_carrier()
     assert shipped.wait(PATIENCE_S)
     site.close()
 

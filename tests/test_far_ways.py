@@ -17,7 +17,7 @@ from runtime.remote.descriptors import RayQueueDescriptor
 from runtime.remote.far_lane import Mark, Outbox, Packets
 from runtime.remote.way import ActorWay, Mailbox
 from runtime.scheduling.parker import Waiter
-from tests.far_rig import CODEC, LANE, LANES, PATIENCE_S, ByHand, Writer, in_thread, packets_in, site_of, way_of
+from tests.far_rig import CODEC, LANE, LANES, PATIENCE_S, ByHand, Told, Writer, in_thread, packets_in, site_of, way_of
 
 ENDED = StopSignal("numbers", "completed")
 
@@ -28,19 +28,13 @@ class Sent:
     def __init__(self, *, may_end: Callable[[], bool] = lambda: True) -> None:
         self.parcels: list[list[Message]] = []
         self.futures: list[Future[Any]] = []
-        self.told: list[tuple[str, BaseException]] = []
-        self.calls = 0  # of the carrier
-        self.way = ActorWay(
-            "work", may_end, ByHand(self._deliver), self._call, lambda *each: self.told.append(each), lambda *_: None
-        )
+        self.told = Told(may_end=may_end)
+        self.way = ActorWay("work", ByHand(self._deliver), self.told)
 
     def _deliver(self, _: int, messages: list[Message]) -> Future[Any]:
         self.parcels.append(messages)
         self.futures.append(Future())
         return self.futures[-1]
-
-    def _call(self) -> None:
-        self.calls += 1
 
 
 def outbox(writer: Any = None, capacity: int = 16) -> Outbox:
@@ -56,9 +50,9 @@ def test_two_parcels_are_under_way_at_most_and_the_carrier_is_called_when_one_wa
         sent.way.post(("began", number))
         sent.way.carry()
     assert sent.parcels == [[("began", 0)], [("began", 1)]]
-    calls = sent.calls
+    calls = sent.told.calls
     sent.futures[0].set_result([])
-    assert sent.calls == calls + 1
+    assert sent.told.calls == calls + 1
     sent.way.carry()
     assert sent.parcels[2:] == [[("began", 2)]]
 
@@ -95,30 +89,23 @@ def test_mail_for_one_who_has_died_is_let_go_of() -> None:
 
 
 def test_what_refuses_to_carry_a_parcel_is_told_and_does_not_end_the_carrier() -> None:
-    told: list[tuple[str, BaseException]] = []
     error = LookupError("no such actor")
 
     def refuse(*_: Any) -> Future[Any]:
         raise error
 
-    way = ActorWay("work", lambda: True, ByHand(refuse), lambda: None, lambda *each: told.append(each), lambda *_: None)
+    told = Told()
+    way = ActorWay("work", ByHand(refuse), told)
     way.post(("began", 1))
     way.carry()
-    assert told == [("work", error)]
+    assert told.lost == [("work", error)]
     assert way.is_quiet()
 
 
 def test_a_parcel_counts_as_received_only_when_what_it_acknowledges_is_known() -> None:
     seen: list[bool] = []
     parcel: Future[Any] = Future()
-    way = ActorWay(
-        "work",
-        lambda: True,
-        ByHand(lambda *_: parcel),
-        lambda: None,
-        lambda *_: None,
-        lambda *_: seen.append(way.is_quiet()),
-    )
+    way = ActorWay("work", ByHand(lambda *_: parcel), Told(acknowledge=lambda *_: seen.append(way.is_quiet())))
     way.post(("began", 1))
     way.carry()
     parcel.set_result([(LANE, 1)])
@@ -152,9 +139,9 @@ def test_an_outbox_that_comes_late_is_looked_at() -> None:
     sent = Sent()
     box = outbox()
     box.lane.items.append("put in before there was a way")
-    calls = sent.calls
+    calls = sent.told.calls
     sent.way.add(box)
-    assert sent.calls > calls
+    assert sent.told.calls > calls
     sent.way.carry()
     assert packets_in(sent.parcels) == [["put in before there was a way"]]
 
@@ -197,7 +184,7 @@ def test_a_carrier_looks_again_before_it_sleeps() -> None:
 
 
 def test_the_driver_has_taken_in_what_it_says_it_has() -> None:
-    mailbox = Mailbox("", lambda: True)
+    mailbox = Mailbox("", Told())
     mailbox.post(("report", "warned"))
     assert not mailbox.is_quiet()
     assert mailbox.fetch(0) == (1, [("report", "warned")])
@@ -210,7 +197,7 @@ def test_the_driver_has_taken_in_what_it_says_it_has() -> None:
 
 def test_who_waits_for_the_driver_hears_once_when_its_own_parcel_was_taken_in() -> None:
     heard: list[str] = []
-    mailbox = Mailbox("", lambda: True)
+    mailbox = Mailbox("", Told())
     mailbox.post_awaited(("ended", 1), lambda: heard.append("the end"))
     number, _ = mailbox.fetch(0)
     mailbox.hear(number - 1)
@@ -223,7 +210,7 @@ def test_who_waits_for_the_driver_hears_once_when_its_own_parcel_was_taken_in() 
 
 @pytest.mark.parametrize("by", ["post", "change", "close"])
 def test_a_driver_that_waits_for_mail_is_woken_by_whatever_may_come(by: str) -> None:
-    mailbox = Mailbox("", lambda: True)
+    mailbox = Mailbox("", Told())
     thread, found = in_thread(lambda: mailbox.fetch(0))
     thread.join(0.05)
     assert thread.is_alive()
@@ -233,7 +220,7 @@ def test_a_driver_that_waits_for_mail_is_woken_by_whatever_may_come(by: str) -> 
 
 
 def test_a_change_is_told_once() -> None:
-    mailbox = Mailbox("", lambda: True)
+    mailbox = Mailbox("", Told())
     mailbox.tell()
     mailbox.post(("gone",))
     assert mailbox.fetch(0) == (1, [("gone",), ("changed",)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +14,8 @@ from runtime.communication.calls import Call, Request
 from runtime.errors import ServiceLoop
 from runtime.remote.channel import Message
 from runtime.remote.far_calls import FarRequestQueue
-from tests.far_rig import ByHand, site_of
+from runtime.remote.way import ActorWay
+from tests.far_rig import ByHand, Told, site_of
 from tests.pairs import of_every_seed
 
 
@@ -37,6 +38,23 @@ class Ending:
         """Behind that."""
 
 
+class CarriesAtOnce(Told):
+    """Carries on the thread that posts: no thread decides the order here."""
+
+    def __init__(self, deliver: Callable[[int, list[Message]], Future[Any]]) -> None:
+        super().__init__()
+        self._deliver = deliver
+
+    def way_to(self, peer: str) -> ActorWay:
+        """The way on which this carries."""
+        self._way = ActorWay(peer, ByHand(self._deliver), self)
+        return self._way
+
+    def call_carrier(self) -> None:
+        """Carry."""
+        self._way.carry()
+
+
 class Mail:
     """Services in a process each, and what is on its way between them, delivered in an order that the seed decides."""
 
@@ -48,10 +66,7 @@ class Mail:
         for name, site in self.sites.items():
             site.request_queue(name, 8)
             others = [other for other in services if other != name]
-            ways = [site.way_to(other, ByHand(partial(self._ship, name, other))) for other in others]
-            for way in ways:
-                way._call_carrier = way.carry  # on the thread that posts: no thread decides the order here
-            site._ways = {way.peer: way for way in ways}
+            site._ways = {other: CarriesAtOnce(partial(self._ship, name, other)).way_to(other) for other in others}
 
     def _ship(self, sender: str, peer: str, number: int, messages: list[Message]) -> Future[Any]:
         landing: Future[Any] = Future()

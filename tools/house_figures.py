@@ -20,11 +20,11 @@ PACKAGE: Final = "runtime"
 
 # Today's values. Raise none; where a change needs one to be raised, say why in its commit.
 LIMITS: Final = {
-    "callbacks for each __init__": 0.33,
-    "attributes of a class, of ten the largest but one": 12,
+    "callbacks for each __init__": 0.2,
+    "attributes of a class, of ten the largest but one": 13,
     "attributes of a class, the most": 28,
-    "attributes written from outside their class": 144,
-    "classes for each 1,000 lines of code": 22.0,
+    "attributes written from outside their class": 143,
+    "classes for each 1,000 lines of code": 22.4,
     "folders in a cycle": 0,
     "modules at the root": 8,
     "lines of code": 14_750,

@@ -64,9 +64,7 @@ class RayBackend:
         warn_without_gil()
         self._monitor = JobMonitor()
         self._job = uuid.uuid4().hex
-        self._site = Site(
-            self._job, DRIVER, CODEC, failed=self._unsent, undelivered=self._undelivered, news=self._monitor.tell
-        )
+        self._site = Site(self._job, DRIVER, CODEC, self)
         self._lanes: dict[str, tuple[LaneSpec, ...]] = {}
         self._local: dict[str, DriverTask] = {}
         self._far: dict[str, ActorWrapper] = {}
@@ -76,8 +74,7 @@ class RayBackend:
         self._resources: Mapping[str, Mapping[str, float]] = {}
         self._lookout = Lookout(self._monitor, self._far)
         self._hand = FarHand(self._site, self._far, self._lanes)
-        inquiries = Inquiries(self._far, self._tell_of_mail, self._site.note_undelivered)
-        self._site.ask_after = partial(inquiries.overdue, DRIVER)
+        self._inquiries = inquiries = Inquiries(self._far, self._tell_of_mail, self._site.note_undelivered)
         self._site.other_mail |= {"overdue": inquiries.overdue, "not reached": inquiries.not_reached}
         self._faults: dict[str, BaseException] = {}  # why actors were ended; the listener says it when they are gone
         self._listener: threading.Thread | None = None
@@ -253,14 +250,26 @@ class RayBackend:
                 thread.join()
         self._site.close()
 
-    def _unsent(self, task: str, error: BaseException) -> None:
+    # ── what the site says ──
+
+    def failed(self, task: str, error: BaseException) -> None:
+        """Something that a task of the driver has made cannot be sent."""
         self._local[task].fail(error)
 
     def pack_all(self) -> None:
         """Pack what tasks of the driver have sent, so that what cannot be packed is known."""
         self._site.pack_all()
 
-    def _undelivered(self, peer: str, error: BaseException) -> None:
+    def news(self) -> None:
+        """Something has been received, perhaps."""
+        self._monitor.tell()
+
+    def ask_after(self, peer: str, number: int) -> None:
+        """A parcel from the driver has not been heard of."""
+        self._inquiries.overdue(DRIVER, peer, number)
+
+    def undelivered(self, peer: str, error: BaseException) -> None:
+        """A parcel has not got there: if its actor is alive, end it, and the job."""
         self._site.lose(peer)
         if not is_gone(error) and not self._closed:
             self._cut_off(peer, error)

@@ -97,8 +97,8 @@ class Host(ABC):
 
     def __init__(self, job: str, name: str) -> None:
         self.name = name
-        self.site = Site(job, name, CODEC, failed=self._failed, undelivered=self._undelivered, news=self._tell)
-        self.mailbox = Mailbox(DRIVER, lambda: self.site.may_end)
+        self.site = Site(job, name, CODEC, self)
+        self.mailbox = Mailbox(DRIVER, self.site)
         self.monitor = TellingMonitor(self.mailbox)
         self._made = threading.Event()
 
@@ -115,7 +115,7 @@ class Host(ABC):
         """The hand's grip on it."""
 
     @abstractmethod
-    def _failed(self, task: str, error: BaseException) -> None:
+    def failed(self, task: str, error: BaseException) -> None:
         """Something that was made here cannot be sent."""
 
     # ── calls of the driver ──
@@ -226,7 +226,7 @@ class Host(ABC):
 
     # ── inside ──
 
-    def _undelivered(self, peer: str, error: BaseException) -> None:
+    def undelivered(self, peer: str, error: BaseException) -> None:
         """A parcel was not received: by one that has died, or that cannot be reached from here, or by a mistake.
 
         Of a death the driver hears as well, and by asking there it finds out whether it is one.
@@ -255,7 +255,12 @@ class Host(ABC):
         """Let the driver end this process, and the job, wherever what runs here may wait."""
         self.post("fault", encode(error, CODEC))
 
-    def _tell(self) -> None:
+    def ask_after(self, peer: str, number: int) -> None:
+        """A parcel from here has not been heard of: have the driver ask."""
+        self.post("overdue", self.name, peer, number)
+
+    def news(self) -> None:
+        """Something has been received, perhaps: let whoever watches look."""
         if self.monitor.watched:
             self.monitor.tell()
 

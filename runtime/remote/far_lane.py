@@ -242,34 +242,36 @@ class Outbox:
         return None
 
 
-class Arrivals(Inbox):
-    """The reader's end: an inbox that tells writers how much has left.
+class Writers(Protocol):
+    """The way to those who fill the lanes of an inbox."""
 
-    By `acknowledge(number of lane, taken, whether that is much)`: half of the lane, or all.
-    """
+    def acknowledge_to(self, producer: str, lane: Address, taken: int, much: bool) -> None:
+        """So many packets have left the lane in all, and that is `much`: half of it, or all that was there."""
+
+    def give_back_to(self, producer: str, lane: Address) -> None:
+        """The hand needs no longer a place of the lane that was lent."""
+
+    def note_full(self) -> None:
+        """Some lane is full: if it stays so, its writer has to hear what has left all the same."""
+
+
+class Arrivals(Inbox):
+    """The reader's end: an inbox that tells writers how much has left."""
 
     __slots__ = (
-        "_acknowledge",
         "_acknowledged",
         "_broken",
-        "_is_full",
         "_is_place_kept",
         "_lent",
         "_promised",
-        "_return",
+        "_task",
+        "_writers",
         "wanted",
     )
 
-    def __init__(
-        self,
-        capacity: int,
-        lanes: Sequence[LaneSpec],
-        acknowledge: Callable[[int, int, bool], None],
-        give_back: Callable[[int], None],
-        is_full: Callable[[], None],
-    ) -> None:
+    def __init__(self, task: str, capacity: int, lanes: Sequence[LaneSpec], writers: Writers) -> None:
         super().__init__(capacity, lanes)
-        self._acknowledge, self._return, self._is_full = acknowledge, give_back, is_full
+        self._task, self._writers = task, writers
         self._acknowledged = [0] * len(self.lanes)  # by lane, the hand's not used
         self._broken: BaseException | None = None
         self._lent: list[int] = []  # lanes whose writers have lent a place to the hand; guarded by _hand_room
@@ -288,7 +290,7 @@ class Arrivals(Inbox):
         if self.asleep:
             self.wake()
         if lane.taken + len(lane.items) - self._acknowledged[number + 1] >= lane.capacity:
-            self._is_full()
+            self._writers.note_full()
 
     def is_filled(self, number: int) -> bool:
         """Whether so much of lane `number`, counted without the hand's, is not acknowledged that it will be soon."""
@@ -416,9 +418,13 @@ class Arrivals(Inbox):
     def _free_place(self) -> None:
         if self._lent:
             self.hand.capacity -= 1
-            self._return(self._lent.pop())
+            number = self._lent.pop()
+            self._writers.give_back_to(self.lanes[number + 1].producer, (self._task, number))
         else:
             super()._free_place()
+
+    def _acknowledge(self, number: int, taken: int, much: bool) -> None:
+        self._writers.acknowledge_to(self.lanes[number + 1].producer, (self._task, number), taken, much)
 
     def _tell_all(self) -> None:
         for number in range(1, len(self.lanes)):

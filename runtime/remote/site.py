@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
-from typing import Final
+from typing import Final, Protocol
 
 from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, shares
@@ -37,32 +37,31 @@ DRIVER: Final = ""
 """The name of the process that the session is in."""
 
 
+class Owner(Protocol):
+    """Whoever has a site. What it hears comes on threads of the site; all but `failed` on its carrier."""
+
+    def failed(self, task: str, error: BaseException) -> None:
+        """Something that this task has made cannot be packed."""
+
+    def undelivered(self, peer: str, error: BaseException) -> None:
+        """A parcel, or a question, could not be received there."""
+
+    def news(self) -> None:
+        """Something has been received, perhaps."""
+
+    def ask_after(self, peer: str, number: int) -> None:
+        """Ask what `peer` knows of parcel `number` from here; `hear_of` brings the answer."""
+
+
 class Site:
-    """What one process has of a job. `name` is of the task or service whose process it is, or `DRIVER`.
+    """What one process has of a job. `name` is of the task or service whose process it is, or `DRIVER`."""
 
-    `failed` hears whose packet cannot be packed, and why, `undelivered` of parcels that could not be received and to
-    whom they went, `news` that something has been received.
-    """
-
-    def __init__(
-        self,
-        job: str,
-        name: str,
-        codec: Codec,
-        *,
-        failed: Callable[[str, BaseException], None],
-        undelivered: Callable[[str, BaseException], None],
-        news: Callable[[], None],
-    ) -> None:
+    def __init__(self, job: str, name: str, codec: Codec, owner: Owner) -> None:
         self.job, self.name, self.codec = job, name, codec
         self.ledger = Ledger(Scheduler())
         self.may_end = name == DRIVER  # whether stop signals may leave: not before the driver has heard the report
         self.other_mail: dict[str, Callable[..., None]] = {}  # verbs of whoever has the site
-        # Asks after parcel `number` from here to a process; the answer comes by `hear_of`.
-        self.ask_after: Callable[[str, int], None] = lambda peer, number: self.post(
-            DRIVER, ("overdue", name, peer, number)
-        )
-        self._failed, self._undelivered, self._news = failed, undelivered, news
+        self._owner = owner
         self._inboxes: dict[str, Arrivals] = {}
         self._outboxes: dict[Address, Outbox] = {}
         self._set_ups = SetUps(name, self.ledger, lambda peer, verb, quest: self.post(peer, (verb, quest)))
@@ -105,22 +104,14 @@ class Site:
         """The queue of a task that runs here, the same at every call."""
         inbox = self._inboxes.get(task)
         if inbox is None:
-
-            def acknowledge(number: int, taken: int, much: bool) -> None:
-                writer = self._process_of(lanes[number].producer)
-                self._receipts.acknowledge(writer, ((task, number), taken), much)
-
-            def give_back(number: int) -> None:
-                self._way_to(lanes[number].producer).post(("return place", (task, number)))
-
-            inbox = self._inboxes[task] = Arrivals(capacity, lanes, acknowledge, give_back, self._lane_is_full)
+            inbox = self._inboxes[task] = Arrivals(task, capacity, lanes, self)
         return inbox
 
     def outbox(self, address: Address, spec: LaneSpec, capacity: int, producers: int, writer: Waiter) -> Lane:
         """The writer's end of a lane, for a task that runs here."""
         share, _ = shares(capacity, producers)
         outbox = self._outboxes[address] = Outbox(
-            address, spec, share, writer, lambda error: self._failed(spec.producer, error), self.codec
+            address, spec, share, writer, lambda error: self._owner.failed(spec.producer, error), self.codec
         )
         if self._ways:
             self._way_to(address[0]).add(outbox)
@@ -174,13 +165,15 @@ class Site:
 
     def way_to(self, peer: str, channel: Channel) -> ActorWay:
         """A way to another process of the job, by calls."""
-        return ActorWay(
-            peer, lambda: self.may_end, channel, self._call_carrier, self.note_undelivered, self._ack,
-            self.ask_after,
-        )  # fmt: skip
+        return ActorWay(peer, channel, self)
 
-    def _call_carrier(self) -> None:
+    def call_carrier(self) -> None:
+        """Let the carrier come. Any thread; returns at once."""
         unpark(self._bell)
+
+    def ask_after(self, peer: str, number: int) -> None:
+        """Nothing was heard of a parcel for too long: have its receiver asked."""
+        self._owner.ask_after(peer, number)
 
     def note_undelivered(self, peer: str, error: BaseException) -> None:
         """Have the carrier tell that mail does not get to `peer`. Any thread, also a channel's own; returns at once."""
@@ -193,8 +186,8 @@ class Site:
             for way in self._actor_ways():
                 way.carry()
             while self._undeliverable:
-                self._undelivered(*self._undeliverable.pop(0))
-            self._news()
+                self._owner.undelivered(*self._undeliverable.pop(0))
+            self._owner.news()
             if not self._bell.acquire(True, self._patience_s()) and self._full:
                 self._full = False
                 for inbox in self._inboxes.values():
@@ -253,7 +246,15 @@ class Site:
 
     # ── receiving ──
 
-    def _lane_is_full(self) -> None:
+    def acknowledge_to(self, producer: str, lane: Address, taken: int, much: bool) -> None:
+        """Let whoever fills a lane that is read here know how many packets of it have left in all."""
+        self._receipts.acknowledge(self._process_of(producer), (lane, taken), much)
+
+    def give_back_to(self, producer: str, lane: Address) -> None:
+        """Give a place back that the writer of a lane has lent."""
+        self._way_to(producer).post(("return place", lane))
+
+    def note_full(self) -> None:
         """A lane read here is full: if it stays so, let its writer know what has left all the same."""
         if not self._full:
             self._full = True
@@ -323,7 +324,8 @@ class Site:
         task, number = mark.lane
         self._inboxes[task].lanes[number + 1].put_signal(mark.signal)
 
-    def _ack(self, lane: Address, taken: int) -> None:
+    def acknowledge(self, lane: Address, taken: int) -> None:
+        """So many packets of a lane that is filled here have left at its reader, in all."""
         self._outboxes[lane].acknowledge(taken)
 
     def _return_place(self, lane: Address) -> None:
@@ -381,7 +383,7 @@ class Site:
 _HANDLERS: Final = {
     "packets": "_packets",
     "signal": "_signal",
-    "ack": "_ack",
+    "ack": "acknowledge",
     "return place": "_return_place",
     "request": "_request",
     "withdraw": "_withdraw",

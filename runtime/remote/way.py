@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from runtime.remote.channel import Channel, Message
 from runtime.remote.codec import Serialized
@@ -44,15 +44,39 @@ CHANGED: Final = "changed"
 """The verb of what is told to who watches; it is nobody's business otherwise."""
 
 
+class Sender(Protocol):
+    """Whose ways they are."""
+
+    @property
+    def may_end(self) -> bool:
+        """Whether stop signals may be sent."""
+
+
+class Shipping(Sender, Protocol):
+    """Likewise, of ways that a carrier ships on. All return at once, on any thread, also a channel's own."""
+
+    def call_carrier(self) -> None:
+        """Let the carrier come."""
+
+    def note_undelivered(self, peer: str, error: BaseException) -> None:
+        """A parcel was not received, for this reason."""
+
+    def acknowledge(self, lane: Address, taken: int) -> None:
+        """So many packets of a lane have left at its reader, in all."""
+
+    def ask_after(self, peer: str, number: int) -> None:
+        """Nothing was heard of a parcel for too long: find out; `hear_of` brings the answer."""
+
+
 class Way(ABC):
     """One way: messages, and the packets of some outboxes. Any thread may post."""
 
-    def __init__(self, peer: str, may_end: Callable[[], bool]) -> None:
+    def __init__(self, peer: str, sender: Sender) -> None:
         self.peer = peer
         self.posted: deque[Message] = deque()
         self.sent = 0  # messages and packets' parcels, to see whether anything was sent
         self._outboxes: list[Outbox] = []
-        self._may_end = may_end  # whether stop signals may be sent
+        self._sender = sender
 
     def add(self, outbox: Outbox) -> None:
         """Carry the packets of `outbox`."""
@@ -84,7 +108,7 @@ class Way(ABC):
         return bool(self.posted) or due or self._has_end()
 
     def _has_end(self) -> bool:
-        return any(outbox.has_end() for outbox in self._outboxes) and self._may_end()
+        return any(outbox.has_end() for outbox in self._outboxes) and self._sender.may_end
 
     def _gather(self) -> list[Message]:
         """All that waits, in order. One thread at a time."""
@@ -92,7 +116,7 @@ class Way(ABC):
         with suppress(IndexError):  # all have been taken; looking first would not do: `lose` takes them, too
             while True:
                 messages.append(self.posted.popleft())
-        may_end = self._may_end()
+        may_end = self._sender.may_end
         for outbox in self._outboxes:
             if outbox.may_wait():
                 continue
@@ -118,28 +142,13 @@ class NotReached(Exception):
     """Somebody is there, as the driver says, and mail does not get there."""
 
 
-def _ask_nobody(peer: str, number: int) -> None:
-    """Nobody knows of parcels."""
-
-
 class ActorWay(Way):
-    """The way to an actor, by calls. A carrier ships; `call_carrier` lets it come."""
+    """The way to another process, by calls. A carrier ships."""
 
-    def __init__(
-        self,
-        peer: str,
-        may_end: Callable[[], bool],
-        channel: Channel,
-        call_carrier: Callable[[], None],
-        undelivered: Callable[[str, BaseException], None],
-        acknowledged: Callable[[Address, int], None],
-        ask_after: Callable[[str, int], None] = _ask_nobody,
-    ) -> None:
-        super().__init__(peer, may_end)
-        self._ask_after = ask_after  # a parcel of which nothing was heard: `hear_of` brings the answer
+    def __init__(self, peer: str, channel: Channel, shipping: Shipping) -> None:
+        super().__init__(peer, shipping)
+        self.channel, self._shipping = channel, shipping
         self.is_lost = False
-        self.channel, self._call_carrier = channel, call_carrier
-        self._undelivered, self._acknowledged = undelivered, acknowledged
         self._counting = threading.Condition(threading.Lock())  # guards the next two, and `under_way` of outboxes
         self._shipped = 0
         # Parcels by number, and when to ask after them: a later one may be received before an earlier one.
@@ -149,7 +158,7 @@ class ActorWay(Way):
 
     def ship(self) -> None:
         """Let the carrier come."""
-        self._call_carrier()
+        self._shipping.call_carrier()
 
     def carry(self) -> None:
         """The carrier: ship what waits, while there is room on the way; then sleep until the next packet is put."""
@@ -221,7 +230,7 @@ class ActorWay(Way):
             if self.is_lost or not oldest or now_s < self._under_way[oldest]:
                 return
             self._under_way[oldest] = now_s + AGAIN_S
-        self._ask_after(self.peer, oldest)
+        self._shipping.ask_after(self.peer, oldest)
 
     def hear_of(self, number: int, where: Where) -> None:
         """What its receiver, whom the driver reaches, says of a parcel that has been asked after. Any thread."""
@@ -231,22 +240,24 @@ class ActorWay(Way):
             misses = self._misses[number] = 0 if where == "at work" else self._misses.get(number, 0) + 1
         if misses == MOST_MISSES:
             what = "it has not arrived" if where == "missing" else "its receipt has not"
-            self._undelivered(self.peer, NotReached(f"parcel {number} of mail is under way for too long: {what}"))
+            self._shipping.note_undelivered(
+                self.peer, NotReached(f"parcel {number} of mail is under way for too long: {what}")
+            )
 
     def _has_landed(self, parcel: int, loads: list[tuple[Outbox, int]], future: Future[Any]) -> None:
         """On whatever thread the channel uses, which must not wait."""
         try:
             for lane, taken in self.channel.opened(future.result()):
-                self._acknowledged(lane, taken)
+                self._shipping.acknowledge(lane, taken)
         except BaseException as error:  # noqa: BLE001  whatever it is: it must not vanish in a thread of the channel's
-            self._undelivered(self.peer, error)
+            self._shipping.note_undelivered(self.peer, error)
         with self._counting:
             for outbox, number in loads:
                 outbox.under_way -= number
             self._under_way.pop(parcel, None)
             self._misses.pop(parcel, None)
             self._counting.notify_all()
-        self._call_carrier()
+        self._shipping.call_carrier()
 
 
 def _weight(messages: list[Message]) -> int:
@@ -260,8 +271,8 @@ def _weight(messages: list[Message]) -> int:
 class Mailbox(Way):
     """The way to the driver, which no actor can call: it fetches what waits, by a call that stays open here."""
 
-    def __init__(self, peer: str, may_end: Callable[[], bool]) -> None:
-        super().__init__(peer, may_end)
+    def __init__(self, peer: str, sender: Sender) -> None:
+        super().__init__(peer, sender)
         self.has_changed = False  # something that the driver watches
         self._bell = new_permit()
         self._closed = False

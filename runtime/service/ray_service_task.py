@@ -79,7 +79,8 @@ class RayServiceTask(Host):
         with self.site.ledger.lock:
             self.service.queue.end(signal)
 
-    def _failed(self, task: str, error: BaseException) -> None:
+    def failed(self, task: str, error: BaseException) -> None:
+        """Something that is said of it cannot be sent."""
         self._post_fault(error)
 
     def _control(self) -> Any:

@@ -80,7 +80,8 @@ class RayTask(Host):
     def _stop_sending(self) -> None:
         self.task.stop_sending()
 
-    def _failed(self, task: str, error: BaseException) -> None:
+    def failed(self, task: str, error: BaseException) -> None:
+        """Something that it made cannot be sent."""
         self.task.unsent = error
         if (queue := self.task.queue) is not None:
             queue.fail(error)

@@ -174,7 +174,7 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
     one(
         "far: nobody ships after a parcel was received",
         WAY,
-        "            self._counting.notify_all()\n        self._call_carrier()",
+        "            self._counting.notify_all()\n        self._shipping.call_carrier()",
         "            self._counting.notify_all()",
         WAYS,
     ),
@@ -346,16 +346,16 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "far: a place is given back to the reader",
-        SITE,
-        'self._way_to(lanes[number].producer).post(("return place"',
-        'self._way_to(task).post(("return place"',
+        FAR_LANE,
+        "give_back_to(self.lanes[number + 1].producer,",
+        "give_back_to(self._task,",
         WAYS,
     ),
     one(
         "far: acknowledged to whom it was sent",
-        SITE,
-        "writer = self._process_of(lanes[number].producer)",
-        "writer = self._process_of(task)",
+        FAR_LANE,
+        "acknowledge_to(self.lanes[number + 1].producer,",
+        "acknowledge_to(self._task,",
         WAYS,
     ),
     # ── calls ──
