@@ -20,15 +20,15 @@ PACKAGE: Final = "runtime"
 
 # Today's values. Raise none; where a change needs one to be raised, say why in its commit.
 LIMITS: Final = {
-    "callbacks for each __init__": 0.2,
+    "callbacks for each __init__": 0.19,
     "attributes of a class, of ten the largest but one": 13,
-    "attributes of a class, the most": 28,
+    "attributes of a class, the most": 27,
     "attributes written from outside their class": 143,
     "classes for each 1,000 lines of code": 22.4,
     "folders in a cycle": 0,
-    "modules at the root": 8,
-    "lines of code": 14_750,
-    "bytes of ARCHITECTURE.md": 48_500,
+    "modules at the root": 10,
+    "lines of code": 14_429,
+    "bytes of ARCHITECTURE.md": 48_479,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",
