@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,6 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header() -> list[str]:
     """What brings new schedules back (tests/test_schedules.py)."""
     return [f"schedules: {SCHEDULES:,} new ones; SAGE_NB_SEED={FIRST}"] if "SAGE_NB_SCHEDULES" in os.environ else []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts() -> None:
+    """A shell starts what is to run in the background with SIGINT ignored, and Python keeps to that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
