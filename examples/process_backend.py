@@ -5,7 +5,7 @@
     process_backend.register()
     session = runtime.Session(platform="processes")
 
-A child runs the ordinary `LocalTask` (process_child.py), on lanes as far_queue.py has them. All that goes from one
+A child runs the ordinary `LocalTask` (process_child.py), on lanes as remote_queue.py has them. All that goes from one
 process to another passes through the driver, in one pipe to each child, so order is that of the pipes: a producer's
 packets come before its report, and that before its stop signal. The driver sees every packet pass, and knows depths
 without asking. A child's receiver waits for nothing; so the driver never waits for long; so no pipe stays full.
@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
-from examples.process_child import SITES, Address, Post, PostVerb, ProcessQueue, Progress, Site, run_task
+from examples.process_child import ENDPOINTS, Address, Endpoint, Post, PostVerb, ProcessQueue, Progress, run_task
 from runtime.communication.inbox import HAND, LaneSpec
 from runtime.communication.note import Note, no_note
 from runtime.communication.signals import StopSignal
@@ -58,7 +58,7 @@ class ProcessBackend(LocalBackend):
     def __init__(self) -> None:
         super().__init__()
         self._job = uuid.uuid4().hex
-        self._site = SITES[self._job] = Site(self.post)
+        self._endpoint = ENDPOINTS[self._job] = Endpoint(self.post)
         self._lanes: dict[str, tuple[LaneSpec, ...]] = {}
         self._far: dict[str, ProcessTask] = {}
         self._closing = threading.Lock()  # guards that each child is closed once
@@ -89,7 +89,7 @@ class ProcessBackend(LocalBackend):
                 f"be pickled ({error}); use functions of a module, and open files, locks and connections in open()"
             ) from error
         far = self._far[ctx.name] = ProcessTask(
-            ctx, self._job, made, reporter, FarParker(self._scheduler.monitor), self.post
+            ctx, self._job, made, reporter, RemoteParker(self._scheduler.monitor), self.post
         )
         return far
 
@@ -103,7 +103,7 @@ class ProcessBackend(LocalBackend):
         if to is not None:
             to.send(verb, lane, value)
         else:
-            self._site.receive(verb, lane, value)
+            self._endpoint.receive(verb, lane, value)
 
     def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into a queue of the driver by hand."""
@@ -131,7 +131,7 @@ class ProcessBackend(LocalBackend):
             for far in self._far.values():
                 far.close()
             self._far.clear()  # the last one has nothing more to send to others
-        SITES.pop(self._job, None)
+        ENDPOINTS.pop(self._job, None)
         super().close()
 
 
@@ -149,7 +149,7 @@ class _Table(TaskTable):
         return len(self._facts)
 
 
-class FarParker(Parker):
+class RemoteParker(Parker):
     """What the driver knows of how a child waits: enough to say whether the child stands still.
 
     It does if it said so when it had taken all that was ever sent to it: only a message can then make it move, and
@@ -179,7 +179,7 @@ class ProcessTask:
     """The handle of a task in a child. A thread of the driver, its listener, takes what the child says."""
 
     def __init__(
-        self, ctx: TaskContext, job: str, made: bytes, reporter: TaskReporter, parker: FarParker, post: Post
+        self, ctx: TaskContext, job: str, made: bytes, reporter: TaskReporter, parker: RemoteParker, post: Post
     ) -> None:
         self.name, self.parker = ctx.name, parker
         self.injected = 0

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from examples.far_queue import Arrivals, Outbox, Verb, places
+from examples.remote_queue import Arrivals, Outbox, Verb, places
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane
 from runtime.communication.signals import StopSignal
@@ -44,7 +44,7 @@ class Post(Protocol):
         """Bring `value` to the lane's reader; an "ack", which counts packets, to its writer."""
 
 
-class Site:
+class Endpoint:
     """What one process has of a job: the queues that are read here and the lanes that are filled here."""
 
     def __init__(self, post: Post) -> None:
@@ -87,7 +87,7 @@ class Site:
             inbox.fail(error)
 
 
-SITES: Final[dict[str, Site]] = {}
+ENDPOINTS: Final[dict[str, Endpoint]] = {}
 """Of the jobs that this process has a part in, until they are closed. Each change is one step under the GIL."""
 
 
@@ -102,17 +102,17 @@ class ProcessQueue:
 
     def get_queue(self) -> Inbox:
         """Reader: the queue itself. Raises `QueueUnreachable` where nothing of the job runs."""
-        return self._site().inbox(self)
+        return self._endpoint().inbox(self)
 
     def open_lane(self, number: int, writer: Waiter) -> Lane:
         """Writer: a lane here, whose packets get to lane `number` there. Raises `QueueUnreachable`."""
-        return self._site().outbox(self, number, writer).lane
+        return self._endpoint().outbox(self, number, writer).lane
 
-    def _site(self) -> Site:
-        site = SITES.get(self.job)
-        if site is None:
+    def _endpoint(self) -> Endpoint:
+        endpoint = ENDPOINTS.get(self.job)
+        if endpoint is None:
             raise QueueUnreachable(f"process {os.getpid()} has no part in the job of {self.task!r}, or it is over")
-        return site
+        return endpoint
 
 
 class Progress(NamedTuple):
@@ -135,7 +135,7 @@ def run_task(pipe: Connection, job: str, name: str, made: bytes) -> None:
     """The whole life of a child: run one task, and tell the driver until it has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt in the terminal is for the driver to hear
     child = _Child()
-    SITES[job] = Site(child.tell)
+    ENDPOINTS[job] = Endpoint(child.tell)
     try:
         ctx, operator = pickle.loads(made)
         parker = _TellingParker(child)
@@ -144,14 +144,14 @@ def run_task(pipe: Connection, job: str, name: str, made: bytes) -> None:
         child.task_ended(TaskReport(name, "failed", error))
         child.outgoing.put(None)
     else:
-        threading.Thread(target=_receive, args=(pipe, SITES[job], task, parker), daemon=True).start()
+        threading.Thread(target=_receive, args=(pipe, ENDPOINTS[job], task, parker), daemon=True).start()
         task.start()
     with suppress(OSError):  # the driver is gone; then so is this process
         for message in iter(child.outgoing.get, None):
             pipe.send(message)
 
 
-def _receive(pipe: Connection, site: Site, task: LocalTask, parker: _TellingParker) -> None:
+def _receive(pipe: Connection, endpoint: Endpoint, task: LocalTask, parker: _TellingParker) -> None:
     with suppress(EOFError, OSError):
         while True:
             verb, lane, value = pipe.recv()
@@ -162,7 +162,7 @@ def _receive(pipe: Connection, site: Site, task: LocalTask, parker: _TellingPark
             elif verb == "unneeded":
                 task.stop_sending()
             else:
-                site.receive(verb, lane, value)
+                endpoint.receive(verb, lane, value)
             parker.tell(received=1)
     os._exit(1)  # the driver is gone: nobody can be told
 

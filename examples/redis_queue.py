@@ -6,9 +6,9 @@
     session = runtime.Session(platform="redis")
 
 A `RedisQueue` is picklable, and another process may fill lanes of it, or read it. Each lane is two lists: packets and
-the stop signal on the way to the reader, acknowledgements on the way back (far_queue.py says what they do). One thread
-in each process, its carrier, waits for all lists that concern it. Packets are pickled: nobody may write to the server
-who may not run code here. A seed is refused: no turn can be given to a server.
+the stop signal on the way to the reader, acknowledgements on the way back (remote_queue.py says what they do). One
+thread in each process, its carrier, waits for all lists that concern it. Packets are pickled: nobody may write to the
+server who may not run code here. A seed is refused: no turn can be given to a server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from examples.far_queue import Arrivals, Outbox, Verb, places
+from examples.remote_queue import Arrivals, Outbox, Verb, places
 from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane
 from runtime.errors import GraphInvalid, QueueUnreachable

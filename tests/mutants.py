@@ -110,7 +110,7 @@ LAST_CALL = f"{KEPT}test_a_service_and_its_caller_keep_nothing_of_the_last_reque
 EVENTS_ONCE = "stress/test_logs.py::test_a_reader_of_events_hears_each_of_them_once_and_in_order"
 LETTERS_ONCE = "stress/test_logs.py::test_letters_are_numbered_bounded_and_retried_once_while_they_come_and_go"
 FLOOD = "promises/test_15_looking.py::test_a_flood_of_skips_pushes_no_other_event_out"
-FAR_MAIL = "test_far_mail.py"
+FAR_MAIL = "test_remote_mail.py"
 BY_VALUE = "test_by_value.py"
 FORMS = "remote/error_forms.py"
 SET_UPS = "remote/set_ups.py"
@@ -140,7 +140,7 @@ DISPATCHER = "dispatcher.py"
 BY_MOUSE = (
     "promises/test_14_pause_and_step.py::test_who_waits_goes_on_waiting_while_a_person_holds_the_job_in_a_view[local]"
 )
-GUARD, PLAN, LETTERS = "task/guard.py", "communication/plan.py", "history/dead_letters.py"
+GUARD, PLAN, LETTERS = "task/policy_operator.py", "communication/send_plan.py", "history/dead_letters.py"
 ELEMENT = "communication/element.py"
 HELD, EVENTS = "task/held_results.py", "history/event_log.py"
 JOINED, JOINED_FEED, HAND = "operators/joined.py", "task/joined_feed.py", "control/injector.py"
@@ -848,7 +848,7 @@ MUTANTS: Final = (
         FOR_NOTHING,
     ),
     # ── the hand on gates, turns and queues ──
-    one("hand: a pause does not cut the batch", BASE, "(gate.attentive and passing is None)", "False", CUTS),
+    one("hand: a pause does not cut the batch", BASE, "(gate.attentive and record is None)", "False", CUTS),
     one("hand: a pause is reached while user code runs", GATE, AT_WORK, AT_REST, STILL),
     one("hand: a turn is used twice", GATE, USED_UP, "turn.taker = parker", STEPS, ONE_OF_MANY),
     one("hand: the gate opens without a call", GATE, OPENS, "pass", PAUSES),
@@ -950,55 +950,65 @@ MUTANTS: Final = (
     # ── what is remembered ──
     *MEMORY_BUGS,
     # ── between processes ──
-    one("far: a little ends the wait of an answer", "remote/receipts.py", "if much:", "if True:", FAR_MAIL),
-    one("far: answers may take every thread", "remote/receipts.py", ">= MOST_OPEN", "> MOST_OPEN", FAR_MAIL),
+    one("far: a little ends the wait of an answer", "remote/acknowledgements.py", "if much:", "if True:", FAR_MAIL),
+    one("far: answers may take every thread", "remote/acknowledgements.py", ">= MOST_OPEN", "> MOST_OPEN", FAR_MAIL),
     one(
-        "far: an answer waits for any lane", "remote/site.py", "self._inboxes[task].is_filled(number)", "True", FAR_MAIL
+        "far: an answer waits for any lane",
+        "remote/endpoint.py",
+        "self._inboxes[task].is_filled(number)",
+        "True",
+        FAR_MAIL,
     ),
-    one("far: put back before what was acknowledged", "remote/site.py", "way.let_land(SOON_S)", "pass", FAR_MAIL),
-    one("far: a few wait for nobody", "remote/way.py", "if outbox.may_wait():", "if False:", FAR_MAIL),
-    one("far: a stop signal waits with a few", "remote/far_lane.py", "and not lane.signals and", "and", FAR_MAIL),
-    one("far: what has arrived stays under way", "remote/way.py", "outbox.under_way -= number", "pass", FAR_MAIL),
+    one("far: put back before what was acknowledged", "remote/endpoint.py", "way.let_land(SOON_S)", "pass", FAR_MAIL),
+    one("far: a few wait for nobody", "remote/link.py", "if outbox.may_wait():", "if False:", FAR_MAIL),
+    one("far: a stop signal waits with a few", "remote/remote_lane.py", "and not lane.signals and", "and", FAR_MAIL),
+    one("far: what has arrived stays under way", "remote/link.py", "outbox.under_way -= number", "pass", FAR_MAIL),
     one(
         "far: a parcel that is slow to take in holds up all senders",
-        "remote/site.py",
+        "remote/endpoint.py",
         "if sender in self._taking:\n                return",
         "if self._taking:\n                return",
         FAR_MAIL,
     ),
     one(
         "far: parcels of one sender are taken in by several threads",
-        "remote/site.py",
+        "remote/endpoint.py",
         "if sender in self._taking:\n                return",
         "if False:\n                return",
         FAR_MAIL,
     ),
     one(
         "far: a sender is not heard after a parcel that makes no sense",
-        "remote/site.py",
+        "remote/endpoint.py",
         "self._taking.discard(sender)\n                raise",
         "raise",
         FAR_MAIL,
     ),
     one(
-        "far: what is lost is asked after for ever", "remote/way.py", "if misses == MOST_MISSES:", "if False:", FAR_MAIL
+        "far: what is lost is asked after for ever",
+        "remote/link.py",
+        "if misses == MOST_MISSES:",
+        "if False:",
+        FAR_MAIL,
     ),
     one(
         "far: what is just being taken in is given up",
-        "remote/way.py",
+        "remote/link.py",
         'self._misses[number] = 0 if where == "at work" else',
         "self._misses[number] =",
         FAR_MAIL,
     ),
-    one("far: large parcels have no more time", "remote/way.py", "+ _weight(messages) / BYTES_A_S", "", FAR_MAIL),
+    one("far: large parcels have no more time", "remote/link.py", "+ _weight(messages) / BYTES_A_S", "", FAR_MAIL),
     one(
         "far: results that cannot travel are dealt out",
-        "communication/plan.py",
+        "communication/send_plan.py",
         "self._asked(check, results)",
         "pass",
         FAR_MAIL,
     ),
-    one("far: nobody looks after a call", "remote/site.py", 'self.post(service, ("still there",))', "pass", FAR_MAIL),
+    one(
+        "far: nobody looks after a call", "remote/endpoint.py", 'self.post(service, ("still there",))', "pass", FAR_MAIL
+    ),
     one(
         "far: a death before the start is told to nobody",
         "factory/actor_wrapper.py",
@@ -1063,7 +1073,7 @@ MUTANTS: Final = (
     one(
         "far: only the first set-up of a chain is awaited",
         SET_UPS,
-        "quest = quest._replace(awaited=self._name)",
+        "probe = probe._replace(awaited=self._name)",
         "pass",
         CIRCLES,
     ),

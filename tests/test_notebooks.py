@@ -81,7 +81,7 @@ def test_a_notebook_ends_with_two_exercises_and_their_answers(notebook: Path) ->
     assert "collapsed" in source(heading)
     for answer in (first, second):
         assert answer["metadata"]["jupyter"] == {"outputs_hidden": True, "source_hidden": True}
-        assert "hide-cell" in answer["metadata"]["tags"], "for the site"
+        assert "hide-cell" in answer["metadata"]["tags"], "for the endpoint"
         assert answer["outputs"], "it was run, and says something"
 
 
@@ -102,7 +102,7 @@ def test_the_saved_output_is_out_of_sight_where_a_question_stands_before_it(note
             for answer in takewhile(lambda cell: cell["cell_type"] == "code", told[place + 1 :]):
                 if answer["outputs"] and not any(VIEW in output.get("data", ()) for output in answer["outputs"]):
                     assert answer["metadata"].get("jupyter") == {"outputs_hidden": True}, source(cell)
-                    assert answer["metadata"].get("tags") == ["hide-output"], "for the site"
+                    assert answer["metadata"].get("tags") == ["hide-output"], "for the endpoint"
 
 
 @each_notebook

@@ -17,8 +17,8 @@ import runtime
 from examples import process_backend
 from runtime.scheduling.waiting import Until, Waiting, deadline_of
 from runtime.testing import PATIENCE_S
-from tests import far_functions as far
-from tests.far_functions import FarMoment
+from tests import remote_functions as far
+from tests.remote_functions import RemoteMoment
 
 
 def come_to_rest(session: runtime.Session, *tasks: str) -> None:
@@ -52,8 +52,8 @@ def session() -> Iterator[runtime.Session]:
 
 
 @pytest.fixture
-def moments(tmp_path: Path) -> Iterator[tuple[FarMoment, FarMoment]]:
-    pair = FarMoment(tmp_path / "reached"), FarMoment(tmp_path / "released")
+def moments(tmp_path: Path) -> Iterator[tuple[RemoteMoment, RemoteMoment]]:
+    pair = RemoteMoment(tmp_path / "reached"), RemoteMoment(tmp_path / "released")
     yield pair
     for moment in pair:
         moment.close()
@@ -102,12 +102,12 @@ def test_broadcast_and_union_reach_everybody(session: runtime.Session) -> None:
 
 @pytest.mark.parametrize("capacity", [1, 2, 5])
 def test_a_queue_never_holds_more_than_its_capacity_and_holds_its_producer_back(
-    session: runtime.Session, moments: tuple[FarMoment, FarMoment], capacity: int
+    session: runtime.Session, moments: tuple[RemoteMoment, RemoteMoment], capacity: int
 ) -> None:
     one_too_many, released = moments
     waiting = max(1, capacity - 1)  # one place is kept for the hand; and there is the packet in work
     numbers = session.source(far.TellingSource(waiting + 1, one_too_many), name="numbers")
-    hold = far.FarHold(0, released)
+    hold = far.RemoteHold(0, released)
     result = numbers.map(hold, name="hold", capacity=capacity).take(100).collect()
     session.start()
     one_too_many.wait()
@@ -142,7 +142,7 @@ def test_the_stop_signal_comes_behind_the_last_packet_and_finish_may_still_send(
     assert dict(session.snapshot()["sum"].ended_producers) == {"numbers#0": "completed", "numbers#1": "completed"}
 
 
-def test_stop_drains_across_processes(session: runtime.Session, moments: tuple[FarMoment, FarMoment]) -> None:
+def test_stop_drains_across_processes(session: runtime.Session, moments: tuple[RemoteMoment, RemoteMoment]) -> None:
     under_way, _ = moments
     result = session.source(far.TellingSource(50, under_way)).map(far.same, parallelism=2).collect()
     session.start()
@@ -161,7 +161,7 @@ def test_a_take_that_has_enough_ends_a_source_in_another_process(session: runtim
 
 
 def test_cancel_wakes_a_put_that_is_held_back_and_counts_what_it_drops(
-    session: runtime.Session, moments: tuple[FarMoment, FarMoment]
+    session: runtime.Session, moments: tuple[RemoteMoment, RemoteMoment]
 ) -> None:
     one_too_many, _ = moments
     numbers = session.source(far.TellingSource(3, one_too_many), name="numbers")
@@ -285,7 +285,7 @@ def test_a_packet_for_a_queue_elsewhere_is_refused(session: runtime.Session) -> 
 
 
 def test_a_task_that_is_stuck_is_killed_by_close(
-    session: runtime.Session, moments: tuple[FarMoment, FarMoment]
+    session: runtime.Session, moments: tuple[RemoteMoment, RemoteMoment]
 ) -> None:
     reached, _ = moments
     session.source(range(3)).sink(far.Stuck(reached), name="stuck")

@@ -25,7 +25,7 @@ from runtime.communication.signals import StopSignal
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.testing import PATIENCE_S, Hold, Moment, check_bounded
-from tests import far_functions as far
+from tests import remote_functions as far
 from tests.test_process_backend import come_to_rest
 
 GUARDED: Final = '"$@" & read -r _; kill -9 $!; wait'

@@ -13,10 +13,10 @@ from typing import Any
 from runtime.communication.calls import Call, Request
 from runtime.errors import ServiceLoop
 from runtime.remote.channel import Message
-from runtime.remote.far_calls import FarRequestQueue
-from runtime.remote.way import ActorWay
-from tests.far_rig import ByHand, Told, site_of
+from runtime.remote.link import ActorLink
+from runtime.remote.remote_calls import RemoteRequestQueue
 from tests.pairs import of_every_seed
+from tests.remote_rig import ByHand, Told, site_of
 
 
 class Ending:
@@ -45,9 +45,9 @@ class CarriesAtOnce(Told):
         super().__init__()
         self._deliver = deliver
 
-    def way_to(self, peer: str) -> ActorWay:
+    def way_to(self, peer: str) -> ActorLink:
         """The way on which this carries."""
-        self._way = ActorWay(peer, ByHand(self._deliver), self)
+        self._way = ActorLink(peer, ByHand(self._deliver), self)
         return self._way
 
     def call_carrier(self) -> None:
@@ -60,13 +60,13 @@ class Mail:
 
     def __init__(self, services: list[str], seed: int) -> None:
         self.chance = Random(seed)
-        self.sites = {name: site_of(name) for name in services}
+        self.endpoints = {name: site_of(name) for name in services}
         self.under_way: dict[tuple[str, str], deque[tuple[int, list[Message], Future[Any]]]] = {}
         self.endings: dict[str, Ending] = {}
-        for name, site in self.sites.items():
-            site.request_queue(name, 8)
+        for name, endpoint in self.endpoints.items():
+            endpoint.request_queue(name, 8)
             others = [other for other in services if other != name]
-            site._ways = {other: CarriesAtOnce(partial(self._ship, name, other)).way_to(other) for other in others}
+            endpoint._links = {other: CarriesAtOnce(partial(self._ship, name, other)).way_to(other) for other in others}
 
     def _ship(self, sender: str, peer: str, number: int, messages: list[Message]) -> Future[Any]:
         landing: Future[Any] = Future()
@@ -75,15 +75,15 @@ class Mail:
 
     def call(self, caller: str, service: str, root: str) -> None:
         """Call a service by mail, in the name of root."""
-        site = self.sites[caller]
-        queue = site.request_queue(service, 8)
-        assert isinstance(queue, FarRequestQueue)
+        endpoint = self.endpoints[caller]
+        queue = endpoint.request_queue(service, 8)
+        assert isinstance(queue, RemoteRequestQueue)
         chain = (root,) if caller == root else (root, caller)
         call = Call(Request(service, "process", (), {}, chain, 0), queue, 10.0, waits=False)
         ending = self.endings[caller] = Ending()
         call.future = ending
         queue.prepare(call)
-        with site.ledger.lock:
+        with endpoint.ledger.lock:
             queue.put(call)
 
     def deliver(self) -> bool:
@@ -93,15 +93,15 @@ class Mail:
             return False
         sender, peer = self.chance.choice(waiting)
         number, messages, landing = self.under_way[sender, peer].popleft()
-        self.sites[peer].receive(sender, number, messages)
+        self.endpoints[peer].receive(sender, number, messages)
         landing.set_result([])
         return True
 
     def set_up(self, service: str) -> None:
         """The set-up of a service is done."""
-        served = self.sites[service].served
+        served = self.endpoints[service].served
         assert served is not None
-        with self.sites[service].ledger.lock:
+        with self.endpoints[service].ledger.lock:
             served.begin()
 
     def refused(self) -> set[str]:
@@ -115,8 +115,8 @@ class Mail:
 def mail_between(services: list[str], seed: int) -> Iterator[Mail]:
     mail = Mail(services, seed)
     yield mail
-    for site in mail.sites.values():
-        site.close()
+    for endpoint in mail.endpoints.values():
+        endpoint.close()
 
 
 def on_a_circle(calls: dict[str, str]) -> set[str]:

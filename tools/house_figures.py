@@ -27,8 +27,8 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 22.4,
     "folders in a cycle": 0,
     "modules at the root": 10,
-    "lines of code": 14_429,
-    "bytes of ARCHITECTURE.md": 48_479,
+    "lines of code": 14_439,
+    "bytes of ARCHITECTURE.md": 48_567,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",
@@ -83,7 +83,7 @@ def init_of(node: ast.ClassDef) -> ast.FunctionDef | None:
 
 
 def callable_types(found: list[Module]) -> set[str]:
-    """`Callable`, and what is another name for one in any module: `Tap = Callable[[Passing], None]`."""
+    """`Callable`, and what is another name for one in any module: `Tap = Callable[[StepRecord], None]`."""
     names = {"Callable"}
     for module in found:
         for node in module.tree.body:

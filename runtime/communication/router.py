@@ -30,7 +30,7 @@ class Router:
 
     def __init__(self, outputs: Sequence[Output], writer: Waiter, tracer: Tracer | None = None) -> None:
         self.writer = writer
-        self.tracer = tracer  # of a traced job: what it sends goes through a Plan
+        self.tracer = tracer  # of a traced job: what it sends goes through a SendPlan
         edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
         self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]
         # The edges, each with its lanes, and whose turn it is where they have turns.

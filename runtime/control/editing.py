@@ -15,7 +15,7 @@ from runtime.control.records import Record, Records
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, GraphInvalid, NotPaused
-from runtime.factory import Grip
+from runtime.factory import WorkerControl
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.texts.preview import preview
 
@@ -61,7 +61,9 @@ class Editing:
         """Move a waiting packet within its lane, to index `to`."""
         yield from self._change(packet, lambda grip, place: grip.move(place, to), "move", packet.text, to)
 
-    def _change(self, packet: Packet, act: Callable[[Grip, Place], int], name: str, *args: str | int) -> Waiting[None]:
+    def _change(
+        self, packet: Packet, act: Callable[[WorkerControl, Place], int], name: str, *args: str | int
+    ) -> Waiting[None]:
         grip, place = self._workers.find_packet(packet)
         change = yield from self._workers.at_its_gate([grip], lambda: act(grip, place))
 

@@ -10,7 +10,7 @@ from runtime.control.records import Record, Records
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
 from runtime.errors import NotPaused, PacketGone
-from runtime.factory import Grip, Handle
+from runtime.factory import Handle, WorkerControl
 from runtime.scheduling.waiting import Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import Path, Step
@@ -45,7 +45,7 @@ class Stepping:
             self._dispatcher.log_step(step.task, step)
         return step
 
-    def _next_of(self, handles: list[Handle]) -> Grip | None:
+    def _next_of(self, handles: list[Handle]) -> WorkerControl | None:
         """Of the tasks of an operator, the one that can be stepped; else one that is at it. None: none of several."""
         if len(handles) == 1:
             return handles[0].control
@@ -54,7 +54,7 @@ class Stepping:
         busy += [grip for grip, worker in seen if not worker.is_paused]
         return _next((grip, worker) for grip, worker in seen if worker.is_paused) or next(iter(busy), None)
 
-    def _whose_turn(self, deadline: float) -> Waiting[Grip | None]:
+    def _whose_turn(self, deadline: float) -> Waiting[WorkerControl | None]:
         """Who is to be stepped if nobody is named; waits while all that could be told is under way."""
         handles = [self._workers.handles[name] for name in (*self._order, *self._sources)]
         if self._dispatcher.outcome is not None:  # but something may not have been told yet
@@ -63,8 +63,8 @@ class Stepping:
         if not paused:
             raise NotPaused("nothing is paused, so everybody takes their turns themselves; pause() first")
         yield from self._come_to_rest(deadline)
-        found: Grip | None = None
-        under_way: list[Grip] = []
+        found: WorkerControl | None = None
+        under_way: list[WorkerControl] = []
 
         def is_told() -> bool:
             nonlocal found
@@ -76,7 +76,7 @@ class Stepping:
         yield self._workers.until(is_told, deadline, by_tasks=True)
         return found or next(iter(under_way), None)
 
-    def _seen(self, handles: Sequence[Handle]) -> list[tuple[Grip, WorkerState]]:
+    def _seen(self, handles: Sequence[Handle]) -> list[tuple[WorkerControl, WorkerState]]:
         """How all of them stand, looked at together, each with its grip."""
         workers = self._workers.now(handles)
         return [(handle.control, worker) for handle, worker in zip(handles, workers, strict=True)]
@@ -135,7 +135,7 @@ _Spot = tuple[str, int, int]
 """Task, lane and number of a packet that was worked."""
 
 
-def _next(seen: Iterable[tuple[Grip, WorkerState]]) -> Grip | None:
+def _next(seen: Iterable[tuple[WorkerControl, WorkerState]]) -> WorkerControl | None:
     """Whose turn it is: first of all, whoever can tell how a turn has ended."""
     seen = list(seen)
     told = next((grip for grip, worker in seen if worker.has_news), None)

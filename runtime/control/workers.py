@@ -14,7 +14,7 @@ from runtime.communication.element import format_of
 from runtime.communication.packet import Packet, Place
 from runtime.dispatcher import Dispatcher
 from runtime.errors import NotPaused, PacketGone, UnknownName, error_text
-from runtime.factory import Grip, Handle
+from runtime.factory import Handle, WorkerControl
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import NEVER, Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
@@ -45,7 +45,7 @@ class Workers:
             return [self.handles[task] for task in self.graph.tasks(name)]
         raise UnknownName("task, operator or service", name, {**self.graph.by_name, **self.handles})
 
-    def find_packet(self, packet: Packet) -> tuple[Grip, Place]:
+    def find_packet(self, packet: Packet) -> tuple[WorkerControl, Place]:
         """Whose queue it waits in, and where. Raises `PacketGone` if it was not looked at in a queue of this run."""
         handle = self.handles.get(packet.task)
         if handle is None or packet.place is None:
@@ -83,7 +83,7 @@ class Workers:
         """A wait for what handles and grips say."""
         return Until(lambda: self.backend.holds(ready), deadline, by_tasks=by_tasks)
 
-    def at_its_gate(self, grips: Sequence[Grip], act: Callable[[], T]) -> Waiting[T]:
+    def at_its_gate(self, grips: Sequence[WorkerControl], act: Callable[[], T]) -> Waiting[T]:
         """Do what only tasks at their closed gates can bear. Who is on its way there is waited for, for a while."""
         deadline = monotonic() + _ON_ITS_WAY_S
         while True:
@@ -95,6 +95,6 @@ class Workers:
             yield self.until(lambda: all(map(_is_there, grips)), deadline)
 
 
-def _is_there(grip: Grip) -> bool:
+def _is_there(grip: WorkerControl) -> bool:
     worker = grip.now()
     return worker.is_in_place or not worker.is_paused

@@ -2,10 +2,10 @@
 
 from runtime.factory.backend import (
     Backend,
-    Grip,
     Handle,
     ServiceHandle,
     TaskHandle,
+    WorkerControl,
     create_backend,
     register_backend,
     require_platform,
@@ -15,12 +15,12 @@ from runtime.factory.task_factory import TaskFactory, lanes_of
 
 __all__ = [
     "Backend",
-    "Grip",
     "Handle",
     "ServiceHandle",
     "ServiceTaskFactory",
     "TaskFactory",
     "TaskHandle",
+    "WorkerControl",
     "create_backend",
     "lanes_of",
     "register_backend",

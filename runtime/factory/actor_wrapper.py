@@ -35,7 +35,7 @@ from runtime.texts.preview import Told
 _SLICE_S: Final = 1.0  # of a long step: an interrupt must not leave a thread of the actor waiting for ever
 
 
-class FarGrip:
+class RemoteWorkerControl:
     """The hand's grip on what runs in an actor."""
 
     def __init__(self, wrapper: ActorWrapper) -> None:
@@ -134,7 +134,7 @@ class ActorWrapper:
         self.name = name
         self.actor: Any = None  # until Ray is asked for it
         self.node: str | None = None
-        self.control = FarGrip(self)
+        self.control = RemoteWorkerControl(self)
         self.heard = 0  # the last parcel from it that was taken in
         self.is_lost = False
         self.is_listener: Callable[[], bool] = bool  # whether the caller takes its mail

@@ -30,7 +30,7 @@ from runtime.task.control import Broke, Condition
 from runtime.texts.preview import Told
 
 
-class Grip(Protocol):
+class WorkerControl(Protocol):
     """The hand's grip on a task or service, wherever it runs. Everything goes by value.
 
     All but `step` return at once. Places are of packets that `peek` has shown. Only the session's thread of commands
@@ -96,7 +96,7 @@ class TaskHandle(Protocol):
         """How many packets the hand has put in, without those that it has taken back."""
 
     @property
-    def control(self) -> Grip:
+    def control(self) -> WorkerControl:
         """The hand's grip on it."""
 
     @property
@@ -149,7 +149,7 @@ class ServiceHandle(Protocol):
         """The service's name."""
 
     @property
-    def control(self) -> Grip:
+    def control(self) -> WorkerControl:
         """The hand's grip on it."""
 
     def start(self) -> None:

@@ -7,10 +7,10 @@ from typing import Protocol, cast
 
 from runtime.context import TaskContext
 from runtime.errors import QueueFull
-from runtime.factory.lookout import INTERRUPTIBLE_S
+from runtime.factory.actor_poller import INTERRUPTIBLE_S
 from runtime.facts import Ending
 from runtime.operators import Operator
-from runtime.remote.far_lane import Arrivals
+from runtime.remote.remote_lane import Arrivals
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.worker_state import WorkerState
 from runtime.task.base_task import TaskReporter

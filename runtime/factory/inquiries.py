@@ -1,7 +1,8 @@
 """Inquiries: asks, through the driver, after mail between two actors that has not arrived. Knows wrappers, no tasks.
 
-Two actors may lose each other though both are alive, and Ray says nothing then. Who waits too long for a receipt lets
-the driver ask at the other end; the driver hears from both, and so it is known that their way is all that is missing.
+Two actors may lose each other though both are alive, and Ray says nothing then. Who waits too long for an
+acknowledgement lets the driver ask at the other end; the driver hears from both, and so it is known that their way is
+all that is missing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from runtime.errors import TaskLost
 from runtime.factory.actor_wrapper import ActorWrapper
-from runtime.remote.way import Where
+from runtime.remote.link import Where
 
 
 class Inquiries:

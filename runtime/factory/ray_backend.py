@@ -21,12 +21,12 @@ from runtime.communication.note import Note, no_note
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext, TaskContext
 from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskEnded
+from runtime.factory.actor_poller import ActorPoller, JobMonitor
 from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper, TaskWrapper
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.factory.driver_task import DriverTask
-from runtime.factory.far_hand import FarHand
 from runtime.factory.inquiries import Inquiries
-from runtime.factory.lookout import JobMonitor, Lookout
+from runtime.factory.remote_hand import RemoteHand
 from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator
@@ -38,8 +38,8 @@ from runtime.remote.by_value import decode
 from runtime.remote.channel import Message, Question
 from runtime.remote.codec import Serialized
 from runtime.remote.descriptors import RayQueueDescriptor, RayRequestQueueDescriptor
-from runtime.remote.site import DRIVER, Site
-from runtime.remote.way import CHANGED, Where
+from runtime.remote.endpoint import DRIVER, Endpoint
+from runtime.remote.link import CHANGED, Where
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import Changes, are_still
 from runtime.scheduling.waiting import Until, Waiting
@@ -64,7 +64,7 @@ class RayBackend:
         warn_without_gil()
         self._monitor = JobMonitor()
         self._job = uuid.uuid4().hex
-        self._site = Site(self._job, DRIVER, CODEC, self)
+        self._endpoint = Endpoint(self._job, DRIVER, CODEC, self)
         self._lanes: dict[str, tuple[LaneSpec, ...]] = {}
         self._local: dict[str, DriverTask] = {}
         self._far: dict[str, ActorWrapper] = {}
@@ -72,10 +72,10 @@ class RayBackend:
         self._making: dict[Any, ActorWrapper] = {}
         self._address: str | None = None
         self._resources: Mapping[str, Mapping[str, float]] = {}
-        self._lookout = Lookout(self._monitor, self._far)
-        self._hand = FarHand(self._site, self._far, self._lanes)
-        self._inquiries = inquiries = Inquiries(self._far, self._tell_of_mail, self._site.note_undelivered)
-        self._site.other_mail |= {"overdue": inquiries.overdue, "not reached": inquiries.not_reached}
+        self._poller = ActorPoller(self._monitor, self._far)
+        self._hand = RemoteHand(self._endpoint, self._far, self._lanes)
+        self._inquiries = inquiries = Inquiries(self._far, self._tell_of_mail, self._endpoint.note_undelivered)
+        self._endpoint.other_mail |= {"overdue": inquiries.overdue, "not reached": inquiries.not_reached}
         self._faults: dict[str, BaseException] = {}  # why actors were ended; the listener says it when they are gone
         self._listener: threading.Thread | None = None
         self._drainer: threading.Thread | None = None
@@ -113,14 +113,14 @@ class RayBackend:
             local = self._local[ctx.name] = DriverTask(ctx, operator, reporter, Parker(self._monitor), self)
             return local
         made = _packed(ctx.name, (ctx, operator))
-        far = TaskWrapper(ctx, reporter, self._site.post, self.puts)
+        far = TaskWrapper(ctx, reporter, self._endpoint.post, self.puts)
         self._add(far, partial(make_task_actor, self._options(ctx.wiring.node.name), self._job, ctx.name), made)
         return far
 
     def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
         """Make a service in an actor. Raises `NotCopyable` if it cannot be pickled."""
         made = _packed(ctx.name, (ctx, make))
-        far = ServiceWrapper(ctx, reporter, self._site.post)
+        far = ServiceWrapper(ctx, reporter, self._endpoint.post)
         self._add(far, partial(make_service_actor, self._options(ctx.name), self._job, ctx.name), made)
         return far
 
@@ -128,7 +128,7 @@ class RayBackend:
         return dict(self._resources.get(of, {}))
 
     def _add(self, far: ActorWrapper, make: partial[Any], made: Serialized) -> None:
-        far.round, far.news = self._lookout.is_looking, self._tell_commands
+        far.round, far.news = self._poller.is_looking, self._tell_commands
         far.find_place = partial(self.find_place, far.name)
         far.is_listener = lambda: threading.current_thread() is self._listener
         self._far[far.name] = far
@@ -152,7 +152,7 @@ class RayBackend:
         say(f"{len(self._far)} processes are being made, one for each task and service that does not stay here")
         self._wait_until_made()
         self._join()
-        with self._lookout.look_at(self._far.values()):
+        with self._poller.look_at(self._far.values()):
             for far in self._far.values():
                 far.look()
         nodes = len({far.node for far in self._far.values()})
@@ -189,9 +189,9 @@ class RayBackend:
                 answer_of(joined)
             except NoAnswer as error:
                 raise far.lost(error) from error
-        ways = [self._site.way_to(name, ActorChannel(actor, DRIVER)) for name, actor in actors.items()]
-        ways.append(self._site.way_to(DRIVER, _Here(self._site)))
-        self._site.join(ways, dict.fromkeys(in_driver, DRIVER))
+        ways = [self._endpoint.way_to(name, ActorChannel(actor, DRIVER)) for name, actor in actors.items()]
+        ways.append(self._endpoint.way_to(DRIVER, _Here(self._endpoint)))
+        self._endpoint.join(ways, dict.fromkeys(in_driver, DRIVER))
 
     # ── life ──
 
@@ -219,21 +219,21 @@ class RayBackend:
 
     def _drain(self, how: Ending) -> None:
         services = [far for far in self._far.values() if isinstance(far, ServiceWrapper)]
-        ledger = self._site.ledger
+        ledger = self._endpoint.ledger
 
         def is_idle() -> bool:
             return self._closed or (not ledger.open and not any(each.look().busy for each in services))
 
-        self._lookout.wait(is_idle, None, same=self._moved)
+        self._poller.wait(is_idle, None, same=self._moved)
         with ledger.lock:
             for queue in ledger.queues:
                 queue.refusing = True
         for service in services:
-            self._site.post(service.name, ("end service", StopSignal("job", how)))
+            self._endpoint.post(service.name, ("end service", StopSignal("job", how)))
 
     def refuse_calls(self) -> None:
         """End all open calls of the driver; those of tasks end with their tasks."""
-        self._site.ledger.refuse(self._site.ledger.queues)
+        self._endpoint.ledger.refuse(self._endpoint.ledger.queues)
 
     def close(self) -> None:
         """End every actor, and all that the driver has of them.
@@ -248,9 +248,9 @@ class RayBackend:
         for thread in (self._listener, self._drainer):
             if thread is not None and thread is not threading.current_thread():
                 thread.join()
-        self._site.close()
+        self._endpoint.close()
 
-    # ── what the site says ──
+    # ── what the endpoint says ──
 
     def failed(self, task: str, error: BaseException) -> None:
         """Something that a task of the driver has made cannot be sent."""
@@ -258,7 +258,7 @@ class RayBackend:
 
     def pack_all(self) -> None:
         """Pack what tasks of the driver have sent, so that what cannot be packed is known."""
-        self._site.pack_all()
+        self._endpoint.pack_all()
 
     def news(self) -> None:
         """Something has been received, perhaps."""
@@ -270,16 +270,16 @@ class RayBackend:
 
     def undelivered(self, peer: str, error: BaseException) -> None:
         """A parcel has not got there: if its actor is alive, end it, and the job."""
-        self._site.lose(peer)
+        self._endpoint.lose(peer)
         if not is_gone(error) and not self._closed:
             self._cut_off(peer, error)
 
     def _tell_of_mail(self, sender: str, peer: str, number: int, where: Where) -> None:
         """Let whoever has sent a parcel know what `peer` says of it."""
         if sender == DRIVER:
-            self._site.hear_of(peer, number, where)
+            self._endpoint.hear_of(peer, number, where)
         else:
-            self._site.post(sender, ("asked after", peer, number, where))
+            self._endpoint.post(sender, ("asked after", peer, number, where))
 
     def _cut_off(self, task: str, why: BaseException) -> None:
         """An actor cannot do its part, though it is alive: end it, and the job.
@@ -305,7 +305,7 @@ class RayBackend:
             if messages and messages[-1] == (CHANGED,):
                 messages = messages[:-1]
             try:
-                self._site.receive(far.name, number, far.receive(messages))
+                self._endpoint.receive(far.name, number, far.receive(messages))
             except BaseException as error:  # noqa: BLE001  the border to user code, which says how values are unpickled
                 self._lose(far, error)
                 far.kill()
@@ -315,7 +315,7 @@ class RayBackend:
             self._monitor.tell()
 
     def _lose(self, far: ActorWrapper, error: BaseException) -> None:
-        self._site.lose(far.name)
+        self._endpoint.lose(far.name)
         if not self._closed:
             far.lose(self._faults.get(far.name, error))
         self._monitor.tell()
@@ -324,11 +324,11 @@ class RayBackend:
 
     def is_quiet(self) -> bool:
         """Whether all that was sent from the driver has been received."""
-        return self._site.is_quiet()
+        return self._endpoint.is_quiet()
 
     def puts(self, task: str) -> list[int]:
         """How many packets were put into each lane of a task's queue, by those who fill them."""
-        here = self._site.put_counts()
+        here = self._endpoint.put_counts()
         counts = []
         for number, spec in enumerate(self._lanes[task]):
             far = self._far.get(spec.producer)
@@ -337,7 +337,7 @@ class RayBackend:
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """What all tasks say of themselves, asked at once."""
-        with self._lookout.look_at(self._far.values()):
+        with self._poller.look_at(self._far.values()):
             return _Table({handle.name: handle.facts() for handle in handles})
 
     def pause(self, handles: Iterable[Handle]) -> None:
@@ -362,15 +362,15 @@ class RayBackend:
     def workers(self, handles: Iterable[Handle]) -> list[WorkerState]:
         """Where each of them stands now, by one look at all of them."""
         handles = list(handles)
-        if self._lookout.is_looking():
+        if self._poller.is_looking():
             return [handle.control.now() for handle in handles]
-        with self._lookout.look_at([handle for handle in handles if isinstance(handle, ActorWrapper)]):
+        with self._poller.look_at([handle for handle in handles if isinstance(handle, ActorWrapper)]):
             return [handle.control.now() for handle in handles]
 
     @property
     def changes(self) -> Changes:
         """What tells of all that is done in any process."""
-        return self._lookout
+        return self._poller
 
     def _tell_commands(self) -> None:
         self._monitor.wake()
@@ -378,25 +378,25 @@ class RayBackend:
     def is_still(self, handles: Iterable[Handle]) -> bool:
         """Whether nothing moves in any process, nor between them."""
         handles = list(handles)
-        return self._lookout.sees(lambda: self._is_still(handles), self._moved)
+        return self._poller.sees(lambda: self._is_still(handles), self._moved)
 
     def holds(self, ready: Callable[[], bool]) -> bool:
         """Whether `ready()`, seen so twice: what is between two processes at one look is there at the next."""
-        return self._lookout.sees(ready)
+        return self._poller.sees(ready)
 
     def _is_still(self, handles: Iterable[Handle]) -> bool:
         """Within a look: whether nothing moves."""
         parkers = [handle.parker for handle in handles if isinstance(handle, DriverTask)]
         far = all(handle.look().still for handle in handles if isinstance(handle, ActorWrapper))
-        return far and are_still(parkers) and self._site.is_quiet()
+        return far and are_still(parkers) and self._endpoint.is_quiet()
 
     def _moved(self) -> tuple[Any, ...]:
-        here = (self._site.sent, *(task.parker.passes for task in self._local.values()))
+        here = (self._endpoint.sent, *(task.parker.passes for task in self._local.values()))
         return here, *(far.last.moved for far in self._far.values())
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float | None) -> bool:
         """Wait until `ready`, on this thread."""
-        return self._lookout.wait(ready, timeout_s)
+        return self._poller.wait(ready, timeout_s)
 
     # ── the hand ──
 
@@ -436,11 +436,11 @@ class RayBackend:
 class _Here:
     """From one task of the driver to another."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
 
     def deliver(self, number: int, messages: list[Message]) -> Future[Any]:
-        self._site.receive(DRIVER, number, messages)
+        self._endpoint.receive(DRIVER, number, messages)
         done: Future[Any] = Future()
         done.set_result([])
         return done

@@ -21,13 +21,13 @@ from runtime.errors import DataflowError, TaskLost, error_text
 from runtime.history.dead_letters import DeadLetter
 from runtime.ray.cluster import is_gone
 from runtime.ray.codec import CODEC, envelope, opened
+from runtime.remote.acknowledgements import MOST_OPEN
 from runtime.remote.by_value import Encoded, encode, encode_letter
 from runtime.remote.channel import Message, Question
 from runtime.remote.codec import Serialized
+from runtime.remote.endpoint import DRIVER, Endpoint
+from runtime.remote.link import Mailbox, NotReached, Where
 from runtime.remote.look import Look
-from runtime.remote.receipts import MOST_OPEN
-from runtime.remote.site import DRIVER, Site
-from runtime.remote.way import Mailbox, NotReached, Where
 from runtime.scheduling.quiescence import WaitableMonitor
 from runtime.scheduling.waiting import deadline_of, drive
 from runtime.step import Step
@@ -97,8 +97,8 @@ class Host(ABC):
 
     def __init__(self, job: str, name: str) -> None:
         self.name = name
-        self.site = Site(job, name, CODEC, self)
-        self.mailbox = Mailbox(DRIVER, self.site)
+        self.endpoint = Endpoint(job, name, CODEC, self)
+        self.mailbox = Mailbox(DRIVER, self.endpoint)
         self.monitor = TellingMonitor(self.mailbox)
         self._made = threading.Event()
 
@@ -131,20 +131,20 @@ class Host(ABC):
 
     def join(self, neighbours: Mapping[str, ActorHandle[Any]], in_driver: tuple[str, ...]) -> None:
         """Begin to send."""
-        ways = [self.site.way_to(peer, ActorChannel(handle, self.name)) for peer, handle in neighbours.items()]
-        self.site.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER))
+        ways = [self.endpoint.way_to(peer, ActorChannel(handle, self.name)) for peer, handle in neighbours.items()]
+        self.endpoint.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER))
 
     @ray.method(concurrency_group="data")
     def deliver(self, parcel: Any) -> Any:
         """Take in a parcel: its sender, its number, its messages. Returns what is acknowledged at once."""
         sender, number, messages = opened(parcel)
-        self.site.receive(sender, number, messages)
-        return envelope(self.site.answer(sender, messages))
+        self.endpoint.receive(sender, number, messages)
+        return envelope(self.endpoint.answer(sender, messages))
 
     @ray.method(concurrency_group="ask")
     def ask(self, asked: Any) -> Any:
         """Ask the service here, a sender's question, and wait for the reply."""
-        queue = self.site.served
+        queue = self.endpoint.served
         assert queue is not None, "a request has come to a process without a service"
         return envelope(queue.answer(*opened(asked)))
 
@@ -167,17 +167,17 @@ class Host(ABC):
     @ray.method(concurrency_group="control")
     def where_is(self, sender: str, number: int) -> Where:
         """What is known here of a sender's parcel."""
-        return self.site.where_is(sender, number)
+        return self.endpoint.where_is(sender, number)
 
     @ray.method(concurrency_group="control")
     def lend(self, lane: tuple[str, int]) -> bool:
         """Lend a place of a lane that is filled here to the hand of its reader."""
-        return self.site.lend(lane)
+        return self.endpoint.lend(lane)
 
     @ray.method(concurrency_group="control")
     def take_back(self, lane: tuple[str, int]) -> bool:
         """Count a packet of a lane that is filled here again, since its reader puts it back."""
-        return self.site.take_back(lane)
+        return self.endpoint.take_back(lane)
 
     @ray.method(concurrency_group="control")
     def control(self, method: str, arguments: Serialized) -> Encoded:
@@ -231,7 +231,7 @@ class Host(ABC):
 
         Of a death the driver hears as well, and by asking there it finds out whether it is one.
         """
-        self.site.lose(peer)
+        self.endpoint.lose(peer)
         if is_gone(error):
             self.post("not reached", self.name, peer, error_text(error))
             return

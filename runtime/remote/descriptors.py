@@ -9,15 +9,15 @@ from runtime.communication.inbox import Inbox, LaneSpec
 from runtime.communication.lane import Lane
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import QueueUnreachable
-from runtime.remote.site import SITES, Site
+from runtime.remote.endpoint import ENDPOINTS, Endpoint
 from runtime.scheduling.parker import Waiter
 
 
-def _site(job: str, owner: str) -> Site:
-    """The one site that this process has of a job."""
-    for (of_job, _), site in list(SITES.items()):
+def _endpoint(job: str, owner: str) -> Endpoint:
+    """The one endpoint that this process has of a job."""
+    for (of_job, _), endpoint in list(ENDPOINTS.items()):
         if of_job == job:
-            return site
+            return endpoint
     raise QueueUnreachable(f"process {os.getpid()} has no part in the job of {owner!r}, or it is over")
 
 
@@ -32,12 +32,12 @@ class RayQueueDescriptor:
 
     def get_queue(self) -> Inbox:
         """Reader: the queue itself. Raises `QueueUnreachable` where nothing of the job runs."""
-        return _site(self.job, self.task).inbox(self.task, self.capacity, self.lanes)
+        return _endpoint(self.job, self.task).inbox(self.task, self.capacity, self.lanes)
 
     def open_lane(self, number: int, writer: Waiter) -> Lane:
         """Writer: a lane here, whose packets get to lane `number` there. Raises `QueueUnreachable`."""
-        site = _site(self.job, self.task)
-        return site.outbox((self.task, number), self.lanes[number], self.capacity, len(self.lanes), writer)
+        endpoint = _endpoint(self.job, self.task)
+        return endpoint.outbox((self.task, number), self.lanes[number], self.capacity, len(self.lanes), writer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +50,4 @@ class RayRequestQueueDescriptor:
 
     def get_queue(self) -> RequestQueue:
         """The queue itself, or here what calls get there by. Raises `QueueUnreachable` where there is no way."""
-        return _site(self.job, self.service).request_queue(self.service, self.capacity)
+        return _endpoint(self.job, self.service).request_queue(self.service, self.capacity)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runtime.facts import ServiceFacts, TaskFacts
-from runtime.remote.far_lane import Address
+from runtime.remote.remote_lane import Address
 from runtime.scheduling.worker_state import GONE, WorkerState
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look. `worker` is what its `Grip` says of it.
+    """One look. `worker` is what its `WorkerControl` says of it.
 
     `still`: nothing of it moves, and all that it sent has been received; `moved` is a number that changes with all that
     it does. `puts` is how many packets it has put into which lane in all, `taken` how many have left each lane of its

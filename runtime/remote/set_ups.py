@@ -16,7 +16,7 @@ from typing import NamedTuple
 from runtime.communication.calls import Ledger
 
 
-class Quest(NamedTuple):
+class Probe(NamedTuple):
     """Whether the set-up of `awaited` waits for that of `root`; if so, `asker` refuses `request`, which is for it."""
 
     asker: str
@@ -31,11 +31,11 @@ class SetUps:
     Whichever call of a circle is made last, its request starts a question that finds the others open.
     """
 
-    def __init__(self, name: str, ledger: Ledger, send: Callable[[str, str, Quest], None]) -> None:
+    def __init__(self, name: str, ledger: Ledger, send: Callable[[str, str, Probe], None]) -> None:
         self._name, self._ledger = name, ledger
         self._send = send  # to whom, which verb, what
         self._roots: set[str] = set()  # whose set-ups have asked here; perhaps they are done by now
-        self._passed: set[tuple[str, Quest]] = set()
+        self._passed: set[tuple[str, Probe]] = set()
 
     def note(self, root: str) -> None:
         """A request has come that is for root's set-up."""
@@ -47,24 +47,24 @@ class SetUps:
 
     def begin(self, request: tuple[str, int], root: str) -> None:
         """A request of root's set-up waits here: the service is not set up itself."""
-        self.follow(Quest(self._name, request, root, self._name))
+        self.follow(Probe(self._name, request, root, self._name))
 
-    def follow(self, quest: Quest) -> None:
+    def follow(self, probe: Probe) -> None:
         """A question has come: pass it on along the calls that are open here."""
         if self._is_in_set_up():
-            quest = quest._replace(awaited=self._name)
+            probe = probe._replace(awaited=self._name)
         for call in self._ledger.open:
             service = call.request.service
-            if call.request.callers[0] != quest.awaited or service == self._name:
+            if call.request.callers[0] != probe.awaited or service == self._name:
                 continue
-            if (service, quest) not in self._passed:
-                self._passed.add((service, quest))
-                self._send(service, "leads back" if service == quest.root else "waits", quest)
+            if (service, probe) not in self._passed:
+                self._passed.add((service, probe))
+                self._send(service, "leads back" if service == probe.root else "waits", probe)
 
-    def confirm(self, quest: Quest) -> None:
+    def confirm(self, probe: Probe) -> None:
         """A question of the set-up here has come back: who asked it may refuse the request, if it is not done yet."""
         if self._is_in_set_up():
-            self._send(quest.asker, "circle", quest)
+            self._send(probe.asker, "circle", probe)
 
     def _is_in_set_up(self) -> bool:
         return any(queue.service == self._name and not queue.is_set_up for queue in self._ledger.queues)

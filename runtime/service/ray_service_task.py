@@ -20,7 +20,7 @@ from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.task.control import Condition
 
 
-class _FarService(LocalServiceTask):
+class _RemoteService(LocalServiceTask):
     """The service itself, in the actor's process."""
 
     def __init__(
@@ -49,12 +49,12 @@ class _FarService(LocalServiceTask):
 class RayServiceTask(Host):
     """The actor of one service; also the service's reporter."""
 
-    service: _FarService
+    service: _RemoteService
 
     def __init__(self, job: str, name: str) -> None:
         super().__init__(job, name)
-        self.site.may_end = True
-        self.site.other_mail |= {
+        self.endpoint.may_end = True
+        self.endpoint.other_mail |= {
             "start": self._start,
             "cancel": self._cancel,
             "end service": self._end_service,
@@ -62,21 +62,23 @@ class RayServiceTask(Host):
 
     def _make(self, made: tuple[ServiceContext, Callable[[], Any]]) -> None:
         ctx, make = made
-        self._deadlines = DeadlineWatch(self.site.ledger, Parker(self.monitor), f"{ctx.job}/deadlines of {ctx.name}")
+        self._deadlines = DeadlineWatch(
+            self.endpoint.ledger, Parker(self.monitor), f"{ctx.job}/deadlines of {ctx.name}"
+        )
         parkers = [Parker(self.monitor) for _ in thread_names(ctx)]
-        self.service = _FarService(ctx, make, self, parkers, self)
+        self.service = _RemoteService(ctx, make, self, parkers, self)
 
     def _start(self) -> None:
         self._deadlines.start()
         self.service.start()
 
     def _cancel(self) -> None:
-        ledger = self.site.ledger
+        ledger = self.endpoint.ledger
         ledger.refuse(ledger.queues)
         self.service.cancel()
 
     def _end_service(self, signal: StopSignal) -> None:
-        with self.site.ledger.lock:
+        with self.endpoint.ledger.lock:
             self.service.queue.end(signal)
 
     def failed(self, task: str, error: BaseException) -> None:
@@ -88,13 +90,13 @@ class RayServiceTask(Host):
 
     def look(self) -> Look:
         """Where the service stands now."""
-        service, control, site = self.service, self.service.control, self.site
-        moved = (*(parker.passes for parker in service.parkers), site.sent)
-        quiet = site.is_quiet()
+        service, control, endpoint = self.service, self.service.control, self.endpoint
+        moved = (*(parker.passes for parker in service.parkers), endpoint.sent)
+        quiet = endpoint.is_quiet()
         return Look(
             facts=service.facts(),
             worker=control.now()._replace(is_quiet=quiet),
-            still=quiet and all(parker.stands_still() for parker in service.parkers) and site.is_quiet(),
+            still=quiet and all(parker.stands_still() for parker in service.parkers) and endpoint.is_quiet(),
             moved=moved,
             busy=service.ending is None and (service.queue.busy or not quiet),
         )

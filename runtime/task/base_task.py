@@ -16,8 +16,8 @@ from runtime.communication.element import Format
 from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
-from runtime.communication.plan import Plan
 from runtime.communication.router import Router, Send
+from runtime.communication.send_plan import SendPlan
 from runtime.communication.signals import StopSignal
 from runtime.context import Reporter, TaskContext
 from runtime.context.report import TaskReport
@@ -30,10 +30,10 @@ from runtime.state import Store
 from runtime.task.alignment import Arrival
 from runtime.task.control import TaskControl
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
-from runtime.task.guard import Guard, guarded
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
-from runtime.task.passing import Witness
+from runtime.task.policy_operator import PolicyOperator, guarded
+from runtime.task.step_record import SendRecorder
 from runtime.task.task_gate import TaskGate
 from runtime.texts.preview import Told
 
@@ -76,11 +76,11 @@ class BaseTask:
         "operator",
         "parker",
         "processed",
+        "recorder",
         "reporter",
         "retries",
         "skipped",
         "store",
-        "witness",
     )
 
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker) -> None:
@@ -93,7 +93,7 @@ class BaseTask:
         self.ending: Ending | None = None
         # Which producers have ended so far, and how, in the order in which their stop signals arrived.
         self.ended_producers: tuple[tuple[str, Ending], ...] = ()
-        self.witness: Witness | None = None
+        self.recorder: SendRecorder | None = None
         self._control: TaskControl | None = None
         self._size = 1  # of the next batch
         self._began_s = 0.0  # the last one, or the wait for it
@@ -104,7 +104,7 @@ class BaseTask:
         self._uses_window = operator.at_most_one and not operator.has_context
         if tracer is not None:
             self._uses_window = False
-            self._router.send = Plan(self._router).send_one
+            self._router.send = SendPlan(self._router).send_one
         self._inbox: Inbox | None = None
         self._feed: Feed
         if isinstance(operator, Source):
@@ -165,9 +165,9 @@ class BaseTask:
         passes = parker.passes
         feed.wait()
         done = self.process(parker.enter(gate, self._size))
-        if gate.passing is not None and feed.ending is None:  # else the end of the task belongs to it, too
+        if gate.record is not None and feed.ending is None:  # else the end of the task belongs to it, too
             gate.show()
-            self._witness().end()
+            self._recorder().end()
         now_s = perf_counter()
         took_s, self._began_s = now_s - self._began_s, now_s
         # A batch that has waited says nothing about user code; most others are quick, and as large as may be.
@@ -217,12 +217,12 @@ class BaseTask:
         if (arrival := feed.take_signal()) is not None:
             self._hand_on(arrival)
             return 0
-        passing = gate.passing
-        uses_window = self._uses_window and passing is None
+        record = gate.record
+        uses_window = self._uses_window and record is None
         emit: Send
         emit, count = self._router.window(n) if uses_window else (self._router.send, n)
-        if passing is not None:
-            emit, count = self._witness().begin(passing), 1
+        if record is not None:
+            emit, count = self._recorder().begin(record), 1
         done = 0
         try:
             values = feed.take(count)
@@ -230,12 +230,12 @@ class BaseTask:
                 if (arrival := feed.take_signal()) is not None:  # it has come since, before the packet that was seen
                     self._hand_on(arrival)
                 return 0
-            if passing is not None:
-                passing.packet = feed.seen()
+            if record is not None:
+                record.packet = feed.seen()
             receive(values, emit, parker)
             while parker.yield_requested:
                 self._look_up()
-                if feed.wants_out or (gate.attentive and passing is None):
+                if feed.wants_out or (gate.attentive and record is None):
                     break  # what follows is to be held, or asked about, or seen
                 if uses_window:
                     emit = self._router.window_again(emit)
@@ -246,8 +246,8 @@ class BaseTask:
             pass
         except BaseException as error:
             self._packet = feed.failed_on()
-            if passing is not None and not self._let_go(error):
-                passing.error = error
+            if record is not None and not self._let_go(error):
+                record.error = error
             raise
         finally:
             values = None  # else the traceback of an error would keep a source's iterator
@@ -274,8 +274,8 @@ class BaseTask:
             return "cancelled"
         if self._router.tracer is not None:
             self._router.tracer.draw(None)
-        passing = self.gate.passing
-        send = self._router.send if passing is None else self._witness().begin(passing)
+        record = self.gate.record
+        send = self._router.send if record is None else self._recorder().begin(record)
         with suppress(Unneeded):  # by the first that it wants to send
             for part in self.operator.parts_of_finish() if self._was_opened else ():
                 self._packet = part.packet
@@ -296,18 +296,18 @@ class BaseTask:
         self.ending = report.ending
         self.reporter.task_ended(report)
         self._router.send_signal(StopSignal(self.name, report.ending))
-        if (passing := self.gate.passing) is not None:
-            passing.ending, passing.error = report.ending, report.error or passing.error
+        if (record := self.gate.record) is not None:
+            record.ending, record.error = report.ending, report.error or record.error
         self.parker.say("ended")
         self.gate.show()
         self.gate.ended(self.parker)
 
-    def _witness(self) -> Witness:
+    def _recorder(self) -> SendRecorder:
         """What lets be seen what this task sends; made when somebody looks for the first time."""
-        if self.witness is None:
-            plan = self.operator.plan if isinstance(self.operator, Guard) else None
-            self.witness = Witness(self._router, plan, self.ctx)
-        return self.witness
+        if self.recorder is None:
+            plan = self.operator.plan if isinstance(self.operator, PolicyOperator) else None
+            self.recorder = SendRecorder(self._router, plan, self.ctx)
+        return self.recorder
 
     def _failed_on(self) -> Any:
         packet, self._packet = self._packet, NO_PACKET
@@ -316,8 +316,8 @@ class BaseTask:
     def _hand_on(self, arrival: Arrival) -> None:
         """A signal has been taken: say so, and send on what counts by it, behind all that was sent before."""
         signal = arrival.signal
-        if (passing := self.gate.passing) is not None and arrival.producer != HAND:
-            passing.arrival = arrival
+        if (record := self.gate.record) is not None and arrival.producer != HAND:
+            record.arrival = arrival
         if isinstance(signal, StopSignal) and arrival.heard is not None:
             self.ended_producers = (*self.ended_producers, (signal.producer, signal.how))
             self.reporter.signal_arrived(self.name, "{} of {}".format(*arrival.heard), signal)

@@ -25,8 +25,8 @@ from runtime.scheduling.parker import MID_PACKET, always
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Result, SignalView, Step
-from runtime.task.guard import Guard
-from runtime.task.passing import Passing
+from runtime.task.policy_operator import PolicyOperator
+from runtime.task.step_record import StepRecord
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class TaskControl:
         if turn.over:
             self._turn = None
             return self._as_step(turn.record)
-        step = self._as_step(gate.passing, parker.doing)
+        step = self._as_step(gate.record, parker.doing)
         self._told_running = step.result == "running"
         return step
 
@@ -147,29 +147,29 @@ class TaskControl:
         taker = turn.taker
         return taker is not None and taker.doing in MID_PACKET and not taker.has_come()
 
-    def _as_step(self, passing: Passing | None, doing: TaskState | None = None) -> Step:
+    def _as_step(self, record: StepRecord | None, doing: TaskState | None = None) -> Step:
         """What a turn came to; while it is not over, `doing` is what the task does now."""
         task = self._task
         result: Result
         if doing is not None:
             result = _WAITS.get(doing, "running")
-        if passing is None:
+        if record is None:
             return Step("idle" if doing is None else result, task.name, doing=doing)
         if doing is None:
-            stopped = passing.arrival is not None and passing.arrival.signal.is_last
-            over = stopped or (passing.ending is not None and passing.packet is None)
+            stopped = record.arrival is not None and record.arrival.signal.is_last
+            over = stopped or (record.ending is not None and record.packet is None)
             result = "stop" if over else "done"
-            if not over and not passing.has_something():
+            if not over and not record.has_something():
                 result = "idle"  # what it was given for was taken away meanwhile; or a source has nothing yet
-        arrival = passing.arrival
+        arrival = record.arrival
         return Step(
             result,
             task.name,
-            passing.packet,
-            tuple(passing.sent),
-            passing.error,
+            record.packet,
+            tuple(record.sent),
+            record.error,
             None if arrival is None else (arrival.producer, _says(arrival.signal)),
-            passing.ending,
+            record.ending,
             several_inputs=self._several_inputs,
             sends=bool(task.lanes_out),
             heard=None if arrival is None else arrival.heard,
@@ -180,7 +180,7 @@ class TaskControl:
 
     def set_tap(self, tap: Callable[[Step], None] | None) -> None:
         """Show every step from the next packet on; None: no more."""
-        self._task.gate.set_taps(() if tap is None else (lambda passing: tap(self._as_step(passing)),))
+        self._task.gate.set_taps(() if tap is None else (lambda record: tap(self._as_step(record)),))
 
     def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
         """Before each packet, close the gate if one of `conditions` is met, or raises, and tell `broke` which."""
@@ -398,7 +398,7 @@ def _says(signal: Signal) -> str:
 
 
 def _bare(operator: Operator) -> Operator:
-    return operator.inner if isinstance(operator, Guard) else operator
+    return operator.inner if isinstance(operator, PolicyOperator) else operator
 
 
 _WAITS: dict[TaskState, Result] = {"held back": "held_back", "waiting": "waiting", "backing off": "waiting"}

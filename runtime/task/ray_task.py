@@ -14,8 +14,8 @@ from runtime.operators import Operator
 from runtime.ray.codec import CODEC
 from runtime.ray.host import Host, make_actor
 from runtime.remote.by_value import encode, encode_report
-from runtime.remote.far_lane import Arrivals
 from runtime.remote.look import Look
+from runtime.remote.remote_lane import Arrivals
 from runtime.scheduling.parker import Parker
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Condition, Met
@@ -24,7 +24,7 @@ from runtime.task.local_task import LocalTask
 _SOON_S: Final = 5.0  # mail arrives at once, unless its receiver has died
 
 
-class FarTask(LocalTask):
+class RemoteTask(LocalTask):
     """The task itself, in the actor's process."""
 
     def __init__(
@@ -42,7 +42,7 @@ class FarTask(LocalTask):
 
     def _finish(self) -> Ending:
         ending = super()._finish()
-        self._host.site.pack_all()  # what cannot be packed fails the task that made it: it must be known before the end
+        self._host.endpoint.pack_all()  # what cannot be packed fails the task that made it: known before the end
         if self.unsent is not None:
             raise self.unsent
         return ending
@@ -57,16 +57,16 @@ class FarTask(LocalTask):
 class RayTask(Host):
     """The actor of one task; also the task's reporter."""
 
-    task: FarTask
+    task: RemoteTask
 
     def __init__(self, job: str, name: str) -> None:
         super().__init__(job, name)
-        self.site.other_mail |= {"start": self._start, "cancel": self._cancel, "end input": self._end_input}
-        self.site.other_mail |= {"unneeded": self._stop_sending}
+        self.endpoint.other_mail |= {"start": self._start, "cancel": self._cancel, "end input": self._end_input}
+        self.endpoint.other_mail |= {"unneeded": self._stop_sending}
 
     def _make(self, made: tuple[TaskContext, Operator]) -> None:
         ctx, operator = made
-        self.task = FarTask(ctx, operator, self, Parker(self.monitor), self)
+        self.task = RemoteTask(ctx, operator, self, Parker(self.monitor), self)
 
     def _start(self) -> None:
         self.task.start()
@@ -91,21 +91,21 @@ class RayTask(Host):
 
     def look(self) -> Look:
         """Where the task stands now."""
-        task, control, site = self.task, self.task.control, self.site
+        task, control, endpoint = self.task, self.task.control, self.endpoint
         queue = task.queue
-        moved = (task.parker.passes, site.sent)
-        quiet = site.is_quiet()
+        moved = (task.parker.passes, endpoint.sent)
+        quiet = endpoint.is_quiet()
         return Look(
             facts=task.facts(),
             worker=control.now()._replace(is_quiet=quiet),
-            still=quiet and task.parker.stands_still() and site.is_quiet(),
+            still=quiet and task.parker.stands_still() and endpoint.is_quiet(),
             moved=moved,
             injected=task.injected,
             hand_closed=task.hand_closed,
             broken_off=task.broken_off,
             refused=sum(lane.refused for lane in task.lanes_out),
             removed=0 if queue is None else queue.removed,
-            puts=site.put_counts(),
+            puts=endpoint.put_counts(),
             taken=() if queue is None else tuple(lane.taken for lane in queue.lanes),
         )
 
@@ -135,7 +135,7 @@ class RayTask(Host):
     def hand_wanted(self) -> int | None:
         """In which lane an `undo` wants a place; all that was said of it before has arrived at its writer."""
         queue = self.task.queue
-        self.monitor.wait_for(self.site.is_quiet, _SOON_S)
+        self.monitor.wait_for(self.endpoint.is_quiet, _SOON_S)
         return None if queue is None else queue.wanted
 
     def hand_undo_into(self, change: int, number: int) -> None:
@@ -164,7 +164,7 @@ class RayTask(Host):
 
     def task_ended(self, report: TaskReport) -> None:
         """The task has ended. Its own stop signals leave when the driver has heard so."""
-        self.mailbox.post_awaited(("ended", encode_report(CODEC, report, self.look())), self.site.end_lanes)
+        self.mailbox.post_awaited(("ended", encode_report(CODEC, report, self.look())), self.endpoint.end_lanes)
 
 
 def make_task_actor(options: dict[str, Any], job: str, name: str) -> Any:

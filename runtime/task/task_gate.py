@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from runtime.scheduling.gate import Gate, Turn
 from runtime.scheduling.parker import Parker
-from runtime.task.passing import Passing, Tap
+from runtime.task.step_record import StepRecord, Tap
 
 
 class TaskGate(Gate):
     """A gate at which packets can be seen one by one, and stopped at.
 
-    `passing` is what is to be seen of the packet in work: while somebody steps or taps, and never at full speed.
+    `record` is what is to be seen of the packet in work: while somebody steps or taps, and never at full speed.
     """
 
-    __slots__ = ("_breaks", "_parker", "_taps", "passing")
+    __slots__ = ("_breaks", "_parker", "_taps", "record")
 
     def __init__(self, parker: Parker) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class TaskGate(Gate):
         self._parker = parker
         self._taps: tuple[Tap, ...] = ()
         self._breaks: Callable[[], bool] | None = None  # whether the task is to stand still before its next packet
-        self.passing: Passing | None = None
+        self.record: StepRecord | None = None
 
     def _stops(self) -> bool:
         breaks = self._breaks
@@ -31,16 +31,16 @@ class TaskGate(Gate):
 
     def _let_in(self, turn: Turn | None) -> None:
         if turn is not None or self._taps:
-            self.passing = Passing()
+            self.record = StepRecord()
 
     def show(self) -> None:
-        """Task: what `passing` saw is over, or the task itself."""
-        passing, self.passing = self.passing, None
-        if passing is not None:
-            if passing.has_something():
+        """Task: what `record` saw is over, or the task itself."""
+        record, self.record = self.record, None
+        if record is not None:
+            if record.has_something():
                 for tap in self._taps:
-                    tap(passing)
-            self.passed(self._parker, passing)
+                    tap(record)
+            self.passed(self._parker, record)
 
     def set_taps(self, taps: tuple[Tap, ...]) -> None:
         """Show every packet from the next on to these."""

@@ -6,11 +6,11 @@ from typing import Final
 
 from tests.planted.records import Mutant, one
 
-FAR_LANE, FAR_CALLS, RECEIPTS = "remote/far_lane.py", "remote/far_calls.py", "remote/receipts.py"
-SITE, WAY, HOST = "remote/site.py", "remote/way.py", "ray/host.py"
-MAIL = "test_far_mail.py"
-LANES, WAYS = "test_far_lanes.py", "test_far_ways.py"
-CALLS = "test_far_calls.py"
+FAR_LANE, FAR_CALLS, RECEIPTS = "remote/remote_lane.py", "remote/remote_calls.py", "remote/acknowledgements.py"
+SITE, WAY, HOST = "remote/endpoint.py", "remote/link.py", "ray/host.py"
+MAIL = "test_remote_mail.py"
+LANES, WAYS = "test_remote_lanes.py", "test_remote_ways.py"
+CALLS = "test_remote_calls.py"
 
 LETS_IN = "if lane.held_back and lane.has_room():\n            lane.give_room()"
 
@@ -23,7 +23,13 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
         CALLS,
     ),
     # ── lanes between processes ──
-    one("far: a receipt is given twice", RECEIPTS, "self._due.pop(writer, [])", "self._due.get(writer, [])", MAIL),
+    one(
+        "far: acknowledged twice",
+        RECEIPTS,
+        "self._due.pop(writer, [])",
+        "self._due.get(writer, [])",
+        MAIL,
+    ),
     one(
         "far: the end is heard before the last packet",
         FAR_LANE,
@@ -288,28 +294,30 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
         "        self._closed = True",
         WAYS,
     ),
-    # ── sites ──
+    # ── endpoints ──
     one(
         "far: outboxes from before the ways carry nothing",
         SITE,
-        "            self._way_to(outbox.address[0]).add(outbox)\n        self._carrier",
+        "            self._link_to(outbox.address[0]).add(outbox)\n        self._carrier",
         "            continue\n        self._carrier",
         WAYS,
     ),
     one(
         "far: outboxes from after the ways carry nothing",
         SITE,
-        "        if self._ways:\n            self._way_to(address[0]).add(outbox)\n",
+        "        if self._links:\n            self._link_to(address[0]).add(outbox)\n",
         "",
         WAYS,
     ),
     one("far: stop signals may leave, and nobody ships them", SITE, "            way.ship()", "            pass", WAYS),
-    one("far: a closed site is still found", SITE, "        SITES.pop((self.job, self.name), None)\n", "", WAYS),
     one(
-        "far: a site ends and its carrier does not",
+        "far: a closed endpoint is still found", SITE, "        ENDPOINTS.pop((self.job, self.name), None)\n", "", WAYS
+    ),
+    one(
+        "far: an endpoint ends and its carrier does not",
         SITE,
-        "        self._closed = True\n        SITES",
-        "        SITES",
+        "        self._closed = True\n        ENDPOINTS",
+        "        ENDPOINTS",
         WAYS,
     ),
     one("far: a parcel is taken in twice", SITE, "self._numbers[sender] = number", "pass", WAYS),

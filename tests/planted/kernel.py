@@ -10,7 +10,7 @@ INBOX = "communication/inbox.py"
 ROUTER = "communication/router.py"
 FEED = "task/feed.py"
 GATE, PARKER, TASK_GATE = "scheduling/gate.py", "scheduling/parker.py", "task/task_gate.py"
-GUARD = "task/guard.py"
+GUARD = "task/policy_operator.py"
 BASE = "task/base_task.py"
 SERVICE = "service/base_service_task.py"
 CALLER, FUTURE = "service/service_caller.py", "service/call_future.py"
@@ -244,7 +244,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: a step of an end says nothing of it",
         BASE,
-        "            passing.ending, passing.error = report.ending, report.error or passing.error\n",
+        "            record.ending, record.error = report.ending, report.error or record.error\n",
         "            pass\n",
         of("14_breakpoints", "test_a_tap_collects_what_passes_with_what_became_of_it[local]"),
     ),
@@ -275,7 +275,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "guard: a step does not see what was skipped",
         GUARD,
-        "            task.gate.passing.error = error\n",
+        "            task.gate.record.error = error\n",
         "            pass\n",
         of(
             "14_pause_and_step",

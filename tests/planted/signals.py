@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.planted.records import SWITCH, Change, Mutant, one
 
-LANE, INBOX, FAR_LANE = "communication/lane.py", "communication/inbox.py", "remote/far_lane.py"
+LANE, INBOX, FAR_LANE = "communication/lane.py", "communication/inbox.py", "remote/remote_lane.py"
 FEED, ALIGNMENT, BASE, TASK_CONTROL = "task/feed.py", "task/alignment.py", "task/base_task.py", "task/control.py"
 SIGNALS = "promises/test_05_signals.py::"
 PLACES = "stress/test_signals.py::test_signals_keep_their_places_at_full_speed"
@@ -16,9 +16,9 @@ ENDED = f"{SIGNALS}test_a_lane_that_has_ended_counts_as_having_brought_what_is_a
 RISES = f"{SIGNALS}test_the_least_counts_once_every_lane_has_brought_one_and_rises"
 EDITED = f"{SIGNALS}test_any_edits_leave_each_signal_in_its_place_and_undo_is_their_reverse"
 HEARS = f"{SIGNALS}test_an_operator_hears_a_signal_that_counts_between_the_packets_where_it_stands"
-FAR_PLACES = "test_far_lanes.py::test_signals_arrive_in_their_places_whenever_packets_are_packed_and_worked"
-OVERTAKES = "test_far_lanes.py::test_the_end_waits_for_a_signal_that_was_put_after_the_last_look"
-BROKEN = "test_far_lanes.py::test_the_end_leaves_after_a_lane_has_broken_before_a_signal"
+FAR_PLACES = "test_remote_lanes.py::test_signals_arrive_in_their_places_whenever_packets_are_packed_and_worked"
+OVERTAKES = "test_remote_lanes.py::test_the_end_waits_for_a_signal_that_was_put_after_the_last_look"
+BROKEN = "test_remote_lanes.py::test_the_end_leaves_after_a_lane_has_broken_before_a_signal"
 EARLY = "append((max(0, self.arrived() - 1), signal))"
 BEFORE = "append((self.taken, signal))"
 LEAVES = "del self.items[:count]\n        self.taken"

@@ -11,7 +11,7 @@ import pytest
 import runtime
 from runtime import AlreadyStarted
 from runtime.testing import PATIENCE_S, Moment
-from tests.far_rig import in_thread
+from tests.remote_rig import in_thread
 from tests.services import Echo
 
 End = Literal["stop", "cancel"]

@@ -11,8 +11,8 @@ import pytest
 import runtime
 from runtime import CommandRefused, NotPaused, UnknownName
 from runtime.testing import Hold
-from tests.far_rig import PATIENCE_S, in_thread
 from tests.platforms import MakeSession
+from tests.remote_rig import PATIENCE_S, in_thread
 from tests.services import Calling, Echo
 
 

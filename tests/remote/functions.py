@@ -15,9 +15,9 @@ import ray
 from ray.exceptions import ActorUnavailableError
 
 import runtime
-from runtime.remote.site import SITES
-from tests.far_rig import ByHand
+from runtime.remote.endpoint import ENDPOINTS
 from tests.remote.shared import SharedLog, SharedMoment
+from tests.remote_rig import ByHand
 
 
 class DiesWhenMade(runtime.Function[int, int]):
@@ -178,8 +178,8 @@ class SendNonsense(runtime.Function[Any, Any]):
 
     def process(self, value: Any, /) -> Any:
         if value == 0:
-            (site,) = SITES.values()
-            site.post(self.peer, ("no such verb",))
+            (endpoint,) = ENDPOINTS.values()
+            endpoint.post(self.peer, ("no such verb",))
         return value
 
 
@@ -194,8 +194,8 @@ class CutOff(runtime.Function[Any, Any]):
 
     def process(self, value: Any, /) -> Any:
         if value == self.at:
-            (site,) = SITES.values()
-            way: Any = site._ways[self.peer]
+            (endpoint,) = ENDPOINTS.values()
+            way: Any = endpoint._links[self.peer]
             way.channel = ByHand(lambda *_: self._lost(), lambda _: self._lost())
         return self.ctx.call_service(self.peer, value, timeout=60) if self.asks else value
 

@@ -17,7 +17,7 @@ import ray
 
 import runtime
 from runtime.factory.actor_wrapper import ActorWrapper
-from runtime.remote.way import AGAIN_S, MOST_MISSES, OVERDUE_S
+from runtime.remote.link import AGAIN_S, MOST_MISSES, OVERDUE_S
 from runtime.testing import PATIENCE_S
 from tests.remote import functions as far
 from tests.remote.shared import SharedHold, SharedMoment

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, Protocol
 
 from runtime.remote.channel import Channel, Message
 from runtime.remote.codec import Serialized
-from runtime.remote.far_lane import Address, Outbox, Packets
+from runtime.remote.remote_lane import Address, Outbox, Packets
 from runtime.scheduling.parker import new_permit, unpark
 
 OVERDUE_S: Final = 2.0
@@ -68,7 +68,7 @@ class Shipping(Sender, Protocol):
         """Nothing was heard of a parcel for too long: find out; `hear_of` brings the answer."""
 
 
-class Way(ABC):
+class Link(ABC):
     """One way: messages, and the packets of some outboxes. Any thread may post."""
 
     def __init__(self, peer: str, sender: Sender) -> None:
@@ -142,7 +142,7 @@ class NotReached(Exception):
     """Somebody is there, as the driver says, and mail does not get there."""
 
 
-class ActorWay(Way):
+class ActorLink(Link):
     """The way to another process, by calls. A carrier ships."""
 
     def __init__(self, peer: str, channel: Channel, shipping: Shipping) -> None:
@@ -239,7 +239,7 @@ class ActorWay(Way):
                 return
             misses = self._misses[number] = 0 if where == "at work" else self._misses.get(number, 0) + 1
         if misses == MOST_MISSES:
-            what = "it has not arrived" if where == "missing" else "its receipt has not"
+            what = "it has not arrived" if where == "missing" else "its acknowledgement has not"
             self._shipping.note_undelivered(
                 self.peer, NotReached(f"parcel {number} of mail is under way for too long: {what}")
             )
@@ -268,7 +268,7 @@ def _weight(messages: list[Message]) -> int:
     return sum(len(freight.blob) for freight in freights if isinstance(freight, Serialized))
 
 
-class Mailbox(Way):
+class Mailbox(Link):
     """The way to the driver, which no actor can call: it fetches what waits, by a call that stays open here."""
 
     def __init__(self, peer: str, sender: Sender) -> None:

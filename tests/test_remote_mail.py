@@ -23,8 +23,8 @@ from runtime.communication.calls import Call, Request
 from runtime.communication.connection import Connection, Output
 from runtime.communication.element import Format
 from runtime.communication.inbox import LaneSpec
-from runtime.communication.plan import Plan
 from runtime.communication.router import Router
+from runtime.communication.send_plan import SendPlan
 from runtime.communication.signals import StopSignal
 from runtime.context.report import TaskReport
 from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
@@ -32,88 +32,88 @@ from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
 from runtime.facts import ServiceFacts
 from runtime.ray.cluster import cannot_be_made, is_gone
 from runtime.ray.codec import envelope, opened
+from runtime.remote.acknowledgements import MOST_OPEN, Acknowledgements
 from runtime.remote.channel import Message
 from runtime.remote.descriptors import RayQueueDescriptor
-from runtime.remote.far_lane import HAND_LANE, Outbox, Packets
+from runtime.remote.link import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorLink, NotReached
 from runtime.remote.look import Look
-from runtime.remote.receipts import MOST_OPEN, Receipts
-from runtime.remote.way import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorWay, NotReached
+from runtime.remote.remote_lane import HAND_LANE, Outbox, Packets
 from runtime.scheduling.parker import Waiter
 from runtime.testing import PATIENCE_S, Moment
-from tests.far_rig import CODEC, LANE, LANES, ByHand, Link, Nobody, Told, in_thread, packets_in, site_of, way_of
+from tests.remote_rig import CODEC, LANE, LANES, ByHand, Link, Nobody, Told, in_thread, packets_in, site_of, way_of
 
 untyped: Any = ray.exceptions
 
 
-def wait_until_open(receipts: Receipts, number: int = 1) -> None:
+def wait_until_open(acknowledgements: Acknowledgements, number: int = 1) -> None:
     done = threading.Event()
-    while sum(map(len, receipts._open.values())) != number:
+    while sum(map(len, acknowledgements._open.values())) != number:
         done.wait(0.001)
 
 
-# ── receipts ──
+# ── acknowledgements ──
 
 
 def test_what_is_acknowledged_while_no_answer_is_open_goes_by_mail() -> None:
     mail: list[Any] = []
-    receipts = Receipts(lambda writer, receipt: mail.append((writer, receipt)))
-    receipts.acknowledge("numbers", (LANE, 5), much=True)
+    acknowledgements = Acknowledgements(lambda writer, acknowledgement: mail.append((writer, acknowledgement)))
+    acknowledgements.acknowledge("numbers", (LANE, 5), much=True)
     assert mail == [("numbers", (LANE, 5))]
-    assert receipts.wait("numbers", 0) == []
+    assert acknowledgements.wait("numbers", 0) == []
 
 
 def test_an_open_answer_takes_what_is_acknowledged_and_waits_no_longer_if_it_is_much() -> None:
     mail: list[Any] = []
-    receipts = Receipts(lambda *each: mail.append(each))
-    thread, found = in_thread(lambda: receipts.wait("numbers", PATIENCE_S))
-    wait_until_open(receipts)
-    receipts.acknowledge("numbers", (LANE, 1), much=False)
-    receipts.acknowledge("others", (("work", 1), 7), much=True)  # another process: not by this answer
+    acknowledgements = Acknowledgements(lambda *each: mail.append(each))
+    thread, found = in_thread(lambda: acknowledgements.wait("numbers", PATIENCE_S))
+    wait_until_open(acknowledgements)
+    acknowledgements.acknowledge("numbers", (LANE, 1), much=False)
+    acknowledgements.acknowledge("others", (("work", 1), 7), much=True)  # another process: not by this answer
     thread.join(0.05)
     assert thread.is_alive()
-    receipts.acknowledge("numbers", (LANE, 512), much=True)
+    acknowledgements.acknowledge("numbers", (LANE, 512), much=True)
     thread.join(PATIENCE_S)
     assert found == [[(LANE, 1), (LANE, 512)]]
     assert mail == [("others", (("work", 1), 7))]
-    assert receipts.sent == 2
+    assert acknowledgements.sent == 2
 
 
 def test_a_little_is_in_the_answer_when_its_time_is_over() -> None:
-    receipts = Receipts(lambda *_: pytest.fail("by mail"))
-    thread, found = in_thread(lambda: receipts.wait("numbers", 0.2))
-    wait_until_open(receipts)
-    receipts.acknowledge("numbers", (LANE, 1), much=False)
+    acknowledgements = Acknowledgements(lambda *_: pytest.fail("by mail"))
+    thread, found = in_thread(lambda: acknowledgements.wait("numbers", 0.2))
+    wait_until_open(acknowledgements)
+    acknowledgements.acknowledge("numbers", (LANE, 1), much=False)
     thread.join(PATIENCE_S)
     assert found == [[(LANE, 1)]]
 
 
 def test_answers_leave_a_thread_for_what_comes_in() -> None:
-    receipts = Receipts(lambda *_: None)
-    threads = [in_thread(lambda: receipts.wait("numbers", PATIENCE_S))[0] for _ in range(MOST_OPEN)]
-    wait_until_open(receipts, MOST_OPEN)
-    assert receipts.wait("others", PATIENCE_S) == []  # at once
+    acknowledgements = Acknowledgements(lambda *_: None)
+    threads = [in_thread(lambda: acknowledgements.wait("numbers", PATIENCE_S))[0] for _ in range(MOST_OPEN)]
+    wait_until_open(acknowledgements, MOST_OPEN)
+    assert acknowledgements.wait("others", PATIENCE_S) == []  # at once
     for left in range(MOST_OPEN - 1, -1, -1):
-        receipts.acknowledge("numbers", (LANE, 1), much=True)
-        wait_until_open(receipts, left)
+        acknowledgements.acknowledge("numbers", (LANE, 1), much=True)
+        wait_until_open(acknowledgements, left)
     for thread in threads:
         thread.join(PATIENCE_S)
 
 
 def test_no_receipt_is_lost_whoever_is_quicker() -> None:
-    """Answers whose time is over while something is acknowledged: each receipt arrives, once."""
+    """Answers whose time is over while something is acknowledged: each acknowledgement arrives, once."""
     mail: list[Any] = []
-    receipts = Receipts(lambda _, receipt: mail.append(receipt))
+    acknowledgements = Acknowledgements(lambda _, acknowledgement: mail.append(acknowledgement))
     over = threading.Event()
 
     def answer() -> list[Any]:
         found = []
         while not over.is_set():
-            found += receipts.wait("numbers", 0.0002)
+            found += acknowledgements.wait("numbers", 0.0002)
         return found
 
     answers = [in_thread(answer) for _ in range(2)]
     for number in range(20_000):
-        receipts.acknowledge("numbers", (LANE, number), much=number % 3 == 0)
+        acknowledgements.acknowledge("numbers", (LANE, number), much=number % 3 == 0)
     over.set()
     for thread, _ in answers:
         thread.join(PATIENCE_S)
@@ -125,8 +125,8 @@ def test_no_receipt_is_lost_whoever_is_quicker() -> None:
 
 
 def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
-    site = site_of()
-    inbox = site.inbox("work", 8, LANES)
+    endpoint = site_of()
+    inbox = endpoint.inbox("work", 8, LANES)
     outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None, CODEC)
     parcels: list[list[Message]] = []
     for number in range(4):
@@ -134,9 +134,9 @@ def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
         outbox.pack()
         parcels.append([("packets", packets) for packets in outbox.take(False)])
     for number in (3, 1, 4, 2):
-        site.receive("numbers", number, parcels[number - 1])
+        endpoint.receive("numbers", number, parcels[number - 1])
         assert [*inbox.lanes[1].items] == list(range({3: 0, 1: 1, 4: 1, 2: 4}[number]))
-    site.close()
+    endpoint.close()
 
 
 def test_a_few_wait_while_many_are_under_way_and_leave_with_what_comes_meanwhile() -> None:
@@ -222,37 +222,37 @@ def wait_for(name: str) -> str:
 
 
 def test_a_packet_that_is_slow_to_unpickle_holds_up_nobody_but_its_own_sender() -> None:
-    site = site_of()
+    endpoint = site_of()
     lanes = (LaneSpec("numbers"), LaneSpec("others"))
-    inbox = site.inbox("work", 16, lanes)
+    inbox = endpoint.inbox("work", 16, lanes)
     moment = Moment("what is waited for")
 
     def parcel(number: int, *items: Any) -> list[Message]:
         return [("packets", Packets(("work", number), len(items), CODEC.encode(list(items))))]
 
-    thread, _ = in_thread(lambda: site.receive("numbers", 1, parcel(0, WaitsFor(moment))))
-    while not site._taking:
+    thread, _ = in_thread(lambda: endpoint.receive("numbers", 1, parcel(0, WaitsFor(moment))))
+    while not endpoint._taking:
         thread.join(0.001)
-    site.receive("numbers", 2, parcel(0, "behind it"))  # is left to the thread that waits
-    site.receive("others", 1, parcel(1, "of another"))
+    endpoint.receive("numbers", 2, parcel(0, "behind it"))  # is left to the thread that waits
+    endpoint.receive("others", 1, parcel(1, "of another"))
     assert [list(lane.items) for lane in inbox.lanes[1:]] == [[], ["of another"]]
     moment.set()
     thread.join(PATIENCE_S)
     assert list(inbox.lanes[1].items) == ["what is waited for", "behind it"]
-    site.receive("numbers", 3, parcel(0, "the next"))
+    endpoint.receive("numbers", 3, parcel(0, "the next"))
     assert list(inbox.lanes[1].items)[2:] == ["the next"]
-    site.close()
+    endpoint.close()
 
 
 def test_after_a_parcel_that_makes_no_sense_its_sender_is_heard_again() -> None:
-    site = site_of()
+    endpoint = site_of()
     with pytest.raises(KeyError):
-        site.receive("numbers", 1, [("no such verb",)])
+        endpoint.receive("numbers", 1, [("no such verb",)])
     heard: list[str] = []
-    site.other_mail["said"] = heard.append
-    site.receive("numbers", 2, [("said", "something")])
+    endpoint.other_mail["said"] = heard.append
+    endpoint.receive("numbers", 2, [("said", "something")])
     assert heard == ["something"]
-    site.close()
+    endpoint.close()
 
 
 def test_places_are_lent_and_given_back_by_any_thread_and_none_is_lost() -> None:
@@ -365,28 +365,28 @@ def test_an_answer_is_waited_for_though_a_later_one_has_come_already() -> None:
 
 def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
     """Else the acknowledgement, which counts it, would come behind it, and a packet too many would be let in."""
-    site = site_of("numbers")
+    endpoint = site_of("numbers")
     futures: list[Future[Any]] = []
 
     def deliver(_: int, messages: list[Message]) -> Future[Any]:
         futures.append(Future())
         return futures[-1]
 
-    lane = site.outbox(LANE, LANES[0], 4, 1, Waiter())
+    lane = endpoint.outbox(LANE, LANES[0], 4, 1, Waiter())
     for number in range(3):
         lane.put(number)
-    way = site.way_to("work", ByHand(deliver))
-    site.join([way], {})
+    way = endpoint.way_to("work", ByHand(deliver))
+    endpoint.join([way], {})
     while not futures:  # one parcel
-        site.is_quiet()
-    thread, found = in_thread(lambda: site.take_back(LANE))
+        endpoint.is_quiet()
+    thread, found = in_thread(lambda: endpoint.take_back(LANE))
     thread.join(0.05)
     assert thread.is_alive()
     futures[0].set_result([(LANE, 2)])
     thread.join(PATIENCE_S)
     assert found == [True]
     assert (lane.taken, len(lane.items)) == (1, 2)
-    site.close()
+    endpoint.close()
 
 
 def test_a_place_that_an_undo_was_given_and_has_not_used_is_given_back() -> None:
@@ -428,7 +428,7 @@ def test_a_place_lent_to_the_hand_that_an_undo_has_not_used_is_given_back() -> N
 def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> None:
     failed: Future[Any] = Future()
     told = Told()
-    way = ActorWay("work", ByHand(lambda *_: failed), told)
+    way = ActorLink("work", ByHand(lambda *_: failed), told)
     way.post(("began", 1))
     way.carry()
     error = LookupError("no such verb")
@@ -447,32 +447,32 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
             told.append((peer, error))
             heard.set()
 
-    site = site_of("work", Hears())
+    endpoint = site_of("work", Hears())
     failed: Future[Any] = Future()
-    site.join([site.way_to("cache", ByHand(lambda *_: Future(), lambda _: failed))], {})
-    queue = site.request_queue("cache", 4)
+    endpoint.join([endpoint.way_to("cache", ByHand(lambda *_: Future(), lambda _: failed))], {})
+    queue = endpoint.request_queue("cache", 4)
     call = Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S)
     queue.prepare(call)
-    with site.ledger.lock:
+    with endpoint.ledger.lock:
         queue.put(call)
     queue.ship()
     error = LookupError("no such verb")
     failed.set_exception(error)
     heard.wait(PATIENCE_S)
     assert told == [("cache", error)]
-    site.close()
+    endpoint.close()
 
 
 def test_results_that_cannot_travel_are_refused_before_any_of_their_packet_is_dealt_out() -> None:
-    site = site_of("make")
-    first, second = (RayQueueDescriptor(task, 8, (LaneSpec("make"),), site.job) for task in ("work#0", "work#1"))
+    endpoint = site_of("make")
+    first, second = (RayQueueDescriptor(task, 8, (LaneSpec("make"),), endpoint.job) for task in ("work#0", "work#1"))
     router = Router((Output("work", "round_robin", (Connection(first, 0), Connection(second, 0)), Format()),), Waiter())
-    plan = Plan(router)
+    plan = SendPlan(router)
     with pytest.raises(NotSendable, match="<lock>"):
         plan.puts(["sent", threading.Lock()])
     plan.send_one("sent")
     assert [list(lane.items) for lane in router.lanes] == [["sent"], []]
-    site.close()
+    endpoint.close()
 
 
 # ── what does not arrive ──
@@ -502,7 +502,7 @@ def test_a_process_that_is_gone_is_told_from_one_that_raised_and_one_that_can_ne
 def test_a_parcel_is_asked_after_when_it_is_overdue_and_given_up_when_nothing_is_known_of_it() -> None:
     lost: Future[Any] = Future()
     told = Told()
-    way = ActorWay("work", ByHand(lambda *_: lost), told)
+    way = ActorLink("work", ByHand(lambda *_: lost), told)
     began_s = monotonic()
     way.post(("began", 1))
     way.carry()
@@ -523,7 +523,7 @@ def test_a_parcel_is_asked_after_when_it_is_overdue_and_given_up_when_nothing_is
 def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
     parcel: Future[Any] = Future()
     told = Told()
-    way = ActorWay("work", ByHand(lambda *_: parcel), told)
+    way = ActorLink("work", ByHand(lambda *_: parcel), told)
     way.post(("began", 1))
     way.carry()
     for _ in range(MOST_MISSES):
@@ -539,7 +539,7 @@ def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
 def test_a_large_parcel_may_take_longer() -> None:
     outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None, CODEC)
     told = Told()
-    way = ActorWay("work", ByHand(lambda *_: Future()), told)
+    way = ActorLink("work", ByHand(lambda *_: Future()), told)
     way.add(outbox)
     outbox.lane.items.append(bytes(3 * BYTES_A_S))
     way.carry()
@@ -550,20 +550,20 @@ def test_a_large_parcel_may_take_longer() -> None:
 
 
 def test_a_receiver_says_what_it_knows_of_a_parcel() -> None:
-    site = site_of()
-    site.inbox("work", 16, LANES)
-    assert site.where_is("numbers", 1) == "missing"
+    endpoint = site_of()
+    endpoint.inbox("work", 16, LANES)
+    assert endpoint.where_is("numbers", 1) == "missing"
     moment = Moment("what is waited for")
     parcel: list[Message] = [("packets", Packets(LANE, 1, CODEC.encode([WaitsFor(moment)])))]
-    thread, _ = in_thread(lambda: site.receive("numbers", 1, parcel))
-    while site.where_is("numbers", 1) == "missing":
+    thread, _ = in_thread(lambda: endpoint.receive("numbers", 1, parcel))
+    while endpoint.where_is("numbers", 1) == "missing":
         thread.join(0.001)
-    assert site.where_is("numbers", 1) == "at work"
-    assert site.where_is("others", 1) == "missing"
+    assert endpoint.where_is("numbers", 1) == "at work"
+    assert endpoint.where_is("others", 1) == "missing"
     moment.set()
     thread.join(PATIENCE_S)
-    assert [site.where_is("numbers", number) for number in (1, 2)] == ["taken in", "missing"]
-    site.close()
+    assert [endpoint.where_is("numbers", number) for number in (1, 2)] == ["taken in", "missing"]
+    endpoint.close()
 
 
 def test_a_service_that_is_asked_for_long_has_to_take_in_mail_meanwhile() -> None:
@@ -575,17 +575,17 @@ def test_a_service_that_is_asked_for_long_has_to_take_in_mail_meanwhile() -> Non
             shipped.set()
         return Future()
 
-    site = site_of("work")
-    site.join([site.way_to("cache", ByHand(deliver))], {})
-    queue = site.request_queue("cache", 4)
+    endpoint = site_of("work")
+    endpoint.join([endpoint.way_to("cache", ByHand(deliver))], {})
+    queue = endpoint.request_queue("cache", 4)
     call = Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S)
     queue.prepare(call)
-    with site.ledger.lock:
+    with endpoint.ledger.lock:
         queue.put(call)
     queue.ship()
-    site.call_carrier()
+    endpoint.call_carrier()
     assert shipped.wait(PATIENCE_S)
-    site.close()
+    endpoint.close()
 
 
 def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
@@ -615,10 +615,10 @@ def test_one_who_is_lost_while_mail_to_it_is_gathered_does_not_end_the_carrier()
 
 
 def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.remote.site.SLOW_S", PATIENCE_S)
-    site = site_of()
-    site.inbox("work", 8, LANES)
-    descriptor = RayQueueDescriptor("work", 8, LANES, site.job)
+    monkeypatch.setattr("runtime.remote.endpoint.SLOW_S", PATIENCE_S)
+    endpoint = site_of()
+    endpoint.inbox("work", 8, LANES)
+    descriptor = RayQueueDescriptor("work", 8, LANES, endpoint.job)
     inbox = descriptor.get_queue()
     outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None, CODEC)
 
@@ -628,18 +628,18 @@ def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.Monk
         return [("packets", packets) for packets in outbox.take(False)]
 
     few = parcel([1, 2, 3])
-    site.receive("numbers", 1, few)
-    thread, found = in_thread(lambda: site.answer("numbers", few))
+    endpoint.receive("numbers", 1, few)
+    thread, found = in_thread(lambda: endpoint.answer("numbers", few))
     thread.join(PATIENCE_S / 2)
     assert found == [[]]  # though nobody has dropped anything
     many = parcel([4])
-    site.receive("numbers", 2, many)
-    thread, found = in_thread(lambda: site.answer("numbers", many))
-    wait_until_open(site._receipts)
+    endpoint.receive("numbers", 2, many)
+    thread, found = in_thread(lambda: endpoint.answer("numbers", many))
+    wait_until_open(endpoint._acknowledgements)
     inbox.drop(inbox.lanes[1], 4)
     thread.join(PATIENCE_S)
     assert found == [[(LANE, 4)]]
-    site.close()
+    endpoint.close()
 
 
 # ── envelopes ──

@@ -1,4 +1,4 @@
-"""Both ends of what is between two processes, in one: sites, ways, lanes, and what carries them, by hand."""
+"""Both ends of what is between two processes, in one: endpoints, ways, lanes, and what carries them, by hand."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any, Final
 from runtime.communication.inbox import LaneSpec
 from runtime.remote.channel import Message, Question
 from runtime.remote.codec import Serialized
-from runtime.remote.far_lane import Address, Arrivals, Outbox, Packets
-from runtime.remote.site import Owner, Site
-from runtime.remote.way import ActorWay
+from runtime.remote.endpoint import Endpoint, Owner
+from runtime.remote.link import ActorLink
+from runtime.remote.remote_lane import Address, Arrivals, Outbox, Packets
 from runtime.scheduling.parker import Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor
 
@@ -142,7 +142,7 @@ class Link:
 
 
 class Nobody:
-    """Whoever has a site, and does not care what happens there."""
+    """Whoever has an endpoint, and does not care what happens there."""
 
     def failed(self, task: str, error: BaseException) -> None:
         """Nothing."""
@@ -157,8 +157,8 @@ class Nobody:
         """Nothing."""
 
 
-def site_of(name: str = "work", owner: Owner | None = None) -> Site:
-    return Site(f"job of {name}", name, CODEC, Nobody() if owner is None else owner)
+def site_of(name: str = "work", owner: Owner | None = None) -> Endpoint:
+    return Endpoint(f"job of {name}", name, CODEC, Nobody() if owner is None else owner)
 
 
 class Told:
@@ -197,7 +197,7 @@ class Told:
         self.asked.append((peer, number))
 
 
-def way_of(outbox: Outbox) -> tuple[ActorWay, list[list[Message]], list[Future[Any]]]:
+def way_of(outbox: Outbox) -> tuple[ActorLink, list[list[Message]], list[Future[Any]]]:
     """A way with one outbox, whose parcels are kept here, and received when their futures are done."""
     parcels: list[list[Message]] = []
     futures: list[Future[Any]] = []
@@ -207,7 +207,7 @@ def way_of(outbox: Outbox) -> tuple[ActorWay, list[list[Message]], list[Future[A
         futures.append(Future())
         return futures[-1]
 
-    way = ActorWay("work", ByHand(deliver), Told(acknowledge=lambda _, taken: outbox.acknowledge(taken)))
+    way = ActorLink("work", ByHand(deliver), Told(acknowledge=lambda _, taken: outbox.acknowledge(taken)))
     way.add(outbox)
     return way, parcels, futures
 

@@ -46,7 +46,7 @@ class Peers(Protocol):
         """All of them."""
 
 
-class FarRequestQueue(RequestQueue):
+class RemoteRequestQueue(RequestQueue):
     """The caller's end of the way to one service; to callers it is a request queue like any other.
 
     A caller that waits, and has nothing else under way, asks by an actor call, whose result is the reply: that is the

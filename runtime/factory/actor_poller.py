@@ -1,4 +1,4 @@
-"""Lookout: looks at all actors of a job at once, and waits until what is seen is as wanted. Knows wrappers, no tasks.
+"""ActorPoller: polls all actors of a job at once, and waits until a condition holds. Knows wrappers, no tasks.
 
 One look costs as long as one actor takes to answer. What is between two processes at one look is there at the next, so
 what is waited for is to be seen twice.
@@ -54,7 +54,7 @@ def _nothing() -> None:
     """Whatever else there is, it is the same."""
 
 
-class Lookout:
+class ActorPoller:
     """Looks at the actors of one job. Any thread may use it.
 
     It is also what tells the thread of commands of changes: all processes have to tell, not only tasks of the driver.

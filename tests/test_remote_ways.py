@@ -1,4 +1,4 @@
-"""Ways between two processes, and the sites at their ends: when mail leaves, when it has been received, who is told."""
+"""Ways between two processes, and the endpoints at their ends: when mail leaves, has been received, who is told."""
 
 from __future__ import annotations
 
@@ -14,10 +14,22 @@ from runtime.errors import QueueUnreachable
 from runtime.remote.channel import Message
 from runtime.remote.codec import Serialized
 from runtime.remote.descriptors import RayQueueDescriptor
-from runtime.remote.far_lane import Mark, Outbox, Packets
-from runtime.remote.way import ActorWay, Mailbox
+from runtime.remote.link import ActorLink, Mailbox
+from runtime.remote.remote_lane import Mark, Outbox, Packets
 from runtime.scheduling.parker import Waiter
-from tests.far_rig import CODEC, LANE, LANES, PATIENCE_S, ByHand, Told, Writer, in_thread, packets_in, site_of, way_of
+from tests.remote_rig import (
+    CODEC,
+    LANE,
+    LANES,
+    PATIENCE_S,
+    ByHand,
+    Told,
+    Writer,
+    in_thread,
+    packets_in,
+    site_of,
+    way_of,
+)
 
 ENDED = StopSignal("numbers", "completed")
 
@@ -29,7 +41,7 @@ class Sent:
         self.parcels: list[list[Message]] = []
         self.futures: list[Future[Any]] = []
         self.told = Told(may_end=may_end)
-        self.way = ActorWay("work", ByHand(self._deliver), self.told)
+        self.way = ActorLink("work", ByHand(self._deliver), self.told)
 
     def _deliver(self, _: int, messages: list[Message]) -> Future[Any]:
         self.parcels.append(messages)
@@ -95,7 +107,7 @@ def test_what_refuses_to_carry_a_parcel_is_told_and_does_not_end_the_carrier() -
         raise error
 
     told = Told()
-    way = ActorWay("work", ByHand(refuse), told)
+    way = ActorLink("work", ByHand(refuse), told)
     way.post(("began", 1))
     way.carry()
     assert told.lost == [("work", error)]
@@ -105,7 +117,7 @@ def test_what_refuses_to_carry_a_parcel_is_told_and_does_not_end_the_carrier() -
 def test_a_parcel_counts_as_received_only_when_what_it_acknowledges_is_known() -> None:
     seen: list[bool] = []
     parcel: Future[Any] = Future()
-    way = ActorWay("work", ByHand(lambda *_: parcel), Told(acknowledge=lambda *_: seen.append(way.is_quiet())))
+    way = ActorLink("work", ByHand(lambda *_: parcel), Told(acknowledge=lambda *_: seen.append(way.is_quiet())))
     way.post(("began", 1))
     way.carry()
     parcel.set_result([(LANE, 1)])
@@ -228,11 +240,11 @@ def test_a_change_is_told_once() -> None:
     assert mailbox.fetch(1) == (2, [("gone",)])
 
 
-# ── sites ──
+# ── endpoints ──
 
 
 class Received:
-    """Whoever receives what a site sends, by messages; each parcel is received at once."""
+    """Whoever receives what an endpoint sends, by messages; each parcel is received at once."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -255,93 +267,93 @@ class Received:
 
 
 def test_a_lane_that_is_opened_when_the_ways_are_there_is_carried() -> None:
-    site = site_of("numbers")
+    endpoint = site_of("numbers")
     received = Received()
-    site.join([site.way_to("work", ByHand(received))], {})
-    site.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
+    endpoint.join([endpoint.way_to("work", ByHand(received))], {})
+    endpoint.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
     assert received.wait_for("packets")[1].number == 1
-    site.close()
+    endpoint.close()
 
 
 def test_a_lane_that_was_opened_before_there_are_ways_is_carried() -> None:
-    site = site_of("numbers")
+    endpoint = site_of("numbers")
     received = Received()
-    site.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
-    site.join([site.way_to("work", ByHand(received))], {})
+    endpoint.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
+    endpoint.join([endpoint.way_to("work", ByHand(received))], {})
     assert received.wait_for("packets")[1].number == 1
-    site.close()
+    endpoint.close()
 
 
 def test_stop_signals_leave_as_soon_as_they_may() -> None:
-    site = site_of("numbers")
+    endpoint = site_of("numbers")
     received = Received()
-    site.join([site.way_to("work", ByHand(received))], {})
-    lane = site.outbox(LANE, LANES[0], 4, 1, Waiter())
+    endpoint.join([endpoint.way_to("work", ByHand(received))], {})
+    lane = endpoint.outbox(LANE, LANES[0], 4, 1, Waiter())
     lane.put("the last")
     lane.put_signal(ENDED)
     received.wait_for("packets")
     assert [verb for verb, *_ in received.messages] == ["packets"]
-    site.end_lanes()
+    endpoint.end_lanes()
     assert received.wait_for("signal") == ("signal", Mark(LANE, ENDED))
-    site.close()
+    endpoint.close()
 
 
 def test_a_site_that_is_closed_is_found_no_more() -> None:
-    site = site_of()
-    descriptor = RayQueueDescriptor("work", 8, LANES, site.job)
+    endpoint = site_of()
+    descriptor = RayQueueDescriptor("work", 8, LANES, endpoint.job)
     inbox = descriptor.get_queue()
     assert descriptor.get_queue() is inbox
-    site.close()
+    endpoint.close()
     with pytest.raises(QueueUnreachable, match="no part in the job"):
         descriptor.get_queue()
 
 
 def test_a_site_that_is_closed_has_no_thread() -> None:
-    site = site_of()
-    site.join([], {})
-    site.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == f"{site.job}/work carrier"]
+    endpoint = site_of()
+    endpoint.join([], {})
+    endpoint.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == f"{endpoint.job}/work carrier"]
 
 
 def test_packets_that_cannot_be_unpickled_end_their_reader() -> None:
-    site = site_of()
-    inbox = site.inbox("work", 8, LANES)
-    site.receive("numbers", 1, [("packets", Packets(LANE, 1, Serialized(b"no pickle")))])
+    endpoint = site_of()
+    inbox = endpoint.inbox("work", 8, LANES)
+    endpoint.receive("numbers", 1, [("packets", Packets(LANE, 1, Serialized(b"no pickle")))])
     with pytest.raises(Exception, match=r"pickle|unpickling|invalid load key"):
         inbox.wait()
-    site.close()
+    endpoint.close()
 
 
 def test_the_writer_of_a_lane_that_stays_full_hears_what_has_left_though_it_is_little() -> None:
-    site = site_of()
+    endpoint = site_of()
     received = Received()
-    inbox = site.inbox("work", 8, LANES)
-    site.join([site.way_to("numbers", ByHand(received))], {})
-    site.receive("numbers", 1, [("packets", Packets(LANE, 1, CODEC.encode([0])))])
+    inbox = endpoint.inbox("work", 8, LANES)
+    endpoint.join([endpoint.way_to("numbers", ByHand(received))], {})
+    endpoint.receive("numbers", 1, [("packets", Packets(LANE, 1, CODEC.encode([0])))])
     inbox.drop(inbox.lanes[1], 1)
     assert received.messages == []
-    site.receive("numbers", 2, [("packets", Packets(LANE, 7, CODEC.encode([*range(1, 8)])))])
+    endpoint.receive("numbers", 2, [("packets", Packets(LANE, 7, CODEC.encode([*range(1, 8)])))])
     assert received.wait_for("ack") == ("ack", LANE, 1)
-    site.close()
+    endpoint.close()
 
 
 def test_a_place_that_was_lent_goes_back_to_whoever_has_lent_it() -> None:
-    site = site_of()
+    endpoint = site_of()
     received = Received()
-    inbox = site.inbox("work", 4, LANES)
-    site.join([site.way_to("numbers", ByHand(received))], {})
+    inbox = endpoint.inbox("work", 4, LANES)
+    endpoint.join([endpoint.way_to("numbers", ByHand(received))], {})
     inbox.put_into(0, "by hand")
     inbox.drop(inbox.hand, 1)
     assert received.wait_for("return place") == ("return place", LANE)
-    site.close()
+    endpoint.close()
 
 
 def test_each_parcel_is_taken_in_once() -> None:
-    site = site_of()
-    inbox = site.inbox("work", 8, LANES)
+    endpoint = site_of()
+    inbox = endpoint.inbox("work", 8, LANES)
     parcels: list[list[Message]] = [[("packets", Packets(LANE, 1, CODEC.encode([number])))] for number in range(3)]
     for number, parcel in enumerate(parcels, 1):
-        site.receive("numbers", number, parcel)
+        endpoint.receive("numbers", number, parcel)
     assert inbox.lanes[1].items == [0, 1, 2]
-    assert [site.where_is("numbers", number) for number in (1, 3, 4)] == ["taken in", "taken in", "missing"]
-    site.close()
+    assert [endpoint.where_is("numbers", number) for number in (1, 3, 4)] == ["taken in", "taken in", "missing"]
+    endpoint.close()

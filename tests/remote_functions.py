@@ -20,7 +20,7 @@ from runtime.scheduling.quiescence import QuiescenceMonitor
 PATIENCE_S = 20.0
 
 
-class FarMoment:
+class RemoteMoment:
     """An event that processes share: a pipe with a name. `wait` raises `AssertionError` instead of hanging a test.
 
     The first to use it should be the test, until `close`: a byte in a pipe that nobody has open is lost.
@@ -54,10 +54,10 @@ class FarMoment:
         os.close(self._pipe())
 
 
-class FarHold(runtime.Function[int, int]):
+class RemoteHold(runtime.Function[int, int]):
     """Returns what it gets; at the packet `at` it waits for `release`."""
 
-    def __init__(self, at: int, release: FarMoment) -> None:
+    def __init__(self, at: int, release: RemoteMoment) -> None:
         self.at, self.release = at, release
 
     def process(self, value: int, /) -> int:
@@ -77,7 +77,7 @@ class WaitForCancel(runtime.Function[int, int]):
 class Stuck(runtime.Function[int, int]):
     """Never comes back; `reached` comes when it has begun not to."""
 
-    def __init__(self, reached: FarMoment) -> None:
+    def __init__(self, reached: RemoteMoment) -> None:
         self.reached = reached
 
     def process(self, value: int, /) -> int:
@@ -114,7 +114,7 @@ class NumberedSource(runtime.SourceFunction[tuple[int, int]]):
 class TellingSource(runtime.SourceFunction[int]):
     """0, 1, 2 … without end; `reached` comes when it is asked for `at`."""
 
-    def __init__(self, at: int, reached: FarMoment) -> None:
+    def __init__(self, at: int, reached: RemoteMoment) -> None:
         self.at, self.reached = at, reached
 
     def run(self) -> Iterator[int]:

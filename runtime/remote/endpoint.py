@@ -1,4 +1,4 @@
-"""Site: what one process has of a job: its ways to others, the queues read here, the lanes filled here, the calls.
+"""Endpoint: what one process has of a job: its ways to others, the queues read here, the lanes filled here, the calls.
 
 Knows neither tasks nor Ray: ways are given to it. Whatever comes from others comes to `receive`, which never waits.
 """
@@ -14,13 +14,13 @@ from runtime.communication.calls import Ledger
 from runtime.communication.inbox import LaneSpec, shares
 from runtime.communication.lane import Lane
 from runtime.communication.request_queue import RequestQueue
+from runtime.remote.acknowledgements import MOST_OPEN, Acknowledgement, Acknowledgements
 from runtime.remote.channel import Channel, Message, Question
 from runtime.remote.codec import Codec, Serialized
-from runtime.remote.far_calls import FarRequestQueue, ServedQueue
-from runtime.remote.far_lane import Address, Arrivals, Mark, Outbox, Packets
-from runtime.remote.receipts import MOST_OPEN, Receipt, Receipts
-from runtime.remote.set_ups import Quest, SetUps
-from runtime.remote.way import OVERDUE_S, ActorWay, Way, Where
+from runtime.remote.link import OVERDUE_S, ActorLink, Link, Where
+from runtime.remote.remote_calls import RemoteRequestQueue, ServedQueue
+from runtime.remote.remote_lane import Address, Arrivals, Mark, Outbox, Packets
+from runtime.remote.set_ups import Probe, SetUps
 from runtime.scheduling.parker import Waiter, new_permit, unpark
 from runtime.scheduling.scheduler import Scheduler
 
@@ -38,7 +38,7 @@ DRIVER: Final = ""
 
 
 class Owner(Protocol):
-    """Whoever has a site. What it hears comes on threads of the site; all but `failed` on its carrier."""
+    """Whoever has an endpoint. What it hears comes on threads of the endpoint; all but `failed` on its carrier."""
 
     def failed(self, task: str, error: BaseException) -> None:
         """Something that this task has made cannot be packed."""
@@ -53,47 +53,49 @@ class Owner(Protocol):
         """Ask what `peer` knows of parcel `number` from here; `hear_of` brings the answer."""
 
 
-class Site:
+class Endpoint:
     """What one process has of a job. `name` is of the task or service whose process it is, or `DRIVER`."""
 
     def __init__(self, job: str, name: str, codec: Codec, owner: Owner) -> None:
         self.job, self.name, self.codec = job, name, codec
         self.ledger = Ledger(Scheduler())
         self.may_end = name == DRIVER  # whether stop signals may leave: not before the driver has heard the report
-        self.other_mail: dict[str, Callable[..., None]] = {}  # verbs of whoever has the site
+        self.other_mail: dict[str, Callable[..., None]] = {}  # verbs of whoever has the endpoint
         self._owner = owner
         self._inboxes: dict[str, Arrivals] = {}
         self._outboxes: dict[Address, Outbox] = {}
-        self._set_ups = SetUps(name, self.ledger, lambda peer, verb, quest: self.post(peer, (verb, quest)))
-        self._far_queues: dict[str, FarRequestQueue] = {}
+        self._set_ups = SetUps(name, self.ledger, lambda peer, verb, probe: self.post(peer, (verb, probe)))
+        self._remote_queues: dict[str, RemoteRequestQueue] = {}
         self._paused: set[str] = set()  # services that are held by hand
         self.served: ServedQueue | None = None
-        self._ways: dict[str, Way] = {}
+        self._links: dict[str, Link] = {}
         self._reads: Mapping[str, str] = {}  # tasks that run in another process than that of their own name
         self._receiving = threading.Lock()  # guards the three below; nothing is taken in under it
         self._taking: set[str] = set()  # senders of whom a thread takes in parcels: one by one, in order
         self._numbers: dict[str, int] = {}  # of the last parcel from each sender that was begun to be taken in
         self._early: dict[str, dict[int, list[Message]]] = {}  # parcels that have overtaken another one, by sender
-        self._receipts = Receipts(lambda writer, receipt: self.post(writer, ("ack", *receipt)))
+        self._acknowledgements = Acknowledgements(
+            lambda writer, acknowledgement: self.post(writer, ("ack", *acknowledgement))
+        )
         self._closed = False
         self._full = False  # some lane that is read here
         self._bell = new_permit()
         self._undeliverable: list[tuple[str, BaseException]] = []
         self._carrier = threading.Thread(target=self._carry, name=f"{job}/{name or 'driver'} carrier", daemon=True)
-        SITES[job, name] = self
+        ENDPOINTS[job, name] = self
 
-    def join(self, ways: Iterable[Way], elsewhere: Mapping[str, str]) -> None:
+    def join(self, ways: Iterable[Link], elsewhere: Mapping[str, str]) -> None:
         """Begin to send: by these ways, to each task in the process of its own name, or in that of `elsewhere`."""
         self._reads = elsewhere
-        self._ways = {way.peer: way for way in ways}
+        self._links = {way.peer: way for way in ways}
         for outbox in self._outboxes.values():
-            self._way_to(outbox.address[0]).add(outbox)
+            self._link_to(outbox.address[0]).add(outbox)
         self._carrier.start()
 
     def close(self) -> None:
         """Send nothing any more."""
         self._closed = True
-        SITES.pop((self.job, self.name), None)
+        ENDPOINTS.pop((self.job, self.name), None)
         if self._carrier.ident is not None:
             unpark(self._bell)
             self._carrier.join()
@@ -113,8 +115,8 @@ class Site:
         outbox = self._outboxes[address] = Outbox(
             address, spec, share, writer, lambda error: self._owner.failed(spec.producer, error), self.codec
         )
-        if self._ways:
-            self._way_to(address[0]).add(outbox)
+        if self._links:
+            self._link_to(address[0]).add(outbox)
         return outbox.lane
 
     def request_queue(self, service: str, capacity: int) -> RequestQueue:
@@ -123,9 +125,11 @@ class Site:
             if self.served is None:
                 self.served = ServedQueue(service, capacity, self.ledger, self, self._set_ups)
             return self.served
-        queue = self._far_queues.get(service)
+        queue = self._remote_queues.get(service)
         if queue is None:
-            queue = self._far_queues[service] = FarRequestQueue(service, capacity, self.ledger, self, self._set_ups)
+            queue = self._remote_queues[service] = RemoteRequestQueue(
+                service, capacity, self.ledger, self, self._set_ups
+            )
             if service in self._paused:
                 queue.is_held_there(True)
         return queue
@@ -134,23 +138,23 @@ class Site:
 
     def post(self, peer: str, message: Message) -> None:
         """Send a message to a process of the job. Any thread; returns at once."""
-        self._ways[peer].post(message)
+        self._links[peer].post(message)
 
     def names(self) -> Iterable[str]:
         """The processes that mail gets to from here."""
-        return list(self._ways)
+        return list(self._links)
 
     def channel_to(self, peer: str) -> Channel:
         """What carries calls to a process of the job."""
-        way = self._ways[peer]
-        assert isinstance(way, ActorWay), "a call to the driver, which no process can call"
+        way = self._links[peer]
+        assert isinstance(way, ActorLink), "a call to the driver, which no process can call"
         return way.channel
 
     def _process_of(self, task: str) -> str:
         return self._reads.get(task, task)
 
-    def _way_to(self, task: str) -> Way:
-        return self._ways[self._process_of(task)]
+    def _link_to(self, task: str) -> Link:
+        return self._links[self._process_of(task)]
 
     def pack_all(self) -> None:
         """Pack what has been sent and not packed yet, so that what cannot be is known."""
@@ -160,12 +164,12 @@ class Site:
     def end_lanes(self) -> None:
         """Let stop signals leave."""
         self.may_end = True
-        for way in self._ways.values():
+        for way in self._links.values():
             way.ship()
 
-    def way_to(self, peer: str, channel: Channel) -> ActorWay:
+    def way_to(self, peer: str, channel: Channel) -> ActorLink:
         """A way to another process of the job, by calls."""
-        return ActorWay(peer, channel, self)
+        return ActorLink(peer, channel, self)
 
     def call_carrier(self) -> None:
         """Let the carrier come. Any thread; returns at once."""
@@ -196,14 +200,14 @@ class Site:
                 looked_s = now_s
                 self._ask_after_overdue(now_s)
 
-    def _actor_ways(self) -> list[ActorWay]:
-        return [way for way in self._ways.values() if isinstance(way, ActorWay)]
+    def _actor_ways(self) -> list[ActorLink]:
+        return [way for way in self._links.values() if isinstance(way, ActorLink)]
 
     def _patience_s(self) -> float:
         """How long the carrier sleeps at most (-1: without limit)."""
         if self._full:
             return SLOW_S
-        is_asking = any(queue.asked_s is not None for queue in list(self._far_queues.values()))
+        is_asking = any(queue.asked_s is not None for queue in list(self._remote_queues.values()))
         return LOOK_S if is_asking or any(way.has_under_way for way in self._actor_ways()) else -1
 
     def _ask_after_overdue(self, now_s: float) -> None:
@@ -211,7 +215,7 @@ class Site:
 
         A service that was asked by a call may take its time; so mail is sent there, which would have to arrive.
         """
-        for service, queue in list(self._far_queues.items()):
+        for service, queue in list(self._remote_queues.items()):
             if queue.asked_s is not None and now_s - queue.asked_s > OVERDUE_S:
                 queue.asked_s = now_s
                 self.post(service, ("still there",))
@@ -220,25 +224,25 @@ class Site:
 
     def hear_of(self, peer: str, number: int, where: Where) -> None:
         """What a process says of a parcel from here that has been asked after."""
-        way = self._ways[peer]
-        if isinstance(way, ActorWay):
+        way = self._links[peer]
+        if isinstance(way, ActorLink):
             way.hear_of(number, where)
 
     def lose(self, peer: str) -> None:
         """A process of the job has died."""
-        way = self._ways.get(peer)
-        if isinstance(way, ActorWay):
+        way = self._links.get(peer)
+        if isinstance(way, ActorLink):
             way.lose()
 
     def is_quiet(self) -> bool:
         """Whether all that was sent from here has been received."""
-        ways, queues = list(self._ways.values()), list(self._far_queues.values())
+        ways, queues = list(self._links.values()), list(self._remote_queues.values())
         return all(way.is_quiet() for way in ways) and all(queue.is_quiet() for queue in queues)
 
     @property
     def sent(self) -> int:
         """How much has been sent so far."""
-        return sum(way.sent for way in self._ways.values()) + self._receipts.sent
+        return sum(way.sent for way in self._links.values()) + self._acknowledgements.sent
 
     def put_counts(self) -> dict[Address, int]:
         """How many packets were put into each lane that is filled here."""
@@ -248,11 +252,11 @@ class Site:
 
     def acknowledge_to(self, producer: str, lane: Address, taken: int, much: bool) -> None:
         """Let whoever fills a lane that is read here know how many packets of it have left in all."""
-        self._receipts.acknowledge(self._process_of(producer), (lane, taken), much)
+        self._acknowledgements.acknowledge(self._process_of(producer), (lane, taken), much)
 
     def give_back_to(self, producer: str, lane: Address) -> None:
         """Give a place back that the writer of a lane has lent."""
-        self._way_to(producer).post(("return place", lane))
+        self._link_to(producer).post(("return place", lane))
 
     def note_full(self) -> None:
         """A lane read here is full: if it stays so, let its writer know what has left all the same."""
@@ -298,11 +302,11 @@ class Site:
                 self._numbers[sender] = number
             return due
 
-    def answer(self, sender: str, messages: list[Message]) -> list[Receipt]:
+    def answer(self, sender: str, messages: list[Message]) -> list[Acknowledgement]:
         """What is acknowledged by the answer to a parcel: if it has filled a lane, this waits a moment for that."""
         filled = (rest[0].lane for verb, *rest in messages if verb == "packets")
         if any(self._inboxes[task].is_filled(number) for task, number in filled):
-            return self._receipts.wait(sender, SLOW_S)
+            return self._acknowledgements.wait(sender, SLOW_S)
         return []
 
     def _take_in(self, sender: str, messages: list[Message]) -> None:
@@ -333,8 +337,8 @@ class Site:
 
     def take_back(self, lane: Address) -> bool:
         """A packet is put back at the reader of a lane that is filled here: count it again, if there is room."""
-        way = self._way_to(lane[0])
-        if isinstance(way, ActorWay):
+        way = self._link_to(lane[0])
+        if isinstance(way, ActorLink):
             way.let_land(SOON_S)  # what was acknowledged before it was put back
         return self._outboxes[lane].take_back()
 
@@ -351,32 +355,32 @@ class Site:
         self.served.withdraw_from(sender, number)
 
     def _reply(self, sender: str, number: int, freight: Serialized) -> None:
-        self._far_queues[sender].receive(number, freight)
+        self._remote_queues[sender].receive(number, freight)
 
-    def _waits(self, quest: Quest) -> None:
+    def _waits(self, probe: Probe) -> None:
         with self.ledger.lock:
-            self._set_ups.follow(quest)
+            self._set_ups.follow(probe)
 
-    def _leads_back(self, quest: Quest) -> None:
+    def _leads_back(self, probe: Probe) -> None:
         with self.ledger.lock:
-            self._set_ups.confirm(quest)
+            self._set_ups.confirm(probe)
 
-    def _circle(self, quest: Quest) -> None:
+    def _circle(self, probe: Probe) -> None:
         assert self.served is not None, "a process without a service has asked for a set-up"
-        self.served.refuse_circle(*quest.request)
+        self.served.refuse_circle(*probe.request)
 
     def _still_there(self) -> None:
         """Nothing is to be done: that it was received is the answer."""
 
     def _arrived(self, sender: str, number: int) -> None:
-        self._far_queues[sender].has_arrived(number)
+        self._remote_queues[sender].has_arrived(number)
 
     def _began(self, sender: str, number: int) -> None:
-        self._far_queues[sender].began(number)
+        self._remote_queues[sender].began(number)
 
     def _held(self, sender: str, held: bool) -> None:
         (self._paused.add if held else self._paused.discard)(sender)
-        if (queue := self._far_queues.get(sender)) is not None:
+        if (queue := self._remote_queues.get(sender)) is not None:
             queue.is_held_there(held)
 
 
@@ -399,5 +403,5 @@ _HANDLERS: Final = {
 }
 _BY_SENDER: Final = {"request", "withdraw", "reply", "arrived", "began", "held"}
 
-SITES: Final[dict[tuple[str, str], Site]] = {}
+ENDPOINTS: Final[dict[tuple[str, str], Endpoint]] = {}
 """Of the jobs that this process has a part in, until they are closed. Each change is one step under the GIL."""

@@ -12,8 +12,8 @@ import pytest
 from runtime.communication.signals import Signal, StopSignal
 from runtime.errors import NotSendable, QueueFull, TaskEnded
 from runtime.remote.channel import Message
-from runtime.remote.far_lane import Mark, Packets
-from tests.far_rig import CODEC, LANE, LANES, PATIENCE_S, Link, Writer, in_thread, site_of
+from runtime.remote.remote_lane import Mark, Packets
+from tests.remote_rig import CODEC, LANE, LANES, PATIENCE_S, Link, Writer, in_thread, site_of
 
 ENDED = StopSignal("numbers", "completed")
 
@@ -295,15 +295,15 @@ def test_the_end_leaves_after_a_lane_has_broken_before_a_signal() -> None:
 
 
 def test_a_signal_that_a_process_is_sent_stands_behind_the_packets_that_came_before_it() -> None:
-    site = site_of()
-    inbox = site.inbox("work", 8, LANES)
+    endpoint = site_of()
+    inbox = endpoint.inbox("work", 8, LANES)
     parcel: list[Message] = [
         ("packets", Packets(LANE, 2, CODEC.encode([0, 1]))),
         ("signal", Mark(LANE, Number(2))),
         ("packets", Packets(LANE, 1, CODEC.encode([3]))),
         ("signal", Mark(LANE, ENDED)),
     ]
-    site.receive("numbers", 1, parcel)
+    endpoint.receive("numbers", 1, parcel)
     batch, parts = inbox.gather(8)
     assert batch == [0, 1]
     inbox.drop(*parts[0])
@@ -312,7 +312,7 @@ def test_a_signal_that_a_process_is_sent_stands_behind_the_packets_that_came_bef
     assert lane.take_signal() == Number(2)
     assert inbox.gather(8)[0] == [3]
     assert lane.closed
-    site.close()
+    endpoint.close()
 
 
 def test_the_end_waits_for_a_signal_that_was_put_after_the_last_look() -> None:

@@ -15,11 +15,11 @@ from runtime.errors import ServiceStopped
 from runtime.remote.by_value import decode
 from runtime.remote.channel import Message, Question
 from runtime.remote.codec import Serialized
-from runtime.remote.far_calls import FarRequestQueue, ServedQueue
+from runtime.remote.remote_calls import RemoteRequestQueue, ServedQueue
 from runtime.remote.set_ups import SetUps
 from runtime.scheduling.scheduler import Scheduler
 from runtime.service.call_future import CallFuture
-from tests.far_rig import CODEC, PATIENCE_S, ByHand, in_thread
+from tests.remote_rig import CODEC, PATIENCE_S, ByHand, in_thread
 
 
 def request(*args: Any) -> Request:
@@ -38,7 +38,9 @@ class Caller:
         self.asked: list[tuple[Question, Future[Any]]] = []
         self.ledger = Ledger(Scheduler())
         self.channel = ByHand(lambda *_: pytest.fail("no mail goes this way"), self._ask)
-        self.queue = FarRequestQueue("cache", capacity, self.ledger, self, SetUps("work", self.ledger, lambda *_: None))
+        self.queue = RemoteRequestQueue(
+            "cache", capacity, self.ledger, self, SetUps("work", self.ledger, lambda *_: None)
+        )
 
     codec = CODEC
 

@@ -1,4 +1,4 @@
-"""FarHand: puts packets into queues of any process by hand, into places that are the hand's or that a writer lends.
+"""RemoteHand: puts packets into queues of any process by hand, into places that are the hand's or that a writer lends.
 
 A queue's hand sees no lane of a writer elsewhere, so it is the driver who asks writers for a place.
 """
@@ -17,21 +17,21 @@ from runtime.factory.backend import Handle, TaskHandle
 from runtime.factory.driver_task import DriverTask
 from runtime.ray.codec import CODEC
 from runtime.remote.codec import Pickled, require_sendable
-from runtime.remote.far_lane import HAND_LANE, OWN_PLACE
-from runtime.remote.site import DRIVER, Site
+from runtime.remote.endpoint import DRIVER, Endpoint
+from runtime.remote.remote_lane import HAND_LANE, OWN_PLACE
 from runtime.scheduling.waiting import Until, Waiting
 
 
-class FarHand:
+class RemoteHand:
     """The hand of one job. Any thread may use it."""
 
     def __init__(
         self,
-        site: Site,
+        endpoint: Endpoint,
         wrappers: Mapping[str, ActorWrapper],
         lanes: Mapping[str, tuple[LaneSpec, ...]],
     ) -> None:
-        self._site, self._wrappers, self._lanes = site, wrappers, lanes
+        self._endpoint, self._wrappers, self._lanes = endpoint, wrappers, lanes
 
     def sendable(self, handles: Sequence[Handle], value: Any, *, stays: bool) -> Any:
         """The value pickled, if it travels to these; for tasks of the driver itself. Raises `NotSendable`.
@@ -109,7 +109,9 @@ class FarHand:
             _ask(handle, "release")
         else:
             producer = self._lanes[handle.name][place].producer
-            self._site.post(producer if producer in self._wrappers else DRIVER, ("return place", (handle.name, place)))
+            self._endpoint.post(
+                producer if producer in self._wrappers else DRIVER, ("return place", (handle.name, place))
+            )
 
     def find_place(self, task: str, wanted: int) -> int | None:
         """For what is put back into lane `wanted` of a task's queue: whose writer has a place for it; None: nobody."""
@@ -125,7 +127,7 @@ class FarHand:
     def _ask_writer(self, what: str, task: str, number: int) -> bool:
         """Ask whoever fills a lane of a task's queue to lend a place, or to take one back. False: it cannot."""
         far, lane = self._wrappers.get(self._lanes[task][number].producer), (task, number)
-        granted: bool = getattr(self._site, what)(lane) if far is None else far.grants(what, lane)
+        granted: bool = getattr(self._endpoint, what)(lane) if far is None else far.grants(what, lane)
         return granted
 
 

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
-from runtime.communication.plan import Plan
 from runtime.communication.router import Router
+from runtime.communication.send_plan import SendPlan
 from runtime.facts import Ending
 from runtime.task.alignment import Arrival
 
 
-class Passing:
+class StepRecord:
     """What happened while one packet was worked, or one signal taken. `sent` is `(target task, packet)` in order."""
 
     __slots__ = ("arrival", "ending", "error", "packet", "sent")
@@ -33,7 +33,7 @@ class Passing:
         return any(each is not None for each in (self.packet, self.arrival, self.ending, self.error)) or bool(self.sent)
 
 
-Tap = Callable[[Passing], None]
+Tap = Callable[[StepRecord], None]
 
 
 class Redirected(Protocol):
@@ -43,17 +43,17 @@ class Redirected(Protocol):
         """Send through `send` from now on; returns what it was before."""
 
 
-class Witness:
+class SendRecorder:
     """Lets what one task sends be seen. Of a guarded task `plan` is the guard's, and its context is left alone."""
 
-    def __init__(self, router: Router, plan: Plan | None, ctx: Redirected) -> None:
-        self._plan = Plan(router) if plan is None else plan
+    def __init__(self, router: Router, plan: SendPlan | None, ctx: Redirected) -> None:
+        self._plan = SendPlan(router) if plan is None else plan
         self._ctx = None if plan is not None else ctx
         self._before: Callable[[Any], object] | None = None
 
-    def begin(self, passing: Passing) -> Callable[[Any], object]:
+    def begin(self, record: StepRecord) -> Callable[[Any], object]:
         """See all that is sent from now on, until `end`. Returns what to send with."""
-        sent, targets = passing.sent, self._plan.targets
+        sent, targets = record.sent, self._plan.targets
 
         def see(lane: Lane, item: Any) -> None:
             format, task, number = targets[id(lane)]

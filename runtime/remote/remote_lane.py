@@ -50,7 +50,7 @@ class Shipper(Protocol):
         """Something waits to be carried. Any thread; returns at once."""
 
 
-class FarLane(Lane):
+class RemoteLane(Lane):
     """The writer's end: a lane that can break, if something in it cannot be packed."""
 
     __slots__ = ("broken", "check")
@@ -89,7 +89,7 @@ class Outbox:
         failed: Callable[[BaseException], None],
         codec: Codec,
     ) -> None:
-        self.lane = FarLane(self, spec, capacity, codec)
+        self.lane = RemoteLane(self, spec, capacity, codec)
         self.lane.writer = writer
         self.address = address
         self.asleep = False

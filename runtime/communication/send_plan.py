@@ -21,7 +21,7 @@ _Places = list[tuple[Lane, Any]]
 _Way = Callable[[Any], _Places]  # what one result becomes on one edge
 
 
-class Plan:
+class SendPlan:
     """The outgoing side of one guarded task, beside its router. Used by that task's thread alone."""
 
     def __init__(self, router: Router) -> None:

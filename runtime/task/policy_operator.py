@@ -17,8 +17,8 @@ from itertools import repeat
 from typing import Any, Final, Protocol
 
 from runtime.communication.element import Given
-from runtime.communication.plan import Plan, Puts
 from runtime.communication.router import Router
+from runtime.communication.send_plan import Puts, SendPlan
 from runtime.context import Reporter, TaskContext
 from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, Unneeded, error_text
 from runtime.graph.policy import Retry
@@ -53,7 +53,7 @@ class Guarded(Protocol):
 
 def guarded(operator: Operator, feed: Feed, task: Guarded, router: Router) -> tuple[Operator, Feed]:
     """A guard for `operator`, and the feed that belongs to it. What the function sends by itself goes to the guard."""
-    guard: Guard
+    guard: PolicyOperator
     if isinstance(operator, Source):
         feed = DrawFeed(operator, task.ctx, task.parker)
         guard = SourceGuard(operator, feed, task, router)
@@ -64,14 +64,14 @@ def guarded(operator: Operator, feed: Feed, task: Guarded, router: Router) -> tu
     return guard, feed
 
 
-class Guard(Operator):
+class PolicyOperator(Operator):
     """Works packets of an operator by its policy. Neither state nor side effects of a failed attempt are taken back."""
 
     def __init__(self, operator: Operator, task: Guarded, router: Router) -> None:
         super().__init__()
         self.inner = operator
         self._given = Given(task.ctx.wiring.format, operator, task.ctx, None)
-        self._task, self._router, self.plan = task, router, Plan(router)
+        self._task, self._router, self.plan = task, router, SendPlan(router)
         policy = task.ctx.wiring.node.on_error
         self._retry = policy if isinstance(policy, Retry) else _NO_RETRY
         self._repeats = policy.n if isinstance(policy, Retry) else 0
@@ -175,8 +175,8 @@ class Guard(Operator):
         task = self._task
         task.errors += 1
         task.skipped += value is not NO_PACKET
-        if task.gate.passing is not None:
-            task.gate.passing.error = error
+        if task.gate.record is not None:
+            task.gate.record.error = error
         task.reporter.skipped(self._letter(error, value))
 
     def _letter(self, error: BaseException, value: Any) -> DeadLetter:
@@ -187,7 +187,7 @@ class Guard(Operator):
         return DeadLetter(ctx.name, packet, error, key, keyed=ctx.wiring.format.keyed, input=number)
 
 
-class LaneGuard(Guard):
+class LaneGuard(PolicyOperator):
     """Works packets from lanes, one by one, or, if their results may leave at once, as fast as without a guard."""
 
     def __init__(self, operator: Operator, feed: LaneFeed, task: Guarded, router: Router) -> None:
@@ -257,7 +257,7 @@ class DrawFeed(SourceFeed):
         return self.item
 
 
-class SourceGuard(Guard):
+class SourceGuard(PolicyOperator):
     """Draws the items of a source, and sends each, by its policy.
 
     After an error of the iterator itself it is asked for its next item. A generator has none: its own error finishes
