@@ -27,8 +27,8 @@ from runtime.communication.router import Router
 from runtime.communication.send_plan import SendPlan
 from runtime.communication.signals import StopSignal
 from runtime.context.report import TaskReport
+from runtime.driver.actor_wrapper import ActorWrapper, ServiceWrapper
 from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
-from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper
 from runtime.facts import ServiceFacts
 from runtime.ray.cluster import cannot_be_made, is_gone
 from runtime.ray.codec import envelope, opened

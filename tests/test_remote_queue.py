@@ -7,9 +7,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from examples.remote_queue import Arrivals, Outbox, places
 
 import runtime
+from examples.remote_queue import Arrivals, Outbox, places
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.signals import StopSignal
 from runtime.scheduling.parker import Parker

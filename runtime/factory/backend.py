@@ -292,7 +292,7 @@ class Backend(Protocol):
 
 _backends: dict[str, Callable[[], Backend] | str] = {
     "local": "runtime.factory.local_backend:LocalBackend",
-    "remote": "runtime.factory.remote:remote_backend",
+    "remote": "runtime.driver.remote:remote_backend",
 }
 
 

@@ -16,7 +16,7 @@ import pytest
 import ray
 
 import runtime
-from runtime.factory.actor_wrapper import ActorWrapper
+from runtime.driver.actor_wrapper import ActorWrapper
 from runtime.remote.link import AGAIN_S, MOST_MISSES, OVERDUE_S
 from runtime.testing import PATIENCE_S
 from tests.remote import functions as far

@@ -13,7 +13,7 @@ from math import inf
 from time import monotonic
 from typing import Final
 
-from runtime.factory.actor_wrapper import ActorWrapper
+from runtime.driver.actor_wrapper import ActorWrapper
 from runtime.scheduling.quiescence import Listener, QuiescenceMonitor, WaitableMonitor
 
 INTERRUPTIBLE_S: Final = 0.5

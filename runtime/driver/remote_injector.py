@@ -11,10 +11,10 @@ from typing import Any
 
 from runtime.communication.inbox import LaneSpec
 from runtime.communication.note import Note, in_one_step
+from runtime.driver.actor_wrapper import ActorWrapper, TaskWrapper
+from runtime.driver.driver_task import DriverTask
 from runtime.errors import QueueFull, TaskEnded
-from runtime.factory.actor_wrapper import ActorWrapper, TaskWrapper
 from runtime.factory.backend import Handle, TaskHandle
-from runtime.factory.driver_task import DriverTask
 from runtime.ray.codec import CODEC
 from runtime.remote.codec import Pickled, require_sendable
 from runtime.remote.endpoint import DRIVER, Endpoint

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from runtime.context import TaskContext
+from runtime.driver.poller import INTERRUPTIBLE_S
 from runtime.errors import QueueFull
-from runtime.factory.actor_poller import INTERRUPTIBLE_S
 from runtime.facts import Ending
 from runtime.operators import Operator
 from runtime.remote.remote_lane import Arrivals

@@ -20,13 +20,13 @@ from runtime.communication.inbox import LaneSpec
 from runtime.communication.note import Note, no_note
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext, TaskContext
+from runtime.driver.actor_wrapper import ActorWrapper, ServiceWrapper, TaskWrapper
+from runtime.driver.driver_task import DriverTask
+from runtime.driver.inquiries import Inquiries
+from runtime.driver.poller import ActorPoller, JobMonitor
+from runtime.driver.remote_injector import RemoteHand
 from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskEnded
-from runtime.factory.actor_poller import ActorPoller, JobMonitor
-from runtime.factory.actor_wrapper import ActorWrapper, ServiceWrapper, TaskWrapper
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
-from runtime.factory.driver_task import DriverTask
-from runtime.factory.inquiries import Inquiries
-from runtime.factory.remote_hand import RemoteHand
 from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
 from runtime.facts import Ending, TaskFacts, TaskTable
 from runtime.operators import Operator

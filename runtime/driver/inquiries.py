@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from runtime.driver.actor_wrapper import ActorWrapper
 from runtime.errors import TaskLost
-from runtime.factory.actor_wrapper import ActorWrapper
 from runtime.remote.link import Where
 
 
