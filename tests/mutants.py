@@ -1011,7 +1011,7 @@ MUTANTS: Final = (
     ),
     one(
         "far: a death before the start is told to nobody",
-        "factory/actor_wrapper.py",
+        "driver/actor_wrapper.py",
         "died = self._why is not None",
         "died = False",
         FAR_MAIL,
