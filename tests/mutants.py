@@ -487,8 +487,8 @@ MUTANTS: Final = (
     one(
         "policy: skip leaves partial outputs",
         GUARD,
-        "return []",
-        "return self.plan.puts(self._held._results)",
+        "value))\n        return ()",
+        "value))\n        return self.plan.puts(self._held._results)",
         EVERYWHERE,
     ),
     one(
@@ -532,14 +532,14 @@ MUTANTS: Final = (
     one(
         "policy: an ended generator swallows its error",
         GUARD,
-        "if failure is not None:\n                if self._fails",
-        "if failure is not None and not feed.spent:\n                if self._fails",
+        "if failure is not None:\n                if (puts",
+        "if failure is not None and not feed.spent:\n                if (puts",
         WRAPPED,
     ),
     one(
         "policy: the fast path gives up the packet at fault",
         GUARD,
-        "self._carry_out(partial(self.inner.receive_packet, value, self.hold_back), value, self._repeats, 1)",
+        "self._carry_out(work_again, value, repeats=True, attempt=1)",
         "pass",
         EVERYWHERE,
     ),

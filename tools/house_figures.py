@@ -27,7 +27,7 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 22.4,
     "folders in a cycle": 0,
     "modules at the root": 10,
-    "lines of code": 14_439,
+    "lines of code": 14_460,
     "bytes of ARCHITECTURE.md": 48_567,
 }
 WITH_PLACES: Final = (

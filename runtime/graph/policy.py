@@ -1,18 +1,38 @@
-"""What is to happen when user code raises: fail the job, skip the packet, or try again first. Knows no tasks."""
+"""What is to happen when user code raises: fail the job, skip the packet, try again first. Knows no tasks.
+
+Another policy is another class of `Policy`; what it says is carried out in `task/policy_operator.py`.
+"""
 
 from __future__ import annotations
 
 import math
 import threading
 from dataclasses import dataclass
-from typing import Final, Literal, TypeGuard
+from typing import Any, Final, Literal, TypeGuard
 
 from runtime.errors import GraphInvalid
 from runtime.texts.preview import preview
 
+Verdict = Literal["fail", "skip"] | tuple[Any, ...]
+"""What becomes of a packet that is not tried again; or what is sent in place of what it should have made."""
+
+
+class Policy:
+    """What an exception in user code does to the packet it was raised for: as it stands here, skip it. By value."""
+
+    __slots__ = ()
+
+    def repeat_after_s(self, repeat: int) -> float | None:
+        """How long to wait before repeat 0, 1, 2 …; None: there is no such repeat."""
+        return None
+
+    def given_up(self, error: Exception) -> Verdict:
+        """What becomes of a packet whose last attempt has raised `error`."""
+        return "skip"
+
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Policy):
     """Try a packet again up to `n` times; if none of the attempts succeeds, do what `then` says.
 
     The task waits `backoff` seconds before the first repeat, and twice as long before each further one; nothing
@@ -44,18 +64,26 @@ class Retry:
         except OverflowError:
             return threading.TIMEOUT_MAX
 
+    def repeat_after_s(self, repeat: int) -> float | None:
+        """That long, `n` times."""
+        return self.wait_s(repeat) if repeat < self.n else None
 
-OnError = Literal["fail", "skip"] | Retry
+    def given_up(self, error: Exception) -> Verdict:
+        """What `then` says."""
+        return self.then
+
+
+OnError = Literal["fail", "skip"] | Policy
 """What an exception in an operator's user code does.
 
 `"fail"`: the job is cancelled and `wait()` raises. `"skip"`: the packet is counted and kept in `session.dead_letters`,
-the job goes on. `Retry`: try again first.
+the job goes on. `Retry`: try again first. Another `Policy`: what that says.
 
 Policies are for packets (of a source, its items), and for errors that can be meant for them. What `open`, `finish` and
 `close` raise fails the job under every policy; so does what is no `Exception` (`SystemExit`, `KeyboardInterrupt`,
 `GeneratorExit`), and `MemoryError`.
 
-Under `"skip"` and `Retry` the results of one packet are sent all or none, once it is done with, and held in memory till
+Under all but `"fail"` the results of one packet are sent all or none, once it is done with, and held in memory till
 then: at most about `max_results_bytes` of them, or `ResultsTooLarge` is the packet's error; under `"fail"` each is sent
 as it is made. What user code has changed before it raised is not taken back: state is not rolled back.
 """
@@ -66,4 +94,9 @@ MAX_RESULTS_BYTES: Final = 256 * 2**20
 
 def is_policy(policy: object) -> TypeGuard[OnError]:
     """Whether this can be an `on_error`."""
-    return isinstance(policy, Retry) or (type(policy) is str and policy in ("fail", "skip"))
+    return isinstance(policy, Policy) or (type(policy) is str and policy in ("fail", "skip"))
+
+
+def policy_of(on_error: OnError) -> Policy:
+    """The policy of an operator that does not fail at its first error."""
+    return on_error if isinstance(on_error, Policy) else Policy()

@@ -1,4 +1,4 @@
-"""The guard: what stands between the kernel and an operator whose policy is `skip` or `Retry`.
+"""PolicyOperator: what stands between the kernel and an operator whose policy is another than `fail`.
 
 To the kernel it is an operator. It works one packet after the other, holds back what the packet makes until all of it
 is there and has a place to go, and only then sends: all or nothing. What user code raises is judged here. Where a
@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import repeat
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 
 from runtime.communication.element import Given
 from runtime.communication.router import Router
 from runtime.communication.send_plan import Puts, SendPlan
 from runtime.context import Reporter, TaskContext
 from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, Unneeded, error_text
-from runtime.graph.policy import Retry
+from runtime.graph.policy import policy_of
 from runtime.history.dead_letters import DeadLetter
 from runtime.operators import IDLE, Operator, Source
 from runtime.operators.function import Context
@@ -31,7 +31,6 @@ from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.held_results import HeldResults
 from runtime.task.task_gate import TaskGate
 
-_NO_RETRY: Final = Retry(1)  # never asked: there are no repeats
 _NOTHING: Final = object()  # what is drawn where there is nothing
 
 
@@ -72,10 +71,7 @@ class PolicyOperator(Operator):
         self.inner = operator
         self._given = Given(task.ctx.wiring.format, operator, task.ctx, None)
         self._task, self._router, self.plan = task, router, SendPlan(router)
-        policy = task.ctx.wiring.node.on_error
-        self._retry = policy if isinstance(policy, Retry) else _NO_RETRY
-        self._repeats = policy.n if isinstance(policy, Retry) else 0
-        self._fails = isinstance(policy, Retry) and policy.then == "fail"
+        self._policy = policy_of(task.ctx.wiring.node.on_error)
         self._held = HeldResults(task.ctx.name, task.parker, task.ctx.wiring.node.max_results_bytes)
         self.hold_back: Emit = self._held.add
         # Whether a result may leave as soon as it is made, because nothing can fail behind it.
@@ -115,7 +111,7 @@ class PolicyOperator(Operator):
             self._held.clear()
         self.plan.send(puts)
 
-    def _carry_out(self, make: Callable[[], object], value: Any, repeats: int = 0, attempt: int = 0) -> None:
+    def _carry_out(self, make: Callable[[], object], value: Any, *, repeats: bool = False, attempt: int = 0) -> None:
         """Send all that `make` makes, or nothing. Raises what user code raised, if the policy is to fail; Cancelled."""
         try:
             puts = self._puts(make, value, repeats, attempt)
@@ -123,8 +119,8 @@ class PolicyOperator(Operator):
             self._held.clear()
         self.plan.send(puts)
 
-    def _puts(self, make: Callable[[], object], value: Any, repeats: int, attempt: int) -> Puts:
-        """Where what `make` makes has to go; nothing, if that was skipped.
+    def _puts(self, make: Callable[[], object], value: Any, repeats: bool, attempt: int) -> Puts:
+        """Where what `make` makes has to go, or what the policy sends in its place; nothing, if that was skipped.
 
         If all is made and it is a key function that fails, only that is repeated: what the operator remembers has
         moved on with the packet, which it must not see twice.
@@ -137,47 +133,56 @@ class PolicyOperator(Operator):
                     is_made = True
                 return self.plan.puts(self._held.all())
             except BaseException as error:  # the border to user code
-                if self._must_pass(error, value):
+                if not self._is_for_policy(error, value):
                     raise
-                if attempt >= repeats or isinstance(error, ResultsTooLarge):  # it would be as many again
-                    if self._fails:
+                # One whose results were too many would make as many again.
+                is_last = not repeats or isinstance(error, ResultsTooLarge)
+                wait_s = None if is_last else self._policy.repeat_after_s(attempt)
+                if wait_s is None:
+                    if (puts := self._given_up(error, value)) is None:
                         raise
-                    self._skip(error, value)
-                    return []
+                    return puts
             if not is_made:
                 self._held.clear()
-            self._wait_for_repeat(attempt, value)
+            self._wait_for_repeat(wait_s, value)
             attempt += 1
 
-    def _must_pass(self, error: BaseException, value: Any) -> bool:
-        """Whether this is no matter of policies, or the end that cancel asked for, which drops the packet in work."""
+    def _given_up(self, error: Exception, value: Any) -> Puts | None:
+        """What is sent of a packet that is not tried again. None: nothing, its error is to be raised."""
+        verdict = self._policy.given_up(error)
+        if verdict == "fail":
+            return None
+        task = self._task
+        self._router.failed_on = NO_PACKET
+        task.errors += 1
+        if task.gate.record is not None:
+            task.gate.record.error = error
+        if verdict != "skip":
+            return self.plan.puts(verdict)
+        task.skipped += value is not NO_PACKET
+        task.reporter.skipped(self._letter(error, value))
+        return ()
+
+    def _is_for_policy(self, error: BaseException, value: Any) -> TypeGuard[Exception]:
+        """Whether policies are for it, and it is not the end that cancel asked for, which drops the packet in work."""
         if isinstance(error, Exception) and not isinstance(error, MemoryError):
-            return False
+            return True
         if isinstance(error, Cancelled) and self._task.parker.cancelled:
             self._task.broken_off += value is not NO_PACKET
-        return True
+        return False
 
-    def _wait_for_repeat(self, attempt: int, value: Any, ends: Callable[[], bool] | None = None) -> None:
+    def _wait_for_repeat(self, wait_s: float, value: Any, ends: Callable[[], bool] | None = None) -> None:
         """Back off, with the packet in hand, so that nothing overtakes it. Raises Cancelled, Unneeded."""
         self._router.failed_on = NO_PACKET
         parker = self._task.parker
         try:
-            parker.sleep(self._retry.wait_s(attempt), ends)
+            parker.sleep(wait_s, ends)
         except Cancelled:
             self._task.broken_off += value is not NO_PACKET
             raise
         if parker.unneeded:
             raise Unneeded
         self._task.retries += 1
-
-    def _skip(self, error: BaseException, value: Any) -> None:
-        self._router.failed_on = NO_PACKET
-        task = self._task
-        task.errors += 1
-        task.skipped += value is not NO_PACKET
-        if task.gate.record is not None:
-            task.gate.record.error = error
-        task.reporter.skipped(self._letter(error, value))
 
     def _letter(self, error: BaseException, value: Any) -> DeadLetter:
         ctx = self._task.ctx
@@ -200,11 +205,11 @@ class LaneGuard(PolicyOperator):
         if self._sends_directly:
             self._receive_directly(values, emit, attention)
             return
-        work, hold_back, repeats = self.inner.receive_packet, self.hold_back, self._repeats
+        work, hold_back = self.inner.receive_packet, self.hold_back
         value: Any = None
         try:
             for value in values:
-                self._carry_out(partial(work, value, hold_back), value, repeats)
+                self._carry_out(partial(work, value, hold_back), value, repeats=True)
                 if attention.yield_requested:
                     return
         finally:
@@ -217,14 +222,18 @@ class LaneGuard(PolicyOperator):
                 self.inner.receive_packets(values, emit, attention)
                 return
             except BaseException as error:  # the border to user code
-                if self._must_pass(error, NO_PACKET):  # the lane has counted what it did not accept
+                if not self._is_for_policy(error, NO_PACKET):  # the lane has counted what it did not accept
                     raise
-                value = self._value_in_work()
-                if not self._repeats:
-                    self._skip(error, value)
-            if self._repeats:
-                self._wait_for_repeat(0, value)
-                self._carry_out(partial(self.inner.receive_packet, value, self.hold_back), value, self._repeats, 1)
+                value, wait_s = self._value_in_work(), self._policy.repeat_after_s(0)
+                puts = self._given_up(error, value) if wait_s is None else ()
+                if puts is None:
+                    raise
+            if wait_s is None:
+                self.plan.send(puts)
+            else:
+                self._wait_for_repeat(wait_s, value)
+                work_again = partial(self.inner.receive_packet, value, self.hold_back)
+                self._carry_out(work_again, value, repeats=True, attempt=1)
             if attention.yield_requested:
                 return
 
@@ -284,7 +293,7 @@ class SourceGuard(PolicyOperator):
                 self._source.drawn += 1
                 self.hold_back(item)
                 feed.item = item
-                self._carry_out(_nothing_more, item, self._repeats)
+                self._carry_out(_nothing_more, item, repeats=True)
                 feed.item = NO_PACKET
             if attention.yield_requested:
                 return
@@ -295,7 +304,7 @@ class SourceGuard(PolicyOperator):
         Raises what the iterator raised, if the policy is to fail; Cancelled.
         """
         iterator, feed = self._source.iterator, self._feed
-        failure: BaseException | None = None
+        failure: Exception | None = None
         attempt = 0
         try:
             while True:
@@ -306,23 +315,24 @@ class SourceGuard(PolicyOperator):
                     break
                 except BaseException as error:
                     self._held.clear()
-                    if self._must_pass(error, NO_PACKET):
+                    if not self._is_for_policy(error, NO_PACKET):
                         raise
                     failure = error
                 else:
                     if failure is not None:
                         self._warn_of_gap(failure)
                     return _NOTHING if item is IDLE else item
-                if attempt >= self._repeats or self._source.is_generator:
+                wait_s = None if self._source.is_generator else self._policy.repeat_after_s(attempt)
+                if wait_s is None:
                     break
-                self._wait_for_repeat(attempt, NO_PACKET, lambda: feed.wants_out)
+                self._wait_for_repeat(wait_s, NO_PACKET, lambda: feed.wants_out)
                 attempt += 1
                 if feed.wants_out:
                     return _NOTHING
             if failure is not None:
-                if self._fails:
+                if (puts := self._given_up(failure, NO_PACKET)) is None:
                     raise failure
-                self._skip(failure, NO_PACKET)
+                self.plan.send(puts)
             return _NOTHING
         finally:
             del failure, iterator  # its traceback holds this frame

@@ -250,9 +250,9 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "guard: a retry too many",
-        GUARD,
-        "if attempt >= repeats or isinstance(error, ResultsTooLarge):  #",
-        "if attempt > repeats or isinstance(error, ResultsTooLarge):  #",
+        "graph/policy.py",
+        "if repeat < self.n else None",
+        "if repeat <= self.n else None",
         of("09_policies", "test_an_error_is_followed_by_what_the_policy_says_at_every_place_and_position"),
     ),
     one(
