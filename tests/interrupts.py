@@ -9,56 +9,95 @@ from __future__ import annotations
 import gc
 import random
 import sys
-from collections.abc import Iterator
-from types import FrameType, TracebackType
-from typing import Any, Final, Self
+from collections.abc import Iterable, Iterator
+from threading import get_ident
+from types import CodeType, FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _CALLED_BACK: Final = ("_weakrefset", "weakref")
-"""Python's own, which run when something is let go of: an interrupt there is told of and raised nowhere."""
+"""Python's own, which run when something is let go of, and would leave a reference to nothing behind."""
+
+_TOOL: Final = 3  # one of the numbers of sys.monitoring that nobody has reserved
 
 FEW: Final = 150
 """Up to so many bytecodes of a command are each tried; of more, so many of them."""
+
+MOST: Final = 0.9
+"""The part of the interrupts of a command that come. A command that waits for a thread is not always as long."""
 
 
 class Interrupt:
     """Raises KeyboardInterrupt in the `with` block before the bytecode with this number, counted from 0.
 
-    `count` is how many bytecodes the block came to. Frames that were there before the block are not looked at, nor
-    those that Python calls back itself where something is let go of. No garbage is collected meanwhile: what that runs
-    on this thread would be counted, and interrupted, as well.
+    `count` is how many bytecodes the block came to before. Frames that were there before the block are not looked at,
+    nor what Python runs for its own weak references. No garbage is collected meanwhile: what that runs on this thread
+    would be counted, and interrupted, as well. What ends a generator, or another object, that is let go of can raise
+    nothing: an interrupt there has come, and is lost without a word, where Python itself would print it.
     """
 
     def __init__(self, number: float) -> None:
-        self._number = number
+        self.number = number
         self.count = 0
+        self.has_come = False
 
     def __enter__(self) -> Self:
-        self._before, self._collects = sys.gettrace(), gc.isenabled()
+        self._collects, self._tracing, self._unraisable = gc.isenabled(), sys.gettrace(), sys.unraisablehook
+        self._thread, self._block = get_ident(), sys._getframe(1)
         gc.disable()
-        sys.settrace(self._see)
+        sys.unraisablehook = self._lose
+        if sys.version_info >= (3, 12):  # where tracing tells of some bytecodes twice and of others never
+            sys.monitoring.use_tool_id(_TOOL, "interrupt")
+            sys.monitoring.register_callback(_TOOL, sys.monitoring.events.INSTRUCTION, self._monitor)
+            sys.monitoring.set_events(_TOOL, sys.monitoring.events.INSTRUCTION)
+        else:
+            sys.settrace(self._trace)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        sys.settrace(self._before)
+        if sys.version_info >= (3, 12):
+            sys.monitoring.set_events(_TOOL, 0)
+            sys.monitoring.free_tool_id(_TOOL)
+        else:
+            sys.settrace(self._tracing)
+        sys.unraisablehook = self._unraisable
         if self._collects:
             gc.enable()
 
-    def _see(self, frame: FrameType, event: str, _: object) -> Any:
-        if frame.f_globals.get("__name__") in _CALLED_BACK:
+    def _monitor(self, _: CodeType, offset: int) -> None:
+        """Before each bytecode, of any thread."""
+        if get_ident() == self._thread:
+            frame = sys._getframe(1)
+            if frame is not self._block and _is_looked_at(frame):
+                self._meet()
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Any:
+        if not _is_looked_at(frame):
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "opcode":
-            if self.count == self._number:
-                raise KeyboardInterrupt
-            self.count += 1
-        return self._see
+            self._meet()
+        return self._trace
 
-    @property
-    def has_come(self) -> bool:
-        """Whether the block came to that bytecode."""
-        return self.count == self._number
+    def _lose(self, what: UnraisableHookArgs, /) -> None:
+        if what.exc_type is not KeyboardInterrupt:
+            self._unraisable(what)
+
+    def _meet(self) -> None:
+        if self.has_come:
+            return
+        if self.count == self.number:
+            self.has_come = True
+            raise KeyboardInterrupt
+        self.count += 1
+
+
+def _is_looked_at(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") not in (*_CALLED_BACK, __name__)
 
 
 def places(count: int) -> Iterator[int]:
@@ -70,3 +109,13 @@ def places(count: int) -> Iterator[int]:
     part = count / FEW
     for number in range(FEW):
         yield min(count - 1, int(number * part + dice.random() * part))
+
+
+def interrupts(numbers: Iterable[int]) -> Iterator[Interrupt]:
+    """An interrupt before each of these bytecodes, to be had one by one. Fails if not most of them have come."""
+    tried = [Interrupt(number) for number in numbers]
+    yield from tried
+    come = sum(interrupt.has_come for interrupt in tried)
+    said = f"{come} of {len(tried)} interrupts have come"
+    assert come >= MOST * len(tried), said
+    sys.stdout.write(f"{said}\n")  # `pytest -rP` shows it

@@ -21,7 +21,7 @@ from typing import Any, Final
 import pytest
 
 from runtime import Function, Session
-from tests.interrupts import Interrupt, places
+from tests.interrupts import Interrupt, interrupts, places
 from tests.services import Echo
 from tests.stress.rounds import PATIENCE_S, Helper, one_round, repeat, spin
 
@@ -103,31 +103,30 @@ def test_whatever_is_interrupted_with_a_future_hurts_neither_the_job_nor_the_fut
     job = Job()
     with one_round(job.session):
 
-        def interrupted(number: float) -> Interrupt:
+        def interrupted(interrupt: Interrupt) -> None:
             with job.held():
                 futures = [job.ask(each) for each in range(PAIR)]
                 told = threading.Semaphore(0)
                 for future in futures:
                     future.add_done_callback(lambda _: told.release())
-                interrupt = Interrupt(number)
                 try:
                     with interrupt:
                         use(futures)
                 except (KeyboardInterrupt, RuntimeError) as error:  # Condition releases what it does not hold
                     let_go(error)
             done, not_done = concurrent.futures.wait(futures, PATIENCE_S)
-            assert not not_done, f"hung after an interrupt at bytecode {number}"
+            assert not not_done, f"hung after an interrupt at bytecode {interrupt.number}"
             assert len(list(concurrent.futures.as_completed(futures, PATIENCE_S))) == PAIR
             for each, future in enumerate(futures):
                 assert future in done
                 assert future.cancelled() or future.result() == each
-                assert told.acquire(timeout=PATIENCE_S), f"a callback was not called: bytecode {number}"
+                assert told.acquire(timeout=PATIENCE_S), f"a callback was not called: bytecode {interrupt.number}"
             assert not told.acquire(blocking=False), "one was called twice"
             assert job.session.call("echo", 7, timeout=PATIENCE_S) == 7
-            return interrupt
 
-        for number in places(interrupted(inf).count):
-            interrupted(number)
+        interrupted(all_of_it := Interrupt(inf))
+        for interrupt in interrupts(places(all_of_it.count)):
+            interrupted(interrupt)
         job.session.cancel()
 
 

@@ -22,7 +22,7 @@ from weakref import WeakSet
 import pytest
 
 from runtime import AlreadyStarted, Collected, CommandRefused, JobPaused, Session, TaskEnded
-from tests.interrupts import Interrupt, places
+from tests.interrupts import Interrupt, interrupts, places
 from tests.services import Echo
 from tests.stress.rounds import PATIENCE_S, told
 
@@ -195,15 +195,14 @@ class Plain:
 
 def test_what_a_collector_runs_is_no_part_of_what_is_interrupted() -> None:
     counts = set()
-    for number in range(5):
+    for number in range(4):
         before = gc.get_threshold()
         with Interrupt(inf) as all_of_it:
             gc.set_threshold(5 * (number % 2))
             kept = [[Garbage()] for _ in range(20)]
         gc.set_threshold(*before)
         del kept
-        if number:  # Python 3.12 tells of no bytecode of a function before its second call
-            counts.add(all_of_it.count)
+        counts.add(all_of_it.count)
     assert len(counts) == 1, counts
 
 
@@ -213,10 +212,44 @@ def test_no_interrupt_falls_where_python_is_called_back_for_what_is_let_go_of() 
     for number in range(60):
         kept = Plain()
         met.add(kept)
-        with suppress(KeyboardInterrupt), Interrupt(number):
+        with Interrupt(number) as interrupt:
             del kept
             list(map(abs, range(3)))
         assert not met
+        assert not interrupt.has_come
+
+
+def test_each_bytecode_is_interrupted_once_and_the_frame_of_the_block_never() -> None:
+    done: list[int] = []
+
+    def command() -> None:
+        for number in range(3):
+            done.append(number)
+
+    with Interrupt(inf) as all_of_it:
+        command()
+    assert all_of_it.count > 3 * 4
+    before = 0
+    for number in range(all_of_it.count):
+        done.clear()
+        with pytest.raises(KeyboardInterrupt), Interrupt(number):
+            command()
+        assert len(done) in (before, before + 1), "no bytecode is passed over"
+        before = len(done)
+    with Interrupt(all_of_it.count) as too_late:
+        command()
+    assert not too_late.has_come
+
+
+def test_interrupts_that_do_not_come_are_no_success() -> None:
+    def try_all() -> None:
+        for interrupt in interrupts(range(10)):
+            with suppress(KeyboardInterrupt), interrupt:
+                if interrupt.number == 0:
+                    nothing(Job({}))
+
+    with pytest.raises(AssertionError, match="1 of 10 interrupts have come"):
+        try_all()
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
@@ -227,19 +260,18 @@ def test_a_command_that_is_interrupted_at_any_bytecode_leaves_a_session_that_wor
     prepare, command = COMMANDS[name]
     job = Job(options)
     job.start()
-    prepare(job)
-    with Interrupt(inf) as all_of_it:
-        command(job)
-    job.recount()
-    job.check()
-    for number in places(all_of_it.count):
-        with told(partial("interrupted before bytecode {} of {}".format, number, all_of_it.count)):
+    all_of_it = Interrupt(inf)
+    for all_of_it in (Interrupt(inf), Interrupt(inf)):  # the first time, much is looked up or made that is kept
+        prepare(job)
+        with all_of_it:
+            command(job)
+        job.recount()
+        job.check()
+    for interrupt in interrupts(places(all_of_it.count)):
+        with told(partial("interrupted before bytecode {} of {}".format, interrupt.number, all_of_it.count)):
             prepare(job)
-            try:
-                with Interrupt(number):
-                    command(job)
-            except KeyboardInterrupt:
-                pass
+            with suppress(KeyboardInterrupt), interrupt:
+                command(job)
             job.recount()
             job.check()
     job.end()
@@ -258,9 +290,9 @@ def test_an_inject_that_is_interrupted_at_any_bytecode_is_in_with_its_event_and_
         session.start(paused=True)
         with Interrupt(inf) as all_of_it:
             session.inject(target, -1)
-        for number in range(all_of_it.count):  # each of them: there are few where it could be half in
-            with suppress(KeyboardInterrupt), Interrupt(number):
-                session.inject(target, number)
+        for interrupt in interrupts(range(all_of_it.count)):  # each: there are few where it could be half in
+            with suppress(KeyboardInterrupt), interrupt:
+                session.inject(target, interrupt.number)
         session.pause(timeout=PATIENCE_S)  # behind all that has begun
         there = [packet.payload for packet in session.peek("copied#0" if target == "copied" else target, 2_000)]
         noted = [event.text.removeprefix("inject: ") for event in session.events if event.text.startswith("inject: ")]
@@ -280,23 +312,15 @@ def test_a_life_that_is_interrupted_at_any_bytecode_begins_or_ends_and_leaves_no
     name: str, options: dict[str, Any]
 ) -> None:
     command, starts = LIVES[name], name.startswith("start")
-    count = 1
-    tried = iter([-1])
-    while (number := next(tried, None)) is not None:
+
+    def live(interrupt: Interrupt) -> None:
         job = Job(options)
         if not starts:
             job.start()
             job.send()
-        with told(partial("interrupted before bytecode {}".format, number)):
-            interrupt = Interrupt(number if number >= 0 else inf)
-            try:
-                with interrupt:
-                    command(job)
-            except KeyboardInterrupt:
-                pass
-            if number < 0:
-                count = interrupt.count
-                tried = places(count)
+        with told(partial("interrupted before bytecode {}".format, interrupt.number)):
+            with suppress(KeyboardInterrupt), interrupt:
+                command(job)
             session = job.session
             if starts and session.status == "new":
                 with suppress(AlreadyStarted):  # what was interrupted had begun, and has been carried out meanwhile
@@ -311,6 +335,10 @@ def test_a_life_that_is_interrupted_at_any_bytecode_begins_or_ends_and_leaves_no
                 assert session.wait(PATIENCE_S).state in ("completed", "stopped", "cancelled")
             session.close(PATIENCE_S)
             assert not (left := job.threads()), f"threads left behind: {left}"
+
+    live(all_of_it := Interrupt(inf))
+    for interrupt in interrupts(places(all_of_it.count)):
+        live(interrupt)
 
 
 _RETURNS: Final = 12  # bytecodes, at most, between the answer and the name that it is given
@@ -328,14 +356,14 @@ def test_a_breakpoint_is_not_left_set_if_an_interrupt_keeps_it_from_whoever_sets
         point = job.session.breakpoint("work")
     point.remove()
     left = []
-    for number in places(all_of_it.count):
+    for interrupt in interrupts(places(all_of_it.count)):
         try:
-            with Interrupt(number):
+            with interrupt:
                 job.session.breakpoint("work").remove()
         except KeyboardInterrupt:
             job.session.breakpoint("out").remove()  # in order of commands: what was interrupted is over
             if job.session._runs.stops._set:
-                left.append(number)
+                left.append(interrupt.number)
                 job.session._runs.stops.close()
     assert all(number >= all_of_it.count - _RETURNS for number in left), (left, all_of_it.count)
     if not begun:
@@ -352,13 +380,11 @@ def test_a_retry_that_is_interrupted_at_any_bytecode_puts_the_packet_in_or_leave
     result = session.input("numbers").map(lambda value: 1 // value, name="work").collect(name="out")
     session.start()
 
-    def retry(number: float) -> int:
-        """How many bytecodes it came to."""
+    def retry(interrupt: Interrupt) -> None:
         session.send("numbers", 0, timeout=PATIENCE_S)
         session.settle(PATIENCE_S)
         (letter,) = session.dead_letters
         result.clear()
-        interrupt = Interrupt(number)
         try:
             with interrupt:
                 session.dead_letters.retry(letter, value=1)
@@ -369,12 +395,11 @@ def test_a_retry_that_is_interrupted_at_any_bytecode_puts_the_packet_in_or_leave
         if session.dead_letters:
             session.dead_letters.retry(letter, value=1)  # nobody else is at it any more
             session.settle(PATIENCE_S)
-        return interrupt.count
 
-    count = retry(inf)
-    for number in places(count):
-        with told(partial("interrupted before bytecode {} of {}".format, number, count)):
-            retry(number)
+    retry(all_of_it := Interrupt(inf))
+    for interrupt in interrupts(places(all_of_it.count)):
+        with told(partial("interrupted before bytecode {} of {}".format, interrupt.number, all_of_it.count)):
+            retry(interrupt)
     session.cancel()
     session.close(PATIENCE_S)
 
@@ -385,23 +410,20 @@ def test_a_discard_that_is_interrupted_at_any_bytecode_keeps_nobody_from_the_let
     session.input("numbers").map(lambda value: 1 // value, name="work").collect(name="out")
     session.start()
 
-    def discard(number: float) -> int:
-        """How many bytecodes it came to."""
+    def discard(interrupt: Interrupt) -> None:
         session.send("numbers", 0, timeout=PATIENCE_S)
         session.settle(PATIENCE_S)
-        interrupt = Interrupt(number)
         try:
             with interrupt:
                 session.dead_letters.discard(0)
         except KeyboardInterrupt:
             session.dead_letters.discard_all()
         assert not session.dead_letters
-        return interrupt.count
 
-    count = discard(inf)
-    for number in places(count):
-        with told(partial("interrupted before bytecode {} of {}".format, number, count)):
-            discard(number)
+    discard(all_of_it := Interrupt(inf))
+    for interrupt in interrupts(places(all_of_it.count)):
+        with told(partial("interrupted before bytecode {} of {}".format, interrupt.number, all_of_it.count)):
+            discard(interrupt)
     session.cancel()
     session.close(PATIENCE_S)
 
