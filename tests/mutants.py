@@ -929,7 +929,7 @@ MUTANTS: Final = (
     ),
     one("schedules: turns behind the end", SEEDED, "if self._players:", "if True:", TURNS_END),
     # ── traces ──
-    one("trace: a packet has no parents", ELEMENT, "(packet.id,)", "()", PARENTS),
+    one("trace: a packet has no parents", "communication/packet.py", "(packet.id,)", "()", PARENTS),
     one("trace: what is left has the last packet as parent", BASE, "tracer.draw(None)", "tracer", LEFT),
     one(
         "trace: an edit makes another packet",
@@ -938,7 +938,7 @@ MUTANTS: Final = (
         "return replace(before, key=key, payload=payload, id=None)",
         SAME_ID,
     ),
-    one("trace: an id is given twice", ELEMENT, "self._made += 1", "self._made += format.keyed", COPIES),
+    one("trace: an id is given twice", "communication/packet.py", "self._made += 1", "self._made += keyed", COPIES),
     one("trace: real time under a seed", SEEDED, "def timestamp(self)", "def timestamp_(self)", VIRTUAL),
     one(
         "trace: what lies in the hand's lane is no packet",

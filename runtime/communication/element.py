@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from runtime.communication.lane import Lane
-from runtime.communication.packet import Packet, Place
+from runtime.communication.packet import Packet, Place, Tracer
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused
 from runtime.graph import ExecutionGraph
@@ -76,10 +76,15 @@ class Format:
         """What makes an item of what the hand puts in, untraced; None where it is one already."""
         if not self.traced:
             return None
-        packet = Tracer(f"{hand.producer}/{task}", now).packet
+        tracer = Tracer(f"{hand.producer}/{task}", now)
         if self.numbered:
-            return lambda item: (item[0], packet(self, item[1], task, item[0], hand.producer))
-        return lambda element: packet(self, element, task, 0, hand.producer)
+            return lambda item: (item[0], self.carried(tracer, item[1], task, item[0], hand.producer))
+        return lambda element: self.carried(tracer, element, task, 0, hand.producer)
+
+    def carried(self, tracer: Tracer, element: Any, task: str, number: int, producer: str) -> Packet:
+        """What lies in a lane to `task` for `element`, with what travels with it."""
+        key, payload = self.parts(element)
+        return tracer.packet(payload, key, number, self.keyed, task, producer)
 
     def stamps(self, task: str, now: Callable[[], float]) -> Tracer | None:
         """What gives the packets of a producer what travels with them; None where nothing does."""
@@ -94,31 +99,6 @@ def number_of(item: Any) -> Any:
 def without_numbers(items: list[Any]) -> tuple[list[int], list[Any]]:
     """Numbered items, taken apart: their inputs, and the items of these."""
     return [number for number, _ in items], [item for _, item in items]
-
-
-class Tracer:
-    """Gives the packets of one producer their ids, parents and timestamps. Used by one thread at a time.
-
-    The parents are the ids of the packet in work, which is told by whoever draws it.
-    """
-
-    def __init__(self, ids: str, now: Callable[[], float]) -> None:
-        self._parents: tuple[str, ...] = ()
-        self._ids, self._now = ids, now
-        self._made = 0
-
-    def packet(self, format: Format, element: Any, task: str, number: int, producer: str) -> Packet:
-        """The packet that holds `element`, which goes to an input of `task`."""
-        self._made += 1
-        key, payload = format.parts(element)
-        id_ = f"{self._ids}:{self._made}"
-        return Packet(
-            payload, key, number, format.keyed, task, producer, id=id_, parents=self._parents, timestamp=self._now()
-        )
-
-    def draw(self, packet: Packet | None) -> None:
-        """This packet is in work from now on; None: no packet is."""
-        self._parents = () if packet is None or packet.id is None else (packet.id,)
 
 
 # ── what operators are given ──

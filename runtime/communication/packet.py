@@ -1,7 +1,12 @@
-"""One packet as a person sees it. Edges carry bare payloads at full speed; a Packet is made when somebody looks."""
+"""One packet as a person sees it. Edges carry bare payloads at full speed; a Packet is made when somebody looks.
+
+In a traced job it is what lies in lanes. What travels with it then is known here alone: `Packet` has it, and `Tracer`
+fills it in.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -69,3 +74,24 @@ class Packet:
         if self.id is None:
             return f"Packet({self.text})"
         return f"Packet({self.text}, {self.id}{' of ' if self.parents else ''}{', '.join(self.parents)})"
+
+
+class Tracer:
+    """Fills in what travels with the packets of one producer. Used by one thread at a time.
+
+    Of the packet in work, which whoever draws it tells, it keeps what goes over to the packets made of that.
+    """
+
+    def __init__(self, ids: str, now: Callable[[], float]) -> None:
+        self._ids, self._now, self._made = ids, now, 0
+        self._taken_over: dict[str, Any] = {}
+
+    def draw(self, packet: Packet | None) -> None:
+        """This packet is in work from now on; None: no packet is."""
+        self._taken_over = {} if packet is None or packet.id is None else {"parents": (packet.id,)}
+
+    def packet(self, payload: Any, key: Any, number: int, keyed: bool, task: str, producer: str) -> Packet:
+        """The packet of `producer` that goes to an input of `task`."""
+        self._made += 1
+        id_, now = f"{self._ids}:{self._made}", self._now()
+        return Packet(payload, key, number, keyed, task, producer, id=id_, timestamp=now, **self._taken_over)

@@ -15,8 +15,8 @@ from typing import Any
 
 from runtime.communication.connection import Output
 from runtime.communication.digest import PLAIN_KEYS
-from runtime.communication.element import Tracer
 from runtime.communication.lane import Lane
+from runtime.communication.packet import Tracer
 from runtime.communication.partition import Partition
 from runtime.communication.signals import Signal
 from runtime.errors import NO_PACKET

@@ -77,7 +77,7 @@ class SendPlan:
             item = element
             if tracer is not None:
                 format, task, _ = self.targets[id(lane)]
-                item = tracer.packet(format, element, task, lane.input, lane.producer)
+                item = format.carried(tracer, element, task, lane.input, lane.producer)
             try:
                 if watcher is not None:
                     watcher(lane, item)

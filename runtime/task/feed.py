@@ -12,11 +12,11 @@ from itertools import islice
 from operator import length_hint
 from typing import Any, Protocol
 
-from runtime.communication.element import Format, Given, Tracer
+from runtime.communication.element import Format, Given
 from runtime.communication.inbox import HAND, Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.order import number_at
-from runtime.communication.packet import Packet, Place
+from runtime.communication.packet import Packet, Place, Tracer
 from runtime.communication.signals import Signal, StopSignal
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET

@@ -15,10 +15,10 @@ from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 
-from runtime.communication.element import Format, Tracer, without_numbers
+from runtime.communication.element import Format, without_numbers
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
-from runtime.communication.packet import Packet
+from runtime.communication.packet import Packet, Tracer
 from runtime.communication.signals import StopSignal
 from runtime.context import TaskContext
 from runtime.operators import Operator
