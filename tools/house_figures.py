@@ -24,10 +24,10 @@ LIMITS: Final = {
     "attributes of a class, of ten the largest but one": 13,
     "attributes of a class, the most": 27,
     "attributes written from outside their class": 143,
-    "classes for each 1,000 lines of code": 22.4,
+    "classes for each 1,000 lines of code": 22.5,
     "folders in a cycle": 0,
     "modules at the root": 10,
-    "lines of code": 14_460,
+    "lines of code": 14_467,
     "bytes of ARCHITECTURE.md": 48_567,
 }
 WITH_PLACES: Final = (

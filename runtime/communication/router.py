@@ -102,15 +102,15 @@ class Router:
             for partition in self._partitions:
                 partition.forget()
 
-    def cursors(self) -> tuple[int, ...]:
-        """Of each edge, which of its lanes is the next if it goes in turn. Between two packets."""
+    def copy(self, key: object) -> tuple[int, ...]:
+        """What it remembers, whatever the key: of each edge, which lane is the next if it goes in turn."""
         sent = [sum(lane.taken + len(lane.items) for lane in lanes) for _, lanes, _ in self.ways]
         ways = zip(self.ways, sent, self._turned, strict=True)
         return tuple((count + turned) % len(lanes) for (_, lanes, _), count, turned in ways)
 
-    def turn_to(self, cursors: Sequence[int]) -> None:
-        """Let these lanes be the next. Between two packets."""
-        for number, (now, wanted) in enumerate(zip(self.cursors(), cursors, strict=True)):
+    def restore(self, copied: Sequence[int]) -> None:
+        """Let these lanes be the next. Between two packets, as `copy`."""
+        for number, (now, wanted) in enumerate(zip(self.copy(None), copied, strict=True)):
             _, lanes, turns = self.ways[number]
             skipped = (wanted - now) % len(lanes)
             for _ in range(skipped):

@@ -1,5 +1,5 @@
 """What a task remembers, in one place: looked at, changed, copied, restored."""
 
-from runtime.state.store import Copied, Store
+from runtime.state.store import Copied, Memory, Store
 
-__all__ = ["Copied", "Store"]
+__all__ = ["Copied", "Memory", "Store"]

@@ -1,12 +1,13 @@
 """All that one task remembers from packet to packet. Knows what to ask for it, not what it is.
 
 That is what functions keep in `ctx.state`, what the operator keeps itself (folded values, rows of a join, the count of
-a take, the position of a source), and whose turn it is on each edge that goes in turn.
+a take, the position of a source), and whose turn it is on each edge that goes in turn: each of them is a part, and what
+else is to be remembered is one more part.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 from runtime.communication.router import Router
 from runtime.context import TaskContext
@@ -14,20 +15,27 @@ from runtime.errors import CommandRefused
 from runtime.operators import Operator
 from runtime.operators.memory import ALL, Part, copy_of, put_back
 
+Copied = tuple[Any, ...]
+"""What a task remembered at one moment, by value, part by part: for one key, or all of it."""
 
-class Copied(NamedTuple):
-    """What a task remembered at one moment, by value: for one key, or all of it."""
 
-    functions: Part
-    operator: Any
-    cursors: tuple[int, ...]
+class Memory(Protocol):
+    """One thing that is remembered. Both are called while the task stands between two packets."""
+
+    def copy(self, key: Any) -> Any:
+        """What it is now for this key of the input, or for `ALL`, by value."""
+
+    def restore(self, copied: Any) -> None:
+        """Let it be again what it was when this was copied; that may be restored again."""
 
 
 class Store:
     """The memory of one task. `get` is for any thread; all else while the task stands between two packets."""
 
     def __init__(self, ctx: TaskContext, operator: Operator, router: Router) -> None:
-        self._ctx, self._operator, self._router = ctx, operator, router
+        self._ctx, self._operator = ctx, operator
+        # The operator is first: it alone may refuse to be restored, and then nothing has changed.
+        self._parts: tuple[Memory, ...] = (operator, _States(ctx), router)
 
     def get(self) -> Any:
         """What it remembers, for people to look at: per key on a keyed input, else of the instance."""
@@ -54,16 +62,28 @@ class Store:
 
         Raises what user code raises that is copied.
         """
-        return Copied(copy_of(self._ctx.states, key), self._operator.copy(key), self._router.cursors())
+        return tuple(part.copy(key) for part in self._parts)
 
     def restore(self, copied: Copied) -> None:
         """Remember what was remembered when this was copied; it may be restored again.
 
         Raises `CommandRefused`, before anything has changed, where a source cannot be drawn from again.
         """
-        self._operator.restore(copied.operator)
-        put_back(self._ctx.states, copied.functions, into=_same_mapping)
-        self._router.turn_to(copied.cursors)
+        for part, before in zip(self._parts, copied, strict=True):
+            part.restore(before)
+
+
+class _States:
+    """What functions keep in `ctx.state`."""
+
+    def __init__(self, ctx: TaskContext) -> None:
+        self._ctx = ctx
+
+    def copy(self, key: Any) -> Part:
+        return copy_of(self._ctx.states, key)
+
+    def restore(self, copied: Part) -> None:
+        put_back(self._ctx.states, copied, into=_same_mapping)
 
 
 def _same_mapping(own: dict[Any, Any], values: dict[Any, Any]) -> dict[Any, Any]:
