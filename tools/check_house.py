@@ -1,5 +1,5 @@
 """Check what no linter knows: exact `__all__`, documented public names, a light `import runtime`, and that
-ARCHITECTURE.md says of every lock what it guards.
+docs/inside/locks.md says of every lock what it guards.
 
 Sorting and undefined names in `__all__` are ruff's (RUF022, F822).
 """
@@ -92,16 +92,16 @@ def _makes_lock(node: ast.AST) -> bool:
 
 
 def untold_locks() -> Iterator[str]:
-    """Say where the table of locks in ARCHITECTURE.md and the locks that there are differ."""
-    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
-    table = re.findall(r"^\|.*\|(.*)\|$", text.partition("## Threads and locks")[2].partition("\n## ")[0], re.M)
+    """Say where the table of locks in docs/inside/locks.md and the locks that there are differ."""
+    text = (ROOT / "docs" / "inside" / "locks.md").read_text("utf-8")
+    table = re.findall(r"^\|.*\|(.*)\|$", text, re.M)
     told = {name for cell in table for name in re.findall(r"`(\w+\.(?!py`)\w+)`", cell)}
     modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "testing" not in path.parts]
     there = {name for path in modules for name in locks_of(path)}
     for name in sorted(there - told):
-        yield f"ARCHITECTURE.md does not say what {name} guards: give it a row under 'Threads and locks'"
+        yield f"docs/inside/locks.md does not say what {name} guards: give it a row"
     for name in sorted(told - there):
-        yield f"ARCHITECTURE.md names a lock {name} that is not there: take it out of 'Threads and locks'"
+        yield f"docs/inside/locks.md names a lock {name} that is not there: take it out"
 
 
 def main() -> int:
