@@ -20,7 +20,7 @@ import traitlets
 import runtime
 from benchmarks.steps import Count, add_one
 from sage_nb.sampler import PERIOD_S, Sampler
-from sage_nb.stage import DASHBOARD, Stage, stage_of
+from sage_nb.view_hub import DASHBOARD, ViewHub, hub_of
 
 Meshes = dict[int, tuple[int, int]]
 MESHES: Final[Meshes] = {10: (5, 2), 50: (5, 10), 200: (20, 10)}
@@ -61,9 +61,9 @@ class Frames:
     def __init__(self, tasks: int) -> None:
         self.session = session_of(tasks)
         self.session.start(paused=True)
-        self._stage: Stage = stage_of(self.session)
-        self.view = self._stage.view(DASHBOARD)
-        self._sampler = Sampler(weakref.ref(self.session), self._stage)
+        self._hub: ViewHub = hub_of(self.session)
+        self.view = self._hub.view(DASHBOARD)
+        self._sampler = Sampler(weakref.ref(self.session), self._hub)
         self._sampler.sample(self.session)  # the plan, and the first frame
         self.peer = Peer()
         self.targets = [name for name in self.session.snapshot().depths if not name.startswith("source")]

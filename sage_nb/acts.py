@@ -10,10 +10,10 @@ from typing import Any
 
 from runtime import CommandRefused, Packet, PacketGone, Session
 from runtime.texts.preview import preview
-from sage_nb.cards import text_of, token_of
-from sage_nb.desk import Done
+from sage_nb.command_queue import Done
 from sage_nb.forms import call_of
 from sage_nb.python import names_of_notebook
+from sage_nb.serializers import text_of, token_of
 from sage_nb.texts import shown, value_of
 
 

@@ -1,4 +1,5 @@
-"""What each command of a page does: on the session, through its public methods only. Runs on the desk's thread.
+"""What each command of a page does: on the session, through its public methods only. Runs on the
+command queue's thread.
 
 Every command that changes something answers with the line of Python that does the same.
 """
@@ -14,17 +15,17 @@ from typing import Any, Final
 from runtime import Breakpoint, CommandRefused, Packet, PacketGone, QueueView, Session
 from runtime.texts.preview import preview
 from sage_nb.acts import call, condition_of, inject, last_error, letter_at, place_of
-from sage_nb.cards import full_text_of, letters_of, packet_cards, state_of, stepped, task_card, token_of
-from sage_nb.desk import Done
-from sage_nb.film import Film
+from sage_nb.command_queue import Done
 from sage_nb.forms import form_of
 from sage_nb.frame import Framer
+from sage_nb.frame_history import FrameHistory
 from sage_nb.latency import Measure
+from sage_nb.serializers import full_text_of, letters_of, packet_cards, state_of, stepped, task_card, token_of
 from sage_nb.texts import shown, value_of
 from sage_nb.wire import BreakpointCard, Events, Frames, Queue
 
 STEP_S: Final = 0.5
-"""How long a command waits for user code: behind it, others wait at the desk, `cancel` among them."""
+"""How long a command waits for user code: behind it, others wait in the command queue, `cancel` among them."""
 
 MAX_PACKETS: Final = 1_000
 MAX_LOOKS: Final = 3_000
@@ -38,7 +39,7 @@ class Commands:
     def __init__(self, session: weakref.ref[Session]) -> None:
         self._session_ref = session
         self.looks: deque[str] = deque(maxlen=MAX_LOOKS)  # the states of all rows, at each look of the sampler
-        self.film = Film()  # what pages were sent of this run
+        self.frame_history = FrameHistory()  # what pages were sent of this run
         self._framer: Framer | None = None
         self._lock = threading.Lock()  # guards all below
         self._packets: dict[str, Packet] = {}  # those that pages were shown last, by token
@@ -160,7 +161,7 @@ class Commands:
 
     def _frames(self, _: Session, _args: Args) -> Done:
         framer = self._framer
-        return Done(result=Frames(frames=self.film.of(framer.revision) if framer is not None else []))
+        return Done(result=Frames(frames=self.frame_history.of(framer.revision) if framer is not None else []))
 
     # ── queues ──
 

@@ -39,9 +39,9 @@ def display(session: Session) -> bool:
 
 def dashboard(session: Session, view: Literal["graph", "table"] = "graph") -> View:
     """The session as a live view, by its widget."""
-    from sage_nb.stage import DASHBOARD, stage_of  # noqa: PLC0415  it imports the widgets
+    from sage_nb.view_hub import DASHBOARD, hub_of  # noqa: PLC0415  it imports the widgets
 
-    return stage_of(session).view(DASHBOARD, view)
+    return hub_of(session).view(DASHBOARD, view)
 
 
 def svg(session: Session) -> str:

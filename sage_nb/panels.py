@@ -1,7 +1,7 @@
 """The forms of a session, out of ipywidgets: inject, step, call a service. What is drawn live is in `view`.
 
-All of them do their work through the session's desk, never on the thread of a click, and are closed with the session.
-They are as wide as there is room, and what does not fit beside something stands below it.
+All of them do their work through the session's command queue, never on the thread of a click, and are closed with the
+session. They are as wide as there is room, and what does not fit beside something stands below it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from sage_nb.comms import hear_every_page
 from sage_nb.forms import form_of
 from sage_nb.outputs import Lasting, show
 from sage_nb.part_stills import Table, injector_table, service_table, stepper_table, still_of_table
-from sage_nb.stage import Stage, stage_of
 from sage_nb.stills import Still
 from sage_nb.view import FormLine
+from sage_nb.view_hub import ViewHub, hub_of
 from sage_nb.wire import Ack, Field
 
 _SHOWN_STEPS: Final = 8
@@ -45,7 +45,7 @@ class Panel:
     """What the forms have in common: a box that is closed with its session, a line that says what came of a click."""
 
     def __init__(self, session: Session) -> None:
-        self.stage: Stage = stage_of(session)
+        self.hub: ViewHub = hub_of(session)
         self._of = session.name
         self.line = FormLine()
         self.hidden: list[Any] = []  # widgets that are not always in the box
@@ -57,24 +57,24 @@ class Panel:
         self.box = Box(repr(self), [*children, self.line], still_of_table(table))
         for widget in self._widgets():
             hear_every_page(widget)
-        self.stage.adopt(self.close, self.line)
+        self.hub.adopt(self.close, self.line)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._of!r})"
 
     def button(self, text: str, order: Callable[[], tuple[str, Mapping[str, Any]]], icon: str = "") -> Any:
-        """A button that gives the command of `order` to the desk."""
+        """A button that gives the command of `order` to the command queue."""
         button = ipywidgets.Button(description=text, icon=icon, layout=_fitting("90px", "148px"))
         button.on_click(lambda _: self.put(*order()))
         return button
 
     def put(self, command: str, args: Mapping[str, Any]) -> None:
-        """Put a command down at the desk; `answered` hears what came of it."""
+        """Put a command into the command queue; `answered` hears what came of it."""
         self._number += 1
-        self.stage.desk.put({"cmd": command, "args": args, "id": f"part-{self._number}"}, self.answered)
+        self.hub.command_queue.put({"cmd": command, "args": args, "id": f"part-{self._number}"}, self.answered)
 
     def answered(self, ack: Ack) -> None:
-        """On the desk's thread: say what came of a command."""
+        """On the command queue's thread: say what came of a command."""
         self.line.said = f"{ack['text']}   {ack['python']}" if ack["ok"] else f"refused: {ack['reason']}"
 
     def close(self) -> None:
@@ -132,7 +132,7 @@ class Stepper(Panel):
         self.show(stepper_table(session), _row(buttons), self._text)
 
     def answered(self, ack: Ack) -> None:
-        """On the desk's thread: say what came of it, and keep it, if it was a step."""
+        """On the command queue's thread: say what came of it, and keep it, if it was a step."""
         super().answered(ack)
         if ack["ok"] and ack["python"].startswith("session.step"):
             self._steps = [*self._steps, ack["text"]][-_SHOWN_STEPS:]

@@ -10,7 +10,7 @@ from html import escape
 from typing import Final
 
 from runtime import Outcome, Session
-from sage_nb.ends import ends_of
+from sage_nb.end_order import end_places
 from sage_nb.forms import form_of
 from sage_nb.picture import picture_of, printable
 from sage_nb.stills import Still, still_of
@@ -74,7 +74,7 @@ def _depths(session: Session, outcome: Outcome | None) -> Table:
 
 def _stops(session: Session, outcome: Outcome | None) -> Table:
     """How each task has ended, as the how many-th, and how many of its producers had before."""
-    snapshot, ends = session.snapshot(), ends_of(session, outcome)
+    snapshot, ends = session.snapshot(), end_places(session, outcome)
     rows: list[tuple[str, ...]] = []
     for operator in session.graph.operators:
         for task in session.graph.tasks(operator.name):

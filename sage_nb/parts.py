@@ -57,6 +57,6 @@ def service_form(session: Session, name: str) -> Any:
 
 
 def _view(session: Session, part: Part) -> View:
-    from sage_nb.stage import stage_of  # noqa: PLC0415  it imports the widgets
+    from sage_nb.view_hub import hub_of  # noqa: PLC0415  it imports the widgets
 
-    return stage_of(session).view((part,))
+    return hub_of(session).view((part,))

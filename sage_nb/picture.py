@@ -15,7 +15,7 @@ from typing import Final
 from runtime import ExecutionGraph, Outcome, Session, Snapshot, TaskFacts
 from runtime.graph import Edge, OperatorNode, ServiceNode
 from runtime.texts.preview import is_printable
-from sage_nb.ends import Place, ends_of
+from sage_nb.end_order import Place, end_places
 from sage_nb.layout import ROW_GAP, Box, EdgeKey, Point, arrange
 
 MAX_NAME: Final = 24  # columns of text; a longer name is cut
@@ -126,7 +126,7 @@ def picture_of(what: Session | ExecutionGraph, outcome: Outcome | None = None) -
     if not isinstance(what, Session):
         raise TypeError(f"a Session or an ExecutionGraph can be drawn, not {type(what).__name__}")
     outcome = outcome or what.told_outcome
-    return _picture(what.graph, outcome, what.snapshot() if outcome is not None else None, ends_of(what, outcome))
+    return _picture(what.graph, outcome, what.snapshot() if outcome is not None else None, end_places(what, outcome))
 
 
 def text_width(text: str, size_px: float) -> float:

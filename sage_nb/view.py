@@ -88,7 +88,7 @@ class Loaded(anywidget.AnyWidget):
 
 
 class View(Loaded, Lasting):
-    """What a page shows of a session, as `sage_nb.wire` describes it. Made by `sage_nb.stage`."""
+    """What a page shows of a session, as `sage_nb.wire` describes it. Made by `sage_nb.view_hub`."""
 
     plan = traitlets.Dict().tag(sync=True)
     # As JSON text: of a dictionary, ipywidgets would look at every number, in search of bytes, which costs more than

@@ -4,7 +4,7 @@ import { Control } from "./controls.js";
 import { counted, html, mark, printableLines, quoted, say } from "./elements.js";
 import { actions, heading, labelled, reading, renew } from "./forms.js";
 import { button } from "./icons.js";
-import { Pace } from "./pace.js";
+import { Throttle } from "./throttle.js";
 import { reasonFor } from "./reasons.js";
 
 const LETTERS_MS = 500;
@@ -12,17 +12,17 @@ const MOST_TRACED = 20_000; // characters
 const FOLD = /^( {2}… \d+ frames? of the runtime)$/m;
 
 export class ErrorsTab {
-  constructor(store, desk, inspector = null) {
-    Object.assign(this, { store, desk, inspector });
+  constructor(store, commands, inspector = null) {
+    Object.assign(this, { store, commands, inspector });
     this.letters = null;
     this.editing = -1;
-    this.pace = new Pace(LETTERS_MS, () => this.fetch());
+    this.throttle = new Throttle(LETTERS_MS, () => this.fetch());
     const count = () => ({ letters: this.letters?.kept ?? 0 });
     const control = (word, glyph, name) =>
       new Control(word, glyph, {
         why: () => reasonFor(name, store, count()),
         act: () => this.change(name, {}),
-        wait: () => desk.waits(name),
+        wait: () => commands.waits(name),
       });
     this.all = [control("Retry all", "undo", "retry_all"), control("Discard all", "cross", "discard_all")];
     this.failure = html("div");
@@ -35,7 +35,7 @@ export class ErrorsTab {
     this.seen = null;
     if (inspector === null) {
       this.element = html("section", { class: "sn-errors-alone", "aria-label": "Errors" }, this.element);
-      store.on("plan frame desk", () => this.paint());
+      store.on("plan frame commands", () => this.paint());
     }
     this.paint();
   }
@@ -47,7 +47,7 @@ export class ErrorsTab {
 
   async fetch() {
     if (this.store.frame.number < 0) return;
-    const ack = await this.desk.ask("letters");
+    const ack = await this.commands.ask("letters");
     if (ack.ok && ack.result) this.take(ack.result);
   }
 
@@ -57,7 +57,7 @@ export class ErrorsTab {
   }
 
   async change(cmd, args) {
-    const ack = await this.desk.order(cmd, args);
+    const ack = await this.commands.order(cmd, args);
     if (ack.ok && Array.isArray(ack.result?.letters)) this.take(ack.result);
     else this.fetch();
     return ack.ok;
@@ -69,7 +69,7 @@ export class ErrorsTab {
     if (now !== this.seen && visible) {
       const first = this.seen === null && this.inspector !== null;
       this.seen = now;
-      if (!first) this.pace.soon();
+      if (!first) this.throttle.soon();
     }
     for (const control of [...this.all, ...this.controls]) control.refresh();
     const letters = this.letters;
@@ -106,7 +106,7 @@ export class ErrorsTab {
       const made = new Control(word, glyph, {
         why: () => reasonFor(more.rule ?? name, this.store, { letter }),
         act,
-        wait: () => this.desk.waits(name),
+        wait: () => this.commands.waits(name),
       });
       this.controls.push(made);
       return made;
@@ -146,7 +146,7 @@ export class ErrorsTab {
     const apply = new Control("Retry with this", "check", {
       why: () => reasonFor("retry", this.store, { letter }),
       act: async () => (await this.change("edit_retry", { number: letter.number, value: field.value })) && close(),
-      wait: () => this.desk.waits("edit_retry"),
+      wait: () => this.commands.waits("edit_retry"),
     });
     this.controls.push(apply);
     const cancel = new Control("Cancel", null, { why: () => "", act: close });
@@ -160,7 +160,7 @@ export class ErrorsTab {
   }
 
   close() {
-    this.pace.close();
+    this.throttle.close();
   }
 }
 

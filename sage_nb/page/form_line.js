@@ -2,8 +2,8 @@
 // not, nothing in the form can be typed or pressed, and each field says why.
 
 import { html, mark, printable, say } from "./elements.js";
-import { Link } from "./link.js";
-import { Presence } from "./presence.js";
+import { Connection } from "./connection.js";
+import { Visibility } from "./visibility.js";
 
 const FIELDS = "input, select, textarea, button";
 
@@ -20,15 +20,15 @@ export class FormLine {
     this.said = html("div", { class: "sn-line-said", "aria-live": "polite" });
     this.root = html("div", { class: "sage-nb-line" }, this.lost, this.said);
     host.append(this.root);
-    this.link = new Link(model, () => this.linked());
+    this.connection = new Connection(model, () => this.linked());
     this.heard = () => {
-      this.link.heard();
+      this.connection.heard();
       say(this.said, printable(this.model.get("said"), 1000));
     };
     model.on("change:said", this.heard);
     model.on("msg:custom", this.heard);
     say(this.said, printable(model.get("said"), 1000));
-    this.presence = new Presence(this.root, (seen) => this.mount(seen));
+    this.visibility = new Visibility(this.root, (seen) => this.mount(seen));
     this.mount(true);
   }
 
@@ -37,7 +37,7 @@ export class FormLine {
     if (seen === this.mounted) return;
     this.mounted = seen;
     this.tell(seen ? "mount" : "unmount");
-    this.link.watch(seen);
+    this.connection.watch(seen);
   }
 
   tell(cmd) {
@@ -45,7 +45,7 @@ export class FormLine {
   }
 
   linked() {
-    const { reason } = this.link;
+    const { reason } = this.connection;
     this.lost.hidden = reason === "";
     say(this.lost, reason === "" ? "" : `This form can do nothing: ${reason}.`);
     if (reason === "") this.start();
@@ -73,11 +73,11 @@ export class FormLine {
   }
 
   close() {
-    this.presence.close();
+    this.visibility.close();
     this.model.off("change:said", this.heard);
     this.model.off("msg:custom", this.heard);
     this.mount(false);
-    this.link.close();
+    this.connection.close();
     this.root.remove();
   }
 }

@@ -3,8 +3,8 @@
 import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.js";
 import { button, icon } from "./icons.js";
 import { factsAt, hexagon, nameRoomOf, RowPicture } from "./rows.js";
-import { blockedWays, boxEnded, WayPicture } from "./ways.js";
-import { Slices } from "./slices.js";
+import { blockedWays, boxEnded, WayPicture } from "./edges.js";
+import { SlicedPainter } from "./sliced_painter.js";
 import { hasEnded, STATES } from "./states.js";
 
 const ROUND = new Set(["source", "input", "sink", "collect"]);
@@ -43,7 +43,7 @@ export class Graph {
       html("div", { class: "sn-foot" }, legend(), this.note, zoom),
     );
     this.sight = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
-    this.slices = new Slices((row) => row.paint(factsAt(store.shown, row.index, this.places)));
+    this.painter = new SlicedPainter((row) => row.paint(factsAt(store.shown, row.index, this.places)));
     this.rows = [];
     this.ways = [];
     this.fitted = true;
@@ -65,7 +65,7 @@ export class Graph {
     this.markers = svg("g", { class: "sn-markers", "aria-hidden": "true" });
     const labels = this.ways.map((way) => way.label).filter((label) => label !== null);
     this.drawing.replaceChildren(
-      svg("g", { class: "sn-ways" }, ...this.ways.map((way) => way.element)),
+      svg("g", { class: "sn-edges" }, ...this.ways.map((way) => way.element)),
       svg("g", { class: "sn-boxes" }, ...this.boxes.map((box) => box.element)),
       svg("g", { class: "sn-labels" }, ...labels),
       this.markers,
@@ -138,7 +138,7 @@ export class Graph {
     if (this.element.hidden || frame === this.before) return;
     const places = placesOf(frame);
     this.places = places;
-    this.slices.start(this.rows, (row) => this.inSight(row.place));
+    this.painter.start(this.rows, (row) => this.inSight(row.place));
     for (const { box, element } of this.boxes) mark(element, "data-state", boxLook(box, frame));
     this.paintWays(plan, frame, places);
     this.before = frame;
@@ -177,7 +177,7 @@ export class Graph {
 
   scrolled() {
     this.look();
-    if (this.before !== null) this.slices.start(this.rows, (row) => this.inSight(row.place));
+    if (this.before !== null) this.painter.start(this.rows, (row) => this.inSight(row.place));
   }
 
   paintWays(plan, frame, places) {
@@ -284,7 +284,7 @@ export class Graph {
 
   close() {
     this.resized.disconnect();
-    this.slices.close();
+    this.painter.close();
   }
 }
 

@@ -17,9 +17,9 @@ const TABS = [
 ];
 
 export class Inspector {
-  constructor(store, desk) {
+  constructor(store, commands) {
     this.store = store;
-    this.desk = desk;
+    this.commands = commands;
     this.choice = html("select", {
       class: "sn-input sn-chosen",
       "aria-label": "Task or service",
@@ -45,7 +45,7 @@ export class Inspector {
       const label = html("span", {}, word);
       const head = html("button", { ...props, onclick: () => this.activate(name) }, label);
       bar.append(head);
-      const tab = new Tab(store, desk, this);
+      const tab = new Tab(store, commands, this);
       const panel = html(
         "div",
         { role: "tabpanel", id: panelId, "aria-labelledby": tabId, tabindex: "0", class: "sn-panel" },
@@ -61,7 +61,7 @@ export class Inspector {
       ...this.tabs.map((each) => each.panel),
     );
     store.on("plan", () => this.build());
-    store.on("plan frame select packet desk events look", () => this.paint());
+    store.on("plan frame select packet commands events look", () => this.paint());
     store.on("select", () => this.follow());
     store.on("packet", () => (store.packet ?? store.step) !== null && this.activate("packet"));
     this.active = "task";

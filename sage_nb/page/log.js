@@ -2,7 +2,7 @@
 // the last of them as a list.
 
 import { counted, html, printable, quoted, say, seconds } from "./elements.js";
-import { Pace } from "./pace.js";
+import { Throttle } from "./throttle.js";
 
 const SAYING_MS = 1_000;
 const LISTED = 200;
@@ -29,10 +29,10 @@ export class Log {
     const summary = html("summary", {}, this.count);
     this.all = html("details", { class: "sn-log-all", ontoggle: () => this.paintList() }, summary, this.list);
     this.element = html("section", { class: "sn-log", "aria-label": "Log" }, this.line, this.all);
-    this.pace = new Pace(SAYING_MS, () => this.paint());
+    this.throttle = new Throttle(SAYING_MS, () => this.paint());
     this.said = null;
     this.listed = null;
-    store.on("plan frame events", () => this.pace.soon());
+    store.on("plan frame events", () => this.throttle.soon());
     this.paint();
   }
 
@@ -73,6 +73,6 @@ export class Log {
   }
 
   close() {
-    this.pace.close();
+    this.throttle.close();
   }
 }

@@ -6,9 +6,9 @@ import { actions, factList, group, heading, reading, renew } from "./forms.js";
 import { reasonFor } from "./reasons.js";
 
 export class PacketTab {
-  constructor(store, desk, inspector) {
+  constructor(store, commands, inspector) {
     this.store = store;
-    this.desk = desk;
+    this.commands = commands;
     this.inspector = inspector;
     this.full = null; // the whole repr, of the packet with `token`
     this.facts = html("div");
@@ -17,7 +17,7 @@ export class PacketTab {
     this.control = new Control("Show full repr", null, {
       why: () => reasonFor("full", store, { packet: store.packet }),
       act: () => this.showFull(),
-      wait: () => desk.waits("full"),
+      wait: () => commands.waits("full"),
       hint: "runs the payload's own code; bounded in time and length",
     });
     this.buttons = actions(this.control);
@@ -30,7 +30,7 @@ export class PacketTab {
 
   async showFull() {
     const { token } = this.store.packet;
-    const ack = await this.desk.order("full", { token });
+    const ack = await this.commands.order("full", { token });
     if (ack.ok) this.full = { token, ...ack.result };
     this.paint();
   }
@@ -69,7 +69,7 @@ export class PacketTab {
       const look = () => this.store.look(packet);
       const shown = quoted(packet.text, { limit: 200, look: "sn-code" });
       const open = html("button", { type: "button", class: "sn-link", onclick: look }, shown);
-      return html("li", {}, open, html("span", { class: "sn-faint-text" }, "to"), this.link(packet.task));
+      return html("li", {}, open, html("span", { class: "sn-faint-text" }, "to"), this.linkTo(packet.task));
     };
     const left = more > 0 ? html("p", { class: "sn-hint" }, `${counted(more)} more`) : null;
     return [
@@ -82,7 +82,7 @@ export class PacketTab {
   }
 
   /** A task's name as a way to it. */
-  link(name) {
+  linkTo(name) {
     const index = this.store.indexOf(name);
     if (index < 0) return name;
     const go = () => {
@@ -106,8 +106,8 @@ export class PacketTab {
       factList([
         ["Type", packet.size ? `${packet.kind}, ${packet.size}` : packet.kind],
         ["Key", packet.key],
-        ["Queue of", this.link(packet.task)],
-        ["From", packet.producer === "hand" ? "your hand" : this.link(packet.producer)],
+        ["Queue of", this.linkTo(packet.task)],
+        ["From", packet.producer === "hand" ? "your hand" : this.linkTo(packet.producer)],
         ["In its lane", `number ${counted(packet.index + 1)}`],
         ["Input", packet.input > 0 ? String(packet.input) : ""],
         ["As Python", packet.literal !== null && packet.literal !== packet.text ? packet.literal : ""],

@@ -1,10 +1,10 @@
 // The queue of the selected row: its lanes, its packets, and what can be done with them while it is paused.
 
-import { meter, paintMeter } from "./alone.js";
+import { meter, paintMeter } from "./depths_and_stops.js";
 import { Control } from "./controls.js";
 import { counted, freshId, html, mark, printable, quoted, say } from "./elements.js";
 import { actions, group, heading, labelled, renew, textField } from "./forms.js";
-import { Pace } from "./pace.js";
+import { Throttle } from "./throttle.js";
 import { reasonFor } from "./reasons.js";
 
 const PAGE = 100;
@@ -13,19 +13,19 @@ const PEEK_MS = 500;
 const LOOKED_AT = 200; // so many packets are looked at again by themselves
 
 export class QueueTab {
-  constructor(store, desk, inspector) {
-    Object.assign(this, { store, desk, inspector });
+  constructor(store, commands, inspector) {
+    Object.assign(this, { store, commands, inspector });
     this.queue = null;
     this.token = null; // of the selected packet
     this.many = PAGE; // so many are looked at, from the front
     this.editing = null;
     this.seen = "";
-    this.pace = new Pace(PEEK_MS, () => this.peek());
+    this.throttle = new Throttle(PEEK_MS, () => this.peek());
     this.build();
   }
 
   build() {
-    const { store, desk } = this;
+    const { store, commands } = this;
     const control = (word, glyph, rule, act, more = {}) =>
       new Control(word, glyph, { why: () => reasonFor(rule, store, this.picked()), act, ...more });
     const token = () => ({ token: this.token });
@@ -46,12 +46,14 @@ export class QueueTab {
       look: control("Inspect", null, "full", () => store.look(this.picked().packet)),
       edit: control("Edit", null, "change_packet", () => this.edit()),
       drop: control("Drop", "cross", "change_packet", () => this.change("drop", token()), {
-        wait: () => desk.waits("drop"),
+        wait: () => commands.waits("drop"),
       }),
-      up: control("Earlier", "up", "move_up", () => this.move(-1), { wait: () => desk.waits("move") }),
-      down: control("Later", "down", "move_down", () => this.move(1), { wait: () => desk.waits("move") }),
-      undo: control("Undo", "undo", "change_queue", () => this.change("undo", {}), { wait: () => desk.waits("undo") }),
-      inject: control("Inject", "plus", "inject", () => {}, { wait: () => desk.waits("inject") }),
+      up: control("Earlier", "up", "move_up", () => this.move(-1), { wait: () => commands.waits("move") }),
+      down: control("Later", "down", "move_down", () => this.move(1), { wait: () => commands.waits("move") }),
+      undo: control("Undo", "undo", "change_queue", () => this.change("undo", {}), {
+        wait: () => commands.waits("undo"),
+      }),
+      inject: control("Inject", "plus", "inject", () => {}, { wait: () => commands.waits("inject") }),
       more: control("Show 100 more", "down", "peek", () => this.showMore()),
       refresh: control("Refresh", null, "peek", () => this.peek()),
     };
@@ -65,7 +67,7 @@ export class QueueTab {
       event.preventDefault(); // and what the button itself would do is done here, for the Enter key too
       inject.refresh();
       if (inject.reason === "") this.sendValue();
-      else desk.noted(inject.reason, "refused");
+      else commands.noted(inject.reason, "refused");
     };
     this.form = html(
       "form",
@@ -96,13 +98,13 @@ export class QueueTab {
 
   refresh() {
     this.paint();
-    this.pace.soon();
+    this.throttle.soon();
   }
 
   async peek() {
     const { row } = this.store;
     if (row === null || row.capacity <= 0 || this.store.frame.state === "new") return;
-    const ack = await this.desk.ask("peek", { task: row.name, first: this.many, last: 0 });
+    const ack = await this.commands.ask("peek", { task: row.name, first: this.many, last: 0 });
     if (!ack.ok || this.store.row?.name !== row.name) return;
     this.queue = ack.result ?? null;
     this.paint();
@@ -110,13 +112,13 @@ export class QueueTab {
 
   showMore() {
     this.many = Math.min(MOST, this.many + PAGE);
-    this.pace.now();
+    this.throttle.now();
   }
 
   /** A command that changes the queue; it is looked at again afterwards. */
   async change(cmd, args) {
-    const ack = await this.desk.order(cmd, args);
-    this.pace.now();
+    const ack = await this.commands.order(cmd, args);
+    this.throttle.now();
     return ack.ok;
   }
 
@@ -134,7 +136,7 @@ export class QueueTab {
     const apply = new Control("Apply", "check", {
       why: () => reasonFor("change_packet", this.store, { packet: this.picked().packet }),
       act: async () => (await this.change("edit", { token: packet.token, value: field.value })) && close(),
-      wait: () => this.desk.waits("edit"),
+      wait: () => this.commands.waits("edit"),
     });
     this.controls.apply = apply;
     const cancel = new Control("Cancel", null, { why: () => "", act: close });
@@ -201,7 +203,7 @@ export class QueueTab {
         : `${selected} ${frame.depths[selected]} ${frame.processed[selected]} ${store.history.revision}`;
     if (now !== this.seen && store.visible) {
       this.seen = now;
-      if (row !== null && frame.depths[selected] <= LOOKED_AT) this.pace.soon();
+      if (row !== null && frame.depths[selected] <= LOOKED_AT) this.throttle.soon();
     }
   }
 
@@ -295,6 +297,6 @@ export class QueueTab {
   }
 
   close() {
-    this.pace.close();
+    this.throttle.close();
   }
 }

@@ -7,15 +7,19 @@ import { group, heading, labelled, reading, renew } from "./forms.js";
 import { reasonFor } from "./reasons.js";
 
 export class ServiceTab {
-  constructor(store, desk, inspector) {
-    Object.assign(this, { store, desk, inspector });
+  constructor(store, commands, inspector) {
+    Object.assign(this, { store, commands, inspector });
     this.forms = new Map(); // by the service's name; of one plan
     this.answer = null;
     this.method = html("select", { class: "sn-input", onchange: () => this.chosen() });
     this.doc = html("p", { class: "sn-hint sn-quoted-lines" });
     this.note = html("p", { class: "sn-hint" });
     this.fields = html("div", { class: "sn-form-fields" });
-    this.call = new Control("Call", "play", { why: () => this.why(), act: () => {}, wait: () => desk.waits("call") });
+    this.call = new Control("Call", "play", {
+      why: () => this.why(),
+      act: () => {},
+      wait: () => commands.waits("call"),
+    });
     this.call.button.type = "submit";
     const submit = (event) => {
       event.preventDefault();
@@ -54,7 +58,7 @@ export class ServiceTab {
   }
 
   async fetch(name) {
-    const ack = await this.desk.ask("form", { service: name });
+    const ack = await this.commands.ask("form", { service: name });
     if (ack.ok && ack.result) this.forms.set(name, ack.result);
     else this.forms.set(name, { service: name, methods: [], note: ack.reason || "no form could be made" });
     this.paint();
@@ -91,14 +95,14 @@ export class ServiceTab {
   async send() {
     this.call.refresh();
     if (this.call.reason !== "") {
-      this.desk.noted(this.call.reason, "refused");
+      this.commands.noted(this.call.reason, "refused");
       return;
     }
     const service = this.name;
     const method = this.forms.get(service).methods[Number(this.method.value || 0)].name;
     const { given } = this;
     const values = Object.assign({}, ...given.map((each) => each.sent()));
-    const ack = await this.desk.order("call", { service, method, values });
+    const ack = await this.commands.order("call", { service, method, values });
     if (this.given !== given) return; // another method's form is there by now
     const misfits = ack.ok ? {} : (ack.result?.fields ?? {});
     for (const each of given) each.refuse(misfits[each.field.name] ?? "");

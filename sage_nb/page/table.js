@@ -4,7 +4,7 @@ import { counted, html, mark, ordinal, printable, quoted, say } from "./elements
 import { GLYPHS, icon } from "./icons.js";
 import { placesOf } from "./graph.js";
 import { factsAt } from "./rows.js";
-import { Slices } from "./slices.js";
+import { SlicedPainter } from "./sliced_painter.js";
 import { levelOf, stateOf } from "./states.js";
 
 // Word, hint, look, and its share of the width in percent.
@@ -42,7 +42,7 @@ export class Table {
       { class: "sn-table-area", onscroll: () => this.before && this.start(), "aria-label": "Table of tasks" },
       table,
     );
-    this.slices = new Slices((line) => this.paintLine(line, factsAt(store.shown, line.index, this.places)));
+    this.painter = new SlicedPainter((line) => this.paintLine(line, factsAt(store.shown, line.index, this.places)));
     this.lines = [];
     store.on("plan", () => this.build());
     store.on("plan frame look", () => this.paint());
@@ -93,7 +93,7 @@ export class Table {
     const { scrollTop, clientHeight } = this.element;
     const high = this.high || (this.high = this.lines[0]?.element.offsetHeight ?? 0) || 24;
     const [from, to] = [scrollTop / high - 2, (scrollTop + clientHeight) / high + 1];
-    this.slices.start(this.lines, ({ index }) => index >= from && index <= to);
+    this.painter.start(this.lines, ({ index }) => index >= from && index <= to);
   }
 
   paintLine({ row, path, word, state, cells }, facts) {
@@ -122,7 +122,7 @@ export class Table {
   }
 
   close() {
-    this.slices.close();
+    this.painter.close();
   }
 
   focus(index = Math.max(this.store.selected, 0)) {

@@ -4,7 +4,7 @@ import { Control } from "./controls.js";
 import { counted, html, mark, numbered, printable, quoted, say } from "./elements.js";
 import { actions, factList, group, heading, labelled, reading, renew, textField } from "./forms.js";
 import { button } from "./icons.js";
-import { Pace } from "./pace.js";
+import { Throttle } from "./throttle.js";
 import { reasonFor } from "./reasons.js";
 import { hasEnded, STATES } from "./states.js";
 import { stepped } from "./toolbar.js";
@@ -15,17 +15,17 @@ const BOUNDS_MS = ["0.01", "0.03", "0.1", "0.3", "1", "3", "10", "30", "100", "3
 const LOOKS = new Map(Object.values(STATES).map(({ word, look }) => [word, look]));
 
 export class TaskTab {
-  constructor(store, desk, inspector) {
-    Object.assign(this, { store, desk, inspector });
+  constructor(store, commands, inspector) {
+    Object.assign(this, { store, commands, inspector });
     this.card = null;
     this.points = [];
     this.state = null;
-    this.pace = new Pace(CARD_MS, () => this.fetch());
+    this.throttle = new Throttle(CARD_MS, () => this.fetch());
     this.build();
   }
 
   build() {
-    const { store, desk } = this;
+    const { store, commands } = this;
     const name = () => ({ name: store.row.name });
     const control = (word, glyph, rule, act, more = {}) =>
       new Control(word, glyph, { why: () => reasonFor(rule, store), act, ...more });
@@ -33,24 +33,24 @@ export class TaskTab {
       event.preventDefault();
       this.controls.point.refresh();
       if (this.controls.point.reason === "") this.addPoint();
-      else desk.noted(this.controls.point.reason, "refused");
+      else commands.noted(this.controls.point.reason, "refused");
     };
     this.controls = {
-      pause: control("Pause", "pause", "pause_task", () => desk.order("pause", name()), {
-        wait: () => desk.waits("pause"),
+      pause: control("Pause", "pause", "pause_task", () => commands.order("pause", name()), {
+        wait: () => commands.waits("pause"),
       }),
-      resume: control("Resume", "resume", "resume_task", () => desk.order("resume", name()), {
-        wait: () => desk.waits("resume"),
+      resume: control("Resume", "resume", "resume_task", () => commands.order("resume", name()), {
+        wait: () => commands.waits("resume"),
       }),
-      step: control("Step", "step", "step_task", () => stepped(store, desk, store.row.name), {
-        wait: () => desk.waits("step"),
+      step: control("Step", "step", "step_task", () => stepped(store, commands, store.row.name), {
+        wait: () => commands.waits("step"),
       }),
-      point: control("Add", "plus", "breakpoint", () => {}, { wait: () => desk.waits("breakpoint") }),
+      point: control("Add", "plus", "breakpoint", () => {}, { wait: () => commands.waits("breakpoint") }),
       measure: control("Measure", null, "measure", () => this.measure(), {
-        wait: () => desk.waits("measure"),
+        wait: () => commands.waits("measure"),
         hint: "takes the time of every packet: costs a little while it is on",
       }),
-      state: control("Show state", null, "state", () => this.showState(), { wait: () => desk.waits("state") }),
+      state: control("Show state", null, "state", () => this.showState(), { wait: () => commands.waits("state") }),
     };
     const { pause, resume, step, point, measure, state } = this.controls;
     point.button.type = "submit";
@@ -90,21 +90,21 @@ export class TaskTab {
     this.fetch();
     if (!this.asked) {
       this.asked = true;
-      this.desk.ask("breakpoints").then((ack) => this.pointed(ack));
+      this.commands.ask("breakpoints").then((ack) => this.pointed(ack));
     }
   }
 
   async fetch() {
     const { row } = this.store;
     if (row === null) return;
-    const ack = await this.desk.ask("task", { task: row.name });
+    const ack = await this.commands.ask("task", { task: row.name });
     if (!ack.ok || this.store.row?.name !== row.name) return;
     this.card = ack.result ?? null;
     this.paint();
   }
 
   async addPoint() {
-    const ack = await this.desk.order("breakpoint", { task: this.store.row.name, when: this.when.value });
+    const ack = await this.commands.order("breakpoint", { task: this.store.row.name, when: this.when.value });
     if (ack.ok) this.when.value = "";
     this.pointed(ack);
   }
@@ -117,13 +117,13 @@ export class TaskTab {
   }
 
   async measure() {
-    await this.desk.order("measure", { task: this.store.row.name, on: !this.card?.measuring });
+    await this.commands.order("measure", { task: this.store.row.name, on: !this.card?.measuring });
     this.fetch();
   }
 
   async showState() {
     const task = this.store.row.name;
-    const ack = await this.desk.order("state", { task });
+    const ack = await this.commands.order("state", { task });
     if (ack.ok) this.state = { task, ...ack.result };
     this.paint();
   }
@@ -148,12 +148,12 @@ export class TaskTab {
     const state = this.state?.task === row?.name ? this.state : null;
     renew(this.stateTable, [state], () => this.stateOf(state));
     const hits = `${frame.breakpoints} ${frame.hits}`;
-    if (hits !== this.hits && this.asked) this.desk.ask("breakpoints").then((ack) => this.pointed(ack));
+    if (hits !== this.hits && this.asked) this.commands.ask("breakpoints").then((ack) => this.pointed(ack));
     this.hits = hits;
     const still =
       frame.number === this.number ||
       (row !== null && hasEnded(frame.states[selected]) && card !== null && this.over === row.name);
-    if (row !== null && !still && store.visible) this.pace.soon();
+    if (row !== null && !still && store.visible) this.throttle.soon();
     this.number = frame.number;
     this.over = row !== null && hasEnded(frame.states[selected]) ? row.name : "";
   }
@@ -251,7 +251,7 @@ export class TaskTab {
   pointsOf() {
     if (this.points.length === 0) return [];
     const line = (point) => {
-      const remove = async () => this.pointed(await this.desk.order("remove_breakpoint", { id: point.id }));
+      const remove = async () => this.pointed(await this.commands.order("remove_breakpoint", { id: point.id }));
       const condition = point.when ? [" when ", quoted(point.when, { limit: 80, look: "sn-code" })] : [" any packet"];
       const gone = button("Remove", "cross", remove, { bare: true });
       return html(
@@ -286,7 +286,7 @@ export class TaskTab {
   }
 
   close() {
-    this.pace.close();
+    this.throttle.close();
   }
 }
 

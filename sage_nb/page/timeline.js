@@ -4,8 +4,8 @@
 import { Control } from "./controls.js";
 import { counted, html, mark, printable, say, seconds } from "./elements.js";
 import { happeningText } from "./log.js";
-import { Pace } from "./pace.js";
-import { Strokes } from "./strokes.js";
+import { Throttle } from "./throttle.js";
+import { TimelinePainter } from "./timeline_painter.js";
 import { ENDED_JOB, stateOf } from "./states.js";
 
 const LANE = 16;
@@ -29,7 +29,12 @@ export class Timeline {
     this.space = html("div", { class: "sn-lane-space" }, this.canvas);
     this.area = html(
       "div",
-      { class: "sn-lane-area", tabindex: "0", "aria-label": "Lanes of the timeline", onscroll: () => this.pace.soon() },
+      {
+        class: "sn-lane-area",
+        tabindex: "0",
+        "aria-label": "Lanes of the timeline",
+        onscroll: () => this.throttle.soon(),
+      },
       this.space,
     );
     this.slider = html("input", {
@@ -63,21 +68,21 @@ export class Timeline {
       this.area,
       html("div", { class: "sn-timeline-foot" }, this.hint, this.which),
     );
-    this.strokes = new Strokes(this.canvas);
-    this.pace = new Pace(PAINT_MS, () => this.paint());
-    this.clock = setInterval(() => store.visible && this.quiet > 0 && this.pace.soon(), STILL_MS);
-    this.resized = new ResizeObserver(() => this.pace.soon());
+    this.painter = new TimelinePainter(this.canvas);
+    this.throttle = new Throttle(PAINT_MS, () => this.paint());
+    this.clock = setInterval(() => store.visible && this.quiet > 0 && this.throttle.soon(), STILL_MS);
+    this.resized = new ResizeObserver(() => this.throttle.soon());
     this.resized.observe(this.area);
     this.themed = matchMedia("(prefers-color-scheme: dark)");
-    this.retheme = () => this.pace.soon();
+    this.retheme = () => this.throttle.soon();
     this.themed.addEventListener("change", this.retheme);
     store.on("plan", () => this.build());
-    store.on("plan frame events", () => this.pace.soon());
+    store.on("plan frame events", () => this.throttle.soon());
     store.on("look", () => this.paint());
     store.on("select", () => this.follow());
     this.build();
     this.pointed("");
-    this.pace.soon();
+    this.throttle.soon();
   }
 
   build() {
@@ -136,7 +141,7 @@ export class Timeline {
         lanes.push({ index: lane, name: store.plan.rows[lane].name, y: top + lane * LANE });
       }
       const look = { width, height, gutter: GUTTER, end: END, axis: AXIS, lane: LANE, lanes, start, until: end };
-      this.strokes.paint({
+      this.painter.paint({
         ...look,
         going: this.going,
         frames,
@@ -234,7 +239,7 @@ export class Timeline {
 
   close() {
     clearInterval(this.clock);
-    this.pace.close();
+    this.throttle.close();
     this.resized.disconnect();
     this.themed.removeEventListener("change", this.retheme);
   }

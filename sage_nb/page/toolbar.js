@@ -48,8 +48,8 @@ export function statusText(frame) {
 }
 
 /** `step(...)`: what both the toolbar and a key do; what it took and what it sent are looked at. */
-export async function stepped(store, desk, name) {
-  const ack = await desk.order("step", { name });
+export async function stepped(store, commands, name) {
+  const ack = await commands.order("step", { name });
   if (ack.ok && ack.result) {
     const index = store.indexOf(ack.result.task);
     if (index >= 0 && name === "") store.select(index);
@@ -59,12 +59,18 @@ export async function stepped(store, desk, name) {
 }
 
 export class Toolbar {
-  constructor(store, desk, { choice }) {
+  constructor(store, commands, { choice }) {
     this.store = store;
-    this.desk = desk;
+    this.commands = commands;
     this.controls = CONTROLS.map(([name, word, glyph, cmd, args, hint]) => {
-      const act = () => (cmd === "step" ? stepped(store, desk, args(store).name) : desk.order(cmd, args(store)));
-      return new Control(word, glyph, { why: () => reasonFor(name, store), act, wait: () => desk.waits(cmd), hint });
+      const act = () =>
+        cmd === "step" ? stepped(store, commands, args(store).name) : commands.order(cmd, args(store));
+      return new Control(word, glyph, {
+        why: () => reasonFor(name, store),
+        act,
+        wait: () => commands.waits(cmd),
+        hint,
+      });
     });
     const bar = html(
       "div",
@@ -82,7 +88,7 @@ export class Toolbar {
       html("div", { class: "sn-status" }, this.name, this.glyph, this.status),
       choice ? this.choose() : null,
     );
-    store.on("plan frame select desk", () => this.paint());
+    store.on("plan frame select commands", () => this.paint());
     if (choice) {
       this.reshow = () => this.paintChoice();
       store.model.on("change:shown", this.reshow);
@@ -141,28 +147,28 @@ export class Toolbar {
 
 /** What came of the last command, and the Python that does the same, to be copied. */
 export class PythonLine {
-  constructor(store, desk) {
-    this.desk = desk;
+  constructor(store, commands) {
+    this.commands = commands;
     this.note = html("span", { class: "sn-note", role: "status" });
     this.code = html("code", { class: "sn-python sn-quoted" });
-    this.one = button("Copy as cell", "copy", () => this.copy(this.desk.lines.at(-1)));
-    this.all = button("Copy all", "copy", () => this.copy(this.desk.lines.join("\n")));
+    this.one = button("Copy as cell", "copy", () => this.copy(this.commands.lines.at(-1)));
+    this.all = button("Copy all", "copy", () => this.copy(this.commands.lines.join("\n")));
     this.right = html("span", { class: "sn-python-line" }, this.code, this.one, this.all);
     this.element = html("div", { class: "sn-feedback" }, this.note, this.right);
-    store.on("desk", () => this.paint());
+    store.on("commands", () => this.paint());
     this.paint();
   }
 
   async copy(text) {
     const copied = await copyText(text);
-    this.desk.noted(
+    this.commands.noted(
       copied ? "copied: paste it into a cell" : "the browser did not allow to copy",
       copied ? "done" : "refused",
     );
   }
 
   paint() {
-    const { note, lines } = this.desk;
+    const { note, lines } = this.commands;
     say(this.note, printable(note.text, 300));
     mark(this.note, "title", note.text.length > 80 ? printableLines(note.text, 2_000) : null);
     mark(this.note, "data-kind", note.kind || null);

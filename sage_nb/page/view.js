@@ -1,17 +1,17 @@
 // The view: puts the parts together that are asked for, and takes everything away again at the end.
 
-import { Depths, Stops } from "./alone.js";
-import { Desk } from "./desk.js";
+import { Depths, Stops } from "./depths_and_stops.js";
+import { Commands } from "./commands.js";
 import { html, say } from "./elements.js";
 import { ErrorsTab } from "./errors_tab.js";
 import { FormLine } from "./form_line.js";
 import { Graph, READABLE } from "./graph.js";
 import { Inspector } from "./inspector.js";
 import { listenToKeys } from "./keys.js";
-import { Link } from "./link.js";
+import { Connection } from "./connection.js";
 import { Log } from "./log.js";
-import { Presence } from "./presence.js";
-import { Prints } from "./prints.js";
+import { Visibility } from "./visibility.js";
+import { Printed } from "./printed.js";
 import { reasonFor } from "./reasons.js";
 import { Store } from "./store.js";
 import { Table } from "./table.js";
@@ -28,8 +28,8 @@ class View {
     this.model = model;
     this.name = `view-${++views}-${Math.random().toString(36).slice(2, 10)}`;
     this.store = new Store(model, this.name);
-    this.desk = new Desk(model, this.name, () => this.store.changed("desk"));
-    this.link = new Link(model, () => this.linked());
+    this.commands = new Commands(model, this.name, () => this.store.changed("commands"));
+    this.connection = new Connection(model, () => this.linked());
     this.parts = new Set(model.get("parts") ?? []);
     this.closers = [];
     this.mounted = false;
@@ -44,17 +44,17 @@ class View {
   }
 
   compose() {
-    const { store, desk, parts, root } = this;
+    const { store, commands, parts, root } = this;
     const has = (part) => parts.has(part);
     if (has("toolbar")) {
-      this.toolbar = new Toolbar(store, desk, { choice: has("graph") && has("table") });
-      this.python = new PythonLine(store, desk);
+      this.toolbar = new Toolbar(store, commands, { choice: has("graph") && has("table") });
+      this.python = new PythonLine(store, commands);
       root.append(this.toolbar.element, this.python.element);
     }
     const main = (this.main = html("div", { class: "sn-main" }));
     if (has("graph")) main.append((this.graph = new Graph(store)).element);
     if (has("table")) main.append((this.table = new Table(store)).element);
-    if (has("inspector")) main.append((this.inspector = new Inspector(store, desk)).element);
+    if (has("inspector")) main.append((this.inspector = new Inspector(store, commands)).element);
     root.append(main);
     main.hidden = main.childElementCount === 0;
     if (has("timeline")) {
@@ -64,9 +64,9 @@ class View {
     }
     if (has("depths")) root.append((this.depths = new Depths(store)).element);
     if (has("stops")) root.append((this.stops = new Stops(store)).element);
-    if (has("errors")) root.append((this.errors = new ErrorsTab(store, desk)).element);
+    if (has("errors")) root.append((this.errors = new ErrorsTab(store, commands)).element);
     if (has("log")) {
-      root.append((this.log = new Log(store)).element, (this.prints = new Prints(store, desk)).element);
+      root.append((this.log = new Log(store)).element, (this.printed = new Printed(store, commands)).element);
     }
     this.follows = has("timeline") || has("log");
     store.on("plan frame", () => this.catchUp());
@@ -87,8 +87,8 @@ class View {
     this.asked = history.revision;
     this.asking = true;
     const [ack, film] = await Promise.all([
-      this.desk.ask("events", { first }),
-      first === 0 && frame.number > 0 ? this.desk.ask("frames") : null,
+      this.commands.ask("events", { first }),
+      first === 0 && frame.number > 0 ? this.commands.ask("frames") : null,
     ]);
     this.asking = false;
     if (this.asked !== history.revision) return;
@@ -123,16 +123,25 @@ class View {
       this.closers.push(() => model.off(event, act));
     };
     const heard = (read) => () => {
-      this.link.heard();
+      this.connection.heard();
       read();
-      this.link.watch(this.mounted && !store.frame.closed);
+      this.connection.watch(this.mounted && !store.frame.closed);
     };
-    on("change:plan", heard(() => store.readPlan()));
-    on("change:frame", heard(() => store.readFrame()));
-    on("msg:custom", heard(() => {}));
+    on(
+      "change:plan",
+      heard(() => store.readPlan()),
+    );
+    on(
+      "change:frame",
+      heard(() => store.readFrame()),
+    );
+    on(
+      "msg:custom",
+      heard(() => {}),
+    );
     on("change:shown", () => this.choose());
     this.closers.push(listenToKeys(this.root, store, this.doings()));
-    this.presence = new Presence(this.root, (seen) => this.mount(seen));
+    this.visibility = new Visibility(this.root, (seen) => this.mount(seen));
     this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.place()));
     this.resized.observe(this.root);
     store.on("plan", () => this.place());
@@ -140,15 +149,15 @@ class View {
 
   /** The kernel has gone, or is there again. */
   linked() {
-    const { reason } = this.link;
+    const { reason } = this.connection;
     this.store.gone = reason;
     this.lost.hidden = reason === "";
     say(this.lost, reason === "" ? "" : `This is how it was last seen: ${reason}.`);
-    this.desk.link(reason);
+    this.commands.link(reason);
     this.root.classList.toggle("sn-gone", reason !== "");
-    for (const kind of ["frame", "desk", "look"]) this.store.changed(kind);
+    for (const kind of ["frame", "commands", "look"]) this.store.changed(kind);
     if (reason === "" && this.mounted) {
-      this.desk.tell("mount", { view: this.name }); // it may have missed that this page looks
+      this.commands.tell("mount", { view: this.name }); // it may have missed that this page looks
       this.watch();
     }
   }
@@ -158,24 +167,24 @@ class View {
     if (visible === this.mounted) return;
     this.mounted = visible;
     this.store.show(visible);
-    this.desk.tell(visible ? "mount" : "unmount", { view: this.name });
-    this.link.watch(visible && !this.store.frame.closed);
+    this.commands.tell(visible ? "mount" : "unmount", { view: this.name });
+    this.connection.watch(visible && !this.store.frame.closed);
     if (visible && this.store.selected >= 0) this.watch();
   }
 
   /** Say whose lanes frames are to tell. */
   watch() {
-    if (this.inspector) this.desk.tell("watch", { view: this.name, row: this.store.selected });
+    if (this.inspector) this.commands.tell("watch", { view: this.name, row: this.store.selected });
   }
 
   doings() {
-    const { store, desk } = this;
+    const { store, commands } = this;
     const shownPart = () => (this.table && !this.table.element.hidden ? this.table : this.graph);
     const ordered = (control, cmd) => {
       const reason = reasonFor(control, store);
-      if (reason) desk.noted(reason, "refused");
-      else if (cmd === "step") stepped(store, desk, store.row.name);
-      else desk.order(cmd, { name: store.row.name });
+      if (reason) commands.noted(reason, "refused");
+      else if (cmd === "step") stepped(store, commands, store.row.name);
+      else commands.order(cmd, { name: store.row.name });
     };
     return {
       move: (index) => {
@@ -201,15 +210,15 @@ class View {
   }
 
   close() {
-    this.presence.close();
+    this.visibility.close();
     this.resized.disconnect();
     for (const close of this.closers) close();
-    const { graph, table, toolbar, inspector, timeline, errors, log, prints } = this;
-    for (const part of [graph, table, toolbar, inspector, timeline, errors, log, prints]) part?.close?.();
+    const { graph, table, toolbar, inspector, timeline, errors, log, printed } = this;
+    for (const part of [graph, table, toolbar, inspector, timeline, errors, log, printed]) part?.close?.();
     this.mount(false);
-    this.link.close();
+    this.connection.close();
     this.store.close();
-    this.desk.close();
+    this.commands.close();
     this.root.remove();
     this.host.classList.remove("sage-nb-host");
   }

@@ -243,7 +243,7 @@ def test_what_a_job_prints_that_was_started_by_a_click_is_in_the_view(open_noteb
     notebook.click("Run")
     notebook.sees("running")
     notebook.run(1)
-    expect(notebook.view.locator(".sn-prints pre")).to_contain_text("seen 1\nseen 2", timeout=PATIENCE_MS)
+    expect(notebook.view.locator(".sn-printed pre")).to_contain_text("seen 1\nseen 2", timeout=PATIENCE_MS)
 
 
 def test_when_its_kernel_is_restarted_a_view_says_so_within_two_seconds_and_stands_still(open_notebook: Open) -> None:

@@ -21,7 +21,7 @@ Load = Callable[..., Shown]
 def ways(shown: Shown, fact: str) -> list[tuple[int, int]]:
     """From which box to which lead the ways that are marked with `fact`."""
     marks: list[bool] = shown.page.evaluate(
-        "fact => [...document.querySelectorAll('.sn-way')].map(way => way.hasAttribute(`data-${fact}`))", fact
+        "fact => [...document.querySelectorAll('.sn-edge')].map(way => way.hasAttribute(`data-${fact}`))", fact
     )
     return [(way["source"], way["target"]) for way, on in zip(shown.plan["ways"], marks, strict=True) if on]
 
@@ -252,7 +252,7 @@ def test_the_sign_of_a_barrier_stands_free_of_label_and_box(load: Load) -> None:
     shown = load(plan, frame, parts=["graph"])
     assert ways(shown, "blocked") == [(0, 1), (1, 2)]
     gaps = shown.page.evaluate(
-        """() => [...document.querySelectorAll('.sn-way-label')].map((label, at) => {
+        """() => [...document.querySelectorAll('.sn-edge-label')].map((label, at) => {
              const text = label.querySelector('rect').getBBox(), sign = document.querySelectorAll('.sn-barrier')[at];
              return sign.getBBox().x - (text.x + text.width); })"""
     )

@@ -281,7 +281,7 @@ def test_a_flood_of_skips_does_not_push_out_the_start_of_the_run(load: Load) -> 
 def test_what_was_printed_in_a_run_started_here_stands_below_the_log(load: Load) -> None:
     first = {"result": {"first": 0, "lines": ["seen <b>1</b>", "seen 2"]}}
     shown = load(PLAN, plans.running(PLAN, 1), parts=PARTS, answers={"printed": first})
-    prints = shown.root.locator(".sn-prints")
+    prints = shown.root.locator(".sn-printed")
     assert prints.is_hidden()
     shown.push(plans.running(PLAN, 2, printed=2))
     prints.locator("pre").get_by_text("seen <b>1</b>").wait_for()

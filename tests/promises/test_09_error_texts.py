@@ -19,7 +19,7 @@ from runtime.testing import PATIENCE_S
 from runtime.texts import error_message
 from runtime.texts.error_message import MAX_MESSAGE, message_of
 from runtime.texts.error_traceback import MAX_ERRORS, MAX_FRAMES, MAX_MEMBERS, MAX_NOTES, traceback_text
-from sage_nb.cards import folded, letters_of
+from sage_nb.serializers import folded, letters_of
 from tests.platforms import MakeSession
 
 

@@ -8,7 +8,7 @@ import pytest
 import runtime
 from runtime.testing import PATIENCE_S
 from runtime.testing.checks import _actors
-from sage_nb.stage import stage_of
+from sage_nb.view_hub import hub_of
 from tests.remote import functions as far
 from tests.view.pages import Page, RecordingComm, close_kept, open_widgets
 
@@ -22,7 +22,7 @@ def test_a_job_on_ray_is_seen_and_steered_from_a_page(monkeypatch: pytest.Monkey
         session.service("doubles", far.Doubles)
         asked = session.source(range(6), name="numbers").map(far.Ask("doubles"), name="ask")
         result = asked.collect(name="result")
-        page = Page(stage_of(session).view(("graph",))).mount()
+        page = Page(hub_of(session).view(("graph",))).mount()
         page.order("start_paused")
         page.wait_for_frame(lambda frame: frame["holding"] == "all")
         assert page.order("step", name="numbers")["text"] == "numbers: -> 0 to ask"

@@ -8,7 +8,7 @@ import comm
 import pytest
 
 import runtime
-from sage_nb.stage import stage_of
+from sage_nb.view_hub import hub_of
 from sage_nb.wire import Part
 from tests.view.pages import Page, RecordingComm, close_kept, open_widgets
 
@@ -34,6 +34,6 @@ def session() -> Iterator[runtime.Session]:
 @pytest.fixture
 def show() -> ShowPage:
     def show(session: runtime.Session, *parts: Part, name: str = "page") -> Page:
-        return Page(stage_of(session).view(parts or ("graph",)), name).mount()
+        return Page(hub_of(session).view(parts or ("graph",)), name).mount()
 
     return show

@@ -11,7 +11,7 @@ from comm.base_comm import BaseComm
 from ipywidgets.widgets.widget import _instances  # what its deprecated `Widget.widgets` returns
 
 from runtime.testing import PATIENCE_S
-from sage_nb import stage
+from sage_nb import view_hub
 from sage_nb.view import Loaded
 
 
@@ -22,8 +22,8 @@ def open_widgets() -> set[str]:
 
 def close_kept() -> None:
     """Close the views that closed sessions have kept."""
-    while stage._kept:
-        stage._kept.popleft().close_views()
+    while view_hub._kept:
+        view_hub._kept.popleft().close_views()
 
 
 class RecordingComm(BaseComm):

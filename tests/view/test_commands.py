@@ -10,7 +10,7 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S, Hold
-from sage_nb.stage import stage_of
+from sage_nb.view_hub import hub_of
 from tests.error_texts import DIVIDED_BY_ZERO
 from tests.view.conftest import ShowPage
 from tests.view.pages import Page
@@ -384,7 +384,7 @@ def test_of_a_flood_of_events_the_last_are_sent(show: ShowPage) -> None:
         page = show(session)
         page.unmount()
         session.run()
-        frame = stage_of(session).current(session)[1].happenings(session.events)
+        frame = hub_of(session).current(session)[1].happenings(session.events)
         assert [each["kind"] for each in frame].count("skip") == 500
         assert frame[0]["kind"] == "start"
         assert frame[-1]["number"] == len(session.events) - 1

@@ -12,7 +12,7 @@ import runtime
 import sage_nb
 from runtime.testing import PATIENCE_S
 from sage_nb.forms import call_of, form_of
-from sage_nb.stage import stage_of
+from sage_nb.view_hub import hub_of
 from tests.view.conftest import ShowPage
 from tests.view.pages import Page
 
@@ -154,8 +154,8 @@ def finish(name: str) -> None:
 
 
 def said(box: Any, text: str) -> None:
-    """What the line below the form says, once the desk has done everything."""
-    finish("sage-nb desk")
+    """What the line below the form says, once all commands have been carried out."""
+    finish("sage-nb commands")
     assert text in box.children[-1].said
 
 
@@ -181,7 +181,7 @@ def test_the_stepper_pauses_steps_and_shows_the_steps(session: runtime.Session) 
     said(box, "session.step()")
     assert "numbers: -&gt; 3 to double\ndouble: 3 -&gt; 6 to result" in box.children[1].value
     press(box, "Resume")
-    finish("sage-nb desk")
+    finish("sage-nb commands")
     session.wait(PATIENCE_S)
 
 
@@ -219,7 +219,7 @@ def test_a_form_hears_that_the_kernel_is_there_while_a_page_shows_it_and_nobody_
     session: runtime.Session,
 ) -> None:
     session.input("numbers").collect(name="result")
-    view = Page(stage_of(session).view(("graph",)))
+    view = Page(hub_of(session).view(("graph",)))
     page = Page(sage_nb.stepper(session).children[-1], "form").mount()
     session.start()
     with page.comm.news:

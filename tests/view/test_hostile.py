@@ -11,7 +11,7 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S
-from sage_nb.cards import FULL_S
+from sage_nb.serializers import FULL_S
 from sage_nb.texts import literal_of, shown, size_of, value_of
 from tests.hostile import PAYLOADS, CodeWasRun
 from tests.view.conftest import ShowPage

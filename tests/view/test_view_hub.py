@@ -24,7 +24,7 @@ from runtime.factory import register_backend
 from runtime.factory.local_backend import LocalBackend
 from runtime.testing import PATIENCE_S, Hold, Moment
 from sage_nb.module import css, digest, esm, packed
-from sage_nb.stage import stage_of
+from sage_nb.view_hub import hub_of
 from sage_nb.wire import Frame
 from tests.view.conftest import ShowPage
 from tests.view.pages import Page, RecordingComm, open_widgets
@@ -104,9 +104,9 @@ def test_no_page_hears_an_event_twice_though_it_looks_while_the_job_starts(
     def is_of_this_run(frame: Frame) -> bool:
         return frame["revision"] > seen and len(frame["happenings"]) > 0
 
-    def look_first(change: str) -> None:  # before the stage hears of it
+    def look_first(change: str) -> None:  # before the hub hears of it
         if change == "started":
-            stage_of(session)._sampler.look()
+            hub_of(session)._sampler.look()
             page.wait_for_frame(is_of_this_run)
 
     session.on_change(look_first)
@@ -148,15 +148,15 @@ def test_a_job_that_stands_still_sends_nothing(session: runtime.Session, show: S
     number = len(page.frames())
     looked = count()
     looks = Moment("five looks")
-    stage = stage_of(session)
-    complete = stage.complete
+    hub = hub_of(session)
+    complete = hub.complete
 
     def counting(frame: Any) -> None:
         complete(frame)
         if next(looked) == 5:
             looks.set()
 
-    stage.complete = counting  # type: ignore[method-assign]
+    hub.complete = counting  # type: ignore[method-assign]
     looks.wait()
     assert len(page.frames()) == number
 
@@ -212,15 +212,15 @@ def test_a_graph_that_is_written_further_is_drawn_anew(session: runtime.Session,
 
 def test_what_happens_during_a_look_is_looked_at_next(session: runtime.Session) -> None:
     line(session)
-    page, stage = Page(sage_nb.graph(session)), stage_of(session)
-    complete, looks = stage.complete, count()
+    page, hub = Page(sage_nb.graph(session)), hub_of(session)
+    complete, looks = hub.complete, count()
 
     def build_meanwhile(frame: Any) -> None:
         complete(frame)
         if next(looks) == 0:  # behind the snapshot of a job that has not begun, after which nobody looks by himself
             session.input("more").collect(name="other")
 
-    stage.complete = build_meanwhile  # type: ignore[method-assign]
+    hub.complete = build_meanwhile  # type: ignore[method-assign]
     page.mount()
     page.wait_for_frame(lambda frame: len(frame["states"]) == 5)
 
@@ -400,7 +400,7 @@ def test_threads_that_show_the_same_part_at_once_share_a_widget(session: runtime
             with ThreadPoolExecutor(4) as hands:
                 views = list(hands.map(lambda _: sage_nb.graph(session), range(4)))
             assert len(set(views)) == 1
-            stage_of(session).close_views()
+            hub_of(session).close_views()
             assert all(view.comm is None for view in views)
     finally:
         sys.setswitchinterval(interval)
@@ -452,7 +452,7 @@ def test_a_view_that_was_being_made_when_the_job_ended_shows_the_end(
     class Late(RecordingComm):
         def publish_msg(self, msg_type: str, *args: Any, **named: Any) -> None:
             super().publish_msg(msg_type, *args, **named)
-            if session.status == "new":  # the widget has its first frame, and the stage does not know it yet
+            if session.status == "new":  # the widget has its first frame, and the hub does not know it yet
                 page.order("run")
                 page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
 
@@ -467,7 +467,7 @@ def test_an_answer_that_cannot_be_sent_keeps_nobody_from_theirs(
     monkeypatch: pytest.MonkeyPatch, session: runtime.Session
 ) -> None:
     line(session)
-    desk, told, answers = stage_of(session).desk, list[Any](), list[Any]()
+    command_queue, told, answers = hub_of(session).command_queue, list[Any](), list[Any]()
     answered, begun, let_go = Moment(), Moment(), Moment()
     monkeypatch.setattr(threading, "excepthook", told.append)
 
@@ -480,12 +480,12 @@ def test_an_answer_that_cannot_be_sent_keeps_nobody_from_theirs(
         answers.append(ack["ack"])
         answered.set()
 
-    desk.put({"cmd": "breakpoints", "id": "1"}, refuse)
+    command_queue.put({"cmd": "breakpoints", "id": "1"}, refuse)
     begun.wait()
-    desk.put({"cmd": "breakpoints", "id": "2"}, take)
+    command_queue.put({"cmd": "breakpoints", "id": "2"}, take)
     let_go.set()
     answered.wait()
-    desk.close()
+    command_queue.close()
     assert answers == ["2"]
     assert [str(each.exc_value) for each in told] == ["the page has gone"]
 
@@ -511,7 +511,7 @@ def test_what_a_page_has_been_shown_of_a_run_is_not_forgotten_when_the_sampler_c
     page.order("start_paused")
     page.order("step")
     (card,) = page.order("peek", task="double")["result"]["packets"]
-    stage_of(session).current(session)
+    hub_of(session).current(session)
     page.order("edit", token=card["token"], value="5")
     assert session.peek("double")[0].payload == 5
     session.close()

@@ -1,4 +1,4 @@
-"""Desk: takes the commands that pages send, and carries them out one after the other on a thread of its own.
+"""CommandQueue: takes the commands that pages send, and carries them out one after the other on a thread of its own.
 
 A handler on the kernel's thread only puts a message down here. Whether a click is handled while a cell runs depends on
 the kernel's version; what it does then, and on which thread, does not. The thread is there while there is something to
@@ -37,7 +37,7 @@ class Done:
     result: Any = None
 
 
-class Desk:
+class CommandQueue:
     """The commands of one session's pages. Any thread may put; they are worked in the order in which they came."""
 
     def __init__(self, execute: Callable[[str, Mapping[str, Any]], Done], behind: Callable[[], None]) -> None:
@@ -71,7 +71,7 @@ class Desk:
 
     def _begin(self) -> None:
         """Under the lock."""
-        self._thread = threading.Thread(target=self._work, name="sage-nb desk", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="sage-nb commands", daemon=True)
         self._thread.start()
 
     def _work(self) -> None:

@@ -1,6 +1,6 @@
 // Whether somebody can see an element: it is on the screen, and its page is not hidden or left.
 
-export class Presence {
+export class Visibility {
   /** `onChange` hears true or false; until it is looked at, it is taken to be seen. */
   constructor(element, onChange) {
     let seen = true;

@@ -6,7 +6,7 @@ const KEPT_LINES = 1_000;
 export const BUSY_TEXT = "kernel busy: will apply after the cell";
 export const SLOW_TEXT = "no answer yet: it is still being carried out";
 
-export class Desk {
+export class Commands {
   constructor(model, view, onChange) {
     this.model = model;
     this.view = view;

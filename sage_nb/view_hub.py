@@ -1,8 +1,8 @@
-"""Stage: what stands between one session and everything that shows it: its widgets, its sampler, its desk.
+"""ViewHub: what stands between one session and everything that shows it: its widgets, its sampler, its command queue.
 
 It holds its session weakly: a session that nobody else holds any more goes, and its widgets with it. While a page shows
 a view the sampler looks at the session and sends frames; with the last page it ends. `Session.close` ends all that is
-alive: threads and forms. The views stay, with what remains of the session: records that nobody can change.
+alive: threads and forms. The views stay, with what is left of the session: records that nobody can change.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from runtime import Session
 from runtime.python.interactive import by_person
 from runtime.session import Change
 from sage_nb.cells import follow_cells
+from sage_nb.closed_session import ClosedSession
+from sage_nb.command_queue import CommandQueue, Done
 from sage_nb.commands import Commands
 from sage_nb.containers import follow_displays
-from sage_nb.desk import Desk, Done
 from sage_nb.frame import Framer
 from sage_nb.part_stills import still_of_parts
 from sage_nb.plan import plan_of
-from sage_nb.prints import Printed
-from sage_nb.remains import Remains
-from sage_nb.renewals import Renewals
+from sage_nb.print_capture import PrintCapture
 from sage_nb.sampler import Sampler
+from sage_nb.still_updates import StillUpdates
 from sage_nb.stills import Still
 from sage_nb.view import FormLine, Loaded, View
 from sage_nb.wire import Beat, Frame, Part, Plan
@@ -40,28 +40,28 @@ STARTS: Final = ("run", "start_paused")
 KEPT: Final = 16
 """So many closed sessions keep their views, whoever holds them; when there are more, the oldest lets go of its own."""
 
-_kept: deque[Stage] = deque()  # of closed sessions that have views
-_stages: weakref.WeakKeyDictionary[Session, Stage] = weakref.WeakKeyDictionary()
-_stages_lock = threading.Lock()  # guards both above
+_kept: deque[ViewHub] = deque()  # of closed sessions that have views
+_hubs: weakref.WeakKeyDictionary[Session, ViewHub] = weakref.WeakKeyDictionary()
+_hubs_lock = threading.Lock()  # guards both above
 
 
-def stage_of(session: Session) -> Stage:
-    """The one stage of this session. A new one takes the place of those that closed sessions of its name have kept."""
-    with _stages_lock:
-        stage = _stages.get(session)
-        if stage is None:
-            stage = _stages[session] = Stage(session)
-            stage.older = [each for each in _kept if each.name == session.name]
-    stage.look_whether_closed(session)
-    return stage
+def hub_of(session: Session) -> ViewHub:
+    """The one hub of this session. A new one takes the place of those that closed sessions of its name have kept."""
+    with _hubs_lock:
+        hub = _hubs.get(session)
+        if hub is None:
+            hub = _hubs[session] = ViewHub(session)
+            hub.older = [each for each in _kept if each.name == session.name]
+    hub.look_whether_closed(session)
+    return hub
 
 
-class Stage:
+class ViewHub:
     """All views of one session. Any thread may call."""
 
     def __init__(self, session: Session) -> None:
         self.name = session.name
-        self.older: list[Stage] = []  # of closed sessions of this name, until this one shows something
+        self.older: list[ViewHub] = []  # of closed sessions of this name, until this one shows something
         self._session = weakref.ref(session)
         self._lock = threading.Lock()  # guards all below
         self._views: dict[tuple[str, ...], View] = {}
@@ -72,12 +72,12 @@ class Stage:
         self._revision = 0
         self._current: tuple[Plan, Framer] | None = None
         self._run = 0  # which run `_current` is of
-        self._remains: Remains | None = None  # of a closed session
-        self.printed = Printed()
-        self._renewals = Renewals(self._session)
+        self._closed: ClosedSession | None = None  # of a closed session
+        self.print_capture = PrintCapture()
+        self._still_updates = StillUpdates(self._session)
         self.commands = Commands(self._session)
         self._sampler = Sampler(self._session, self)
-        self.desk = Desk(self._execute, self._sampler.look)
+        self.command_queue = CommandQueue(self._execute, self._sampler.look)
         session.on_change(self.changed)
         weakref.finalize(session, self._session_gone).atexit = False
 
@@ -92,15 +92,15 @@ class Stage:
         follow_cells()
         follow_displays()
         plan, frame = self._state(session)
-        still, remember = partial(self._still, parts), self._renewals.remember
+        still, remember = partial(self._still, parts), self._still_updates.remember
         view = View(session.name, parts, shown, still=still, remember=remember, plan=plan, frame=_as_text(frame))
         view.on_msg(self._receive)
         with self._lock:
             first = self._views.setdefault((*parts, shown), view)
         if first is not view:  # another thread was quicker
             view.close()
-        elif (remains := self._remains) is not None:  # maybe since a moment ago
-            _give(view, remains)
+        elif (closed := self._closed) is not None:  # maybe since a moment ago
+            _give(view, closed)
             _keep(self)
         self._replace_older()
         return first
@@ -116,18 +116,18 @@ class Stage:
     def _still(self, parts: Sequence[Part]) -> Still:
         if (session := self._session()) is None:
             return Still()
-        run, outcome = session.run_number, self._renewals.outcome(session)
+        run, outcome = session.run_number, self._still_updates.outcome(session)
         still = still_of_parts(session, parts, outcome)
         return still if outcome is None else replace(still, run=run)
 
     def _state(self, session: Session) -> tuple[Plan, Frame]:
         """What a new view shows first."""
-        if (remains := self._remains) is not None:
-            return remains.plan, remains.frame
+        if (closed := self._closed) is not None:
+            return closed.plan, closed.frame
         while True:
             plan, framer = self.current(session)
             if (frame := framer.frame(session.snapshot(), session, (), ())) is not None:
-                film = self.commands.film.of(plan["revision"])
+                film = self.commands.frame_history.of(plan["revision"])
                 frame["number"] = film[-1]["number"] if film else 0
                 return plan, frame
             # The graph has become another one meanwhile.
@@ -156,7 +156,7 @@ class Stage:
                 if page in self._pages:
                     self._pages[page] = row
         else:
-            self.desk.put(message, view.send)
+            self.command_queue.put(message, view.send)
 
     def _mount(self, page: str, *, is_form: bool) -> None:
         with self._lock:
@@ -164,11 +164,11 @@ class Stage:
                 self._forms.add(page)
             else:
                 self._pages[page] = -1
-            alive = self._remains is None
+            alive = self._closed is None
         if alive:
             self._sampler.begin()
         if not is_form:
-            self._renewals.seen()
+            self._still_updates.seen()
 
     def _unmount(self, page: str) -> None:
         with self._lock:
@@ -212,7 +212,7 @@ class Stage:
     def complete(self, frame: Frame) -> None:
         """Add to a frame what only the pages know; and remember it."""
         frame["breakpoints"], frame["hits"] = self.commands.breakpoints()
-        frame["printed"] = self.printed.total
+        frame["printed"] = self.print_capture.total
         if frame["state"] in ("running", "draining"):
             self.commands.looks.append(frame["states"])
 
@@ -225,7 +225,7 @@ class Stage:
 
     def send(self, frame: Frame) -> None:
         """Give every view its next frame."""
-        self.commands.film.add(frame)
+        self.commands.frame_history.add(frame)
         text = _as_text(frame)
         for view in self.views:
             view.frame = text
@@ -247,15 +247,15 @@ class Stage:
             self._freeze(session)
             return
         if change == "ended":
-            self._renewals.renew()
+            self._still_updates.renew()
             return
-        if change == "started" and not self.printed.is_printing_here():  # it prints where that was done
-            self.printed.close()
-            self.printed.clear()
+        if change == "started" and not self.print_capture.is_printing_here():  # it prints where that was done
+            self.print_capture.close()
+            self.print_capture.clear()
         with self._lock:
             if change == "built":
                 self._current = None  # a run is told from the one before it by its number
-            thawed, self._remains = self._remains is not None and bool(self._pages or self._forms), None
+            thawed, self._closed = self._closed is not None and bool(self._pages or self._forms), None
         _let_go(self)
         self.commands.forget()
         if change in ("started", "reset"):  # a measure is of one run, and what it has set for all would stay
@@ -265,50 +265,50 @@ class Stage:
         self._sampler.look()
 
     def look_whether_closed(self, session: Session) -> None:
-        """Freeze the stage of a session that was closed before there was a stage."""
-        if self._remains is None and session.is_closed:
+        """Freeze the hub of a session that was closed before there was a hub."""
+        if self._closed is None and session.is_closed:
             self._freeze(session)
 
     def _execute(self, command: str, args: Mapping[str, Any]) -> Done:
         if command == "printed":
-            return Done(result=self.printed.since(int(args.get("first", 0))))
-        if (remains := self._remains) is not None:
-            return remains.execute(command, args)
+            return Done(result=self.print_capture.since(int(args.get("first", 0))))
+        if (closed := self._closed) is not None:
+            return closed.execute(command, args)
         with by_person():
             if command in STARTS and any("log" in view.parts for view in self.views):  # then there it can be seen
-                return self.printed.run(partial(self.commands.execute, command, args))
+                return self.print_capture.run(partial(self.commands.execute, command, args))
             return self.commands.execute(command, args)
 
     def _freeze(self, session: Session) -> None:
-        """The session is closed: end the threads, close the forms, and let the views show what remains."""
+        """The session is closed: end the threads, close the forms, and let the views show what is left of it."""
         self._sampler.close()
         plan, framer = self.current(session)
-        frames = self.commands.film.of(plan["revision"])
-        remains = Remains(session, plan, framer, frames, self.commands.looks)
-        remains.frame["printed"] = self.printed.total
+        frames = self.commands.frame_history.of(plan["revision"])
+        closed = ClosedSession(session, plan, framer, frames, self.commands.looks)
+        closed.frame["printed"] = self.print_capture.total
         with self._lock:
-            self._remains = remains
+            self._closed = closed
             views = list(self._views.values())
         self._sampler.close()  # of a page that came meanwhile
-        self.printed.close()
+        self.print_capture.close()
         for view in views:
-            _give(view, remains)
+            _give(view, closed)
         if views:
             _keep(self)
-        self.desk.wait()
-        self._renewals.wait()
+        self.command_queue.wait()
+        self._still_updates.wait()
         self.commands.nobody_looks()
         self.commands.forget()
         self._close_forms()
 
     def _session_gone(self) -> None:
         """On whichever thread has noticed, in the midst of anything, maybe with one of these locks: so on another."""
-        if self._remains is None or self._closers:
+        if self._closed is None or self._closers:
             threading.Thread(target=self._close_with_session, name="sage-nb close", daemon=True).start()
 
     def _close_with_session(self) -> None:
         """Of one that was closed, the views stay."""
-        if self._remains is None:
+        if self._closed is None:
             self._close_all()
         else:
             self._close_forms()
@@ -324,9 +324,9 @@ class Stage:
         """End the threads, close the widgets. What was shown stays as the still picture beside it."""
         self._sampler.close()
         _let_go(self)
-        self.desk.close()
-        self.printed.close()
-        self._renewals.close()
+        self.command_queue.close()
+        self.print_capture.close()
+        self._still_updates.close()
         self.commands.nobody_looks()
         self.close_views()
         self._close_forms()
@@ -340,27 +340,27 @@ class Stage:
             view.close()
 
 
-def _give(view: Any, remains: Remains) -> None:
-    view.plan, view.frame = remains.plan, _as_text(remains.frame)
+def _give(view: Any, closed: ClosedSession) -> None:
+    view.plan, view.frame = closed.plan, _as_text(closed.frame)
 
 
 def _as_text(frame: Frame) -> str:
     return json.dumps(frame, separators=(",", ":"))
 
 
-def _keep(stage: Stage) -> None:
+def _keep(hub: ViewHub) -> None:
     """Keep the views of a closed session, as long as not too many others are closed after it."""
-    with _stages_lock:
-        if stage in _kept:
-            _kept.remove(stage)
-        _kept.append(stage)
+    with _hubs_lock:
+        if hub in _kept:
+            _kept.remove(hub)
+        _kept.append(hub)
         oldest = _kept.popleft() if len(_kept) > KEPT else None
     if oldest is not None:
         oldest.close_views()
 
 
-def _let_go(stage: Stage) -> None:
+def _let_go(hub: ViewHub) -> None:
     """It is no closed session any more, or none that is to be kept."""
-    with _stages_lock:
-        if stage in _kept:
-            _kept.remove(stage)
+    with _hubs_lock:
+        if hub in _kept:
+            _kept.remove(hub)

@@ -1,6 +1,6 @@
 // Doing something soon, but not more often than every so many milliseconds.
 
-export class Pace {
+export class Throttle {
   constructor(gap, act) {
     this.gap = gap;
     this.act = act;

@@ -15,7 +15,7 @@ import pytest
 import runtime
 import sage_nb
 from runtime.testing import PATIENCE_S
-from sage_nb.stage import KEPT, stage_of
+from sage_nb.view_hub import KEPT, hub_of
 from tests.view.conftest import ShowPage
 from tests.view.pages import Page, open_widgets
 
@@ -79,7 +79,7 @@ def test_a_closed_session_shows_the_same_again(session: runtime.Session, show: S
     session.close()
     assert sage_nb.graph(session) is page.view
     letters = of(page, "letters")
-    stage_of(session).close_views()
+    hub_of(session).close_views()
     again = show(session, name="again")
     assert again.view.frame == page.view.frame
     assert again.view.plan == page.view.plan
@@ -132,7 +132,7 @@ def test_a_form_of_a_closed_session_refuses_and_goes_with_it() -> None:
     form = sage_nb.stepper(session)
     opened = form.comm
     form.children[0].children[0].click()
-    stage_of(session).desk.wait()
+    hub_of(session).command_queue.wait()
     assert form.children[-1].said == "refused: CommandRefused: the session was closed: this is how it was left"
     del session, form
     gc.collect()

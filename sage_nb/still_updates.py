@@ -21,7 +21,7 @@ MOST: Final = 64  # of so many stills, the last ones
 JOIN_S: Final = 5.0
 
 
-class Renewals:
+class StillUpdates:
     """The stills of one session. Any thread may call."""
 
     def __init__(self, session: weakref.ref[Session]) -> None:

@@ -23,7 +23,7 @@ class Place:
         return _ordinal(self.first) if self.first == self.last else f"{_ordinal(self.first)}–{_ordinal(self.last)}"
 
 
-def ends_of(session: Session, outcome: Outcome | None) -> Mapping[str, Place]:
+def end_places(session: Session, outcome: Outcome | None) -> Mapping[str, Place]:
     """The place of each operator, and of each of its tasks; none of a run that has not ended well."""
     if outcome is None or outcome.state not in ("completed", "stopped") or outcome.abandoned:
         return {}

@@ -21,13 +21,13 @@ T = TypeVar("T")
 
 MAX_LINES: Final = 1_000
 
-_into: ContextVar[Printed | None] = ContextVar("_into", default=None)
+_into: ContextVar[PrintCapture | None] = ContextVar("_into", default=None)
 _lock = threading.Lock()  # guards both below, and that streams are diverted while somebody wants it
-_wanted: set[Printed] = set()
+_wanted: set[PrintCapture] = set()
 _diverted: list[tuple[Any, Callable[[str], int]]] = []  # streams, and what stands for their `write`
 
 
-class Printed:
+class PrintCapture:
     """What jobs of one session have printed that a page has started: the last 1,000 lines, all counted."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Printed:
 
 
 def _divert() -> None:
-    """Under the lock: from now on, whoever prints in the context of a `Printed` prints there."""
+    """Under the lock: from now on, whoever prints in the context of a `PrintCapture` prints there."""
     for name in ("stdout", "stderr"):
         stream: Any = getattr(sys, name)
         if stream is None or any(each is stream for each, _ in _diverted):

@@ -37,7 +37,7 @@ export class WayPicture {
       d: `M${x - ARROW - 4} ${y - 8}v16M${x - ARROW - 7.5} ${y - 8}v16`,
       class: "sn-barrier",
     });
-    this.element = svg("g", { class: "sn-way" }, svg("title", {}, printable(way.label)), this.line, head, barrier);
+    this.element = svg("g", { class: "sn-edge" }, svg("title", {}, printable(way.label)), this.line, head, barrier);
     this.label = null;
     if (way.label) {
       const [at, on] = way.label_at.map(figure);
@@ -45,7 +45,7 @@ export class WayPicture {
       const width = Math.min(textWidth(text, LABEL), way.label_width) + 8;
       this.label = svg(
         "g",
-        { class: "sn-way-label", "aria-hidden": "true" },
+        { class: "sn-edge-label", "aria-hidden": "true" },
         svg("rect", { x: figure(at - width / 2), y: on - 8, width: figure(width), height: 16, rx: 3 }),
         svg("text", { x: at, y: on + 3.8, "text-anchor": "middle" }, text),
       );

@@ -5,7 +5,7 @@ const NEAR = 64; // so many of what is in sight at once
 const FAR = 24;
 const FAR_MS = 400;
 
-export class Slices {
+export class SlicedPainter {
   /** `paint(item)` paints one thing as it stands now. */
   constructor(paint) {
     this.paintOne = paint;

@@ -45,7 +45,7 @@ function tick(time, step) {
   return whole < 3600 ? parts.join(":") : `${Math.floor(whole / 3600)}:${parts.join(":")}`;
 }
 
-export class Strokes {
+export class TimelinePainter {
   constructor(canvas) {
     this.canvas = canvas;
     this.brush = canvas.getContext("2d");

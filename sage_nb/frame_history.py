@@ -10,7 +10,7 @@ from sage_nb.wire import Frame
 MOST_FRAMES: Final = 300  # even
 
 
-class Film:
+class FrameHistory:
     """The frames of one run, thinned out evenly when there are too many. Any thread may read; one adds."""
 
     def __init__(self) -> None:

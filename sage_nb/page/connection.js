@@ -18,7 +18,7 @@ const STATUSES = {
 /** The events of the classic Notebook's kernels that say the same; `kernel_restarting.Kernel` is one. */
 const CLASSIC = ["restarting", "autorestarting", "dead", "killed", "disconnected", "reconnecting", "connected"];
 
-export class Link {
+export class Connection {
   /** `onChange` is called when `reason` is another one. */
   constructor(model, onChange) {
     this.onChange = onChange;

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from runtime import CommandRefused, Event, Session
 from runtime.facts import ServiceFacts, TaskFacts
-from sage_nb.cards import letters_of, packet_cards, task_card
-from sage_nb.desk import Done
+from sage_nb.command_queue import Done
 from sage_nb.frame import Framer
+from sage_nb.serializers import letters_of, packet_cards, task_card
 from sage_nb.texts import shown
 from sage_nb.wire import Events, Frame, Frames, Plan, Queue
 
@@ -26,7 +26,7 @@ MAX_PACKETS: Final = 1_000
 _EACH: Final = 100
 
 
-class Remains:
+class ClosedSession:
     """The last state of a session, read-only. `plan` and `frame` are what a view shows; the rest is told when asked."""
 
     def __init__(self, session: Session, plan: Plan, framer: Framer, frames: Sequence[Frame], looks: Sequence[str]):

@@ -1,24 +1,28 @@
 // What user code has printed in a run that was started here: there is no cell where it could be seen.
 
 import { html, numbered, printableLines, say } from "./elements.js";
-import { Pace } from "./pace.js";
+import { Throttle } from "./throttle.js";
 
 const ASKING_MS = 300;
 const KEPT = 1_000;
 
-export class Prints {
-  constructor(store, desk) {
-    Object.assign(this, { store, desk });
+export class Printed {
+  constructor(store, commands) {
+    Object.assign(this, { store, commands });
     this.count = html("span");
-    this.text = html("pre", { class: "sn-prints-text sn-quoted-lines", tabindex: "0", "aria-label": "Printed, newest last" });
+    this.text = html("pre", {
+      class: "sn-printed-text sn-quoted-lines",
+      tabindex: "0",
+      "aria-label": "Printed, newest last",
+    });
     this.element = html(
       "details",
-      { class: "sn-prints", hidden: true, open: true, ontoggle: () => this.pace.soon() },
+      { class: "sn-printed", hidden: true, open: true, ontoggle: () => this.throttle.soon() },
       html("summary", {}, this.count),
       this.text,
     );
     this.forget();
-    this.pace = new Pace(ASKING_MS, () => this.look());
+    this.throttle = new Throttle(ASKING_MS, () => this.look());
     store.on("plan frame", () => this.paint());
     this.paint();
   }
@@ -35,7 +39,7 @@ export class Prints {
     if (this.next > frame.printed) this.forget();
     this.asking = true;
     const { revision } = this;
-    const ack = await this.desk.ask("printed", { first: this.next });
+    const ack = await this.commands.ask("printed", { first: this.next });
     this.asking = false;
     if (revision !== this.revision || !ack.ok || !Array.isArray(ack.result?.lines)) return;
     const { first, lines } = ack.result;
@@ -53,10 +57,10 @@ export class Prints {
     const printed = frame.printed ?? 0;
     this.element.hidden = printed === 0;
     say(this.count, `printed: ${numbered(printed, "line")}`);
-    if (printed !== this.next) this.pace.soon();
+    if (printed !== this.next) this.throttle.soon();
   }
 
   close() {
-    this.pace.close();
+    this.throttle.close();
   }
 }
