@@ -37,8 +37,8 @@ class ClosedSession:
         assert frame is not None, "the framer is of another graph"
         frame["number"], frame["closed"] = (frames[-1]["number"] if frames else 0) + 1, True
         self.frame = frame
-        happenings = framer.happenings(events, MAX_EVENTS)
-        self._events = Events(first=happenings[0]["number"] if happenings else 0, happenings=happenings)
+        cards = framer.event_cards(events, MAX_EVENTS)
+        self._events = Events(first=cards[0]["number"] if cards else 0, events=cards)
         self._frames = Frames(frames=list(frames))
         self._letters = letters_of(session)
         self._queues = _queues(session, snapshot.depths)

@@ -156,8 +156,8 @@ class Commands:
     def _events(self, session: Session, args: Args) -> Done:
         behind, events = session.events_since(int(args.get("first", 0)))
         framer = self._framer
-        found = framer.happenings(events) if framer is not None else []
-        return Done(result=Events(first=found[0]["number"] if found else behind, happenings=found))
+        found = framer.event_cards(events) if framer is not None else []
+        return Done(result=Events(first=found[0]["number"] if found else behind, events=found))
 
     def _frames(self, _: Session, _args: Args) -> Done:
         framer = self._framer

@@ -15,9 +15,9 @@ from runtime.facts import Columns, Ending
 from runtime.graph import ExecutionGraph, OperatorNode
 from sage_nb.plan import task_spans
 from sage_nb.texts import shown
-from sage_nb.wire import STATES, Counts, Frame, Happening, Plan, Row
+from sage_nb.wire import STATES, Counts, EventCard, Frame, Plan, Row
 
-MAX_HAPPENINGS: Final = 500
+MAX_EVENTS: Final = 500
 """In one frame, of each kind: of a flood the last ones; a page asks for the others, if it wants them."""
 
 _MAX_LANES: Final = 200  # in all, for every frame to tell all of them
@@ -100,14 +100,14 @@ class Framer:
             breakpoints=[],
             hits=0,
             printed=0,
-            happenings=self.happenings(events),
+            events=self.event_cards(events),
             closed=False,
         )
 
-    def happenings(self, events: Sequence[Event], limit: int = MAX_HAPPENINGS) -> list[Happening]:
+    def event_cards(self, events: Sequence[Event], limit: int = MAX_EVENTS) -> list[EventCard]:
         """Events as a page wants them, the last ones of each kind if there are very many."""
         return [
-            Happening(
+            EventCard(
                 number=event.number,
                 kind=event.kind,
                 row=self.row(event.task),

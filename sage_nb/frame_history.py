@@ -20,14 +20,14 @@ class FrameHistory:
         self._seen = 0
 
     def add(self, frame: Frame) -> None:
-        """Keep a frame, without its happenings, which are asked for by number."""
+        """Keep a frame, without its events, which are asked for by number."""
         with self._lock:
             if self._frames and self._frames[-1]["revision"] != frame["revision"]:
                 self._frames, self._every, self._seen = [], 1, 0
             # The newest is always there; of the others, every nth stays.
             if len(self._frames) > 1 and (self._seen - 1) % self._every:
                 self._frames.pop()
-            self._frames.append({**frame, "happenings": []})
+            self._frames.append({**frame, "events": []})
             self._seen += 1
             if len(self._frames) > MOST_FRAMES:
                 self._frames = self._frames[::2]  # the first and the newest among them

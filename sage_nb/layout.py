@@ -41,14 +41,14 @@ class Box:
 class Layout:
     """A picture's size and what is where in it.
 
-    A way is a list of points: from the source's box to the next column, straight past it, on to the next, and so to the
-    target. From a column to the next it swings like an S (`swing`). `labels` are the middles of the edges' labels.
+    A path is a list of points: from the source's box to the next column, straight past it, on to the next, and so to
+    the target. From a column to the next it swings like an S (`swing`). `labels` are the middles of the edges' labels.
     """
 
     width: float
     height: float
     boxes: Mapping[str, Box]
-    ways: Mapping[EdgeKey, tuple[Point, ...]]
+    paths: Mapping[EdgeKey, tuple[Point, ...]]
     labels: Mapping[EdgeKey, Point]
 
 
@@ -83,10 +83,10 @@ def arrange(
         if isinstance(slot, str)
     }
     sides = [(left, left + width) for left, width in zip(lefts, column_widths, strict=False)]
-    ways = {edge: _way(layers, edges, edge, boxes, sides, lambda bend: ys[bend] - top) for edge in edges}
+    paths = {edge: _path(layers, edges, edge, boxes, sides, lambda bend: ys[bend] - top) for edge in edges}
     right = sides[-1][1] if sides else 0.0
-    spots = _label_spots(ways, label_widths, head_room)
-    return Layout(right, bottom - top, {name: boxes[name] for name in layers}, ways, spots)
+    spots = _label_spots(paths, label_widths, head_room)
+    return Layout(right, bottom - top, {name: boxes[name] for name in layers}, paths, spots)
 
 
 def swing(start: Point, end: Point) -> tuple[Point, Point]:
@@ -202,7 +202,7 @@ def _widest_label(column: Sequence[_Slot], label_widths: Mapping[EdgeKey, float]
     return max((width for edge, width in label_widths.items() if edge[0] in column), default=0.0)
 
 
-def _way(
+def _path(
     layers: Mapping[str, int],
     edges: Iterable[EdgeKey],
     edge: EdgeKey,
@@ -222,11 +222,11 @@ def _way(
 
 
 def _label_spots(
-    ways: Mapping[EdgeKey, tuple[Point, ...]], widths: Mapping[EdgeKey, float], head_room: float
+    paths: Mapping[EdgeKey, tuple[Point, ...]], widths: Mapping[EdgeKey, float], head_room: float
 ) -> dict[EdgeKey, Point]:
-    """On each way the first spot beside all boxes that no other label has taken, else the one least taken."""
+    """On each path the first spot beside all boxes that no other label has taken, else the one least taken."""
     spots: dict[EdgeKey, Point] = {}
-    for edge, (*points, (x_end, y_end)) in ways.items():
+    for edge, (*points, (x_end, y_end)) in paths.items():
         half = widths[edge] / 2
         points.append((x_end - head_room, y_end))
         choices = [

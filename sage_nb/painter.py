@@ -19,7 +19,7 @@ from matplotlib.style import context
 from PIL import Image
 
 from sage_nb.layout import Box, Point, swing
-from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, Operator, Picture, Way
+from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, Operator, Picture, PictureEdge
 
 _INK: Final = "#1f2328"
 _FAINT: Final = "#59636e"
@@ -112,8 +112,8 @@ class _Painter:
         self._rectangle(panel, 8, face=_PANEL, edge=_PANEL_BORDER, line_px=1, zorder=0)
         self._text((_MARGIN_PX, 22), picture.name, NAME_PX, weight="bold", ha="left", zorder=0.5)
         self._text((_MARGIN_PX, 39), picture.subtitle, DETAIL_PX, colour=_FAINT, ha="left", zorder=0.5)
-        for way in picture.ways:
-            self._way(way)
+        for edge in picture.edges:
+            self._edge(edge)
         for operator in picture.operators:
             self._operator(operator)
         return self.ax
@@ -135,8 +135,8 @@ class _Painter:
             colour = _FAINT if number == 1 else _INK
             self._text((box.x, baseline + number * LINE_PX), line, DETAIL_PX, colour=colour)
 
-    def _way(self, way: Way) -> None:
-        points = [_shifted(point) for point in way.points]
+    def _edge(self, edge: PictureEdge) -> None:
+        points = [_shifted(point) for point in edge.points]
         tip = points[-1]
         points[-1] = (tip[0] - _ARROW_PX, tip[1])
         vertices, codes = [points[0]], [Path.MOVETO]
@@ -160,10 +160,10 @@ class _Painter:
         head = Polygon(corners, facecolor=_FAINT, edgecolor="none", zorder=1, clip_on=False)
         for patch in (line, head):
             self.ax.add_patch(patch)
-        x, y = _shifted(way.label_at)
+        x, y = _shifted(edge.label_at)
         # A hole in the line, for the label.
-        self._rectangle(Box(x, y, way.label_width + 4, 14), 3, face=_PANEL, edge="none", line_px=0, zorder=1.5)
-        self._text((x, y + 4), way.label, DETAIL_PX, colour=_FAINT, zorder=1.6)
+        self._rectangle(Box(x, y, edge.label_width + 4, 14), 3, face=_PANEL, edge="none", line_px=0, zorder=1.5)
+        self._text((x, y + 4), edge.label, DETAIL_PX, colour=_FAINT, zorder=1.6)
 
     def _rectangle(
         self, box: Box, radius: float, *, face: str, edge: str, line_px: float, zorder: float, style: str = "-"

@@ -1,4 +1,4 @@
-"""What a picture of a graph says: boxes with text, labelled ways, a headline. Plain records; knows no drawing library.
+"""What a picture of a graph says: boxes with text, labelled edges, a headline. Plain records; knows no drawing library.
 
 Of a run, only final facts are shown: how it ended, in which order, and what was counted, once all of it has ended. No
 times, no rates, no ids, nothing that could differ from one look to the next.
@@ -83,7 +83,7 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class PictureEdge:
     """An edge and the strategy that divides its packets."""
 
     points: tuple[Point, ...]
@@ -102,7 +102,7 @@ class Picture:
     width: float
     height: float
     operators: tuple[Operator, ...]
-    ways: tuple[Way, ...]
+    edges: tuple[PictureEdge, ...]
     alt: str
 
     @property
@@ -187,7 +187,9 @@ def _picture(
         width=width,
         height=height,
         operators=(*(replace(operator, box=layout.boxes[name]) for name, operator in boxless.items()), *placed),
-        ways=tuple(Way(points, labels[e], layout.labels[e], label_widths[e]) for e, points in layout.ways.items()),
+        edges=tuple(
+            PictureEdge(points, labels[e], layout.labels[e], label_widths[e]) for e, points in layout.paths.items()
+        ),
         alt="",
     )
     head = max(text_width(picture.name, NAME_PX), text_width(picture.subtitle, DETAIL_PX))

@@ -1,4 +1,4 @@
-"""What a view has to draw, as a record for its page: boxes with rows, and ways. Knows nothing of how it is drawn."""
+"""What a view has to draw, as a record for its page: boxes with rows, and edges. Knows nothing of how it is drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runtime import DataflowError, ExecutionGraph, Session
 from runtime.graph import Edge, OperatorNode, ServiceNode
 from sage_nb.layout import ROW_GAP, Layout, arrange
 from sage_nb.picture import DETAIL_PX, edges_by_key, layers_of, printable, text_width
-from sage_nb.wire import Box, Plan, Row, Way
+from sage_nb.wire import Box, Plan, PlanEdge, Row
 
 MAX_TASKS: Final = 200
 """With more tasks than this, a row is an operator with all its tasks."""
@@ -19,7 +19,7 @@ HEAD_PX: Final = 27.0
 ROW_PX: Final = 24.0
 _FOOT_PX: Final = 4.0
 _COLUMN_GAP_PX: Final = 40.0
-_HEAD_ROOM_PX: Final = 8.0  # of an edge, for the arrow head and the barrier of a way that is held back
+_HEAD_ROOM_PX: Final = 8.0  # of an edge, for the arrow head and the barrier of an edge that is blocked
 _WIDTH_PX: Final = 172.0
 _WIDE_PX: Final = 208.0  # of a box with several lines that say `1,006/1,024`
 _FIGURE_PX: Final = 7.0
@@ -42,7 +42,7 @@ def plan_of(session: Session, revision: int) -> Plan:
             box["x"], box["y"] = place.x - place.width / 2, place.y - place.height / 2
             box["width"] = place.width
     services = [box for box in boxes if box["service"]]
-    for number, box in enumerate(services):  # in a row below the graph: any task may call them, so no way leads there
+    for number, box in enumerate(services):  # in a row below the graph: any task may call them, so no edge leads there
         box["x"], box["y"] = number * (_SERVICE_WIDTH_PX + ROW_GAP), below
     return Plan(
         revision=revision,
@@ -57,7 +57,7 @@ def plan_of(session: Session, revision: int) -> Plan:
         row_px=ROW_PX,
         rows=rows,
         boxes=boxes,
-        ways=_ways(graph, layout),
+        edges=_edges(graph, layout),
     )
 
 
@@ -146,17 +146,17 @@ def _layout(graph: ExecutionGraph, boxes: list[Box]) -> Layout:
     )
 
 
-def _ways(graph: ExecutionGraph, layout: Layout) -> list[Way]:
+def _edges(graph: ExecutionGraph, layout: Layout) -> list[PlanEdge]:
     place = {operator.name: number for number, operator in enumerate(graph.operators)}
     return [
-        Way(
+        PlanEdge(
             source=place[edge.source],
             target=place[edge.target],
             strategy=edge.strategy,
             label=_label(graph, edge),
             label_at=layout.labels[key],
             label_width=_label_width(graph, edge),
-            points=list(layout.ways[key]),
+            points=list(layout.paths[key]),
             input=edge.input,
         )
         for key, edge in edges_by_key(graph)

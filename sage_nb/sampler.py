@@ -146,7 +146,7 @@ class Sampler:
         self._seen = behind
         compared = {**frame, "at_s": 0}
         if compared != self._last or views != self._sent_to:
-            self._last, self._sent_to = {**compared, "happenings": []}, views
+            self._last, self._sent_to = {**compared, "events": []}, views
             self._number += 1
             frame["number"] = self._number
             self._audience.send(frame)

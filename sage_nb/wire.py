@@ -53,7 +53,7 @@ class Box(TypedDict):
     service: bool
 
 
-class Way(TypedDict):
+class PlanEdge(TypedDict):
     """An edge between two boxes. From point 0 to 1 it swings, from 1 to 2 it is straight, and so on, in turn.
 
     A swing is the cubic Bézier curve whose control points have the x of the middle and the y of its ends.
@@ -89,7 +89,7 @@ class Plan(TypedDict):
     row_px: float
     rows: list[Row]
     boxes: list[Box]
-    ways: list[Way]
+    edges: list[PlanEdge]
 
 
 STATES = {
@@ -118,7 +118,7 @@ class Counts(TypedDict):
     skipped: int
 
 
-class Happening(TypedDict):
+class EventCard(TypedDict):
     """An event: its number from 0, its kind (`runtime.Event`, or `turn` for a step by hand), whose, when, what."""
 
     number: int
@@ -138,7 +138,7 @@ class Frame(TypedDict):
     is closed by hand (one may be held back, and held as well); `order` those that have ended, in that order.
     `lanes` gives for some rows the depths of the lanes of their queue, first the hand's, then in the order of
     `Row.producers`: of all rows with more than one producer in a small graph, of the watched ones in a large one.
-    `happenings` are the events that are new since the frame before; a page that finds a gap in their numbers asks
+    `events` are the events that are new since the frame before; a page that finds a gap in their numbers asks
     for them (`events`).
 
     `breakpoints` are the rows that have some of these pages, and `hits` how often they have been met, in all.
@@ -172,7 +172,7 @@ class Frame(TypedDict):
     breakpoints: list[int]
     hits: int
     printed: int
-    happenings: list[Happening]
+    events: list[EventCard]
     closed: bool
 
 
@@ -427,11 +427,11 @@ class Events(TypedDict):
     """Events from `first` on; those before, and those whose numbers are missing, have been forgotten."""
 
     first: int
-    happenings: list[Happening]
+    events: list[EventCard]
 
 
 class Frames(TypedDict):
-    """Frames of the run, in order, without their happenings: at most so many, evenly thinned out."""
+    """Frames of the run, in order, without their events: at most so many, evenly thinned out."""
 
     frames: list[Frame]
 

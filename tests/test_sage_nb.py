@@ -187,10 +187,10 @@ def test_an_empty_and_an_unfinished_graph_are_drawn(session: runtime.Session) ->
 def test_edges_between_the_same_two_operators_are_told_apart(session: runtime.Session) -> None:
     numbers = session.source([1], name="numbers")
     numbers.union(numbers.broadcast()).sink(abs, name="twice")
-    ways = picture_of(session).ways
-    assert [way.label for way in ways] == ["round robin", "broadcast"]
-    assert ways[0].points[0] != ways[1].points[0]
-    assert ways[0].label_at != ways[1].label_at
+    edges = picture_of(session).edges
+    assert [edge.label for edge in edges] == ["round robin", "broadcast"]
+    assert edges[0].points[0] != edges[1].points[0]
+    assert edges[0].label_at != edges[1].label_at
 
 
 def test_only_a_session_or_a_graph_can_be_drawn() -> None:
@@ -387,7 +387,7 @@ def test_no_box_covers_another_and_no_edge_runs_through_a_box(graph: runtime.Exe
     boxes = list(layout.boxes.values())
     for a, b in combinations(boxes, 2):
         assert abs(a.x - b.x) >= (a.width + b.width) / 2 or abs(a.y - b.y) >= (a.height + b.height) / 2
-    for points in layout.ways.values():
+    for points in layout.paths.values():
         assert all(a[0] <= b[0] for a, b in pairwise(points)), "edges go from left to right"
         for number, (start, end) in enumerate(pairwise(points)):
             between = [start, *swing(start, end), end] if number % 2 == 0 else [start, end]

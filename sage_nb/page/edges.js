@@ -1,5 +1,5 @@
 // The edges between boxes: curve, arrow head, label, and how they look when they are blocked or their producer has
-// ended. And the stop signal, a marker that travels along a way once.
+// ended. And the stop signal, a marker that travels along an edge once.
 
 import { fitted, mark, printable, say, svg, textWidth } from "./elements.js";
 import { GLYPHS } from "./icons.js";
@@ -11,7 +11,7 @@ const LABEL = 11;
 
 const figure = (number) => (Number.isFinite(number) ? Number(number.toFixed(1)) : 0);
 
-/** The path of a way: swings and straights in turn, as the plan says; it ends where the arrow head begins. */
+/** The path of an edge: swings and straights in turn, as the plan says; it ends where the arrow head begins. */
 export function pathOf(points, short = ARROW) {
   const places = points.map(([x, y]) => [figure(x), figure(y)]);
   let path = `M${places[0]?.join(" ") ?? "0 0"}`;
@@ -25,11 +25,11 @@ export function pathOf(points, short = ARROW) {
   return path;
 }
 
-export class WayPicture {
-  constructor(way) {
-    this.way = way;
-    const [x, y] = way.points.at(-1).map(figure);
-    this.path = pathOf(way.points);
+export class EdgePicture {
+  constructor(edge) {
+    this.edge = edge;
+    const [x, y] = edge.points.at(-1).map(figure);
+    this.path = pathOf(edge.points);
     this.line = svg("path", { d: this.path, class: "sn-line" });
     const head = svg("path", { d: `M${x} ${y}l-${ARROW + 1} -4.5v9z`, class: "sn-head" });
     // Shown where it is blocked: a barrier in front of the target.
@@ -37,12 +37,12 @@ export class WayPicture {
       d: `M${x - ARROW - 4} ${y - 8}v16M${x - ARROW - 7.5} ${y - 8}v16`,
       class: "sn-barrier",
     });
-    this.element = svg("g", { class: "sn-edge" }, svg("title", {}, printable(way.label)), this.line, head, barrier);
+    this.element = svg("g", { class: "sn-edge" }, svg("title", {}, printable(edge.label)), this.line, head, barrier);
     this.label = null;
-    if (way.label) {
-      const [at, on] = way.label_at.map(figure);
-      const text = fitted(way.label, Math.max(way.label_width, 24) * 1.1, LABEL);
-      const width = Math.min(textWidth(text, LABEL), way.label_width) + 8;
+    if (edge.label) {
+      const [at, on] = edge.label_at.map(figure);
+      const text = fitted(edge.label, Math.max(edge.label_width, 24) * 1.1, LABEL);
+      const width = Math.min(textWidth(text, LABEL), edge.label_width) + 8;
       this.label = svg(
         "g",
         { class: "sn-edge-label", "aria-hidden": "true" },
@@ -61,19 +61,19 @@ export class WayPicture {
   saying(words, { boxes }) {
     if (words === this.words) return;
     this.words = words;
-    const { source, target, label } = this.way;
+    const { source, target, label } = this.edge;
     const parts = [`${boxes[source]?.name} to ${boxes[target]?.name}`, label, words].filter((each) => each);
     say(this.element.firstChild, printable(parts.join(", "), 300));
   }
 
-  /** Let a stop signal travel along. Where movement is not wanted, the way itself stays marked. */
+  /** Let a stop signal travel along. Where movement is not wanted, the edge itself stays marked. */
   signal(layer, still) {
     this.signals += 1;
     this.look("signalled", true);
     if (still || typeof CSS === "undefined" || !CSS.supports("offset-path", "path('M0 0h1')")) return;
     const sign = svg("path", { d: GLYPHS.octagon, transform: "translate(-7 -7) scale(1.17)" });
     const marker = svg("g", { class: "sn-marker" }, sign);
-    marker.style.offsetPath = `path("${pathOf(this.way.points, 0)}")`;
+    marker.style.offsetPath = `path("${pathOf(this.edge.points, 0)}")`;
     marker.style.offsetRotate = "0deg";
     layer.append(marker);
     const steps = [{ offsetDistance: "0%" }, { offsetDistance: "100%" }];
@@ -82,20 +82,20 @@ export class WayPicture {
   }
 }
 
-/** Which ways are blocked: those behind a held back row that lead to a queue with no room for it. */
-export function blockedWays(plan, frame) {
+/** Which edges are blocked: those behind a held back row that lead to a queue with no room for it. */
+export function blockedEdges(plan, frame) {
   const blocked = new Set();
   if (!frame.states.includes("h")) return blocked;
   const leaving = plan.boxes.map(() => []);
-  plan.ways.forEach((way, index) => leaving[way.source]?.push(index));
+  plan.edges.forEach((edge, index) => leaving[edge.source]?.push(index));
   for (let index = 0; index < plan.rows.length; index++) {
     if (frame.states[index] !== "h") continue;
-    const ways = leaving[plan.rows[index].box] ?? [];
-    const shares = ways.map((way) => fullest(plan, frame, plan.rows[index], plan.ways[way].target));
+    const edges = leaving[plan.rows[index].box] ?? [];
+    const shares = edges.map((edge) => fullest(plan, frame, plan.rows[index], plan.edges[edge].target));
     const most = Math.max(...shares);
     // The numbers are not of one moment: if no queue looks full, it is the one that is nearest to it.
-    ways.forEach((way, place) => {
-      if (shares[place] >= 1 || (shares[place] === most && most < 1 && most > 0)) blocked.add(way);
+    edges.forEach((edge, place) => {
+      if (shares[place] >= 1 || (shares[place] === most && most < 1 && most > 0)) blocked.add(edge);
     });
   }
   return blocked;

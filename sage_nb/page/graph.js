@@ -1,9 +1,9 @@
-// The graph: boxes with rows and the ways between them, in an area of its own that scrolls and zooms.
+// The graph: boxes with rows and the edges between them, in an area of its own that scrolls and zooms.
 
 import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.js";
 import { button, icon } from "./icons.js";
 import { factsAt, hexagon, nameRoomOf, RowPicture } from "./rows.js";
-import { blockedWays, boxEnded, WayPicture } from "./edges.js";
+import { blockedEdges, boxEnded, EdgePicture } from "./edges.js";
 import { SlicedPainter } from "./sliced_painter.js";
 import { hasEnded, STATES } from "./states.js";
 
@@ -45,7 +45,7 @@ export class Graph {
     this.sight = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
     this.painter = new SlicedPainter((row) => row.paint(factsAt(store.shown, row.index, this.places)));
     this.rows = [];
-    this.ways = [];
+    this.edges = [];
     this.fitted = true;
     this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.refit()));
     this.resized.observe(this.element);
@@ -59,13 +59,13 @@ export class Graph {
 
   build() {
     const { plan } = this.store;
-    this.ways = plan.ways.map((way) => new WayPicture(way));
+    this.edges = plan.edges.map((edge) => new EdgePicture(edge));
     this.rows = [];
     this.boxes = plan.boxes.map((box) => this.box(box));
     this.markers = svg("g", { class: "sn-markers", "aria-hidden": "true" });
-    const labels = this.ways.map((way) => way.label).filter((label) => label !== null);
+    const labels = this.edges.map((edge) => edge.label).filter((label) => label !== null);
     this.drawing.replaceChildren(
-      svg("g", { class: "sn-edges" }, ...this.ways.map((way) => way.element)),
+      svg("g", { class: "sn-edges" }, ...this.edges.map((edge) => edge.element)),
       svg("g", { class: "sn-boxes" }, ...this.boxes.map((box) => box.element)),
       svg("g", { class: "sn-labels" }, ...labels),
       this.markers,
@@ -181,7 +181,7 @@ export class Graph {
   }
 
   paintWays(plan, frame, places) {
-    const blocked = blockedWays(plan, frame);
+    const blocked = blockedEdges(plan, frame);
     const before = this.before;
     // Only what happens now travels, not what has happened while nobody looked.
     const since = before === null ? -1 : frame.at_s - before.at_s;
@@ -190,12 +190,12 @@ export class Graph {
     const known = before === null ? null : new Set(before.order);
     const senders = new Set();
     if (live) for (const index of places.keys()) if (!known.has(index)) senders.add(plan.rows[index]?.box);
-    this.ways.forEach((picture, index) => {
-      const { way } = picture;
-      const ended = boxEnded(plan.boxes[way.source], frame);
-      const begun = plan.boxes[way.source].rows.some((row) => hasEnded(frame.states[row]));
-      if (live && senders.has(way.source)) picture.signal(this.markers, this.still.matches);
-      else if (live && !begun && picture.signals === 0 && this.arrived(way.target, frame)) {
+    this.edges.forEach((picture, index) => {
+      const { edge } = picture;
+      const ended = boxEnded(plan.boxes[edge.source], frame);
+      const begun = plan.boxes[edge.source].rows.some((row) => hasEnded(frame.states[row]));
+      if (live && senders.has(edge.source)) picture.signal(this.markers, this.still.matches);
+      else if (live && !begun && picture.signals === 0 && this.arrived(edge.target, frame)) {
         picture.signal(this.markers, this.still.matches); // of an operator that has not ended with all its tasks
       }
       if (!begun && !ended && !live) {
@@ -203,7 +203,7 @@ export class Graph {
         picture.look("signalled", false);
       }
       picture.look("ended", ended);
-      picture.look("broken", ended && plan.boxes[way.source].rows.some((row) => "fxa".includes(frame.states[row])));
+      picture.look("broken", ended && plan.boxes[edge.source].rows.some((row) => "fxa".includes(frame.states[row])));
       picture.look("begun", begun && !ended);
       picture.look("blocked", blocked.has(index));
       if (picture.label) mark(picture.label, "data-ended", ended ? "yes" : null);
@@ -211,10 +211,10 @@ export class Graph {
     });
   }
 
-  /** Whether more producers of a box have ended than in the frame before, and it can only be of one way. */
+  /** Whether more producers of a box have ended than in the frame before, and it can only be of one edge. */
   arrived(target, frame) {
-    const ways = this.store.plan.ways.filter((way) => way.target === target);
-    if (ways.length !== 1) return false;
+    const edges = this.store.plan.edges.filter((edge) => edge.target === target);
+    if (edges.length !== 1) return false;
     return this.store.plan.boxes[target].rows.some((row) => frame.ended[row] > this.before.ended[row]);
   }
 

@@ -8,7 +8,7 @@ export function neighbour(plan, index, key) {
   const place = plan.boxes[row.box].rows.indexOf(index);
   if (key === "ArrowRight" || key === "ArrowLeft") {
     const [from, to] = key === "ArrowRight" ? ["source", "target"] : ["target", "source"];
-    const boxes = plan.ways.filter((way) => way[from] === row.box).map((way) => plan.boxes[way[to]]);
+    const boxes = plan.edges.filter((edge) => edge[from] === row.box).map((edge) => plan.boxes[edge[to]]);
     if (boxes.length === 0) return -1;
     const y = middle(plan.boxes[row.box]);
     const near = boxes.reduce((best, box) => (Math.abs(middle(box) - y) < Math.abs(middle(best) - y) ? box : best));
@@ -28,8 +28,8 @@ function nearestBox(plan, from, by) {
     (box) => box !== from && (by > 0 ? box.y >= from.y + from.height : box.y + box.height <= from.y),
   );
   const apart = (box) => Math.max(0, box.x - (from.x + from.width), from.x - (box.x + box.width));
-  const way = (box) => Math.abs(middle(box) - middle(from)) + 4 * apart(box);
-  return there.reduce((best, box) => (best === null || way(box) < way(best) ? box : best), null);
+  const far = (box) => Math.abs(middle(box) - middle(from)) + 4 * apart(box);
+  return there.reduce((best, box) => (best === null || far(box) < far(best) ? box : best), null);
 }
 
 const ARROWS = new Set(["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"]);

@@ -8,7 +8,7 @@ const SAYING_MS = 1_000;
 const LISTED = 200;
 
 /** `3.2 s  count: received stop from split#1: 2 of 2, ending` */
-export function happeningText(store, { row, text }) {
+export function eventText(store, { row, text }) {
   const name = store.plan.rows[row]?.name;
   return name === undefined ? text : `${name}: ${text}`;
 }
@@ -37,8 +37,8 @@ export class Log {
   }
 
   paint() {
-    const { happenings, revision } = this.store.history;
-    const last = happenings.at(-1);
+    const { events, revision } = this.store.history;
+    const last = events.at(-1);
     this.element.classList.toggle("sn-empty", last === undefined);
     const name = `${revision} ${last?.number}`;
     if (name === this.said) return;
@@ -49,24 +49,24 @@ export class Log {
     const more = missed > 0 ? ` (and ${counted(missed)} more)` : "";
     say(
       this.text,
-      last === undefined ? "nothing has happened yet" : `${printable(happeningText(this.store, last), 300)}${more}`,
+      last === undefined ? "nothing has happened yet" : `${printable(eventText(this.store, last), 300)}${more}`,
     );
     say(this.count, `all ${counted((last?.number ?? -1) + 1)}`);
     this.paintList();
   }
 
   paintList() {
-    const { happenings } = this.store.history;
+    const { events } = this.store.history;
     if (!this.all.open || this.listed === this.said) return;
     this.listed = this.said;
-    const newest = happenings.slice(-LISTED).reverse();
+    const newest = events.slice(-LISTED).reverse();
     this.list.replaceChildren(
       ...newest.map((each) =>
         html(
           "li",
           {},
           html("span", { class: "sn-log-time" }, seconds(each.at_s)),
-          quoted(happeningText(this.store, each), { limit: 300 }),
+          quoted(eventText(this.store, each), { limit: 300 }),
         ),
       ),
     );

@@ -1,11 +1,11 @@
-// What a page knows: the plan, the frames so far, the happenings, and what its reader has chosen. It tells its
+// What a page knows: the plan, the frames so far, the events, and what its reader has chosen. It tells its
 // listeners what has changed, in one animation frame for all of it, and only while somebody can see the page.
 
 import { History } from "./history.js";
 
 export const EMPTY_PLAN = {
   ...{ revision: -1, name: "", alt: "", grouped: false, note: "", runnable: "there is no graph yet", width: 0 },
-  ...{ height: 0, head_px: 0, row_px: 0, rows: [], boxes: [], ways: [] },
+  ...{ height: 0, head_px: 0, row_px: 0, rows: [], boxes: [], edges: [] },
 };
 
 function emptyFrame(plan) {
@@ -22,7 +22,7 @@ function emptyFrame(plan) {
     },
     counts: { made: 0, done: 0, errors: 0, skipped: 0 },
     ...{ depths: column(), processed: column(), emitted: column(), errors: column(), ended: column(), order: [] },
-    ...{ heard: {}, lanes: {}, letters: 0, letters_total: 0, breakpoints: [], hits: 0, printed: 0, happenings: [] },
+    ...{ heard: {}, lanes: {}, letters: 0, letters_total: 0, breakpoints: [], hits: 0, printed: 0, events: [] },
     closed: false,
   };
 }

@@ -3,7 +3,7 @@
 
 import { Control } from "./controls.js";
 import { counted, html, mark, printable, say, seconds } from "./elements.js";
-import { happeningText } from "./log.js";
+import { eventText } from "./log.js";
 import { Throttle } from "./throttle.js";
 import { TimelinePainter } from "./timeline_painter.js";
 import { ENDED_JOB, stateOf } from "./states.js";
@@ -117,19 +117,19 @@ export class Timeline {
 
   /** From when to when. */
   get span() {
-    const { frames, happenings } = this.store.history;
-    const start = Math.min(0, frames[0]?.at_s ?? 0, happenings[0]?.at_s ?? 0);
+    const { frames, events } = this.store.history;
+    const start = Math.min(0, frames[0]?.at_s ?? 0, events[0]?.at_s ?? 0);
     const ended = ENDED_JOB.has(this.store.frame.state);
     // Of a job that has ended, what came last; the frame that says so may have been taken much later.
-    const known = ended && happenings.some(({ kind }) => kind === "end");
+    const known = ended && events.some(({ kind }) => kind === "end");
     const seen = known ? 0 : (frames.at(-1)?.at_s ?? 0) + this.quiet;
-    return [start, Math.max(seen, happenings.at(-1)?.at_s ?? 0, start + (ended ? 0.01 : 0.5))];
+    return [start, Math.max(seen, events.at(-1)?.at_s ?? 0, start + (ended ? 0.01 : 0.5))];
   }
 
   paint() {
     const { store } = this;
     for (const control of this.controls) control.refresh();
-    const { frames, happenings } = store.history;
+    const { frames, events } = store.history;
     const [start, end] = this.span;
     const width = this.area.clientWidth;
     const height = this.area.clientHeight;
@@ -145,7 +145,7 @@ export class Timeline {
         ...look,
         going: this.going,
         frames,
-        happenings,
+        events,
         selected: store.selected,
         at: store.past < 0 ? null : store.shown.at_s,
       });
@@ -164,7 +164,7 @@ export class Timeline {
       this.canvas,
       "aria-label",
       printable(
-        `States of ${this.lanes} tasks over ${seconds(end - start)}, ${happenings.length} happenings; the log says them in words`,
+        `States of ${this.lanes} tasks over ${seconds(end - start)}, ${events.length} events; the log says them in words`,
         200,
       ),
     );
@@ -225,10 +225,10 @@ export class Timeline {
     const { share, time, lane, each } = this.timeAt(event);
     const row = this.store.plan.rows[lane];
     if (row === undefined || share < 0 || share > 1) return this.pointed("");
-    const { frames, happenings } = this.store.history;
+    const { frames, events } = this.store.history;
     const frame = frames[this.store.history.placeAt(time)];
-    const near = happenings.filter((one) => one.row === lane && Math.abs(one.at_s - time) < 4 * each);
-    const words = near.slice(0, 3).map((one) => happeningText(this.store, one));
+    const near = events.filter((one) => one.row === lane && Math.abs(one.at_s - time) < 4 * each);
+    const words = near.slice(0, 3).map((one) => eventText(this.store, one));
     const state = frame === undefined ? "" : `${row.name} ${stateOf(frame.states[lane]).word}`;
     return this.pointed([seconds(time), state, ...words].filter((one) => one).join(" · "));
   }

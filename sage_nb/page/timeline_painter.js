@@ -18,7 +18,7 @@ const HUES = {
   ended: "green",
 };
 
-// What a happening looks like: glyph, colour, size.
+// What an event looks like: glyph, colour, size.
 const SIGNS = new Map(
   Object.entries({
     start: ["right", "faint", 7],
@@ -73,9 +73,9 @@ export class TimelinePainter {
     cut.rect(0, look.axis, width, height);
     brush.save();
     brush.clip(cut);
-    const ends = new Map(look.happenings.filter(({ kind }) => kind === "end").map(({ row, at_s }) => [row, at_s]));
+    const ends = new Map(look.events.filter(({ kind }) => kind === "end").map(({ row, at_s }) => [row, at_s]));
     for (const lane of look.lanes) this.lane(lane, look, x, ends.get(lane.index) ?? Infinity);
-    this.happened(look, x);
+    this.drawEvents(look, x);
     brush.restore();
     this.axis(look, x, scale);
     if (look.at !== null) this.cursor(look, x(Math.min(look.at, look.until)));
@@ -146,11 +146,11 @@ export class TimelinePainter {
     }
   }
 
-  happened({ happenings, lanes, lane, gutter }, x) {
+  drawEvents({ events, lanes, lane, gutter }, x) {
     const { brush, colours } = this;
     const ys = new Map(lanes.map(({ index, y }) => [index, y + lane / 2]));
     const taken = new Map(); // of turns, which there are many of, one for each place
-    for (const { row, kind, text, at_s } of happenings) {
+    for (const { row, kind, text, at_s } of events) {
       const y = ys.get(row);
       if (y === undefined) continue;
       const at = Math.max(gutter, x(at_s));

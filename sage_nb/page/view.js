@@ -78,7 +78,7 @@ class View {
     this.catchUp();
   }
 
-  /** Ask for what this page has missed: frames and happenings from before it was there, and any gap of the latter. */
+  /** Ask for what this page has missed: frames and events from before it was there, and any gap of the latter. */
   async catchUp() {
     const { history, frame } = this.store;
     if (!this.follows || frame.number < 0) return;
@@ -93,7 +93,7 @@ class View {
     this.asking = false;
     if (this.asked !== history.revision) return;
     history.precede((film?.result?.frames ?? []).filter(({ revision }) => revision === frame.revision));
-    history.add(ack.ok ? (ack.result?.happenings ?? []) : [], first);
+    history.add(ack.ok ? (ack.result?.events ?? []) : [], first);
     this.store.changed("events");
   }
 

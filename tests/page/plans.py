@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
 from sage_nb.plan import width_of
-from sage_nb.wire import STATES, Box, Counts, Frame, Happening, Plan, Point, Row, Way
+from sage_nb.wire import STATES, Box, Counts, EventCard, Frame, Plan, PlanEdge, Point, Row
 
 HEAD_PX: Final = 27.0
 ROW_PX: Final = 24.0
@@ -99,7 +99,7 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
         row_px=ROW_PX,
         rows=rows,
         boxes=boxes,
-        ways=list(_ways(ops, boxes)),
+        edges=list(_edges(ops, boxes)),
     )
     plan.update(cast(Plan, more))
     return plan
@@ -131,7 +131,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         breakpoints=[],
         hits=0,
         printed=0,
-        happenings=[],
+        events=[],
         closed=False,
     )
     frame.update(cast(Frame, more))
@@ -156,7 +156,7 @@ def running(plan: Plan, number: int = 1, seed: int = 0, **more: Any) -> Frame:
         "emitted": [each * 2 for each in processed],
         "errors": [chance.choice((0, 0, 0, 0, 1)) for _ in rows],
         "counts": counts,
-        "happenings": [happening(number, "turn", number % len(rows), f"turn {number}", number / 10)],
+        "events": [event(number, "turn", number % len(rows), f"turn {number}", number / 10)],
     }
     return frame_of(plan, number, **(whole | more))
 
@@ -188,8 +188,8 @@ def ended(plan: Plan, number: int = 9, how: str = "completed", **more: Any) -> F
     return running(plan, number, **(whole | more))
 
 
-def happening(number: int, kind: str, row: int, text: str, at_s: float) -> Happening:
-    return Happening(number=number, kind=kind, row=row, text=text, at_s=at_s)
+def event(number: int, kind: str, row: int, text: str, at_s: float) -> EventCard:
+    return EventCard(number=number, kind=kind, row=row, text=text, at_s=at_s)
 
 
 def small(**more: Any) -> Plan:
@@ -207,7 +207,7 @@ def small(**more: Any) -> Plan:
 
 
 def middle() -> Plan:
-    """Fifty tasks, with twins, a long way and two inputs."""
+    """Fifty tasks, with twins, a long edge and two inputs."""
     return plan_of(
         [
             Op("orders", "source", 0, parallelism=3),
@@ -278,12 +278,12 @@ def _place(boxes: list[Box], columns: Sequence[Sequence[int]]) -> None:
         left += wide + COLUMN_PX
 
 
-def _ways(ops: Sequence[Op], boxes: Sequence[Box]) -> list[Way]:
+def _edges(ops: Sequence[Op], boxes: Sequence[Box]) -> list[PlanEdge]:
     at = {op.name: place for place, op in enumerate(ops)}
     by_column: dict[int, list[Box]] = {}
     for op, box in zip(ops, boxes, strict=False):
         by_column.setdefault(op.column, []).append(box)
-    ways: list[Way] = []
+    edges: list[PlanEdge] = []
     for op in ops:
         for number, (source, strategy) in enumerate(op.feeds):
             start, end = boxes[at[source]], boxes[at[op.name]]
@@ -297,8 +297,8 @@ def _ways(ops: Sequence[Op], boxes: Sequence[Box]) -> list[Way]:
             points.append((end["x"], end["y"] + end["height"] / 2 + (number - (len(op.feeds) - 1) / 2) * 16))
             (x0, y0), (x1, y1) = points[0], points[1]
             label = _LABELS[strategy]
-            ways.append(
-                Way(
+            edges.append(
+                PlanEdge(
                     source=at[source],
                     target=at[op.name],
                     strategy=strategy,
@@ -309,4 +309,4 @@ def _ways(ops: Sequence[Op], boxes: Sequence[Box]) -> list[Way]:
                     input=number if op.kind in ("join", "co_map") else 0,
                 )
             )
-    return ways
+    return edges

@@ -1,4 +1,4 @@
-"""The graph: what its rows and ways say, how a stop signal travels, and where it is looked at."""
+"""The graph: what its rows and edges say, how a stop signal travels, and where it is looked at."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.page.plans import Op
 Load = Callable[..., Shown]
 
 
-def ways(shown: Shown, fact: str) -> list[tuple[int, int]]:
-    """From which box to which lead the ways that are marked with `fact`."""
+def edges(shown: Shown, fact: str) -> list[tuple[int, int]]:
+    """From which box to which lead the edges that are marked with `fact`."""
     marks: list[bool] = shown.page.evaluate(
-        "fact => [...document.querySelectorAll('.sn-edge')].map(way => way.hasAttribute(`data-${fact}`))", fact
+        "fact => [...document.querySelectorAll('.sn-edge')].map(edge => edge.hasAttribute(`data-${fact}`))", fact
     )
-    return [(way["source"], way["target"]) for way, on in zip(shown.plan["ways"], marks, strict=True) if on]
+    return [(edge["source"], edge["target"]) for edge, on in zip(shown.plan["edges"], marks, strict=True) if on]
 
 
 def label(shown: Shown, name: str) -> str:
@@ -107,10 +107,10 @@ def test_a_stop_signal_travels_along_each_way_from_who_has_ended(load: Load) -> 
     )
     assert 0 < duration <= 700
     marker.wait_for(state="detached")
-    assert ways(shown, "ended") == [(0, 1)]
+    assert edges(shown, "ended") == [(0, 1)]
     shown.push(plans.running(plan, 3, states="crccri", order=[0, 2, 3]))
     assert marker.count() == 1  # two tasks of one operator, one way
-    assert ways(shown, "ended") == [(0, 1), (2, 3)]
+    assert edges(shown, "ended") == [(0, 1), (2, 3)]
 
 
 def test_a_stop_signal_is_seen_without_movement(load: Load) -> None:
@@ -118,15 +118,15 @@ def test_a_stop_signal_is_seen_without_movement(load: Load) -> None:
     shown = load(plan, plans.running(plan, 1), parts=["graph"], motion="reduce")
     shown.push(plans.running(plan, 2, states="crrrri", order=[0]))
     assert shown.root.locator(".sn-marker").count() == 0
-    assert ways(shown, "signalled") == [(0, 1)]
-    assert ways(shown, "ended") == [(0, 1)]
+    assert edges(shown, "signalled") == [(0, 1)]
+    assert edges(shown, "ended") == [(0, 1)]
 
 
 def test_what_had_ended_before_the_view_was_opened_sends_no_signal(load: Load) -> None:
     plan = plans.small()
     shown = load(plan, plans.ended(plan), parts=["graph"], motion="no-preference")
     assert shown.root.locator(".sn-marker").count() == 0
-    assert len(ways(shown, "ended")) == 3
+    assert len(edges(shown, "ended")) == 3
 
 
 FORK = [
@@ -139,9 +139,9 @@ FORK = [
 def test_only_the_way_to_the_full_queue_is_marked_as_blocked(load: Load) -> None:
     plan = plans.plan_of(FORK)
     shown = load(plan, plans.running(plan, states="hrr", depths=[0, 1, 4]), parts=["graph"])
-    assert ways(shown, "blocked") == [(0, 2)]
+    assert edges(shown, "blocked") == [(0, 2)]
     shown.push(plans.running(plan, 2, states="rrr", depths=[0, 1, 4]))
-    assert ways(shown, "blocked") == []
+    assert edges(shown, "blocked") == []
 
 
 def test_lanes_tell_whose_way_is_blocked(load: Load) -> None:
@@ -154,7 +154,7 @@ def test_lanes_tell_whose_way_is_blocked(load: Load) -> None:
         ]
     )
     frame = plans.running(plan, states="hrrr", depths=[0, 0, 2, 3], lanes={"2": [0, 2, 0]})
-    assert ways(load(plan, frame, parts=["graph"]), "blocked") == [(0, 2)]
+    assert edges(load(plan, frame, parts=["graph"]), "blocked") == [(0, 2)]
 
 
 def test_a_new_plan_is_drawn_and_a_frame_of_another_one_is_not(load: Load) -> None:
@@ -250,7 +250,7 @@ def held_back() -> tuple[Plan, Frame]:
 def test_the_sign_of_a_barrier_stands_free_of_label_and_box(load: Load) -> None:
     plan, frame = held_back()
     shown = load(plan, frame, parts=["graph"])
-    assert ways(shown, "blocked") == [(0, 1), (1, 2)]
+    assert edges(shown, "blocked") == [(0, 1), (1, 2)]
     gaps = shown.page.evaluate(
         """() => [...document.querySelectorAll('.sn-edge-label')].map((label, at) => {
              const text = label.querySelector('rect').getBBox(), sign = document.querySelectorAll('.sn-barrier')[at];

@@ -54,8 +54,8 @@ def spoiled_plan(text: str) -> Plan:
 
 
 def spoiled_frame(plan: Plan, text: str) -> Frame:
-    happened = [plans.happening(number, text or "turn", number - 1, text, number / 10) for number in range(7)]
-    return plans.paused(plan, 3, happenings=happened, letters=2)
+    happened = [plans.event(number, text or "turn", number - 1, text, number / 10) for number in range(7)]
+    return plans.paused(plan, 3, events=happened, letters=2)
 
 
 @pytest.mark.parametrize("case", HOSTILE)
@@ -116,7 +116,7 @@ def test_a_long_name_is_cut_with_dots_and_whole_in_its_title(load: Load) -> None
 def test_foreign_text_keeps_its_direction_to_itself(load: Load) -> None:
     plan = plans.small()
     hebrew = "\u05e9\u05dc\u05d5\u05dd"
-    shown = load(plan, plans.running(plan, happenings=[plans.happening(0, "turn", 1, hebrew, 0.1)]))
+    shown = load(plan, plans.running(plan, events=[plans.event(0, "turn", 1, hebrew, 0.1)]))
     shown.push(plans.running(plan, 2))
     quoted = shown.page.evaluate("getComputedStyle(document.querySelector('.sn-log-line .sn-quoted')).unicodeBidi")
     assert quoted == "isolate"

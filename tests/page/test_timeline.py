@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sage_nb.wire import Frame, Happening
+from sage_nb.wire import EventCard, Frame
 from tests.page import plans
 from tests.page.harness import Shown
 
@@ -20,8 +20,8 @@ def run(first: int, last: int) -> list[Frame]:
     return [plans.running(PLAN, number) for number in range(first, last)]
 
 
-def happenings(first: int, last: int) -> list[Happening]:
-    return [plans.happening(number, "turn", 1, f"turn {number}", number / 10) for number in range(first, last)]
+def events(first: int, last: int) -> list[EventCard]:
+    return [plans.event(number, "turn", 1, f"turn {number}", number / 10) for number in range(first, last)]
 
 
 def queue_of(shown: Shown, name: str) -> str:
@@ -93,7 +93,7 @@ def test_of_a_long_run_a_bounded_number_of_frames_is_kept_from_its_first_to_its_
     kept = shown.page.evaluate(
         """async frame => {
              for (let number = 2; number <= 3000; number++)
-               kernelSets('frame', JSON.stringify({...frame, number, at_s: number / 10, happenings: []}));
+               kernelSets('frame', JSON.stringify({...frame, number, at_s: number / 10, events: []}));
              await painted();
              const slider = document.querySelector('.sn-slider'), times = new Set();
              const back = document.querySelector('.sn-scrub button');
@@ -107,13 +107,13 @@ def test_of_a_long_run_a_bounded_number_of_frames_is_kept_from_its_first_to_its_
     assert kept[1] == "0.100 s"
 
 
-def test_a_gap_in_the_happenings_is_asked_for_once_and_filled(load: Load) -> None:
-    earlier = {"events": {"result": {"first": 0, "happenings": happenings(0, 3)}}}
-    shown = load(PLAN, plans.running(PLAN, 1, happenings=happenings(3, 4)), parts=PARTS, answers=earlier)
+def test_a_gap_in_the_events_is_asked_for_once_and_filled(load: Load) -> None:
+    earlier = {"events": {"result": {"first": 0, "events": events(0, 3)}}}
+    shown = load(PLAN, plans.running(PLAN, 1, events=events(3, 4)), parts=PARTS, answers=earlier)
     assert [each["args"] for each in shown.sent("events")] == [{"first": 0}]
-    shown.answer(events={"result": {"first": 4, "happenings": happenings(4, 9)}})
-    shown.push(plans.running(PLAN, 2, happenings=happenings(8, 9)))
-    shown.push(plans.running(PLAN, 3, happenings=happenings(9, 10)))
+    shown.answer(events={"result": {"first": 4, "events": events(4, 9)}})
+    shown.push(plans.running(PLAN, 2, events=events(8, 9)))
+    shown.push(plans.running(PLAN, 3, events=events(9, 10)))
     assert [each["args"] for each in shown.sent("events")] == [{"first": 0}, {"first": 4}]
     shown.root.locator(".sn-log-all summary").click()
     shown.settle()
@@ -121,15 +121,15 @@ def test_a_gap_in_the_happenings_is_asked_for_once_and_filled(load: Load) -> Non
     assert [line.rpartition(" ")[2] for line in lines] == [str(number) for number in range(9, -1, -1)]
 
 
-def test_happenings_that_the_kernel_has_forgotten_are_not_asked_for_again(load: Load) -> None:
-    forgotten = {"events": {"result": {"first": 5, "happenings": happenings(5, 7)}}}
-    shown = load(PLAN, plans.running(PLAN, 1, happenings=happenings(6, 7)), parts=PARTS, answers=forgotten)
-    shown.push(*(plans.running(PLAN, number, happenings=happenings(number + 5, number + 6)) for number in range(2, 6)))
+def test_events_that_the_kernel_has_forgotten_are_not_asked_for_again(load: Load) -> None:
+    forgotten = {"events": {"result": {"first": 5, "events": events(5, 7)}}}
+    shown = load(PLAN, plans.running(PLAN, 1, events=events(6, 7)), parts=PARTS, answers=forgotten)
+    shown.push(*(plans.running(PLAN, number, events=events(number + 5, number + 6)) for number in range(2, 6)))
     assert len(shown.sent("events")) == 1
 
 
 def test_the_log_says_the_newest_not_more_than_once_a_second(load: Load) -> None:
-    shown = load(PLAN, plans.running(PLAN, 1, happenings=happenings(0, 1)), parts=PARTS, clock=True)
+    shown = load(PLAN, plans.running(PLAN, 1, events=events(0, 1)), parts=PARTS, clock=True)
     line = shown.root.locator(".sn-log-line")
     assert line.get_attribute("aria-live") == "polite"
     shown.page.evaluate(
@@ -138,7 +138,7 @@ def test_the_log_says_the_newest_not_more_than_once_a_second(load: Load) -> None
              {characterData: true, subtree: true, childList: true})"""
     )
     for number in range(2, 32):
-        frame = plans.running(PLAN, number, happenings=happenings(number - 1, number))
+        frame = plans.running(PLAN, number, events=events(number - 1, number))
         shown.page.evaluate("frame => kernelSets('frame', JSON.stringify(frame))", frame)
         shown.page.clock.run_for(100)
     shown.page.clock.run_for(1_100)
@@ -147,12 +147,12 @@ def test_the_log_says_the_newest_not_more_than_once_a_second(load: Load) -> None
 
 
 def test_the_log_names_whose_a_happening_is_and_when(load: Load) -> None:
-    happened = [plans.happening(0, "stop signal", 2, "received stop from split: 1 of 1, ending", 3.21)]
-    shown = load(PLAN, plans.running(PLAN, 40, happenings=happened), parts=["log"])
+    happened = [plans.event(0, "stop signal", 2, "received stop from split: 1 of 1, ending", 3.21)]
+    shown = load(PLAN, plans.running(PLAN, 40, events=happened), parts=["log"])
     line = shown.root.locator(".sn-log-line")
     assert line.text_content() == "3.21 scount#1: received stop from split: 1 of 1, ending"
-    job = [plans.happening(1, "command", -1, "stop()", 3.3)]
-    shown = load(PLAN, plans.running(PLAN, 40, happenings=job), parts=["log"])
+    job = [plans.event(1, "command", -1, "stop()", 3.3)]
+    shown = load(PLAN, plans.running(PLAN, 40, events=job), parts=["log"])
     assert shown.root.locator(".sn-log-line").text_content() == "3.30 sstop()"
 
 
@@ -173,7 +173,7 @@ def pixels(shown: Shown, lane: int) -> list[str]:
 def test_a_lane_shows_each_state_and_two_hundred_lanes_scroll(load: Load) -> None:
     plan = plans.large()
     frames = [
-        plans.running(plan, number, states=("r" if number < 20 else "i") * 200, happenings=[]) for number in range(41)
+        plans.running(plan, number, states=("r" if number < 20 else "i") * 200, events=[]) for number in range(41)
     ]
     shown = load(plan, frames[0], parts=["timeline"])
     shown.push(*frames[1:])
@@ -185,17 +185,17 @@ def test_a_lane_shows_each_state_and_two_hundred_lanes_scroll(load: Load) -> Non
 
 @pytest.mark.parametrize("kind", ["stop signal", "error", "skip", "end", "command"])
 def test_a_happening_is_marked_in_its_lane(load: Load, kind: str) -> None:
-    blank: Any = plans.running(PLAN, 40, states="iiiiii", happenings=[])
+    blank: Any = plans.running(PLAN, 40, states="iiiiii", events=[])
     shown = load(PLAN, blank, parts=["timeline"])
     shown.paint_timeline()
     empty = pixels(shown, 2)
-    shown = load(PLAN, {**blank, "happenings": [plans.happening(0, kind, 2, kind, 2.1)]}, parts=["timeline"])
+    shown = load(PLAN, {**blank, "events": [plans.event(0, kind, 2, kind, 2.1)]}, parts=["timeline"])
     shown.paint_timeline()
     assert pixels(shown, 2) != empty
 
 
 def test_while_the_job_runs_a_lane_goes_on_to_the_end_of_the_axis(load: Load) -> None:
-    still: Any = plans.running(PLAN, 1, states="rrrrrr", happenings=[])  # of 0.1 s; the axis is of 0.5 s
+    still: Any = plans.running(PLAN, 1, states="rrrrrr", events=[])  # of 0.1 s; the axis is of 0.5 s
     shown = load(PLAN, still, parts=["timeline"])
     shown.paint_timeline()
     assert pixels(shown, 1)[-1] == "0,114,178"
@@ -221,8 +221,8 @@ def test_of_more_lanes_than_fit_it_says_which_are_in_sight(load: Load) -> None:
 
 
 def test_the_axis_of_a_job_that_has_ended_ends_with_what_came_last(load: Load) -> None:
-    ends = [plans.happening(number, "end", number, "completed", 1.0 + number / 10) for number in range(6)]
-    frames = [plans.running(PLAN, 1, happenings=[]), plans.ended(PLAN, 90, happenings=ends)]
+    ends = [plans.event(number, "end", number, "completed", 1.0 + number / 10) for number in range(6)]
+    frames = [plans.running(PLAN, 1, events=[]), plans.ended(PLAN, 90, events=ends)]
     shown = load(PLAN, frames[0], parts=["timeline"])
     shown.push(*frames[1:])
     shown.paint_timeline()
@@ -231,12 +231,12 @@ def test_the_axis_of_a_job_that_has_ended_ends_with_what_came_last(load: Load) -
 
 def test_time_goes_on_for_a_job_that_stands_still_until_it_has_ended(load: Load) -> None:
     shown = load(PLAN, plans.paused(PLAN, 1, states="pppppp"), parts=["timeline"])
-    shown.push(plans.paused(PLAN, 20, states="pppppp", happenings=[]))
+    shown.push(plans.paused(PLAN, 20, states="pppppp", events=[]))
     shown.page.evaluate(
         "() => { const now = performance.now.bind(performance); performance.now = () => now() + 5_000; }"
     )
     shown.page.wait_for_function("Number(document.querySelector('.sn-slider').max) > 6.9")
-    shown.push(plans.ended(PLAN, 90, happenings=[]))
+    shown.push(plans.ended(PLAN, 90, events=[]))
     shown.page.wait_for_function("document.querySelector('.sn-slider').max === '9'")
     shown.page.evaluate("performance.now = () => 1e9")
     shown.paint_timeline()
@@ -262,10 +262,10 @@ def test_a_page_that_comes_late_can_look_back_at_all_that_others_have_seen(load:
 
 
 def test_a_flood_of_skips_does_not_push_out_the_start_of_the_run(load: Load) -> None:
-    start = plans.happening(0, "start", 0, "the job has started", 0.0)
-    skips = [plans.happening(number, "skip", 1, f"skip {number}", number / 1_000) for number in range(1, 6_001)]
-    shown = load(PLAN, plans.running(PLAN, 1, happenings=[start]), parts=PARTS)
-    shown.push(plans.running(PLAN, 80, happenings=skips))
+    start = plans.event(0, "start", 0, "the job has started", 0.0)
+    skips = [plans.event(number, "skip", 1, f"skip {number}", number / 1_000) for number in range(1, 6_001)]
+    shown = load(PLAN, plans.running(PLAN, 1, events=[start]), parts=PARTS)
+    shown.push(plans.running(PLAN, 80, events=skips))
     box = shown.root.locator(".sn-timeline canvas").bounding_box()
     assert box is not None
 

@@ -370,6 +370,6 @@ def test_types_pass_through_and_pictures_say_on_which_input_an_edge_arrives(sess
     graph = session.graph
     assert [graph.label(edge) for edge in graph.inputs("both")] == ["round robin, input 0", "round robin, input 1"]
     assert "rows (hash, input 1)" in str(session)
-    labels = [way.label for way in picture_of(session).ways]
+    labels = [edge.label for edge in picture_of(session).edges]
     assert labels.count("hash, input 0") == labels.count("hash, input 1") == 1
     session.run(PATIENCE_S)

@@ -41,7 +41,7 @@ def test_a_job_on_ray_is_seen_and_steered_from_a_page(monkeypatch: pytest.Monkey
         assert sorted(result) == [0, 4, 6, 8, 10, 14, 100]
         # What a start does is shown before there is a run; of the run the page is told all, from its beginning.
         of_the_run = [each for each in page.frames() if each["revision"] == frame["revision"]]
-        told = [each["text"] for frame in of_the_run for each in frame["happenings"]]
+        told = [each["text"] for frame in of_the_run for each in frame["events"]]
         assert told == [event.text for event in session.events]
         page.unmount()
     close_kept()

@@ -56,7 +56,7 @@ def test_after_the_close_the_last_state_stays_and_nothing_can_be_changed(
     assert (frame["processed"], frame["depths"], frame["letters"]) == ([3, 2, 1], [0, 1, 0], 1)
     assert sorted(frame["order"]) == [0, 1, 2]
     assert not page.comm.closed
-    texts = [each["text"] for each in of(page, "events", first=0)["happenings"]]
+    texts = [each["text"] for each in of(page, "events", first=0)["events"]]
     assert texts == [event.text for event in session.events]
     (letter,) = of(page, "letters")["letters"]
     assert (letter["task"], letter["packet"]) == ("divide", "0")

@@ -167,7 +167,7 @@ def test_what_was_injected_by_click_is_told_and_undone_until_it_is_consumed(show
         for _ in range(2):
             assert page.order("undo")["python"] == "session.undo()"
         assert [session.peek(task).depth for task in ("more", "tenfold")] == [0, 1]
-        told = [(each["row"], each["text"]) for each in page.order("events", first=0)["result"]["happenings"]]
+        told = [(each["row"], each["text"]) for each in page.order("events", first=0)["result"]["events"]]
         rows = [row for row, text in told if "inject" in text]
         assert [text for _, text in told if "inject" in text] == [
             *("inject: 7", "inject: 8"),
@@ -371,10 +371,10 @@ def test_a_page_that_comes_late_can_ask_for_all_that_has_happened(show: ShowPage
     with paused(show, 2) as (session, page):
         events = page.order("events", first=0)["result"]
         assert events["first"] == 0
-        assert [each["text"] for each in events["happenings"]] == [event.text for event in session.events]
-        turns = [each for each in events["happenings"] if each["kind"] == "turn"]
+        assert [each["text"] for each in events["events"]] == [event.text for event in session.events]
+        turns = [each for each in events["events"] if each["kind"] == "turn"]
         assert [each["row"] for each in turns] == [0, 0]
-        later = page.order("events", first=len(session.events) - 1)["result"]["happenings"]
+        later = page.order("events", first=len(session.events) - 1)["result"]["events"]
         assert len(later) == 1
 
 
@@ -384,7 +384,7 @@ def test_of_a_flood_of_events_the_last_are_sent(show: ShowPage) -> None:
         page = show(session)
         page.unmount()
         session.run()
-        frame = hub_of(session).current(session)[1].happenings(session.events)
+        frame = hub_of(session).current(session)[1].event_cards(session.events)
         assert [each["kind"] for each in frame].count("skip") == 500
         assert frame[0]["kind"] == "start"
         assert frame[-1]["number"] == len(session.events) - 1

@@ -61,7 +61,7 @@ def test_a_page_sees_the_job_start_run_and_end(session: runtime.Session, show: S
     frame = page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
     assert (frame["states"], frame["processed"], frame["emitted"]) == ("ccc", [3, 3, 3], [3, 3, 0])
     assert (frame["order"], frame["ended"], frame["counts"]["done"]) == ([0, 1, 2], [0, 1, 1], 3)
-    told = [each for frame in page.frames() for each in frame["happenings"]]
+    told = [each for frame in page.frames() for each in frame["events"]]
     assert [each["number"] for each in told] == list(range(len(session.events)))
     assert [each["text"] for each in told] == [event.text for event in session.events]
 
@@ -85,9 +85,7 @@ def test_a_page_sees_what_a_start_is_doing_while_it_does(show: ShowPage) -> None
         page.wait_for_frame(lambda frame: frame["state"] == "new")  # and the sampler waits for news from here on
         started = hands.submit(session.start)
         try:
-            page.wait_for_frame(
-                lambda frame: [each["text"] for each in frame["happenings"]] == ["threads are being made"]
-            )
+            page.wait_for_frame(lambda frame: [each["text"] for each in frame["events"]] == ["threads are being made"])
         finally:
             SlowToStart.moment.set()
         started.result(PATIENCE_S)
@@ -102,7 +100,7 @@ def test_no_page_hears_an_event_twice_though_it_looks_while_the_job_starts(
     seen = 0  # the revision of the run before
 
     def is_of_this_run(frame: Frame) -> bool:
-        return frame["revision"] > seen and len(frame["happenings"]) > 0
+        return frame["revision"] > seen and len(frame["events"]) > 0
 
     def look_first(change: str) -> None:  # before the hub hears of it
         if change == "started":
@@ -115,7 +113,7 @@ def test_no_page_hears_an_event_twice_though_it_looks_while_the_job_starts(
         session.run()
         ended = page.wait_for_frame(lambda f: f["revision"] > seen and f["state"] == "completed")  # noqa: B023
         seen = ended["revision"]
-    told = [(frame["revision"], each["number"]) for frame in page.frames() for each in frame["happenings"]]
+    told = [(frame["revision"], each["number"]) for frame in page.frames() for each in frame["events"]]
     starts = [revision for revision, number in told if number == 0]
     assert len(starts) == 2, "one for each run"
 
@@ -143,7 +141,7 @@ def test_a_job_that_stands_still_sends_nothing(session: runtime.Session, show: S
     page.order("start_paused")
     page.order("step")
     # The last thing that a step does is its event: a frame that has it is of the job at rest.
-    told = page.wait_for_frame(lambda frame: any(each["kind"] == "turn" for each in frame["happenings"]))
+    told = page.wait_for_frame(lambda frame: any(each["kind"] == "turn" for each in frame["events"]))
     assert told["depths"] == [0, 1, 0]
     number = len(page.frames())
     looked = count()
@@ -235,7 +233,7 @@ def test_a_run_is_told_from_the_one_before_it(session: runtime.Session, show: Sh
     second = page.wait_for_frame(lambda f: f["state"] == "completed" and f["revision"] > first["revision"])
     session.wait()
     assert second["counts"] == first["counts"]
-    numbers = [each["number"] for f in page.frames() if f["revision"] == second["revision"] for each in f["happenings"]]
+    numbers = [each["number"] for f in page.frames() if f["revision"] == second["revision"] for each in f["events"]]
     assert numbers[0] == 0
 
 
