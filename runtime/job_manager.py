@@ -39,15 +39,15 @@ class JobManager:
     def submit(self) -> tuple[ExecutionGraph, Backend]:
         """Compile for a new run on the environment's platform. Raises `GraphInvalid`; the graph can then be mended."""
         for node in self.environment.graph().operators:
-            if isinstance(node.function, OneRun) and node.function.spent:
+            if isinstance(node.function, OneRun) and node.function.is_spent:
                 raise SourceSpent(
                     f"the iterator of {node.name!r} has been run already and cannot start again; give the source a "
                     "list, or a callable that makes a new iterator for each run"
                 )
-        backend = create_backend(self.environment.platform)
+        backend = create_backend(self.environment.settings.platform)
         try:
-            if self.environment.seed is not None:
-                backend.use_seed(self.environment.seed)
+            if (seed := self.environment.settings.seed) is not None:
+                backend.use_seed(seed)
             self._use_cluster(backend)
             return self.compile(backend), backend
         except BaseException:
@@ -56,23 +56,23 @@ class JobManager:
 
     def _use_cluster(self, backend: Backend) -> None:
         """Let the backend know where to run what. Raises `UnknownName`, `GraphInvalid`."""
-        environment, graph = self.environment, self.environment.graph()
+        settings, graph = self.environment.settings, self.environment.graph()
         known = [*graph.by_name, *(service.name for service in graph.service_nodes)]
-        for name in environment.resources:
+        for name in settings.resources:
             if name not in known:
                 raise UnknownName("operator or service with resources", name, known)
-        if environment.ray_address is not None or environment.resources:
-            backend.use_cluster(environment.ray_address, environment.resources)
+        if settings.ray_address is not None or settings.resources:
+            backend.use_cluster(settings.ray_address, settings.resources)
 
     def job_starts(self) -> None:
         """Dispatcher's owner: the tasks are made. From now on the graph cannot change."""
         for node in self.environment.graph().operators:
             if isinstance(node.function, OneRun):
-                node.function.spent = True
+                node.function.spend()
         for collected in self.environment.collected:
             collected.clear()
         self.outcome = None
-        self.environment.frozen = True
+        self.environment.freeze()
 
     def job_ended(self, outcome: Outcome) -> None:
         """Dispatcher: the run has ended."""

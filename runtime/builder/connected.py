@@ -44,8 +44,8 @@ class ConnectedStreams(Generic[T, U]):
     `GraphInvalid` and `GraphFrozen`.
     """
 
-    def __init__(self, add: Callable[..., Stream[Any]]) -> None:
-        self._add = add
+    def __init__(self, both: Stream[Any]) -> None:
+        self._both = both
 
     def map(
         self,
@@ -59,7 +59,8 @@ class ConnectedStreams(Generic[T, U]):
     ) -> Stream[V | W]:
         """One packet for each: what `first` returns for those of the first stream, `second` for those of the other."""
         functions = CoFunctions(first, second)
-        return self._add("co_map", functions, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        return self._both._then("co_map", functions, **settings)
 
     def flat_map(
         self,
@@ -73,9 +74,8 @@ class ConnectedStreams(Generic[T, U]):
     ) -> Stream[V | W]:
         """All that the function of its stream returns or yields for each packet, each result sent as soon as made."""
         functions = CoFunctions(first, second)
-        return self._add(
-            "co_flat_map", functions, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error
-        )
+        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        return self._both._then("co_flat_map", functions, **settings)
 
 
 def join_options(how: str) -> dict[str, Any]:

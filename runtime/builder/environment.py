@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, Unpack, overload
 
 from runtime.builder.collected import Collected
@@ -23,13 +24,41 @@ K = TypeVar("K")
 A = TypeVar("A")
 
 
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """How a graph is to be run, and what its operators have that say nothing else: see `Session`.
+
+    Raises `GraphInvalid`.
+    """
+
+    platform: str
+    capacity: int
+    on_error: OnError
+    max_results_bytes: int
+    seed: int | None
+    trace: bool
+    ray_address: str | None
+    resources: Mapping[str, Mapping[str, Any]]
+
+    def __post_init__(self) -> None:
+        require_platform(self.platform)
+        validate_operator(
+            OperatorNode(
+                "every operator", "map", 1, self.capacity, self.on_error, max_results_bytes=self.max_results_bytes
+            )
+        )
+        if self.seed is not None and type(self.seed) is not int:
+            raise GraphInvalid(
+                f"seed is {preview(self.seed)}; it must be a whole number, or None for threads that run free"
+            )
+        if type(self.trace) is not bool:
+            raise GraphInvalid(f"trace is {preview(self.trace)}; it must be True or False")
+
+
 class Environment:
     """Holds a graph while it is being written. `Session` has one; on its own it serves programs without a notebook.
 
-    `capacity` and `on_error` are what operators have that say nothing else, `max_results_bytes` is for all of them.
-    With a `seed`, runs repeat, and with `trace`, packets have ids; `ray_address` and `resources` are for platforms
-    with clusters: see `Session`.
-    `on_change` is called after each addition.
+    All but its name are `settings`; what they mean is said of `Session`.
     """
 
     def __init__(
@@ -45,25 +74,19 @@ class Environment:
         ray_address: str | None = None,
         resources: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        require_platform(platform)
+        self.settings = JobSettings(
+            platform, capacity, on_error, max_results_bytes, seed, trace, ray_address, dict(resources or {})
+        )
         if type(name) is not str or is_blank(name) or not is_printable(name):
             raise GraphInvalid(f"{preview(name)} cannot be the name of a session; use printable text")
-        every = OperatorNode("every operator", "map", 1, capacity, on_error, max_results_bytes=max_results_bytes)
-        validate_operator(every)
-        if seed is not None and type(seed) is not int:
-            raise GraphInvalid(f"seed is {preview(seed)}; it must be a whole number, or None for threads that run free")
-        self.name, self.platform, self.capacity, self.on_error, self.seed = name, platform, capacity, on_error, seed
-        if type(trace) is not bool:
-            raise GraphInvalid(f"trace is {preview(trace)}; it must be True or False")
-        self.trace, self.max_results_bytes = trace, max_results_bytes
-        self.ray_address, self.resources = ray_address, dict(resources or {})
-        self.frozen = False
+        self.name = name
         self.collected: list[Collected[Any]] = []
+        self._is_frozen = False
         self._operators: dict[str, OperatorNode] = {}
         self._numbers: dict[str, int] = {}  # by kind, of the last operator that was given no name
         self._edges: list[Edge] = []
         self._services: dict[str, ServiceNode] = {}
-        self.on_change: Callable[[], None] = lambda: None
+        self._changed: Callable[[], object] = bool  # called after each addition
 
     @overload
     def source(
@@ -106,11 +129,11 @@ class Environment:
         before the first request and after the last. Raises `GraphInvalid`, `GraphFrozen`.
         """
         self._refuse_frozen()
-        node = ServiceNode(name, make, concurrency, self.capacity if capacity is None else capacity)
+        node = ServiceNode(name, make, concurrency, self.settings.capacity if capacity is None else capacity)
         validate_service(node)
         self._refuse_taken(name)
         self._services[name] = node
-        self.on_change()
+        self._changed()
 
     def add(
         self,
@@ -137,23 +160,35 @@ class Environment:
             name=self._free_name(kind) if name is None else name,
             kind=kind,
             parallelism=parallelism,
-            capacity=self.capacity if capacity is None else capacity,
-            on_error=self.on_error if on_error is None else on_error,
+            capacity=self.settings.capacity if capacity is None else capacity,
+            on_error=self.settings.on_error if on_error is None else on_error,
             function=function,
             options=dict(options or {}),
-            max_results_bytes=self.max_results_bytes,
+            max_results_bytes=self.settings.max_results_bytes,
         )
         validate_operator(node)
         self._operators[node.name] = node
         self._edges += [Edge(end.operator, node.name, end.strategy, end.key, end.input) for end in ends]
-        self.on_change()
+        self._changed()
         return node
 
     def graph(self) -> ExecutionGraph:
         """What has been written so far, neither validated nor compiled."""
         services = tuple(self._services.values())
         operators, edges = tuple(self._operators.values()), tuple(self._edges)
-        return ExecutionGraph(self.name, operators, edges, service_nodes=services, traced=self.trace)
+        return ExecutionGraph(self.name, operators, edges, service_nodes=services, traced=self.settings.trace)
+
+    def freeze(self) -> None:
+        """A run of it begins: nothing can be added until it is thrown away."""
+        self._is_frozen = True
+
+    def unfreeze(self) -> None:
+        """It can be written further."""
+        self._is_frozen = False
+
+    def on_change(self, callback: Callable[[], object]) -> None:
+        """Call `callback`, and no other, after each addition."""
+        self._changed = callback
 
     def _refuse_shared(self, iterator: Iterator[Any], parallelism: int) -> None:
         """Refuse an iterator that more than one task would draw from. Raises `GraphInvalid`."""
@@ -170,7 +205,7 @@ class Environment:
                 )
 
     def _refuse_frozen(self) -> None:
-        if self.frozen:
+        if self._is_frozen:
             raise GraphFrozen(f"{self.name!r} has been started, so its graph cannot change; call reset() first")
 
     def _refuse_taken(self, name: str) -> None:

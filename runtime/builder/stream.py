@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, cast, overload
@@ -220,7 +219,7 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
                     f"connect of {self.name!r} and {other.name!r} would be without keys, as those of {stream.name!r} "
                     f"{_end_at(stream._keys_end_at)}, or round_robin() if packets are to meet in turn"
                 )
-        return ConnectedStreams(functools.partial(self._then_both, other))
+        return ConnectedStreams(self._with(other))
 
     def join(self, *_: object, **__: object) -> NoReturn:
         """Refused: rows meet where their keys are equal, so a stream needs `key_by` before `join`."""
@@ -240,9 +239,9 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
     def _then(self, kind: str, function: Any, **settings: Any) -> Stream[Any]:
         return self._behind(self._add(kind, function, **settings).name)
 
-    def _then_both(self, other: Stream[Any], kind: str, function: Any, **settings: Any) -> Stream[Any]:
-        ends = self._ends + tuple(replace(end, input=1) for end in other._ends)
-        return self._behind(self._environment.add(kind, function, ends, **settings).name)
+    def _with(self, other: Stream[Any]) -> Stream[Any]:
+        """Both, for one operator, which hears the other one on its second input."""
+        return Stream(self._environment, self._ends + tuple(replace(end, input=1) for end in other._ends))
 
     def _behind(self, operator: str) -> Stream[Any]:
         """The stream of an operator that consumes this one and sends packets of its own: those have no keys."""
@@ -383,7 +382,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
             if not side._keyed:
                 raise side._not_keyed()
         settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
-        return self._then_both(other, "join", merge, **settings, options=join_options(how))
+        return self._with(other)._then("join", merge, **settings, options=join_options(how))
 
 
 def _end_at(operator: str) -> str:

@@ -66,6 +66,10 @@ class Here(threading.local):
         self.waiter, self.changes, self.job = waiter, changes, job
         self.callers = (service,) if service else ()
 
+    def work_for(self, *callers: str) -> None:
+        """This thread's calls are made for these from now on, the outermost first."""
+        self.callers = callers
+
 
 here = Here()
 
@@ -120,6 +124,15 @@ class Call:
         self.waiter = here.waiter
         if waits and self.waiter is None:
             self.waiter = Outsider()
+
+    def answer_to(self, reply: Reply) -> None:
+        """Before anybody else knows of it: who hears its ending, beside the one who waits."""
+        self.future = reply
+
+    def take_error(self) -> BaseException | None:
+        """After its ending: its error, to be raised. It is held no longer: its traceback holds who raises it."""
+        error, self.error = self.error, None
+        return error
 
     def is_done(self) -> bool:
         """Whether it has its ending."""

@@ -70,6 +70,10 @@ class RequestQueue:
             counts.stopped, counts.late, counts.lost,
         )  # fmt: skip
 
+    def fail(self, error: BaseException) -> None:
+        """Before its calls are refused: what has ended the service, which they are told."""
+        self.failure = error
+
     # ── callers ──
 
     def prepare(self, call: Call) -> None:

@@ -4,9 +4,8 @@ from runtime.context.runtime_context import (
     BaseRuntimeContext,
     Reporter,
     ServiceContext,
-    ServiceWiring,
     TaskContext,
     TaskWiring,
 )
 
-__all__ = ["BaseRuntimeContext", "Reporter", "ServiceContext", "ServiceWiring", "TaskContext", "TaskWiring"]
+__all__ = ["BaseRuntimeContext", "Reporter", "ServiceContext", "TaskContext", "TaskWiring"]

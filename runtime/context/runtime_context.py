@@ -15,7 +15,6 @@ from runtime.communication.calls import DEFAULT_METHOD, Ask
 from runtime.communication.connection import Output
 from runtime.communication.element import Format
 from runtime.communication.queue_descriptor import QueueDescriptor
-from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.communication.signals import Signal
 from runtime.errors import WrongThread
 from runtime.graph.execution_graph import OperatorNode
@@ -117,24 +116,12 @@ class TaskWiring:
     format: Format
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceWiring:
-    """How a service is joined to those who call it: by value."""
-
-    queue: RequestQueueDescriptor
-    concurrency: int
-
-
 class ServiceContext(BaseRuntimeContext):
     """What a service's object sees as `self.ctx`, unless it has one of its own: its name, a logger, other services."""
 
-    def __init__(self, name: str, job: str, wiring: ServiceWiring, proxies: Proxies) -> None:
-        super().__init__(name, job, proxies)
-        self.wiring = wiring
-
-    def __reduce__(self) -> tuple[type[ServiceContext], tuple[str, str, ServiceWiring, Proxies]]:
+    def __reduce__(self) -> tuple[type[ServiceContext], tuple[str, str, Proxies]]:
         """By value: what a service is made from, without what lives where it runs."""
-        return ServiceContext, (self.name, self.job, self.wiring, self._proxies)
+        return ServiceContext, (self.name, self.job, self._proxies)
 
     def bind(self, reporter: Reporter) -> None:
         """Service: give the context its living part, where the service runs."""

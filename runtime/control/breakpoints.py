@@ -34,13 +34,15 @@ class Breakpoint:
     `hits` counts, in all runs; `packet` is what it stopped before last, `error` what `when` raised there, if it did.
     """
 
-    def __init__(self, task: str, when: Callable[[Any], object] | None, home: Home) -> None:
+    def __init__(
+        self, task: str, when: Callable[[Any], object] | None, home: Home, *, is_of_person: bool = False
+    ) -> None:
         self.task = task
         self.hits = 0
         self.packet: Packet | None = None
         self.error: BaseException | None = None
         self.when = when
-        self.is_of_person = False  # it was set in a view, by a person who can let the job go on there
+        self.is_of_person = is_of_person  # it was set in a view, by a person who can let the job go on there
         self._home = home  # whose thread of commands alone changes what follows
         self._why_removed = ""
         self._seen = 0  # how many hits have been waited for

@@ -29,6 +29,7 @@ from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskEnded
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
 from runtime.facts import Ending, TaskFacts, TaskTable
+from runtime.graph import ServiceNode
 from runtime.operators import Operator
 from runtime.ray.actors import NoAnswer, answer_of, answered
 from runtime.ray.cluster import cannot_be_made, is_gone, lack, refuse_excess, require_cluster, spread
@@ -117,9 +118,9 @@ class RayBackend:
         self._add(far, partial(make_task_actor, self._options(ctx.wiring.node.name), self._job, ctx.name), made)
         return far
 
-    def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
+    def service(self, ctx: ServiceContext, node: ServiceNode, reporter: ServiceReporter) -> ServiceHandle:
         """Make a service in an actor. Raises `NotCopyable` if it cannot be pickled."""
-        made = _packed(ctx.name, (ctx, make))
+        made = _packed(ctx.name, (ctx, node))
         far = ServiceWrapper(ctx, reporter, self._endpoint.post)
         self._add(far, partial(make_service_actor, self._options(ctx.name), self._job, ctx.name), made)
         return far

@@ -18,6 +18,7 @@ from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.context import ServiceContext, TaskContext
 from runtime.errors import GraphInvalid, UnknownName
 from runtime.facts import Ending, ServiceFacts, TaskFacts, TaskTable
+from runtime.graph import ServiceNode
 from runtime.operators import Operator
 from runtime.scheduling.quiescence import Changes
 from runtime.scheduling.waiting import Waiting
@@ -208,8 +209,8 @@ class Backend(Protocol):
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task, not started yet."""
 
-    def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
-        """Make a service, not started yet."""
+    def service(self, ctx: ServiceContext, node: ServiceNode, reporter: ServiceReporter) -> ServiceHandle:
+        """Make a service from its record, not started yet."""
 
     def ready(self, say: Callable[[str], None]) -> None:
         """All services and tasks have been made: wait until they can be started, and `say` what takes long of it.

@@ -19,6 +19,7 @@ from runtime.errors import GraphInvalid
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
 from runtime.facts import Ending, TaskTable
+from runtime.graph import ServiceNode
 from runtime.operators import Operator
 from runtime.scheduling.admission import Admission
 from runtime.scheduling.parker import Parker
@@ -85,15 +86,15 @@ class LocalBackend:
         """Make a task with a thread of its own."""
         return LocalTask(ctx, operator, reporter, self._parker(ctx.name, ctx.job))
 
-    def service(self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter) -> ServiceHandle:
+    def service(self, ctx: ServiceContext, node: ServiceNode, reporter: ServiceReporter) -> ServiceHandle:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
         if self._deadlines is None:
             self._deadlines = DeadlineWatch(
                 self._ledger, self._scheduler.parker("deadlines", serves=True), f"{ctx.job}/deadlines"
             )
             finalize(self, self._deadlines.cancel).atexit = False  # of a job that nobody closes
-        parkers = [self._parker(name, ctx.job) for name in thread_names(ctx)]
-        return LocalServiceTask(ctx, make, reporter, parkers)
+        parkers = [self._parker(name, ctx.job) for name in thread_names(node)]
+        return LocalServiceTask(ctx, node, reporter, parkers)
 
     def ready(self, say: Callable[[str], None]) -> None:
         """They can be started."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from runtime.communication.request_queue import RequestQueueDescriptor
-from runtime.context import ServiceContext, ServiceWiring
+from runtime.context import ServiceContext
 from runtime.factory.backend import Backend, ServiceHandle
 from runtime.graph import ExecutionGraph, ServiceNode
 from runtime.proxy import ProxyManager
@@ -27,6 +27,5 @@ class ServiceTaskFactory:
 
     def create_service_task(self, node: ServiceNode) -> ServiceHandle:
         """The service of `node`, not started."""
-        wiring = ServiceWiring(self._queues[node.name], node.concurrency)
-        ctx = ServiceContext(node.name, self._graph.name, wiring, ProxyManager(node.name, self._queues))
-        return self._backend.service(ctx, node.make, self._reporter)
+        ctx = ServiceContext(node.name, self._graph.name, ProxyManager(node.name, self._queues))
+        return self._backend.service(ctx, node, self._reporter)

@@ -60,8 +60,17 @@ class OneRun:
     """A bare iterator, given to a source: for one run. Whoever opens it takes it, and it is let go of."""
 
     def __init__(self, iterator: Iterator[Any]) -> None:
-        self.spent = False  # a run that had it has begun
+        self._is_spent = False
         self._iterator: Iterator[Any] | None = iterator
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether a run that had it has begun."""
+        return self._is_spent
+
+    def spend(self) -> None:
+        """A run that has it begins: no other can."""
+        self._is_spent = True
 
     def is_of(self, iterator: object) -> bool:
         """Whether it is this iterator's."""

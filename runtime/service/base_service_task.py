@@ -7,21 +7,21 @@ meanwhile wait, and their time stands still. The last loop to leave closes the o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from runtime.communication.calls import Call, Request, here
 from runtime.communication.packet import Asked, Packet
-from runtime.communication.request_queue import RequestQueue
+from runtime.communication.request_queue import RequestQueue, RequestQueueDescriptor
 from runtime.context import Reporter, ServiceContext
 from runtime.context.report import TaskReport
 from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, error_text
 from runtime.facts import Ending, ServiceFacts, TaskState
-from runtime.graph.validation import refuse_async_methods
+from runtime.graph import ServiceNode
+from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Parker
 from runtime.service.control import ServiceControl
-from runtime.service.invocation import Interceptor, Invocation, Methods
+from runtime.service.invocation import Interceptor, ServiceObject
 from runtime.step import Step
 
 
@@ -41,24 +41,27 @@ class ServiceReporter(Reporter, Protocol):
 class BaseServiceTask:
     """One service: the user's object, its request queue, and a loop for each of its parkers."""
 
-    def __init__(
-        self, ctx: ServiceContext, make: Callable[[], Any], reporter: ServiceReporter, parkers: Sequence[Parker]
-    ):
-        self.name = ctx.name
+    def __init__(self, ctx: ServiceContext, node: ServiceNode, reporter: ServiceReporter, parkers: Sequence[Parker]):
         self.ctx, self.reporter, self.parkers = ctx, reporter, parkers
-        self.queue: RequestQueue = ctx.wiring.queue.get_queue()
-        self.gate = self.queue.gate
+        self.queue: RequestQueue = cast(RequestQueueDescriptor, node.queue).get_queue()
         self.gate.hold(parkers)
         self.ending: Ending | None = None
-        self.interceptors: tuple[Interceptor, ...] = ()
-        self.tap: Callable[[Step], None] | None = None  # sees each request that has been worked
-        self._make = make
-        self._methods: Methods | None = None
-        self._instance: Any = None
+        self.control = ServiceControl(self)
+        self._tap: Callable[[Step], None] | None = None  # sees each request that has been worked
+        self._object = ServiceObject(node)
         self._serving = len(parkers)  # loops that have not left yet; with the next, under the ledger's lock
         self._failure: BaseException | None = None
-        self._control: ServiceControl | None = None
         ctx.bind(reporter)
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self.ctx.name
+
+    @property
+    def gate(self) -> Gate:
+        """What holds it by hand."""
+        return self.queue.gate
 
     # ── the service's own threads ──
 
@@ -102,30 +105,18 @@ class BaseServiceTask:
         """
         error = self._failure
         try:
-            close = getattr(self._instance, "close", None)
-            if callable(close):
-                close()
+            self._object.close()
         except BaseException as failure:  # noqa: BLE001  the border to user code
             if error is None and not self._let_go(failure, self.parkers[0]):
                 error = failure
         self.ending = ending if error is None else "failed"
-        self.queue.failure = error
+        if error is not None:
+            self.queue.fail(error)
         self.reporter.task_ended(TaskReport(self.name, self.ending, error))
         self.queue.ledger.refuse([self.queue])
 
     def _set_up(self) -> None:
-        instance = self._instance = self._make()
-        refuse_async_methods(instance, self.name)
-        before = getattr(instance, "ctx", None)
-        if before is None or isinstance(
-            before, ServiceContext
-        ):  # of an earlier run, if `make` returns one object again
-            with suppress(AttributeError):  # slots, or a property: it does without
-                instance.ctx = self.ctx
-        set_up = getattr(instance, "setup", None)
-        if callable(set_up):
-            set_up()
-        self._methods = Methods(self.name, instance)
+        self._object.set_up(self.ctx)
         with self.queue.ledger.lock:
             self.queue.begin()
 
@@ -159,11 +150,11 @@ class BaseServiceTask:
     def _work(self, call: Call, parker: Parker) -> Step | None:
         """Execute one request, and give its call the ending. Returns what there was to be seen, if anybody looks."""
         request, queue = call.request, self.queue
-        here.callers = (*request.callers, self.name)
+        here.work_for(*request.callers, self.name)
         value, error = self._answer(request, parker)
-        here.callers = (self.name,)
+        here.work_for(self.name)
         lost = isinstance(error, LostReply)
-        tap, step = self.tap, None
+        tap, step = self._tap, None
         if tap is not None or parker.turn is not None:
             step = self._as_step(request, value, error)
         if tap is not None and step is not None:
@@ -190,21 +181,13 @@ class BaseServiceTask:
     def _answer(self, request: Request, parker: Parker) -> tuple[Any, BaseException | None]:
         """The value, or the error as the caller hears it."""
         try:
-            return self._execute(request, parker), None
+            return self._object.answer(request, parker), None
         except Exception as failure:  # noqa: BLE001  the border to user code: the caller hears it
             return None, failure
         except BaseException as failure:  # noqa: BLE001  likewise; but it must not end its caller
             failed = ServiceFailed(f"service {self.name!r} failed at {request.text}: {error_text(failure)}")
             failed.__cause__ = failure
             return None, failed
-
-    def _execute(self, request: Request, parker: Parker) -> Any:
-        methods = self._methods
-        assert methods is not None, "a request was taken before the service was set up"
-        interceptors = self.interceptors
-        if not interceptors:
-            return methods.call(request, request.args, request.kwargs)
-        return Invocation(request, interceptors, methods, parker).proceed()
 
     def _as_step(self, request: Request, value: Any, error: BaseException | None) -> Step:
         """A request and its reply as a person sees them."""
@@ -214,15 +197,16 @@ class BaseServiceTask:
 
     # ── any thread ──
 
-    @property
-    def control(self) -> ServiceControl:
-        """The hand's grip on it."""
-        if self._control is None:
-            self._control = ServiceControl(self)
-        return self._control
+    def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
+        """From the next request on, go through these."""
+        self._object.intercept(interceptors)
+
+    def show_to(self, tap: Callable[[Step], None] | None) -> None:
+        """Show every request from the next on to this one; None: to nobody."""
+        self._tap = tap
 
     def cancel(self) -> None:
-        """End behind the requests in work. Returns at once."""
+        """End after the requests in work. Returns at once."""
         for parker in self.parkers:
             parker.cancel()
 

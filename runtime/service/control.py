@@ -118,7 +118,7 @@ class ServiceControl:
 
     def set_tap(self, tap: Callable[[Step], None] | None) -> None:
         """Show every request from the next on; None: no more."""
-        self._service.tap = tap
+        self._service.show_to(tap)
 
     def set_breaks(self, breaks: object, broke: object) -> NoReturn:
         """Refused: a service is paused, or a task that calls it is stopped before its packet."""

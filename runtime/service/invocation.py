@@ -1,15 +1,18 @@
-"""One request as interceptors see it, and the methods of a service object that can be asked for by name."""
+"""The user's object behind a service, whose methods are asked for by name, and one request as interceptors see it."""
 
 from __future__ import annotations
 
 import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from runtime.communication.calls import Request
+from runtime.context import ServiceContext
 from runtime.errors import UnknownName, WrongArguments
-from runtime.graph.validation import refuse_async_method
+from runtime.graph import ServiceNode
+from runtime.graph.validation import refuse_async_method, refuse_async_methods
 from runtime.python.asynchronous import is_async
 from runtime.scheduling.parker import Parker
 
@@ -17,12 +20,43 @@ LIFE: Final = ("setup", "close")
 """The methods that the runtime calls itself."""
 
 
-class Methods:
-    """The public methods of one service object, by name."""
+class ServiceObject:
+    """The user's object behind one service: made, set up, asked for its public methods, closed."""
 
-    def __init__(self, service: str, instance: Any) -> None:
-        self._service, self._instance = service, instance
+    def __init__(self, node: ServiceNode) -> None:
+        self.interceptors: tuple[Interceptor, ...] = ()  # that requests go through, from the next one on
+        self._service, self._make = node.name, node.make
+        self._instance: Any = None
         self._known: dict[str, Callable[..., Any]] = {}
+
+    def set_up(self, ctx: ServiceContext) -> None:
+        """Make it, give it `ctx` if it has none of its own, and let it set itself up. Raises what its code raises."""
+        instance = self._instance = self._make()
+        refuse_async_methods(instance, self._service)
+        before = getattr(instance, "ctx", None)
+        # It may have one of an earlier run, if `make` returns one object again.
+        if before is None or isinstance(before, ServiceContext):
+            with suppress(AttributeError):  # slots, or a property: it does without
+                instance.ctx = ctx
+        set_up = getattr(instance, "setup", None)
+        if callable(set_up):
+            set_up()
+
+    def close(self) -> None:
+        """Let it close itself, if it was made and can. Raises what its code raises."""
+        close = getattr(self._instance, "close", None)
+        if callable(close):
+            close()
+
+    def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
+        """From the next request on, go through these."""
+        self.interceptors = interceptors
+
+    def answer(self, request: Request, parker: Parker) -> Any:
+        """Execute a request, through the interceptors. Raises what it raises."""
+        if not self.interceptors:
+            return self.call(request, request.args, request.kwargs)
+        return Invocation(request, self, parker).proceed()
 
     def find(self, name: str) -> Callable[..., Any]:
         """The method.
@@ -86,16 +120,11 @@ class Invocation:
     * `sleep(seconds)`: waits in the job's time, so that a seeded run repeats it; a cancel wakes it.
     """
 
-    __slots__ = ("_inside", "_interceptors", "_methods", "_request", "args", "kwargs", "sleep")
+    __slots__ = ("_inside", "_interceptors", "_object", "_request", "args", "kwargs", "sleep")
 
-    def __init__(
-        self,
-        request: Request,
-        interceptors: Sequence[Interceptor],
-        methods: Methods,
-        parker: Parker,
-    ) -> None:
-        self._request, self._interceptors, self._methods = request, interceptors, methods
+    def __init__(self, request: Request, asked: ServiceObject, parker: Parker) -> None:
+        self._request, self._object = request, asked
+        self._interceptors = asked.interceptors  # of this request, whatever comes meanwhile
         self.sleep: Callable[[float], None] = parker.sleep
         self._inside = 0  # how many interceptors are at work
         self.args: tuple[Any, ...] = request.args
@@ -125,7 +154,7 @@ class Invocation:
         """Execute the request, through the interceptors that follow. Raises what it raises. May be called again."""
         place = self._inside
         if place == len(self._interceptors):
-            return self._methods.call(self._request, self.args, self.kwargs)
+            return self._object.call(self._request, self.args, self.kwargs)
         self._inside += 1
         try:
             return self._interceptors[place](self)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext
 from runtime.context.report import TaskReport
+from runtime.graph import ServiceNode
 from runtime.ray.codec import CODEC
 from runtime.ray.host import Host, make_actor
 from runtime.remote.by_value import encode_report
@@ -26,12 +27,12 @@ class _RemoteService(LocalServiceTask):
     def __init__(
         self,
         ctx: ServiceContext,
-        make: Callable[[], Any],
+        node: ServiceNode,
         reporter: ServiceReporter,
         parkers: list[Parker],
         host: RayServiceTask,
     ):
-        super().__init__(ctx, make, reporter, parkers)
+        super().__init__(ctx, node, reporter, parkers)
         self._host = host
         self._left = 0  # loops that are over; each one adds itself under the lock of the calls
 
@@ -60,13 +61,13 @@ class RayServiceTask(Host):
             "end service": self._end_service,
         }
 
-    def _make(self, made: tuple[ServiceContext, Callable[[], Any]]) -> None:
-        ctx, make = made
+    def _make(self, made: tuple[ServiceContext, ServiceNode]) -> None:
+        ctx, node = made
         self._deadlines = DeadlineWatch(
             self.endpoint.ledger, Parker(self.monitor), f"{ctx.job}/deadlines of {ctx.name}"
         )
-        parkers = [Parker(self.monitor) for _ in thread_names(ctx)]
-        self.service = _RemoteService(ctx, make, self, parkers, self)
+        parkers = [Parker(self.monitor) for _ in thread_names(node)]
+        self.service = _RemoteService(ctx, node, self, parkers, self)
 
     def _start(self) -> None:
         self._deadlines.start()

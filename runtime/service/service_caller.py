@@ -58,18 +58,19 @@ class ServiceManager:
         except BaseException:  # an interrupt gives the call up
             uninterrupted(partial(queue.ledger.abandon, call))
             raise
-        if call.error is not None:
-            give_way(call.error)
+        if (error := call.take_error()) is not None:
+            give_way(error)
             try:
-                raise call.error
+                raise error
             finally:
-                call.error = None  # else the error's traceback would hold the frame that holds the error
+                del error  # else its traceback would hold the frame that holds it
         return call.value
 
     def call_async(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Future[Any]:
         """Call, and return at once the future of the answer; wait only while the request queue is full."""
         call = self._make(queue, ask, timeout_s, waits=False)
-        future = call.future = CallFuture(call)
+        future = CallFuture(call)
+        call.answer_to(future)
         try:
             _enter(call)
             if call.stage == "held back":
@@ -82,7 +83,7 @@ class ServiceManager:
     def prepare_by_hand(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> tuple[Call, Answer]:
         """The caller's part of a call by hand, with user code: a call to be entered, and what it will come to."""
         call, answer = self._make(queue, ask, timeout_s, waits=False), Answer()
-        call.future = answer
+        call.answer_to(answer)
         queue.prepare(call)
         return call, answer
 

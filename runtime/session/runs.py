@@ -254,7 +254,7 @@ class Runs:
             finally:
                 self._is_changing = False
         self.run = self.ended_new = None
-        self.environment.frozen = False
+        self.environment.unfreeze()
 
     def _is_live(self) -> bool:
         return self.run is not None and self.run.is_live

@@ -102,7 +102,7 @@ class Session(Steering):
         super().__init__(Runs(name, self._environment))
         self._last_change: Change | None = None
         self._listeners: dict[object, Callable[[Change], None]] = {}  # by what stands for one call of `on_change`
-        self._environment.on_change = partial(_tell_change, weakref.ref(self), "built")
+        self._environment.on_change(partial(_tell_change, weakref.ref(self), "built"))
         self._runs.commands.end_without(self)
         if given is not None and in_kernel():
             of_this_name = _named.setdefault(name, [])

@@ -247,8 +247,7 @@ class Steering(Observed):
         """
         _require_callable("when of breakpoint", when)
         runs = self._runs
-        found = Breakpoint(task, when, runs)
-        found.is_of_person = is_by_person()
+        found = Breakpoint(task, when, runs, is_of_person=is_by_person())
         try:
             runs.set_breakpoint(found)
         except BaseException:  # an interrupt, perhaps, after it was set: nobody could remove it

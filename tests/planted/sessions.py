@@ -96,7 +96,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "session: its graph stays frozen after a reset",
         RUNS,
-        "self.environment.frozen = False",
+        "self.environment.unfreeze()",
         "pass",
         of("16_lifetime", "TestRunningAgain::test_reset_makes_the_graph_changeable[local]"),
     ),

@@ -137,7 +137,7 @@ HAND_WRITTEN: dict[str, tuple[Callable[[runtime.Environment], object], str]] = {
         "join 'm' has several inputs, and edges lead to input 0 of it",
     ),
     "a kind with one input, connected": (
-        lambda e: e.source([1]).connect(e.source([2]))._add("one-input", abs, name="m"),
+        lambda e: e.source([1]).connect(e.source([2]))._both._then("one-input", abs, name="m"),
         "one-input 'm' has one input, and edges lead to input 0, input 1 of it",
     ),
 }
