@@ -324,15 +324,15 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "service: refused calls do not say why",
         SERVICE,
-        "        self.queue.failure = error\n",
-        "",
+        "            self.queue.fail(error)\n",
+        "            pass\n",
         of("12_services_live", "test_a_call_to_a_service_that_has_failed_says_why[local]"),
     ),
     one(
         "service: it calls in nobody's name",
         SERVICE,
-        "here.callers = (*request.callers, self.name)",
-        "here.callers = (self.name,)",
+        "here.work_for(*request.callers, self.name)",
+        "here.work_for(self.name)",
         of("11_calls", "test_a_call_that_would_wait_for_itself_is_refused_by_its_callers[local]"),
     ),
     one(
@@ -344,8 +344,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "service: a context of another run",
-        SERVICE,
-        "if before is None or isinstance(\n            before, ServiceContext\n        ):",
+        "service/invocation.py",
+        "if before is None or isinstance(before, ServiceContext):",
         "if before is None:",
         of("12_services_live", "test_an_object_that_is_there_already_serves_every_run_and_calls_in_that_run[local]"),
     ),
