@@ -1,12 +1,138 @@
-"""The end of a run, as it is waited for: it comes, or it cannot come, since something is paused."""
+"""The end of a run: what it comes to (`Tally`), and how it is waited for (`Completion`). Neither ends anything."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
 
-from runtime.errors import JobPaused
+from runtime.context.report import TaskReport
+from runtime.errors import JobPaused, TaskLost
 from runtime.factory import Backend, Handle, ServiceHandle, TaskHandle
+from runtime.facts import Ending, JobState, Outcome
 from runtime.scheduling.waiting import Until, Waiting
+
+Turn = Literal["too late", "the last", "a first failure", "the last task", "one of many"]
+"""What the end of a task or service means for its run."""
+
+
+class Tally:
+    """What the reports of a run's tasks and services add up to, and its outcome once there is one. Any thread.
+
+    One lock guards it all, and decides who is the one to complete the run.
+    """
+
+    def __init__(self, tasks: Iterable[str], services: Iterable[str]) -> None:
+        self.outcome: Outcome | None = None
+        self.failure: TaskReport | None = None  # the first
+        self._lock = threading.Lock()
+        self._tasks, self._services = set(tasks), set(services)  # that have not ended
+        self._endings: dict[str, Ending] = {}  # of the others, in the order in which they have ended
+        self._lost: list[str] = []  # those of them whose process has died
+        self._errors = 0
+        self._asked: set[Literal["stop", "cancel"]] = set()  # of the run, by hand or because of a failure
+        self._with_enough: set[str] = set()
+
+    def ended(self, report: TaskReport) -> Turn:
+        """A task or service has ended. Nothing is counted of one that was abandoned, and ends long after its run."""
+        name, error = report.task, report.error
+        with self._lock:
+            if self.outcome is not None:
+                return "too late"
+            was_task = name in self._tasks
+            self._tasks.discard(name)
+            self._services.discard(name)
+            self._endings[name] = report.ending
+            self._errors += error is not None
+            if isinstance(error, TaskLost):
+                self._lost.append(name)
+            first_failure = error is not None and self.failure is None
+            if first_failure:
+                self.failure = report
+            if not self._tasks and not self._services:
+                return "the last"
+            if first_failure:
+                return "a first failure"
+            return "the last task" if was_task and not self._tasks else "one of many"
+
+    def skipped(self) -> bool:
+        """A task has skipped a packet. False: the run is over, and the task was abandoned."""
+        with self._lock:
+            if self.outcome is not None:
+                return False
+            self._errors += 1
+            return True
+
+    def enough(self, task: str) -> frozenset[str]:
+        """A task needs nothing more; all tasks of which that is so."""
+        with self._lock:
+            self._with_enough.add(task)
+            return frozenset(self._with_enough)
+
+    def ask(self, what: Literal["stop", "cancel"]) -> bool:
+        """The run is to be stopped with drain, or cancelled. False: that was asked for before, or it is over."""
+        with self._lock:
+            first = what not in self._asked and self.outcome is None
+            self._asked.add(what)
+            return first
+
+    def complete(self, outcome: Outcome) -> bool:
+        """Give the run its outcome. False: it has one."""
+        with self._lock:
+            if self.outcome is not None:
+                return False
+            self.outcome = outcome
+            return True
+
+    def made(
+        self, packets_in: int, packets_out: int, dropped: int, skipped: int, abandoned: tuple[str, ...]
+    ) -> Outcome:
+        """The outcome that it would have now, with what its tasks have counted."""
+        with self._lock:
+            endings = {*self._endings.values(), *(("cancelled",) if self._tasks or self._services else ())}
+            how: Ending = next((each for each in _WORST_FIRST if each in endings), "completed")
+            order, lost = tuple(self._endings), tuple(self._lost)
+            return Outcome(how, packets_in, packets_out, dropped, self._errors, order, abandoned, skipped, lost)
+
+    def how_services_end(self) -> Ending:
+        """As what services end after the last task: cancelled with the job, else drained."""
+        with self._lock:
+            if "cancel" in self._asked or not {"completed", "stopped"}.issuperset(self._endings.values()):
+                return "cancelled"
+            return "stopped" if "stop" in self._asked else "completed"
+
+    @property
+    def state(self) -> JobState:
+        """What the run as a whole is doing."""
+        if (outcome := self.outcome) is not None:
+            return outcome.state
+        return "draining" if "stop" in self._asked else "running"
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was cancelled, by hand or by a failure: nothing waits for input any more."""
+        return "cancel" in self._asked
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether a task has not ended."""
+        return bool(self._tasks)
+
+    @property
+    def running(self) -> set[str]:
+        """Who has not ended."""
+        with self._lock:
+            return self._tasks | self._services
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Who has ended, in the order in which they did."""
+        with self._lock:
+            return tuple(self._endings)
+
+
+_WORST_FIRST: tuple[Ending, ...] = ("failed", "cancelled", "stopped")
 
 
 class Completion:
@@ -20,11 +146,43 @@ class Completion:
         self._is_something_paused = False  # some gate is closed by hand: the job may stand still because of it
         self._is_held_by_person = False  # who closed gates last did so in a view, and can open them there
         self.waiters = 0  # how many wait for it
-        self._news: Callable[[], None] = _nothing
+        self._news: Callable[[], object] = bool
+        self._listeners: deque[Callable[[], object]] = deque()
+        self._told: Literal["nothing", "the end", "the failure"] = "nothing"
 
-    def tell(self, news: Callable[[], None]) -> None:
+    def tell(self, news: Callable[[], object]) -> None:
         """Let `news` be told of what those who wait cannot see by watching tasks."""
         self._news = news
+
+    def on_end(self, callback: Callable[[], object]) -> None:
+        """Call `callback` when it has come, on whichever thread brings it; at once if it has."""
+        self._listeners.append(callback)
+        if self._come:
+            self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        """Each of them once, whoever takes it out first."""
+        while self._listeners:
+            try:
+                listener = self._listeners.popleft()
+            except IndexError:
+                return
+            listener()
+
+    def was_told(self, *, failure: bool = False) -> None:
+        """Somebody has waited for the end, and heard of it; of a run that has failed, of the failure as well."""
+        if failure or self._told == "nothing":
+            self._told = "the failure" if failure else "the end"
+
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody has waited for it, and heard that it has come."""
+        return self._told != "nothing"
+
+    @property
+    def is_failure_told(self) -> bool:
+        """Whether somebody has waited for it, and heard that the run has failed."""
+        return self._told == "the failure"
 
     def hold(self, by_person: bool) -> None:
         """Gates are about to be closed by hand: in a view, by a person who can open them there, or by code."""
@@ -61,6 +219,7 @@ class Completion:
         """It is there. Any thread."""
         self._come.append(True)
         self._news()
+        self._tell_listeners()
 
     def look_at_gates(self) -> None:
         """Gates were closed or opened by hand."""
@@ -85,7 +244,3 @@ class Completion:
             return bool(held)
 
         return held if self._backend.holds(look) and self._backend.is_still(handles) else []
-
-
-def _nothing() -> None:
-    """Nobody waits."""

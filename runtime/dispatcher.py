@@ -1,23 +1,18 @@
-"""Dispatcher: makes the tasks of one run, starts and ends them, knows how the run stands. Knows handles, no threads.
-
-Tasks report to it from wherever they run. One lock guards what those reports add up to; nothing that waits or calls
-user code happens under it.
-"""
+"""Dispatcher: makes the tasks of one run, starts and ends them, hears what they report. Knows handles, no threads."""
 
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from runtime.communication.signals import StopSignal
-from runtime.completion import Completion
+from runtime.completion import Completion, Tally
 from runtime.context.report import TaskReport
-from runtime.errors import CommandRefused, TaskFailed, TaskLost, error_text, failure_text
+from runtime.errors import CommandRefused, TaskFailed, error_text, failure_text
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
-from runtime.facts import Ending, Event, JobState, Outcome, Snapshot
+from runtime.facts import Event, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import DeadLetter, DeadLetters
 from runtime.history.event_log import EventLog
@@ -28,35 +23,25 @@ from runtime.service.invocation import Interceptor
 from runtime.step import Step
 from runtime.texts.preview import Told, preview, printable
 
+if TYPE_CHECKING:
+    from runtime.job_manager import JobManager
+
 _numbers = itertools.count(1)
 T = TypeVar("T")
-
-
-def _nothing() -> None:
-    """Nobody shows what a start is doing."""
-
 
 MAX_TOLD: Final = 1_000
 """Of how many values that were left in queues there are previews after a close."""
 
 
-class JobListener(Protocol):
-    """Who wants to know how a run ended: the JobManager."""
-
-    def job_ended(self, outcome: Outcome) -> None:
-        """The run has ended. Called once, on the thread of the last task or of who closed the session."""
-
-
 class Dispatcher:
     """One run of one graph, with a `number` that no other run has.
 
-    `tasks` and `services` are the handles by name, in graph order; `completion` is to be waited for.
-
-    `is_failure_told`: somebody has heard by `wait` that it failed, `is_end_told`: that it has ended, by that,
-    `until_settled` or `until_clean`.
+    `tasks` and `services` are the handles by name, in graph order; `tally` is what their reports add up to, and
+    `completion` is to be waited for. The manager hears the outcome, on the thread of the last task or of who closed
+    the session.
     """
 
-    def __init__(self, graph: ExecutionGraph, backend: Backend, listener: JobListener) -> None:
+    def __init__(self, graph: ExecutionGraph, backend: Backend, manager: JobManager) -> None:
         self.number = next(_numbers)
         self.graph, self.backend = graph, backend
         self.tasks: dict[str, TaskHandle] = {}
@@ -65,29 +50,15 @@ class Dispatcher:
         # Letters hold it weakly: what nobody needs any more goes at once, and not when a collector comes by.
         self.reentry = Reentry(graph)
         self.dead_letters = DeadLetters(LettersHome(self.reentry))
-        self.outcome: Outcome | None = None
-        self._listener = listener
-        self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
-        # Guards all below, and who is the one to complete the run.
-        self._lock = threading.Lock()
-        self._running = {node.name for node in graph.nodes} | {node.name for node in graph.service_nodes}
-        self._tasks_left = len(graph.nodes)
-        self._cancelled = False
-        self.is_failure_told = self.is_end_told = False
-        self._order: list[str] = []
-        self._endings: set[Ending] = set()
-        self._failure: TaskReport | None = None
-        self._errors = 0
-        self._lost: list[str] = []  # tasks and services whose process has died
-        self._draining = False
-        self._tasks_with_enough: set[str] = set()
-        self._on_end: list[Callable[[], None]] = []
+        self.tally = Tally((node.name for node in graph.nodes), (node.name for node in graph.service_nodes))
         self.completion = Completion(backend, self.tasks, self.services)
+        self._manager = manager
+        self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
 
     # ── life ──
 
-    def submit(self, told: Callable[[], None] = _nothing) -> None:
+    def submit(self, told: Callable[[], object] = bool) -> None:
         """Make every service and task. Raises `GraphInvalid`; then nothing has been taken.
 
         Where that takes long, events say what is being done, and `told` is called after each.
@@ -123,29 +94,24 @@ class Dispatcher:
 
     def stop(self) -> None:
         """Stop with drain: sources and inputs end, what is under way is still processed. Returns at once."""
-        with self._lock:
-            first, self._draining = not self._draining and self.outcome is None, True
-            only_services = not self._tasks_left
-        if first:
+        if self.tally.ask("stop"):
             self._note("command", None, "stop: sources end, what is under way is processed")
         for name, handle in self.tasks.items():
             if self._operator_of[name].traits.is_start:
                 handle.end_input("stopped")
-        if only_services:
+        if not self.tally.has_tasks:
             self._end_services()
 
     def cancel(self, why: str = "cancel: what is queued is dropped") -> None:
         """Wake and end every task after the packet in work. Returns at once."""
         if self.outcome is None:
             self._note("command", None, why)
-        with self._lock:
-            self._cancelled = True
-            only_services = not self._tasks_left
+        self.tally.ask("cancel")
         for handle in self.tasks.values():
             handle.cancel()
         if self.services:
             self.backend.refuse_calls()
-        if only_services:
+        if not self.tally.has_tasks:
             self._end_services()
 
     def wait(self, timeout_s: float | None = None) -> Outcome:
@@ -157,12 +123,12 @@ class Dispatcher:
         yield from self.completion.wait(deadline_of(timeout_s))
         outcome = self.outcome
         if outcome is None:
-            running = ", ".join(sorted(self._running))
+            running = ", ".join(sorted(self.tally.running))
             raise TimeoutError(f"the job still runs after {timeout_s} s ({running}); it goes on")
         yield from self.backend.wait(self._not_abandoned(outcome), NEVER)
-        self.is_end_told = True
-        if (failed := self.failure()) is not None:
-            self.is_failure_told = True
+        failed = self.failure()
+        self.completion.was_told(failure=failed is not None)
+        if failed is not None:
             try:
                 raise failed
             finally:
@@ -174,7 +140,7 @@ class Dispatcher:
 
     def failure(self) -> TaskFailed | None:
         """What `wait` raises after the end, if a task or service has failed the run."""
-        failure = self._failure
+        failure = self.tally.failure
         if failure is None or failure.error is None or self.outcome is None:
             return None
         kind = "task" if failure.task in self.tasks else "service"
@@ -237,14 +203,13 @@ class Dispatcher:
             for service in self.services.values():  # they are let go without the tasks that are stuck
                 service.cancel()
             stuck += yield from self.backend.wait(self.services.values(), deadline)
-            with self._lock:
-                stuck = tuple(name for name in stuck if name in self._running)
-            self._complete(stuck)
+            running = self.tally.running
+            self._complete(tuple(name for name in stuck if name in running))
         outcome = self.outcome
         assert outcome is not None
         yield from self.backend.wait(self._not_abandoned(outcome), deadline_of(timeout_s))
         self.backend.close()
-        self.is_end_told = True
+        self.completion.was_told()
         return outcome.abandoned
 
     def release(self) -> None:
@@ -263,14 +228,6 @@ class Dispatcher:
             if name not in self.outcome.abandoned:
                 handle.release(tell)
 
-    def on_end(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the run has ended, on whichever thread ends it; at once if it has."""
-        with self._lock:
-            if self.outcome is None:
-                self._on_end.append(callback)
-                return
-        callback()
-
     def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
         """From now on, every request goes through these, the first one outermost."""
         for service in self.services.values():
@@ -279,35 +236,28 @@ class Dispatcher:
     # ── facts ──
 
     @property
-    def state(self) -> JobState:
-        """What the run as a whole is doing."""
-        if self.outcome is not None:
-            return self.outcome.state
-        return "draining" if self._draining else "running"
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether it was cancelled, by hand or by a failure: nothing waits for input any more."""
-        return self._cancelled
+    def outcome(self) -> Outcome | None:
+        """How it has ended; None as long as it has not."""
+        return self.tally.outcome
 
     def snapshot(self) -> Snapshot:
         """Every task as it stands now."""
         return Snapshot(
-            self.state,
+            self.tally.state,
             self.backend.observe(tuple(self.tasks.values())),
-            tuple(self._order),
+            self.tally.order,
             {name: service.facts() for name, service in self.services.items()},
             self.backend.clock() - self._began_s,
         )
 
     def until_settled(self, timeout_s: float | None) -> Waiting[bool]:
         """Wait until every task stands still. False: not within `timeout_s`."""
-        with self._lock:  # after the end, those that are about to stand still; some may be stuck, or never have begun
-            names = [*self.tasks, *self.services] if self.outcome is None else list(self._order)
-        of_name = {handle.name: handle for handle in self._handles()}
-        handles = [of_name[name] for name in names]
-        settled = yield Until(lambda: self.backend.is_still(handles), deadline_of(timeout_s))
-        self.is_end_told |= settled and self.outcome is not None
+        handles = {handle.name: handle for handle in self._handles()}
+        # After the end, those that are about to stand still; others may be stuck, or never have begun.
+        names = tuple(handles) if self.outcome is None else self.tally.order
+        settled = yield Until(lambda: self.backend.is_still([handles[name] for name in names]), deadline_of(timeout_s))
+        if settled and self.outcome is not None:
+            self.completion.was_told()
         return settled
 
     # ── what tasks report ──
@@ -319,10 +269,9 @@ class Dispatcher:
 
     def enough(self, task: str) -> None:
         """A task needs nothing more: what only such tasks consume, however far away, comes to its end."""
-        with self._lock:
-            self._tasks_with_enough.add(task)
-            satisfied = {name for name in self.graph.by_name if self._has_enough(name)}
-            needed = self.graph.needed_without(satisfied)
+        with_enough = self.tally.enough(task)
+        satisfied = {name for name in self.graph.by_name if with_enough.issuperset(self.graph.tasks(name))}
+        needed = self.graph.needed_without(satisfied)
         for name, handle in self.tasks.items():
             operator = self._operator_of[name]
             if operator.name in needed:
@@ -346,10 +295,8 @@ class Dispatcher:
 
     def skipped(self, letter: DeadLetter) -> None:
         """A task has skipped something."""
-        with self._lock:
-            if self.outcome is not None:  # it was abandoned
-                return
-            self._errors += 1
+        if not self.tally.skipped():
+            return
         letter = replace(letter, at_s=self.backend.clock() - self._began_s)
         self.dead_letters.add(letter)
         self._note("skip", letter.task, f"{failure_text(letter.packet, letter.error)}: skipped")
@@ -362,52 +309,28 @@ class Dispatcher:
 
     def task_ended(self, report: TaskReport) -> None:
         """A task or service has ended; the last one completes the run, the first that failed cancels it."""
-        with self._lock:
-            if self.outcome is not None:  # it was abandoned, and comes to its end long after
-                return
-            self._running.discard(report.task)
-            self._order.append(report.task)
-            self._endings.add(report.ending)
-            self._errors += report.error is not None
-            if isinstance(report.error, TaskLost):
-                self._lost.append(report.task)
-            first_failure = report.error is not None and self._failure is None
-            if first_failure:
-                self._failure = report
-            last = not self._running
-            last_task = report.task in self.tasks and not self._one_task_less()
+        turn = self.tally.ended(report)
+        if turn == "too late":
+            return
         if report.error is None:
             self._note("end", report.task, report.ending)
         else:
             self._note("error", report.task, failure_text(report.packet, report.error))
-        if last:
+        if turn == "the last":
             self._complete(())
-            return
-        if first_failure:
+        elif turn == "a first failure":
             self.cancel(f"{report.task} failed: the job is cancelled")
-        if last_task:
+        elif turn == "the last task":
             self._end_services()
 
     # ── inside ──
 
-    def _has_enough(self, operator: str) -> bool:
-        """Whether all tasks of an operator have said so. Under the lock."""
-        return self._tasks_with_enough.issuperset(self.graph.tasks(operator))
-
     def _handles(self) -> list[Handle]:
         return [*self.tasks.values(), *self.services.values()]
 
-    def _one_task_less(self) -> int:
-        """Under the lock: how many tasks have not ended yet."""
-        self._tasks_left -= 1
-        return self._tasks_left
-
     def _end_services(self) -> None:
         """No task is left: let services end after their last request, or, of a job that is cancelled, at once."""
-        with self._lock:
-            cancelled = self._cancelled or not self._endings <= {"completed", "stopped"}
-            how: Ending = "stopped" if self._draining else "completed"
-        if not cancelled:
+        if (how := self.tally.how_services_end()) != "cancelled":
             self.backend.drain_services(how)
             return
         for service in self.services.values():
@@ -416,18 +339,13 @@ class Dispatcher:
     def _complete(self, abandoned: tuple[str, ...]) -> None:
         """Give the run its outcome, once, and wake everybody who waits for it."""
         outcome = self._outcome(abandoned)
-        with self._lock:
-            if self.outcome is not None:
-                return
-            self.outcome = outcome
-            callbacks, self._on_end = self._on_end, []
+        if not self.tally.complete(outcome):
+            return
         for name in abandoned:
             self._note("abandoned", name, "was stuck in user code at the close; what it still makes is discarded")
         self._note("end", None, outcome.state)
-        self._listener.job_ended(outcome)
+        self._manager.job_ended(outcome)
         self.completion.come()
-        for callback in callbacks:
-            callback()
 
     def _outcome(self, abandoned: tuple[str, ...]) -> Outcome:
         packets_in = packets_out = dropped = skipped = 0
@@ -440,16 +358,7 @@ class Dispatcher:
             packets_in += handle.injected
             skipped += facts.skipped
             dropped += handle.left_over()
-        state: Ending = "completed"
-        endings: tuple[Literal["failed", "cancelled", "stopped"], ...] = ("failed", "cancelled", "stopped")
-        for ending in endings:
-            if ending in self._endings or (ending == "cancelled" and self._running):
-                state = ending
-                break
-        return Outcome(
-            state, packets_in, packets_out, dropped, self._errors, tuple(self._order), abandoned, skipped,
-            tuple(self._lost),
-        )  # fmt: skip
+        return self.tally.made(packets_in, packets_out, dropped, skipped, abandoned)
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.add(Event(kind, task, printable(text), self._now_s()))

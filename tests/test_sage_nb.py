@@ -316,7 +316,7 @@ def test_an_end_that_nobody_has_waited_for_is_not_in_the_picture(session: runtim
     before = sage_nb.to_svg(session)
     session.start()
     ended = Moment("the end")
-    session._runs.started().dispatcher.on_end(ended.set)
+    session._runs.started().dispatcher.completion.on_end(ended.set)
     ended.wait()
     assert sage_nb.to_svg(session) == before
     session.wait()

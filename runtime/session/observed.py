@@ -33,7 +33,7 @@ class Observed:
     def status(self) -> JobState:
         """`new`, `running`, `draining` after `stop()`, then how it ended."""
         if (run := self._runs.run) is not None:
-            return run.dispatcher.state
+            return run.dispatcher.tally.state
         return "new" if self._runs.ended_new is None else self._runs.ended_new.state
 
     @property
@@ -65,7 +65,7 @@ class Observed:
         `outcome` itself may be there from one moment to the next, and a notebook's output would depend on that.
         """
         run = self._runs.run
-        told = run is None or run.dispatcher.is_end_told
+        told = run is None or run.dispatcher.completion.is_told
         return self.outcome if told else None
 
     @property

@@ -196,7 +196,7 @@ class Runs:
             raise
         finally:
             self.starting = None
-        dispatcher.on_end(lambda: tell("ended"))
+        dispatcher.completion.on_end(lambda: tell("ended"))
         self._manager.job_starts()
         dispatcher.completion.tell(self.commands.tell)
         dispatcher.reentry.go_by(

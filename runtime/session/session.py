@@ -300,8 +300,8 @@ class Session(Steering):
         """
         try:
             run = self._runs.run
-            if kind is None and run is not None and not (dispatcher := run.dispatcher).is_failure_told:
-                if not dispatcher.is_cancelled and (open_ := run.injector.open_inputs()):
+            if kind is None and run is not None and not (dispatcher := run.dispatcher).completion.is_failure_told:
+                if not dispatcher.tally.is_cancelled and (open_ := run.injector.open_inputs()):
                     names = ", ".join(f"end({name!r})" for name in open_)
                     raise InputOpen(
                         f"the block ended while an input was open, and nobody could end it; call {names} first"
