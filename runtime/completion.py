@@ -13,7 +13,7 @@ from runtime.factory import Backend, Handle, ServiceHandle, TaskHandle
 from runtime.facts import Ending, JobState, Outcome
 from runtime.scheduling.waiting import Until, Waiting
 
-Turn = Literal["too late", "the last", "a first failure", "the last task", "one of many"]
+EndKind = Literal["too late", "the last", "a first failure", "the last task", "one of many"]
 """What the end of a task or service means for its run."""
 
 
@@ -34,7 +34,7 @@ class Tally:
         self._asked: set[Literal["stop", "cancel"]] = set()  # of the run, by hand or because of a failure
         self._with_enough: set[str] = set()
 
-    def ended(self, report: TaskReport) -> Turn:
+    def ended(self, report: TaskReport) -> EndKind:
         """A task or service has ended. Nothing is counted of one that was abandoned, and ends long after its run."""
         name, error = report.task, report.error
         with self._lock:
@@ -85,7 +85,7 @@ class Tally:
             self.outcome = outcome
             return True
 
-    def made(
+    def sum_up(
         self, packets_in: int, packets_out: int, dropped: int, skipped: int, abandoned: tuple[str, ...]
     ) -> Outcome:
         """The outcome that it would have now, with what its tasks have counted."""

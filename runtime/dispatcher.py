@@ -14,14 +14,13 @@ from runtime.errors import CommandRefused, TaskFailed, error_text, failure_text
 from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
 from runtime.facts import Event, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
-from runtime.history.dead_letters import DeadLetter, DeadLetters
+from runtime.history.dead_letters import DeadLetter, DeadLetters, Outlets
 from runtime.history.event_log import EventLog
-from runtime.reentry import LettersHome, Reentry
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
 from runtime.service.invocation import Interceptor
 from runtime.step import Step
-from runtime.texts.preview import Told, preview, printable
+from runtime.texts.preview import Told, number_of, preview, printable
 
 if TYPE_CHECKING:
     from runtime.job_manager import JobManager
@@ -38,18 +37,18 @@ class Dispatcher:
 
     `tasks` and `services` are the handles by name, in graph order; `tally` is what their reports add up to, and
     `completion` is to be waited for. The manager hears the outcome, on the thread of the last task or of who closed
-    the session.
+    the session. `outlets` are given the dead letters of all runs of a session.
     """
 
-    def __init__(self, graph: ExecutionGraph, backend: Backend, manager: JobManager) -> None:
+    def __init__(
+        self, graph: ExecutionGraph, backend: Backend, manager: JobManager, outlets: Outlets | None = None
+    ) -> None:
         self.number = next(_numbers)
         self.graph, self.backend = graph, backend
         self.tasks: dict[str, TaskHandle] = {}
         self.services: dict[str, ServiceHandle] = {}
         self.events = EventLog()
-        # Letters hold it weakly: what nobody needs any more goes at once, and not when a collector comes by.
-        self.reentry = Reentry(graph)
-        self.dead_letters = DeadLetters(LettersHome(self.reentry))
+        self.dead_letters = DeadLetters(outlets)
         self.tally = Tally((node.name for node in graph.nodes), (node.name for node in graph.service_nodes))
         self.completion = Completion(backend, self.tasks, self.services)
         self._manager = manager
@@ -81,8 +80,8 @@ class Dispatcher:
     def start(self) -> None:
         """Start services, then tasks, consumers before their producers. If that raises, `cleanup` has to follow."""
         self._began_s = self.backend.clock()
-        served = f", {_number(len(self.services), 'service')}" if self.services else ""
-        self._note("start", None, f"started, {_number(len(self.tasks), 'task')}{served}")
+        served = f", {number_of(len(self.services), 'service')}" if self.services else ""
+        self._note("start", None, f"started, {number_of(len(self.tasks), 'task')}{served}")
         layers = self.graph.layers
         for service in self.services.values():
             service.start()
@@ -309,18 +308,18 @@ class Dispatcher:
 
     def task_ended(self, report: TaskReport) -> None:
         """A task or service has ended; the last one completes the run, the first that failed cancels it."""
-        turn = self.tally.ended(report)
-        if turn == "too late":
+        kind = self.tally.ended(report)
+        if kind == "too late":
             return
         if report.error is None:
             self._note("end", report.task, report.ending)
         else:
             self._note("error", report.task, failure_text(report.packet, report.error))
-        if turn == "the last":
+        if kind == "the last":
             self._complete(())
-        elif turn == "a first failure":
+        elif kind == "a first failure":
             self.cancel(f"{report.task} failed: the job is cancelled")
-        elif turn == "the last task":
+        elif kind == "the last task":
             self._end_services()
 
     # ── inside ──
@@ -358,14 +357,10 @@ class Dispatcher:
             packets_in += handle.injected
             skipped += facts.skipped
             dropped += handle.left_over()
-        return self.tally.made(packets_in, packets_out, dropped, skipped, abandoned)
+        return self.tally.sum_up(packets_in, packets_out, dropped, skipped, abandoned)
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.add(Event(kind, task, printable(text), self._now_s()))
 
     def _now_s(self) -> float:
         return self.backend.clock() - self._began_s
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

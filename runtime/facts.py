@@ -146,7 +146,19 @@ class Columns(NamedTuple):
 
 
 class TaskTable(Mapping[str, TaskFacts]):
-    """The facts of some tasks by name, in graph order, and single columns of them, which may be cheaper to read."""
+    """The facts of some tasks by name, in graph order, and single columns of them, which may be cheaper to read.
+
+    Of no task, as before a start, unless a subclass says which.
+    """
+
+    def __getitem__(self, name: str) -> TaskFacts:
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
     def depths(self) -> dict[str, int]:
         """How many packets wait for each task."""
@@ -173,19 +185,6 @@ class TaskTable(Mapping[str, TaskFacts]):
     def lane_depths(self, name: str) -> tuple[int, ...]:
         """How many packets wait in each lane of a task's queue, the hand's first."""
         return self[name].lane_depths
-
-
-class NoTasks(TaskTable):
-    """What there is to see before a start."""
-
-    def __getitem__(self, name: str) -> TaskFacts:
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 @dataclass(frozen=True, slots=True)

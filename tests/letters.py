@@ -14,11 +14,8 @@ class Taker:
     def __init__(self, take: Callable[[Any], object]) -> None:
         self._take = take
 
-    def reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
-        return letter.task, letter.packet
-
-    def put(self, task: str, item: Any, timeout_s: float | None, accepting: Accepting) -> None:
-        for _ in accepting(self._putting(item)):
+    def retry(self, letter: DeadLetter, value: Any, timeout_s: float | None, accepting: Accepting) -> None:
+        for _ in accepting(self._putting(letter.packet)):
             """It never waits for room."""
 
     def _putting(self, item: Any) -> Putting:

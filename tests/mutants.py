@@ -283,7 +283,7 @@ FAILED = 'ending, error, packet = "failed", failure, self._failed_on()'
 MAKE = "if not is_made:\n                    make()"
 CLEAR_AND_WAIT = "if not is_made:\n                self._held.clear()\n            self._wait"
 LET_GO = "except Cancelled:\n            self._task.broken_off += value is not NO_PACKET"
-CANCELS = "if first_failure:\n            self.cancel("
+CANCELS = 'elif kind == "a first failure":\n            self.cancel('
 WITHDRAW = 'began = call.stage == "running"\n                call.queue.withdraw(call)'
 ADMIT = "self._let_in()"
 REFUSES = "self.queue.ledger.refuse([self.queue])\n        "
@@ -793,7 +793,13 @@ MUTANTS: Final = (
         "return self._behind(made)",
         KEEPS_KEYS,
     ),
-    one("failure does not cancel the others", DISPATCHER, CANCELS, CANCELS.replace("first_failure", "False"), FAILURE),
+    one(
+        "failure does not cancel the others",
+        DISPATCHER,
+        CANCELS,
+        CANCELS.replace("a first failure", "no kind"),
+        FAILURE,
+    ),
     # ── calls ──
     one("late reply not counted", REQUESTS, "self.counts.late += 1", "pass", LATE, TIES),
     one("late reply ends its call again", REQUESTS, 'in_time = call.stage != "done"', "in_time = True", LATE, TIES),
@@ -887,9 +893,9 @@ MUTANTS: Final = (
     # ── commands ──
     one(
         "commands: a letter is removed where an interrupt comes",
-        RUNS,
-        "lambda timeout_s: accepting(injector.put(sent, timeout_s)), timeout_s)",
-        "partial(injector.put, sent), timeout_s)\n    list(accepting(_ for _ in ()))",
+        "session/run.py",
+        "lambda timeout_s: accepting(self.injector.put(sent, timeout_s)), timeout_s)",
+        "lambda timeout_s: self.injector.put(sent, timeout_s), timeout_s)\n        list(accepting(_ for _ in ()))",
         RETRY_CUT,
     ),
     one(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, Unpack, overload
 
 from runtime.builder.collected import Collected
@@ -31,14 +31,14 @@ class JobSettings:
     Raises `GraphInvalid`.
     """
 
-    platform: str
-    capacity: int
-    on_error: OnError
-    max_results_bytes: int
-    seed: int | None
-    trace: bool
-    ray_address: str | None
-    resources: Mapping[str, Mapping[str, Any]]
+    platform: str = "local"
+    capacity: int = 1024
+    on_error: OnError = "fail"
+    max_results_bytes: int = MAX_RESULTS_BYTES
+    seed: int | None = None
+    trace: bool = False
+    ray_address: str | None = None
+    resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_platform(self.platform)
@@ -58,25 +58,11 @@ class JobSettings:
 class Environment:
     """Holds a graph while it is being written. `Session` has one; on its own it serves programs without a notebook.
 
-    All but its name are `settings`; what they mean is said of `Session`.
+    All but its name are `JobSettings`, by name; what they mean is said of `Session`. Raises `GraphInvalid`.
     """
 
-    def __init__(
-        self,
-        name: str = "job",
-        *,
-        platform: str = "local",
-        capacity: int = 1024,
-        on_error: OnError = "fail",
-        max_results_bytes: int = MAX_RESULTS_BYTES,
-        seed: int | None = None,
-        trace: bool = False,
-        ray_address: str | None = None,
-        resources: Mapping[str, Mapping[str, Any]] | None = None,
-    ) -> None:
-        self.settings = JobSettings(
-            platform, capacity, on_error, max_results_bytes, seed, trace, ray_address, dict(resources or {})
-        )
+    def __init__(self, name: str = "job", **settings: Any) -> None:
+        self.settings = JobSettings(**settings)
         if type(name) is not str or is_blank(name) or not is_printable(name):
             raise GraphInvalid(f"{preview(name)} cannot be the name of a session; use printable text")
         self.name = name

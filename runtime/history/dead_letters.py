@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from functools import partial
 from itertools import count
 from operator import itemgetter
 from os import PathLike
-from typing import Any, Final, NoReturn, Protocol, overload
+from typing import Any, Final, Protocol, overload
 
 from runtime.errors import NO_PACKET, CommandRefused, GraphInvalid, TaskEnded, failure_text
 from runtime.texts.error_traceback import traceback_text
@@ -78,27 +79,14 @@ SAME: Final = _Same.SAME
 class Home(Protocol):
     """The run that letters are of, as their box sees it."""
 
-    def reentry(self, letter: DeadLetter, value: Any) -> tuple[str, Any]:
-        """Whose queue the packet of a letter, or `value` in its place, goes back to, and as which item. User code."""
+    def retry(self, letter: DeadLetter, value: Any, timeout_s: float | None, accepting: Accepting) -> None:
+        """Put a letter's packet, or `value` in its place, into its task's queue by hand, as a part of `accepting`.
 
-    def put(self, task: str, item: Any, timeout_s: float | None, accepting: Accepting) -> None:
-        """Put an item into a task's queue by hand, as a part of what `accepting` makes of that."""
+        Runs key functions. Raises `CommandRefused`, `TaskEnded`, `QueueFull`.
+        """
 
     def act(self, work: Callable[[], None]) -> None:
         """Have something done that never waits, on a thread that no interrupt reaches."""
-
-
-class _Nowhere:
-    """Where the letters of a session that has not started would be of; it has none."""
-
-    def reentry(self, letter: DeadLetter, value: Any) -> NoReturn:
-        raise CommandRefused(f"{letter!r} has no queue to go back to: nothing runs")
-
-    def put(self, task: str, item: Any, timeout_s: float | None, accepting: Accepting) -> None:
-        """Nothing gets so far."""
-
-    def act(self, work: Callable[[], None]) -> None:
-        work()
 
 
 Outlet = Callable[[DeadLetter], object]
@@ -122,9 +110,9 @@ class DeadLetters(Sequence[DeadLetter]):
     `__del__`: nobody takes a lock. What is kept keeps packets and tracebacks alive.
     """
 
-    def __init__(self, home: Home | None = None, outlets: Outlets | None = None) -> None:
-        self._home = _Nowhere() if home is None else home
-        self.outlets = {} if outlets is None else outlets
+    def __init__(self, outlets: Outlets | None = None) -> None:
+        self._home: weakref.ref[Home] | None = None
+        self._outlets = {} if outlets is None else outlets
         self._letters: deque[DeadLetter] = deque(maxlen=MAX_LETTERS)
         # By number: those being retried or discarded, and for whom. Changed only where no interrupt comes.
         self._claims: dict[int, object] = {}
@@ -136,6 +124,10 @@ class DeadLetters(Sequence[DeadLetter]):
     def total(self) -> int:
         """How many there have been, with those that were retried, discarded, or pushed out by later ones."""
         return self._total[0]
+
+    def _belong_to(self, home: Home) -> None:
+        """That is their run. It is held weakly: letters outlive it, and what it holds goes at once."""
+        self._home = weakref.ref(home)
 
     def add(self, letter: DeadLetter) -> None:
         """Runtime: number and keep a letter; the oldest gives way.
@@ -149,7 +141,7 @@ class DeadLetters(Sequence[DeadLetter]):
     def give(self, letter: DeadLetter) -> list[BaseException]:
         """Runtime: give a letter that was added to all that want it as well; what they raised."""
         raised: list[BaseException] = []
-        for outlet in list(self.outlets.values()):
+        for outlet in list(self._outlets.values()):
             try:
                 outlet(letter)
             except BaseException as error:  # noqa: BLE001  the border to user code
@@ -172,10 +164,10 @@ class DeadLetters(Sequence[DeadLetter]):
                 f"{preview(where)} is an `async def`, and letters are given without waiting; use a `def`"
             )
         this = object()
-        self.outlets[this] = outlet
+        self._outlets[this] = outlet
 
         def remove() -> None:
-            self.outlets.pop(this, None)
+            self._outlets.pop(this, None)
 
         return remove
 
@@ -192,8 +184,9 @@ class DeadLetters(Sequence[DeadLetter]):
         self._require_here(found)
         if found.packet is NO_PACKET:
             raise CommandRefused(f"{found!r} has no packet that could be retried; discard it")
-        task, item = self._home.reentry(found, value)
-        self._home.put(task, item, timeout, partial(self._retry, found))
+        if (home := self._alive_home()) is None:
+            raise TaskEnded(f"{found.task!r} is gone, and its session is, too")
+        home.retry(found, value, timeout, partial(self._retry, found))
 
     def _retry(self, letter: DeadLetter, putting: Putting) -> Putting:
         """Where no interrupt comes: once the packet is accepted, the letter is gone."""
@@ -204,7 +197,7 @@ class DeadLetters(Sequence[DeadLetter]):
 
     def discard(self, letter: DeadLetter | int) -> None:
         """Forget a letter, or the letter at an index. Raises `CommandRefused` if it is not here, `IndexError`."""
-        self._home.act(partial(self._discard, self._find(letter)))
+        self._act(partial(self._discard, self._find(letter)))
 
     def _discard(self, letter: DeadLetter) -> None:
         with self._claimed(letter), suppress(ValueError):
@@ -236,8 +229,16 @@ class DeadLetters(Sequence[DeadLetter]):
                     self._discard(letter)
                     discarded.append(letter)
 
-        self._home.act(discard_each)
+        self._act(discard_each)
         return len(discarded)
+
+    def _alive_home(self) -> Home | None:
+        return None if self._home is None else self._home()
+
+    def _act(self, work: Callable[[], None]) -> None:
+        """Have something done where no interrupt comes, as long as there is such a thread."""
+        home = self._alive_home()
+        work() if home is None else home.act(work)
 
     def _find(self, letter: DeadLetter | int) -> DeadLetter:
         """The letter that is meant. Raises `IndexError`."""

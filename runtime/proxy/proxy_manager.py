@@ -10,7 +10,8 @@ from typing import Any, Final
 from runtime.communication.calls import Ask, Call
 from runtime.communication.request_queue import RequestQueue, RequestQueueDescriptor
 from runtime.errors import GraphInvalid, UnknownName
-from runtime.service.service_caller import Answer, ServiceManager
+from runtime.scheduling.command import Answer
+from runtime.service.service_caller import ServiceManager
 from runtime.texts.preview import preview
 
 DEFAULT_TIMEOUT_S: Final = 10.0

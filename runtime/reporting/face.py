@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from runtime.graph import ExecutionGraph
 from runtime.python.installing import install_command
+from runtime.texts.preview import number_of
 
 if TYPE_CHECKING:
     from runtime.session import Session
@@ -75,10 +76,10 @@ def display(session: Session) -> None:
 def one_line(name: str, graph: ExecutionGraph) -> str:
     """A session of this name and graph in one line, without how its run stands."""
     parts = [
-        _number(len(graph.operators), "operator"),
-        _number(sum(each.parallelism for each in graph.operators), "task"),
+        number_of(len(graph.operators), "operator"),
+        number_of(sum(each.parallelism for each in graph.operators), "task"),
     ]
-    parts += [_number(len(graph.service_nodes), "service")] if graph.service_nodes else []
+    parts += [number_of(len(graph.service_nodes), "service")] if graph.service_nodes else []
     return f"Session({name!r}: {', '.join(parts)})"
 
 
@@ -99,7 +100,3 @@ def _face() -> Face | None:
     entries = sorted(metadata.entry_points(group=DISPLAY_HOOK), key=lambda entry: entry.name)
     face: Face | None = entries[0].load() if entries else None
     return face
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from runtime.errors import DataflowError, GraphInvalid
 from runtime.facts import Snapshot
@@ -13,6 +13,8 @@ from runtime.python.installing import install_command
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
+
+    from runtime.session import Session
 
 Metrics = dict[str, dict[str, int]]
 """Name of the metric, then of the task or service, then its value."""
@@ -40,17 +42,6 @@ _SERVICES: Final = {
 _GAUGES: Final = ("_depth", "_capacity")
 
 
-class Measured(Protocol):
-    """What can be exported: a session."""
-
-    @property
-    def name(self) -> str:
-        """The session's name."""
-
-    def metrics(self) -> Metrics:
-        """Its counters now."""
-
-
 def metrics_of(snapshot: Snapshot) -> Metrics:
     """All counters and depths of a snapshot: metric, then task or service, then value."""
     result = {metric: _column(snapshot.tasks, fact) for metric, (fact, _) in _TASKS.items()}
@@ -62,7 +53,7 @@ def _column(facts: Mapping[str, Any], fact: str) -> dict[str, int]:
     return {name: getattr(of_one, fact) for name, of_one in facts.items()}
 
 
-def prometheus(*sessions: Measured) -> CollectorRegistry:
+def prometheus(*sessions: Session) -> CollectorRegistry:
     """A registry of `prometheus_client` that reads the counters of these sessions whenever it is scraped.
 
     Hand it to `prometheus_client.start_http_server` or `generate_latest`. Counters are called
@@ -84,7 +75,7 @@ def prometheus(*sessions: Measured) -> CollectorRegistry:
 class _Collector:
     """Makes Prometheus's metrics of the sessions' at each scrape."""
 
-    def __init__(self, sessions: tuple[Measured, ...]) -> None:
+    def __init__(self, sessions: tuple[Session, ...]) -> None:
         self._sessions = sessions
 
     def collect(self) -> Iterator[Metric]:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from _thread import LockType
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from runtime.errors import DataflowError
-from runtime.scheduling.parker import new_permit
+from runtime.scheduling.parker import new_permit, unpark
 from runtime.scheduling.waiting import Until, Waiting
 
 
-class Answer(Protocol):
-    """What something comes to that is begun here, and ended elsewhere."""
+class Answer:
+    """What something comes to that a command begins, and somebody else ends: a call of a service by hand.
 
-    bell: LockType
-    value: Any
-    error: BaseException | None
+    Its bell is rung when that is there. Nothing that the one who waits touches has a lock.
+    """
+
+    __slots__ = ("bell", "error", "value")
+    has_callbacks = False
+
+    def __init__(self) -> None:
+        self.bell = new_permit()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def begin(self) -> None:
+        """It is under way: that makes no difference."""
 
     def close(self, value: Any, error: BaseException | None) -> None:
-        """It is there."""
+        """It is there. Called once."""
+        self.value, self.error = value, error
 
     def tell(self) -> None:
-        """Wake who waits for it."""
+        """After `close`: wake who waits for it."""
+        unpark(self.bell)
 
 
 class Command:

@@ -15,31 +15,8 @@ from runtime.communication.calls import Ask, Call, Request, here
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import ServiceLoop, ServicePaused, ServiceStopped
 from runtime.python.interactive import uninterrupted
-from runtime.scheduling.parker import new_permit, unpark
+from runtime.scheduling.command import Answer
 from runtime.service.call_future import CallFuture, give_way
-
-
-class Answer:
-    """What a call by hand comes to. Rings its bell when that is there; nothing that the caller touches has a lock."""
-
-    __slots__ = ("bell", "error", "value")
-    has_callbacks = False
-
-    def __init__(self) -> None:
-        self.bell = new_permit()
-        self.value: Any = None
-        self.error: BaseException | None = None
-
-    def begin(self) -> None:
-        """It makes no difference."""
-
-    def close(self, value: Any, error: BaseException | None) -> None:
-        """Under the lock: the call has its ending."""
-        self.value, self.error = value, error
-
-    def tell(self) -> None:
-        """Behind `close`: wake who waits."""
-        unpark(self.bell)
 
 
 class ServiceManager:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runtime.errors import TaskFailed
-from runtime.facts import Event, EventKind, JobState, NoTasks, Outcome, Snapshot
+from runtime.facts import Event, EventKind, JobState, Outcome, Snapshot, TaskTable
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import DeadLetters
 from runtime.history.event_log import EventLog
@@ -108,12 +108,12 @@ class Observed:
     def dead_letters(self) -> DeadLetters:
         """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
         run = self._runs.run
-        return DeadLetters(outlets=self._runs.outlets) if run is None else run.dispatcher.dead_letters
+        return DeadLetters(self._runs.outlets) if run is None else run.dispatcher.dead_letters
 
     def snapshot(self) -> Snapshot:
         """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""
         run = self._runs.run
-        return Snapshot(self.status, NoTasks()) if run is None else run.dispatcher.snapshot()
+        return Snapshot(self.status, TaskTable()) if run is None else run.dispatcher.snapshot()
 
     def metrics(self) -> Metrics:
         """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.

@@ -16,14 +16,12 @@ from runtime.builder.environment import Environment
 from runtime.communication.calls import Ask
 from runtime.control.breakpoints import Breakpoint
 from runtime.control.hits import Hits
-from runtime.control.injector import Given, Injector
 from runtime.control.stops import Stops
 from runtime.dispatcher import Dispatcher
 from runtime.errors import AlreadyStarted, CommandRefused, NotStarted
-from runtime.factory import Backend
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph
-from runtime.history.dead_letters import Accepting, Outlets
+from runtime.history.dead_letters import Outlets
 from runtime.history.event_log import EventLog
 from runtime.job_manager import JobManager
 from runtime.python.interactive import is_by_person
@@ -32,7 +30,7 @@ from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.invocation import Interceptor
 from runtime.service.service_caller import enter_by_hand
-from runtime.session.run import Run, put_in
+from runtime.session.run import Run
 
 T = TypeVar("T")
 Tell = Callable[[Literal["starting", "ended"]], None]
@@ -181,8 +179,7 @@ class Runs:
 
     def _make_and_start(self, interceptors: tuple[Interceptor, ...], tell: Tell, paused: bool) -> None:
         graph, backend = self._manager.submit()
-        dispatcher = Dispatcher(graph, backend, self._manager)
-        dispatcher.dead_letters.outlets = self.outlets
+        dispatcher = Dispatcher(graph, backend, self._manager, self.outlets)
         self.starting = dispatcher.events
         try:
             dispatcher.submit(lambda: tell("starting"))
@@ -199,9 +196,7 @@ class Runs:
         dispatcher.completion.on_end(lambda: tell("ended"))
         self._manager.job_starts()
         dispatcher.completion.tell(self.commands.tell)
-        dispatcher.reentry.go_by(
-            partial(_put_letter, self.commands, backend, run.injector), partial(_act, self.commands, backend)
-        )
+        dispatcher.dead_letters._belong_to(run)
         dispatcher.intercept(interceptors)
         run.proxies.find_all()
         self.run, self.ended_new = run, None
@@ -306,25 +301,3 @@ class Runs:
         if (run := self.run) is None:
             raise NotStarted(f"session {self.name!r} has not been started; call start() or run() first")
         return run
-
-
-def _put_letter(
-    commands: Commands,
-    backend: Backend,
-    injector: Injector,
-    task: str,
-    item: Any,
-    timeout_s: float | None,
-    accepting: Accepting,
-) -> None:
-    """Put the packet of a dead letter in by hand, as a part of what `accepting` makes of that."""
-    sent = injector.sendable(Given(item, (task,)))
-    put_in(commands, backend, sent.tasks, lambda timeout_s: accepting(injector.put(sent, timeout_s)), timeout_s)
-
-
-def _act(commands: Commands, backend: Backend, work: Callable[[], None]) -> None:
-    """Have something done that never waits and may raise, by this thread if no interrupt comes here."""
-    if commands.is_here() or backend.is_own_thread():
-        work()
-    else:
-        commands.do(work)

@@ -97,7 +97,7 @@ class Session(Steering):
             seed=seed,
             trace=trace,
             ray_address=ray_address,
-            resources=resources,
+            resources=dict(resources or {}),
         )
         super().__init__(Runs(name, self._environment))
         self._last_change: Change | None = None

@@ -182,3 +182,8 @@ def _joined(texts: Iterable[str], total: int) -> str:
         shown = []
     more = total - len(shown)
     return ", ".join(shown) + (f"{', ' if shown else ''}… {more:,} more" if more > 0 else "")
+
+
+def number_of(count: int, noun: str) -> str:
+    """A count and what is counted: `1 task`, `2,000 tasks`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

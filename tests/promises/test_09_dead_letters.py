@@ -256,7 +256,8 @@ def test_of_many_who_retry_a_letter_at_once_one_is_heard(make_session: MakeSessi
 
 def test_while_a_letter_is_being_retried_nobody_else_gets_it() -> None:
     hold = Hold[int]()
-    letters = runtime.DeadLetters(Taker(hold))
+    letters, run = runtime.DeadLetters(), Taker(hold)
+    letters._belong_to(run)
     letters.add(runtime.DeadLetter("it", 1, ValueError("no good")))
     thread = threading.Thread(target=letters.retry, args=(0,))
     thread.start()

@@ -58,7 +58,8 @@ def test_a_reader_of_events_hears_each_of_them_once_and_in_order() -> None:
 
 def test_letters_are_numbered_bounded_and_retried_once_while_they_come_and_go() -> None:
     retried: list[int] = []
-    letters = runtime.DeadLetters(Taker(retried.append))
+    letters, run = runtime.DeadLetters(), Taker(retried.append)
+    letters._belong_to(run)
 
     def write(writer: int, number: int) -> None:
         letters.add(runtime.DeadLetter("it", writer * EACH + number, ValueError("no good")))
