@@ -18,9 +18,10 @@ EndKind = Literal["too late", "the last", "a first failure", "the last task", "o
 
 
 class Tally:
-    """What the reports of a run's tasks and services add up to, and its outcome once there is one. Any thread.
+    """What the reports of a run's tasks and services add up to, and its outcome once there is one.
 
-    One lock guards it all, and decides who is the one to complete the run.
+    One lock guards it all, and decides who is the one to complete the run. Properties take none: who reads them may be
+    cut by an interrupt whose handler waits for a command.
     """
 
     def __init__(self, tasks: Iterable[str], services: Iterable[str]) -> None:
@@ -122,14 +123,12 @@ class Tally:
     @property
     def running(self) -> set[str]:
         """Who has not ended."""
-        with self._lock:
-            return self._tasks | self._services
+        return self._tasks | self._services
 
     @property
     def order(self) -> tuple[str, ...]:
         """Who has ended, in the order in which they did."""
-        with self._lock:
-            return tuple(self._endings)
+        return tuple(self._endings)
 
 
 _WORST_FIRST: tuple[Ending, ...] = ("failed", "cancelled", "stopped")
