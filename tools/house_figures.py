@@ -26,7 +26,7 @@ LIMITS: Final = {
     "attributes written from outside their class": 132,
     "classes for each 1,000 lines of code": 22.1,
     "folders in a cycle": 0,
-    "modules at the root": 8,
+    "modules at the root": 10,
     "lines of code": 14_462,
     "bytes of ARCHITECTURE.md": 13_597,
 }
