@@ -26,7 +26,8 @@ from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from examples.process_child import ENDPOINTS, Address, Endpoint, Post, PostVerb, ProcessQueue, Progress, run_task
-from runtime.communication.inbox import HAND, LaneSpec
+from runtime.communication.hand import HAND
+from runtime.communication.lane import LaneSpec
 from runtime.communication.note import Note, no_note
 from runtime.communication.signals import StopSignal
 from runtime.context import TaskContext

@@ -19,8 +19,8 @@ from queue import SimpleQueue
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from examples.remote_queue import Arrivals, Outbox, Verb, places
-from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import Lane, LaneSpec
 from runtime.communication.signals import StopSignal
 from runtime.context.report import TaskReport
 from runtime.errors import DataflowError, QueueUnreachable, failure_text

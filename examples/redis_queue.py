@@ -27,8 +27,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from examples.remote_queue import Arrivals, Outbox, Verb, places
-from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import Lane, LaneSpec
 from runtime.errors import GraphInvalid, QueueUnreachable
 from runtime.factory import register_backend
 from runtime.factory.local_backend import LocalBackend
@@ -191,7 +191,7 @@ class _CountedArrivals(Arrivals):
 
     def unworked(self) -> int:
         """What was sent and not worked, wherever it is by now."""
-        left = len(self.hand.items)
+        left = len(self.hand.lane.items)
         for number, lane in enumerate(self.lanes[1:]):
             outbox = self._outboxes.get(self._queue.packets(number))
             left += len(lane.items) if outbox is None else outbox.sent - lane.taken

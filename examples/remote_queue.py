@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
-from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import Lane, LaneSpec
 from runtime.errors import QueueUnreachable
 from runtime.scheduling.parker import Waiter
 
@@ -43,8 +43,8 @@ class Outbox:
     hand_waits = 0
 
     def __init__(self, producer: str, capacity: int, writer: Waiter, send: Send) -> None:
-        self.lane = Lane(self, producer, capacity)
-        self.lane.writer = writer
+        self.lane = Lane(self, LaneSpec(producer), capacity)
+        self.lane.filled_by(writer)
         self.reader = _FarReader(send)
         self._send = send
         # Guards which packets of the lane have been shipped: the writer ships, an acknowledgement deletes.
@@ -113,9 +113,10 @@ class Arrivals(Inbox):
         self._acknowledge = acknowledge
         self._broken: BaseException | None = None
         share, of_hand = places(capacity, len(lanes))
-        self.give_hand_room(of_hand)
+        self.hand.give_room(of_hand)
         for lane in self.lanes[1:]:
-            lane.capacity = lane.claim = share  # claimed for ever: the hand borrows nothing of it
+            lane.resize(share - lane.capacity)
+            lane.claim_all()  # so the hand borrows nothing of it
 
     def receive(self, number: int, verb: Verb, value: Any) -> None:
         """Take what a writer has sent down lane `number`, counted without the hand's. One thread at a time per lane."""
@@ -136,7 +137,7 @@ class Arrivals(Inbox):
     def drop(self, lane: Lane, count: int) -> None:
         """Delete packets from the front of `lane`, and let its writer do so, too."""
         super().drop(lane, count)
-        if lane is not self.hand:
+        if lane is not self.hand.lane:
             self._acknowledge(self.lanes.index(lane) - 1, count)
 
     def ready(self) -> bool:

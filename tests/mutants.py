@@ -132,6 +132,7 @@ SAME_INSTANCE = "promises/test_02_order_and_keys.py::test_a_key_meets_the_same_i
 
 
 LANE, INBOX, ROUTER = "communication/lane.py", "communication/inbox.py", "communication/router.py"
+HANDS = "communication/hand.py"
 DIGEST, PARTITION = "communication/digest.py", "communication/partition.py"
 GATE, SEEDED, PARKER = "scheduling/gate.py", "scheduling/seeded.py", "scheduling/parker.py"
 QUIESCENCE, TASK_GATE, FEED = "scheduling/quiescence.py", "task/task_gate.py", "task/feed.py"
@@ -184,7 +185,7 @@ PLACES = "stress/test_admission.py::test_with_one_place_or_two_every_race_ends_a
 PLACES_MOVE = "stress/test_admission.py::test_while_places_come_and_go_every_race_ends_as_with_many"
 KEPT_PLACES = "stress/test_admission.py::test_cancel_ends_all_but_those_who_keep_the_places_in_user_code"
 GOES_FIRST = "stress/test_admission.py::test_whom_the_hand_wants_to_see_at_its_gate_goes_first"
-TELLS_ROOM = "        if self.held_back and len(self.items) <= self.low:\n            self.give_room()\n"
+TELLS_ROOM = "        if self.lets_in_at >= 0 and len(self.items) <= self.lets_in_at:\n            self.give_room()\n"
 LET_IN_AT_THE_END = (
     "promises/test_04_prompt.py::"
     "test_a_producer_is_let_in_at_the_end_of_a_batch_though_others_keep_the_consumer_at_work"
@@ -196,8 +197,8 @@ TOGETHER = "test_many_tasks.py::test_100_tasks_may_all_be_in_user_code_at_once"
 LIMITED = "test_many_tasks.py::test_more_may_run_while_the_gil_is_free_and_fewer_when_whoever_wants_it_waits"
 SOON = "test_many_tasks.py::test_2000_busy_tasks_can_be_looked_at_and_cancelled_within_a_second"
 REPEATS = "test_turns.py::test_what_the_hand_does_where_all_has_settled_repeats_with_turns_and_events"
-CLOSES_PLACES = "self._close_places()\n            self.hand.put_signal("
-KEEPS_PLACES = "self.hand.put_signal("
+CLOSES_PLACES = "self._places.close()\n            self.lane.put_signal("
+KEEPS_PLACES = "self.lane.put_signal("
 DORMANT = "return self._holder is None or self.freed"
 COMMANDS = "scheduling/commands.py"
 HELPS = "if not self._helm.acquire(False):\n            return False"
@@ -299,8 +300,8 @@ ONE_STEP = "if self._is_stepping and not (yield"
 SERVES_ONE = ONE_STEP
 EDITS_LOCKED = "with self._lock:\n            if not self.closed:\n                raise NotPaused"
 EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._lock", "if True")
-GIVES_BACK = "lane.drop(count)\n        if lane is self.hand:"
-GIVES_ROOM = "elif lane.held_back and lane.has_room():\n                lane.give_room()"
+GIVES_BACK = "lane.drop(count)\n        if lane is self.hand.lane:"
+GIVES_ROOM = "    else:\n                lane.let_in()\n        self._inbox.notify_hand()"
 FITS = "fits = len(lane.items) + promised <= lane.capacity"
 IN_ORDER = "if (order := lane.order) is not None and number < order.taken + len(order.numbers):\n        left ="
 LOOKS_AT = "self._open = lanes[position:] + lanes[:position]  # else"
@@ -340,7 +341,7 @@ MUTANTS: Final = (
     one(
         "rest of a batch dropped at an end", FEED, "self._drop(self._here - left)", "self._drop(self._here)", CANCEL_PUT
     ),
-    one("refused packet not counted", LANE, "self.refused += 1", "pass", CANCEL_PUT, CANCEL_FINISH),
+    one("refused packet not counted", LANE, "self.refused += count", "pass", CANCEL_PUT, CANCEL_FINISH),
     # ── the bound ──
     one("unbounded lane", LANE, "if len(self.items) >= self.capacity:", "if False:", SHORT),
     Mutant(
@@ -352,10 +353,10 @@ MUTANTS: Final = (
         (SHORT,),
     ),
     one("window claims one too many", LANE, "min(count, room, ", "min(count, room + 1, ", SHORT),
-    one("hand borrows what a writer has claimed", INBOX, "else lane.claim + 1", "else 1", BORROW),
+    one("hand borrows what a writer has claimed", HANDS, "else lane.claim + 1", "else 1", BORROW),
     Mutant(
         "hand borrows from a put under way (with a switch)",
-        (Change(LANE, PUT, PUT_AFTER_A_SWITCH), Change(INBOX, "else lane.claim + 1", "else lane.claim")),
+        (Change(LANE, PUT, PUT_AFTER_A_SWITCH), Change(HANDS, "else lane.claim + 1", "else lane.claim")),
         (BORROW,),
     ),
     Mutant(
@@ -364,15 +365,13 @@ MUTANTS: Final = (
         (BORROW,),
     ),
     one("(that switch alone, before a claim)", LANE, READS, READS_EARLY, BORROW, harmless=True),
-    one("claim never given back", ROUTER, "lane.claim = 0", "pass", UNUSED_ROOM),
-    one(
-        "claim given back behind a waiting hand's back", ROUTER, "if lane.inbox.hand_waits:", "if False:", WAITING_HAND
-    ),
+    one("claim never given back", LANE, "self.claim = 0\n        if", "if", UNUSED_ROOM),
+    one("claim given back behind a waiting hand's back", LANE, "if self.inbox.hand_waits:", "if False:", WAITING_HAND),
     one(
         "borrowed room never given back",
         INBOX,
         GIVES_BACK,
-        GIVES_BACK.replace("if lane is self.hand", "if False"),
+        GIVES_BACK.replace("if lane is self.hand.lane", "if False"),
         RETURNED,
     ),
     # ── wake-ups ──
@@ -415,8 +414,8 @@ MUTANTS: Final = (
     one(
         "give_room omitted",
         LANE,
-        "self.held_back = False\n        self.writer.unpark()",
-        "self.held_back = False",
+        "self.lets_in_at = _NOBODY\n        self.writer.unpark()",
+        "self.lets_in_at = _NOBODY",
         SHORT,
     ),
     one("reader waits without letting writers in", FEED, "self.inbox.let_in()", "pass", BRIM),
@@ -424,12 +423,18 @@ MUTANTS: Final = (
     one("first stop wins", FEED, "if ended == producers and", "if", SHORT),
     one("stop before the last packet: not looked for", LANE, " and self.signals[0][0] <= self.taken", "", SHORT),
     one("stop before the last packet: sent too early", BASE, WORK, WORK + EARLY_STOP, INJECT_END),
-    one("barrier forgets the hand", FEED, " and not self.inbox.hand.items:", ":", INJECT_END),
-    one("hand accepted behind the end", INBOX, "self.hand.closed or self.reader", "self.reader", INJECT_END),
+    one("barrier forgets the hand", FEED, " and not hand.lane.items:", ":", INJECT_END),
+    one(
+        "hand accepted behind the end",
+        HANDS,
+        "self.lane.closed or self._inbox.reader",
+        "self._inbox.reader",
+        INJECT_END,
+    ),
     # ── cancel ──
     one("cancel does not unpark", PARKER, CANCEL_UNPARKS, CANCEL_DOES_NOT, CANCEL_PUT, CANCEL_IDLE),
     one("cancel is not looked for before a sleep", PARKER, "if self.cancelled or ready():", "if ready():", CANCEL_PUT),
-    one("cancel does not wake a waiting hand", BASE, "self._inbox.cancel_hand()", "pass", CANCEL_HAND),
+    one("cancel does not wake a waiting hand", BASE, "self._inbox.hand.cancel()", "pass", CANCEL_HAND),
     # ── places, of many tasks ──
     one(
         "a place is not given to the next",
@@ -521,7 +526,7 @@ MUTANTS: Final = (
         BACK_OFF,
     ),
     one("policy: packet in a back-off not counted", GUARD, LET_GO, "except Cancelled:", BACK_OFF),
-    one("policy: results not put not counted", PLAN, "missed.refused += 1", "pass", MANY_RESULTS),
+    one("policy: results not put not counted", PLAN, "missed.refuse()", "pass", MANY_RESULTS),
     one(
         "policy: stop does not wake a source's back-off",
         FEED,
@@ -689,7 +694,7 @@ MUTANTS: Final = (
     one("the hand routes by the edge of another input", HAND, "if edge.input == number)", "if True)", TWO_BY_HAND),
     one(
         "hand accepted behind the end of an input",
-        INBOX,
+        HANDS,
         "in self._closed_inputs:\n            raise TaskEnded(f",
         "in ():\n            raise TaskEnded(f",
         INPUT_END,
@@ -868,14 +873,14 @@ MUTANTS: Final = (
     one("hand: two steps share one turn", TASK_CONTROL, ONE_STEP, "if False and not (yield", STEPS),
     one("hand: a turn is given for what is not there", GATE, "or not is_of_use()", "", CANCEL_STEPS, MACHINE),
     one("hand: edited without the gate's lock", GATE, EDITS_LOCKED, EDITS_UNLOCKED, EDITS, MACHINE),
-    one("hand: dropped and not counted", INBOX, "self.removed += 1", "pass", EDITS),
-    one("hand: dropped and its room not given", INBOX, GIVES_ROOM, "", EDITS, MACHINE),
+    one("hand: dropped and not counted", HANDS, "self.removed += 1", "pass", EDITS),
+    one("hand: dropped and its room not given", HANDS, GIVES_ROOM, "self._inbox.notify_hand()", EDITS, MACHINE),
     one("hand: undone to the wrong place", TASK_CONTROL, "return 1 + max(", "return max(", FOUND),
-    one("hand: put back beyond the bound", INBOX, FITS, "fits = True", EDITS),
+    one("hand: put back beyond the bound", HANDS, FITS, "fits = True", EDITS),
     one(
         "hand: put back behind the end of its lane",
-        INBOX,
-        "or (lane not in self._open and lane not in self._held)",
+        HANDS,
+        "or not self._inbox.is_open(lane)",
         "",
         TOO_LATE,
     ),
@@ -902,7 +907,7 @@ MUTANTS: Final = (
         "commands: code of a start waits for it", RUNS, "return get_ident() == self._starter", "return False", IN_START
     ),
     one("commands: a finalizer closes half", RUNS, "        self.commands.refuse_here()\n", "", IN_FINALIZER),
-    one("commands: the hand's places outlive its lane", INBOX, CLOSES_PLACES, KEEPS_PLACES, INJECT_END),
+    one("commands: the hand's places outlive its lane", HANDS, CLOSES_PLACES, KEEPS_PLACES, INJECT_END),
     one("commands: a task ends no step", COMMANDS, HELPS, "return False", STEP_ENDS),
     one(
         "commands: a task tells nobody that it rests", COMMANDS, NO_STEP, NO_STEP.replace("False", "True"), OTHERS_WAIT

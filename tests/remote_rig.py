@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
-from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import LaneSpec
 from runtime.remote.channel import Message, Question
 from runtime.remote.codec import Serialized
 from runtime.remote.endpoint import Endpoint, Owner

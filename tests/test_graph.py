@@ -14,7 +14,8 @@ import pytest
 
 import runtime
 from runtime.communication import queue_descriptor
-from runtime.communication.inbox import LaneSpec, shares
+from runtime.communication.inbox import shares
+from runtime.communication.lane import LaneSpec
 from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
 from runtime.factory import create_backend, register_backend
 from runtime.factory.local_backend import LocalBackend

@@ -20,7 +20,7 @@ from redis import Redis
 
 import runtime
 from examples import redis_queue
-from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import LaneSpec
 from runtime.communication.signals import StopSignal
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import QuiescenceMonitor

@@ -165,9 +165,9 @@ def test_a_half_of_the_lane_is_told_as_soon_as_it_has_been_worked() -> None:
 def test_a_place_that_is_lent_to_the_hand_is_given_back_when_its_packet_is_taken() -> None:
     link = Link(4)
     assert link.outbox.lend()
-    link.inbox.put_into(0, "by hand")
-    assert (link.inbox.hand.items, link.room(), link.returned) == (["by hand"], 3, [])
-    link.inbox.drop(link.inbox.hand, 1)
+    link.inbox.hand.put_into(0, "by hand")
+    assert (link.inbox.hand.lane.items, link.room(), link.returned) == (["by hand"], 3, [])
+    link.inbox.drop(link.inbox.hand.lane, 1)
     assert (link.room(), link.returned) == (4, [0])
 
 
@@ -175,30 +175,30 @@ def test_nothing_is_put_in_by_hand_once_the_task_has_begun_to_end() -> None:
     """Neither where a place was found before that, nor where one is looked for after it."""
     link = Link(4)
     assert link.outbox.lend()
-    link.inbox.end_hand("completed")
+    link.inbox.hand.end("completed")
     with pytest.raises(TaskEnded):
-        link.inbox.put_into(0, "by hand")
+        link.inbox.hand.put_into(0, "by hand")
     with pytest.raises(TaskEnded):
-        link.inbox.reserve("by hand")
-    assert link.inbox.hand.items == []
+        link.inbox.hand.reserve("by hand")
+    assert link.inbox.hand.lane.items == []
 
 
 def test_the_writer_of_a_packet_that_the_hand_takes_out_knows_that_its_place_is_free() -> None:
     link = Link(8)
     link.send("a packet", "another")
-    assert link.inbox.remove(link.lane, 0) == "a packet"
+    assert link.inbox.hand.remove(link.lane, 0) == "a packet"
     assert (link.told, link.room()) == ([1], 7)
 
 
 def test_a_packet_that_was_put_back_is_acknowledged_again_when_it_is_worked() -> None:
     link = Link(4)
     link.send("a packet", "another")
-    dropped = link.inbox.remove(link.lane, 0)
+    dropped = link.inbox.hand.remove(link.lane, 0)
     with pytest.raises(QueueFull):
-        link.inbox.put_back(link.lane, 0, dropped, 0)
+        link.inbox.hand.put_back(link.lane, 0, 0, dropped, 0)
     assert link.outbox.take_back()
-    with link.inbox.place_from(0):
-        link.inbox.put_back(link.lane, 0, dropped, 0)
+    with link.inbox.hand.place_from(0):
+        link.inbox.hand.put_back(link.lane, 0, 0, dropped, 0)
     assert (link.lane.items, link.room()) == (["a packet", "another"], 2)
     link.inbox.drop(link.lane, 1)
     link.inbox.let_in()

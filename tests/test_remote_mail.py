@@ -22,7 +22,7 @@ from ray.exceptions import (
 from runtime.communication.calls import Call, Request
 from runtime.communication.connection import Connection, Output
 from runtime.communication.element import Format
-from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import LaneSpec
 from runtime.communication.router import Router
 from runtime.communication.send_plan import SendPlan
 from runtime.communication.signals import StopSignal
@@ -402,27 +402,27 @@ def test_a_place_that_an_undo_was_given_and_has_not_used_is_given_back() -> None
         inbox.receive(0, list(items))
 
     send(0, 1)
-    dropped = inbox.remove(lane, 0)
+    dropped = inbox.hand.remove(lane, 0)
     with pytest.raises(QueueFull):
-        inbox.put_back(lane, 0, dropped, 0)
+        inbox.hand.put_back(lane, 0, 0, dropped, 0)
     assert outbox.take_back()
-    with pytest.raises(NotPaused), inbox.place_from(0):
+    with pytest.raises(NotPaused), inbox.hand.place_from(0):
         raise NotPaused("resumed meanwhile")
     send(2, 3, 4)
     assert not outbox.lane.has_room()
     with pytest.raises(QueueFull):
-        inbox.put_back(lane, 0, dropped, 0)
+        inbox.hand.put_back(lane, 0, 0, dropped, 0)
     assert lane.items == [1, 2, 3, 4]
 
 
 def test_a_place_lent_to_the_hand_that_an_undo_has_not_used_is_given_back() -> None:
     link = Link(4)
     inbox = link.inbox
-    inbox.wanted = HAND_LANE
-    before = inbox.hand.capacity
-    with pytest.raises(NotPaused), inbox.place_from(0):
+    inbox.hand.wanted = HAND_LANE
+    before = inbox.hand.lane.capacity
+    with pytest.raises(NotPaused), inbox.hand.place_from(0):
         raise NotPaused("resumed meanwhile")
-    assert (link.returned, inbox.hand.capacity) == ([0], before)
+    assert (link.returned, inbox.hand.lane.capacity) == ([0], before)
 
 
 def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> None:

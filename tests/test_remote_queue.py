@@ -10,7 +10,7 @@ import pytest
 
 import runtime
 from examples.remote_queue import Arrivals, Outbox, places
-from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import LaneSpec
 from runtime.communication.signals import StopSignal
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import QuiescenceMonitor
@@ -84,9 +84,9 @@ def test_the_signal_is_shipped_once_behind_all_packets() -> None:
 
 def test_the_hand_has_its_place_and_borrows_none_that_a_packet_under_way_may_need() -> None:
     wire = Wire(capacity=3)
-    wire.inbox.inject("by hand")
+    wire.inbox.hand.inject("by hand")
     with pytest.raises(runtime.QueueFull):
-        wire.inbox.inject("one more")
+        wire.inbox.hand.inject("one more")
     for number in range(wire.share):
         wire.outbox.lane.put(number)
     wire.carry()

@@ -342,8 +342,8 @@ def test_a_place_that_was_lent_goes_back_to_whoever_has_lent_it() -> None:
     received = Received()
     inbox = endpoint.inbox("work", 4, LANES)
     endpoint.join([endpoint.way_to("numbers", ByHand(received))], {})
-    inbox.put_into(0, "by hand")
-    inbox.drop(inbox.hand, 1)
+    inbox.hand.put_into(0, "by hand")
+    inbox.drop(inbox.hand.lane, 1)
     assert received.wait_for("return place") == ("return place", LANE)
     endpoint.close()
 

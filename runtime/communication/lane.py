@@ -20,7 +20,7 @@ step that no other thread can cut in two, and all threads see all writes in one 
   lanes and sleeps. A writer appends (a signal, too), then reads either of the two and unparks. Whichever is second in
   the one order of writes sees the other. `wake` clears `asleep` before it unparks; who clears the flag unparks
   afterwards, always, and who was woken sets it again before he looks again.
-* *The writer is woken by the delete.* The mirror: `held_back = True`, look for room, sleep; delete, read `held_back`,
+* *The writer is woken by the delete.* The mirror: set `lets_in_at`, look for room, sleep; delete, read `lets_in_at`,
   unpark. One unpark too many is remembered, and costs a look.
 """
 
@@ -29,13 +29,22 @@ from __future__ import annotations
 from _thread import allocate_lock
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import sleep
 from typing import Any, Final, Protocol
 
-from runtime.communication.order import Order
+from runtime.communication.order import Order, waiting
 from runtime.communication.signals import Signal
 from runtime.errors import Cancelled, Unneeded
 from runtime.scheduling.parker import Waiter
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSpec:
+    """Who fills a lane, and which input of the operator it belongs to."""
+
+    producer: str
+    input: int = 0
 
 
 class Reader(Protocol):
@@ -64,6 +73,7 @@ class Reader(Protocol):
 
 
 _SHUT: Final = -(2**62)  # a capacity that no borrowed place brings back
+_NOBODY: Final = -1  # no length that a lane has: its writer is not held back
 
 
 class Lane:
@@ -75,23 +85,22 @@ class Lane:
         "claim",
         "closed",
         "heard",
-        "held_back",
         "inbox",
-        "input",
         "items",
         "leaving",
-        "low",
+        "lets_in_at",
         "order",
-        "producer",
         "refused",
+        "share",
         "signals",
+        "spec",
         "taken",
-        "widest",
         "writer",
     )
 
-    def __init__(self, inbox: Reader, producer: str, capacity: int, input_index: int = 0) -> None:
-        self.inbox, self.producer, self.capacity, self.input = inbox, producer, capacity, input_index
+    def __init__(self, inbox: Reader, spec: LaneSpec, capacity: int) -> None:
+        self.inbox, self.spec = inbox, spec
+        self.share = self.capacity = capacity  # as it was made; as it is while places are lent
         self.items: list[Any] = []
         self.order: Order | None = None  # of the packets that waited when the hand last changed it
         self.signals: deque[tuple[int, Signal]] = deque()  # each with the number of the packet that it stands before
@@ -99,16 +108,32 @@ class Lane:
         self.heard = 0  # signals that have been taken, by the reader
         self._marking = allocate_lock()  # guards the numbers of signals; held by who signals, and by the hand
         self.writer: Waiter = Waiter()
-        self.held_back = False
-        self.low = capacity // 4  # how short the lane must be before a reader at work lets its writer in
-        # The most that a writer claims at once: the hand must find some room, too.
-        self.widest = max(1, capacity - max(1, capacity // 8))
+        self.lets_in_at = _NOBODY  # how short the reader has to make it to let in the writer who is held back
         self.claim = 0  # how many packets the writer may yet append without looking at the room again
         self.taken = self.leaving = 0  # packets that have left, and those that are about to, by the reader
         self.refused = 0  # packets made but not accepted because of a cancel, by the writer
 
     check: Callable[[Any], object] | None = None
     """Raises if a payload could not get to the reader; None where any can."""
+
+    @property
+    def producer(self) -> str:
+        """Who fills it."""
+        return self.spec.producer
+
+    @property
+    def input(self) -> int:
+        """Which input of the operator it belongs to."""
+        return self.spec.input
+
+    @property
+    def held_back(self) -> bool:
+        """Whether its writer waits for room."""
+        return self.lets_in_at != _NOBODY
+
+    def filled_by(self, writer: Waiter) -> None:
+        """From now on that one fills it, alone."""
+        self.writer = writer
 
     def put(self, item: Any) -> None:
         """Append `item`, waiting while the lane is full, and wake the reader. Raises Cancelled."""
@@ -154,9 +179,20 @@ class Lane:
             room = capacity - len(self.items)
             if room <= 0:
                 return 0
-            self.claim = claim = min(count, room, self.widest)
+            # Not all of it at once: the hand must find some room, too.
+            self.claim = claim = min(count, room, max(1, self.share - max(1, self.share // 8)))
             if capacity == self.capacity:
                 return claim
+
+    def return_claim(self) -> None:
+        """Writer: what was claimed and not used is free again."""
+        self.claim = 0
+        if self.inbox.hand_waits:
+            self.inbox.notify_hand()
+
+    def claim_all(self) -> None:
+        """For ever: what a writer elsewhere appends is not seen here in time."""
+        self.claim = self.capacity
 
     def has_room(self) -> bool:
         """Whether one more packet would be accepted."""
@@ -187,25 +223,34 @@ class Lane:
         A quick reader lets the writer in at low water. One that has not within `patience_s` is slow: any room will do
         then, or a place would stay free for as long as the reader is at its packet.
         """
-        low, wait_s = self.low, self.writer.patience_s
+        writer = self.writer
+        ask, wait_s = self._ask, writer.patience_s
         try:
             while not self.has_room():
-                if self.writer.unneeded:
+                if writer.unneeded:
                     raise Unneeded
-                self.writer.park(self.may_go_on, "held back", wait_s, ask=self._ask)
-                # Before the next look at the room; the reader reads `low` behind its drop. One sees the other.
-                self.low, wait_s = self.capacity, -1.0
+                writer.park(self.may_go_on, "held back", wait_s, ask=ask)
+                ask, wait_s = self._insist, -1.0
         except Unneeded:
             raise
         except Cancelled:
-            self.refused += 1
+            self.refuse()
             raise
         finally:
-            self.held_back, self.low = False, low
+            self.lets_in_at = _NOBODY
+
+    def refuse(self, count: int = 1) -> None:
+        """Writer: so many packets were made and are not accepted."""
+        self.refused += count
 
     def _ask(self) -> None:
         """Let the reader wake the writer; in a slow batch it looks up, and deletes what it has worked."""
-        self.held_back = True
+        self.lets_in_at = self.share // 4
+        self.inbox.reader.request_yield()
+
+    def _insist(self) -> None:
+        """Let the reader wake the writer as soon as there is any room."""
+        self.lets_in_at = max(0, self.capacity)
         self.inbox.reader.request_yield()
 
     def drop(self, count: int) -> None:
@@ -213,7 +258,7 @@ class Lane:
         self.leaving = leaving = self.taken + count
         del self.items[:count]
         self.taken = leaving
-        if self.held_back and len(self.items) <= self.low:
+        if self.lets_in_at >= 0 and len(self.items) <= self.lets_in_at:
             self.give_room()
 
     def before_signal(self, items: list[Any]) -> list[Any]:
@@ -237,20 +282,41 @@ class Lane:
 
     def remove(self, index: int) -> Any:
         """Take a packet out from between the others; each signal stays where it is."""
+        numbers = waiting(self)
+        del numbers[index]
         with self._marking:
             self._renumber(self.signals_before(index), 1)
             self.leaving += 1
             item = self.items.pop(index)
             self.taken += 1
+        self.order = Order(numbers, self.taken)
         return item
 
-    def insert(self, index: int, item: Any, signals: int) -> None:
-        """Undo `remove`: put a packet in at `index`, behind as many signals as `signals_before` said."""
+    def insert(self, index: int, number: int, item: Any, signals: int) -> None:
+        """Undo `remove`: put packet `number` in at `index`, behind as many signals as `signals_before` said."""
+        numbers = waiting(self)
         with self._marking:
             self.leaving -= 1
             self.items.insert(index, item)
             self.taken -= 1
             self._renumber(signals, -1)
+        numbers.insert(index, number)
+        self.order = Order(numbers, self.taken)
+
+    def exchange(self, index: int, item: Any) -> Any:
+        """Put `item` in the place of another, which is returned."""
+        before, self.items[index] = self.items[index], item
+        return before
+
+    def move(self, index: int, to: int) -> None:
+        """Move a packet within the lane: one step, in which the lane is never shorter."""
+        numbers = waiting(self)
+        low, high = min(index, to), max(index, to) + 1
+        part = self.items[low:high]
+        part.insert(to - low, part.pop(index - low))
+        self.items[low:high] = part
+        numbers.insert(to, numbers.pop(index))
+        self.order = Order(numbers, self.taken)
 
     def _renumber(self, before: int, by: int) -> None:
         """Let the signals before a packet still stand where they do, though one more counts as taken, or one less."""
@@ -258,7 +324,12 @@ class Lane:
             number, signal = self.signals[place]
             self.signals[place] = (number + by, signal)
 
+    def let_in(self) -> None:
+        """Wake the writer if it is held back and there is room."""
+        if self.lets_in_at >= 0 and self.has_room():
+            self.give_room()
+
     def give_room(self) -> None:
         """Wake the writer that is held back."""
-        self.held_back = False
+        self.lets_in_at = _NOBODY
         self.writer.unpark()

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
-from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import Lane, LaneSpec
 from runtime.errors import QueueUnreachable
 from runtime.scheduling.parker import Waiter
 
@@ -100,7 +100,7 @@ class LocalQueueDescriptor:
     def open_lane(self, number: int, writer: Waiter) -> Lane:
         """Lane `number` of the queue, to be filled by `writer` alone from now on. Raises `QueueUnreachable`."""
         lane = self.get_queue().lanes[number + 1]
-        lane.writer = writer
+        lane.filled_by(writer)
         return lane
 
     def release(self) -> None:

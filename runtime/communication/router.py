@@ -68,9 +68,7 @@ class Router:
         """Give back what the window claimed and did not use."""
         lane = self._only
         if lane is not None:
-            lane.claim = 0
-            if lane.inbox.hand_waits:
-                lane.inbox.notify_hand()
+            lane.return_claim()
 
     def wake_readers(self) -> None:
         """Ring for everyone who sleeps while something waits in its lane."""

@@ -86,7 +86,7 @@ class SendPlan:
                 raise
             except Cancelled:  # the lane has counted this one
                 for missed, _ in rest:
-                    missed.refused += 1
+                    missed.refuse()
                 raise
 
     def _by_key(self, key_of: Callable[[Any], Any], lanes: list[Lane]) -> _Way:

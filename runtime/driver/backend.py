@@ -16,7 +16,7 @@ from time import monotonic, perf_counter
 from typing import Any, ClassVar, Final, NoReturn, cast
 
 from runtime.communication.calls import here
-from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import LaneSpec
 from runtime.communication.note import Note, no_note
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext, TaskContext

@@ -97,10 +97,10 @@ class _DriverControl(TaskControl):
         try:
             super().undo(change)
         except QueueFull:
-            queue = cast(Arrivals, self._task.inbox)
+            hand = cast(Arrivals, self._task.inbox).hand
             self._around.wait_until(self._around.is_quiet, INTERRUPTIBLE_S)  # what was said before of that lane
-            number = None if queue.wanted is None else self._around.find_place(self._task.name, queue.wanted)
+            number = None if hand.wanted is None else self._around.find_place(self._task.name, hand.wanted)
             if number is None:
                 raise
-            with queue.place_from(number):
+            with hand.place_from(number):
                 super().undo(change)

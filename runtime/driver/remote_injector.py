@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import LaneSpec
 from runtime.communication.note import Note, in_one_step
 from runtime.driver.actor_wrapper import ActorWrapper, TaskWrapper
 from runtime.driver.driver_task import DriverTask
@@ -48,7 +48,7 @@ class RemoteHand:
         """Put an item into the queue of a task of the driver, if there is room. Any thread. Raises `NotSendable`."""
         if _sends_on(task):
             require_sendable(item, CODEC)
-        return task.inbox.offer(item, note)
+        return task.inbox.hand.offer(item, note)
 
     def inject(
         self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note]
@@ -142,4 +142,6 @@ def _ask(handle: TaskHandle, what: str, *arguments: Any) -> Any:
         return handle.ask("hand", what, *arguments)
     assert isinstance(handle, DriverTask), "a task of a remote job"
     handle.inbox  # noqa: B018  raises for a source, which has none
-    return getattr(handle.queue, what)(*arguments)
+    queue = handle.queue
+    assert queue is not None
+    return getattr(queue.hand, what)(*arguments)

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import LaneSpec
 from runtime.communication.note import Note, no_note
 from runtime.communication.packet import Place
 from runtime.communication.queue_descriptor import QueueDescriptor

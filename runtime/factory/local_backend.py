@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 from typing import Any, ClassVar, Final, cast
 from weakref import finalize
 
 from runtime.communication.calls import Ledger, here
-from runtime.communication.inbox import Inbox, LaneSpec, inject_everywhere
+from runtime.communication.hand import Hand, inject_everywhere
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import LaneSpec
 from runtime.communication.note import Note, no_note
 from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
 from runtime.communication.request_queue import LocalRequestQueueDescriptor, RequestQueueDescriptor
@@ -119,14 +122,14 @@ class LocalBackend:
 
     def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
         """Put an item into a queue by hand. Not under a seed, whose turns have to hear of it in the same step."""
-        return not self._scheduler.hands_out_turns and cast(LocalTask, handle).inbox.offer(item, note)
+        return not self._scheduler.hands_out_turns and cast(LocalTask, handle).inbox.hand.offer(item, note)
 
     def inject(
         self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note] = no_note
     ) -> Waiting[None]:
         """Put an item into all these queues by hand, or into none."""
         inboxes = [cast(LocalTask, handle).inbox for handle in handles]
-        inject = partial(inject_everywhere, inboxes, item, noted)
+        inject = partial(inject_everywhere, [inbox.hand for inbox in inboxes], item, noted)
         full = inject()
         if full is not None and (deadline <= monotonic() or not (yield from _when_admitted(inboxes, inject, deadline))):
             raise full.refusal()
@@ -211,7 +214,7 @@ def _parkers(*handles: Handle) -> list[Parker]:
     return parkers
 
 
-def _when_admitted(inboxes: Sequence[Inbox], inject: Callable[[], Inbox | None], deadline: float) -> Waiting[bool]:
+def _when_admitted(inboxes: Sequence[Inbox], inject: Callable[[], Hand | None], deadline: float) -> Waiting[bool]:
     """`inject` into all these queues as soon as there is room. False: there was none in time."""
     admitted: list[bool] = []
 
@@ -220,10 +223,7 @@ def _when_admitted(inboxes: Sequence[Inbox], inject: Callable[[], Inbox | None],
             admitted.append(True)
         return bool(admitted)
 
-    for inbox in inboxes:
-        inbox.hand_waits += 1  # before room is looked for: the reader deletes first and reads this then
-    try:
-        return (yield Until(is_admitted, deadline))
-    finally:
+    with ExitStack() as waiting:
         for inbox in inboxes:
-            inbox.hand_waits -= 1
+            waiting.enter_context(inbox.hand_waiting())
+        return (yield Until(is_admitted, deadline))

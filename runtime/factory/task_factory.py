@@ -7,7 +7,7 @@ from typing import cast
 
 from runtime.communication.connection import Connection, Output
 from runtime.communication.element import format_of
-from runtime.communication.inbox import LaneSpec
+from runtime.communication.lane import LaneSpec
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.context import TaskContext, TaskWiring
 from runtime.errors import GraphInvalid

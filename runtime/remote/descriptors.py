@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import Lane, LaneSpec
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import QueueUnreachable
 from runtime.remote.endpoint import ENDPOINTS, Endpoint

@@ -11,8 +11,8 @@ from time import monotonic
 from typing import Final, Protocol
 
 from runtime.communication.calls import Ledger
-from runtime.communication.inbox import LaneSpec, shares
-from runtime.communication.lane import Lane
+from runtime.communication.inbox import shares
+from runtime.communication.lane import Lane, LaneSpec
 from runtime.communication.request_queue import RequestQueue
 from runtime.remote.acknowledgements import MOST_OPEN, Acknowledgement, Acknowledgements
 from runtime.remote.channel import Channel, Message, Question

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
-from runtime.communication.inbox import Inbox, LaneSpec
-from runtime.communication.lane import Lane
+from runtime.communication.hand import Hand
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import Lane, LaneSpec
 from runtime.communication.note import in_one_step, no_note
 from runtime.communication.signals import Signal
 from runtime.remote.codec import Codec, Serialized, not_sendable, require_sendable
@@ -56,7 +57,7 @@ class RemoteLane(Lane):
     __slots__ = ("broken", "check")
 
     def __init__(self, inbox: Outbox, spec: LaneSpec, capacity: int, codec: Codec) -> None:
-        super().__init__(inbox, spec.producer, capacity, spec.input)
+        super().__init__(inbox, spec, capacity)
         self.broken: BaseException | None = None
         self.check = partial(require_sendable, codec=codec)
 
@@ -68,8 +69,17 @@ class RemoteLane(Lane):
         """Wait until a packet would be accepted. Raises `Cancelled`, and what has broken the lane."""
         super().wait_room()
         if self.broken is not None:
-            self.refused += 1
+            self.refuse()
             raise self.broken
+
+    def break_off(self, error: BaseException, packed: int) -> list[Any]:
+        """Accept nothing more, because of `error`: what is not among the first `packed` is refused, and returned."""
+        self.broken = error
+        self.resize(-self.capacity)
+        refused = self.items[packed:]
+        self.refuse(len(refused))
+        del self.items[packed:]
+        return refused
 
 
 class Outbox:
@@ -90,7 +100,7 @@ class Outbox:
         codec: Codec,
     ) -> None:
         self.lane = RemoteLane(self, spec, capacity, codec)
-        self.lane.writer = writer
+        self.lane.filled_by(writer)
         self.address = address
         self.asleep = False
         self.reader: Waiter = Waiter()  # which sees by itself that the lane is full
@@ -160,12 +170,9 @@ class Outbox:
             return items
 
     def _break(self, error: BaseException) -> None:
-        lane = self.lane
         with self._lock:
-            lane.broken, lane.capacity = error, 0
-            refused = lane.items[self._packed :]  # not let go under the lock: that is user code, too
-            lane.refused += len(refused)
-            del lane.items[self._packed :]
+            refused = self.lane.break_off(error, self._packed)
+        del refused  # not under the lock: that is user code, too
 
     def take(self, may_end: bool) -> list[Packets | Mark]:
         """What is packed, to be carried now; once all has been taken and it `may_end`, the stop signal."""
@@ -184,15 +191,14 @@ class Outbox:
             if count > 0:
                 self._packed -= count  # first: at no moment may it seem that nothing waits to be packed
                 lane.drop(count)
-        if lane.held_back and lane.has_room():
-            lane.give_room()
+        lane.let_in()
 
     def take_back(self) -> bool:
         """A packet that had left the reader's lane is put back there: let it count again. False: there is no room."""
         if not self.lend():
             return False
         with self._lock:
-            self.lane.insert(0, None, 0)
+            self.lane.insert(0, self.lane.taken - 1, None, 0)
             self._packed += 1
         self.return_place()  # it is the placeholder that takes it now
         return True
@@ -201,7 +207,7 @@ class Outbox:
         """Lend a place of the lane to the reader's hand. False: there is none."""
         lane = self.lane
         with self._lock:
-            lane.resize(-1)  # before the claim is read, as in `Inbox._find_room`
+            lane.resize(-1)  # before the claim is read, as in `Hand._borrow_place`
         if len(lane.items) + lane.claim + (not lane.closed) <= lane.capacity:
             return True
         self.return_place()
@@ -213,8 +219,7 @@ class Outbox:
         with self._lock:
             if lane.broken is None:
                 lane.resize(1)
-        if lane.held_back and lane.has_room():
-            lane.give_room()
+        lane.let_in()
 
     def _add(self, items: list[Any]) -> None:
         freight = self._codec.encode(items)
@@ -255,31 +260,122 @@ class Writers(Protocol):
         """Some lane is full: if it stays so, its writer has to hear what has left all the same."""
 
 
+class ArrivalsHand(Hand):
+    """The hand of an inbox whose writers are elsewhere: the driver asks them to lend a place, and says where it is."""
+
+    def __init__(self, arrivals: Arrivals, room: int, *, several_inputs: bool) -> None:
+        super().__init__(arrivals, room, several_inputs=several_inputs)
+        self._arrivals = arrivals
+        # Guarded by the lock, all but `wanted`.
+        self._lent: list[int] = []  # lanes whose writers have lent a place
+        self.wanted: int | None = None  # the lane in which a place is wanted, to put back what was taken out
+        self._is_place_kept = False  # for what is put back into the hand's lane
+        self._promised: int | None = None  # and is there, by the word of its writer
+
+    def reserve(self, item: Any) -> None:
+        """Keep a place of its own free for `item`. Raises `QueueFull`, `TaskEnded`."""
+        with self._lock:
+            self.require_open(item)
+            if not self.take_place():
+                raise self.refusal()
+
+    def release(self) -> None:
+        """The place that was kept free is not needed."""
+        with self._lock:
+            self.free_place()
+
+    def put_into(self, place: int, item: Any) -> int:
+        """Put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`.
+
+        Returns its arrival number in the hand's lane.
+        """
+        note = no_note()
+        with self._lock:
+            self.require_open(item)
+            if place != OWN_PLACE:
+                self._take_lent(place)
+            in_one_step(self.accepting(item, note))
+            self._arrivals.wake_if_asleep()
+        return note.numbers[0]
+
+    def remove(self, lane: Lane, index: int) -> Any:
+        """Take an item out, and let its writer know that there is a place."""
+        item = super().remove(lane, index)
+        if lane is not self.lane:
+            self._arrivals.tell_of(lane)
+        return item
+
+    @contextmanager
+    def place_from(self, number: int) -> Iterator[None]:
+        """For what the block puts back, the writer of lane `number` has a place: in that lane, or in the hand's.
+
+        It is given back if the block does not use it.
+        """
+        with self._lock:
+            if self.wanted == HAND_LANE:
+                self._take_lent(number)
+                self._is_place_kept = True
+            else:
+                self._promised = number
+        try:
+            yield
+        finally:
+            with self._lock:
+                unused, self._promised = self._promised, None
+                if self._is_place_kept:
+                    self._is_place_kept = False
+                    self.free_place()
+            if unused is not None:
+                self._arrivals.tell_again(unused)
+
+    def put_back(self, lane: Lane, index: int, number: int, item: Any, signals: int) -> None:
+        """Undo `remove`. Raises `QueueFull` unless there is a place, `PacketGone`; then `wanted` is the lane."""
+        self.wanted = self._arrivals.lanes.index(lane) - 1
+        with self._lock:
+            if self._promised == self.wanted and self._arrivals.is_open(lane):
+                self._promised = None
+                lane.insert(index, number, item, signals)
+                self.removed -= 1
+                self._arrivals.count_again(lane)
+                return
+        super().put_back(lane, index, number, item, signals)
+
+    def take_place(self) -> bool:
+        """Take a free place, the one that is kept for it if there is one. False: there is none. Under the lock."""
+        if self._is_place_kept:
+            self._is_place_kept = False
+            return True
+        return super().take_place()
+
+    def free_place(self) -> None:
+        """A place is free: it is given back to the writer who has lent one. Under the lock."""
+        if self._lent:
+            self.lane.resize(-1)
+            self._arrivals.give_back(self._lent.pop())
+        else:
+            super().free_place()
+
+    def _take_lent(self, place: int) -> None:
+        self._lent.append(place)
+        self.lane.resize(1)
+
+
 class Arrivals(Inbox):
     """The reader's end: an inbox that tells writers how much has left."""
 
-    __slots__ = (
-        "_acknowledged",
-        "_broken",
-        "_is_place_kept",
-        "_lent",
-        "_promised",
-        "_task",
-        "_writers",
-        "wanted",
-    )
+    __slots__ = ("_acknowledged", "_broken", "_task", "_writers")
+    hand: ArrivalsHand
 
     def __init__(self, task: str, capacity: int, lanes: Sequence[LaneSpec], writers: Writers) -> None:
         super().__init__(capacity, lanes)
         self._task, self._writers = task, writers
         self._acknowledged = [0] * len(self.lanes)  # by lane, the hand's not used
         self._broken: BaseException | None = None
-        self._lent: list[int] = []  # lanes whose writers have lent a place to the hand; guarded by _hand_room
-        self.wanted: int | None = None  # the lane in which a place is wanted, to put back what was taken out
-        self._is_place_kept = False  # for what is put back into the hand's lane; guarded by _hand_room
-        self._promised: int | None = None  # and is there, by the word of its writer; guarded by _hand_room
         for lane in self.lanes[1:]:
-            lane.claim = lane.capacity  # for ever: what the writer appends is not seen here in time
+            lane.claim_all()
+
+    def _make_hand(self, room: int, *, several_inputs: bool) -> ArrivalsHand:
+        return ArrivalsHand(self, room, several_inputs=several_inputs)
 
     # ── what arrives ──
 
@@ -287,8 +383,7 @@ class Arrivals(Inbox):
         """Take what a writer has sent down lane `number`, counted without the hand's. One thread at a time."""
         lane = self.lanes[number + 1]
         lane.items.extend(items)  # not `put`: its room was found in the writer's lane
-        if self.asleep:
-            self.wake()
+        self.wake_if_asleep()
         if lane.taken + len(lane.items) - self._acknowledged[number + 1] >= lane.capacity:
             self._writers.note_full()
 
@@ -307,40 +402,12 @@ class Arrivals(Inbox):
         self._broken = error
         self.wake()
 
-    def reserve(self, item: Any) -> None:
-        """Hand: keep a place of its own free for `item`. Raises `QueueFull`, `TaskEnded`."""
-        with self._hand_room:
-            self._require_open(item)
-            if not self._take_place():
-                raise self.refusal()
-
-    def release(self) -> None:
-        """Hand: the place that was kept free is not needed."""
-        with self._hand_room:
-            self._free_place()
-
-    def put_into(self, place: int, item: Any) -> int:
-        """Hand: put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`.
-
-        Returns its arrival number in the hand's lane.
-        """
-        note = no_note()
-        with self._hand_room:
-            self._require_open(item)
-            if place != OWN_PLACE:
-                self.hand.capacity += 1
-                self._lent.append(place)
-            in_one_step(self._accepting(item, note))
-            if self.asleep:
-                self.wake()
-        return note.numbers[0]
-
     # ── the reader ──
 
     def drop(self, lane: Lane, count: int) -> None:
         """Delete packets from the front of `lane`; its writer hears of each half."""
         super().drop(lane, count)
-        if lane is not self.hand:
+        if lane is not self.hand.lane:
             number = self.lanes.index(lane)
             if (lane.taken - self._acknowledged[number]) * _PARTS >= lane.capacity:
                 self._tell(number)
@@ -362,66 +429,24 @@ class Arrivals(Inbox):
         if self._broken is not None:
             raise self._broken
 
-    # ── the hand ──
+    # ── for the hand ──
 
-    def remove(self, lane: Lane, index: int) -> Any:
-        """Take an item out, and let its writer know that there is a place."""
-        item = super().remove(lane, index)
-        if lane is not self.hand:
-            self._tell(self.lanes.index(lane))
-        return item
+    def tell_of(self, lane: Lane) -> None:
+        """Let the writer of `lane` know all that has left."""
+        self._tell(self.lanes.index(lane))
 
-    @contextmanager
-    def place_from(self, number: int) -> Iterator[None]:
-        """For what the block puts back, the writer of lane `number` has a place: in that lane, or in the hand's.
+    def tell_again(self, number: int) -> None:
+        """What the writer of lane `number`, counted without the hand's, counts again has left all the same."""
+        self._acknowledge(number, self._acknowledged[number + 1], True)
 
-        It is given back if the block does not use it.
-        """
-        with self._hand_room:
-            if self.wanted == HAND_LANE:
-                self._lent.append(number)
-                self.hand.capacity += 1
-                self._is_place_kept = True
-            else:
-                self._promised = number
-        try:
-            yield
-        finally:
-            with self._hand_room:
-                unused, self._promised = self._promised, None
-                if self._is_place_kept:
-                    self._is_place_kept = False
-                    self._free_place()
-            if unused is not None:  # what the writer counts again, has left all the same
-                self._acknowledge(unused, self._acknowledged[unused + 1], True)
+    def count_again(self, lane: Lane) -> None:
+        """A packet that has left `lane` was put back: its writer counts it again already."""
+        self._acknowledged[self.lanes.index(lane)] -= 1
+        self.wake()
 
-    def put_back(self, lane: Lane, index: int, item: Any, signals: int) -> None:
-        """Undo `remove`. Raises `QueueFull` unless there is a place, `PacketGone`; then `wanted` is the lane."""
-        number = self.lanes.index(lane)
-        self.wanted = number - 1
-        with self._hand_room:
-            if self._promised == self.wanted and (lane in self._open or lane in self._held):
-                self._promised = None
-                lane.insert(index, item, signals)
-                self.removed -= 1
-                self._acknowledged[number] -= 1
-                self.wake()
-                return
-        super().put_back(lane, index, item, signals)
-
-    def _take_place(self) -> bool:
-        if self._is_place_kept:
-            self._is_place_kept = False
-            return True
-        return super()._take_place()
-
-    def _free_place(self) -> None:
-        if self._lent:
-            self.hand.capacity -= 1
-            number = self._lent.pop()
-            self._writers.give_back_to(self.lanes[number + 1].producer, (self._task, number))
-        else:
-            super()._free_place()
+    def give_back(self, number: int) -> None:
+        """The hand needs no longer the place that the writer of lane `number`, counted without the hand's, has lent."""
+        self._writers.give_back_to(self.lanes[number + 1].producer, (self._task, number))
 
     def _acknowledge(self, number: int, taken: int, much: bool) -> None:
         self._writers.acknowledge_to(self.lanes[number + 1].producer, (self._task, number), taken, much)

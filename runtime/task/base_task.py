@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 
 from runtime.communication.calls import here
 from runtime.communication.element import Format
-from runtime.communication.inbox import HAND, Inbox
+from runtime.communication.hand import HAND
+from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
 from runtime.communication.router import Router, Send
@@ -113,7 +114,7 @@ class BaseTask:
             self._inbox = ctx.wiring.queue.get_queue()
             lane_feed = JoinedFeed if operator.wants_input else LaneFeed
             self._feed = lane_feed(self._inbox, ctx, operator, tracer)
-            hand = self._inbox.hand
+            hand = self._inbox.hand.lane
             self._inbox.read_by(parker, self._feed.format(hand).stamped(self.name, hand, parker.timestamp))
         ctx.bind(self._router.send, self._router.send_signal, reporter)
         if ctx.wiring.node.on_error != "fail":
@@ -289,7 +290,7 @@ class BaseTask:
         The report goes first: a consumer cannot have ended, and reported so, before its producer.
         """
         if self._inbox is not None:
-            self._inbox.end_hand("cancelled")
+            self._inbox.hand.end("cancelled")
         self.ctx.key = None  # of the last packet
         if report.error is not None:
             self.errors += 1
@@ -331,7 +332,7 @@ class BaseTask:
         self.parker.cancel()
         self.ctx.stopping.set()
         if self._inbox is not None:
-            self._inbox.cancel_hand()
+            self._inbox.hand.cancel()
 
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end. Returns at once; what is queued is still worked."""
@@ -394,19 +395,21 @@ class BaseTask:
 
     def left_over(self) -> int:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
-        queued = self._inbox.unworked() + self._inbox.removed if self._inbox is not None else 0
+        queued = self._inbox.unworked() + self._inbox.hand.removed if self._inbox is not None else 0
         return queued + self._router.refused + self.broken_off
 
     @property
     def injected(self) -> int:
         """How many packets the hand has put in, without those that it has taken back."""
-        inbox = self._inbox
-        return 0 if inbox is None else inbox.hand.taken + len(inbox.hand.items) - inbox.retracted
+        if self._inbox is None:
+            return 0
+        hand = self._inbox.hand
+        return hand.lane.taken + len(hand.lane.items) - hand.retracted
 
     @property
     def hand_closed(self) -> bool:
         """Whether the hand can put in nothing more."""
-        return self._inbox is None or self._inbox.hand.closed
+        return self._inbox is None or self._inbox.hand.lane.closed
 
     @property
     def lanes_in(self) -> Sequence[Lane]:

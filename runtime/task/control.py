@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
-from runtime.communication.order import Order, has_left, index_of, number_at, waiting
+from runtime.communication.order import has_left, index_of, number_at, waiting
 from runtime.communication.packet import HAND_LANE, Packet, Place
 from runtime.communication.signals import Signal, StopSignal
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
@@ -220,18 +219,15 @@ class TaskControl:
 
     def edit(self, place: Place, item: Any) -> int:
         """Put another item in the place of a packet; the number of the change. Raises `NotPaused`, `PacketGone`."""
-        with self._grip(place) as (inbox, lane, index):
-            before = inbox.exchange(lane, index, self._task.format(lane).exchanged(lane.items[index], item))
+        with self._grip(place) as (lane, index):
+            before = lane.exchange(index, self._task.format(lane).exchanged(lane.items[index], item))
             return self._changed(lambda: self._edit_back(place, before))
 
     def drop(self, place: Place) -> int:
         """Take a packet out; it counts as dropped. Raises `NotPaused`, `PacketGone`."""
-        with self._grip(place) as (inbox, lane, index):
-            numbers = waiting(lane)
-            ahead, signals = set(numbers[:index]), lane.signals_before(index)
-            item = inbox.remove(lane, index)
-            del numbers[index]
-            lane.order = Order(numbers, lane.taken)
+        with self._grip(place) as (lane, index):
+            ahead, signals = set(waiting(lane)[:index]), lane.signals_before(index)
+            item = self._task.inbox.hand.remove(lane, index)
             self._dropped.add(place)
             return self._changed(lambda: self._put_back(place, item, ahead, signals))
 
@@ -240,7 +236,7 @@ class TaskControl:
 
         Raises `CommandRefused` if there is no such place, or a signal between.
         """
-        with self._grip(place) as (inbox, lane, index):
+        with self._grip(place) as (lane, index):
             if not 0 <= to < len(lane.items):
                 raise CommandRefused(f"index {to} is outside of the lane, which holds {len(lane.items)} packets")
             if lane.signals_before(index) != lane.signals_before(to):
@@ -249,7 +245,7 @@ class TaskControl:
                     f"move it among those on its side of the signal, or drop() it and inject({self._task.name!r}, …)"
                 )
             ahead = set(waiting(lane)[:index])
-            self._shift(inbox, lane, index, to)
+            lane.move(index, to)
             return self._changed(lambda: self._move_back(place, ahead))
 
     def _changed(self, back: Callable[[], None]) -> int:
@@ -288,16 +284,9 @@ class TaskControl:
         with self._task.gate.at_rest(self._task.name):
             self._refuse_ended()
             inbox = self._task.inbox
-            if (index := index_of(inbox.hand, number)) is None:
+            if (index := index_of(inbox.hand.lane, number)) is None:
                 raise self._taken(place)
-
-            def retract() -> None:
-                numbers = waiting(inbox.hand)
-                inbox.retract(index)
-                del numbers[index]
-                inbox.hand.order = Order(numbers, inbox.hand.taken)
-
-            yield retract
+            yield lambda: inbox.hand.retract(index)
 
     def _taken(self, place: Place) -> PacketGone:
         if place in self._dropped:
@@ -307,44 +296,32 @@ class TaskControl:
         )
 
     def _edit_back(self, place: Place, item: Any) -> None:
-        with self._grip(place) as (inbox, lane, index):
-            inbox.exchange(lane, index, item)
+        with self._grip(place) as (lane, index):
+            lane.exchange(index, item)
 
     def _put_back(self, place: Place, item: Any, ahead: set[int], signals: int) -> None:
         with self._task.gate.at_rest(self._task.name):
             self._refuse_ended()
             inbox, lane = self._task.inbox, self._task.inbox.lanes[place.lane]
-            numbers = waiting(lane)
-            index = _behind(ahead, numbers)
-            inbox.put_back(lane, index, item, signals)
+            inbox.hand.put_back(lane, _behind(ahead, waiting(lane)), place.number, item, signals)
             self._dropped.discard(place)
-            numbers.insert(index, place.number)
-            lane.order = Order(numbers, lane.taken)
 
     def _move_back(self, place: Place, ahead: set[int]) -> None:
-        with self._grip(place) as (inbox, lane, index):
+        with self._grip(place) as (lane, index):
             others = waiting(lane)
             del others[index]
-            self._shift(inbox, lane, index, _behind(ahead, others))
-
-    @staticmethod
-    def _shift(inbox: Inbox, lane: Lane, index: int, to: int) -> None:
-        numbers = waiting(lane)
-        inbox.shift(lane, index, to)
-        numbers.insert(to, numbers.pop(index))
-        lane.order = Order(numbers, lane.taken)
+            lane.move(index, _behind(ahead, others))
 
     @contextmanager
-    def _grip(self, place: Place) -> Iterator[tuple[Inbox, Lane, int]]:
-        """The queue, the lane and the index of a packet of the paused task, which stays there meanwhile."""
+    def _grip(self, place: Place) -> Iterator[tuple[Lane, int]]:
+        """The lane and the index of a packet of the paused task, which stays there meanwhile."""
         self._refuse_ended()
         with self._task.gate.at_rest(self._task.name):
             self._refuse_ended()
-            inbox = self._task.inbox
-            lane = inbox.lanes[place.lane]
+            lane = self._task.inbox.lanes[place.lane]
             if (index := index_of(lane, place.number)) is None:
                 raise self._gone(place)
-            yield inbox, lane, index
+            yield lane, index
 
     def _gone(self, place: Place) -> PacketGone:
         if place in self._dropped:

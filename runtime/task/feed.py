@@ -13,7 +13,8 @@ from operator import length_hint
 from typing import Any, Protocol
 
 from runtime.communication.element import Format, Given
-from runtime.communication.inbox import HAND, Inbox
+from runtime.communication.hand import HAND
+from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.order import number_at
 from runtime.communication.packet import Packet, Place, Tracer
@@ -84,7 +85,7 @@ class LaneFeed:
         self._parts: list[tuple[Lane, int]] = []  # how many of the batch are still in which lane, in order
         self._rest: Iterator[Any] = iter(())
         self._here = 0  # the sum of these
-        self._lane: Lane = inbox.hand  # of a batch of one
+        self._lane: Lane = inbox.hand.lane  # of a batch of one
         self._format = ctx.wiring.format
         self._given = Given(self._format, operator, ctx, tracer)
         self._unpack = self._given.values
@@ -189,18 +190,19 @@ class LaneFeed:
 
     def end(self, how: Ending) -> None:
         """Close the hand's lane; of an input, that is the end."""
-        self.inbox.end_hand(how)
+        self.inbox.hand.end(how)
 
     def _end_lane(self, lane: Lane, stop: StopSignal) -> Arrival:
         self.inbox.retire(lane)
-        if lane is self.inbox.hand:  # it closes last: behind all producers, or as an input's only one
+        if lane is self.inbox.hand.lane:  # it closes last: behind all producers, or as an input's only one
             self.ending = self._alignment.ending() if self._alignment.producers else stop.how
             return Arrival(stop, HAND, None)
         counted = self._alignment.end(lane, stop)
         self._count(counted)
         heard = ended, producers = len(self._alignment.ended), self._alignment.producers
-        if ended == producers and self.inbox.end_hand("completed") and not self.inbox.hand.items:
-            self.inbox.retire(self.inbox.hand)
+        hand = self.inbox.hand
+        if ended == producers and hand.end("completed") and not hand.lane.items:
+            self.inbox.retire(hand.lane)
             self.ending = self._alignment.ending()
         return Arrival(stop, lane.producer, heard, counted)
 

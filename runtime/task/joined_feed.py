@@ -52,7 +52,7 @@ class JoinedFeed(LaneFeed):
         begin = 0
         for lane, count in self._parts:
             end = begin + count
-            if lane is self.inbox.hand:
+            if lane is self.inbox.hand.lane:
                 self._by_hand, self._batch[begin:end] = without_numbers(self._batch[begin:end])
                 numbers.append(self._by_hand)
             else:
@@ -64,13 +64,13 @@ class JoinedFeed(LaneFeed):
     def seen(self) -> Packet | None:
         """The packet that has been taken, of a batch of one."""
         packet = super().seen()
-        if packet is not None and self._lane is self.inbox.hand:
+        if packet is not None and self._lane is self.inbox.hand.lane:
             packet = replace(packet, input=self._by_hand[0])
         return packet
 
     def format(self, lane: Lane) -> Format:
         """What lies in a lane of its queue; in the hand's it names its input."""
-        return self._hand_format if lane is self.inbox.hand else self._format
+        return self._hand_format if lane is self.inbox.hand.lane else self._format
 
     def take_signal(self) -> Arrival | None:
         """Take a signal that is next; the operator hears which input has ended as well, hand and all."""
@@ -83,10 +83,10 @@ class JoinedFeed(LaneFeed):
         arrival = super()._end_lane(lane, stop)
         ended = self._open_inputs - self.inbox.open_inputs()
         self._open_inputs -= ended
-        self._closed |= {number: (self.inbox.close_input(number), stop) for number in ended}
+        self._closed |= {number: (self.inbox.hand.close_input(number), stop) for number in ended}
         return arrival
 
     def _tell_of_ended_inputs(self) -> None:
-        worked_by_hand = self.inbox.hand.taken
+        worked_by_hand = self.inbox.hand.lane.taken
         for number in [number for number, (before, _) in self._closed.items() if worked_by_hand >= before]:
             self._operator.signalled(self._closed.pop(number)[1], number)

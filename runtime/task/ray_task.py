@@ -104,7 +104,7 @@ class RayTask(Host):
             hand_closed=task.hand_closed,
             broken_off=task.broken_off,
             refused=sum(lane.refused for lane in task.lanes_out),
-            removed=0 if queue is None else queue.removed,
+            removed=0 if queue is None else queue.hand.removed,
             puts=endpoint.put_counts(),
             taken=() if queue is None else tuple(lane.taken for lane in queue.lanes),
         )
@@ -113,18 +113,18 @@ class RayTask(Host):
 
     def hand_reserve(self, item: Any) -> None:
         """Keep a place of the hand's own free for `item`. Raises `QueueFull`, `TaskEnded`."""
-        self._queue().reserve(item)
+        self._queue().hand.reserve(item)
 
     def hand_release(self) -> None:
         """The place that was kept free is not needed."""
-        self._queue().release()
+        self._queue().hand.release()
 
     def hand_put_into(self, place: int, item: Any) -> int:
         """Put an item into a place that was kept free, or that a lane's writer lends. Raises `TaskEnded`.
 
         Returns its arrival number in the hand's lane.
         """
-        return self._queue().put_into(place, item)
+        return self._queue().hand.put_into(place, item)
 
     def _queue(self) -> Arrivals:
         """The task's queue. Raises `TaskEnded` for a source, which has none."""
@@ -136,13 +136,13 @@ class RayTask(Host):
         """In which lane an `undo` wants a place; all that was said of it before has arrived at its writer."""
         queue = self.task.queue
         self.monitor.wait_for(self.endpoint.is_quiet, _SOON_S)
-        return None if queue is None else queue.wanted
+        return None if queue is None else queue.hand.wanted
 
     def hand_undo_into(self, change: int, number: int) -> None:
         """Take back a change; the writer of lane `number` has a place for it."""
         queue = self.task.queue
         assert queue is not None, "nothing was changed in the queue of a source"
-        with queue.place_from(number):
+        with queue.hand.place_from(number):
             self.task.control.undo(change)
 
     def hand_tap(self, wanted: bool) -> None:

@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
 from runtime.communication import queue_descriptor
-from runtime.communication.inbox import HAND, Inbox
+from runtime.communication.hand import HAND
+from runtime.communication.inbox import Inbox
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import GraphInvalid, LostReply, error_text
 from runtime.facts import TaskFacts

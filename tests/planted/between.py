@@ -12,7 +12,7 @@ MAIL = "test_remote_mail.py"
 LANES, WAYS = "test_remote_lanes.py", "test_remote_ways.py"
 CALLS = "test_remote_calls.py"
 
-LETS_IN = "if lane.held_back and lane.has_room():\n            lane.give_room()"
+LETS_IN = "lane.let_in()"
 
 BETWEEN: Final[tuple[Mutant, ...]] = (
     one(
@@ -81,12 +81,12 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
         "        self._failed(error)",
         LANES,
     ),
-    one("far: a broken lane refuses uncounted", FAR_LANE, "            lane.refused += len(refused)\n", "", LANES),
+    one("far: a broken lane refuses uncounted", FAR_LANE, "        self.refuse(len(refused))\n", "", LANES),
     one("far: a broken lane opens by a place given back", FAR_LANE, "if lane.broken is None:", "if True:", LANES),
     one(
         "far: what arrives does not wake its reader",
         FAR_LANE,
-        "        if self.asleep:\n            self.wake()\n        if lane.taken",
+        "        self.wake_if_asleep()\n        if lane.taken",
         "        if lane.taken",
         LANES,
     ),
@@ -126,40 +126,40 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
         "        self._broken = error",
         LANES,
     ),
-    one("far: a lent place is never given back", FAR_LANE, "                self._lent.append(place)\n", "", LANES),
+    one("far: a lent place is never given back", FAR_LANE, "        self._lent.append(place)\n", "", LANES),
     one(
         "far: the hand reserves a place behind the end",
         FAR_LANE,
-        "            self._require_open(item)\n            if not self._take_place():",
-        "            if not self._take_place():",
+        "            self.require_open(item)\n            if not self.take_place():",
+        "            if not self.take_place():",
         LANES,
     ),
     one(
         "far: the hand puts in behind the end",
         FAR_LANE,
-        "            self._require_open(item)\n            if place != OWN_PLACE:",
+        "            self.require_open(item)\n            if place != OWN_PLACE:",
         "            if place != OWN_PLACE:",
         LANES,
     ),
     one(
         "far: what the hand takes out is told to nobody",
         FAR_LANE,
-        "            self._tell(self.lanes.index(lane))\n        return item",
+        "            self._arrivals.tell_of(lane)\n        return item",
         "            pass\n        return item",
         LANES,
     ),
     one(
         "far: what is put back stays acknowledged",
         FAR_LANE,
-        "                self._acknowledged[number] -= 1\n",
+        "        self._acknowledged[self.lanes.index(lane)] -= 1\n",
         "",
         LANES,
     ),
     one(
         "far: the hand sees room that a writer has",
         FAR_LANE,
-        "            lane.claim = lane.capacity  # for",
-        "            pass  # for",
+        "            lane.claim_all()",
+        "            pass",
         LANES,
     ),
     # ── parcels ──

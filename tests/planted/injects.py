@@ -6,7 +6,8 @@ from typing import Final
 
 from tests.planted.records import SWITCH, Change, Mutant, one
 
-INBOX, TASK_CONTROL, RECORDS = "communication/inbox.py", "task/control.py", "control/records.py"
+LANE, HANDS = "communication/lane.py", "communication/hand.py"
+TASK_CONTROL, RECORDS = "task/control.py", "control/records.py"
 ORDER, BASE, THREADS = "communication/order.py", "task/base_task.py", "factory/threads.py"
 
 UNDONE = "promises/test_14_inject_undone.py::"
@@ -26,7 +27,7 @@ INTERRUPTED = (
     "test_an_inject_that_is_interrupted_at_any_bytecode_is_in_with_its_event_and_its_undo_or_not_at_all"
 )
 
-PLACED = "coming = compress((item,), iter(self._places.pop, None))"
+PLACED = "coming = compress((item,), iter(places.tokens.pop, None))"
 NOTED = "noting = silent((self._numbering(note), *note.acts))"
 IN = "        except RuntimeError:  # the reader was awake; the item is in\n            pass\n"
 GATES = "[gates.enter_context(task.control.retracting(number)) for task, number in waiting]"
@@ -34,42 +35,42 @@ AT_ONCE = f"for retract in {GATES}:\n            retract()"
 ONE_BY_ONE = "for task, number in waiting:\n            task.control.retract(number)"
 HELD = (
     "with self._task.gate.at_rest(self._task.name):\n            self._refuse_ended()\n"
-    "            inbox = self._task.inbox\n            if (index := index_of(inbox.hand"
+    "            inbox = self._task.inbox\n            if (index := index_of(inbox.hand.lane"
 )
-COUNTED = "self.hand.remove(index)\n            self.retracted += 1"
-UNCOUNTED = "del self.hand.items[index]\n            self.retracted += 1"
+COUNTED = "self.lane.remove(index)\n            self.retracted += 1"
+UNCOUNTED = "del self.lane.items[index]\n            self.retracted += 1"
 
 INJECTS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "injects: the number is drawn before the place",
         (
-            Change(INBOX, PLACED, f"self._numbering(note)()\n            {SWITCH}\n            {PLACED}"),
-            Change(INBOX, NOTED, "noting = silent(note.acts)"),
+            Change(HANDS, PLACED, f"self._numbering(note)()\n            {SWITCH}\n            {PLACED}"),
+            Change(HANDS, NOTED, "noting = silent(note.acts)"),
         ),
         (NUMBERS, WORKED_OR_BACK),
     ),
     one(
         "injects: what is sent has no number",
-        INBOX,
-        "self._places_and_arrivals)\n",
-        "iter(self._places.pop, None))\n",
+        HANDS,
+        "places.with_numbers),",
+        "iter(places.tokens.pop, None)),",
         EVENT,
     ),
     Mutant(
         "injects: noted in a step of its own",
         (
-            Change(INBOX, NOTED, "noting = silent((self._numbering(note),))"),
-            Change(INBOX, IN, f"{IN}        for act in note.acts if note is not None else ():\n            act()\n"),
+            Change(HANDS, NOTED, "noting = silent((self._numbering(note),))"),
+            Change(HANDS, IN, f"{IN}        for act in note.acts if note is not None else ():\n            act()\n"),
         ),
         (INTERRUPTED,),
     ),
-    one("injects: noted though refused", INBOX, "chain(coming, *noting,", "chain(*noting, coming,", NO_EVENT, EVENT),
-    one("injects: what is taken back has come in", BASE, " - inbox.retracted", "", NEVER_IN),
-    one("injects: what is taken back gives its number away", INBOX, COUNTED, UNCOUNTED, BEHIND),
+    one("injects: noted though refused", HANDS, "chain(coming, *noting,", "chain(*noting, coming,", NO_EVENT, EVENT),
+    one("injects: what is taken back has come in", BASE, " - hand.retracted", "", NEVER_IN),
+    one("injects: what is taken back gives its number away", HANDS, COUNTED, UNCOUNTED, BEHIND),
     one(
         "injects: what is taken back keeps its place",
-        INBOX,
-        f"{COUNTED}\n            self._free_place()",
+        HANDS,
+        f"{COUNTED}\n            self.free_place()",
         COUNTED,
         ROOM,
         NO_EVENT,
@@ -84,9 +85,9 @@ INJECTS: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "injects: those that wait lose their numbers",
-        TASK_CONTROL,
-        "del numbers[index]\n                inbox",
-        "inbox",
+        LANE,
+        "del numbers[index]\n        with",
+        "with",
         BEHIND,
     ),
     one(

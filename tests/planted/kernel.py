@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.planted.records import Mutant, of, one
 
-INBOX = "communication/inbox.py"
+INBOX, HANDS = "communication/inbox.py", "communication/hand.py"
 ROUTER = "communication/router.py"
 FEED = "task/feed.py"
 GATE, PARKER, TASK_GATE = "scheduling/gate.py", "scheduling/parker.py", "task/task_gate.py"
@@ -28,23 +28,23 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "kernel: the hand's places are used up",
-        INBOX,
-        "                for _ in range(count):\n                    self._free_place()",
-        "                pass",
+        HANDS,
+        "            for _ in range(count):\n                self.free_place()",
+        "            pass",
         of("14_hand", "test_many_hands_beside_a_running_source_lose_double_and_reorder_nothing[local-1-1]"),
     ),
     one(
         "kernel: an input that has ended is told to nobody",
-        INBOX,
-        "            self.hand.put_signal(StopSignal(HAND, how))",
-        "            self.hand.signals.append((self.hand.taken + len(self.hand.items), StopSignal(HAND, how)))",
+        HANDS,
+        "            self.lane.put_signal(StopSignal(HAND, how))",
+        "            self.lane.signals.append((self.lane.taken + len(self.lane.items), StopSignal(HAND, how)))",
         of("commands", "test_every_command_does_in_every_state_what_the_table_says[local-build source-ended-]"),
     ),
     one(
         "kernel: put in by hand after a cancel",
-        INBOX,
-        "if self.hand.closed or self.reader.cancelled:",
-        "if self.hand.closed:",
+        HANDS,
+        "if self.lane.closed or self._inbox.reader.cancelled:",
+        "if self.lane.closed:",
         of("14_refused"),
     ),
     one(

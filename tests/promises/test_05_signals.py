@@ -12,7 +12,8 @@ import pytest
 
 import runtime
 from runtime.builder.stream import OutputRef, Stream
-from runtime.communication.inbox import Inbox, LaneSpec
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import LaneSpec
 from runtime.communication.signals import Signal
 from runtime.operators import Map, register_operator
 from runtime.testing import PATIENCE_S

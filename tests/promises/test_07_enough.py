@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.communication.inbox import Inbox, LaneSpec
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import LaneSpec
 from runtime.errors import Unneeded
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import QuiescenceMonitor
