@@ -43,9 +43,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from runtime.facts import Outcome
+from runtime.python.sentinel import Sentinel
 from runtime.renamed import old_names
 from runtime.texts.error_message import message_of
 from runtime.texts.notebook_traceback import rendered
@@ -232,17 +233,8 @@ class Unneeded(Cancelled):
     """Ends the packet in work of a task of which nobody needs any results any more. The task goes on, and drops."""
 
 
-class _NoPacket:
-    """What a failure outside of any packet names as its packet."""
-
-    def __repr__(self) -> str:
-        return "NO_PACKET"
-
-    def __reduce__(self) -> str:
-        return "NO_PACKET"
-
-
-NO_PACKET = _NoPacket()
+NO_PACKET: Final[Any] = Sentinel("NO_PACKET", __name__)
+"""What a failure outside of any packet names as its packet."""
 
 
 def failure_text(packet: Any, error: BaseException) -> str:

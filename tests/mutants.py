@@ -1013,7 +1013,7 @@ MUTANTS: Final = (
     one(
         "far: results that cannot travel are dealt out",
         "communication/send_plan.py",
-        "self._asked(check, results)",
+        "self._asked(self.check, results)",
         "pass",
         FAR_MAIL,
     ),

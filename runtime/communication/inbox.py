@@ -30,19 +30,6 @@ class Inbox:
     One thread reads; any may ask for the length.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_held",
-        "_open",
-        "_signalled",
-        "asleep",
-        "capacity",
-        "hand",
-        "hand_waits",
-        "lanes",
-        "reader",
-    )
-
     def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
         self.reader: Waiter = Waiter()  # until there is one
         self.capacity = capacity

@@ -10,6 +10,7 @@ and `wake_readers` follows at once. If there is nothing to wake it for yet, the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import cycle
 from typing import Any
 
@@ -18,6 +19,7 @@ from runtime.communication.digest import PLAIN_KEYS
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Tracer
 from runtime.communication.partition import Partition
+from runtime.communication.send_plan import SendPlan
 from runtime.communication.signals import Signal
 from runtime.errors import NO_PACKET
 from runtime.scheduling.parker import Waiter
@@ -30,23 +32,32 @@ class Router:
 
     def __init__(self, outputs: Sequence[Output], writer: Waiter, tracer: Tracer | None = None) -> None:
         self.writer = writer
-        self.tracer = tracer  # of a traced job: what it sends goes through a SendPlan
+        self.tracer = tracer  # of a traced job: what it sends goes through the plan
         edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
         self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]
         # The edges, each with its lanes, and whose turn it is where they have turns.
         self.ways = [(output, lanes, cycle(lanes)) for output, lanes in zip(outputs, edges, strict=True)]
-        # Raises for what cannot get to a reader; of one platform all lanes ask the same.
-        self.check = next((lane.check for lane in self.lanes if lane.check is not None), None)
         self._turned = [0] * len(self.ways)  # how many turns of each edge were skipped by hand
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
         self._partitions: list[Partition[Lane]] = []
         self.send: Send
-        if len(edges) != 1 and all(_to_every_lane(output, lanes) for output, lanes in zip(outputs, edges, strict=True)):
+        if tracer is not None:
+            self.send = self.plan.send_one
+        elif len(edges) != 1 and all(_to_every_lane(output, lanes) for output, lanes, _ in self.ways):
             self.send = _broadcast(self.lanes)
         else:
             sends = [self._edge(output, lanes, turns) for output, lanes, turns in self.ways]
             self.send = sends[0] if len(sends) == 1 else _to_all(sends)
         self._only = self.lanes[0] if len(self.lanes) == 1 and outputs[0].key is None else None
+
+    @cached_property
+    def plan(self) -> SendPlan:
+        """The slower way to send: all or nothing, and seen. For tasks that are guarded, traced or looked at."""
+        return SendPlan(self)
+
+    def blame(self, value: Any) -> None:
+        """A key function, or what is asked beside it, has raised for `value`; `NO_PACKET`: that is dealt with."""
+        self.failed_on = value
 
     def window(self, count: int) -> tuple[Send, int]:
         """How to send the results of up to `count` packets that make one result at most, and of how many at once.

@@ -8,12 +8,14 @@ turn has then not moved on for results that are never sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runtime.communication.connection import Output
 from runtime.communication.lane import Lane
-from runtime.communication.router import Router
-from runtime.errors import NO_PACKET, Cancelled, Unneeded
+from runtime.errors import Cancelled, Unneeded
+
+if TYPE_CHECKING:
+    from runtime.communication.router import Router
 
 T = TypeVar("T")
 Puts = Iterable[tuple[Lane, Any]]
@@ -22,14 +24,15 @@ _Way = Callable[[Any], _Places]  # what one result becomes on one edge
 
 
 class SendPlan:
-    """The outgoing side of one guarded task, beside its router. Used by that task's thread alone."""
+    """The outgoing side of one task, packet by packet, beside its router. Used by that task's thread alone."""
 
     def __init__(self, router: Router) -> None:
         self._router = router
         self._keyed = [self._by_key(output.key, lanes) for output, lanes, _ in router.ways if output.key is not None]
         self._others = [_way(output, lanes, turns) for output, lanes, turns in router.ways if output.key is None]
-        self.watcher: Callable[[Lane, Any], None] | None = None  # sees what is put, just before
-        self._tracer = router.tracer
+        self._watcher: Callable[[Lane, Any], None] | None = None  # sees what is put, just before
+        # Raises for what cannot get to a reader; of one platform all lanes ask the same.
+        self.check = next((lane.check for lane in router.lanes if lane.check is not None), None)
         # Of each lane: what lies in it, whose queue it is of, and its number there.
         self.targets = {
             id(lane): (output.format, connection.queue.task, connection.lane + 1)
@@ -37,14 +40,18 @@ class SendPlan:
             for connection, lane in zip(output.connections, lanes, strict=True)
         }
 
+    def watch(self, watcher: Callable[[Lane, Any], None] | None) -> None:
+        """Let `watcher` see all that is put from now on, just before it is; None: nobody does."""
+        self._watcher = watcher
+
     def puts(self, results: Sequence[Any]) -> Puts:
         """What has to be put where, in order for each lane.
 
         Raises what a key function raises, `UnstableKey`, and `NotSendable`. Between two of many results a cancel is
         heard, as Cancelled.
         """
-        if (check := self._router.check) is not None:
-            self._asked(check, results)
+        if self.check is not None:
+            self._asked(self.check, results)
         return self._in_order(results, [self._asked(way, results) for way in self._keyed])
 
     def _asked(self, ask: Callable[[Any], T], results: Sequence[Any]) -> list[T]:
@@ -72,7 +79,7 @@ class SendPlan:
 
     def send(self, puts: Puts) -> None:
         """Put everything where it belongs, waiting for room. Raises Cancelled; the rest then counts as refused."""
-        rest, watcher, tracer = iter(puts), self.watcher, self._tracer
+        rest, watcher, tracer = iter(puts), self._watcher, self._router.tracer
         for lane, element in rest:
             item = element
             if tracer is not None:
@@ -90,14 +97,15 @@ class SendPlan:
                 raise
 
     def _by_key(self, key_of: Callable[[Any], Any], lanes: list[Lane]) -> _Way:
-        find = self._router.partition(lanes).find
+        router, find = self._router, self._router.partition(lanes).find
 
         def way(result: Any) -> _Places:
-            self._router.failed_on = result
-            key = key_of(result)
-            lane = find(key)
-            self._router.failed_on = NO_PACKET
-            return [(lane, (key, result))]
+            try:
+                key = key_of(result)
+                return [(find(key), (key, result))]
+            except BaseException:
+                router.blame(result)
+                raise
 
         return way
 

@@ -134,7 +134,11 @@ class _Sender(threading.local):
     send: Callable[[Any], object]
 
     def __init__(self, task: str, warned: Callable[[str, str], None] | None) -> None:
-        self.send = partial(_refuse_thread, task, warned)  # Python calls this in each thread anew
+        self.go_by(partial(_refuse_thread, task, warned))  # Python calls this in each thread anew
+
+    def go_by(self, send: Callable[[Any], object]) -> None:
+        """On this thread, send with this."""
+        self.send = send
 
 
 def _refuse_thread(task: str, warned: Callable[[str, str], None] | None, value: Any) -> NoReturn:
@@ -185,12 +189,12 @@ class TaskContext(BaseRuntimeContext):
         """Task, on the thread that works it: from now on packets are sent by this thread alone."""
         assert self._send is not None, "begun before it was bound"
         self._sender = _Sender(self.name, self._warned)
-        self._sender.send = self._send
+        self._sender.go_by(self._send)
 
-    def redirect(self, send: Callable[[Any], object]) -> Callable[[Any], object]:
-        """Task: let `send_packet` go through `send` from now on; returns what it went through before."""
-        before, self._sender.send = self._sender.send, send
-        return before
+    def redirect(self, send: Callable[[Any], object] | None) -> None:
+        """Task: let `send_packet` go through `send` from now on; None: through what it was bound to."""
+        if (send := send or self._send) is not None:  # else it has been released
+            self._sender.go_by(send)
 
     def release(self) -> None:
         """Task, after its end and the close of its session: let go of all that is the user's, and of who was told."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final, Protocol, TypeVar
 
 from runtime.errors import GraphInvalid
+from runtime.python.sentinel import Sentinel
 from runtime.texts.preview import preview
 
 T_co = TypeVar("T_co", covariant=True)
@@ -27,17 +28,7 @@ class Indexed(Protocol[T_co]):
     def __getitem__(self, index: int, /) -> T_co: ...
 
 
-class _Idle:
-    """What `IDLE` is."""
-
-    def __repr__(self) -> str:
-        return "IDLE"
-
-    def __reduce__(self) -> str:
-        return "IDLE"
-
-
-IDLE: Final[Any] = _Idle()
+IDLE: Final[Any] = Sentinel("IDLE", __name__)
 """What a source may yield in place of a packet, if it has nothing to send at the moment: the task looks up then."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from runtime.errors import CommandRefused
 from runtime.operators import memory
@@ -129,13 +129,8 @@ class _Rows(list[Any]):
     __slots__ = ()
 
 
-class _Kept(NamedTuple):
-    """What a join keeps, by value: rows of each side, keys that have met, which input was the first to end."""
-
-    left: memory.Part
-    right: memory.Part
-    met: frozenset[Any]
-    ended: int | None
+_Kept = tuple[memory.Part, memory.Part, frozenset[Any], int | None]
+"""What a join keeps, by value: rows of each side, keys that have met, which input was the first to end."""
 
 
 class Join(Operator):
@@ -260,15 +255,16 @@ class Join(Operator):
     def copy(self, key: Any) -> _Kept:
         """The rows."""
         left, right = (copy_of(side, key) for side in self._sides)
-        return _Kept(left, right, frozenset(self._met), self._ended)
+        return left, right, frozenset(self._met), self._ended
 
     def restore(self, copied: _Kept) -> None:
         """Keep these rows. Raises `CommandRefused` if an input has ended since: rows have been let go of then."""
-        if copied.ended != self._ended:
+        *sides, met, ended = copied
+        if ended != self._ended:
             raise CommandRefused("an input of the join has ended since, and the rows that waited for it are gone")
-        for side, rows in zip(self._sides, (copied.left, copied.right), strict=True):
+        for side, rows in zip(self._sides, sides, strict=True):
             put_back(side, rows)
-        self._met = set(copied.met)
+        self._met = set(met)
 
     def release(self) -> None:
         """Let go of the rows as well."""

@@ -6,13 +6,9 @@ from collections.abc import Callable, MutableMapping
 from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
+from runtime.python.sentinel import Sentinel
 
-class _All:
-    def __repr__(self) -> str:
-        return "ALL"
-
-
-ALL: Final[Any] = _All()
+ALL: Final[Any] = Sentinel("ALL", __name__)
 """Stands for every key."""
 
 

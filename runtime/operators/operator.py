@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self
 
 from runtime.errors import NO_PACKET
 from runtime.operators.first_look import first_look
@@ -37,8 +38,7 @@ class Attention(Protocol):
     yield_requested: bool
 
 
-class _Undisturbed:
-    yield_requested = False
+_UNDISTURBED: Final[Any] = SimpleNamespace(yield_requested=False)
 
 
 def _released(*_: Any) -> Any:
@@ -113,7 +113,7 @@ class Operator(ABC):
 
     def receive_packet(self, value: Any, emit: Emit) -> None:
         """Work one packet."""
-        self.receive_packets(iter((value,)), emit, _Undisturbed)
+        self.receive_packets(iter((value,)), emit, _UNDISTURBED)
 
     def signalled(self, signal: Signal, number: int | None) -> None:  # noqa: B027  most need not know
         """Hear a signal that counts by now, between two packets. It is sent on behind all that was sent before.

@@ -12,19 +12,10 @@ from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
 from runtime.operators.memory import ALL, Part, copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator
+from runtime.python.sentinel import Sentinel
 
-
-class _NoInitial:
-    """Stands for an `initial` that was not given; the first packet takes its place."""
-
-    def __repr__(self) -> str:
-        return "NO_INITIAL"
-
-    def __reduce__(self) -> str:
-        return "NO_INITIAL"
-
-
-NO_INITIAL: Final = _NoInitial()
+NO_INITIAL: Final = Sentinel("NO_INITIAL", __name__)
+"""Stands for an `initial` that was not given; the first packet takes its place."""
 
 
 class Reduce(Operator):

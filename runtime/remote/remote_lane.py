@@ -363,7 +363,6 @@ class ArrivalsHand(Hand):
 class Arrivals(Inbox):
     """The reader's end: an inbox that tells writers how much has left."""
 
-    __slots__ = ("_acknowledged", "_broken", "_task", "_writers")
     hand: ArrivalsHand
 
     def __init__(self, task: str, capacity: int, lanes: Sequence[LaneSpec], writers: Writers) -> None:

@@ -18,7 +18,6 @@ from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
 from runtime.communication.router import Router, Send
-from runtime.communication.send_plan import SendPlan
 from runtime.communication.signals import StopSignal
 from runtime.context import Reporter, TaskContext
 from runtime.context.report import TaskReport
@@ -34,7 +33,7 @@ from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
 from runtime.task.policy_operator import PolicyOperator, guarded
-from runtime.task.step_record import SendRecorder
+from runtime.task.step_record import StepRecord
 from runtime.task.task_gate import TaskGate
 from runtime.texts.preview import Told
 
@@ -56,34 +55,6 @@ class TaskReporter(Reporter, Protocol):
 class BaseTask:
     """One running instance of an operator: a feed, an operator, a router, and a gate between two packets."""
 
-    __slots__ = (
-        "_began_s",
-        "_control",
-        "_feed",
-        "_inbox",
-        "_packet",
-        "_receive",
-        "_router",
-        "_size",
-        "_uses_window",
-        "_was_opened",
-        "broken_off",
-        "ctx",
-        "ended_producers",
-        "ending",
-        "errors",
-        "gate",
-        "name",
-        "operator",
-        "parker",
-        "processed",
-        "recorder",
-        "reporter",
-        "retries",
-        "skipped",
-        "store",
-    )
-
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker) -> None:
         self.name = ctx.name
         self.ctx, self.operator, self.reporter = ctx, operator, reporter
@@ -94,7 +65,6 @@ class BaseTask:
         self.ending: Ending | None = None
         # Which producers have ended so far, and how, in the order in which their stop signals arrived.
         self.ended_producers: tuple[tuple[str, Ending], ...] = ()
-        self.recorder: SendRecorder | None = None
         self._control: TaskControl | None = None
         self._size = 1  # of the next batch
         self._began_s = 0.0  # the last one, or the wait for it
@@ -105,7 +75,6 @@ class BaseTask:
         self._uses_window = operator.at_most_one and not operator.has_context
         if tracer is not None:
             self._uses_window = False
-            self._router.send = SendPlan(self._router).send_one
         self._inbox: Inbox | None = None
         self._feed: Feed
         if isinstance(operator, Source):
@@ -168,7 +137,7 @@ class BaseTask:
         done = self.process(parker.enter(gate, self._size))
         if gate.record is not None and feed.ending is None:  # else the end of the task belongs to it, too
             gate.show()
-            self._recorder().end()
+            self._look_away()
         now_s = perf_counter()
         took_s, self._began_s = now_s - self._began_s, now_s
         # A batch that has waited says nothing about user code; most others are quick, and as large as may be.
@@ -223,7 +192,7 @@ class BaseTask:
         emit: Send
         emit, count = self._router.window(n) if uses_window else (self._router.send, n)
         if record is not None:
-            emit, count = self._recorder().begin(record), 1
+            emit, count = self._let_see(record), 1
         done = 0
         try:
             values = feed.take(count)
@@ -232,7 +201,7 @@ class BaseTask:
                     self._hand_on(arrival)
                 return 0
             if record is not None:
-                record.packet = feed.seen()
+                record.take(feed.seen())
             receive(values, emit, parker)
             while parker.yield_requested:
                 self._look_up()
@@ -248,7 +217,7 @@ class BaseTask:
         except BaseException as error:
             self._packet = feed.failed_on()
             if record is not None and not self._let_go(error):
-                record.error = error
+                record.fail(error)
             raise
         finally:
             values = None  # else the traceback of an error would keep a source's iterator
@@ -276,7 +245,7 @@ class BaseTask:
         if self._router.tracer is not None:
             self._router.tracer.draw(None)
         record = self.gate.record
-        send = self._router.send if record is None else self._recorder().begin(record)
+        send = self._router.send if record is None else self._let_see(record)
         with suppress(Unneeded):  # by the first that it wants to send
             for part in self.operator.parts_of_finish() if self._was_opened else ():
                 self._packet = part.packet
@@ -298,17 +267,22 @@ class BaseTask:
         self.reporter.task_ended(report)
         self._router.send_signal(StopSignal(self.name, report.ending))
         if (record := self.gate.record) is not None:
-            record.ending, record.error = report.ending, report.error or record.error
+            record.end(report.ending, report.error)
         self.parker.say("ended")
         self.gate.show()
         self.gate.ended(self.parker)
 
-    def _recorder(self) -> SendRecorder:
-        """What lets be seen what this task sends; made when somebody looks for the first time."""
-        if self.recorder is None:
-            plan = self.operator.plan if isinstance(self.operator, PolicyOperator) else None
-            self.recorder = SendRecorder(self._router, plan, self.ctx)
-        return self.recorder
+    def _let_see(self, record: StepRecord) -> Send:
+        """Let `record` see all that is sent, until `_look_away`. Returns what to send with."""
+        plan = self._router.plan
+        record.watch(plan)
+        if not isinstance(self.operator, PolicyOperator):  # which holds back what its function sends, and sends it so
+            self.ctx.redirect(plan.send_one)
+        return plan.send_one
+
+    def _look_away(self) -> None:
+        self._router.plan.watch(None)
+        self.ctx.redirect(None)
 
     def _failed_on(self) -> Any:
         packet, self._packet = self._packet, NO_PACKET
@@ -318,7 +292,7 @@ class BaseTask:
         """A signal has been taken: say so, and send on what counts by it, behind all that was sent before."""
         signal = arrival.signal
         if (record := self.gate.record) is not None and arrival.producer != HAND:
-            record.arrival = arrival
+            record.arrive(arrival)
         if isinstance(signal, StopSignal) and arrival.heard is not None:
             self.ended_producers = (*self.ended_producers, (signal.producer, signal.how))
             self.reporter.signal_arrived(self.name, "{} of {}".format(*arrival.heard), signal)
@@ -386,7 +360,8 @@ class BaseTask:
                 lane.items[:] = [feed.format(lane).told(item, tell) for item in lane.items]
         if self._control is not None:
             self._control.release()
-        self._packet = self._router.failed_on = NO_PACKET
+        self._packet = NO_PACKET
+        self._router.blame(NO_PACKET)
         self.gate.set_taps(())
         self.gate.set_breaks(None)
         self.operator.release()

@@ -12,8 +12,6 @@ from runtime.task.base_task import BaseTask, TaskReporter
 class LocalTask(BaseTask):
     """A BaseTask whose loop runs on a thread of its own."""
 
-    __slots__ = ("_worker",)
-
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker) -> None:
         super().__init__(ctx, operator, reporter, parker)
         self._worker = Worker(f"{ctx.job}/{ctx.name}", self, parker)

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import repeat
-from typing import Any, Final, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from runtime.communication.element import Given
 from runtime.communication.router import Router
-from runtime.communication.send_plan import Puts, SendPlan
-from runtime.context import Reporter, TaskContext
+from runtime.communication.send_plan import Puts
+from runtime.context import TaskContext
 from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, Unneeded, error_text
 from runtime.graph.policy import policy_of
 from runtime.history.dead_letters import DeadLetter
@@ -29,28 +29,14 @@ from runtime.operators.operator import Attention, Emit, Part
 from runtime.scheduling.parker import Parker
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.held_results import HeldResults
-from runtime.task.task_gate import TaskGate
+
+if TYPE_CHECKING:
+    from runtime.task.base_task import BaseTask
 
 _NOTHING: Final = object()  # what is drawn where there is nothing
 
 
-class Guarded(Protocol):
-    """The task around a guard: what the guard needs of it, and where it counts. Written by the task's thread alone."""
-
-    ctx: TaskContext
-    gate: TaskGate
-    parker: Parker
-    errors: int
-    skipped: int
-    retries: int
-    broken_off: int
-
-    @property
-    def reporter(self) -> Reporter:
-        """Whom to tell of what was skipped."""
-
-
-def guarded(operator: Operator, feed: Feed, task: Guarded, router: Router) -> tuple[Operator, Feed]:
+def guarded(operator: Operator, feed: Feed, task: BaseTask, router: Router) -> tuple[Operator, Feed]:
     """A guard for `operator`, and the feed that belongs to it. What the function sends by itself goes to the guard."""
     guard: PolicyOperator
     if isinstance(operator, Source):
@@ -66,17 +52,17 @@ def guarded(operator: Operator, feed: Feed, task: Guarded, router: Router) -> tu
 class PolicyOperator(Operator):
     """Works packets of an operator by its policy. Neither state nor side effects of a failed attempt are taken back."""
 
-    def __init__(self, operator: Operator, task: Guarded, router: Router) -> None:
+    def __init__(self, operator: Operator, task: BaseTask, router: Router) -> None:
         super().__init__()
         self.inner = operator
         self._given = Given(task.ctx.wiring.format, operator, task.ctx, None)
-        self._task, self._router, self.plan = task, router, SendPlan(router)
+        self._task, self._router, self._plan = task, router, router.plan
         self._policy = policy_of(task.ctx.wiring.node.on_error)
         self._held = HeldResults(task.ctx.name, task.parker, task.ctx.wiring.node.max_results_bytes)
         self.hold_back: Emit = self._held.add
         # Whether a result may leave as soon as it is made, because nothing can fail behind it.
         self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
-        self._sends_directly = self._sends_directly and router.check is None
+        self._sends_directly = self._sends_directly and self._plan.check is None
 
     def open(self, ctx: Context) -> None:
         """Open the operator. What that raises fails the job: nobody could work packets with it."""
@@ -106,10 +92,10 @@ class PolicyOperator(Operator):
         """Send all that `make` makes, or nothing. Raises what it raises: policies are for packets."""
         try:
             make()
-            puts = self.plan.puts(self._held.all())
+            puts = self._plan.puts(self._held.all())
         finally:
             self._held.clear()
-        self.plan.send(puts)
+        self._plan.send(puts)
 
     def _carry_out(self, make: Callable[[], object], value: Any, *, repeats: bool = False, attempt: int = 0) -> None:
         """Send all that `make` makes, or nothing. Raises what user code raised, if the policy is to fail; Cancelled."""
@@ -117,7 +103,7 @@ class PolicyOperator(Operator):
             puts = self._puts(make, value, repeats, attempt)
         finally:
             self._held.clear()
-        self.plan.send(puts)
+        self._plan.send(puts)
 
     def _puts(self, make: Callable[[], object], value: Any, repeats: bool, attempt: int) -> Puts:
         """Where what `make` makes has to go, or what the policy sends in its place; nothing, if that was skipped.
@@ -131,7 +117,7 @@ class PolicyOperator(Operator):
                 if not is_made:
                     make()
                     is_made = True
-                return self.plan.puts(self._held.all())
+                return self._plan.puts(self._held.all())
             except BaseException as error:  # the border to user code
                 if not self._is_for_policy(error, value):
                     raise
@@ -153,12 +139,12 @@ class PolicyOperator(Operator):
         if verdict == "fail":
             return None
         task = self._task
-        self._router.failed_on = NO_PACKET
+        self._router.blame(NO_PACKET)
         task.errors += 1
         if task.gate.record is not None:
-            task.gate.record.error = error
+            task.gate.record.fail(error)
         if verdict != "skip":
-            return self.plan.puts(verdict)
+            return self._plan.puts(verdict)
         task.skipped += value is not NO_PACKET
         task.reporter.skipped(self._letter(error, value))
         return ()
@@ -173,7 +159,7 @@ class PolicyOperator(Operator):
 
     def _wait_for_repeat(self, wait_s: float, value: Any, ends: Callable[[], bool] | None = None) -> None:
         """Back off, with the packet in hand, so that nothing overtakes it. Raises Cancelled, Unneeded."""
-        self._router.failed_on = NO_PACKET
+        self._router.blame(NO_PACKET)
         parker = self._task.parker
         try:
             parker.sleep(wait_s, ends)
@@ -195,7 +181,7 @@ class PolicyOperator(Operator):
 class LaneGuard(PolicyOperator):
     """Works packets from lanes, one by one, or, if their results may leave at once, as fast as without a guard."""
 
-    def __init__(self, operator: Operator, feed: LaneFeed, task: Guarded, router: Router) -> None:
+    def __init__(self, operator: Operator, feed: LaneFeed, task: BaseTask, router: Router) -> None:
         super().__init__(operator, task, router)
         self._feed = feed
         self._sends_directly = self._sends_directly and operator.emits_last
@@ -229,7 +215,7 @@ class LaneGuard(PolicyOperator):
                 if puts is None:
                     raise
             if wait_s is None:
-                self.plan.send(puts)
+                self._plan.send(puts)
             else:
                 self._wait_for_repeat(wait_s, value)
                 work_again = partial(self.inner.receive_packet, value, self.hold_back)
@@ -273,7 +259,7 @@ class SourceGuard(PolicyOperator):
     it. An iterator that says that it has ended right behind an error is taken to have been finished by that error.
     """
 
-    def __init__(self, source: Source, feed: DrawFeed, task: Guarded, router: Router) -> None:
+    def __init__(self, source: Source, feed: DrawFeed, task: BaseTask, router: Router) -> None:
         super().__init__(source, task, router)
         self._source, self._feed = source, feed
 
@@ -332,7 +318,7 @@ class SourceGuard(PolicyOperator):
             if failure is not None:
                 if (puts := self._given_up(failure, NO_PACKET)) is None:
                     raise failure
-                self.plan.send(puts)
+                self._plan.send(puts)
             return _NOTHING
         finally:
             del failure, iterator  # its traceback holds this frame

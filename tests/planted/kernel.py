@@ -244,7 +244,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: a step of an end says nothing of it",
         BASE,
-        "            record.ending, record.error = report.ending, report.error or record.error\n",
+        "            record.end(report.ending, report.error)\n",
         "            pass\n",
         of("14_breakpoints", "test_a_tap_collects_what_passes_with_what_became_of_it[local]"),
     ),
@@ -275,7 +275,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "guard: a step does not see what was skipped",
         GUARD,
-        "            task.gate.record.error = error\n",
+        "            task.gate.record.fail(error)\n",
         "            pass\n",
         of(
             "14_pause_and_step",

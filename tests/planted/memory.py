@@ -31,7 +31,7 @@ MEMORY_BUGS: Final[tuple[Mutant, ...]] = (
     one("memory: other keys stay", MEMORY, "        mapping.clear()\n", "        pass\n", STATE),
     one("memory: a function loses its state", STORE, "into=_same_mapping", "into=lambda own, value: value", STATE),
     one("memory: a take counts on", TAKE, "self.missing = copied", "pass", STATE),
-    one("memory: rows of a join that are gone", JOIN, "if copied.ended != self._ended:", "if False:", STATE),
+    one("memory: rows of a join that are gone", JOIN, "if ended != self._ended:", "if False:", STATE),
     one("memory: a source stays where it is", SOURCE, "islice(self._items(), copied, None)", "self.iterator", STATE),
     one(
         "memory: a source that gives each item once",
