@@ -806,7 +806,7 @@ MUTANTS: Final = (
         FAILURE,
     ),
     # ── calls ──
-    one("late reply not counted", REQUESTS, "self.counts.late += 1", "pass", LATE, TIES),
+    one("late reply not counted", REQUESTS, 'self.count("late")', "pass", LATE, TIES),
     one("late reply ends its call again", REQUESTS, 'in_time = call.stage != "done"', "in_time = True", LATE, TIES),
     one("timed-out request executed", LEDGER, WITHDRAW, WITHDRAW.partition("\n")[0], NOT_BEGUN, TIES),
     one("withdrawn request lets nobody in", REQUESTS, f"remove(call)\n            {ADMIT}", "remove(call)", ROOM),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from runtime.communication.signals import StopSignal
@@ -125,14 +126,55 @@ class Call:
         if waits and self.waiter is None:
             self.waiter = Outsider()
 
-    def answer_to(self, reply: Reply) -> None:
-        """Before anybody else knows of it: who hears its ending, beside the one who waits."""
+    def answer_to(self, reply: Reply | None) -> None:
+        """Before anybody else knows of it, or under the lock: who hears its ending, beside the one who waits."""
         self.future = reply
 
     def take_error(self) -> BaseException | None:
         """After its ending: its error, to be raised. It is held no longer: its traceback holds who raises it."""
         error, self.error = self.error, None
         return error
+
+    # ── under the lock ──
+
+    def pack(self, packed: Any) -> None:
+        """Before it is put: the request as it travels."""
+        self.packed = packed
+
+    def take_packed(self) -> Any:
+        """The request as it travels, which leaves now."""
+        packed, self.packed = self.packed, None
+        return packed
+
+    def open(self, now_s: float) -> None:
+        """Its time counts from now on."""
+        self.made_s = now_s
+        self.deadline_s += now_s
+
+    def set_no_deadline(self) -> None:
+        """Its time is watched over elsewhere."""
+        self.deadline_s = inf
+
+    def put_off(self, seconds: float) -> None:
+        """Its time has stood still for so long."""
+        self.made_s += seconds
+        self.deadline_s += seconds
+
+    def accept(self) -> None:
+        """It has found room."""
+        self.stage = "waiting"
+
+    def begin(self, server: Waiter | None = None) -> None:
+        """It is being executed, by `server` if that is here."""
+        self.stage, self.server = "running", server
+
+    def end(self, value: Any, error: BaseException | None) -> None:
+        """It has its ending; whoever has its future, too."""
+        self.value, self.error, self.stage = value, error, "done"
+        if self.future is not None:
+            self.future.close(value, error)
+
+    # ── any thread ──
 
     def is_done(self) -> bool:
         """Whether it has its ending."""
@@ -180,7 +222,7 @@ class Ledger:
         self.nudge = scheduler.nudge  # called, outside the lock, when somebody who takes no turns has changed something
         self.open: dict[Call, None] = {}  # in the order of their requests
         self.queues: list[RequestQueue] = []
-        self.next_look_s = float("inf")  # when the deadlines are looked at next
+        self.next_look_s = inf  # when the deadlines are looked at next
         self._watch: Waiter = Waiter()
         self.signal: StopSignal | None = None  # set: end the queues as soon as nothing is left to do
 
@@ -191,8 +233,7 @@ class Ledger:
     def enter(self, call: Call) -> None:
         """Under the lock: an open call, whose time counts, and is watched, from now on."""
         self.open[call] = None
-        call.made_s = now_s = self.clock()
-        call.deadline_s += now_s
+        call.open(self.clock())
         if call.deadline_s < self.next_look_s:
             self.next_look_s = call.deadline_s
             self._watch.unpark()
@@ -218,9 +259,7 @@ class Ledger:
     def close(self, call: Call, value: Any, error: BaseException | None) -> None:
         """Under the lock: give an open call its ending. `tell` follows outside the lock."""
         del self.open[call]
-        call.value, call.error, call.stage = value, error, "done"
-        if call.future is not None:
-            call.future.close(value, error)
+        call.end(value, error)
 
     def abandon(self, call: Call) -> None:
         """Its caller waits no more: a request that has not begun will not begin."""
@@ -236,7 +275,7 @@ class Ledger:
         with self.lock:
             if call.stage not in ("held back", "waiting"):
                 return False
-            call.future = None
+            call.answer_to(None)
             taken()
             self._stop(call)
         self.nudge()
@@ -253,8 +292,7 @@ class Ledger:
     def _stop(self, call: Call, error: BaseException | None = None) -> None:
         call.queue.withdraw(call)
         self.close(call, None, stopped(call.queue) if error is None else error)
-        call.queue.counts.stopped += 1
-        call.queue.publish()
+        call.queue.count("stopped")
 
     def expire(self) -> list[Call]:
         """End every call whose time is over, and say which; sets `next_look_s`."""
@@ -265,14 +303,13 @@ class Ledger:
                 began = call.stage == "running"
                 call.queue.withdraw(call)
                 self.close(call, None, _timed_out(call, began=began))
-                call.queue.counts.timeouts += 1
-                call.queue.publish()
+                call.queue.count("timeouts")
             self.next_look_s = self.earliest()
         return over
 
     def earliest(self) -> float:
         """Under the lock: the next deadline of an open call whose time does not stand still; or infinity."""
-        return min((call.deadline_s for call in self.open if not self._is_held(call)), default=float("inf"))
+        return min((call.deadline_s for call in self.open if not self._is_held(call)), default=inf)
 
     def _is_held(self, call: Call) -> bool:
         """Whether the time of `call` stands still: in its queue, or since a call is held that is made to answer it."""
@@ -294,8 +331,7 @@ class Ledger:
                     gained[outer] = gained[inner]
                     held.append(outer)
         for call, seconds in gained.items():
-            call.made_s += seconds
-            call.deadline_s += seconds
+            call.put_off(seconds)
         self.next_look_s = 0.0
         self._watch.unpark()
 
@@ -320,7 +356,7 @@ class Ledger:
         with self.lock:
             calls = [call for call in self.open if call.queue in queues]
             for queue in queues:
-                queue.refusing = True
+                queue.refuse()
             for call in calls:
                 self._stop(call)
         for call in calls:

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Literal, Protocol, get_args
 
 from runtime.communication.calls import Call, Ledger, stopped
 from runtime.communication.queue_descriptor import keep_queue, kept_queue, release_queue
@@ -18,20 +18,13 @@ from runtime.communication.signals import StopSignal
 from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Parker, Waiter
 
+End = Literal["results", "errors", "timeouts", "stopped", "late", "lost"]
+"""How a call ended. Each is in exactly one of the first four, or still open.
 
-@dataclass(slots=True)
-class Counts:
-    """How calls of one service have ended. Each call is in exactly one of the first four, or still open.
+`late`: replies to calls that had ended before. `lost`: replies that an interceptor made vanish.
+"""
 
-    `late`: replies to calls that had ended before. `lost`: replies that an interceptor made vanish.
-    """
-
-    results: int = 0
-    errors: int = 0
-    timeouts: int = 0
-    stopped: int = 0
-    late: int = 0
-    lost: int = 0
+_ENDS: Final[tuple[End, ...]] = get_args(End)
 
 
 class RequestQueue:
@@ -39,8 +32,8 @@ class RequestQueue:
 
     def __init__(self, service: str, capacity: int, ledger: Ledger) -> None:
         self.service, self.capacity, self.ledger = service, capacity, ledger
-        self.counts = Counts()
-        self.shown = (0, 0, 0, 0, 0, 0, 0, 0, 0)  # what `publish` has said last
+        self.ended = dict.fromkeys(_ENDS, 0)  # how many calls have ended how
+        self.shown: tuple[int, ...] = (0,) * 9  # what `publish` has said last
         self.received = 0
         self.running = 0  # requests being executed, also those whose caller has gone
         self.refusing = False
@@ -64,11 +57,16 @@ class RequestQueue:
 
     def publish(self) -> None:
         """Show, in one step, how many calls wait, run and have come, and how they ended: who reads takes no lock."""
-        counts = self.counts
-        self.shown = (
-            len(self.waiting), self.running, self.received, counts.results, counts.errors, counts.timeouts,
-            counts.stopped, counts.late, counts.lost,
-        )  # fmt: skip
+        self.shown = (len(self.waiting), self.running, self.received, *self.ended.values())
+
+    def count(self, end: End) -> None:
+        """A call has ended so."""
+        self.ended[end] += 1
+        self.publish()
+
+    def refuse(self) -> None:
+        """Accept no call any more."""
+        self.refusing = True
 
     def fail(self, error: BaseException) -> None:
         """Before its calls are refused: what has ended the service, which they are told."""
@@ -107,7 +105,7 @@ class RequestQueue:
         self.ledger.end_if_idle()
 
     def _accept(self, call: Call) -> None:
-        call.stage = "waiting"
+        call.accept()
         self.waiting.append(call)
         if self._idle and self.is_set_up:
             self._idle.pop().unpark()
@@ -147,7 +145,7 @@ class RequestQueue:
             self._let_in()
         if call.future is not None:
             call.future.begin()
-        call.stage, call.server = "running", server
+        call.begin(server)
         self.running += 1
         self.publish()
         return call
@@ -157,22 +155,17 @@ class RequestQueue:
         self.running -= 1
         in_time = call.stage != "done"
         if not in_time:
-            self.counts.late += 1
+            self.count("late")
         else:
             self.ledger.close(call, value, error)
-            if error is None:
-                self.counts.results += 1
-            else:
-                self.counts.errors += 1
-        self.publish()
+            self.count("results" if error is None else "errors")
         self.ledger.end_if_idle()
         return in_time
 
     def lose(self) -> None:
         """A request has been executed, and its reply vanished: the call stays open until its time is over."""
         self.running -= 1
-        self.counts.lost += 1
-        self.publish()
+        self.count("lost")
         self.ledger.end_if_idle()
 
     # ── held: not set up yet, or paused by hand ──
@@ -223,7 +216,7 @@ class RequestQueue:
     def end(self, signal: StopSignal) -> None:
         """Say that nothing follows, and let the service's threads go."""
         if self.signal is None:
-            self.refusing = True
+            self.refuse()
             self.signal = signal
             self._call_all()
 

@@ -228,7 +228,7 @@ class RayBackend:
         self._poller.wait(is_idle, None, same=self._moved)
         with ledger.lock:
             for queue in ledger.queues:
-                queue.refusing = True
+                queue.refuse()
         for service in services:
             self._endpoint.post(service.name, ("end service", StopSignal("job", how)))
 

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from math import inf
 from queue import SimpleQueue
 from typing import Any, Protocol
 
@@ -80,7 +79,7 @@ class RemoteRequestQueue(RequestQueue):
     def prepare(self, call: Call) -> None:
         """Pack its request. Raises `NotSendable`."""
         try:
-            call.packed = self._peers.codec.encode(tuple(call.request)), call.deadline_s
+            call.pack((self._peers.codec.encode(tuple(call.request)), call.deadline_s))
         except Exception as error:  # the border to user code
             raise not_sendable((*call.request.args, *call.request.kwargs.values()), error) from error
 
@@ -89,8 +88,8 @@ class RemoteRequestQueue(RequestQueue):
         if self.refusing:
             raise stopped(self)
         self.received += 1
-        call.made_s, call.deadline_s = self.ledger.clock(), inf  # the service watches over it
-        self.ledger.open[call] = None
+        call.set_no_deadline()  # the service watches over it
+        self.ledger.enter(call)
         if self._held_back or len(self._sent) >= self.capacity:
             self._held_back.append(call)
             call.hold_back()
@@ -108,10 +107,9 @@ class RemoteRequestQueue(RequestQueue):
             channel.ask(question).add_done_callback(partial(self._answered, question[0], channel))
 
     def _send(self, call: Call, *, alone: bool = False) -> None:
-        freight, timeout_s = call.packed
-        call.packed = None
+        freight, timeout_s = call.take_packed()
         number = next(self._numbers)
-        call.stage = "waiting"
+        call.accept()
         self._sent[number], self._number_of[call] = call, number
         timeout_s -= self.ledger.clock() - call.made_s
         question = number, freight, timeout_s, self._set_ups.is_for_one(call.request.callers[0])
@@ -209,7 +207,7 @@ class RemoteRequestQueue(RequestQueue):
         """A request has begun though its service is paused: the pause does not hold it."""
         with self.ledger.lock:
             if (call := self._sent.get(number)) is not None:
-                call.stage = "running"
+                call.begin()
 
     def is_held_there(self, held: bool) -> None:
         """The service was paused by hand, or resumed."""
@@ -276,7 +274,7 @@ class ServedQueue(RequestQueue):
             reply.tell()
             return
         call = Call(request, self, max(0.0, timeout_s), waits=False)
-        call.future = reply
+        call.answer_to(reply)
         with self.ledger.lock:
             if (peer, number) in self._withdrawn:
                 self._withdrawn.discard((peer, number))

@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.communication.calls import HAND_CALLER, here
 from runtime.communication.element import format_of, item_by_hand, rekeyed
-from runtime.communication.inbox import HAND
+from runtime.communication.hand import HAND
 from runtime.communication.note import Note
 from runtime.control.editing import Editing
 from runtime.control.hits import Hits

@@ -194,7 +194,7 @@ def test_a_request_waits_for_the_set_up_and_its_time_stands_still() -> None:
     assert held_back.deadline_s == 202.0 + 99.5
     clock.now_s = held_back.deadline_s
     assert ledger.expire() == [held_back]
-    assert queue.counts.timeouts == queue.received == 3
+    assert queue.ended["timeouts"] == queue.received == 3
     assert not ledger.open
 
 
