@@ -46,11 +46,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.facts import Outcome
-from runtime.python.sentinel import Sentinel
 from runtime.renamed import old_names
 from runtime.texts.error_message import message_of
 from runtime.texts.notebook_traceback import rendered
 from runtime.texts.preview import preview, type_name
+from runtime.texts.sentinel import Sentinel
 
 
 class DataflowError(Exception):

@@ -21,13 +21,13 @@ PACKAGE: Final = "runtime"
 # Today's values. Raise none; where a change needs one to be raised, say why in its commit.
 LIMITS: Final = {
     "callbacks for each __init__": 0.16,
-    "attributes of a class, of ten the largest but one": 11,
+    "attributes of a class, of ten the largest but one": 10,
     "attributes of a class, the most": 25,
-    "attributes written from outside their class": 132,
-    "classes for each 1,000 lines of code": 22.1,
+    "attributes written from outside their class": 74,
+    "classes for each 1,000 lines of code": 21.7,
     "folders in a cycle": 0,
-    "modules at the root": 10,
-    "lines of code": 14_462,
+    "modules at the root": 8,
+    "lines of code": 14_450,
     "bytes of ARCHITECTURE.md": 13_597,
 }
 WITH_PLACES: Final = (

@@ -98,20 +98,6 @@ Stage = Literal["held back", "waiting", "running", "done"]
 class Call:
     """One request and its ending. All but `request` is guarded by the ledger's lock until `stage` is `done`."""
 
-    __slots__ = (
-        "deadline_s",
-        "error",
-        "future",
-        "made_s",
-        "packed",
-        "queue",
-        "request",
-        "server",
-        "stage",
-        "value",
-        "waiter",
-    )
-
     def __init__(self, request: Request, queue: RequestQueue, timeout_s: float, *, waits: bool = True) -> None:
         self.request, self.queue = request, queue
         self.made_s, self.deadline_s = 0.0, timeout_s  # counted from when the ledger knows of it

@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, Final, Protocol, TypeVar
 
 from runtime.errors import GraphInvalid
-from runtime.python.sentinel import Sentinel
 from runtime.texts.preview import preview
+from runtime.texts.sentinel import Sentinel
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, MutableMapping
 from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
-from runtime.python.sentinel import Sentinel
+from runtime.texts.sentinel import Sentinel
 
 ALL: Final[Any] = Sentinel("ALL", __name__)
 """Stands for every key."""

@@ -12,7 +12,7 @@ from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
 from runtime.operators.memory import ALL, Part, copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator
-from runtime.python.sentinel import Sentinel
+from runtime.texts.sentinel import Sentinel
 
 NO_INITIAL: Final = Sentinel("NO_INITIAL", __name__)
 """Stands for an `initial` that was not given; the first packet takes its place."""
