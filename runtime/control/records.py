@@ -18,9 +18,7 @@ MAX_RECORDS: Final = 1_000
 
 _TEXTS: Final = {
     ("edit", 2): "edit: {} becomes {}",
-    ("drop", 1): "drop: {}",
     ("move", 2): "move: {} to {}",
-    ("inject", 1): "inject: {}",
     ("inject", 2): "inject: {} on input {}",
     ("set_state", 2): "state of {} becomes {}",
 }
@@ -45,7 +43,8 @@ class Record:
     @property
     def text(self) -> str:
         """What it has changed, as it is told."""
-        return _TEXTS[self.name, len(self.args)].format(*self.args)
+        words = _TEXTS.get((self.name, len(self.args)))
+        return f"{self.name}: {', '.join(map(str, self.args))}" if words is None else words.format(*self.args)
 
 
 class Records:
