@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
+from runtime.graph.policy import MAX_RESULTS_BYTES, OnError, Policy
 from runtime.operators import Operator, class_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class OperatorNode:
     kind: str
     parallelism: int = 1
     capacity: int = 1024
-    on_error: OnError = "fail"
+    on_error: OnError | Policy = "fail"
     function: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     max_results_bytes: int = MAX_RESULTS_BYTES

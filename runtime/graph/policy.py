@@ -73,17 +73,17 @@ class Retry(Policy):
         return self.then
 
 
-OnError = Literal["fail", "skip"] | Policy
+OnError = Literal["fail", "skip"] | Retry
 """What an exception in an operator's user code does.
 
 `"fail"`: the job is cancelled and `wait()` raises. `"skip"`: the packet is counted and kept in `session.dead_letters`,
-the job goes on. `Retry`: try again first. Another `Policy`: what that says.
+the job goes on. `Retry`: try again first.
 
 Policies are for packets (of a source, its items), and for errors that can be meant for them. What `open`, `finish` and
 `close` raise fails the job under every policy; so does what is no `Exception` (`SystemExit`, `KeyboardInterrupt`,
 `GeneratorExit`), and `MemoryError`.
 
-Under all but `"fail"` the results of one packet are sent all or none, once it is done with, and held in memory till
+Under `"skip"` and `Retry` the results of one packet are sent all or none, once it is done with, and held in memory till
 then: at most about `max_results_bytes` of them, or `ResultsTooLarge` is the packet's error; under `"fail"` each is sent
 as it is made. What user code has changed before it raised is not taken back: state is not rolled back.
 """
@@ -92,11 +92,11 @@ MAX_RESULTS_BYTES: Final = 256 * 2**20
 """About how many bytes of one packet's results are held back, if nothing else is said."""
 
 
-def is_policy(policy: object) -> TypeGuard[OnError]:
+def is_policy(policy: object) -> TypeGuard[OnError | Policy]:
     """Whether this can be an `on_error`."""
     return isinstance(policy, Policy) or (type(policy) is str and policy in ("fail", "skip"))
 
 
-def policy_of(on_error: OnError) -> Policy:
+def policy_of(on_error: OnError | Policy) -> Policy:
     """The policy of an operator that does not fail at its first error."""
     return on_error if isinstance(on_error, Policy) else Policy()

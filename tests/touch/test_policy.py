@@ -30,6 +30,11 @@ class Fallback(Policy):
         return "fail" if isinstance(error, KeyError) else self.values
 
 
+def fallback(*values: Any, repeats: int = 0) -> Any:
+    """As `on_error=`, which is typed by the policies that there are."""
+    return Fallback(values, repeats)
+
+
 def odd_only(number: int) -> int:
     if number % 2 == 0:
         raise ValueError(number)
@@ -57,7 +62,9 @@ def test_what_could_not_be_made_is_replaced_in_its_place(
 ) -> None:
     session = make_session(capacity=capacity)
     function = odd_only if kind == "map" else two_of_odd
-    stream: Any = getattr(session.source(range(6)), kind)(function, name="odd", on_error=Fallback(values, repeats))
+    stream: Any = getattr(session.source(range(6)), kind)(
+        function, name="odd", on_error=fallback(*values, repeats=repeats)
+    )
     result = stream.collect()
     outcome = session.run()
     made = 1 if kind == "map" else 2
@@ -69,7 +76,7 @@ def test_what_could_not_be_made_is_replaced_in_its_place(
 
 def test_what_is_sent_instead_goes_by_its_own_key(make_session: MakeSession) -> None:
     session = make_session()
-    numbers = session.source(range(6)).map(odd_only, on_error=Fallback((2,)))
+    numbers = session.source(range(6)).map(odd_only, on_error=fallback(2))
     result = numbers.key_by(parity).reduce(lambda a, b: a + b, initial=0, emit="end", parallelism=2).collect()
     session.run()
     assert sorted(result) == [(0, 6), (1, 9)]
@@ -78,7 +85,7 @@ def test_what_is_sent_instead_goes_by_its_own_key(make_session: MakeSession) -> 
 @pytest.mark.also_remote
 def test_a_step_tells_the_error_and_what_was_sent_instead(make_session: MakeSession) -> None:
     session = make_session()
-    session.source([2], name="numbers").map(odd_only, name="odd", on_error=Fallback((-1,))).collect(name="result")
+    session.source([2], name="numbers").map(odd_only, name="odd", on_error=fallback(-1)).collect(name="result")
     session.start(paused=True)
     session.step("numbers")
     step = session.step("odd")
@@ -90,7 +97,7 @@ def test_a_step_tells_the_error_and_what_was_sent_instead(make_session: MakeSess
 
 def test_it_may_let_the_job_fail(make_session: MakeSession) -> None:
     session = make_session()
-    session.source([1, 2]).map({1: "one"}.__getitem__, name="names", on_error=Fallback((-1,))).collect()
+    session.source([1, 2]).map({1: "one"}.__getitem__, name="names", on_error=fallback(-1)).collect()
     with pytest.raises(runtime.TaskFailed) as failed:
         session.run()
     assert isinstance(failed.value.__cause__, KeyError)
@@ -115,6 +122,6 @@ def test_a_source_that_raises_goes_on_with_what_is_sent_instead(make_session: Ma
             return self.number
 
     session = make_session()
-    result = session.source(Numbers, on_error=Fallback((-1,))).collect()
+    result = session.source(Numbers, on_error=fallback(-1)).collect()
     session.run()
     assert list(result) == [1, -1, 3]
