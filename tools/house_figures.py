@@ -27,8 +27,8 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 21.7,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 14_450,
-    "bytes of ARCHITECTURE.md": 13_597,
+    "lines of code": 14_452,
+    "bytes of ARCHITECTURE.md": 17_000,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",

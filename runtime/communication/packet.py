@@ -88,9 +88,8 @@ class Tracer:
 
     def draw(self, packet: Packet | None) -> None:
         """This packet is in work from now on; None: no packet is."""
-        if packet is None or packet.id is None:
-            self._taken_over = {}
-        else:
+        self._taken_over = {}
+        if packet is not None and packet.id is not None:
             self._taken_over = {"parents": (packet.id,)}
 
     def packet(self, payload: Any, key: Any, number: int, keyed: bool, task: str, producer: str) -> Packet:
