@@ -1,47 +1,36 @@
-"""The platform `processes`: every task in a process of its own, registered from outside. Knows nothing of operators.
+"""The platform `processes`: every task and every service in a process of its own, registered from outside.
 
     from examples import process_backend
 
     process_backend.register()
     session = runtime.Session(platform="processes")
 
-A child runs the ordinary `LocalTask` (process_child.py), on lanes as remote_queue.py has them. All that goes from one
-process to another passes through the driver, in one pipe to each child, so order is that of the pipes: a producer's
-packets come before its report, and that before its stop signal. The driver sees every packet pass, and knows depths
-without asking. A child's receiver waits for nothing; so the driver never waits for long; so no pipe stays full.
-
-Inputs, `collect` and bare iterators live in the driver. Not there: services, speed, and the hand in queues of other
-processes (an `input` takes packets). As with `multiprocessing` itself, a script starts its sessions below
-`if __name__ == "__main__":`, and its functions are those of a module.
+What happens between processes is `runtime.remote` and `runtime.driver`; here is what those leave to a platform: a codec
+(pickle_codec.py), a channel (a pipe to each child, and through the driver to others), and how a process is launched. As
+with `multiprocessing` itself, a script starts its sessions below `if __name__ == "__main__":`, and its functions are
+those of a module. Needs tblib, by which tracebacks travel.
 """
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
-import pickle
+import os
+import signal
 import threading
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final, NoReturn
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any, ClassVar, Final, NoReturn
 
-from examples.process_child import ENDPOINTS, Address, Endpoint, Post, PostVerb, ProcessQueue, Progress, run_task
-from runtime.communication.hand import HAND
-from runtime.communication.lane import LaneSpec
-from runtime.communication.note import Note, no_note
-from runtime.communication.signals import StopSignal
-from runtime.context import TaskContext
-from runtime.context.report import TaskReport
-from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskLost
-from runtime.factory import TaskHandle, register_backend
-from runtime.factory.local_backend import LocalBackend
-from runtime.facts import Ending, TaskFacts, TaskTable
-from runtime.operators import Operator
-from runtime.scheduling.parker import Parker
-from runtime.scheduling.quiescence import QuiescenceMonitor
-from runtime.scheduling.waiting import Waiting
-from runtime.task.base_task import TaskReporter
-from runtime.texts.preview import Told
+from examples.pickle_codec import CODEC
+from runtime.driver.backend import RemoteBackend
+from runtime.errors import GraphInvalid, error_text
+from runtime.factory import register_backend
+from runtime.remote.codec import Codec
+from runtime.remote.host import GROUP_OF, THREADS, Host
 
 _CONTEXT: Final = multiprocessing.get_context("spawn")  # a fork of a process with threads can hang in any lock
 
@@ -51,288 +40,173 @@ def register() -> None:
     register_backend("processes", ProcessBackend)
 
 
-class ProcessBackend(LocalBackend):
+class ProcessDied(Exception):
+    """Whoever was called is gone."""
+
+
+Answers = Callable[..., Future[Any]]
+"""Answers a call that has come: whose host is called, its method, the arguments. Returns at once."""
+
+
+class Wire:
+    """One end of a pipe: calls in both directions, any number at a time. Any thread may call; one thread reads."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._writing = threading.Lock()  # guards the pipe, and all below
+        self._numbers = itertools.count()
+        self._open: dict[int, Future[Any]] = {}  # calls from here, until they are answered
+        self._broken: ProcessDied | None = None
+
+    def call(self, peer: str, method: str, *arguments: Any) -> Future[Any]:
+        """Call a method of a host at the other end, or behind it. Returns at once."""
+        answer: Future[Any] = Future()
+        with self._writing:
+            broken, number = self._broken, next(self._numbers)
+            if broken is None:
+                self._open[number] = answer
+                self._send("call", number, peer, method, *arguments)
+        if broken is not None:
+            answer.set_exception(broken)
+        return answer
+
+    def read(self, answer: Answers) -> None:
+        """Take all that comes, until the other end is gone."""
+        with suppress(EOFError, OSError):  # the second if it died in the middle of a message
+            while True:
+                verb, number, *said = self._pipe.recv()
+                if verb == "call":
+                    answer(*said).add_done_callback(partial(self._reply, number))
+                else:
+                    with self._writing:
+                        called = self._open.pop(number)
+                    called.set_exception(said[0]) if verb == "error" else called.set_result(said[0])
+
+    def end(self, broken: ProcessDied) -> None:
+        """The other end is gone: so it is with all that was called there, and will be."""
+        with self._writing:
+            self._broken, called = broken, list(self._open.values())
+            self._open.clear()
+            self._pipe.close()
+        for each in called:
+            each.set_exception(broken)
+
+    def _reply(self, number: int, answer: Future[Any]) -> None:
+        error = answer.exception()
+        if error is not None and not isinstance(error, ProcessDied):
+            error = RuntimeError(error_text(error))  # by value: whoever has raised it says how it is pickled
+        with self._writing:
+            self._send("result", number, answer.result()) if error is None else self._send("error", number, error)
+
+    def _send(self, *message: Any) -> None:
+        with suppress(OSError):  # it is gone: whoever reads finds out
+            self._pipe.send(message)
+
+
+class ChildProcess:
+    """A child, from the driver. As an argument of a call of another child it leads there by way of the driver."""
+
+    def __init__(self, kind: type[Host], job: str, name: str, callers: int, children: Mapping[str, ChildProcess]):
+        self.name = name
+        self._children = children
+        here, there = _CONTEXT.Pipe()
+        self._wire = Wire(here)
+        self._process = _CONTEXT.Process(target=_live, args=(there, kind, job, name, callers), name=name, daemon=True)
+        self._process.start()
+        there.close()  # so that the child's death ends the pipe
+        self._reader = threading.Thread(target=self._read, name=f"{job} reader of {name}", daemon=True)
+        self._reader.start()
+
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Call a method of the host there."""
+        return self._wire.call(self.name, method, *arguments)
+
+    def is_gone(self, error: BaseException) -> bool:
+        """Whether nobody was there to be called."""
+        return isinstance(error, ProcessDied)
+
+    def kill(self) -> None:
+        """End it at once."""
+        with suppress(ValueError):  # it was closed already
+            self._process.kill()
+
+    def close(self) -> None:
+        """End it, and release what it took. Once."""
+        self.kill()
+        self._reader.join()
+        self._process.close()
+
+    def _read(self) -> None:
+        self._wire.read(lambda peer, method, *arguments: self._children[peer].call(method, *arguments))
+        self._process.join()
+        self._wire.end(ProcessDied(f"the process of {self.name!r} died with exit code {self._process.exitcode}"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Sibling, (self.name,)
+
+
+# ── in a child ──
+
+
+class _Sibling:
+    """Another child of the driver, from a child."""
+
+    wire: ClassVar[Wire]
+    """To the driver."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        return self.wire.call(self._name, method, *arguments)
+
+    def is_gone(self, error: BaseException) -> bool:
+        return isinstance(error, ProcessDied)
+
+
+def _live(pipe: Connection, kind: type[Host], job: str, name: str, callers: int) -> None:
+    """The whole life of a child: answer calls, each on a thread of its group, until the driver is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt in the terminal is for the driver to hear
+    _Sibling.wire = wire = Wire(pipe)
+    host = kind(job, name, CODEC)
+    sizes = {**THREADS, "ask": max(1, callers), "": 1}
+    groups = {group: ThreadPoolExecutor(size, group) for group, size in sizes.items()}
+
+    def answer(_: str, method: str, *arguments: Any) -> Future[Any]:
+        return groups[GROUP_OF.get(method, "")].submit(getattr(host, method), *arguments)
+
+    wire.read(answer)
+    os._exit(1)  # nobody can be told anything any more
+
+
+# ── in the driver ──
+
+
+class ProcessBackend(RemoteBackend):
     """One job on processes; what has to live in the driver runs on threads of it."""
 
-    travels = True
+    codec: ClassVar[Codec] = CODEC
 
     def __init__(self) -> None:
         super().__init__()
-        self._job = uuid.uuid4().hex
-        self._endpoint = ENDPOINTS[self._job] = Endpoint(self.post)
-        self._lanes: dict[str, tuple[LaneSpec, ...]] = {}
-        self._far: dict[str, ProcessTask] = {}
+        self._children: dict[str, ChildProcess] = {}
         self._closing = threading.Lock()  # guards that each child is closed once
 
-    def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> ProcessQueue:
-        """Describe a queue; it is made where its task is."""
-        self._lanes[task] = lanes
-        return ProcessQueue(task, capacity, lanes, self._job)
+    def use_cluster(self, address: str | None, resources: Mapping[str, Mapping[str, float]]) -> NoReturn:
+        """Refuse a cluster: raises `GraphInvalid`."""
+        raise GraphInvalid("ray_address= and resources= are for platform='remote'; processes are all on this machine")
 
-    def request_queue(self, service: str, capacity: int) -> NoReturn:
-        """Refuse services: raises `GraphInvalid`."""
-        raise GraphInvalid(f"service {service!r} could not be called from other processes; use platform='local'")
+    def _prepare(self, operators: Mapping[str, str], say: Callable[[str], None]) -> None:
+        """There is always room."""
 
-    def use_seed(self, seed: int) -> NoReturn:
-        """Refuse turns: raises `GraphInvalid`."""
-        raise GraphInvalid(f"seed {seed!r} cannot order what other processes do; use platform='local' for seeded runs")
-
-    def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
-        """Make a task in a process of its own. Raises `NotCopyable` if it cannot be pickled."""
-        if operator.in_driver:
-            return super().task(ctx, operator, reporter)
-        try:
-            made = pickle.dumps((ctx, operator))
-            pickle.loads(made)
-        except Exception as error:  # the border to user code
-            raise NotCopyable(
-                f"{ctx.name!r} runs in a process of its own, and its function, or the key function behind it, cannot "
-                f"be pickled ({error}); use functions of a module, and open files, locks and connections in open()"
-            ) from error
-        far = self._far[ctx.name] = ProcessTask(
-            ctx, self._job, made, reporter, RemoteParker(self._scheduler.monitor), self.post
-        )
-        return far
-
-    def post(self, verb: PostVerb, lane: Address, value: Any) -> None:
-        """Bring something to an end of a lane, in a child or here. What passes is counted on the way."""
-        task, number = lane
-        reader = self._far.get(task)
-        if reader is not None:
-            reader.count(verb, number, value)
-        to = self._far.get(self._lanes[task][number].producer) if verb == "ack" else reader
-        if to is not None:
-            to.send(verb, lane, value)
-        else:
-            self._endpoint.receive(verb, lane, value)
-
-    def offer(self, handle: TaskHandle, item: Any, note: Note | None = None) -> bool:
-        """Put an item into a queue of the driver by hand."""
-        return not isinstance(handle, ProcessTask) and super().offer(handle, item, note)
-
-    def inject(
-        self, handles: Sequence[TaskHandle], item: Any, deadline: float, noted: Callable[[], Note] = no_note
-    ) -> Waiting[None]:
-        """Put an item into queues of the driver by hand. Raises `CommandRefused` for those of other processes."""
-        for handle in handles:
-            if isinstance(handle, ProcessTask):
-                raise CommandRefused(
-                    f"the queue of {handle.name!r} is in another process, where the hand does not reach; use "
-                    "session.input()"
-                )
-        return super().inject(handles, item, deadline, noted)
-
-    def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
-        """What the driver knows of all tasks."""
-        return _Table({handle.name: handle.facts() for handle in handles})
+    def _launch(self, kind: type[Host], name: str, callers: int) -> ChildProcess:
+        child = self._children[name] = ChildProcess(kind, self._job.name, name, callers, self._children)
+        return child
 
     def close(self) -> None:
         """End what still runs, the hard way."""
-        with self._closing:
-            for far in self._far.values():
-                far.close()
-            self._far.clear()  # the last one has nothing more to send to others
-        ENDPOINTS.pop(self._job, None)
         super().close()
-
-
-class _Table(TaskTable):
-    def __init__(self, facts: dict[str, TaskFacts]) -> None:
-        self._facts = facts
-
-    def __getitem__(self, name: str) -> TaskFacts:
-        return self._facts[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._facts)
-
-    def __len__(self) -> int:
-        return len(self._facts)
-
-
-class RemoteParker(Parker):
-    """What the driver knows of how a child waits: enough to say whether the child stands still.
-
-    It does if it said so when it had taken all that was ever sent to it: only a message can then make it move, and
-    whatever it had sent itself came before what it said.
-    """
-
-    __slots__ = ("progress", "sent")
-
-    def __init__(self, monitor: QuiescenceMonitor) -> None:
-        super().__init__(monitor)
-        self.progress = Progress()
-        self.sent = 0  # messages; counted under the lock of the pipe, before they go
-
-    def told(self, progress: Progress) -> None:
-        """Take the child's word for where it stands."""
-        self.progress = progress
-        self.passes += 1
-        self.say(progress.doing)
-
-    def stands_still(self) -> bool:
-        """Whether the task has ended, or waits and nothing is on its way to it."""
-        progress = self.progress
-        return self.doing == "ended" or (progress.still and progress.received == self.sent)
-
-
-class ProcessTask:
-    """The handle of a task in a child. A thread of the driver, its listener, takes what the child says."""
-
-    def __init__(
-        self, ctx: TaskContext, job: str, made: bytes, reporter: TaskReporter, parker: RemoteParker, post: Post
-    ) -> None:
-        self.name, self.parker = ctx.name, parker
-        self.injected = 0
-        self.hand_closed = True
-        self._wiring, self._reporter, self._post = ctx.wiring, reporter, post
-        lanes = self._wiring.queue.lanes
-        self._arrived = [0] * len(lanes)  # packets that were sent here; each by its producer's listener
-        self._taken = [0] * len(lanes)  # and worked here; by the own listener, as the next
-        self._emitted = 0
-        self._reported = self._is_gone = False
-        self._pipe, self._there = _CONTEXT.Pipe()
-        # Guards writing into the pipe, which any thread may, its end, and the count of what was written.
-        self._writing = threading.Lock()
-        self._process = _CONTEXT.Process(
-            target=run_task, args=(self._there, job, self.name, made), name=f"{ctx.job}/{self.name}", daemon=True
-        )
-        self._listener = threading.Thread(target=self._listen, name=f"{ctx.job}/{self.name} listener", daemon=True)
-
-    # ── any thread ──
-
-    def start(self) -> None:
-        """Start the process. What was sent before is waiting for it in the pipe."""
-        self._process.start()
-        self._there.close()  # so that the child's death ends the pipe
-        self._listener.start()
-
-    def cancel(self) -> None:
-        """End the task behind the packet in work, wherever it waits."""
-        self.send("cancel")
-
-    def end_input(self, how: Ending) -> None:
-        """Ask a source to end."""
-        self.send("end input", value=how)
-
-    def release(self, tell: Callable[[Any], Told]) -> None:
-        """What it held is gone with its process."""
-
-    def stop_sending(self) -> None:
-        """Nobody needs what it makes any more."""
-        self.send("unneeded")
-
-    def send(self, verb: str, lane: Address | None = None, value: Any = None) -> None:
-        """Send something to the child. One that has ended takes nothing more."""
-        with self._writing, suppress(OSError):
-            self.parker.sent += 1
-            self.parker.passes += 1
-            self._pipe.send((verb, lane, value))
-
-    def count(self, verb: PostVerb, number: int, value: Any) -> None:
-        """Note what passes on the way to or from the queue of this task."""
-        if verb == "packet":
-            self._arrived[number] += 1
-        elif verb == "ack":
-            self._taken[number] += value
-
-    def facts(self) -> TaskFacts:
-        """Where it stands, by what has passed through the driver and what it said last."""
-        node, lanes, said = self._wiring.node, self._wiring.queue.lanes, self.parker.progress
-        is_source = node.kind == "source"
-        depths = () if is_source else (0, *map(int.__sub__, self._arrived, self._taken))
-        return TaskFacts(
-            self.name,
-            node.name,
-            node.kind,
-            self.parker.doing,
-            sum(depths),
-            node.capacity,
-            said.processed if is_source else sum(self._taken),
-            self._emitted,
-            said.errors,
-            () if is_source else (HAND, *(lane.producer for lane in lanes)),
-            depths,
-            said.ended_producers,
-            said.ending,
-            said.skipped,
-            said.retries,
-        )
-
-    @property
-    def control(self) -> NoReturn:
-        """Refused: the hand does not reach into other processes. Raises `CommandRefused`."""
-        raise CommandRefused(f"{self.name!r} runs in another process, where it cannot be paused or stepped")
-
-    @property
-    def broken_off(self) -> int:
-        """How many packets a cancel found between two attempts."""
-        return self.parker.progress.broken_off
-
-    def left_over(self) -> int:
-        """After the end of all tasks: what was sent here or made here, and never worked."""
-        return sum(self._arrived) - sum(self._taken) + self.parker.progress.refused + self.broken_off
-
-    def is_current(self) -> bool:
-        """Whether the caller delivers the task's reports."""
-        return threading.current_thread() is self._listener
-
-    def is_gone(self) -> bool:
-        """Whether the process is gone and all it said has been heard."""
-        return self._is_gone or self._listener.ident is None
-
-    def join(self) -> None:
-        """Let the listener end as well."""
-        if self._listener.ident is not None and not self.is_current():
-            self._listener.join()
-
-    def close(self) -> None:
-        """Kill the process if it still runs, and release what it took."""
-        if self._process.pid is not None:
-            self._process.kill()
-            self.join()  # before the next: of two threads that wait for a process, one does not learn its exit code
-            self._process.join()
-        with self._writing:
-            self._pipe.close()
-        self._there.close()
-        self._process.close()
-
-    # ── the listener ──
-
-    def _listen(self) -> None:
-        while (message := self._hear()) is not None:
-            verb, lane, value = message
-            if verb == "progress":
-                self.parker.told(value)
-            elif verb == "report":
-                method, *arguments = value
-                self._reported |= method == "task_ended"
-                getattr(self._reporter, method)(*arguments)
-            else:
-                self._emitted += verb == "packet"
-                self._post(verb, lane, value)
-        self._process.join()
-        if self.parker.doing != "ended":
-            self._lost()
-        self._is_gone = True
-        self.parker.tell()
-
-    def _hear(self) -> Any:
-        try:
-            return self._pipe.recv()
-        except (EOFError, OSError):  # the second if it died in the middle of a message
-            return None
-
-    def _lost(self) -> None:
-        """The child has died: say so to everybody who waits for it."""
-        if not self._reported:
-            error = TaskLost(
-                f"the process of {self.name!r} died with exit code {self._process.exitcode}, and what it held is lost; "
-                "what it wrote to stderr may say why"
-            )
-            self._reporter.task_ended(TaskReport(self.name, "failed", error))
-        signal = pickle.dumps(StopSignal(self.name, "failed"))
-        for output in self._wiring.outputs:
-            for connection in output.connections:
-                self._post("signal", (connection.queue.task, connection.lane), signal)
-        self.parker.told(self.parker.progress._replace(doing="ended"))
+        with self._closing:
+            for child in self._children.values():
+                child.close()
+            self._children.clear()

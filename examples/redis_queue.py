@@ -5,10 +5,12 @@
     redis_queue.register()  # and set REDIS_URL, if the server is not at redis://127.0.0.1:6379
     session = runtime.Session(platform="redis")
 
-A `RedisQueue` is picklable, and another process may fill lanes of it, or read it. Each lane is two lists: packets and
-the stop signal on the way to the reader, acknowledgements on the way back (remote_queue.py says what they do). One
-thread in each process, its carrier, waits for all lists that concern it. Packets are pickled: nobody may write to the
-server who may not run code here. A seed is refused: no turn can be given to a server.
+A `RedisQueue` is picklable, and another process may fill lanes of it, or read it. Its two ends are those of
+`runtime.remote.remote_lane`; each lane is two lists: packets and signals on the way to the reader, acknowledgements on
+the way back. One thread in each process, its carrier, waits for all lists that concern it. Packets are pickled: nobody
+may write to the server who may not run code here. A seed is refused: no turn can be given to a server.
+
+The hand can borrow no room from writers who do not see it, so one place of each queue is kept for it.
 """
 
 from __future__ import annotations
@@ -26,12 +28,14 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from examples.remote_queue import Arrivals, Outbox, Verb, places
-from runtime.communication.inbox import Inbox
+from examples.pickle_codec import CODEC
+from runtime.communication.inbox import Inbox, shares
 from runtime.communication.lane import Lane, LaneSpec
 from runtime.errors import GraphInvalid, QueueUnreachable
 from runtime.factory import register_backend
 from runtime.factory.local_backend import LocalBackend
+from runtime.remote.endpoint_lanes import SLOW_S
+from runtime.remote.remote_lane import Address, Arrivals, Mark, Outbox
 from runtime.scheduling.parker import Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor
 
@@ -65,13 +69,10 @@ class RedisQueue:
         """Writer: a lane here, whose packets get to lane `number` there. Raises `QueueUnreachable`."""
         return _carrier_of(self).outbox(self, number, writer).lane
 
-    def packets(self, number: int) -> str:
-        """The name of the list in which packets go to lane `number`, and its stop signal."""
-        return f"sage:{self.job}:{self.task}:{number}"
-
-    def acknowledgements(self, number: int) -> str:
-        """The name of the list in which the reader says how many packets it has worked."""
-        return f"{self.packets(number)}:worked"
+    @property
+    def of_writers(self) -> int:
+        """What all writers' lanes may hold together."""
+        return max(len(self.lanes), self.capacity - 1)
 
 
 class Carrier:
@@ -81,7 +82,7 @@ class Carrier:
     """
 
     def __init__(self, url: str, job: str, monitor: QuiescenceMonitor) -> None:
-        self._url = url
+        self._url, self._job = url, job
         # No command is sent again: one whose answer was lost may have been obeyed.
         once = Retry(NoBackoff(), 0)
         self._out = Redis.from_url(url, retry=once, socket_timeout=ANSWER_S)
@@ -92,8 +93,9 @@ class Carrier:
         # Guards what follows: whoever makes tasks adds, and the carrier reads.
         self._lock = threading.Lock()
         self._handlers: dict[str, Callable[[bytes], None]] = {}
-        self._arrivals: dict[str, Arrivals] = {}
-        self._outboxes: dict[str, Outbox] = {}
+        self._arrivals: dict[str, _CountedArrivals] = {}
+        self._outboxes: dict[Address, Outbox] = {}
+        self._has_full_lane = False  # read here: its writer is to hear soon what has left
         self._call(self._out.ping)
         self._thread = threading.Thread(target=self._carry, name=f"redis carrier {job}", daemon=True)
         self._thread.start()
@@ -104,25 +106,41 @@ class Carrier:
             inbox = self._arrivals.get(queue.task)
             if inbox is not None:
                 return inbox
-
-            def acknowledge(number: int, count: int) -> None:
-                self._push(queue.acknowledgements(number), b"%d" % count)
-
-            inbox = self._arrivals[queue.task] = _CountedArrivals(queue, acknowledge, self._outboxes)
-        self._listen({queue.packets(number): _receiver(inbox, number) for number in range(len(queue.lanes))})
+            inbox = self._arrivals[queue.task] = _CountedArrivals(queue, self, self._outboxes)
+        self._listen({self._packets((queue.task, number)): inbox.receiver for number in range(len(queue.lanes))})
         return inbox
 
     def outbox(self, queue: RedisQueue, number: int, writer: Waiter) -> Outbox:
         """The writer's end of lane `number`."""
-        packets = queue.packets(number)
-
-        def send(verb: Verb, value: Any) -> None:
-            self._push(packets, pickle.dumps((verb, value)))
-
-        share, _ = places(queue.capacity, len(queue.lanes))
-        outbox = self._outboxes[packets] = Outbox(queue.lanes[number].producer, share, writer, send)
-        self._listen({queue.acknowledgements(number): lambda payload: outbox.acknowledge(int(payload))})
+        address = queue.task, number
+        share, _ = shares(queue.of_writers, len(queue.lanes))
+        outbox = self._outboxes[address] = Outbox(address, queue.lanes[number], share, writer, CODEC)
+        outbox.carry_by(_Shipping(self, outbox))
+        self._listen({self._acknowledgements(address): lambda payload: outbox.acknowledge(int(payload))})
         return outbox
+
+    def push(self, lane: Address, parcel: Any) -> None:
+        """Send what an outbox has packed. Raises `QueueUnreachable`."""
+        self._push(self._packets(lane), pickle.dumps(parcel))
+
+    def acknowledge_to(self, producer: str, lane: Address, taken: int, much: bool) -> None:
+        """Let whoever fills a lane know how many packets of it have left in all."""
+        self._push(self._acknowledgements(lane), b"%d" % taken)
+
+    def give_back_to(self, producer: str, lane: Address) -> None:
+        """Nothing: no writer lends anything."""
+
+    def note_full(self) -> None:
+        """On the carrier's thread: a lane is full."""
+        self._has_full_lane = True
+
+    def _packets(self, lane: Address) -> str:
+        """The name of the list in which packets and signals go to the reader."""
+        return f"sage:{self._job}:{lane[0]}:{lane[1]}"
+
+    def _acknowledgements(self, lane: Address) -> str:
+        """The name of the list in which the reader says how many packets have left."""
+        return f"{self._packets(lane)}:worked"
 
     def close(self) -> None:
         """End the thread, and delete the lists."""
@@ -162,7 +180,11 @@ class Carrier:
             while not self._closing:
                 with self._lock:
                     order += [key for key in self._handlers if key not in order]
-                found = cast(tuple[bytes, bytes], self._in.blpop([self._bell, *order], timeout=0))
+                patience_s = SLOW_S if self._has_full_lane else 0
+                found = cast(tuple[bytes, bytes] | None, self._in.blpop([self._bell, *order], timeout=patience_s))
+                if found is None:
+                    self._look_up()
+                    continue
                 key, payload = found[0].decode(), found[1]
                 if key != self._bell:
                     order.remove(key)
@@ -173,6 +195,13 @@ class Carrier:
             if not self._closing:
                 self._fail_all(error)
 
+    def _look_up(self) -> None:
+        self._has_full_lane = False
+        with self._lock:
+            inboxes = list(self._arrivals.values())
+        for inbox in inboxes:
+            inbox.look_up()
+
     def _fail_all(self, error: RedisError) -> None:
         with self._lock:
             inboxes = list(self._arrivals.values())
@@ -180,34 +209,46 @@ class Carrier:
             inbox.fail(self._unreachable(error))
 
 
+class _Shipping:
+    """Ships what is put into an outbox, at once, on its writer's thread: so what cannot be packed fails its writer."""
+
+    def __init__(self, carrier: Carrier, outbox: Outbox) -> None:
+        self._carrier, self._outbox = carrier, outbox
+
+    def ship(self) -> None:
+        """Something was put in."""
+        self._outbox.sleep()  # nobody will come for the next one either
+        error = self._outbox.pack()
+        for parcel in self._outbox.take(may_end=True):
+            is_last = isinstance(parcel, Mark) and parcel.signal.is_last
+            with suppress(*[QueueUnreachable] if is_last else ()):
+                self._carrier.push(parcel.lane, parcel)
+        if error is not None:
+            raise error
+
+
 class _CountedArrivals(Arrivals):
     """Knows how much was sent by the writers in this process."""
 
-    __slots__ = ("_outboxes", "_queue")
+    __slots__ = ("_outboxes",)
 
-    def __init__(self, queue: RedisQueue, acknowledge: Callable[[int, int], None], outboxes: dict[str, Outbox]) -> None:
-        super().__init__(queue.capacity, queue.lanes, acknowledge)
-        self._queue, self._outboxes = queue, outboxes
+    def __init__(self, queue: RedisQueue, carrier: Carrier, outboxes: dict[Address, Outbox]) -> None:
+        super().__init__(queue.task, queue.of_writers, queue.lanes, carrier)
+        share, _ = shares(queue.of_writers, len(queue.lanes))
+        self.hand.give_room(max(1, queue.capacity - share * len(queue.lanes)))
+        self._outboxes = outboxes
+
+    def receiver(self, payload: bytes) -> None:
+        """Something has come."""
+        self.take_in(pickle.loads(payload), CODEC)
 
     def unworked(self) -> int:
         """What was sent and not worked, wherever it is by now."""
         left = len(self.hand.lane.items)
         for number, lane in enumerate(self.lanes[1:]):
-            outbox = self._outboxes.get(self._queue.packets(number))
-            left += len(lane.items) if outbox is None else outbox.sent - lane.taken
+            outbox = self._outboxes.get((self._task, number))
+            left += len(lane.items) if outbox is None else outbox.lane.taken + len(outbox.lane.items) - lane.taken
         return left
-
-
-def _receiver(inbox: Arrivals, number: int) -> Callable[[bytes], None]:
-    def receive(payload: bytes) -> None:
-        try:
-            verb, value = pickle.loads(payload)
-        except Exception as error:  # noqa: BLE001  the border to user code, which says how its packets are unpickled
-            inbox.fail(error)
-        else:
-            inbox.receive(number, verb, value)
-
-    return receive
 
 
 class _Transit(Parker):

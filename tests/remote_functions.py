@@ -216,3 +216,17 @@ def fill(queue: QueueDescriptor, count: int) -> None:
     for number in range(count):
         lane.put(number)
     lane.put_signal(StopSignal("elsewhere", "completed"))
+
+
+class Where:
+    """A service that says in which process it is."""
+
+    def process(self) -> int:
+        return os.getpid()
+
+
+class AsksWhere(runtime.Function[int, tuple[int, int, int]]):
+    """What it gets, its own process, and that of the service."""
+
+    def process(self, value: int, /) -> tuple[int, int, int]:
+        return value, os.getpid(), self.ctx.call_service("where")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final
 
+from examples.pickle_codec import CODEC
 from runtime.communication.lane import LaneSpec
 from runtime.remote.channel import Message, Question
-from runtime.remote.codec import Serialized
 from runtime.remote.endpoint import Endpoint, Owner
-from runtime.remote.link import ActorLink
-from runtime.remote.remote_lane import Address, Arrivals, Outbox, Packets
+from runtime.remote.link import CallLink
+from runtime.remote.remote_lane import Address, Arrivals, Outbox
 from runtime.scheduling.parker import Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor
 
@@ -56,23 +55,6 @@ class Writer(Parker):
             done.wait(0.001)
 
 
-class PlainCodec:
-    """Values by what `pickle` makes of them, in one piece."""
-
-    pickler = pickle.Pickler
-
-    def encode(self, value: Any) -> Serialized:
-        """Pack a value."""
-        return Serialized(pickle.dumps(value, protocol=5))
-
-    def decode(self, serialized: Serialized) -> Any:
-        """The value."""
-        return pickle.loads(serialized.blob)
-
-
-CODEC: Final = PlainCodec()
-
-
 class ByHand:
     """A channel: what is given for it delivers, and asks."""
 
@@ -83,17 +65,15 @@ class ByHand:
     ) -> None:
         self._deliver, self._ask = deliver, ask
 
-    def deliver(self, number: int, messages: list[Message]) -> Future[Any]:
-        """Let it be delivered."""
-        return self._deliver(number, messages)
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Let it be delivered, or asked."""
+        (packed,) = arguments
+        _, *said = CODEC.unpack(packed)
+        return self._deliver(*said) if method == "deliver" else self._ask(*said)
 
-    def ask(self, question: Question) -> Future[Any]:
-        """Let it be asked."""
-        return self._ask(question)
-
-    def opened(self, answer: Any) -> Any:
-        """As it is."""
-        return answer
+    def is_gone(self, error: BaseException) -> bool:
+        """Never."""
+        return False
 
 
 class Link:
@@ -104,7 +84,7 @@ class Link:
         self.returned: list[int] = []  # lanes of which a lent place was given back
         self.errors: list[BaseException] = []
         writer = Waiter() if writer is None else writer
-        self.outbox = Outbox(LANE, LANES[0], capacity, writer, self.errors.append, CODEC)
+        self.outbox = Outbox(LANE, LANES[0], capacity, writer, CODEC)
         self.inbox = Arrivals("work", capacity, LANES, self)
         self.lane = self.inbox.lanes[1]
 
@@ -129,12 +109,10 @@ class Link:
 
     def carry(self) -> None:
         """Take what waits to the reader, each signal in its place."""
-        self.outbox.pack()
+        if (error := self.outbox.pack()) is not None:
+            self.errors.append(error)
         for each in self.outbox.take(may_end=True):
-            if isinstance(each, Packets):
-                self.inbox.receive(each.lane[1], CODEC.decode(each.freight))
-            else:
-                self.lane.put_signal(each.signal)
+            self.inbox.take_in(each, CODEC)
 
     def room(self) -> int:
         """How many packets the writer could put in now."""
@@ -153,16 +131,23 @@ class Nobody:
     def news(self) -> None:
         """Nothing."""
 
+    def heard(self, verb: str, *said: Any) -> None:
+        """Nothing is expected."""
+        raise LookupError(verb)
+
     def ask_after(self, peer: str, number: int) -> None:
         """Nothing."""
 
 
-def site_of(name: str = "work", owner: Owner | None = None) -> Endpoint:
+def endpoint_of(name: str = "work", owner: Owner | None = None) -> Endpoint:
     return Endpoint(f"job of {name}", name, CODEC, Nobody() if owner is None else owner)
 
 
 class Told:
-    """What a way tells whose it is: by peer, what was lost and what is asked after; how often it calls its carrier."""
+    """What a link tells whose it is: by peer, what was lost and what is asked after; how often it calls its carrier."""
+
+    name = "numbers"
+    codec = CODEC
 
     def __init__(
         self,
@@ -171,6 +156,7 @@ class Told:
         acknowledge: Callable[[Address, int], object] = lambda *_: None,
     ) -> None:
         self._may_end, self._acknowledge = may_end, acknowledge
+        self.errors: list[BaseException] = []
         self.lost: list[tuple[str, BaseException]] = []
         self.asked: list[tuple[str, int]] = []
         self.calls = 0
@@ -179,6 +165,10 @@ class Told:
     def may_end(self) -> bool:
         """Whether stop signals may be sent."""
         return self._may_end()
+
+    def failed(self, task: str, error: BaseException) -> None:
+        """Note it."""
+        self.errors.append(error)
 
     def call_carrier(self) -> None:
         """Count it."""
@@ -197,7 +187,7 @@ class Told:
         self.asked.append((peer, number))
 
 
-def way_of(outbox: Outbox) -> tuple[ActorLink, list[list[Message]], list[Future[Any]]]:
+def way_of(outbox: Outbox) -> tuple[CallLink, list[list[Message]], list[Future[Any]]]:
     """A way with one outbox, whose parcels are kept here, and received when their futures are done."""
     parcels: list[list[Message]] = []
     futures: list[Future[Any]] = []
@@ -207,7 +197,7 @@ def way_of(outbox: Outbox) -> tuple[ActorLink, list[list[Message]], list[Future[
         futures.append(Future())
         return futures[-1]
 
-    way = ActorLink("work", ByHand(deliver), Told(acknowledge=lambda _, taken: outbox.acknowledge(taken)))
+    way = CallLink("work", ByHand(deliver), Told(acknowledge=lambda _, taken: outbox.acknowledge(taken)))
     way.add(outbox)
     return way, parcels, futures
 

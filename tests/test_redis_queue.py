@@ -234,7 +234,7 @@ def test_what_is_on_its_way_when_the_job_is_cancelled_counts_as_dropped(session:
 
 def test_a_packet_that_cannot_be_pickled_fails_its_task_by_name(session: runtime.Session) -> None:
     session.source(range(10)).map(far.make_lock, name="culprit").sink(far.same)
-    with pytest.raises(runtime.TaskFailed, match="'culprit' failed on packet 3: TypeError: cannot pickle"):
+    with pytest.raises(runtime.TaskFailed, match="'culprit' failed on packet 3: NotSendable: <lock> cannot travel"):
         session.run(PATIENCE_S)
 
 

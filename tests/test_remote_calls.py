@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from examples.pickle_codec import CODEC
 from runtime.communication.calls import Call, Ledger, Request
 from runtime.communication.signals import StopSignal
 from runtime.errors import ServiceStopped
@@ -19,7 +20,7 @@ from runtime.remote.remote_calls import RemoteRequestQueue, ServedQueue
 from runtime.remote.set_ups import SetUps
 from runtime.scheduling.scheduler import Scheduler
 from runtime.service.call_future import CallFuture
-from tests.remote_rig import CODEC, PATIENCE_S, ByHand, in_thread
+from tests.remote_rig import PATIENCE_S, ByHand, in_thread
 
 
 def request(*args: Any) -> Request:
@@ -38,10 +39,9 @@ class Caller:
         self.asked: list[tuple[Question, Future[Any]]] = []
         self.ledger = Ledger(Scheduler())
         self.channel = ByHand(lambda *_: pytest.fail("no mail goes this way"), self._ask)
-        self.queue = RemoteRequestQueue(
-            "cache", capacity, self.ledger, self, SetUps("work", self.ledger, lambda *_: None)
-        )
+        self.queue = RemoteRequestQueue("cache", capacity, self.ledger, self, SetUps("work", self.ledger, self))
 
+    name = "work"
     codec = CODEC
 
     def post(self, _: str, message: Message) -> None:
@@ -190,10 +190,11 @@ class Service:
         self.mail: list[tuple[str, Message]] = []
         self.ledger = Ledger(Scheduler())
         self.peers = peers
-        self.queue = ServedQueue("cache", capacity, self.ledger, self, SetUps("cache", self.ledger, lambda *_: None))
+        self.queue = ServedQueue("cache", capacity, self.ledger, self, SetUps("cache", self.ledger, self))
         with self.ledger.lock:
             self.queue.begin()
 
+    name = "cache"
     codec = CODEC
 
     def post(self, peer: str, message: Message) -> None:

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, cast
 
 import pytest
 import ray
@@ -19,6 +19,7 @@ from ray.exceptions import (
     RuntimeEnvSetupError,
 )
 
+from examples.pickle_codec import CODEC
 from runtime.communication.calls import Call, Request
 from runtime.communication.connection import Connection, Output
 from runtime.communication.element import Format
@@ -27,22 +28,34 @@ from runtime.communication.router import Router
 from runtime.communication.send_plan import SendPlan
 from runtime.communication.signals import StopSignal
 from runtime.context.report import TaskReport
-from runtime.driver.actor_wrapper import ActorWrapper, ServiceWrapper
+from runtime.driver.actor_wrapper import ServiceWrapper
+from runtime.driver.job import Job
 from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
 from runtime.facts import ServiceFacts
-from runtime.ray.cluster import cannot_be_made, is_gone
-from runtime.ray.codec import envelope, opened
+from runtime.ray.actors import ActorProcess
+from runtime.ray.cluster import cannot_be_made
+from runtime.ray.codec import CODEC as RAY
 from runtime.remote.acknowledgements import MOST_OPEN, Acknowledgements
 from runtime.remote.channel import Message
-from runtime.remote.descriptors import RayQueueDescriptor
-from runtime.remote.link import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, ActorLink, NotReached
-from runtime.remote.look import Look
+from runtime.remote.descriptors import RemoteQueueDescriptor
+from runtime.remote.host import HostState
+from runtime.remote.link import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, CallLink, NotReached
 from runtime.remote.remote_lane import HAND_LANE, Outbox, Packets
 from runtime.scheduling.parker import Waiter
 from runtime.testing import PATIENCE_S, Moment
-from tests.remote_rig import CODEC, LANE, LANES, ByHand, Link, Nobody, Told, in_thread, packets_in, site_of, way_of
+from tests.remote_rig import LANE, LANES, ByHand, Link, Nobody, Told, endpoint_of, in_thread, packets_in, way_of
 
 untyped: Any = ray.exceptions
+
+
+class Posted:
+    """Mail that goes nowhere, by peer."""
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[str, Message]] = []
+
+    def post(self, peer: str, message: Message) -> None:
+        self.posted.append((peer, message))
 
 
 def wait_until_open(acknowledgements: Acknowledgements, number: int = 1) -> None:
@@ -55,16 +68,16 @@ def wait_until_open(acknowledgements: Acknowledgements, number: int = 1) -> None
 
 
 def test_what_is_acknowledged_while_no_answer_is_open_goes_by_mail() -> None:
-    mail: list[Any] = []
-    acknowledgements = Acknowledgements(lambda writer, acknowledgement: mail.append((writer, acknowledgement)))
+    mail = Posted()
+    acknowledgements = Acknowledgements(cast(Any, mail))
     acknowledgements.acknowledge("numbers", (LANE, 5), much=True)
-    assert mail == [("numbers", (LANE, 5))]
+    assert mail.posted == [("numbers", ("ack", LANE, 5))]
     assert acknowledgements.wait("numbers", 0) == []
 
 
 def test_an_open_answer_takes_what_is_acknowledged_and_waits_no_longer_if_it_is_much() -> None:
-    mail: list[Any] = []
-    acknowledgements = Acknowledgements(lambda *each: mail.append(each))
+    mail = Posted()
+    acknowledgements = Acknowledgements(cast(Any, mail))
     thread, found = in_thread(lambda: acknowledgements.wait("numbers", PATIENCE_S))
     wait_until_open(acknowledgements)
     acknowledgements.acknowledge("numbers", (LANE, 1), much=False)
@@ -74,21 +87,22 @@ def test_an_open_answer_takes_what_is_acknowledged_and_waits_no_longer_if_it_is_
     acknowledgements.acknowledge("numbers", (LANE, 512), much=True)
     thread.join(PATIENCE_S)
     assert found == [[(LANE, 1), (LANE, 512)]]
-    assert mail == [("others", (("work", 1), 7))]
+    assert mail.posted == [("others", ("ack", ("work", 1), 7))]
     assert acknowledgements.sent == 2
 
 
 def test_a_little_is_in_the_answer_when_its_time_is_over() -> None:
-    acknowledgements = Acknowledgements(lambda *_: pytest.fail("by mail"))
+    mail = Posted()
+    acknowledgements = Acknowledgements(cast(Any, mail))
     thread, found = in_thread(lambda: acknowledgements.wait("numbers", 0.2))
     wait_until_open(acknowledgements)
     acknowledgements.acknowledge("numbers", (LANE, 1), much=False)
     thread.join(PATIENCE_S)
-    assert found == [[(LANE, 1)]]
+    assert (found, mail.posted) == ([[(LANE, 1)]], [])
 
 
 def test_answers_leave_a_thread_for_what_comes_in() -> None:
-    acknowledgements = Acknowledgements(lambda *_: None)
+    acknowledgements = Acknowledgements(cast(Any, Posted()))
     threads = [in_thread(lambda: acknowledgements.wait("numbers", PATIENCE_S))[0] for _ in range(MOST_OPEN)]
     wait_until_open(acknowledgements, MOST_OPEN)
     assert acknowledgements.wait("others", PATIENCE_S) == []  # at once
@@ -101,8 +115,8 @@ def test_answers_leave_a_thread_for_what_comes_in() -> None:
 
 def test_no_receipt_is_lost_whoever_is_quicker() -> None:
     """Answers whose time is over while something is acknowledged: each acknowledgement arrives, once."""
-    mail: list[Any] = []
-    acknowledgements = Acknowledgements(lambda _, acknowledgement: mail.append(acknowledgement))
+    mail = Posted()
+    acknowledgements = Acknowledgements(cast(Any, mail))
     over = threading.Event()
 
     def answer() -> list[Any]:
@@ -117,7 +131,8 @@ def test_no_receipt_is_lost_whoever_is_quicker() -> None:
     over.set()
     for thread, _ in answers:
         thread.join(PATIENCE_S)
-    told = [number for _, number in [*mail, *(each for _, found in answers for each in found[0])]]
+    by_mail = [message[2] for _, message in mail.posted]
+    told = by_mail + [number for _, found in answers for _, number in found[0]]
     assert sorted(told) == list(range(20_000))
 
 
@@ -125,9 +140,9 @@ def test_no_receipt_is_lost_whoever_is_quicker() -> None:
 
 
 def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
-    endpoint = site_of()
-    inbox = endpoint.inbox("work", 8, LANES)
-    outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None, CODEC)
+    endpoint = endpoint_of()
+    inbox = endpoint.lanes.inbox("work", 8, LANES)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), CODEC)
     parcels: list[list[Message]] = []
     for number in range(4):
         outbox.lane.items.append(number)
@@ -140,7 +155,7 @@ def test_parcels_that_overtake_each_other_are_taken_in_in_order() -> None:
 
 
 def test_a_few_wait_while_many_are_under_way_and_leave_with_what_comes_meanwhile() -> None:
-    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None, CODEC)
+    outbox = Outbox(LANE, LANES[0], 16, Waiter(), CODEC)
     way, parcels, futures = way_of(outbox)
     outbox.lane.items += range(8)
     way.carry()
@@ -177,9 +192,9 @@ class Acknowledges:
 
 def test_acknowledgements_are_heard_while_packets_are_pickled() -> None:
     """They come on Ray's own thread; pickling may ask Ray for something, which would come on that thread, too."""
-    errors: list[BaseException] = []
-    outbox = Outbox(LANE, LANES[0], 8, Waiter(), errors.append, CODEC)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), CODEC)
     way, parcels, _ = way_of(outbox)
+    errors = cast(Told, way._sender).errors
     outbox.lane.items += [0, 1]
     way.carry()
     outbox.lane.items += [Acknowledges(outbox, 1), 2, Acknowledges(outbox, 2), 3]
@@ -191,9 +206,9 @@ def test_acknowledgements_are_heard_while_packets_are_pickled() -> None:
 
 
 def test_acknowledgements_are_heard_while_it_is_found_out_which_packet_cannot_be_pickled() -> None:
-    errors: list[BaseException] = []
-    outbox = Outbox(LANE, LANES[0], 8, Waiter(), errors.append, CODEC)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), CODEC)
     way, parcels, _ = way_of(outbox)
+    errors = cast(Told, way._sender).errors
     outbox.lane.items += [0, 1]
     way.carry()
     outbox.lane.items += [2, Acknowledges(outbox, 1), threading.Lock(), 3]
@@ -222,16 +237,16 @@ def wait_for(name: str) -> str:
 
 
 def test_a_packet_that_is_slow_to_unpickle_holds_up_nobody_but_its_own_sender() -> None:
-    endpoint = site_of()
+    endpoint = endpoint_of()
     lanes = (LaneSpec("numbers"), LaneSpec("others"))
-    inbox = endpoint.inbox("work", 16, lanes)
+    inbox = endpoint.lanes.inbox("work", 16, lanes)
     moment = Moment("what is waited for")
 
     def parcel(number: int, *items: Any) -> list[Message]:
         return [("packets", Packets(("work", number), len(items), CODEC.encode(list(items))))]
 
     thread, _ = in_thread(lambda: endpoint.receive("numbers", 1, parcel(0, WaitsFor(moment))))
-    while not endpoint._taking:
+    while not endpoint.order._taking:
         thread.join(0.001)
     endpoint.receive("numbers", 2, parcel(0, "behind it"))  # is left to the thread that waits
     endpoint.receive("others", 1, parcel(1, "of another"))
@@ -245,18 +260,24 @@ def test_a_packet_that_is_slow_to_unpickle_holds_up_nobody_but_its_own_sender() 
 
 
 def test_after_a_parcel_that_makes_no_sense_its_sender_is_heard_again() -> None:
-    endpoint = site_of()
-    with pytest.raises(KeyError):
-        endpoint.receive("numbers", 1, [("no such verb",)])
     heard: list[str] = []
-    endpoint.other_mail["said"] = heard.append
+
+    class Hears(Nobody):
+        def heard(self, verb: str, *said: Any) -> None:
+            if verb != "said":
+                raise LookupError(verb)
+            heard.extend(said)
+
+    endpoint = endpoint_of("work", Hears())
+    with pytest.raises(LookupError, match="no such verb"):
+        endpoint.receive("numbers", 1, [("no such verb",)])
     endpoint.receive("numbers", 2, [("said", "something")])
     assert heard == ["something"]
     endpoint.close()
 
 
 def test_places_are_lent_and_given_back_by_any_thread_and_none_is_lost() -> None:
-    outbox = Outbox(LANE, LANES[0], 64, Waiter(), lambda error: None, CODEC)
+    outbox = Outbox(LANE, LANES[0], 64, Waiter(), CODEC)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -287,30 +308,57 @@ class Reports:
         return pytest.fail(f"{name} was not expected")
 
 
+class OneProcess:
+    """A process, and the job that it is the only one of: what is called there is answered by the test."""
+
+    def __init__(self) -> None:
+        self.job = Job(CODEC)
+        self.reports = Reports()
+        self.wrapper = ServiceWrapper("work", cast(Any, self.reports), self.job)
+        self.job.wrappers["work"] = self.wrapper
+        self.calls: list[tuple[str, Future[Any]]] = []
+        self.wrapper.begin(self, CODEC.encode(None))
+        self.job.endpoint.join([self.job.endpoint.link_to("work", self)], {})
+
+    def call(self, method: str, *_: Any) -> Future[Any]:
+        answer: Future[Any] = Future()
+        self.calls.append((method, answer))
+        if method == "seen":
+            answer.set_result(CODEC.encode(HostState(SERVING)))
+        return answer
+
+    def is_gone(self, error: BaseException) -> bool:
+        return isinstance(error, EOFError)
+
+    def kill(self) -> None:
+        self.calls.append(("kill", Future()))
+
+
+SERVING: Final = ServiceFacts("work", "new", 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, None)
+
+
 @pytest.mark.parametrize("first", ["start", "death"])
 def test_one_whose_process_dies_before_or_after_its_start_is_told_to_have_ended_once(first: str) -> None:
-    reports = Reports()
-    reporter: Any = reports
-    wrapper = ServiceWrapper.__new__(ServiceWrapper)
-    ActorWrapper.__init__(wrapper, "work", lambda *_: None)
-    wrapper._reporter = reporter
-    wrapper._last = Look(ServiceFacts("work", "new", 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, None))
+    process = OneProcess()
+    wrapper = process.wrapper
+    wrapper.look()
     death = LookupError("its process")
     for what in ("start", "death") if first == "start" else ("death", "start"):
         if what == "start":
             wrapper.start()
         else:
             wrapper.lose(death)
-    (report,) = reports.ended
+    (report,) = process.reports.ended
     assert (report.task, report.ending, type(report.error)) == ("work", "failed", TaskLost)
     assert report.error is not None
     assert report.error.__cause__ is death
     assert wrapper.is_gone()
+    process.job.endpoint.close()
 
 
 @pytest.mark.parametrize("what", ["few", "signal", "message"])
 def test_what_may_not_wait_leaves_at_once(what: str) -> None:
-    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None, CODEC)
+    outbox = Outbox(LANE, LANES[0], 16, Waiter(), CODEC)
     way, parcels, _ = way_of(outbox)
     outbox.lane.items += range(3 if what == "few" else 8)
     way.carry()
@@ -328,7 +376,7 @@ def test_what_may_not_wait_leaves_at_once(what: str) -> None:
 
 
 def test_what_is_acknowledged_is_known_before_a_parcel_counts_as_received() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), CODEC)
     way, _, futures = way_of(outbox)
     outbox.lane.items += range(4)
     way.carry()
@@ -347,7 +395,7 @@ def test_what_is_acknowledged_is_known_before_a_parcel_counts_as_received() -> N
 
 
 def test_an_answer_is_waited_for_though_a_later_one_has_come_already() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), CODEC)
     way, _, futures = way_of(outbox)
     outbox.lane.items += range(4)
     way.carry()
@@ -365,21 +413,21 @@ def test_an_answer_is_waited_for_though_a_later_one_has_come_already() -> None:
 
 def test_a_packet_is_put_back_behind_what_was_acknowledged_before() -> None:
     """Else the acknowledgement, which counts it, would come behind it, and a packet too many would be let in."""
-    endpoint = site_of("numbers")
+    endpoint = endpoint_of("numbers")
     futures: list[Future[Any]] = []
 
     def deliver(_: int, messages: list[Message]) -> Future[Any]:
         futures.append(Future())
         return futures[-1]
 
-    lane = endpoint.outbox(LANE, LANES[0], 4, 1, Waiter())
+    lane = endpoint.lanes.open_lane(LANE, LANES[0], 4, 1, Waiter())
     for number in range(3):
         lane.put(number)
-    way = endpoint.way_to("work", ByHand(deliver))
+    way = endpoint.link_to("work", ByHand(deliver))
     endpoint.join([way], {})
     while not futures:  # one parcel
         endpoint.is_quiet()
-    thread, found = in_thread(lambda: endpoint.take_back(LANE))
+    thread, found = in_thread(lambda: endpoint.lanes.take_back(LANE))
     thread.join(0.05)
     assert thread.is_alive()
     futures[0].set_result([(LANE, 2)])
@@ -428,7 +476,7 @@ def test_a_place_lent_to_the_hand_that_an_undo_has_not_used_is_given_back() -> N
 def test_a_parcel_that_was_not_taken_in_is_told_and_keeps_nobody_waiting() -> None:
     failed: Future[Any] = Future()
     told = Told()
-    way = ActorLink("work", ByHand(lambda *_: failed), told)
+    way = CallLink("work", ByHand(lambda *_: failed), told)
     way.post(("began", 1))
     way.carry()
     error = LookupError("no such verb")
@@ -447,13 +495,13 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
             told.append((peer, error))
             heard.set()
 
-    endpoint = site_of("work", Hears())
+    endpoint = endpoint_of("work", Hears())
     failed: Future[Any] = Future()
-    endpoint.join([endpoint.way_to("cache", ByHand(lambda *_: Future(), lambda _: failed))], {})
-    queue = endpoint.request_queue("cache", 4)
+    endpoint.join([endpoint.link_to("cache", ByHand(lambda *_: Future(), lambda _: failed))], {})
+    queue = endpoint.calls.queue("cache", 4)
     call = Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S)
     queue.prepare(call)
-    with endpoint.ledger.lock:
+    with endpoint.calls.ledger.lock:
         queue.put(call)
     queue.ship()
     error = LookupError("no such verb")
@@ -464,8 +512,8 @@ def test_a_call_that_comes_back_with_an_error_of_its_way_is_told() -> None:
 
 
 def test_results_that_cannot_travel_are_refused_before_any_of_their_packet_is_dealt_out() -> None:
-    endpoint = site_of("make")
-    first, second = (RayQueueDescriptor(task, 8, (LaneSpec("make"),), endpoint.job) for task in ("work#0", "work#1"))
+    endpoint = endpoint_of("make")
+    first, second = (RemoteQueueDescriptor(task, 8, (LaneSpec("make"),), endpoint.job) for task in ("work#0", "work#1"))
     router = Router((Output("work", "round_robin", (Connection(first, 0), Connection(second, 0)), Format()),), Waiter())
     plan = SendPlan(router)
     with pytest.raises(NotSendable, match="<lock>"):
@@ -494,7 +542,8 @@ def test_results_that_cannot_travel_are_refused_before_any_of_their_packet_is_de
 def test_a_process_that_is_gone_is_told_from_one_that_raised_and_one_that_can_never_be(
     error: Exception, gone: bool, hopeless: bool | None
 ) -> None:
-    assert is_gone(error) is gone
+    nobody: Any = None
+    assert ActorProcess(nobody).is_gone(error) is gone
     if isinstance(error, RayError):
         assert cannot_be_made(error) is hopeless
 
@@ -502,7 +551,7 @@ def test_a_process_that_is_gone_is_told_from_one_that_raised_and_one_that_can_ne
 def test_a_parcel_is_asked_after_when_it_is_overdue_and_given_up_when_nothing_is_known_of_it() -> None:
     lost: Future[Any] = Future()
     told = Told()
-    way = ActorLink("work", ByHand(lambda *_: lost), told)
+    way = CallLink("work", ByHand(lambda *_: lost), told)
     began_s = monotonic()
     way.post(("began", 1))
     way.carry()
@@ -523,7 +572,7 @@ def test_a_parcel_is_asked_after_when_it_is_overdue_and_given_up_when_nothing_is
 def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
     parcel: Future[Any] = Future()
     told = Told()
-    way = ActorLink("work", ByHand(lambda *_: parcel), told)
+    way = CallLink("work", ByHand(lambda *_: parcel), told)
     way.post(("began", 1))
     way.carry()
     for _ in range(MOST_MISSES):
@@ -537,9 +586,9 @@ def test_a_parcel_that_is_just_being_taken_in_is_waited_for() -> None:
 
 
 def test_a_large_parcel_may_take_longer() -> None:
-    outbox = Outbox(LANE, LANES[0], 16, Waiter(), lambda error: None, CODEC)
+    outbox = Outbox(LANE, LANES[0], 16, Waiter(), CODEC)
     told = Told()
-    way = ActorLink("work", ByHand(lambda *_: Future()), told)
+    way = CallLink("work", ByHand(lambda *_: Future()), told)
     way.add(outbox)
     outbox.lane.items.append(bytes(3 * BYTES_A_S))
     way.carry()
@@ -550,19 +599,19 @@ def test_a_large_parcel_may_take_longer() -> None:
 
 
 def test_a_receiver_says_what_it_knows_of_a_parcel() -> None:
-    endpoint = site_of()
-    endpoint.inbox("work", 16, LANES)
-    assert endpoint.where_is("numbers", 1) == "missing"
+    endpoint = endpoint_of()
+    endpoint.lanes.inbox("work", 16, LANES)
+    assert endpoint.order.where_is("numbers", 1) == "missing"
     moment = Moment("what is waited for")
     parcel: list[Message] = [("packets", Packets(LANE, 1, CODEC.encode([WaitsFor(moment)])))]
     thread, _ = in_thread(lambda: endpoint.receive("numbers", 1, parcel))
-    while endpoint.where_is("numbers", 1) == "missing":
+    while endpoint.order.where_is("numbers", 1) == "missing":
         thread.join(0.001)
-    assert endpoint.where_is("numbers", 1) == "at work"
-    assert endpoint.where_is("others", 1) == "missing"
+    assert endpoint.order.where_is("numbers", 1) == "at work"
+    assert endpoint.order.where_is("others", 1) == "missing"
     moment.set()
     thread.join(PATIENCE_S)
-    assert [endpoint.where_is("numbers", number) for number in (1, 2)] == ["taken in", "missing"]
+    assert [endpoint.order.where_is("numbers", number) for number in (1, 2)] == ["taken in", "missing"]
     endpoint.close()
 
 
@@ -575,12 +624,12 @@ def test_a_service_that_is_asked_for_long_has_to_take_in_mail_meanwhile() -> Non
             shipped.set()
         return Future()
 
-    endpoint = site_of("work")
-    endpoint.join([endpoint.way_to("cache", ByHand(deliver))], {})
-    queue = endpoint.request_queue("cache", 4)
+    endpoint = endpoint_of("work")
+    endpoint.join([endpoint.link_to("cache", ByHand(deliver))], {})
+    queue = endpoint.calls.queue("cache", 4)
     call = Call(Request("cache", "process", (), {}, ("work",), 0), queue, PATIENCE_S)
     queue.prepare(call)
-    with endpoint.ledger.lock:
+    with endpoint.calls.ledger.lock:
         queue.put(call)
     queue.ship()
     endpoint.call_carrier()
@@ -589,7 +638,7 @@ def test_a_service_that_is_asked_for_long_has_to_take_in_mail_meanwhile() -> Non
 
 
 def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), CODEC)
     way, _, _ = way_of(outbox)
     outbox.lane.items += range(4)
     way.carry()
@@ -600,7 +649,7 @@ def test_nobody_waits_for_what_was_shipped_to_one_who_has_died() -> None:
 
 
 def test_one_who_is_lost_while_mail_to_it_is_gathered_does_not_end_the_carrier() -> None:
-    outbox = Outbox(LANE, LANES[0], 4, Waiter(), lambda error: None, CODEC)
+    outbox = Outbox(LANE, LANES[0], 4, Waiter(), CODEC)
     way, _, _ = way_of(outbox)
 
     class Posted(deque[Message]):
@@ -615,12 +664,12 @@ def test_one_who_is_lost_while_mail_to_it_is_gathered_does_not_end_the_carrier()
 
 
 def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.remote.endpoint.SLOW_S", PATIENCE_S)
-    endpoint = site_of()
-    endpoint.inbox("work", 8, LANES)
-    descriptor = RayQueueDescriptor("work", 8, LANES, endpoint.job)
+    monkeypatch.setattr("runtime.remote.endpoint_lanes.SLOW_S", PATIENCE_S)
+    endpoint = endpoint_of()
+    endpoint.lanes.inbox("work", 8, LANES)
+    descriptor = RemoteQueueDescriptor("work", 8, LANES, endpoint.job)
     inbox = descriptor.get_queue()
-    outbox = Outbox(LANE, LANES[0], 8, Waiter(), lambda error: None, CODEC)
+    outbox = Outbox(LANE, LANES[0], 8, Waiter(), CODEC)
 
     def parcel(items: list[int]) -> list[Message]:
         outbox.lane.items += items
@@ -629,28 +678,28 @@ def test_an_answer_waits_only_for_a_lane_that_is_filled(monkeypatch: pytest.Monk
 
     few = parcel([1, 2, 3])
     endpoint.receive("numbers", 1, few)
-    thread, found = in_thread(lambda: endpoint.answer("numbers", few))
+    thread, found = in_thread(lambda: endpoint.lanes.answer("numbers", few))
     thread.join(PATIENCE_S / 2)
     assert found == [[]]  # though nobody has dropped anything
     many = parcel([4])
     endpoint.receive("numbers", 2, many)
-    thread, found = in_thread(lambda: endpoint.answer("numbers", many))
-    wait_until_open(endpoint._acknowledgements)
+    thread, found = in_thread(lambda: endpoint.lanes.answer("numbers", many))
+    wait_until_open(endpoint.lanes._acknowledgements)
     inbox.drop(inbox.lanes[1], 4)
     thread.join(PATIENCE_S)
     assert found == [[(LANE, 4)]]
     endpoint.close()
 
 
-# ── envelopes ──
+# ── messages of Ray's ──
 
 
 def test_a_message_travels_as_bytes_unless_something_in_it_refers_to_the_object_store() -> None:
-    message = ("request", (1, envelope("x"), 2.5, False), StopSignal("numbers", "stopped"))
-    sealed = envelope(message)
+    message = ("request", (1, RAY.pack("x"), 2.5, False), StopSignal("numbers", "stopped"))
+    sealed = RAY.pack(message)
     assert type(sealed) is bytes
-    assert pickle.loads(sealed) == opened(sealed) == message
+    assert pickle.loads(sealed) == RAY.unpack(sealed) == message
     ref: ray.ObjectRef[Any] = ray.ObjectRef.from_random()
     with_ref = ("packets", ((("freight", (ref,)),),))
-    assert envelope(with_ref) is with_ref
-    assert opened(with_ref) is with_ref
+    assert RAY.pack(with_ref) is with_ref
+    assert RAY.unpack(with_ref) is with_ref

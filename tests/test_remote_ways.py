@@ -9,25 +9,25 @@ from typing import Any
 
 import pytest
 
+from examples.pickle_codec import CODEC
 from runtime.communication.signals import StopSignal
 from runtime.errors import QueueUnreachable
 from runtime.remote.channel import Message
 from runtime.remote.codec import Serialized
-from runtime.remote.descriptors import RayQueueDescriptor
-from runtime.remote.link import ActorLink, Mailbox
+from runtime.remote.descriptors import RemoteQueueDescriptor
+from runtime.remote.link import CallLink, Mailbox
 from runtime.remote.remote_lane import Mark, Outbox, Packets
 from runtime.scheduling.parker import Waiter
 from tests.remote_rig import (
-    CODEC,
     LANE,
     LANES,
     PATIENCE_S,
     ByHand,
     Told,
     Writer,
+    endpoint_of,
     in_thread,
     packets_in,
-    site_of,
     way_of,
 )
 
@@ -41,7 +41,7 @@ class Sent:
         self.parcels: list[list[Message]] = []
         self.futures: list[Future[Any]] = []
         self.told = Told(may_end=may_end)
-        self.way = ActorLink("work", ByHand(self._deliver), self.told)
+        self.way = CallLink("work", ByHand(self._deliver), self.told)
 
     def _deliver(self, _: int, messages: list[Message]) -> Future[Any]:
         self.parcels.append(messages)
@@ -50,7 +50,7 @@ class Sent:
 
 
 def outbox(writer: Any = None, capacity: int = 16) -> Outbox:
-    return Outbox(LANE, LANES[0], capacity, Waiter() if writer is None else writer, lambda error: None, CODEC)
+    return Outbox(LANE, LANES[0], capacity, Waiter() if writer is None else writer, CODEC)
 
 
 # ── parcels ──
@@ -107,7 +107,7 @@ def test_what_refuses_to_carry_a_parcel_is_told_and_does_not_end_the_carrier() -
         raise error
 
     told = Told()
-    way = ActorLink("work", ByHand(refuse), told)
+    way = CallLink("work", ByHand(refuse), told)
     way.post(("began", 1))
     way.carry()
     assert told.lost == [("work", error)]
@@ -117,7 +117,7 @@ def test_what_refuses_to_carry_a_parcel_is_told_and_does_not_end_the_carrier() -
 def test_a_parcel_counts_as_received_only_when_what_it_acknowledges_is_known() -> None:
     seen: list[bool] = []
     parcel: Future[Any] = Future()
-    way = ActorLink("work", ByHand(lambda *_: parcel), Told(acknowledge=lambda *_: seen.append(way.is_quiet())))
+    way = CallLink("work", ByHand(lambda *_: parcel), Told(acknowledge=lambda *_: seen.append(way.is_quiet())))
     way.post(("began", 1))
     way.carry()
     parcel.set_result([(LANE, 1)])
@@ -267,28 +267,28 @@ class Received:
 
 
 def test_a_lane_that_is_opened_when_the_ways_are_there_is_carried() -> None:
-    endpoint = site_of("numbers")
+    endpoint = endpoint_of("numbers")
     received = Received()
-    endpoint.join([endpoint.way_to("work", ByHand(received))], {})
-    endpoint.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
+    endpoint.join([endpoint.link_to("work", ByHand(received))], {})
+    endpoint.lanes.open_lane(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
     assert received.wait_for("packets")[1].number == 1
     endpoint.close()
 
 
 def test_a_lane_that_was_opened_before_there_are_ways_is_carried() -> None:
-    endpoint = site_of("numbers")
+    endpoint = endpoint_of("numbers")
     received = Received()
-    endpoint.outbox(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
-    endpoint.join([endpoint.way_to("work", ByHand(received))], {})
+    endpoint.lanes.open_lane(LANE, LANES[0], 4, 1, Waiter()).put("a packet")
+    endpoint.join([endpoint.link_to("work", ByHand(received))], {})
     assert received.wait_for("packets")[1].number == 1
     endpoint.close()
 
 
 def test_stop_signals_leave_as_soon_as_they_may() -> None:
-    endpoint = site_of("numbers")
+    endpoint = endpoint_of("numbers")
     received = Received()
-    endpoint.join([endpoint.way_to("work", ByHand(received))], {})
-    lane = endpoint.outbox(LANE, LANES[0], 4, 1, Waiter())
+    endpoint.join([endpoint.link_to("work", ByHand(received))], {})
+    lane = endpoint.lanes.open_lane(LANE, LANES[0], 4, 1, Waiter())
     lane.put("the last")
     lane.put_signal(ENDED)
     received.wait_for("packets")
@@ -299,8 +299,8 @@ def test_stop_signals_leave_as_soon_as_they_may() -> None:
 
 
 def test_a_site_that_is_closed_is_found_no_more() -> None:
-    endpoint = site_of()
-    descriptor = RayQueueDescriptor("work", 8, LANES, endpoint.job)
+    endpoint = endpoint_of()
+    descriptor = RemoteQueueDescriptor("work", 8, LANES, endpoint.job)
     inbox = descriptor.get_queue()
     assert descriptor.get_queue() is inbox
     endpoint.close()
@@ -309,15 +309,15 @@ def test_a_site_that_is_closed_is_found_no_more() -> None:
 
 
 def test_a_site_that_is_closed_has_no_thread() -> None:
-    endpoint = site_of()
+    endpoint = endpoint_of()
     endpoint.join([], {})
     endpoint.close()
     assert not [thread for thread in threading.enumerate() if thread.name == f"{endpoint.job}/work carrier"]
 
 
 def test_packets_that_cannot_be_unpickled_end_their_reader() -> None:
-    endpoint = site_of()
-    inbox = endpoint.inbox("work", 8, LANES)
+    endpoint = endpoint_of()
+    inbox = endpoint.lanes.inbox("work", 8, LANES)
     endpoint.receive("numbers", 1, [("packets", Packets(LANE, 1, Serialized(b"no pickle")))])
     with pytest.raises(Exception, match=r"pickle|unpickling|invalid load key"):
         inbox.wait()
@@ -325,10 +325,10 @@ def test_packets_that_cannot_be_unpickled_end_their_reader() -> None:
 
 
 def test_the_writer_of_a_lane_that_stays_full_hears_what_has_left_though_it_is_little() -> None:
-    endpoint = site_of()
+    endpoint = endpoint_of()
     received = Received()
-    inbox = endpoint.inbox("work", 8, LANES)
-    endpoint.join([endpoint.way_to("numbers", ByHand(received))], {})
+    inbox = endpoint.lanes.inbox("work", 8, LANES)
+    endpoint.join([endpoint.link_to("numbers", ByHand(received))], {})
     endpoint.receive("numbers", 1, [("packets", Packets(LANE, 1, CODEC.encode([0])))])
     inbox.drop(inbox.lanes[1], 1)
     assert received.messages == []
@@ -338,10 +338,10 @@ def test_the_writer_of_a_lane_that_stays_full_hears_what_has_left_though_it_is_l
 
 
 def test_a_place_that_was_lent_goes_back_to_whoever_has_lent_it() -> None:
-    endpoint = site_of()
+    endpoint = endpoint_of()
     received = Received()
-    inbox = endpoint.inbox("work", 4, LANES)
-    endpoint.join([endpoint.way_to("numbers", ByHand(received))], {})
+    inbox = endpoint.lanes.inbox("work", 4, LANES)
+    endpoint.join([endpoint.link_to("numbers", ByHand(received))], {})
     inbox.hand.put_into(0, "by hand")
     inbox.drop(inbox.hand.lane, 1)
     assert received.wait_for("return place") == ("return place", LANE)
@@ -349,11 +349,11 @@ def test_a_place_that_was_lent_goes_back_to_whoever_has_lent_it() -> None:
 
 
 def test_each_parcel_is_taken_in_once() -> None:
-    endpoint = site_of()
-    inbox = endpoint.inbox("work", 8, LANES)
+    endpoint = endpoint_of()
+    inbox = endpoint.lanes.inbox("work", 8, LANES)
     parcels: list[list[Message]] = [[("packets", Packets(LANE, 1, CODEC.encode([number])))] for number in range(3)]
     for number, parcel in enumerate(parcels, 1):
         endpoint.receive("numbers", number, parcel)
     assert inbox.lanes[1].items == [0, 1, 2]
-    assert [endpoint.where_is("numbers", number) for number in (1, 3, 4)] == ["taken in", "taken in", "missing"]
+    assert [endpoint.order.where_is("numbers", number) for number in (1, 3, 4)] == ["taken in", "taken in", "missing"]
     endpoint.close()

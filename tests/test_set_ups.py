@@ -13,10 +13,10 @@ from typing import Any
 from runtime.communication.calls import Call, Request
 from runtime.errors import ServiceLoop
 from runtime.remote.channel import Message
-from runtime.remote.link import ActorLink
+from runtime.remote.link import CallLink
 from runtime.remote.remote_calls import RemoteRequestQueue
 from tests.pairs import of_every_seed
-from tests.remote_rig import ByHand, Told, site_of
+from tests.remote_rig import ByHand, Told, endpoint_of
 
 
 class Ending:
@@ -45,14 +45,14 @@ class CarriesAtOnce(Told):
         super().__init__()
         self._deliver = deliver
 
-    def way_to(self, peer: str) -> ActorLink:
-        """The way on which this carries."""
-        self._way = ActorLink(peer, ByHand(self._deliver), self)
-        return self._way
+    def link_to(self, peer: str) -> CallLink:
+        """The link on which this carries."""
+        self._link = CallLink(peer, ByHand(self._deliver), self)
+        return self._link
 
     def call_carrier(self) -> None:
         """Carry."""
-        self._way.carry()
+        self._link.carry()
 
 
 class Mail:
@@ -60,13 +60,15 @@ class Mail:
 
     def __init__(self, services: list[str], seed: int) -> None:
         self.chance = Random(seed)
-        self.endpoints = {name: site_of(name) for name in services}
+        self.endpoints = {name: endpoint_of(name) for name in services}
         self.under_way: dict[tuple[str, str], deque[tuple[int, list[Message], Future[Any]]]] = {}
         self.endings: dict[str, Ending] = {}
         for name, endpoint in self.endpoints.items():
-            endpoint.request_queue(name, 8)
+            endpoint.calls.queue(name, 8)
             others = [other for other in services if other != name]
-            endpoint._links = {other: CarriesAtOnce(partial(self._ship, name, other)).way_to(other) for other in others}
+            endpoint._links = {
+                other: CarriesAtOnce(partial(self._ship, name, other)).link_to(other) for other in others
+            }
 
     def _ship(self, sender: str, peer: str, number: int, messages: list[Message]) -> Future[Any]:
         landing: Future[Any] = Future()
@@ -76,14 +78,14 @@ class Mail:
     def call(self, caller: str, service: str, root: str) -> None:
         """Call a service by mail, in the name of root."""
         endpoint = self.endpoints[caller]
-        queue = endpoint.request_queue(service, 8)
+        queue = endpoint.calls.queue(service, 8)
         assert isinstance(queue, RemoteRequestQueue)
         chain = (root,) if caller == root else (root, caller)
         call = Call(Request(service, "process", (), {}, chain, 0), queue, 10.0, waits=False)
         ending = self.endings[caller] = Ending()
         call.future = ending
         queue.prepare(call)
-        with endpoint.ledger.lock:
+        with endpoint.calls.ledger.lock:
             queue.put(call)
 
     def deliver(self) -> bool:
@@ -99,10 +101,9 @@ class Mail:
 
     def set_up(self, service: str) -> None:
         """The set-up of a service is done."""
-        served = self.endpoints[service].served
-        assert served is not None
-        with self.endpoints[service].ledger.lock:
-            served.begin()
+        calls = self.endpoints[service].calls
+        with calls.ledger.lock:
+            calls.served.begin()
 
     def refused(self) -> set[str]:
         """Whose calls were refused."""

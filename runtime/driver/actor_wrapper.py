@@ -1,45 +1,46 @@
-"""ActorWrapper: a task or a service in an actor, from the driver: its handle, the mail from it, the hand's grip on it.
+"""ActorWrapper: a task or a service in another process, from the driver: its handle, its mail, what controls it.
 
-Whatever the driver asks is answered by the actor while user code runs. None of it raises because the actor has died:
-then it is what was known last.
+Whatever the driver asks is answered by the process while user code runs. None of it raises because the process has
+died: then it is what was known last.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Protocol, cast
 
 from runtime.communication.packet import Place
-from runtime.context import ServiceContext, TaskContext
 from runtime.context.report import TaskReport
-from runtime.errors import CommandRefused, QueueFull, TaskEnded, TaskLost
+from runtime.driver.job import Job
+from runtime.errors import CommandRefused, NotSendable, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, TaskFacts
-from runtime.ray.actors import NoAnswer, answer_of, kill
-from runtime.ray.codec import CODEC
-from runtime.remote.by_value import decode
-from runtime.remote.channel import Message
+from runtime.remote.by_value import Encoded, decode
+from runtime.remote.channel import Channel, Message
 from runtime.remote.codec import Serialized, not_sendable
-from runtime.remote.look import Look
+from runtime.remote.host import Host, HostState
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.invocation import Interceptor
+from runtime.service.ray_service_task import RayServiceTask
 from runtime.step import QueueView, Step
 from runtime.task.base_task import TaskReporter
 from runtime.task.control import Broke, Condition
+from runtime.task.ray_task import RayTask
 from runtime.texts.preview import Told
 
 _SLICE_S: Final = 1.0  # of a long step: an interrupt must not leave a thread of the actor waiting for ever
 
 
 class RemoteWorkerControl:
-    """The hand's grip on what runs in an actor."""
+    """Controls what runs in another process, by calls of it."""
 
-    def __init__(self, wrapper: ActorWrapper) -> None:
-        self._wrapper = wrapper
+    def __init__(self, wrapper: ActorWrapper, job: Job) -> None:
+        self._wrapper, self._job = wrapper, job
 
     def pause(self) -> None:
         """Let nothing begin any more."""
@@ -59,25 +60,22 @@ class RemoteWorkerControl:
         while True:
             left_s = max(0.0, deadline - monotonic())
             asked = wrapper.begin_ask("hand", "step", min(left_s, _SLICE_S))
-            answer = asked.future()
-            answer.add_done_callback(lambda _: wrapper.news())
-            yield Until(answer.done, watched=False)
+            asked.add_done_callback(lambda _: self._job.poller.wake())
+            yield Until(asked.done, watched=False)
             step: Step = wrapper.end_ask(asked)
             if step.result != "running" or left_s <= _SLICE_S:
                 return step
 
     def number_of(self, place: Place) -> int:
         """Which packet of its lane it is now. Raises `PacketGone`."""
-        number: int = self._wrapper.ask("hand", "number_of", place)
-        return number
+        return cast(int, self._wrapper.ask("hand", "number_of", place))
 
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last packets of its queue."""
         if self._wrapper.is_lost:
             facts = self._wrapper.look().facts
             return QueueView(facts.name, (), 0, facts.capacity)
-        view: QueueView = self._wrapper.ask("control", "peek", first, last)
-        return view
+        return cast(QueueView, self._wrapper.ask("control", "peek", first, last))
 
     def set_tap(self, tap: Callable[[Step], None] | None) -> None:
         """Show every packet from the next on, in the driver."""
@@ -89,18 +87,15 @@ class RemoteWorkerControl:
 
     def edit(self, place: Place, item: Any) -> int:
         """Put another item there."""
-        change: int = self._wrapper.ask("hand", "edit", place, item)
-        return change
+        return cast(int, self._wrapper.ask("hand", "edit", place, item))
 
     def drop(self, place: Place) -> int:
         """Take the packet out."""
-        change: int = self._wrapper.ask("hand", "drop", place)
-        return change
+        return cast(int, self._wrapper.ask("hand", "drop", place))
 
     def move(self, place: Place, to: int) -> int:
         """Move it within its lane."""
-        change: int = self._wrapper.ask("hand", "move", place, to)
-        return change
+        return cast(int, self._wrapper.ask("hand", "move", place, to))
 
     def undo(self, change: int) -> None:
         """Take back a change. If that needs a place in a lane, its writer is asked for it."""
@@ -108,7 +103,7 @@ class RemoteWorkerControl:
             self._wrapper.ask("hand", "undo", change)
         except QueueFull:
             wanted = self._wrapper.ask("hand", "wanted")
-            number = None if wanted is None else self._wrapper.find_place(wanted)
+            number = None if wanted is None else self._job.find_place(self._wrapper.name, wanted)
             if number is None:
                 raise
             self._wrapper.ask("hand", "undo_into", change, number)
@@ -127,33 +122,59 @@ class RemoteWorkerControl:
                 self._wrapper.ask("control", method)
 
 
-class ActorWrapper:
-    """What the driver has of one actor. A thread of the driver, the listener, takes what the actor says."""
+class Process(Channel, Protocol):
+    """One process of a job, from the driver."""
 
-    def __init__(self, name: str, post: Callable[[str, Message], None]) -> None:
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class ActorWrapper:
+    """What the driver has of one process. A thread of the driver, the listener, takes what the process says."""
+
+    hosts: ClassVar[type[Host]]
+    """What is to run in the process."""
+
+    def __init__(self, name: str, reporter: TaskReporter | ServiceReporter, job: Job) -> None:
         self.name = name
-        self.actor: Any = None  # until Ray is asked for it
+        self.process: Process | None = None  # until `begin`
         self.node: str | None = None
-        self.control = RemoteWorkerControl(self)
-        self.heard = 0  # the last parcel from it that was taken in
-        self.is_lost = False
-        self.is_listener: Callable[[], bool] = bool  # whether the caller takes its mail
-        self.round: Callable[[], bool] = bool  # whether the caller is looking at all of them at once
-        # For what is put back into a lane of its queue: whose writer has a place for it, None: nobody.
-        self.find_place: Callable[[int], int | None] = lambda wanted: None
-        self.news: Callable[[], object] = bool  # tells the thread of commands that something has changed
-        self._post = post
-        self._last: Look | None = None
-        self._final: Look | None = None
+        self._reporter, self._job = reporter, job
+        self._heard = 0  # the last parcel from it that was taken in
+        self._last: HostState | None = None
+        self._final: HostState | None = None
         self._is_gone = False
-        # Guards the three below, and that exactly one who sees that it was started and has died says so.
+        # Guards the two below, and that exactly one who sees that it was started and has died says so.
         self._life = threading.Lock()
         self._started = False
-        self._reported = False
         self._why: BaseException | None = None  # it has died
         self._tap: Callable[[Step], None] | None = None
         self._broke: Broke | None = None
-        self._reporter: TaskReporter | ServiceReporter
+
+    def begin(self, process: Process, made: Serialized) -> Future[Any]:
+        """Have what is to run made in this process; `end_begin` is to hear the answer."""
+        self.process = process
+        return self.call("make", made)
+
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Call a method of the host over there. Returns at once."""
+        assert self.process is not None, "nothing is there yet"
+        return self.process.call(method, *arguments)
+
+    def end_begin(self, node: str | None, sent: Encoded | None) -> BaseException | None:
+        """It was made on this node, or could not be: why."""
+        self.node = node
+        return None if sent is None else decode(sent)
+
+    @property
+    def control(self) -> RemoteWorkerControl:
+        """What controls it."""
+        return RemoteWorkerControl(self, self._job)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its process has died."""
+        return self._why is not None
 
     # ── asking ──
 
@@ -164,64 +185,56 @@ class ActorWrapper:
         """
         return self.end_ask(self.begin_ask(group, method, *arguments))
 
-    def begin_ask(self, group: str, method: str, *arguments: Any) -> Any:
+    def begin_ask(self, group: str, method: str, *arguments: Any) -> Future[Any]:
         """Call a method over there; `end_ask` waits for what it returns. Raises `NotSendable`."""
-        return getattr(self.actor, group).remote(method, _packed(arguments))
-
-    def end_ask(self, asked: Any) -> Any:
-        """Wait for what a method returns. Raises what it raises, and `TaskEnded` if its process has died."""
         try:
-            answer = answer_of(asked)
-        except NoAnswer as error:
+            said = self._job.codec.encode(arguments)
+        except Exception as error:  # the border to user code
+            raise not_sendable(arguments[-1], error) from error
+        return self.call(group, method, said)
+
+    def end_ask(self, asked: Future[Any]) -> Any:
+        """Wait for what a method returns. Raises what it raises, and `TaskEnded` if its process has died."""
+        if (error := asked.exception()) is not None:
             raise TaskEnded(f"the process of {self.name!r} has died, and what it held is lost") from error
-        result, failure = decode(answer)
+        result, failure = decode(asked.result())
         if failure is not None:
             raise failure
         return result
 
-    def begin_look(self) -> Any:
+    def begin_look(self) -> Future[Any] | None:
         """Ask where it stands; `end_look` waits for the answer."""
-        return None if self.is_lost else self.actor.seen.remote(self.heard)
+        return None if self.is_lost else self.call("seen", self._heard)
 
-    def end_look(self, asked: Any) -> None:
-        """Wait for the answer."""
-        if asked is not None:
-            with suppress(NoAnswer):  # what was known last stays
-                self._last = CODEC.decode(answer_of(asked))
+    def end_look(self, asked: Future[Any] | None) -> None:
+        """Wait for the answer. Without one, what was known last stays."""
+        if asked is not None and asked.exception() is None:
+            self._last = self._job.codec.decode(asked.result())
 
-    def begin_watch(self, wanted: bool, wish: int) -> Any:
-        """Ask it to say when something changes, or no more, by the wish of this number; `end_watch` waits for that."""
-        return None if self.is_lost else self.actor.let_driver_watch.remote(wanted, wish)
-
-    def end_watch(self, asked: Any) -> None:
-        """Wait until it does."""
-        if asked is not None:
-            with suppress(NoAnswer):  # the listener hears of it
-                answer_of(asked)
+    def begin_watch(self, wanted: bool, wish: int) -> Future[Any] | None:
+        """Ask it to say when something changes, or no more, by the wish of this number."""
+        return None if self.is_lost else self.call("let_driver_watch", wanted, wish)
 
     def grants(self, what: str, lane: tuple[str, int]) -> bool:
         """Whether it can lend a place of a lane that it fills, or take one back. One that has died cannot."""
-        try:
-            granted: bool = answer_of(getattr(self.actor, what).remote(lane))
-        except NoAnswer:
-            return False
-        return granted
+        asked = self.call(what, lane)
+        return asked.exception() is None and asked.result()
 
-    def look(self) -> Look:
+    def look(self) -> HostState:
         """Where it stands now. Raises `TaskLost` if it has died before it was ever looked at."""
-        if not self.round() or self._last is None:
+        if not self._job.poller.is_looking() or self._last is None:
             self.end_look(self.begin_look())
         if self._last is None:
             raise self.lost(TaskEnded(f"{self.name!r} did not answer"))
         return self._last
 
     @property
-    def last(self) -> Look:
+    def last(self) -> HostState:
         """Where it stood when it was looked at last, or at its end."""
         return self._final or self._last or self.look()
 
     @property
-    def counts(self) -> Look:
+    def counts(self) -> HostState:
         """What it has done so far, or had done at its end."""
         return self._final or self.look()
 
@@ -235,15 +248,15 @@ class ActorWrapper:
         if died:
             self._report_death()
         else:
-            self._post(self.name, ("start",))
+            self._job.post(self.name, "start")
 
     def cancel(self) -> None:
         """End it behind the packet in work, wherever it waits."""
-        self._post(self.name, ("cancel",))
+        self._job.post(self.name, "cancel")
 
     def is_current(self) -> bool:
         """Whether the caller delivers its reports."""
-        return self.is_listener()
+        return self._job.is_listener()
 
     def is_gone(self) -> bool:
         """Whether it has ended and all it said has been heard."""
@@ -253,13 +266,22 @@ class ActorWrapper:
         """No thread of the driver is its own."""
 
     def kill(self) -> None:
-        """End its process."""
-        kill(self.actor)
+        """End its process, if there is one yet."""
+        if self.process is not None:
+            self.process.kill()
 
     # ── the listener ──
 
-    def receive(self, messages: list[Message]) -> list[Message]:
-        """Take what the actor says of what it hosts; returns the rest."""
+    def fetch(self) -> Future[Any]:
+        """Ask for its next parcel."""
+        return self.call("fetch", self._heard)
+
+    def has_taken(self, number: int) -> None:
+        """Parcel `number` was taken in, and all before it."""
+        self._heard = number
+
+    def take(self, messages: list[Message]) -> list[Message]:
+        """Take what the process says of what it hosts; returns the rest."""
         return [message for message in messages if not self._hear(*message)]
 
     def _hear(self, verb: str, *said: Any) -> bool:
@@ -274,9 +296,8 @@ class ActorWrapper:
             if self._broke is not None:
                 self._broke(*decode(said[0]))
         elif verb == "ended":
-            report, self._final = decode(said[0])
             with self._life:
-                self._reported = True
+                report, self._final = decode(said[0])
             self._reporter.task_ended(report)
         elif verb == "fault":
             raise decode(said[0])
@@ -289,8 +310,8 @@ class ActorWrapper:
     def lose(self, why: BaseException) -> None:
         """Its process has died."""
         with self._life:
-            self.is_lost, self._why = True, why
-            to_tell = self._started and not self._reported
+            self._why = why
+            to_tell = self._started and self._final is None
         if to_tell:
             self._report_death()
         self._is_gone = True
@@ -305,15 +326,15 @@ class ActorWrapper:
         if isinstance(why, TaskLost):
             return why
         error = TaskLost(
-            f"the process of {self.name!r} has died on node {self.node}, and what it held is lost: what waited "
-            "for it, what was in work, and what it had made and not sent yet"
+            f"the process of {self.name!r} has died{'' if self.node is None else f' on node {self.node}'}, and what it "
+            "held is lost: what waited for it, what was in work, and what it had made and not sent yet"
         )
         error.__cause__ = why
         return error
 
-    def _as_lost(self, last: Look) -> Look:
+    def _as_lost(self, last: HostState) -> HostState:
         facts = last.facts._replace(ending="failed", state="ended")
-        return Look(
+        return HostState(
             facts, injected=last.injected, broken_off=last.broken_off, refused=last.refused, removed=last.removed,
             puts=last.puts, taken=last.taken,
         )  # fmt: skip
@@ -337,18 +358,9 @@ class ActorWrapper:
 
 
 class TaskWrapper(ActorWrapper):
-    """A task in an actor, as the dispatcher knows tasks."""
+    """A task in another process, as the dispatcher knows tasks."""
 
-    def __init__(
-        self,
-        ctx: TaskContext,
-        reporter: TaskReporter,
-        post: Callable[[str, Message], None],
-        puts: Callable[[str], Sequence[int]],
-    ) -> None:
-        super().__init__(ctx.name, post)
-        self._reporter = reporter
-        self._puts = puts  # how many packets were put into each lane of its queue
+    hosts = RayTask
 
     @property
     def injected(self) -> int:
@@ -367,14 +379,14 @@ class TaskWrapper(ActorWrapper):
 
     def end_input(self, how: Ending) -> None:
         """Ask a source to end."""
-        self._post(self.name, ("end input", how))
+        self._job.post(self.name, "end input", how)
 
     def release(self, tell: Callable[[Any], Told]) -> None:
         """What it held is gone with its process."""
 
     def stop_sending(self) -> None:
         """Nobody needs what it makes any more."""
-        self._post(self.name, ("unneeded",))
+        self._job.post(self.name, "unneeded")
 
     def facts(self) -> TaskFacts:
         """Where it stands now."""
@@ -387,42 +399,34 @@ class TaskWrapper(ActorWrapper):
         look, facts = self.counts, self.facts()
         by_hand = facts.lane_depths[0] if facts.lane_depths else 0
         # Of one who has died, it was seen last how much it had put in: less, perhaps, than was taken since.
-        unworked = sum(max(0, put - taken) for put, taken in zip(self._puts(self.name), look.taken[1:], strict=False))
+        unworked = sum(
+            max(0, put - taken) for put, taken in zip(self._job.puts(self.name), look.taken[1:], strict=False)
+        )
         return unworked + by_hand + look.removed + look.refused + look.broken_off
 
 
 class ServiceWrapper(ActorWrapper):
-    """A service in an actor, as the dispatcher knows services."""
+    """A service in another process, as the dispatcher knows services."""
 
-    def __init__(self, ctx: ServiceContext, reporter: ServiceReporter, post: Callable[[str, Message], None]) -> None:
-        super().__init__(ctx.name, post)
-        self._reporter = reporter
+    hosts = RayServiceTask
 
     def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
         """From the next request on, go through these, over there. Raises `CommandRefused` if they cannot travel."""
         if not interceptors and not self._started:
             return
         try:
-            CODEC.encode(interceptors)
-        except Exception as error:  # the border to user code
-            raise CommandRefused(
-                f"an interceptor runs in the process of service {self.name!r}, and cannot be pickled ({error}); let it "
-                "be a function, or an object without locks, files and connections"
-            ) from error
-        if not self.is_lost:
-            with suppress(TaskEnded):  # it has died meanwhile: the listener hears of it
+            if not self.is_lost:
                 self.ask("control", "intercept", interceptors)
+        except NotSendable as error:
+            raise CommandRefused(
+                f"an interceptor runs in the process of service {self.name!r}, and cannot be pickled "
+                f"({error.__cause__}); let it be a function, or an object without locks, files and connections"
+            ) from error
+        except TaskEnded:  # it has died meanwhile: the listener hears of it
+            pass
 
     def facts(self) -> ServiceFacts:
         """Where it stands now."""
         facts = self.counts.facts
         assert isinstance(facts, ServiceFacts)
         return facts
-
-
-def _packed(arguments: tuple[Any, ...]) -> Serialized:
-    """What a command says. Raises `NotSendable` if somebody's value in it cannot be pickled."""
-    try:
-        return CODEC.encode(arguments)
-    except Exception as error:  # the border to user code
-        raise not_sendable(arguments[-1], error) from error

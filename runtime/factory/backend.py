@@ -293,7 +293,7 @@ class Backend(Protocol):
 
 _backends: dict[str, Callable[[], Backend] | str] = {
     "local": "runtime.factory.local_backend:LocalBackend",
-    "remote": "runtime.driver.remote:remote_backend",
+    "remote": "runtime.ray.platform:remote_backend",
 }
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import ray
-from ray.exceptions import ActorUnschedulableError, RayActorError, RayError, RayTaskError, RuntimeEnvSetupError
+from ray.exceptions import ActorUnschedulableError, RayActorError, RayTaskError, RuntimeEnvSetupError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from runtime.errors import GraphInvalid
@@ -211,12 +211,7 @@ _NAMES: Final = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
 _ROUNDING: Final = 1e-9
 
 
-def is_gone(error: BaseException) -> bool:
-    """Whether Ray says by an error of a call that a process is gone, or does not answer: nothing was raised there."""
-    return isinstance(error, RayError) and not isinstance(error, RayTaskError)
-
-
-def cannot_be_made(error: RayError) -> bool:
+def cannot_be_made(error: BaseException) -> bool:
     """Whether Ray says by it that it will never make this actor, however often one tries."""
     failed = isinstance(error, RayActorError) and error.actor_init_failed
     return failed or isinstance(error, (RayTaskError, RuntimeEnvSetupError, ActorUnschedulableError))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 from _thread import LockType
-from collections.abc import Callable
 from typing import Final
 
+from runtime.remote.channel import Peers
 from runtime.remote.remote_lane import Address
 from runtime.scheduling.parker import new_permit, unpark
 
@@ -25,9 +25,9 @@ Acknowledgement = tuple[Address, int]
 class Acknowledgements:
     """What one process acknowledges, by the process that hears it. Any thread may acknowledge."""
 
-    def __init__(self, post: Callable[[str, Acknowledgement], None]) -> None:
+    def __init__(self, peers: Peers) -> None:
         self.sent = 0  # in answers, to see whether anything was sent
-        self._post = post
+        self._peers = peers
         self._lock = threading.Lock()  # guards both below: while something is due, an answer is open that takes it
         self._open: dict[str, list[LockType]] = {}
         self._due: dict[str, list[Acknowledgement]] = {}
@@ -35,22 +35,22 @@ class Acknowledgements:
     def acknowledge(self, writer: str, acknowledgement: Acknowledgement, much: bool) -> None:
         """Let a writer's process know: by an answer that is open, and which need not wait any longer if it is much."""
         with self._lock:
-            if bells := self._open.get(writer):
+            if permits := self._open.get(writer):
                 self._due.setdefault(writer, []).append(acknowledgement)
                 self.sent += 1
                 if much:
-                    unpark(bells[0])
+                    unpark(permits[0])
                 return
-        self._post(writer, acknowledgement)
+        self._peers.post(writer, ("ack", *acknowledgement))
 
     def wait(self, writer: str, timeout_s: float) -> list[Acknowledgement]:
         """The answer to a parcel of `writer`: what is acknowledged within `timeout_s`, or nothing."""
-        bell = new_permit()
+        permit = new_permit()
         with self._lock:
             if sum(map(len, self._open.values())) >= MOST_OPEN:
                 return []
-            self._open.setdefault(writer, []).append(bell)
-        bell.acquire(True, timeout_s)
+            self._open.setdefault(writer, []).append(permit)
+        permit.acquire(True, timeout_s)
         with self._lock:
-            self._open[writer].remove(bell)
+            self._open[writer].remove(permit)
             return self._due.pop(writer, [])

@@ -17,16 +17,7 @@ from runtime.context.report import TaskReport
 from runtime.errors import error_text
 from runtime.history.dead_letters import DeadLetter
 from runtime.remote.codec import Codec
-from runtime.remote.error_forms import (
-    FrameFacts,
-    Part,
-    body_of,
-    dumps_by,
-    error_of,
-    frames_of,
-    loads,
-    traceback_of,
-)
+from runtime.remote.error_forms import FrameFacts, Part, body_of, dumps_by, error_of, frames_of, loads, traceback_of
 
 MOST_ERRORS: Final = 100
 """In one message. Of a longer chain the last one is told by a note."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from runtime.remote.codec import Serialized
+from runtime.remote.codec import Codec, Serialized
 
 Message = tuple[Any, ...]
 """A verb, and what it says: text, numbers, and packed values."""
@@ -15,13 +16,34 @@ Question = tuple[int, Serialized, float, bool]
 
 
 class Channel(Protocol):
-    """Calls to one process. Both calls return at once; a callback of their futures must not wait for another one."""
+    """Calls of the `Host` in one process. As an argument of such a call it travels, and leads there from elsewhere."""
 
-    def deliver(self, number: int, messages: list[Message]) -> Future[Any]:
-        """Carry parcel number n. Done when it has been received, or cannot be: with what is acknowledged at once."""
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Call a method there. Returns at once; a callback of the future must not wait for another one."""
 
-    def ask(self, question: Question) -> Future[Any]:
-        """Ask the service there. Done with the reply."""
+    def is_gone(self, error: BaseException) -> bool:
+        """Whether a call that failed so has found nobody: its process is gone, or does not answer."""
 
-    def opened(self, answer: Any) -> Any:
-        """What such a future was done with, as it was said there."""
+
+class Peers(Protocol):
+    """The other processes of a job. Any thread may use it; all return at once."""
+
+    def post(self, peer: str, message: Message) -> None:
+        """Send a message."""
+
+    @property
+    def name(self) -> str:
+        """The process that calls them."""
+
+    @property
+    def codec(self) -> Codec:
+        """How arguments and replies travel."""
+
+    def channel_to(self, peer: str) -> Channel:
+        """What asks a service by a call of its own."""
+
+    def note_undelivered(self, peer: str, error: BaseException) -> None:
+        """Something did not get there. Any thread, also the channel's own; returns at once."""
+
+    def names(self) -> Iterable[str]:
+        """All of them."""

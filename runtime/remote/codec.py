@@ -1,4 +1,4 @@
-"""How values travel between processes, whatever carries them: what a codec does, and values that it has packed."""
+"""How values travel between processes, whatever carries them: what a codec does, and values that it has encoded."""
 
 from __future__ import annotations
 
@@ -11,33 +11,39 @@ from runtime.texts.preview import preview
 
 
 class Serialized(NamedTuple):
-    """A packed value. `refs` say where its large buffers are, in a way that its codec knows."""
+    """An encoded value. `refs` say where its large buffers are, in a way that its codec knows."""
 
     blob: bytes
     refs: tuple[Any, ...] = ()
 
 
 class Codec(Protocol):
-    """Packs values of one platform. Any thread may use it, also several at once."""
+    """How the processes of one platform say things to each other. Any thread may use it, also several at once."""
+
+    @property
+    def node(self) -> str | None:
+        """The machine that this process runs on, as the platform names it; None if there is only one."""
 
     @property
     def pickler(self) -> Any:
         """The class of pickler by which functions and classes travel as this platform wants it."""
 
     def encode(self, value: Any) -> Serialized:
-        """Pack a value. Raises what pickling raises: whatever its classes do."""
+        """The value as bytes. Raises what pickling raises: whatever its classes do."""
 
     def decode(self, serialized: Serialized) -> Any:
         """The value. Raises what unpickling raises."""
 
+    def pack(self, message: Any) -> Any:
+        """A message, made of encoded values, as a call takes and returns it."""
 
-class _RunsCode(Exception):
-    """Unpickling would call something."""
+    def unpack(self, packed: Any) -> Any:
+        """The message. No code of the values in it runs."""
 
 
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
-        raise _RunsCode
+        raise pickle.UnpicklingError("it would call something")
 
 
 def is_plain(serialized: Serialized) -> bool:

@@ -1,4 +1,4 @@
-"""Descriptors of queues on Ray: by value, so they travel; where one is used, they find what is there of its job."""
+"""Descriptors of queues in other processes: by value, so they travel; each finds the queue where it is used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _endpoint(job: str, owner: str) -> Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class RayQueueDescriptor:
+class RemoteQueueDescriptor:
     """The input queue of a task of `job`, wherever that runs."""
 
     task: str
@@ -32,16 +32,16 @@ class RayQueueDescriptor:
 
     def get_queue(self) -> Inbox:
         """Reader: the queue itself. Raises `QueueUnreachable` where nothing of the job runs."""
-        return _endpoint(self.job, self.task).inbox(self.task, self.capacity, self.lanes)
+        return _endpoint(self.job, self.task).lanes.inbox(self.task, self.capacity, self.lanes)
 
     def open_lane(self, number: int, writer: Waiter) -> Lane:
         """Writer: a lane here, whose packets get to lane `number` there. Raises `QueueUnreachable`."""
         endpoint = _endpoint(self.job, self.task)
-        return endpoint.outbox((self.task, number), self.lanes[number], self.capacity, len(self.lanes), writer)
+        return endpoint.lanes.open_lane((self.task, number), self.lanes[number], self.capacity, len(self.lanes), writer)
 
 
 @dataclass(frozen=True, slots=True)
-class RayRequestQueueDescriptor:
+class RemoteRequestQueueDescriptor:
     """The request queue of a service of `job`, wherever that runs."""
 
     service: str
@@ -50,4 +50,4 @@ class RayRequestQueueDescriptor:
 
     def get_queue(self) -> RequestQueue:
         """The queue itself, or here what calls get there by. Raises `QueueUnreachable` where there is no way."""
-        return _endpoint(self.job, self.service).request_queue(self.service, self.capacity)
+        return _endpoint(self.job, self.service).calls.queue(self.service, self.capacity)

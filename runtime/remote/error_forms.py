@@ -174,11 +174,7 @@ def _arguments(error: BaseException, dumps: Dumps) -> tuple[Part, ...]:
     return tuple(Part.of(value, dumps) for value in _slots["args"].__get__(error))
 
 
-_FORMS: Final[tuple[Callable[[BaseException, Dumps], Any], ...]] = (
-    lambda error, _: error,
-    _in_parts,
-    _as_stand_in,
-)
+_FORMS: Final[tuple[Callable[[BaseException, Dumps], Any], ...]] = (lambda error, _: error, _in_parts, _as_stand_in)
 
 
 def body_of(error: BaseException, dumps: Dumps) -> bytes:

@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Any, Final, Literal, Protocol
 
 from runtime.remote.channel import Channel, Message
-from runtime.remote.codec import Serialized
+from runtime.remote.codec import Codec, Serialized
 from runtime.remote.remote_lane import Address, Outbox, Packets
 from runtime.scheduling.parker import new_permit, unpark
 
@@ -45,15 +45,22 @@ CHANGED: Final = "changed"
 
 
 class Sender(Protocol):
-    """Whose ways they are."""
+    """Whose links they are. All return at once, on any thread, also a channel's own."""
 
     @property
     def may_end(self) -> bool:
         """Whether stop signals may be sent."""
 
+    def failed(self, task: str, error: BaseException) -> None:
+        """Something that this task has made cannot be packed."""
 
-class Shipping(Sender, Protocol):
-    """Likewise, of ways that a carrier ships on. All return at once, on any thread, also a channel's own."""
+    @property
+    def name(self) -> str:
+        """The process that mail comes from."""
+
+    @property
+    def codec(self) -> Codec:
+        """How it is packed."""
 
     def call_carrier(self) -> None:
         """Let the carrier come."""
@@ -81,9 +88,7 @@ class Link(ABC):
     def add(self, outbox: Outbox) -> None:
         """Carry the packets of `outbox`."""
         self._outboxes = [*self._outboxes, outbox]
-        outbox.shipper = self
-        outbox.asleep = True
-        self.ship()
+        outbox.carry_by(self)
 
     def post(self, message: Message) -> None:
         """Send a message behind all that were posted before."""
@@ -120,7 +125,8 @@ class Link(ABC):
         for outbox in self._outboxes:
             if outbox.may_wait():
                 continue
-            outbox.pack()
+            if (error := outbox.pack()) is not None:
+                self._sender.failed(outbox.lane.producer, error)
             messages += [("packets" if isinstance(each, Packets) else "signal", each) for each in outbox.take(may_end)]
         self.sent += len(messages)
         return messages
@@ -128,26 +134,25 @@ class Link(ABC):
     def _sleep(self) -> bool:
         """Let writers ship by themselves from now on. False: something waits already."""
         for outbox in self._outboxes:
-            if not outbox.asleep:
-                outbox.asleep = True
+            if outbox.sleep():
                 outbox.lane.writer.request_yield()
         return not self._has_due()
 
     def _awake(self) -> None:
         for outbox in self._outboxes:
-            outbox.asleep = False
+            outbox.be_awake()
 
 
 class NotReached(Exception):
     """Somebody is there, as the driver says, and mail does not get there."""
 
 
-class ActorLink(Link):
+class CallLink(Link):
     """The way to another process, by calls. A carrier ships."""
 
-    def __init__(self, peer: str, channel: Channel, shipping: Shipping) -> None:
-        super().__init__(peer, shipping)
-        self.channel, self._shipping = channel, shipping
+    def __init__(self, peer: str, channel: Channel, sender: Sender) -> None:
+        super().__init__(peer, sender)
+        self.channel = channel
         self.is_lost = False
         self._counting = threading.Condition(threading.Lock())  # guards the next two, and `under_way` of outboxes
         self._shipped = 0
@@ -158,7 +163,7 @@ class ActorLink(Link):
 
     def ship(self) -> None:
         """Let the carrier come."""
-        self._shipping.call_carrier()
+        self._sender.call_carrier()
 
     def carry(self) -> None:
         """The carrier: ship what waits, while there is room on the way; then sleep until the next packet is put."""
@@ -181,7 +186,8 @@ class ActorLink(Link):
     def _delivered(self, number: int, messages: list[Message]) -> Future[Any]:
         """The future of a parcel: what refuses to carry it at once has not delivered it either."""
         try:
-            return self.channel.deliver(number, messages)
+            parcel = self._sender.codec.pack((self._sender.name, number, messages))
+            return self.channel.call("deliver", parcel)
         except BaseException as error:  # noqa: BLE001  whatever it is: the carrier of all other ways must go on
             future: Future[Any] = Future()
             future.set_exception(error)
@@ -196,7 +202,7 @@ class ActorLink(Link):
         with self._counting:
             self._under_way[self._shipped] = due_s
             for outbox, number in loads:
-                outbox.under_way += number
+                outbox.count_under_way(number)
         return loads
 
     def is_quiet(self) -> bool:
@@ -230,7 +236,7 @@ class ActorLink(Link):
             if self.is_lost or not oldest or now_s < self._under_way[oldest]:
                 return
             self._under_way[oldest] = now_s + AGAIN_S
-        self._shipping.ask_after(self.peer, oldest)
+        self._sender.ask_after(self.peer, oldest)
 
     def hear_of(self, number: int, where: Where) -> None:
         """What its receiver, whom the driver reaches, says of a parcel that has been asked after. Any thread."""
@@ -240,24 +246,24 @@ class ActorLink(Link):
             misses = self._misses[number] = 0 if where == "at work" else self._misses.get(number, 0) + 1
         if misses == MOST_MISSES:
             what = "it has not arrived" if where == "missing" else "its acknowledgement has not"
-            self._shipping.note_undelivered(
+            self._sender.note_undelivered(
                 self.peer, NotReached(f"parcel {number} of mail is under way for too long: {what}")
             )
 
     def _has_landed(self, parcel: int, loads: list[tuple[Outbox, int]], future: Future[Any]) -> None:
         """On whatever thread the channel uses, which must not wait."""
         try:
-            for lane, taken in self.channel.opened(future.result()):
-                self._shipping.acknowledge(lane, taken)
+            for lane, taken in self._sender.codec.unpack(future.result()):
+                self._sender.acknowledge(lane, taken)
         except BaseException as error:  # noqa: BLE001  whatever it is: it must not vanish in a thread of the channel's
-            self._shipping.note_undelivered(self.peer, error)
+            self._sender.note_undelivered(self.peer, error)
         with self._counting:
             for outbox, number in loads:
-                outbox.under_way -= number
+                outbox.count_under_way(-number)
             self._under_way.pop(parcel, None)
             self._misses.pop(parcel, None)
             self._counting.notify_all()
-        self._shipping.call_carrier()
+        self._sender.call_carrier()
 
 
 def _weight(messages: list[Message]) -> int:

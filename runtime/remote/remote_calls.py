@@ -10,39 +10,19 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 from runtime.communication.calls import Call, Ledger, Request, set_up_circle, stopped
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import ServiceFailed, ServiceStopped, error_text
 from runtime.remote.by_value import decode, encode
-from runtime.remote.channel import Channel, Message, Question
-from runtime.remote.codec import Codec, Serialized, is_plain, not_sendable
+from runtime.remote.channel import Peers, Question
+from runtime.remote.codec import Serialized, is_plain, not_sendable
 from runtime.remote.set_ups import SetUps
-
-
-class Peers(Protocol):
-    """The other processes of a job, as calls need them."""
-
-    @property
-    def codec(self) -> Codec:
-        """How arguments and replies travel."""
-
-    def post(self, peer: str, message: Message) -> None:
-        """Send a message. Any thread; returns at once."""
-
-    def channel_to(self, peer: str) -> Channel:
-        """What asks a service by a call of its own."""
-
-    def note_undelivered(self, peer: str, error: BaseException) -> None:
-        """Something did not get there. Any thread, also the channel's own; returns at once."""
-
-    def names(self) -> Iterable[str]:
-        """All of them."""
 
 
 class RemoteRequestQueue(RequestQueue):
@@ -52,14 +32,7 @@ class RemoteRequestQueue(RequestQueue):
     quickest for one. Of several, requests and replies go by mail, which takes many at once.
     """
 
-    def __init__(
-        self,
-        service: str,
-        capacity: int,
-        ledger: Ledger,
-        peers: Peers,
-        set_ups: SetUps,
-    ) -> None:
+    def __init__(self, service: str, capacity: int, ledger: Ledger, peers: Peers, set_ups: SetUps) -> None:
         super().__init__(service, capacity, ledger)
         self.is_set_up = True
         self._held_since_s = None
@@ -103,8 +76,9 @@ class RemoteRequestQueue(RequestQueue):
                 question = self._to_ask.popleft()
             except IndexError:  # another thread was quicker, or there was none
                 return
-            channel = self._peers.channel_to(self.service)
-            channel.ask(question).add_done_callback(partial(self._answered, question[0], channel))
+            asked = self._peers.codec.pack((self._peers.name, question))
+            answer = self._peers.channel_to(self.service).call("ask", asked)
+            answer.add_done_callback(partial(self._answered, question[0]))
 
     def _send(self, call: Call, *, alone: bool = False) -> None:
         freight, timeout_s = call.take_packed()
@@ -119,14 +93,14 @@ class RemoteRequestQueue(RequestQueue):
         else:
             self._peers.post(self.service, ("request", question))
 
-    def _answered(self, number: int, channel: Channel, reply: Future[Any]) -> None:
+    def _answered(self, number: int, reply: Future[Any]) -> None:
         """On the channel's own thread. If there is no reply, the job fails, and wakes whoever waits for it.
 
         What waits there for something that the channel brings, waits for ever: user code may, which unpickles the
         reply, or pickles another request under the ledger's lock.
         """
         try:
-            freight = channel.opened(reply.result())
+            freight = self._peers.codec.unpack(reply.result())
             if is_plain(freight) and self.ledger.lock.acquire(blocking=False):
                 try:
                     call = self._end(number, *self._ending(freight))
@@ -149,6 +123,13 @@ class RemoteRequestQueue(RequestQueue):
         """A request that was asked by a call is at its service, or over."""
         if self._asked == number:
             self._asked = self.asked_s = None
+
+    def is_overdue(self, now_s: float, after_s: float) -> bool:
+        """Whether the service is being asked, and nobody has seen for so long to it that mail gets there; now it is."""
+        if self.asked_s is None or now_s - self.asked_s <= after_s:
+            return False
+        self.asked_s = now_s
+        return True
 
     def is_quiet(self) -> bool:
         """Whether nothing is under way of which the service does not know; while it serves, somebody moves anyway."""
@@ -235,14 +216,7 @@ def _of_a_call(failure: BaseException, what: str) -> BaseException:
 class ServedQueue(RequestQueue):
     """The service's end: its own request queue, which callers elsewhere reach by mail."""
 
-    def __init__(
-        self,
-        service: str,
-        capacity: int,
-        ledger: Ledger,
-        peers: Peers,
-        set_ups: SetUps,
-    ) -> None:
+    def __init__(self, service: str, capacity: int, ledger: Ledger, peers: Peers, set_ups: SetUps) -> None:
         super().__init__(service, capacity, ledger)
         self.peers, self._set_ups = peers, set_ups
         self.served: dict[tuple[str, int], Call] = {}  # by caller's process and number; until their replies leave
@@ -251,16 +225,12 @@ class ServedQueue(RequestQueue):
     def receive(self, peer: str, question: Question) -> None:
         """A request has come by mail; so goes its reply."""
         number = question[0]
-        self._take_in(
-            peer,
-            question,
-            _Reply(self, peer, number, lambda freight: self.peers.post(peer, ("reply", number, freight))),
-        )
+        self._take_in(peer, question, _Reply(self, peer, number))
 
     def answer(self, peer: str, question: Question) -> Serialized:
         """A request has come by a call: wait for its ending, and return the reply."""
         number, replies = question[0], SimpleQueue[Serialized]()
-        self._take_in(peer, question, _Reply(self, peer, number, replies.put))
+        self._take_in(peer, question, _Reply(self, peer, number, replies))
         if self.gate.closed:
             self.peers.post(peer, ("arrived", number))
         return replies.get()
@@ -330,8 +300,11 @@ class _Reply:
 
     has_callbacks = False
 
-    def __init__(self, queue: ServedQueue, peer: str, number: int, send: Callable[[Serialized], object]) -> None:
-        self._queue, self._peer, self._number, self._send = queue, peer, number, send
+    def __init__(
+        self, queue: ServedQueue, peer: str, number: int, asker: SimpleQueue[Serialized] | None = None
+    ) -> None:
+        self._queue, self._peer, self._number = queue, peer, number
+        self._asker = asker  # the call that waits here for the reply; None: it goes by mail
         self._ending: tuple[Any, BaseException | None] = (None, None)
 
     def begin(self) -> None:
@@ -349,8 +322,11 @@ class _Reply:
         value, error = self._ending
         codec = self._queue.peers.codec
         try:
-            freight = codec.encode((value, None if error is None else encode(error, codec)))
+            reply = codec.encode((value, None if error is None else encode(error, codec)))
         except BaseException as failure:  # noqa: BLE001  the border to user code, which says how replies are pickled
             what = f"the reply of service {self._queue.service!r} cannot be sent to another process"
-            freight = codec.encode((None, encode(_of_a_call(failure, what), codec)))
-        self._send(freight)
+            reply = codec.encode((None, encode(_of_a_call(failure, what), codec)))
+        if self._asker is not None:
+            self._asker.put(reply)
+        else:
+            self._queue.peers.post(self._peer, ("reply", self._number, reply))

@@ -12,7 +12,7 @@ reader waits, and when the lane is full for longer than a quick batch takes: its
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
@@ -85,20 +85,12 @@ class RemoteLane(Lane):
 class Outbox:
     """The writer's end of one lane, and what of it is packed. One thread fills it; any may pack and acknowledge.
 
-    `asleep`: nobody will come by itself to look for what has been appended. `failed` hears of what cannot be packed.
+    `asleep`: nobody will come by itself to look for what has been appended.
     """
 
     hand_waits = 0
 
-    def __init__(
-        self,
-        address: Address,
-        spec: LaneSpec,
-        capacity: int,
-        writer: Waiter,
-        failed: Callable[[BaseException], None],
-        codec: Codec,
-    ) -> None:
+    def __init__(self, address: Address, spec: LaneSpec, capacity: int, writer: Waiter, codec: Codec) -> None:
         self.lane = RemoteLane(self, spec, capacity, codec)
         self.lane.filled_by(writer)
         self.address = address
@@ -107,13 +99,32 @@ class Outbox:
         self.shipper: Shipper | None = None
         self.ended = False  # the stop signal has been taken for carrying
         self.under_way = 0  # how many packets have been taken, and not been received yet
-        self._failed, self._codec = failed, codec
+        self._codec = codec
         self._packing = threading.Lock()  # guards that packets are packed one behind the other; user code runs under it
         # Guards which packets of the lane are packed, and those, and its capacity. Taken within the other, never for
         # long: Ray's own thread acknowledges, and what is pickled may wait for something that comes on that thread.
         self._lock = threading.Lock()
         self._packed = 0  # how many at the front of the lane are placeholders
         self._parcels: list[Packets | Mark] = []
+
+    def carry_by(self, shipper: Shipper) -> None:
+        """From now on, let that one know of all that is put in."""
+        self.shipper = shipper
+        self.sleep()
+        shipper.ship()
+
+    def sleep(self) -> bool:
+        """Let writers ship by themselves from now on. False: they do already."""
+        before, self.asleep = self.asleep, True
+        return not before
+
+    def be_awake(self) -> None:
+        """Somebody looks for what is put in."""
+        self.asleep = False
+
+    def count_under_way(self, more: int) -> None:
+        """So many packets are about to be carried, or, below zero, were received. Under the lock of who carries."""
+        self.under_way += more
 
     def wake(self) -> None:
         """Writer: a packet or a signal has been appended. Once is enough until the carrier has come."""
@@ -143,18 +154,21 @@ class Outbox:
         lane, few = self.lane, len(self.lane.items) - self._packed
         return 0 < few * 4 <= lane.capacity <= self.under_way * _PARTS and not lane.signals and not self._parcels
 
-    def pack(self) -> None:
-        """Pack all that has been appended. What cannot be packed breaks the lane, and what is behind it is refused."""
+    def pack(self) -> BaseException | None:
+        """Pack all that has been appended. What cannot be packed breaks the lane, and what comes after it is refused.
+
+        Returns why, once; its writer is to end by it.
+        """
         with self._packing:
             error = None
             for _ in range(len(self.lane.signals) + 1):  # what comes meanwhile is for the next parcel
                 if error is None and (items := self._unpacked()):
                     error = self._add_all(items)
             if error is None:
-                return
+                return None
             self._break(error)
         self.lane.give_room()
-        self._failed(error)
+        return error
 
     def _unpacked(self) -> list[Any]:
         """What is to be packed next, up to a signal; those that come first are put between what is packed."""
@@ -376,10 +390,23 @@ class Arrivals(Inbox):
     def _make_hand(self, room: int, *, several_inputs: bool) -> ArrivalsHand:
         return ArrivalsHand(self, room, several_inputs=several_inputs)
 
-    # ── what arrives ──
+    # ── what arrives. One thread at a time ──
+
+    def take_in(self, parcel: Packets | Mark, codec: Codec) -> None:
+        """Take what an outbox has packed. What cannot be unpacked ends the task."""
+        number = parcel.lane[1]
+        if isinstance(parcel, Mark):
+            self.lanes[number + 1].put_signal(parcel.signal)
+            return
+        try:
+            items = codec.decode(parcel.freight)
+        except BaseException as error:  # noqa: BLE001  the border to user code, which says how its packets are unpickled
+            self.fail(error)
+        else:
+            self.receive(number, items)
 
     def receive(self, number: int, items: list[Any]) -> None:
-        """Take what a writer has sent down lane `number`, counted without the hand's. One thread at a time."""
+        """Take what a writer has sent down lane `number`, counted without the hand's."""
         lane = self.lanes[number + 1]
         lane.items.extend(items)  # not `put`: its room was found in the writer's lane
         self.wake_if_asleep()

@@ -10,10 +10,10 @@ the request is told to refuse it. (Edge chasing, as Chandy, Misra and Haas descr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from runtime.communication.calls import Ledger
+from runtime.remote.channel import Peers
 
 
 class Probe(NamedTuple):
@@ -31,9 +31,8 @@ class SetUps:
     Whichever call of a circle is made last, its request starts a question that finds the others open.
     """
 
-    def __init__(self, name: str, ledger: Ledger, send: Callable[[str, str, Probe], None]) -> None:
-        self._name, self._ledger = name, ledger
-        self._send = send  # to whom, which verb, what
+    def __init__(self, name: str, ledger: Ledger, peers: Peers) -> None:
+        self._name, self._ledger, self._peers = name, ledger, peers
         self._roots: set[str] = set()  # whose set-ups have asked here; perhaps they are done by now
         self._passed: set[tuple[str, Probe]] = set()
 
@@ -59,12 +58,12 @@ class SetUps:
                 continue
             if (service, probe) not in self._passed:
                 self._passed.add((service, probe))
-                self._send(service, "leads back" if service == probe.root else "waits", probe)
+                self._peers.post(service, ("leads back" if service == probe.root else "waits", probe))
 
     def confirm(self, probe: Probe) -> None:
         """A question of the set-up here has come back: who asked it may refuse the request, if it is not done yet."""
         if self._is_in_set_up():
-            self._send(probe.asker, "circle", probe)
+            self._peers.post(probe.asker, ("circle", probe))
 
     def _is_in_set_up(self) -> bool:
         return any(queue.service == self._name and not queue.is_set_up for queue in self._ledger.queues)

@@ -1,38 +1,31 @@
-"""RayServiceTask: a service in an actor of its own. It is a LocalServiceTask there, and its callers send mail."""
+"""RayServiceTask: a service in a process of its own. It is a LocalServiceTask there, and its callers send mail.
+
+Named for the first platform of processes that there was; it knows none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext
 from runtime.context.report import TaskReport
 from runtime.graph import ServiceNode
-from runtime.ray.codec import CODEC
-from runtime.ray.host import Host, make_actor
 from runtime.remote.by_value import encode_report
-from runtime.remote.look import Look
+from runtime.remote.host import Host, HostState
 from runtime.scheduling.parker import Parker
-from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.invocation import Interceptor
 from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.task.control import Condition
 
 
-class _RemoteService(LocalServiceTask):
-    """The service itself, in the actor's process."""
+class _HostedService(LocalServiceTask):
+    """The service of a process of its own."""
 
-    def __init__(
-        self,
-        ctx: ServiceContext,
-        node: ServiceNode,
-        reporter: ServiceReporter,
-        parkers: list[Parker],
-        host: RayServiceTask,
-    ):
-        super().__init__(ctx, node, reporter, parkers)
+    def __init__(self, ctx: ServiceContext, node: ServiceNode, host: RayServiceTask):
+        super().__init__(ctx, node, host, [Parker(host.monitor) for _ in thread_names(node)])
         self._host = host
         self._left = 0  # loops that are over; each one adds itself under the lock of the calls
 
@@ -48,38 +41,36 @@ class _RemoteService(LocalServiceTask):
 
 
 class RayServiceTask(Host):
-    """The actor of one service; also the service's reporter."""
+    """The process of one service; also the service's reporter."""
 
-    service: _RemoteService
-
-    def __init__(self, job: str, name: str) -> None:
-        super().__init__(job, name)
-        self.endpoint.may_end = True
-        self.endpoint.other_mail |= {
-            "start": self._start,
-            "cancel": self._cancel,
-            "end service": self._end_service,
-        }
+    service: _HostedService
 
     def _make(self, made: tuple[ServiceContext, ServiceNode]) -> None:
         ctx, node = made
+        self.endpoint.end_lanes()  # a service has none whose end its report must come before
         self._deadlines = DeadlineWatch(
-            self.endpoint.ledger, Parker(self.monitor), f"{ctx.job}/deadlines of {ctx.name}"
+            self.endpoint.calls.ledger, Parker(self.monitor), f"{ctx.job}/deadlines of {ctx.name}"
         )
-        parkers = [Parker(self.monitor) for _ in thread_names(node)]
-        self.service = _RemoteService(ctx, node, self, parkers, self)
+        self.service = _HostedService(ctx, node, self)
 
-    def _start(self) -> None:
+    def heard(self, verb: str, *said: Any) -> None:
+        """The driver wants the service to start, or to end."""
+        _MAIL[verb](self, *said)
+
+    def start(self) -> None:
+        """Let it run."""
         self._deadlines.start()
         self.service.start()
 
-    def _cancel(self) -> None:
-        ledger = self.endpoint.ledger
+    def cancel(self) -> None:
+        """End it after the requests in work; those that wait are refused."""
+        ledger = self.endpoint.calls.ledger
         ledger.refuse(ledger.queues)
         self.service.cancel()
 
-    def _end_service(self, signal: StopSignal) -> None:
-        with self.endpoint.ledger.lock:
+    def end_service(self, signal: StopSignal) -> None:
+        """End it after the last request."""
+        with self.endpoint.calls.ledger.lock:
             self.service.queue.end(signal)
 
     def failed(self, task: str, error: BaseException) -> None:
@@ -89,12 +80,12 @@ class RayServiceTask(Host):
     def _control(self) -> Any:
         return self.service.control
 
-    def look(self) -> Look:
+    def look(self) -> HostState:
         """Where the service stands now."""
         service, control, endpoint = self.service, self.service.control, self.endpoint
         moved = (*(parker.passes for parker in service.parkers), endpoint.sent)
         quiet = endpoint.is_quiet()
-        return Look(
+        return HostState(
             facts=service.facts(),
             worker=control.now()._replace(is_quiet=quiet),
             still=quiet and all(parker.stands_still() for parker in service.parkers) and endpoint.is_quiet(),
@@ -126,9 +117,11 @@ class RayServiceTask(Host):
 
     def task_ended(self, report: TaskReport) -> None:
         """The service has ended."""
-        self.post("ended", encode_report(CODEC, report, self.look()))
+        self.post("ended", encode_report(self.codec, report, self.look()))
 
 
-def make_service_actor(options: dict[str, Any], job: str, name: str, callers: int) -> Any:
-    """Ask Ray for an actor that can host a service, with so many who may call it. Returns its handle at once."""
-    return make_actor(RayServiceTask, options, job, name, callers)
+_MAIL: Final[dict[str, Callable[..., None]]] = {
+    "start": RayServiceTask.start,
+    "cancel": RayServiceTask.cancel,
+    "end service": RayServiceTask.end_service,
+}

@@ -1,8 +1,11 @@
-"""RayTask: a task in an actor of its own. It is a LocalTask there, on far lanes, with a reporter that sends mail."""
+"""RayTask: a task in a process of its own. It is a LocalTask there, on remote lanes, with a reporter that sends mail.
+
+Named for the first platform of processes that there was; it knows none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from runtime.communication.packet import Packet
@@ -11,10 +14,9 @@ from runtime.context import TaskContext
 from runtime.context.report import TaskReport
 from runtime.facts import Ending
 from runtime.operators import Operator
-from runtime.ray.codec import CODEC
-from runtime.ray.host import Host, make_actor
 from runtime.remote.by_value import encode, encode_report
-from runtime.remote.look import Look
+from runtime.remote.endpoint import Endpoint
+from runtime.remote.host import Host, HostState
 from runtime.remote.remote_lane import Arrivals
 from runtime.scheduling.parker import Parker
 from runtime.task.base_task import TaskReporter
@@ -25,14 +27,14 @@ _SOON_S: Final = 5.0  # mail arrives at once, unless its receiver has died
 
 
 class RemoteTask(LocalTask):
-    """The task itself, in the actor's process."""
+    """A task on lanes that lead to other processes, wherever it runs itself."""
 
     def __init__(
-        self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker, host: RayTask
+        self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker, endpoint: Endpoint
     ) -> None:
         super().__init__(ctx, operator, reporter, parker)
-        self._host = host
-        self.unsent: BaseException | None = None  # why something that it made cannot be sent
+        self._endpoint = endpoint
+        self._unsent: BaseException | None = None  # why something that it made cannot be sent
 
     @property
     def queue(self) -> Arrivals | None:
@@ -40,12 +42,26 @@ class RemoteTask(LocalTask):
         assert self._inbox is None or isinstance(self._inbox, Arrivals)
         return self._inbox
 
+    def fail(self, error: BaseException) -> None:
+        """Something that it has made cannot be sent."""
+        self._unsent = error
+        if (queue := self.queue) is not None:
+            queue.fail(error)
+
     def _finish(self) -> Ending:
         ending = super()._finish()
-        self._host.endpoint.pack_all()  # what cannot be packed fails the task that made it: known before the end
-        if self.unsent is not None:
-            raise self.unsent
+        self._endpoint.pack_all()  # what cannot be packed fails the task that made it: known before the end
+        if self._unsent is not None:
+            raise self._unsent
         return ending
+
+
+class _HostedTask(RemoteTask):
+    """The task of a process of its own."""
+
+    def __init__(self, ctx: TaskContext, operator: Operator, host: RayTask) -> None:
+        super().__init__(ctx, operator, host, Parker(host.monitor), host.endpoint)
+        self._host = host
 
     def live(self, parker: Parker) -> None:
         """As everywhere; then its host is told that nothing of it runs any more."""
@@ -55,47 +71,31 @@ class RemoteTask(LocalTask):
 
 
 class RayTask(Host):
-    """The actor of one task; also the task's reporter."""
+    """The process of one task; also the task's reporter."""
 
-    task: RemoteTask
-
-    def __init__(self, job: str, name: str) -> None:
-        super().__init__(job, name)
-        self.endpoint.other_mail |= {"start": self._start, "cancel": self._cancel, "end input": self._end_input}
-        self.endpoint.other_mail |= {"unneeded": self._stop_sending}
+    task: _HostedTask
 
     def _make(self, made: tuple[TaskContext, Operator]) -> None:
-        ctx, operator = made
-        self.task = RemoteTask(ctx, operator, self, Parker(self.monitor), self)
+        self.task = _HostedTask(*made, self)
 
-    def _start(self) -> None:
-        self.task.start()
-
-    def _cancel(self) -> None:
-        self.task.cancel()
-
-    def _end_input(self, how: Ending) -> None:
-        self.task.end_input(how)
-
-    def _stop_sending(self) -> None:
-        self.task.stop_sending()
+    def heard(self, verb: str, *said: Any) -> None:
+        """The driver wants the task to start, or to end."""
+        _MAIL[verb](self.task, *said)
 
     def failed(self, task: str, error: BaseException) -> None:
         """Something that it made cannot be sent."""
-        self.task.unsent = error
-        if (queue := self.task.queue) is not None:
-            queue.fail(error)
+        self.task.fail(error)
 
     def _control(self) -> Any:
         return self.task.control
 
-    def look(self) -> Look:
+    def look(self) -> HostState:
         """Where the task stands now."""
         task, control, endpoint = self.task, self.task.control, self.endpoint
         queue = task.queue
         moved = (task.parker.passes, endpoint.sent)
         quiet = endpoint.is_quiet()
-        return Look(
+        return HostState(
             facts=task.facts(),
             worker=control.now()._replace(is_quiet=quiet),
             still=quiet and task.parker.stands_still() and endpoint.is_quiet(),
@@ -105,7 +105,7 @@ class RayTask(Host):
             broken_off=task.broken_off,
             refused=sum(lane.refused for lane in task.lanes_out),
             removed=0 if queue is None else queue.hand.removed,
-            puts=endpoint.put_counts(),
+            puts=endpoint.lanes.put_counts(),
             taken=() if queue is None else tuple(lane.taken for lane in queue.lanes),
         )
 
@@ -154,7 +154,7 @@ class RayTask(Host):
         self.task.control.set_breaks(conditions, self._broke)
 
     def _broke(self, packet: Packet, met: Met) -> None:
-        self.post("broke", encode((packet, met), CODEC))
+        self.post("broke", encode((packet, met), self.codec))
 
     # ── what the task reports ──
 
@@ -164,9 +164,12 @@ class RayTask(Host):
 
     def task_ended(self, report: TaskReport) -> None:
         """The task has ended. Its own stop signals leave when the driver has heard so."""
-        self.mailbox.post_awaited(("ended", encode_report(CODEC, report, self.look())), self.endpoint.end_lanes)
+        self.mailbox.post_awaited(("ended", encode_report(self.codec, report, self.look())), self.endpoint.end_lanes)
 
 
-def make_task_actor(options: dict[str, Any], job: str, name: str) -> Any:
-    """Ask Ray for an actor that can host a task. Returns its handle at once."""
-    return make_actor(RayTask, options, job, name)
+_MAIL: Final[dict[str, Callable[..., None]]] = {
+    "start": RemoteTask.start,
+    "cancel": RemoteTask.cancel,
+    "end input": RemoteTask.end_input,
+    "unneeded": RemoteTask.stop_sending,
+}

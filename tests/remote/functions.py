@@ -15,9 +15,9 @@ import ray
 from ray.exceptions import ActorUnavailableError
 
 import runtime
+from runtime.remote.channel import Channel
 from runtime.remote.endpoint import ENDPOINTS
 from tests.remote.shared import SharedLog, SharedMoment
-from tests.remote_rig import ByHand
 
 
 class DiesWhenMade(runtime.Function[int, int]):
@@ -195,13 +195,21 @@ class CutOff(runtime.Function[Any, Any]):
     def process(self, value: Any, /) -> Any:
         if value == self.at:
             (endpoint,) = ENDPOINTS.values()
-            way: Any = endpoint._links[self.peer]
-            way.channel = ByHand(lambda *_: self._lost(), lambda _: self._lost())
+            link: Any = endpoint._links[self.peer]
+            link.channel = _Lossy(link.channel, notices=self.notices)
         return self.ctx.call_service(self.peer, value, timeout=60) if self.asks else value
 
-    def _lost(self) -> Future[Any]:
+
+class _Lossy:
+    """A channel on which nothing arrives any more."""
+
+    def __init__(self, before: Channel, *, notices: bool) -> None:
+        self.is_gone, self._notices = before.is_gone, notices
+
+    def call(self, method: str, *arguments: Any) -> Future[Any]:
+        """Lose it."""
         lost: Future[Any] = Future()
-        if self.notices:
+        if self._notices:
             lost.set_exception(ActorUnavailableError("it does not answer", None))
         return lost
 

@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import ray
 
 import runtime
 from runtime.driver.actor_wrapper import ActorWrapper
@@ -33,7 +32,7 @@ def kill(session: runtime.Session, task: str) -> None:
     dispatcher = session._runs.started().dispatcher
     assert dispatcher is not None
     handle: Any = {**dispatcher.tasks, **dispatcher.services}[task]
-    ray.kill(handle.actor)
+    handle.kill()
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -179,7 +178,7 @@ def test_one_that_does_not_take_in_mail_of_the_driver_ends_once() -> None:
         assert dispatcher is not None
         work = dispatcher.tasks["work"]
         assert isinstance(work, ActorWrapper)
-        work._post("work", ("no such verb",))
+        work._job.post("work", "no such verb")
         while session.snapshot()["first"].ending is None:
             pass
         threading.Event().wait(0.2)  # for another report of `work`, if there is one

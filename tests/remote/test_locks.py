@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -80,10 +81,18 @@ def violations(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
 
         return checked
 
+    def waiting(name: str, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(future: Future[Any], *arguments: Any) -> Any:
+            return (ask if future.done() else watched(name, ask))(future, *arguments)
+
+        return checked
+
     monkeypatch.setattr(threading, "Lock", WatchedLock)
     monkeypatch.setattr(threading, "RLock", WatchedRLock)
     for name in ("get", "put", "wait", "kill"):
         monkeypatch.setattr(ray, name, watched(name, getattr(ray, name)))
+    for name in ("result", "exception"):
+        monkeypatch.setattr(Future, name, waiting(name, getattr(Future, name)))
     monkeypatch.setattr(ActorMethod, "remote", watched("remote", ActorMethod.remote))
     return found
 

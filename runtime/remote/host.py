@@ -1,4 +1,4 @@
-"""Host: what every actor of a job is, whatever it hosts: mail, calls of the driver, and a watch that it may set.
+"""Host: what every process of a job is, whatever it hosts: mail, calls of the driver, and a watch that it may set.
 
 Calls come in groups, each with threads of its own. "data" takes in parcels, and has one thread more than there may be
 answers that wait; "control" answers while user code runs; "hand" may wait; "mail" holds the one call that stays open;
@@ -10,61 +10,64 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-import ray
-from ray.actor import ActorHandle
-
 from runtime.errors import DataflowError, TaskLost, error_text
+from runtime.facts import ServiceFacts, TaskFacts
 from runtime.history.dead_letters import DeadLetter
-from runtime.ray.cluster import is_gone
-from runtime.ray.codec import CODEC, envelope, opened
 from runtime.remote.acknowledgements import MOST_OPEN
 from runtime.remote.by_value import Encoded, encode, encode_letter
-from runtime.remote.channel import Message, Question
-from runtime.remote.codec import Serialized
+from runtime.remote.channel import Channel
+from runtime.remote.codec import Codec, Serialized
 from runtime.remote.endpoint import DRIVER, Endpoint
 from runtime.remote.link import Mailbox, NotReached, Where
-from runtime.remote.look import Look
+from runtime.remote.remote_lane import Address
 from runtime.scheduling.quiescence import WaitableMonitor
 from runtime.scheduling.waiting import deadline_of, drive
+from runtime.scheduling.worker_state import GONE, WorkerState
 from runtime.step import Step
 
-_GROUPS: Final = {"data": MOST_OPEN + 1, "control": 2, "hand": 8, "mail": 1}
+THREADS: Final = {"data": MOST_OPEN + 1, "control": 2, "hand": 8, "mail": 1}
+"""How many threads each group of calls has; "ask" has as many as the platform is told."""
+
+GROUP_OF: Final = {
+    "deliver": "data",
+    "ask": "ask",
+    "fetch": "mail",
+    "seen": "control",
+    "let_driver_watch": "control",
+    "where_is": "control",
+    "lend": "control",
+    "take_back": "control",
+    "control": "control",
+    "hand": "hand",
+}
+"""The group of each method of a `Host` that is called from elsewhere; the others are called before anything runs."""
 
 
-_ACTOR: Final = {"num_cpus": 0, "max_restarts": 0, "enable_task_events": False}
-"""What actors of a job have in common. Ray keeps no record of their calls: it takes time, and says nothing of a job."""
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What is seen of a process and what it hosts, at one moment. `worker` is what its `WorkerControl` says of it.
 
+    `still`: nothing of it moves, and all that it sent has been received; `moved` is a number that changes with all that
+    it does. `puts` is how many packets it has put into which lane in all, `taken` how many have left each lane of its
+    queue, the hand's first, `removed` how many of these by hand. `busy`: of a service, it may call others yet.
+    """
 
-def make_actor(kind: type[Host], options: dict[str, Any], job: str, name: str, callers: int = 0) -> Any:
-    """Ask Ray for an actor of this kind, which so many may ask at once. Returns its handle at once."""
-    remote: Any = ray.remote  # typed without concurrency groups
-    actor = remote(**_ACTOR, concurrency_groups={**_GROUPS, "ask": max(1, callers)})(kind)
-    return actor.options(**options).remote(job, name)
-
-
-class ActorChannel:
-    """Calls of `sender` to an actor. Futures are done on Ray's own thread."""
-
-    opened = staticmethod(opened)
-
-    def __init__(self, handle: ActorHandle[Any], sender: str) -> None:
-        self._deliver: Any = handle.deliver.remote
-        self._ask: Any = handle.ask.remote
-        self._sender = sender
-
-    def deliver(self, number: int, messages: list[Message]) -> Future[Any]:
-        """Carry a parcel there."""
-        landed: Future[Any] = self._deliver(envelope((self._sender, number, messages))).future()
-        return landed
-
-    def ask(self, question: Question) -> Future[Any]:
-        """Ask the service there."""
-        answered: Future[Any] = self._ask(envelope((self._sender, question))).future()
-        return answered
+    facts: TaskFacts | ServiceFacts
+    worker: WorkerState = GONE
+    still: bool = True
+    moved: tuple[int, ...] = ()
+    injected: int = 0
+    hand_closed: bool = True
+    broken_off: int = 0
+    refused: int = 0
+    removed: int = 0
+    puts: Mapping[Address, int] = field(default_factory=dict)
+    taken: tuple[int, ...] = ()
+    busy: bool = False
 
 
 class TellingMonitor(WaitableMonitor):
@@ -93,11 +96,12 @@ class TellingMonitor(WaitableMonitor):
 
 
 class Host(ABC):
-    """One process of a job. The driver makes it, then gives it something to host, then the ways to its neighbours."""
+    """One process of a job. The driver makes it, then gives it something to host, then channels to its neighbours."""
 
-    def __init__(self, job: str, name: str) -> None:
+    def __init__(self, job: str, name: str, codec: Codec) -> None:
         self.name = name
-        self.endpoint = Endpoint(job, name, CODEC, self)
+        self.codec = codec
+        self.endpoint = Endpoint(job, name, codec, self)
         self.mailbox = Mailbox(DRIVER, self.endpoint)
         self.monitor = TellingMonitor(self.mailbox)
         self._made = threading.Event()
@@ -107,7 +111,7 @@ class Host(ABC):
         """Make what is hosted."""
 
     @abstractmethod
-    def look(self) -> Look:
+    def look(self) -> HostState:
         """Where it stands now."""
 
     @abstractmethod
@@ -115,76 +119,67 @@ class Host(ABC):
         """The hand's grip on it."""
 
     @abstractmethod
+    def heard(self, verb: str, *said: Any) -> None:
+        """The driver has something to say to it."""
+
+    @abstractmethod
     def failed(self, task: str, error: BaseException) -> None:
         """Something that was made here cannot be sent."""
 
     # ── calls of the driver ──
 
-    def make(self, freight: Serialized) -> tuple[str, Encoded | None]:
+    def make(self, made: Serialized) -> tuple[str | None, Encoded | None]:
         """Make what is to run here. Returns the node, and what was wrong."""
-        node = ray.get_runtime_context().get_node_id()
         try:
-            self._make(CODEC.decode(freight))
+            self._make(self.codec.decode(made))
         except BaseException as error:  # noqa: BLE001  the border to user code; the driver refuses to start
-            return node, encode(error, CODEC)
-        return node, None
+            return self.codec.node, encode(error, self.codec)
+        return self.codec.node, None
 
-    def join(self, neighbours: Mapping[str, ActorHandle[Any]], in_driver: tuple[str, ...]) -> None:
+    def join(self, neighbours: Mapping[str, Channel], in_driver: tuple[str, ...]) -> None:
         """Begin to send."""
-        ways = [self.endpoint.way_to(peer, ActorChannel(handle, self.name)) for peer, handle in neighbours.items()]
-        self.endpoint.join([self.mailbox, *ways], dict.fromkeys(in_driver, DRIVER))
+        links = [self.endpoint.link_to(peer, channel) for peer, channel in neighbours.items()]
+        self.endpoint.join([self.mailbox, *links], dict.fromkeys(in_driver, DRIVER))
 
-    @ray.method(concurrency_group="data")
     def deliver(self, parcel: Any) -> Any:
         """Take in a parcel: its sender, its number, its messages. Returns what is acknowledged at once."""
-        sender, number, messages = opened(parcel)
+        sender, number, messages = self.codec.unpack(parcel)
         self.endpoint.receive(sender, number, messages)
-        return envelope(self.endpoint.answer(sender, messages))
+        return self.codec.pack(self.endpoint.lanes.answer(sender, messages))
 
-    @ray.method(concurrency_group="ask")
     def ask(self, asked: Any) -> Any:
         """Ask the service here, a sender's question, and wait for the reply."""
-        queue = self.endpoint.served
-        assert queue is not None, "a request has come to a process without a service"
-        return envelope(queue.answer(*opened(asked)))
+        return self.codec.pack(self.endpoint.calls.served.answer(*self.codec.unpack(asked)))
 
-    @ray.method(concurrency_group="mail")
     def fetch(self, heard: int) -> Any:
         """The next parcel for the driver, waited for: its number, and its messages."""
-        return envelope(self.mailbox.fetch(heard))
+        return self.codec.pack(self.mailbox.fetch(heard))
 
-    @ray.method(concurrency_group="control")
     def seen(self, heard: int) -> Serialized:
         """Where it stands now; the driver has taken in all up to parcel `heard`."""
         self.mailbox.hear(heard)
-        return CODEC.encode(self.look())
+        return self.codec.encode(self.look())
 
-    @ray.method(concurrency_group="control")
     def let_driver_watch(self, wanted: bool, wish: int) -> None:
         """Tell the driver of every change from now on, or no more: by its wish with this number."""
         self.monitor.let_driver_watch(wanted, wish)
 
-    @ray.method(concurrency_group="control")
     def where_is(self, sender: str, number: int) -> Where:
         """What is known here of a sender's parcel."""
-        return self.endpoint.where_is(sender, number)
+        return self.endpoint.order.where_is(sender, number)
 
-    @ray.method(concurrency_group="control")
     def lend(self, lane: tuple[str, int]) -> bool:
         """Lend a place of a lane that is filled here to the hand of its reader."""
-        return self.endpoint.lend(lane)
+        return self.endpoint.lanes.lend(lane)
 
-    @ray.method(concurrency_group="control")
     def take_back(self, lane: tuple[str, int]) -> bool:
         """Count a packet of a lane that is filled here again, since its reader puts it back."""
-        return self.endpoint.take_back(lane)
+        return self.endpoint.lanes.take_back(lane)
 
-    @ray.method(concurrency_group="control")
     def control(self, method: str, arguments: Serialized) -> Encoded:
         """A call of the hand that returns at once."""
         return self._call(method, arguments)
 
-    @ray.method(concurrency_group="hand")
     def hand(self, method: str, arguments: Serialized) -> Encoded:
         """A call of the hand that may wait."""
         return self._call(method, arguments)
@@ -193,9 +188,9 @@ class Host(ABC):
         """Returns what the call returns, and what it raises, as it is."""
         try:
             on = getattr(self, f"hand_{method}", None) or getattr(self._control(), method)
-            return encode((on(*CODEC.decode(arguments)), None), CODEC)
+            return encode((on(*self.codec.decode(arguments)), None), self.codec)
         except BaseException as error:  # noqa: BLE001  the border to the driver, where it is raised
-            return encode((None, error), CODEC)
+            return encode((None, error), self.codec)
 
     def hand_step(self, timeout_s: float) -> Step:
         """One turn, waited for on this thread."""
@@ -218,11 +213,11 @@ class Host(ABC):
 
     def skipped(self, letter: DeadLetter) -> None:
         """It has skipped something."""
-        self.post("skipped", encode_letter(letter, CODEC))
+        self.post("skipped", encode_letter(letter, self.codec))
 
     def _show(self, step: Step) -> None:
         """It has worked a packet, or a request, that somebody wants to see."""
-        self.post("tap", encode(step, CODEC))
+        self.post("tap", encode(step, self.codec))
 
     # ── inside ──
 
@@ -232,7 +227,7 @@ class Host(ABC):
         Of a death the driver hears as well, and by asking there it finds out whether it is one.
         """
         self.endpoint.lose(peer)
-        if is_gone(error):
+        if self.endpoint.channel_to(peer).is_gone(error):
             self.post("not reached", self.name, peer, error_text(error))
             return
         fault: DataflowError
@@ -253,7 +248,7 @@ class Host(ABC):
 
     def _post_fault(self, error: BaseException) -> None:
         """Let the driver end this process, and the job, wherever what runs here may wait."""
-        self.post("fault", encode(error, CODEC))
+        self.post("fault", encode(error, self.codec))
 
     def ask_after(self, peer: str, number: int) -> None:
         """A parcel from here has not been heard of: have the driver ask."""

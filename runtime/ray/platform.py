@@ -26,7 +26,7 @@ def remote_backend() -> Backend:
         logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # it recommends packages, in whatever cell imports it
         os.environ.setdefault(_START_LIMIT, "100")  # its own, of 30 seconds, is short beside other work
     try:
-        from runtime.driver.backend import RayBackend  # noqa: PLC0415  only for those who ask for it
+        from runtime.ray.backend import RayBackend  # noqa: PLC0415  only for those who ask for it
     except ModuleNotFoundError as error:
         if error.name not in ("ray", "tblib"):
             raise
