@@ -888,7 +888,7 @@ MUTANTS: Final = (
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
     one("hand: a breakpoint is hit behind the packet", TASK_GATE, HITS, "breaks is not None and not breaks()", BREAKS),
     one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
-    one("hand: a breakpoint is of one run alone", RUNS, "in self.stops.begin(graph, run.hits):", "in ():", OF_ALL_RUNS),
+    one("hand: a breakpoint is of one run alone", RUNS, "in stops.begin(dispatcher.graph, run.hits):", "in ():", OF_ALL_RUNS),
     one("hand: a tap ends the others", INSPECTION, "if each is not see]", "if False]", TAPS),
     one("hand: a tap misses every second packet", TASK_GATE, TAPPED, "if turn is not None:", TAPS),
     one(
@@ -903,9 +903,7 @@ MUTANTS: Final = (
         "lambda timeout_s: self.injector.put(sent, timeout_s), timeout_s)\n        list(accepting(_ for _ in ()))",
         RETRY_CUT,
     ),
-    one(
-        "commands: code of a start waits for it", RUNS, "return get_ident() == self._starter", "return False", IN_START
-    ),
+    one("commands: code of a start waits for it", RUNS, "return get_ident() == self._thread", "return False", IN_START),
     one("commands: a finalizer closes half", RUNS, "        self.commands.refuse_here()\n", "", IN_FINALIZER),
     one("commands: the hand's places outlive its lane", HANDS, CLOSES_PLACES, KEEPS_PLACES, INJECT_END),
     one("commands: a task ends no step", COMMANDS, HELPS, "return False", STEP_ENDS),

@@ -41,24 +41,78 @@ CLOSE_S: Final = 5.0
 _GIVE_UP_S: Final = 5.0  # how long a start that failed waits for what it had started
 
 
+class Start:
+    """A start or reset while it is under way, for which others wait. `events` are those of a run that is being made."""
+
+    def __init__(self) -> None:
+        self.events: EventLog | None = None
+        self._thread = 0  # that carries out a start, while it does
+        self._end: Callable[[Dispatcher], None] | None = None  # what was asked for meanwhile
+
+    def is_here(self) -> bool:
+        """Whether the caller is code that a start runs, and waits for: a function's `__deepcopy__`, a finalizer."""
+        return get_ident() == self._thread
+
+    def end_by(self, end: Callable[[Dispatcher], None]) -> None:
+        """As soon as there is a run, end it by this; of several, the last one counts."""
+        self._end = end
+
+    def carry_out(self, make: Callable[[], Run], begin: Callable[[Run], None]) -> None:
+        """On a thread of its own: make tasks, which may take long and runs user code, and start them."""
+        self._thread = get_ident()
+        try:
+            begin(make())
+        finally:
+            self._thread = 0
+
+    def make(self, dispatcher: Dispatcher, commands: Commands, stops: Stops, tell: Tell, *, paused: bool) -> Run:
+        """A run whose tasks are made, not started. Raises `GraphInvalid`; then nothing has been taken."""
+        self.events = dispatcher.events
+        try:
+            dispatcher.submit(lambda: tell("starting"))
+            run = Run.of(dispatcher, commands)
+            for warning in stops.begin(dispatcher.graph, run.hits):
+                dispatcher.warned(None, warning)
+            if paused:
+                run.pausing.close_gates(by_person=is_by_person())
+        except BaseException:
+            dispatcher.backend.close()
+            raise
+        finally:
+            self.events = None
+        return run
+
+    def over(self, dispatcher: Dispatcher) -> None:
+        """There is a run: end it, if that was asked for meanwhile."""
+        if self._end is not None:
+            self._end(dispatcher)
+
+
 class Runs:
     """The run of a session, if there is one. Any thread may read; only the thread of commands changes it."""
 
-    def __init__(self, name: str, environment: Environment) -> None:
-        self.name, self.environment = name, environment
-        self.commands = Commands(name)
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.commands = Commands(environment.name)
         self.run: Run | None = None
-        self.starting: EventLog | None = None  # of a run that is being made, while that lasts
         self.ended_new: Outcome | None = None  # the outcome of a session that ended before it was started
         self.stops = Stops()
         self.outlets: Outlets = {}  # what is given the dead letters of all runs
         self._manager = JobManager(environment)
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
-        self._starter = 0  # the thread that carries out a start, while it does
-        self._is_changing = False  # a start or a reset is under way, and others wait for it
-        self._end_it: Callable[[Dispatcher], None] | None = None  # what was asked for while a start was under way
+        self._under_way: Start | None = None
 
     # ── whoever gives a command ──
+
+    @property
+    def name(self) -> str:
+        """The session's name."""
+        return self.environment.name
+
+    @property
+    def starting(self) -> EventLog | None:
+        """The events of a run that is being made, while that lasts."""
+        return None if (start := self._under_way) is None else start.events
 
     @property
     def graph(self) -> ExecutionGraph:
@@ -74,8 +128,7 @@ class Runs:
         return run is not None and not self.commands.is_here() and run.dispatcher.backend.is_own_thread()
 
     def _is_starting_here(self) -> bool:
-        """Whether the caller is code that a start runs, and waits for: a function's `__deepcopy__`, a finalizer."""
-        return get_ident() == self._starter
+        return (start := self._under_way) is not None and start.is_here()
 
     def refuse_own_tasks(self, command: str, *instead: str) -> None:
         """Raise `CommandRefused` on a thread of the job, of a start that is under way, and of commands."""
@@ -144,13 +197,20 @@ class Runs:
         before = self.run
         if before is not None and before.is_live:
             raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() first")
-        self._is_changing = True
+        start = self._under_way = Start()
         try:
             if before is not None:
                 yield from before.dispatcher.until_clean(CLOSE_S)
             intercepted = tuple(self._interceptors.values())
             try:
-                yield from self.commands.elsewhere(lambda: context.run(self._start, intercepted, tell, paused), "start")
+                yield from self.commands.elsewhere(
+                    lambda: context.run(
+                        start.carry_out,
+                        lambda: self._make(start, tell, paused=paused),
+                        lambda run: self._begin(run, intercepted),
+                    ),
+                    "start",
+                )
             except BaseException:  # no more threads, say: half a graph would wait for the other half for ever
                 if self.run is not None and self.run is not before:
                     yield from self.run.dispatcher.until_clean(_GIVE_UP_S)
@@ -163,37 +223,21 @@ class Runs:
             self.commands.serve(
                 dispatcher.backend.changes, lambda: not dispatcher.completion.has_come, lambda: self.close(CLOSE_S)
             )
-            if self._end_it is not None:
-                self._end_it(dispatcher)
+            start.over(dispatcher)
         finally:
-            self._end_it = None
-            self._is_changing = False
+            self._under_way = None
 
-    def _start(self, interceptors: tuple[Interceptor, ...], tell: Tell, paused: bool) -> None:
-        """On a thread of its own: makes tasks, which may take long and runs user code, and starts them."""
-        self._starter = get_ident()
-        try:
-            self._make_and_start(interceptors, tell, paused)
-        finally:
-            self._starter = 0
-
-    def _make_and_start(self, interceptors: tuple[Interceptor, ...], tell: Tell, paused: bool) -> None:
+    def _make(self, start: Start, tell: Tell, *, paused: bool) -> Run:
+        """The part of a start that may fail without a trace."""
         graph, backend = self._manager.submit()
         dispatcher = Dispatcher(graph, backend, self._manager, self.outlets)
-        self.starting = dispatcher.events
-        try:
-            dispatcher.submit(lambda: tell("starting"))
-            run = Run.of(dispatcher, self.commands)
-            for warning in self.stops.begin(graph, run.hits):
-                dispatcher.warned(None, warning)
-            if paused:
-                run.pausing.close_gates(by_person=is_by_person())
-        except BaseException:
-            backend.close()
-            raise
-        finally:
-            self.starting = None
+        run = start.make(dispatcher, self.commands, self.stops, tell, paused=paused)
         dispatcher.completion.on_end(lambda: tell("ended"))
+        return run
+
+    def _begin(self, run: Run, interceptors: tuple[Interceptor, ...]) -> None:
+        """Let the tasks of a run begin. If that raises, they have to be ended."""
+        dispatcher = run.dispatcher
         self._manager.job_starts()
         dispatcher.completion.tell(self.commands.tell)
         dispatcher.dead_letters._belong_to(run)
@@ -212,8 +256,8 @@ class Runs:
 
     def _end(self, end: Callable[[Dispatcher], None], ended_new: Outcome) -> None:
         run = self.run
-        if self._is_changing and not self._is_live():
-            self._end_it = end
+        if (start := self._under_way) is not None and not self._is_live():
+            start.end_by(end)
         elif run is not None:
             end(run.dispatcher)
         elif self.ended_new is None:
@@ -231,7 +275,7 @@ class Runs:
 
     def release(self) -> None:
         """After a close: let go of what the run, and what was set for runs to come, holds of the user's."""
-        if self._is_changing or self._is_live():
+        if self._under_way is not None or self._is_live():
             return  # somebody has started it again meanwhile
         self.stops.close()
         if self.run is not None:
@@ -243,11 +287,11 @@ class Runs:
         if self.run is not None:
             if self.run.is_live:
                 raise AlreadyStarted(f"session {self.name!r} is running; stop(), cancel() or wait() before reset()")
-            self._is_changing = True
+            self._under_way = Start()
             try:
                 yield from self.run.dispatcher.until_clean(CLOSE_S)
             finally:
-                self._is_changing = False
+                self._under_way = None
         self.run = self.ended_new = None
         self.environment.unfreeze()
 
@@ -259,7 +303,7 @@ class Runs:
 
     def _alone(self) -> Waiting[bool]:
         """Wait for a start or reset that is under way."""
-        return (yield Until(lambda: not self._is_changing, watched=False))
+        return (yield Until(lambda: self._under_way is None, watched=False))
 
     def _set_breakpoint(self, found: Breakpoint, condition: Any, hits: Hits | None) -> Waiting[bool]:
         """Set a breakpoint, with what was made of its condition for the tasks of `hits`.
@@ -279,7 +323,7 @@ class Runs:
 
     def why_no_packets(self) -> str:
         """Why no packet can come at present; empty while a run is there, or begins."""
-        if self._is_changing or self._is_live():
+        if self._under_way is not None or self._is_live():
             return ""
         return f"{'there is no job' if self.run is None else 'the job has ended'}; start() makes it live again"
 

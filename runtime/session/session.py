@@ -99,7 +99,7 @@ class Session(Steering):
             ray_address=ray_address,
             resources=dict(resources or {}),
         )
-        super().__init__(Runs(name, self._environment))
+        super().__init__(Runs(self._environment))
         self._last_change: Change | None = None
         self._listeners: dict[object, Callable[[Change], None]] = {}  # by what stands for one call of `on_change`
         self._environment.on_change(partial(_tell_change, weakref.ref(self), "built"))

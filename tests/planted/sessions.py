@@ -36,12 +36,12 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
         "pass",
         of("commands", "test_every_command_does_in_every_state_what_the_table_says[local-start-ended-]"),
     ),
-    one("session: what is asked for during a start is lost", RUNS, "self._end_it = end", "pass", of("07_starts")),
+    one("session: what is asked for during a start is lost", RUNS, "start.end_by(end)", "pass", of("07_starts")),
     one(
         "session: an end of the last start ends the next one",
         RUNS,
-        "            self._end_it = None\n            self._is_changing",
-        "            self._is_changing",
+        "            start.over(dispatcher)\n",
+        "            Start._end = start._end\n            start.over(dispatcher)\n",
         of("07_starts"),
     ),
     one(
@@ -89,7 +89,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "session: released though it runs again",
         RUNS,
-        "if self._is_changing or self._is_live():\n            return  # somebody",
+        "if self._under_way is not None or self._is_live():\n            return  # somebody",
         "if False:\n            return  # somebody",
         of("07_starts"),
     ),
@@ -138,7 +138,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "session: a start that failed seems under way",
         RUNS,
-        "        finally:\n            self.starting = None",
+        "        finally:\n            self.events = None",
         "        finally:\n            pass",
         of("16_lifetime", "TestRunningAgain::test_reset_makes_the_graph_changeable[local]"),
     ),
