@@ -1,19 +1,19 @@
 """What single commands of a page need beyond the session's own methods: what was typed as a value, a condition or a
-call, and the Python that finds a packet or a letter again.
+call, and which letter was meant.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runtime import CommandRefused, Packet, PacketGone, Session
+from runtime import CommandRefused, Session
 from runtime.texts.preview import preview
 from sage_nb.command_queue import Done
 from sage_nb.forms import call_of
 from sage_nb.python import names_of_notebook
-from sage_nb.serializers import text_of, token_of
+from sage_nb.said_again import inject_of
+from sage_nb.serializers import text_of
 from sage_nb.texts import shown, value_of
 
 
@@ -24,8 +24,7 @@ def inject(session: Session, target: str, text: str, number: int = 0) -> Done:
     operator = target if target in operators else target.rpartition("#")[0]
     wanted = operator in operators and len(session.graph.input_numbers(operator)) > 1
     session.inject(target, value, input=number if wanted else None)
-    on_input = f", input={number}" if wanted else ""
-    return Done(f"session.inject({target!r}, {value!r}{on_input})", f"{preview(value)} is in the queue of {target}")
+    return Done(inject_of(session, target, value), f"{preview(value)} is in the queue of {target}")
 
 
 def call(session: Session, service: str, method: str, values: Mapping[str, Any]) -> Done:
@@ -33,18 +32,6 @@ def call(session: Session, service: str, method: str, values: Mapping[str, Any])
     made = call_of(session, service, method, values)
     reply = session.call(service, *made.args, method=made.method, **made.kwargs)
     return Done(made.python, preview(reply), text_of(reply))
-
-
-def place_of(session: Session, packet: Packet) -> str:
-    """The Python that finds a packet that waits. Raises `PacketGone`."""
-    view = session.peek(packet.task, sys.maxsize)
-    token = token_of(packet)
-    index = next((index for index, each in enumerate(view) if token_of(each) == token), None)
-    if index is None:
-        raise PacketGone(f"{packet!r} is not in the queue of {packet.task!r} any more")
-    if index < 100:
-        return f"session.peek({packet.task!r})[{index}]"
-    return f"session.peek({packet.task!r}, {index + 1})[-1]"
 
 
 def letter_at(session: Session, args: Mapping[str, Any]) -> int:

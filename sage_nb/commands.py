@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from runtime import Breakpoint, CommandRefused, Packet, PacketGone, QueueView, Session
 from runtime.texts.preview import preview
-from sage_nb.acts import call, condition_of, inject, last_error, letter_at, place_of
+from sage_nb.acts import call, condition_of, inject, last_error, letter_at
 from sage_nb.command_queue import Done
 from sage_nb.forms import form_of
 from sage_nb.frame import Framer
 from sage_nb.frame_history import FrameHistory
 from sage_nb.latency import Measure
+from sage_nb.said_again import change_of
 from sage_nb.serializers import full_text_of, letters_of, packet_cards, state_of, stepped, task_card, token_of
 from sage_nb.texts import shown, value_of
 from sage_nb.wire import BreakpointCard, Events, Frames, Queue
@@ -176,21 +177,18 @@ class Commands:
 
     def _edit(self, session: Session, args: Args) -> Done:
         packet, value = self._packet(args), value_of(str(args["value"]))
-        line = f"session.edit({place_of(session, packet)}, {value!r})"
         session.edit(packet, value)
-        return Done(line, f"{packet.text} is {preview(value)} now")
+        return Done(change_of(session, "edit", packet), f"{packet.text} is {preview(value)} now")
 
     def _drop(self, session: Session, args: Args) -> Done:
         packet = self._packet(args)
-        line = f"session.drop({place_of(session, packet)})"
         session.drop(packet)
-        return Done(line, f"{packet.text} is dropped")
+        return Done(change_of(session, "drop", packet), f"{packet.text} is dropped")
 
     def _move(self, session: Session, args: Args) -> Done:
         packet, to = self._packet(args), int(args["to"])
-        line = f"session.move({place_of(session, packet)}, to={to})"
         session.move(packet, to)
-        return Done(line, f"{packet.text} is at index {to} of its lane")
+        return Done(change_of(session, "move", packet), f"{packet.text} is at index {to} of its lane")
 
     def _undo(self, session: Session, _: Args) -> Done:
         session.undo()

@@ -14,8 +14,9 @@ import runtime
 from runtime import NO_PACKET, DeadLetter, Packet, Session, Step
 from runtime.errors import error_text
 from runtime.facts import ServiceFacts, TaskFacts
+from runtime.texts.literal import literal_of
 from runtime.texts.preview import preview, type_name
-from sage_nb.texts import literal_of, shown, size_of
+from sage_nb.texts import shown, size_of
 from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, State, Stepped, TaskCard, Text
 
 MAX_LETTERS: Final = 100

@@ -888,7 +888,13 @@ MUTANTS: Final = (
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
     one("hand: a breakpoint is hit behind the packet", TASK_GATE, HITS, "breaks is not None and not breaks()", BREAKS),
     one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
-    one("hand: a breakpoint is of one run alone", RUNS, "in stops.begin(dispatcher.graph, run.hits):", "in ():", OF_ALL_RUNS),
+    one(
+        "hand: a breakpoint is of one run alone",
+        RUNS,
+        "in stops.begin(dispatcher.graph, run.hits):",
+        "in ():",
+        OF_ALL_RUNS,
+    ),
     one("hand: a tap ends the others", INSPECTION, "if each is not see]", "if False]", TAPS),
     one("hand: a tap misses every second packet", TASK_GATE, TAPPED, "if turn is not None:", TAPS),
     one(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
+from sys import maxsize
 from typing import Any, NamedTuple
 
 from runtime.communication.element import item_by_hand, rekeyed
@@ -17,6 +19,7 @@ from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, GraphInvalid, NotPaused
 from runtime.factory import WorkerControl
 from runtime.scheduling.waiting import Until, Waiting
+from runtime.texts.literal import literals_of
 from runtime.texts.preview import preview
 
 
@@ -27,17 +30,20 @@ class Editing:
         self._dispatcher, self._workers, self._records = dispatcher, workers, records
         self._is_undoing = False  # changes are taken back one by one
 
-    def noting(self, target: str, given: Given) -> Callable[[], Note]:
-        """What makes the note of a packet that comes in by hand: an event, and a record with the way back.
+    def noting(self, target: str, value: Any, number: int | None, given: Given) -> Callable[[], Note]:
+        """What makes the note of `value`, which comes in by hand: an event, and a record with the way back.
 
-        That holds its arrival number in each queue, from the moment that it is in.
+        That holds its arrival number in each queue, from the moment that it is in. The caller's part, with user code.
         """
         where = target if len(given.tasks) > 1 else given.tasks[0]
+        text = "inject: {} on input {}" if len(given.args) > 1 else "inject: {}"
+        as_given = literals_of(target, value, number)
 
         def noted() -> Note:
             numbers: list[int] = []
             back = partial(self._retract, given.tasks, numbers)
-            record = Record("inject", where, given.args, self._workers.turns(), back)
+            turns = self._workers.turns()
+            record = Record("inject", where, given.args, text.format(*given.args), as_given, turns, back)
             event = self._dispatcher.injecting(where, record.text, numbers)
             return Note(numbers, (event, *self._records.adding(record)))
 
@@ -48,29 +54,39 @@ class Editing:
         grips = [task.control for task in tasks]
         return self._workers.at_its_gate(grips, lambda: self._workers.backend.retract(tasks, numbers))
 
-    def edit(self, packet: Packet, item: Any, value: Any) -> Waiting[None]:
-        """Let a waiting packet be another `item`, which `item_of` has made of `value`."""
-        text = preview(value)
-        yield from self._change(packet, lambda grip, place: grip.edit(place, item), "edit", packet.text, text)
+    def edit(self, packet: Packet, new: New, *, by_person: bool = False) -> Waiting[None]:
+        """Let a waiting packet be another, which `new_item` has made."""
+        text = f"edit: {packet.text} becomes {new.args[-1]}"
+        done = Record("edit", packet.task, (packet.text, *new.args), text, new.given)
+        yield from self._change(packet, lambda grip, place: grip.edit(place, new.value), done, by_person)
 
-    def drop(self, packet: Packet) -> Waiting[None]:
+    def drop(self, packet: Packet, *, by_person: bool = False) -> Waiting[None]:
         """Take a waiting packet out of its queue; it counts as dropped."""
-        yield from self._change(packet, lambda grip, place: grip.drop(place), "drop", packet.text)
+        done = Record("drop", packet.task, (packet.text,), f"drop: {packet.text}")
+        yield from self._change(packet, lambda grip, place: grip.drop(place), done, by_person)
 
-    def move(self, packet: Packet, to: int) -> Waiting[None]:
+    def move(self, packet: Packet, to: int, *, by_person: bool = False) -> Waiting[None]:
         """Move a waiting packet within its lane, to index `to`."""
-        yield from self._change(packet, lambda grip, place: grip.move(place, to), "move", packet.text, to)
+        done = Record("move", packet.task, (packet.text, to), f"move: {packet.text} to {to}", literals_of(to))
+        yield from self._change(packet, lambda grip, place: grip.move(place, to), done, by_person)
 
     def _change(
-        self, packet: Packet, act: Callable[[WorkerControl, Place], int], name: str, *args: str | int
+        self, packet: Packet, act: Callable[[WorkerControl, Place], int], done: Record, by_person: bool
     ) -> Waiting[None]:
+        """Change what waits, and put down `done`. A person in a view names the packet by its index in the queue."""
         grip, place = self._workers.find_packet(packet)
-        change = yield from self._workers.at_its_gate([grip], lambda: act(grip, place))
+
+        def find_and_act() -> tuple[int | None, int]:
+            waiting = grip.peek(maxsize, 0) if by_person else ()
+            found = [index for index, each in enumerate(waiting) if each.place == place]
+            return next(iter(found), None), act(grip, place)
+
+        index, change = yield from self._workers.at_its_gate([grip], find_and_act)
 
         def back() -> Waiting[None]:
             return self._workers.at_its_gate([grip], lambda: grip.undo(change))
 
-        self._put_down(Record(name, packet.task, args, self._workers.turns(), back))
+        self._put_down(replace(done, back=back, turn=self._workers.turns(), place=place, index=index))
 
     def _put_down(self, record: Record) -> None:
         self._records.add(record)
@@ -98,14 +114,15 @@ class Editing:
         self._records.forget(change)
         self._dispatcher.edited(change.where, f"undo of {change.text}")
 
-    def item_of(self, packet: Packet, value: Any) -> Any:
+    def new_item(self, packet: Packet, value: Any) -> New:
         """What lies in the lane for `value` in place of the packet: the caller's part of an edit, with user code.
 
         Raises `PacketGone`, `CommandRefused` if by its key it would belong elsewhere, what the key function raises, and
         `NotSendable`.
         """
         _, place = self._workers.find_packet(packet)
-        return self._workers.sendable([self._workers.handles[packet.task]], self._item(packet, place, value))
+        item = self._workers.sendable([self._workers.handles[packet.task]], self._item(packet, place, value))
+        return New(packet.task, (preview(value),), literals_of(value), item)
 
     def _item(self, packet: Packet, place: Place, value: Any) -> Any:
         """What lies in the lane for `value` in place of the packet."""
@@ -117,7 +134,7 @@ class Editing:
             element if place.lane != HAND_LANE else item_by_hand(self._workers.graph, operator, packet.input, element)
         )
 
-    def new_state(self, name: str, key: Any, value: Any) -> NewState:
+    def new_state(self, name: str, key: Any, value: Any) -> New:
         """The caller's part of `set_state`, with user code: which task is to remember what.
 
         Of a keyed operator it is the task that the key belongs to. Raises `UnknownName`, `GraphInvalid`, `UnstableKey`,
@@ -133,20 +150,21 @@ class Editing:
         if all(handle.name != owner for handle in handles):
             raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
         to = [self._workers.handles[owner]]
-        given = (self._workers.sendable(to, each, stays=True) for each in (key, value))
-        return NewState(owner, (preview(key), preview(value)), *given)
+        sent = tuple(self._workers.sendable(to, each, stays=True) for each in (key, value))
+        return New(owner, (preview(key), preview(value)), literals_of(key, value), sent)
 
-    def set_state(self, new: NewState) -> Waiting[None]:
+    def set_state(self, new: New) -> Waiting[None]:
         """Let a paused task remember something else."""
         grip = self._workers.handles[new.task].control
-        yield from self._workers.at_its_gate([grip], lambda: grip.set_state(new.key, new.value))
-        self._put_down(Record("set_state", new.task, new.args, self._workers.turns()))
+        yield from self._workers.at_its_gate([grip], lambda: grip.set_state(*new.value))
+        text = "state of {} becomes {}".format(*new.args)
+        self._put_down(Record("set_state", new.task, new.args, text, new.given, self._workers.turns()))
 
 
-class NewState(NamedTuple):
-    """What a task is to remember, and how that is put down."""
+class New(NamedTuple):
+    """What a packet is to be, or a task to remember: as it is told, as it was given, and as the task is given it."""
 
     task: str
-    args: tuple[str, str]
-    key: Any
+    args: tuple[str, ...]
+    given: tuple[str | None, ...]
     value: Any

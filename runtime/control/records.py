@@ -1,4 +1,4 @@
-"""Records: what a person has done to a run, in order, each with the way back that it has. Knows no task."""
+"""Records: what was done to a run by hand, in order, each with what undoes it and what says it again. Knows no task."""
 
 from __future__ import annotations
 
@@ -11,40 +11,35 @@ from itertools import count, islice
 from typing import Final
 
 from runtime.communication.note import Act
+from runtime.communication.packet import Place
 from runtime.scheduling.waiting import Waiting
 
 MAX_RECORDS: Final = 1_000
 """How many changes that can be taken back are kept, and how many other records."""
-
-_TEXTS: Final = {
-    ("edit", 2): "edit: {} becomes {}",
-    ("move", 2): "move: {} to {}",
-    ("inject", 2): "inject: {} on input {}",
-    ("set_state", 2): "state of {} becomes {}",
-}
 
 
 @dataclass(slots=True, eq=False)
 class Record:
     """A command that has changed the run: its name, at which task or operator, its arguments, payloads as previews.
 
-    `result` is what a step came to, `turn` how many turns had been handed out under a seed. `back` takes it back.
+    `text` says what it has changed, `result` is what a step came to, `turn` how many turns had been handed out under a
+    seed. `back` takes it back. From `given` it can be said again: these are its values as Python literals, None for
+    those that are none; so a record holds no object of the user's. `place` is where the packet lay that it is about,
+    and `index`, of what a person in a view has done, which one it was of all that waited.
     """
 
     name: str
     where: str
     args: tuple[str | int | None, ...]
-    turn: int | None
+    text: str = ""
+    given: tuple[str | None, ...] = ()
+    turn: int | None = None
     back: Callable[[], Waiting[None]] | None = None
     result: str = "done"
+    place: Place | None = None
+    index: int | None = None
     number: list[int] = field(default_factory=list)
     """Its own among all of the run, from the moment that it stands there."""
-
-    @property
-    def text(self) -> str:
-        """What it has changed, as it is told."""
-        words = _TEXTS.get((self.name, len(self.args)))
-        return f"{self.name}: {', '.join(map(str, self.args))}" if words is None else words.format(*self.args)
 
 
 class Records:

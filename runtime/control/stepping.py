@@ -41,7 +41,7 @@ class Stepping:
         step = yield from grip.step(deadline)
         yield from self._come_to_rest(deadline)
         if step.task is not None and step.result != "idle":
-            self._records.add(Record("step", step.task, (name,), self._workers.turns(), result=step.result))
+            self._records.add(Record("step", step.task, (name,), turn=self._workers.turns(), result=step.result))
             self._dispatcher.log_step(step.task, step)
         return step
 

@@ -77,7 +77,7 @@ class Run:
     def inject(self, target: str, value: Any, number: int | None, timeout_s: float | None) -> None:
         """Put `value` into any queue, from any thread, by hand. Raises as `Injector.address`, `_put_by_hand`."""
         given = self.injector.address(target, value, number)
-        self._put_by_hand(given, timeout_s, self.editing.noting(target, given))
+        self._put_by_hand(given, timeout_s, self.editing.noting(target, value, number, given))
 
     def _put_by_hand(self, given: Given, timeout_s: float | None, noted: Callable[[], Note] | None = None) -> None:
         """Put something in, and in the same step what `noted` makes. Raises as `_put_in`, and `NotSendable`."""

@@ -18,6 +18,7 @@ from runtime.builder.connected import SourceSettings
 from runtime.builder.environment import Environment
 from runtime.builder.stream import Stream
 from runtime.control.calling import Service
+from runtime.control.records import Record
 from runtime.errors import InputOpen
 from runtime.facts import Outcome
 from runtime.graph import validate
@@ -362,6 +363,12 @@ class Session(Steering):
 
     def _ipython_display_(self) -> None:
         display(self)
+
+
+def records_of(session: Session) -> list[Record]:
+    """For whoever shows a session: what was done to its run by hand, in order, as it can be said again."""
+    run = session._runs.run
+    return [] if run is None else run.records.in_order()
 
 
 def _tell_change(session: weakref.ref[Session], change: Change) -> None:

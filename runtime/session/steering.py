@@ -198,21 +198,23 @@ class Steering(Observed):
         belong to another task, what the key function raises, and `GraphInvalid` for what is no packet.
         """
         editing = self._runs.started().editing
-        item = editing.item_of(_require_packet("edit", packet), value)
-        self._runs.change(lambda: editing.edit(packet, item, value))
+        new, person = editing.new_item(_require_packet("edit", packet), value), is_by_person()
+        self._runs.change(lambda: editing.edit(packet, new, by_person=person))
 
     def drop(self, packet: Packet) -> None:
         """Take a packet that waits for a paused task out of its queue; it counts as dropped. Raises as `edit`."""
         editing = self._runs.started().editing
         _require_packet("drop", packet)
-        self._runs.change(lambda: editing.drop(packet))
+        person = is_by_person()
+        self._runs.change(lambda: editing.drop(packet, by_person=person))
 
     def move(self, packet: Packet, to: int) -> None:
         """Move a packet that waits for a paused task in its lane, to index `to` from the front. Raises as `edit`."""
         editing = self._runs.started().editing
         _require_packet("move", packet)
         _require_index(to)
-        self._runs.change(lambda: editing.move(packet, to))
+        person = is_by_person()
+        self._runs.change(lambda: editing.move(packet, to, by_person=person))
 
     def undo(self) -> None:
         """Take back the last `inject`, `edit`, `drop` or `move` that has not been taken back, of the last 1,000.

@@ -11,8 +11,9 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S
+from runtime.texts.literal import literal_of
 from sage_nb.serializers import FULL_S
-from sage_nb.texts import literal_of, shown, size_of, value_of
+from sage_nb.texts import shown, size_of, value_of
 from tests.hostile import PAYLOADS, CodeWasRun
 from tests.view.conftest import ShowPage
 
