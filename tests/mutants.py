@@ -891,7 +891,7 @@ MUTANTS: Final = (
     one(
         "hand: a breakpoint is of one run alone",
         RUNS,
-        "in stops.begin(dispatcher.graph, run.hits):",
+        "in self.stops.begin(dispatcher.graph, run.hits):",
         "in ():",
         OF_ALL_RUNS,
     ),

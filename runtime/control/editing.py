@@ -36,14 +36,12 @@ class Editing:
         That holds its arrival number in each queue, from the moment that it is in. The caller's part, with user code.
         """
         where = target if len(given.tasks) > 1 else given.tasks[0]
-        text = "inject: {} on input {}" if len(given.args) > 1 else "inject: {}"
-        as_given = literals_of(target, value, number)
+        text, as_given = f"inject: {given.text}", literals_of(target, value, number)
 
         def noted() -> Note:
             numbers: list[int] = []
             back = partial(self._retract, given.tasks, numbers)
-            turns = self._workers.turns()
-            record = Record("inject", where, given.args, text.format(*given.args), as_given, turns, back)
+            record = Record("inject", where, text, as_given, self._workers.turns(), back)
             event = self._dispatcher.injecting(where, record.text, numbers)
             return Note(numbers, (event, *self._records.adding(record)))
 
@@ -56,18 +54,17 @@ class Editing:
 
     def edit(self, packet: Packet, new: New, *, by_person: bool = False) -> Waiting[None]:
         """Let a waiting packet be another, which `new_item` has made."""
-        text = f"edit: {packet.text} becomes {new.args[-1]}"
-        done = Record("edit", packet.task, (packet.text, *new.args), text, new.given)
+        done = Record("edit", packet.task, new.text, new.given)
         yield from self._change(packet, lambda grip, place: grip.edit(place, new.value), done, by_person)
 
     def drop(self, packet: Packet, *, by_person: bool = False) -> Waiting[None]:
         """Take a waiting packet out of its queue; it counts as dropped."""
-        done = Record("drop", packet.task, (packet.text,), f"drop: {packet.text}")
+        done = Record("drop", packet.task, f"drop: {packet.text}")
         yield from self._change(packet, lambda grip, place: grip.drop(place), done, by_person)
 
     def move(self, packet: Packet, to: int, *, by_person: bool = False) -> Waiting[None]:
         """Move a waiting packet within its lane, to index `to`."""
-        done = Record("move", packet.task, (packet.text, to), f"move: {packet.text} to {to}", literals_of(to))
+        done = Record("move", packet.task, f"move: {packet.text} to {to}", literals_of(to))
         yield from self._change(packet, lambda grip, place: grip.move(place, to), done, by_person)
 
     def _change(
@@ -122,7 +119,7 @@ class Editing:
         """
         _, place = self._workers.find_packet(packet)
         item = self._workers.sendable([self._workers.handles[packet.task]], self._item(packet, place, value))
-        return New(packet.task, (preview(value),), literals_of(value), item)
+        return New(packet.task, f"edit: {packet.text} becomes {preview(value)}", literals_of(value), item)
 
     def _item(self, packet: Packet, place: Place, value: Any) -> Any:
         """What lies in the lane for `value` in place of the packet."""
@@ -151,20 +148,19 @@ class Editing:
             raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
         to = [self._workers.handles[owner]]
         sent = tuple(self._workers.sendable(to, each, stays=True) for each in (key, value))
-        return New(owner, (preview(key), preview(value)), literals_of(key, value), sent)
+        return New(owner, f"state of {preview(key)} becomes {preview(value)}", literals_of(key, value), sent)
 
     def set_state(self, new: New) -> Waiting[None]:
         """Let a paused task remember something else."""
         grip = self._workers.handles[new.task].control
         yield from self._workers.at_its_gate([grip], lambda: grip.set_state(*new.value))
-        text = "state of {} becomes {}".format(*new.args)
-        self._put_down(Record("set_state", new.task, new.args, text, new.given, self._workers.turns()))
+        self._put_down(Record("set_state", new.task, new.text, new.given, self._workers.turns()))
 
 
 class New(NamedTuple):
     """What a packet is to be, or a task to remember: as it is told, as it was given, and as the task is given it."""
 
     task: str
-    args: tuple[str, ...]
+    text: str
     given: tuple[str | None, ...]
     value: Any

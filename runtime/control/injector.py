@@ -24,7 +24,7 @@ class Given:
 
     item: Any
     tasks: tuple[str, ...]
-    args: tuple[str | int, ...] = ()
+    text: str = ""
 
 
 class Injector:
@@ -63,8 +63,8 @@ class Injector:
             if edge is not None and edge.key is not None and names != (target,):
                 raise CommandRefused(f"the key of this packet belongs to {names[0]!r}, not to {target!r}")
             names = (target,)
-        args = (preview(value), number) if len(numbers) > 1 else (preview(value),)
-        return Given(item_by_hand(self._graph, operator, number, element), names, args)
+        text = f"{preview(value)} on input {number}" if len(numbers) > 1 else preview(value)
+        return Given(item_by_hand(self._graph, operator, number, element), names, text)
 
     def address_input(self, name: str, value: Any) -> Given:
         """Where `value` goes that is sent to an input. Raises `UnknownName`."""

@@ -20,18 +20,17 @@ MAX_RECORDS: Final = 1_000
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """A command that has changed the run: its name, at which task or operator, its arguments, payloads as previews.
+    """A command that has changed the run: its name, at which task or operator, and a text of what it has changed.
 
-    `text` says what it has changed, `result` is what a step came to, `turn` how many turns had been handed out under a
-    seed. `back` takes it back. From `given` it can be said again: these are its values as Python literals, None for
-    those that are none; so a record holds no object of the user's. `place` is where the packet lay that it is about,
-    and `index`, of what a person in a view has done, which one it was of all that waited.
+    `result` is what a step came to, `turn` how many turns had been handed out under a seed. `back` takes it back. From
+    `given` it can be said again: its arguments without packets, as Python literals, None for those that are none. So a
+    record holds no object of the user's. `place` is where the packet lay that it is about, and `index`, of what a
+    person in a view has done, which one that was of all that waited.
     """
 
     name: str
     where: str
-    args: tuple[str | int | None, ...]
-    text: str = ""
+    text: str
     given: tuple[str | None, ...] = ()
     turn: int | None = None
     back: Callable[[], Waiting[None]] | None = None

@@ -14,6 +14,7 @@ from runtime.factory import Handle, WorkerControl
 from runtime.scheduling.waiting import Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import Path, Step
+from runtime.texts.literal import literals_of
 
 
 class Stepping:
@@ -41,7 +42,8 @@ class Stepping:
         step = yield from grip.step(deadline)
         yield from self._come_to_rest(deadline)
         if step.task is not None and step.result != "idle":
-            self._records.add(Record("step", step.task, (name,), turn=self._workers.turns(), result=step.result))
+            turns = self._workers.turns()
+            self._records.add(Record("step", step.task, "", literals_of(name), turns, result=step.result))
             self._dispatcher.log_step(step.task, step)
         return step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from runtime.communication.packet import Asked, Packet, Place
+from runtime.communication.packet import Asked, Packet
 from runtime.errors import CommandRefused, NotPaused
 from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import BETWEEN, MID_PACKET
@@ -51,10 +51,6 @@ class ServiceControl:
     def _has_work(self) -> bool:
         """Whether there is something that a turn could be used for."""
         return self._service.ending is None and self._service.queue.ready()
-
-    def number_of(self, place: Place) -> NoReturn:
-        """Refused: requests have callers, not places."""
-        self.edit(place, None)
 
     def step(self, deadline: float) -> Waiting[Step]:
         """One request, waited for. Raises `NotPaused`.
@@ -124,31 +120,23 @@ class ServiceControl:
         """Refused: a service is paused, or a task that calls it is stopped before its packet."""
         raise CommandRefused(f"{self._service.name!r} is a service; set the breakpoint at a task that calls it")
 
-    def edit(self, place: Place, item: Any) -> NoReturn:
-        """Refused, as `drop` and `move`: somebody waits for the answer to what he has asked."""
+    def edit(self, *_: Any) -> NoReturn:
+        """Refused: requests have callers, who wait for the answer to what they have asked, not places."""
         raise CommandRefused(
             f"requests to {self._service.name!r} are awaited as they were made; intercept() can change them"
         )
 
-    def drop(self, place: Place) -> NoReturn:
-        """Refused."""
-        self.edit(place, None)
-
-    def move(self, place: Place, to: int) -> NoReturn:
-        """Refused."""
-        self.edit(place, None)
+    drop = move = number_of = edit
 
     def undo(self, change: int) -> NoReturn:
         """Refused."""
         raise CommandRefused(f"nothing was changed in the queue of {self._service.name!r}")
 
-    def state(self) -> NoReturn:
+    def state(self, *_: Any) -> NoReturn:
         """Refused: a service keeps what it wants in its own object."""
         raise CommandRefused(f"{self._service.name!r} is a service; ask one of its own methods for its state")
 
-    def set_state(self, key: Any, value: Any) -> NoReturn:
-        """Refused."""
-        self.state()
+    set_state = state
 
     def _do(self, change: Callable[[], None]) -> None:
         queue = self._service.queue

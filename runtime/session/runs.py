@@ -7,7 +7,8 @@ holds any more is found out, and its job cancelled.
 from __future__ import annotations
 
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import Context
 from functools import partial
 from typing import Any, Final, Literal, TypeVar, overload
@@ -57,30 +58,26 @@ class Start:
         """As soon as there is a run, end it by this; of several, the last one counts."""
         self._end = end
 
-    def carry_out(self, make: Callable[[], Run], begin: Callable[[Run], None]) -> None:
-        """On a thread of its own: make tasks, which may take long and runs user code, and start them."""
+    @contextmanager
+    def carried_out_here(self) -> Iterator[None]:
+        """This thread carries out a start while the block runs."""
         self._thread = get_ident()
         try:
-            begin(make())
+            yield
         finally:
             self._thread = 0
 
-    def make(self, dispatcher: Dispatcher, commands: Commands, stops: Stops, tell: Tell, *, paused: bool) -> Run:
-        """A run whose tasks are made, not started. Raises `GraphInvalid`; then nothing has been taken."""
+    @contextmanager
+    def making(self, dispatcher: Dispatcher) -> Iterator[None]:
+        """Tasks are made while the block runs. If it raises, nothing has been taken."""
         self.events = dispatcher.events
         try:
-            dispatcher.submit(lambda: tell("starting"))
-            run = Run.of(dispatcher, commands)
-            for warning in stops.begin(dispatcher.graph, run.hits):
-                dispatcher.warned(None, warning)
-            if paused:
-                run.pausing.close_gates(by_person=is_by_person())
+            yield
         except BaseException:
             dispatcher.backend.close()
             raise
         finally:
             self.events = None
-        return run
 
     def over(self, dispatcher: Dispatcher) -> None:
         """There is a run: end it, if that was asked for meanwhile."""
@@ -203,14 +200,8 @@ class Runs:
                 yield from before.dispatcher.until_clean(CLOSE_S)
             intercepted = tuple(self._interceptors.values())
             try:
-                yield from self.commands.elsewhere(
-                    lambda: context.run(
-                        start.carry_out,
-                        lambda: self._make(start, tell, paused=paused),
-                        lambda run: self._begin(run, intercepted),
-                    ),
-                    "start",
-                )
+                work = partial(context.run, self._start, start, intercepted, tell, paused)
+                yield from self.commands.elsewhere(work, "start")
             except BaseException:  # no more threads, say: half a graph would wait for the other half for ever
                 if self.run is not None and self.run is not before:
                     yield from self.run.dispatcher.until_clean(_GIVE_UP_S)
@@ -227,13 +218,19 @@ class Runs:
         finally:
             self._under_way = None
 
-    def _make(self, start: Start, tell: Tell, *, paused: bool) -> Run:
-        """The part of a start that may fail without a trace."""
-        graph, backend = self._manager.submit()
-        dispatcher = Dispatcher(graph, backend, self._manager, self.outlets)
-        run = start.make(dispatcher, self.commands, self.stops, tell, paused=paused)
-        dispatcher.completion.on_end(lambda: tell("ended"))
-        return run
+    def _start(self, start: Start, interceptors: tuple[Interceptor, ...], tell: Tell, paused: bool) -> None:
+        """On a thread of its own: make tasks, which may take long and runs user code, and start them."""
+        with start.carried_out_here():
+            dispatcher = Dispatcher(*self._manager.submit(), self._manager, self.outlets)
+            with start.making(dispatcher):
+                dispatcher.submit(lambda: tell("starting"))
+                run = Run.of(dispatcher, self.commands)
+                for warning in self.stops.begin(dispatcher.graph, run.hits):
+                    dispatcher.warned(None, warning)
+                if paused:
+                    run.pausing.close_gates(by_person=is_by_person())
+            dispatcher.completion.on_end(lambda: tell("ended"))
+            self._begin(run, interceptors)
 
     def _begin(self, run: Run, interceptors: tuple[Interceptor, ...]) -> None:
         """Let the tasks of a run begin. If that raises, they have to be ended."""

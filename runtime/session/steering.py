@@ -6,6 +6,7 @@ What they do is in `control` and `proxy`; here they have their names, and raise 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar, overload
 
@@ -198,23 +199,21 @@ class Steering(Observed):
         belong to another task, what the key function raises, and `GraphInvalid` for what is no packet.
         """
         editing = self._runs.started().editing
-        new, person = editing.new_item(_require_packet("edit", packet), value), is_by_person()
-        self._runs.change(lambda: editing.edit(packet, new, by_person=person))
+        new = editing.new_item(_require_packet("edit", packet), value)
+        self._runs.change(partial(editing.edit, packet, new, by_person=is_by_person()))
 
     def drop(self, packet: Packet) -> None:
         """Take a packet that waits for a paused task out of its queue; it counts as dropped. Raises as `edit`."""
         editing = self._runs.started().editing
         _require_packet("drop", packet)
-        person = is_by_person()
-        self._runs.change(lambda: editing.drop(packet, by_person=person))
+        self._runs.change(partial(editing.drop, packet, by_person=is_by_person()))
 
     def move(self, packet: Packet, to: int) -> None:
         """Move a packet that waits for a paused task in its lane, to index `to` from the front. Raises as `edit`."""
         editing = self._runs.started().editing
         _require_packet("move", packet)
         _require_index(to)
-        person = is_by_person()
-        self._runs.change(lambda: editing.move(packet, to, by_person=person))
+        self._runs.change(partial(editing.move, packet, to, by_person=is_by_person()))
 
     def undo(self) -> None:
         """Take back the last `inject`, `edit`, `drop` or `move` that has not been taken back, of the last 1,000.

@@ -14,6 +14,7 @@ RECORDS = "control/records.py"
 PAUSING = "control/pausing.py"
 STEPPING = "control/stepping.py"
 DISPATCHER = "dispatcher.py"
+OBSERVED = "session/observed.py"
 GRAPH = "graph/execution_graph.py"
 END = "completion.py"
 STOPS = "control/stops.py"
@@ -225,9 +226,9 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "control: a change that was refused can be undone",
         EDITING,
-        "        change = yield from self._workers.at_its_gate",
-        "        self._put_down(Record(name, packet.task, args, None, self.undo))\n"
-        "        change = yield from self._workers.at_its_gate",
+        "        index, change = yield from self._workers.at_its_gate",
+        "        self._put_down(replace(done, back=self.undo))\n"
+        "        index, change = yield from self._workers.at_its_gate",
         of("14_refused"),
     ),
     one(
@@ -408,6 +409,99 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
         "any(edge.target in needed for edge in self.outputs(operator.name))",
         "all(edge.target in needed for edge in self.outputs(operator.name))",
         of("07_enough", "test_an_operator_that_somebody_else_needs_goes_on_and_loses_nothing[local]"),
+    ),
+    one(
+        "tally: a run is over while services end",
+        END,
+        "if not self._tasks and not self._services:",
+        "if not self._tasks:",
+        of("12_services_live", "test_services_end_behind_the_tasks_however_the_job_ends"),
+    ),
+    one(
+        "tally: who was abandoned ends its run again",
+        END,
+        '            if self.outcome is not None:\n                return "too late"\n',
+        "",
+        of("16_lifetime", "test_an_abandoned_task_does_not_disturb_the_next_run[local]"),
+        of("16_lifetime", "test_a_task_stuck_in_user_code_is_abandoned_and_named[local]"),
+    ),
+    one(
+        "tally: one task with enough is all of its operator",
+        END,
+        "return frozenset(self._with_enough)",
+        "return frozenset(self._with_enough | self._tasks)",
+        of("07_enough", "test_all_tasks_of_an_operator_have_to_have_enough[local]"),
+    ),
+    one(
+        "tally: services end before the last task",
+        END,
+        'return "the last task" if was_task and not self._tasks else "one of many"',
+        'return "the last task" if was_task else "one of many"',
+        of("12_services_live", "test_services_end_behind_the_tasks_however_the_job_ends"),
+    ),
+    one(
+        "end: a listener that comes late hears nothing",
+        END,
+        "        if self._come:\n            self._tell_listeners()\n",
+        "",
+        "test_sage_nb.py",
+    ),
+    one(
+        "observed: an outcome is shown before anybody was told",
+        OBSERVED,
+        "told = run is None or run.dispatcher.completion.is_told",
+        "told = True",
+        of("14_refused", "test_an_outcome_is_told_once_somebody_has_waited_for_it[local]"),
+    ),
+    one(
+        "observed: events are read again from the first",
+        OBSERVED,
+        "log.since(number)",
+        "log.since(0)",
+        of("15_looking", "test_events_are_read_from_any_number_on[local]"),
+    ),
+    one(
+        "steering: what is set by nobody stays set",
+        "session/steering.py",
+        "runs.commands.give(Command(lambda: runs.remove_breakpoint(found), bool))",
+        "pass",
+        of("14_refused", "test_a_breakpoint_that_was_refused_stops_no_later_run[local]"),
+        of("16_interrupts"),
+    ),
+    one(
+        "steering: a breakpoint of a start is for another run",
+        RUNS,
+        "        if hits is not self._live_hits():\n            return False\n",
+        "",
+        of("14_breakpoints", "test_what_is_set_or_removed_while_a_start_is_under_way_is_so_in_that_run"),
+    ),
+    one(
+        "session: a block leaves an input open",
+        SESSION,
+        "(open_ := run.injector.open_inputs())",
+        "(open_ := [])",
+        of("16_lifetime", "test_a_with_block_with_an_open_input_cancels_and_names_the_remedy[local]"),
+    ),
+    one(
+        "session: a close leaves breakpoints set",
+        RUNS,
+        "        self.stops.close()\n",
+        "",
+        of("14_breakpoints", "test_a_close_removes_all_breakpoints"),
+    ),
+    one(
+        "records: another packet is said to have been changed",
+        EDITING,
+        "return next(iter(found), None), act(grip, place)",
+        "return 0 if by_person else None, act(grip, place)",
+        "view/test_commands.py::test_the_line_of_python_does_what_the_click_has_done",
+    ),
+    one(
+        "records: a value is said again as it is shown",
+        "texts/literal.py",
+        "        text = repr(value)\n",
+        "        text = str(value)\n",
+        "view/test_commands.py::test_the_line_of_python_does_what_the_click_has_done",
     ),
     one("end: waited for, for ever", END, "            self.waiters -= 1", "            pass", of("14_refused")),
     one(

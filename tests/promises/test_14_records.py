@@ -29,17 +29,17 @@ def test_all_that_changes_a_run_by_hand_stands_in_one_list_in_order(make_session
     session.step("work")
     session.set_state("work", None, 7)
     session.step()
-    done = [(record.name, record.where, record.args, record.result) for record in records(session)]
+    done = [(record.name, record.where, record.text, record.given, record.result) for record in records(session)]
     assert done == [
-        ("inject", "work", ("1",), "done"),
-        ("inject", "work", ("2",), "done"),
-        ("inject", "work", ("3",), "done"),
-        ("edit", "work", ("1", "10"), "done"),
-        ("drop", "work", ("2",), "done"),
-        ("move", "work", ("3", 0), "done"),
-        ("step", "work", ("work",), "done"),
-        ("set_state", "work", ("None", "7"), "done"),
-        ("step", "result", (None,), "done"),
+        ("inject", "work", "inject: 1", ("'work'", "1", "None"), "done"),
+        ("inject", "work", "inject: 2", ("'work'", "2", "None"), "done"),
+        ("inject", "work", "inject: 3", ("'work'", "3", "None"), "done"),
+        ("edit", "work", "edit: 1 becomes 10", ("10",), "done"),
+        ("drop", "work", "drop: 2", (), "done"),
+        ("move", "work", "move: 3 to 0", ("0",), "done"),
+        ("step", "work", "", ("'work'",), "done"),
+        ("set_state", "work", "state of None becomes 7", ("None", "7"), "done"),
+        ("step", "result", "", ("None",), "done"),
     ]
     session.cancel()
 
@@ -51,7 +51,7 @@ def test_what_is_taken_back_or_never_can_be_leaves_the_list(make_session: MakeSe
     session.edit(first, 10)
     session.edit(second, 20)
     session.undo()
-    assert [record.args for record in records(session) if record.name == "edit"] == [("1", "10")]
+    assert [record.text for record in records(session) if record.name == "edit"] == ["edit: 1 becomes 10"]
     assert queued(session) == [10, 2]
     session.cancel()
 
