@@ -135,7 +135,7 @@ _WORST_FIRST: tuple[Ending, ...] = ("failed", "cancelled", "stopped")
 
 
 class Completion:
-    """What those wait for who wait for the end of a run: of these tasks and services, which may still be made."""
+    """The end of a run of these tasks and services, which may still have to be made, as it is waited for."""
 
     def __init__(
         self, backend: Backend, tasks: Mapping[str, TaskHandle], services: Mapping[str, ServiceHandle]
@@ -150,7 +150,7 @@ class Completion:
         self._told: Literal["nothing", "the end", "the failure"] = "nothing"
 
     def tell(self, news: Callable[[], object]) -> None:
-        """Let `news` be told of what those who wait cannot see by watching tasks."""
+        """Call `news` when the end has come, which those who wait for it do not see by watching tasks."""
         self._news = news
 
     def on_end(self, callback: Callable[[], object]) -> None:
@@ -188,13 +188,12 @@ class Completion:
         self._is_held_by_person = by_person
 
     def wait(self, deadline: float) -> Waiting[bool]:
-        """Wait for it. False: it has not come yet. Raises `JobPaused` if it cannot, and nobody holds it in a view."""
+        """Wait for it. False: not in time. Raises `JobPaused` if a pause prevents it, unless a person in a view paused."""
         self.waiters += 1
         try:
             while not self._come:
                 if self._is_something_paused:
-                    # While something is paused, watch what everybody does: it may be all that keeps the job from its
-                    # end.
+                    # While something is paused, watch everybody: the pause may be all that keeps the job from its end.
                     in_time = yield Until(self._is_come_or_stuck, deadline)
                     if held := self._held_by_pause():
                         names = f"{', '.join(map(repr, held))} {'is' if len(held) == 1 else 'are'}"
@@ -231,7 +230,7 @@ class Completion:
         return self.has_come or not self._is_something_paused or bool(self._held_by_pause())
 
     def _held_by_pause(self) -> list[str]:
-        """Who has something to do and is paused, if that is why nothing moves."""
+        """Those that are paused and have something to do, if nothing else moves."""
         handles = self._handles()
         held: list[str] = []
         if self.has_come or self._is_held_by_person:

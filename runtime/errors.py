@@ -16,7 +16,7 @@
     │   ├── TaskEnded              nothing can be given to this task any more
     │   ├── InputOpen              a `with` block ended while an input was still open
     │   ├── NotPaused              this can be done to a paused task only
-    │   ├── JobPaused              nothing will happen before somebody resumes
+    │   ├── JobPaused              nothing happens until somebody resumes the job
     │   ├── WrongThread            packets are sent by the task's own thread alone
     │   ├── PacketGone             the packet is not in its queue any more
     │   ├── ServicePaused          the service is paused by hand, and the caller could be the one to resume it
@@ -30,7 +30,7 @@
     ├── NotSendable                a value that would have to travel to another process, and cannot (also a TypeError)
     ├── ResultsTooLarge            one packet has made more results than may be held back
     ├── UnstableKey                a key without a digest that is the same in every process (also a TypeError)
-    ├── TaskLost                   what a task ran in has died: its process, on platforms that have them
+    ├── TaskLost                   the process of a task has died, on platforms that have them
     └── TaskFailed                 user code raised; the original is the `__cause__`
 
 Each of them can be pickled, with all that it says, and is the same in another process.
@@ -148,7 +148,7 @@ class NotPaused(CommandRefused):
 
 
 class JobPaused(CommandRefused):
-    """The job stands still because of a pause: it would be waited for in vain."""
+    """The job stands still because of a pause; waiting longer cannot help."""
 
 
 class WrongThread(CommandRefused):
@@ -172,7 +172,7 @@ class ServiceTimeout(DataflowError, TimeoutError):
 
 
 class ServiceLoop(DataflowError):
-    """A service was called by somebody who is waited for by that very service."""
+    """A service was called by a caller for whom that service waits itself."""
 
 
 class WrongArguments(DataflowError, TypeError):
@@ -208,7 +208,7 @@ class UnstableKey(DataflowError, TypeError):
 
 
 class TaskLost(DataflowError):
-    """What a task ran in has died before the task had ended; what it held is lost, and the job cannot go on."""
+    """The process of a task has died before the task ended; what it held is lost, and the job cannot go on."""
 
 
 class TaskFailed(DataflowError):

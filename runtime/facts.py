@@ -269,7 +269,7 @@ class Event:
     its caller may have caught it; a late reply is one that came after the end of its call. `at_s` is seconds since the
     job was started, by the backend's clock; it is left out of the text, which is stable. `number` counts the events of
     a run from 0; where one is missing, so many of its kind have come since that it is not kept any more. Of an inject,
-    `arrived` says which packet of the hand's lane it was to arrive, from 0, in the queue of each task that it went to.
+    `arrived` is its arrival number in the hand's lane, from 0, in the queue of each task that it went to.
     """
 
     kind: EventKind

@@ -1,4 +1,4 @@
-"""JobManager: from a written graph to a compiled one, and what became of its run. Runs nothing itself."""
+"""JobManager: compiles a written graph for each run, and keeps how the last one ended. Runs nothing itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime.operators import OneRun
 
 
 class JobManager:
-    """Compiles an environment's graph for each run, and hears from the dispatcher how the run ended."""
+    """Compiles the graph of an environment for each run; the dispatcher tells it how that ended."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
@@ -65,7 +65,7 @@ class JobManager:
             backend.use_cluster(settings.ray_address, settings.resources)
 
     def job_starts(self) -> None:
-        """Dispatcher's owner: the tasks are made. From now on the graph cannot change."""
+        """The session: all tasks are made. From now on the graph cannot change."""
         for node in self.environment.graph().operators:
             if isinstance(node.function, OneRun):
                 node.function.spend()

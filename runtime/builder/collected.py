@@ -1,4 +1,4 @@
-"""Collected: the results that a `collect()` gathers, as a list to look at. Knows no graph."""
+"""Collected: the results of a `collect()`, as a list to read. Knows no graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Collected(Sequence[T]):
-    """What a `collect()` has gathered so far: a list to look at, that grows while the job runs.
+    """What a `collect()` has gathered so far: a list to read, which grows while the job runs.
 
     `total` counts all packets, also those beyond the limit, which are not kept.
     """

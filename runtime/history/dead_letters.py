@@ -1,4 +1,4 @@
-"""What was skipped: a letter for each, and the box of them that a person can retry from or empty. Knows no tasks."""
+"""Dead letters: one for each packet that was skipped, to be retried or discarded. Knows no tasks."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ SAME: Final = _Same.SAME
 
 
 class Home(Protocol):
-    """The run that letters are of, as their box sees it."""
+    """The run whose letters they are, as `DeadLetters` sees it."""
 
     def retry(self, letter: DeadLetter, value: Any, timeout_s: float | None, accepting: Accepting) -> None:
         """Put a letter's packet, or `value` in its place, into its task's queue by hand, as a part of `accepting`.
@@ -96,7 +96,7 @@ Putting = Generator[Any, Any, None]
 """The putting of a packet into a queue, which may have to wait for room."""
 
 Accepting = Callable[[Putting], Putting]
-"""Makes of the putting of a packet something larger that is done with it or not at all."""
+"""Extends the putting of a packet by something that is done with it, or not at all."""
 
 Outlets = dict[object, Outlet]
 """What is given each letter of a session, by what stands for one call of `to`."""
@@ -105,9 +105,9 @@ Outlets = dict[object, Outlet]
 class DeadLetters(Sequence[DeadLetter]):
     """What one run has skipped, oldest first: the last 1,000, while `total` counts all.
 
-    A letter can be retried (its packet goes to the tail of its task's queue, once) or discarded; then it is here no
-    longer; an interrupt leaves it as it was, or that is done. Any thread may call, also a signal handler or a payload's
-    `__del__`: nobody takes a lock. What is kept keeps packets and tracebacks alive.
+    A letter can be retried (its packet goes to the tail of its task's queue, once) or discarded; then it is removed. An
+    interrupted retry or discard has been done completely or not at all. Any thread may call, also a signal handler or a
+    payload's `__del__`: nobody takes a lock. Letters keep their packets and tracebacks alive.
     """
 
     def __init__(self, outlets: Outlets | None = None) -> None:

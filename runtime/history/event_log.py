@@ -1,7 +1,7 @@
 """What has happened in a run, in order: the last events of each kind, and how many there were. Knows events alone.
 
-Nobody who adds or reads takes a lock, so neither a signal handler nor a `__del__` can come to wait for the thread that
-it has interrupted. Two things carry that. Adding is *one* call into C, `deque.extend` of an iterator that numbers the
+Neither adding nor reading takes a lock, so a signal handler or a `__del__` never waits for the thread that it has
+interrupted. This rests on two things. Adding is *one* call into C, `deque.extend` of an iterator that numbers the
 event: no bytecode lies between the number and its place, so the order of the numbers is the order of arrival, and
 whoever sees a number knows that all lesser ones are there. And `list` copies a deque in one call into C.
 """
@@ -51,13 +51,13 @@ class EventLog:
         Who asks on from there gets each event once.
         """
         kinds = [kept for kept, _ in self._kinds.values()]
-        behind = max((kept[-1][1] for kept in kinds if kept), default=-1) + 1  # what comes from now on is left out
+        following = max((kept[-1][1] for kept in kinds if kept), default=-1) + 1  # what comes from now on is left out
         found: list[_Entry] = []
         for kept in kinds:
             latest = takewhile(lambda entry: entry[1] >= number, reversed(list(kept)))
-            found += [entry for entry in latest if entry[1] < behind]
+            found += [entry for entry in latest if entry[1] < following]
         found.sort(key=_number)
-        return max(number, behind), tuple(
+        return max(number, following), tuple(
             [replace(event, number=its, arrived=tuple(event.arrived)) for event, its, _ in found]
         )
 

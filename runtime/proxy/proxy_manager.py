@@ -1,4 +1,4 @@
-"""ProxyManager: one caller's way to all services, with their queues once found, and the one default timeout."""
+"""ProxyManager: calls services by name for one caller, keeps the queues it has found, has the one default timeout."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class ProxyManager:
         return self._manager.call(self._find(service), ask, _limit(timeout_s))
 
     def prepare_by_hand(self, service: str, ask: Ask, timeout_s: float | None) -> tuple[Call, Answer]:
-        """The caller's part of a call by hand: a call to be entered, and what it comes to. Raises `UnknownName`."""
+        """The caller's part of a call by hand: a call to be entered, and its answer. Raises `UnknownName`."""
         return self._manager.prepare_by_hand(self._find(service), ask, _limit(timeout_s))
 
     def find_all(self) -> None:
-        """Find all queues now, so that nobody who calls has to."""
+        """Find all queues now, so that no call has to."""
         for service in self._services:
             self._find(service)
 

@@ -1,7 +1,7 @@
-"""What cannot be called because it would only make a coroutine: how it is told, and refused. Knows nothing of tasks.
+"""Recognises and refuses functions that would only return a coroutine. Knows nothing of tasks.
 
-A function is asked before anything runs. One behind a decorator cannot be (a decorator may well run it), so what it
-returns is looked at, once.
+A function is checked before anything runs. A decorated one may hide it (its decorator may well run it), so the first
+value that it returns is checked instead.
 """
 
 from __future__ import annotations

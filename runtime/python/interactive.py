@@ -1,4 +1,4 @@
-"""Who sits in front of this process: a person at a kernel or a terminal, or nobody. Knows nothing of the runtime."""
+"""Whether a person uses this process, at a kernel or a terminal, and may interrupt it. Knows nothing of the runtime."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends
 
 
 class Waiter(Protocol):
-    """How somebody waits who keeps a kernel busy meanwhile: with an ear for what a person does."""
+    """A wait that keeps a kernel busy, and hears meanwhile what a person does in a view."""
 
     def acquire(self, bell: LockType) -> None:
         """Acquire it. An interrupt ends that."""
@@ -58,7 +58,7 @@ def acquire(bell: LockType) -> None:
 
 
 def acquire_interruptibly(bell: LockType) -> None:
-    """The same, with an ear for interrupts alone."""
+    """The same, hearing interrupts alone."""
     while not bell.acquire(True, _INTERRUPTIBLE_S):
         pass
 

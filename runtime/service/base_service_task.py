@@ -1,4 +1,4 @@
-"""BaseServiceTask: a service's life around the user's object. Knows request queues and parkers, no threads.
+"""BaseServiceTask: the life of a service. Knows request queues and parkers, no threads.
 
 `concurrency` loops run side by side. The first makes the object and sets it up before anything is served; calls made
 meanwhile wait, and their time stands still. The last loop to leave closes the object.
@@ -92,7 +92,7 @@ class BaseServiceTask:
         self.gate.ended(parker)
 
     def _let_go(self, failure: BaseException, parker: Parker) -> bool:
-        """Whether this is the end that a cancel asked for; in `setup`, also of a call that the cancel refused."""
+        """Whether it was raised because of a cancel: `Cancelled`, or in `setup` a call that the cancel has refused."""
         if isinstance(failure, ServiceStopped):
             return self.queue.refusing and not self.queue.is_set_up
         return isinstance(failure, Cancelled) and parker.cancelled
@@ -100,8 +100,8 @@ class BaseServiceTask:
     def _end(self, ending: Ending) -> None:
         """The last phase: close the object, and report, once.
 
-        Calls that are left, also those whose reply was lost, are refused behind the report: else a caller could report
-        before it what is its consequence.
+        Calls that are left, and those whose reply was lost, are refused after the report: else a caller that fails
+        because of it could report before it.
         """
         error = self._failure
         try:
@@ -148,7 +148,7 @@ class BaseServiceTask:
                 step = None
 
     def _work(self, call: Call, parker: Parker) -> Step | None:
-        """Execute one request, and give its call the ending. Returns what there was to be seen, if anybody looks."""
+        """Execute one request and end its call. Returns the step, if a tap or a step by hand wants to see it."""
         request, queue = call.request, self.queue
         here.work_for(*request.callers, self.name)
         value, error = self._answer(request, parker)

@@ -1,8 +1,8 @@
 """The future of a call: a `concurrent.futures.Future` that takes no lock of the job where an interrupt may come.
 
-A call and its future have the same ending at the same moment, under the lock of the job's calls. Whoever holds the
-future may be the main thread, where an interrupt comes at any bytecode: what he does is a call or two into C, or is
-done by another thread (`cancel`). `concurrent.futures.wait` and `as_completed` want a condition of each future, and a
+A call and its future end at the same moment, under the lock of the job's calls. The main thread may hold the future,
+and an interrupt may come there at any bytecode: so what the holder does is a call or two into C, or is done by another
+thread (`cancel`). `concurrent.futures.wait` and `as_completed` want a condition of each future, and a
 list of waiters: see `Door`.
 """
 

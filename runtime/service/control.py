@@ -1,4 +1,4 @@
-"""The hand's grip on one service: pause, step, look. Every call goes by value, so it may come from anywhere."""
+"""Control of one service by a person: pause, step, look. Everything is passed by value, from whichever process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ServiceControl:
-    """The hand's grip on one service. One thread changes things by it, under the ledger's lock."""
+    """Controls one service. One thread changes things by it, under the ledger's lock."""
 
     def __init__(self, service: BaseServiceTask) -> None:
         self._service = service
@@ -31,7 +31,7 @@ class ServiceControl:
 
     def resume(self) -> None:
         """Serve again."""
-        self._turn = None  # what a turn under way comes to, nobody asks any more
+        self._turn = None  # nobody asks any more what a turn under way has come to
         self._do(self._service.queue.resume)
 
     def now(self) -> WorkerState:
@@ -49,7 +49,7 @@ class ServiceControl:
         )
 
     def _has_work(self) -> bool:
-        """Whether there is something that a turn could be used for."""
+        """Whether a turn would find a request, or the stop signal."""
         return self._service.ending is None and self._service.queue.ready()
 
     def step(self, deadline: float) -> Waiting[Step]:

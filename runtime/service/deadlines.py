@@ -1,7 +1,7 @@
 """The watch over the deadlines of a job's calls: one thread, that sleeps until the earliest. Most never come.
 
-The callbacks of a future whose time is over run on it. One that waits, for another call perhaps, does so by `park`, and
-the watch goes on meanwhile: that call, too, must have an ending.
+If a future's time is over, its callbacks run on this thread. A callback that waits, perhaps for another call, waits by
+`park`, and the watch goes on meanwhile, so that the other call ends in time as well.
 """
 
 from __future__ import annotations

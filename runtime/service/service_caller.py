@@ -1,6 +1,6 @@
-"""ServiceManager: one caller's requests, and how it waits for the replies. Knows request queues, not who serves them.
+"""ServiceManager: makes the requests of one caller, and waits for the replies. Knows request queues, no services.
 
-In one process a reply needs no queue of its own: the service's thread writes it into the call and unparks the caller.
+Within one process a reply needs no queue: the service's thread writes it into the call and unparks the caller.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ServiceManager:
         return future
 
     def prepare_by_hand(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> tuple[Call, Answer]:
-        """The caller's part of a call by hand, with user code: a call to be entered, and what it will come to."""
+        """The caller's part of a call by hand, which runs user code: a call to be entered, and its answer."""
         call, answer = self._make(queue, ask, timeout_s, waits=False), Answer()
         call.answer_to(answer)
         queue.prepare(call)
@@ -78,9 +78,9 @@ class ServiceManager:
 
 
 def enter_by_hand(call: Call) -> None:
-    """The thread of commands: let a call begin that was prepared. Raises `ServiceStopped`.
+    """The thread of commands: put a prepared call into its queue. Raises `ServiceStopped`.
 
-    Also `ServicePaused`: who waits outside of the job could be the one to resume it.
+    Raises `ServicePaused` if the service is paused: the caller, outside of the job, may be the one to resume it.
     """
     queue = call.queue
     if queue.gate.closed and not queue.refusing:

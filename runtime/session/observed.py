@@ -55,7 +55,7 @@ class Observed:
 
     @property
     def failure(self) -> TaskFailed | None:
-        """What `wait()` raises of the last run, if it has failed. Who reads it has not been told, as by `wait`."""
+        """What `wait()` raises after the last run, if it has failed. Reading it does not count as being told of it."""
         return None if (run := self._runs.run) is None else run.dispatcher.failure()
 
     @property
@@ -86,7 +86,7 @@ class Observed:
     def events_since(self, number: int) -> tuple[int, tuple[Event, ...]]:
         """The number to ask from next time; and the events of this run from the one of this `number` on, from 0.
 
-        Those that are kept: whoever asks on from there hears each of them once. Each says its own `number`.
+        Only those that are kept. Whoever asks from that number on gets each of them once. Each has its `number`.
         """
         log = self._log
         return (number, ()) if log is None else log.since(number)

@@ -1,7 +1,7 @@
 """Runs: the runs of one session, one at a time: begun, ended and thrown away by its thread of commands.
 
-What a session shares with that thread is here, so that the thread holds the run and never the session: one that nobody
-holds any more is found out, and its job cancelled.
+What a session shares with that thread is here. So the thread holds the run and never the session, and the job of a
+session that nobody holds any more can be cancelled.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Runs:
     def is_own_thread(self) -> bool:
         """Whether the caller is a thread of the job, which must not wait for what is done to the job.
 
-        One that carries out a command just now is not: a finalizer that runs there must do nothing at once.
+        While one carries out a command it does not count: a finalizer that runs there must change nothing itself.
         """
         run = self.run
         return run is not None and not self.commands.is_here() and run.dispatcher.backend.is_own_thread()

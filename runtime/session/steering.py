@@ -1,6 +1,7 @@
 """The commands by which a running job is steered: feed it, call its services, pause, step, look, edit, watch.
 
-What they do is in `control` and `proxy`; here they have their names, and raise `NotStarted` without a run.
+What they do is in `control` and `proxy`. Here they have their names, check their arguments, and raise `NotStarted`
+without a run.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Steering(Observed):
     def pause(self, *names: str, timeout: float | None = REACH_S) -> tuple[str, ...]:
         """Hold tasks, services or whole operators after the packet in work; all of them, if none is named.
 
-        Returns when every gate is reached; after `timeout` seconds, whoever is still in user code then (they stop
+        Returns when every gate is reached, or after `timeout` seconds the names of those still in user code (they stop
         after their packet all the same). Nothing is lost, doubled or reordered. Idempotent. Raises `UnknownName`,
         `NotStarted`, and `CommandRefused` for `timeout=None` in a function of the job, which would wait for itself; as
         do `step`, `step_through` and `follow`.
@@ -119,11 +120,11 @@ class Steering(Observed):
     ) -> Step | list[Step]:
         """One turn of a paused task or service: one packet, request, or stop signal. With `n`, as many, as a list.
 
-        Without a name it is the turn of a service that somebody waits for, else of the task deepest in the graph that
-        has something to do, a source only if nothing is queued. Waits at most `timeout` seconds for user code, and for
-        whatever paused task the step has set going again. A packet that is held back or waits keeps its turn until it
-        is done; the next step without a name tells what it came to. So, while all are paused, the steps are the same
-        in every run. An interrupt gives up the waiting, not the turn. Raises `NotPaused`, `UnknownName`, `NotStarted`.
+        Without a name, a service that somebody waits for has the turn, else the task deepest in the graph that has
+        something to do, and a source only if nothing is queued. Waits at most `timeout` seconds for user code, and for
+        any paused task that the step has set going again. A packet that is held back or waits keeps its turn until it
+        is done; the next step without a name returns its result. So, while all are paused, the steps are the same in
+        every run. An interrupt gives up the wait, not the turn. Raises `NotPaused`, `UnknownName`, `NotStarted`.
 
         >>> import runtime
         >>> session = runtime.Session()
@@ -145,7 +146,7 @@ class Steering(Observed):
         return steps[0] if n is None else steps
 
     def step_through(self, until: Callable[[Step], object], *, timeout: float | None = REACH_S) -> list[Step]:
-        """Step, whoever's turn it is, until `until(step)` is true or nothing is left to do. The steps, in order."""
+        """Step, without a name, until `until(step)` is true or nothing is left to do. Returns the steps, in order."""
         stepping, deadline = self._runs.started().stepping, deadline_of(timeout)
         steps: list[Step] = []
         while monotonic() < deadline:
@@ -158,7 +159,7 @@ class Steering(Observed):
         return steps
 
     def follow(self, packet: Packet, *, timeout: float | None = REACH_S) -> Path:
-        """Step one packet that `peek` has shown, and all that is made of it, to the end; its way as a small tree.
+        """Step one packet that `peek` has shown, and all that is made of it, to the end. Returns its path as a tree.
 
         Raises `NotPaused`, `PacketGone`, `TimeoutError`, and `GraphInvalid` for what is no packet.
         """
@@ -218,7 +219,7 @@ class Steering(Observed):
     def undo(self) -> None:
         """Take back the last `inject`, `edit`, `drop` or `move` that has not been taken back, of the last 1,000.
 
-        Behind the undo of an inject all is as if nothing had been put in; one that went to several tasks is taken back
+        After the undo of an inject all is as if nothing had been put in; one that went to several tasks is taken back
         from all of them or from none. Tasks have to be paused. Raises `CommandRefused` if there is nothing to undo,
         and on Ray for an inject that went to several processes; `NotPaused`; `PacketGone` if the packet has been taken
         since; `QueueFull` if the place of a dropped one is occupied. What can never be undone any more is forgotten:

@@ -1,7 +1,7 @@
-"""Whether functions change packets in place, which others have as well: a part of `runtime.testing`.
+"""Finds functions that change a packet in place while others have it, too: a part of `runtime.testing`.
 
-On threads a packet is passed on, not copied: two consumers of a stream, and all instances behind a broadcast, get the
-same object, and so does whoever gets a reduced value that is then folded further in place.
+On threads a packet is passed on, not copied. Two consumers of a stream get the same object, as do all instances after a
+broadcast, and whoever gets a reduced value that is then folded further in place.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What tests of dataflows want: a guard against what stays behind, waits that cannot hang, a watch over queues, faults
-on purpose, and a search through the orders in which a graph may run.
+"""What tests of dataflows need: a guard against leaks, waits that cannot hang, a watch over queues, faults on purpose,
+and a search through the orders in which a graph may run.
 
 It uses sessions as anybody does, and looks at threads, descriptors and the registry of queues. Nothing imports it but
 tests, so it costs a running job nothing.
