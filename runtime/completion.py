@@ -188,7 +188,7 @@ class Completion:
         self._is_held_by_person = by_person
 
     def wait(self, deadline: float) -> Waiting[bool]:
-        """Wait for it. False: not in time. Raises `JobPaused` if a pause prevents it, unless a person in a view paused."""
+        """Wait for it. False: not in time. Raises `JobPaused` if a pause prevents it, but by a person in a view."""
         self.waiters += 1
         try:
             while not self._come:

@@ -660,7 +660,7 @@ MUTANTS: Final = (
         f"return lambda: kept.append((event, next(self._numbers), ({SWITCH}, next(among_its_kind))[1]))",
         EVENTS_ONCE,
     ),
-    one("events: read while they come", EVENTS, "entry[1] < behind", "True", EVENTS_ONCE),
+    one("events: read while they come", EVENTS, "entry[1] < following", "True", EVENTS_ONCE),
     one(
         "events: one kind pushes out another",
         EVENTS,
