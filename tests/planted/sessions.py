@@ -418,14 +418,6 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
         of("12_services_live", "test_services_end_behind_the_tasks_however_the_job_ends"),
     ),
     one(
-        "tally: who was abandoned ends its run again",
-        END,
-        '            if self.outcome is not None:\n                return "too late"\n',
-        "",
-        of("16_lifetime", "test_an_abandoned_task_does_not_disturb_the_next_run[local]"),
-        of("16_lifetime", "test_a_task_stuck_in_user_code_is_abandoned_and_named[local]"),
-    ),
-    one(
         "tally: one task with enough is all of its operator",
         END,
         "return frozenset(self._with_enough)",
