@@ -27,8 +27,8 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 21.7,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 14_437,
-    "bytes of ARCHITECTURE.md": 17_000,
+    "lines of code": 14_500,
+    "bytes of ARCHITECTURE.md": 13_597,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",
