@@ -18,7 +18,7 @@ import sage_nb
 from runtime.testing import leak_guard
 from tests import browser
 from tests.pairs import rows_of
-from tests.parts import PARTS, InParts, in_order, part_of, wants_ray
+from tests.parts import PARTS, InParts, in_order, place_of, wants_ray
 from tests.platforms import PLATFORMS, REMOTE, MakeSession, Platform
 from tests.remote.cluster import end_cluster, start_cluster
 from tests.remote.shared import close_pipes
@@ -81,7 +81,7 @@ def chromium(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterato
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     part = config.getoption("--part")
-    items[:] = [item for item in in_order(items) if part is None or part_of(item.nodeid) == part]
+    items[:] = [item for item in in_order(items) if part is None or place_of(item.nodeid).part == part]
 
 
 def pytest_collection_finish() -> None:

@@ -8,7 +8,7 @@ from math import prod
 import pytest
 
 from tests.pairs import covering, every_pair_of, of_every_seed, rows_of
-from tests.parts import PARTS, part_of
+from tests.parts import PARTS, place_of
 
 SIZES = [(2, 5, 3, 4), (2, 15, 5, 3, 2, 2), (2, 11, 9, 2), (3, 3, 3), (2, 2), (1, 4, 1), (7,)]
 
@@ -58,16 +58,17 @@ def test_a_failure_under_a_seed_says_under_which() -> None:
     ("test", "part"),
     [
         ("tests/promises/test_01_exact.py::test_it[local-1-1-1]", "threads"),
-        ("tests/promises/test_01_exact.py::test_it[remote-2-2-1]", "alone"),
-        ("tests/promises/test_01_exact.py::test_it[remote]", "alone"),
-        ("tests/promises/test_01_exact.py::test_on_ray_it_is_so", "alone"),
+        ("tests/promises/test_01_exact.py::test_it[remote-2-2-1]", "groups"),
+        ("tests/promises/test_01_exact.py::test_it[remote]", "groups"),
+        ("tests/promises/test_01_exact.py::test_on_ray_it_is_so", "groups"),
         ("tests/test_kernel.py::test_it", "threads"),
-        ("tests/test_benchmarks.py::test_it", "alone"),
+        ("tests/test_benchmarks.py::test_it", "groups"),
+        ("tests/test_benchmarks_calls.py::test_it", "alone"),
         ("tests/page/test_graph.py::test_it", "pages"),
-        ("tests/jupyter/test_stories.py::test_it", "alone"),
-        ("notebooks/01-first-dataflow.ipynb::Cell 0", "alone"),
+        ("tests/jupyter/test_stories.py::test_it", "groups"),
+        ("notebooks/01-first-dataflow.ipynb::Cell 0", "groups"),
     ],
 )
 def test_every_test_is_of_one_part(test: str, part: str) -> None:
-    assert part_of(test) == part
+    assert place_of(test).part == part
     assert part in PARTS

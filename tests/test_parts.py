@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
-from tests.parts import PARTS, part_of
+from tests.parts import PARTS, place_of
 
 TREE: Final = Path(__file__).parent.parent
 CONFTEST: Final = """
@@ -29,7 +31,8 @@ import os, pytest, time
 
 def write(word):
     with open(os.environ["TOLD"], "ab", buffering=0) as told:
-        told.write(f"{word} {os.environ['PYTEST_CURRENT_TEST'].partition(' ')[0]}\\n".encode())
+        test = os.environ["PYTEST_CURRENT_TEST"].partition(" ")[0]
+        told.write(f"{word} {os.environ['PYTEST_XDIST_WORKER']} {test}\\n".encode())
 
 @pytest.mark.parametrize("number", range(6))
 def test_it(number):
@@ -39,52 +42,84 @@ def test_it(number):
         os._exit(1)
     write("ends")
 """
-FILES: Final = {"alone": "tests/jupyter/test_c.py", "pages": "tests/page/test_b.py", "threads": "tests/test_a.py"}
+GROUPS: Final = ("tests/remote/test_d.py", "tests/jupyter/test_c.py", "tests/test_docs.py")
+FILES: Final = ("tests/test_a.py", "tests/page/test_b.py", *GROUPS, "tests/test_step_way.py")
+EACH: Final = 6
 
 
-def run(folder: Path, dies: str = "") -> tuple[str, list[tuple[str, str]]]:
-    """What the run said, and what its tests wrote."""
+class Told(NamedTuple):
+    """A line that a test has written."""
+
+    word: str
+    process: str
+    test: str
+
+    @property
+    def part(self) -> str:
+        return place_of(self.test).part
+
+
+def run(folder: Path, dies: str = "") -> tuple[str, list[Told]]:
+    """What the run said, and what its tests wrote; a test of the file `dies` ends its process."""
     (folder / "conftest.py").write_text(CONFTEST)
-    for part, name in FILES.items():
+    for name in FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(WRITES.replace("DIES", str(part == dies)))
+        (folder / name).write_text(WRITES.replace("DIES", str(name == dies)))
     told = folder / "told"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"PYTHONPATH": str(TREE), "TOLD": str(told), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-p", "no:cacheprovider"]
     command += ["--import-mode=importlib", "--rootdir", str(folder), "--numprocesses", "3"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    lines = [line.split(" ", 1) for line in told.read_text().splitlines()]
-    return done.stdout + done.stderr, [(word, test) for word, test in lines]
+    lines = [line.split(" ", 2) for line in told.read_text().splitlines()]
+    return done.stdout + done.stderr, [Told(*line) for line in lines]
+
+
+def most_at_once(told: list[Told], kind: Callable[[Told], str]) -> Counter[str]:
+    """Of each kind, how many have run at the same time."""
+    running: list[str] = []
+    most: Counter[str] = Counter()
+    for each in told:
+        if each.word == "ends":
+            running.remove(each.test)
+            continue
+        running.append(each.test)
+        most[kind(each)] = max(most[kind(each)], len(running))
+    return most
 
 
 def test_parts_follow_each_other_each_in_its_own_number_of_processes_and_each_test_runs_once(tmp_path: Path) -> None:
     said, told = run(tmp_path)
-    assert "18 passed" in said, said
-    assert len(told) == len(set(told)) == 36
-    running: list[str] = []
-    most = dict.fromkeys(PARTS, 0)
-    for word, test in told:
-        if word == "ends":
-            running.remove(test)
-            continue
-        running.append(test)
-        part = part_of(test)
-        most[part] = max(most[part], [part_of(each) for each in running].count(part))
-    assert most["alone"] == 1
-    assert 1 < most["threads"] <= PARTS["threads"]
-    assert 1 < most["pages"] <= PARTS["pages"]
-    parts = [part_of(test) for _, test in told]
+    count = EACH * len(FILES)
+    assert f"{count} passed" in said, said
+    assert len({(each.word, each.test) for each in told}) == len(told) == 2 * count
+    parts = [each.part for each in told]
+    assert list(dict.fromkeys(parts)) == list(PARTS)
     for earlier, later in pairwise(PARTS):
         # Each process begins the last test that it was given of a part when it knows the first of the next.
-        end_late = [test for word, test in told[parts.index(later) :] if word == "ends" and part_of(test) == earlier]
-        assert len(end_late) < PARTS[later], (told, said)
-    assert list(dict.fromkeys(parts)) == list(PARTS)
+        late = [each for each in told[parts.index(later) :] if each.word == "ends" and each.part == earlier]
+        assert len(late) < PARTS[later], (told, said)
+    for part, processes in PARTS.items():
+        most = most_at_once([each for each in told if each.part == part], lambda each: each.part)[part]
+        assert min(2, processes) <= most <= processes, (part, told)
 
 
-@pytest.mark.parametrize("part", ["pages", "alone"])
-def test_a_test_that_ends_its_process_fails_by_name_and_all_others_run(tmp_path: Path, part: str) -> None:
-    said, told = run(tmp_path, dies=part)
-    assert "1 failed, 17 passed" in said, said
-    assert f"FAILED {FILES[part]}::test_it[3]" in said
-    assert len({test for word, test in told if word == "ends"}) == 17
+def test_a_group_is_of_one_process_and_two_groups_run_beside_each_other(tmp_path: Path) -> None:
+    _, told = run(tmp_path)
+    of_groups = [each for each in told if each.part == "groups"]
+    processes = {group: {each.process for each in of_groups if each.test.startswith(group)} for group in GROUPS}
+    assert [len(each) for each in processes.values()] == [1, 1, 1]
+    first, second, third = processes.values()
+    assert first != second
+    assert third in (first, second), "whoever was done first has taken it"
+    # Two at once of the same group would be two of one process.
+    assert max(most_at_once(of_groups, lambda each: each.test.partition("::")[0]).values()) == 2
+
+
+@pytest.mark.parametrize("name", [FILES[1], GROUPS[0], FILES[-1]])
+def test_a_test_that_ends_its_process_fails_by_name_and_all_others_run(tmp_path: Path, name: str) -> None:
+    said, told = run(tmp_path, dies=name)
+    count = EACH * len(FILES)
+    assert f"1 failed, {count - 1} passed" in said, said
+    assert f"FAILED {name}::test_it[3]" in said
+    assert len({each.test for each in told if each.word == "ends"}) == count - 1
