@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.jupyter.kernel import Kernel, kernel
-from tests.jupyter.notebooks import PATIENCE_MS, Applications, Notebook
+from tests.jupyter.notebooks import PATIENCE_MS, VIEWPORT, Applications, LoadedLab, Notebook
 from tests.jupyter.server import Server, server
 
 Open = Callable[[list[str]], Notebook]
@@ -27,17 +27,25 @@ def context(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> BrowserC
     """One for all, so that JupyterLab is loaded once."""
     chromium, loop = one_chromium
     asyncio._set_running_loop(loop)
-    context = chromium.new_context(reduced_motion="reduce", viewport={"width": 1280, "height": 900})
+    context = chromium.new_context(reduced_motion="reduce", viewport=VIEWPORT)
     context.set_default_timeout(PATIENCE_MS)
     asyncio._set_running_loop(None)
     return context
 
 
+@pytest.fixture(scope="session")
+def lab() -> LoadedLab:
+    return LoadedLab()
+
+
 @pytest.fixture
-def applications(jupyter: Server, context: BrowserContext, chromium: Browser) -> Iterator[Applications]:
-    found = Applications(jupyter, context)
+def applications(
+    request: pytest.FixtureRequest, jupyter: Server, context: BrowserContext, chromium: Browser, lab: LoadedLab
+) -> Iterator[Applications]:
+    found = Applications(jupyter, context, lab)
+    failed_before = request.session.testsfailed
     yield found
-    found.close()
+    found.close(well=request.session.testsfailed == failed_before)
 
 
 @pytest.fixture(params=["lab", "notebook"])
@@ -51,7 +59,7 @@ def open_notebook(applications: Applications, application: str) -> Open:
     """Opens a notebook of these cells, in each application in turn, and runs the first."""
 
     def open_notebook(cells: list[str]) -> Notebook:
-        notebook = applications.open(application, applications.write(cells))
+        notebook = applications.open_loaded(application, applications.write(cells))
         notebook.run(0)
         notebook.view.wait_for()
         return notebook

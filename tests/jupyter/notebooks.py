@@ -8,13 +8,14 @@ from contextlib import suppress
 from typing import Any, Final
 
 import nbformat as _nbformat
-from playwright.sync_api import BrowserContext, Error, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Error, Locator, Page, ViewportSize, expect
 
 from tests.jupyter.server import Server
 
 nbformat: Any = _nbformat  # it has no types
 
 PATIENCE_MS: Final = 30_000
+VIEWPORT: Final[ViewportSize] = {"width": 1280, "height": 900}
 PATHS: Final = {
     # A workspace of its own: JupyterLab leaves one that another page has open, in the middle of everything.
     "lab": "/lab/workspaces/{workspace}/tree/{name}?token={token}",
@@ -38,6 +39,14 @@ _UNTIL_READY: Final = """async () => {
   await panel.sessionContext.ready;
   const session = await until('kernel', () => panel.sessionContext.session?.kernel && panel.sessionContext.session);
   await session.kernel.info;
+}"""
+
+# In a JupyterLab that is loaded already; everything else in it is closed before.
+_OPEN_ANOTHER: Final = """async (path) => {
+  delete window.notebookPanel;
+  const {shell, commands} = window.jupyterapp;
+  for (const widget of [...shell.widgets('main')]) widget.dispose();
+  await commands.execute('docmanager:open', {path, factory: 'Notebook'});
 }"""
 
 _RUN: Final = """async (index) => {
@@ -117,12 +126,25 @@ class Notebook:
             self.page.evaluate("async () => { await window.notebookPanel?.sessionContext.shutdown(); }")
 
 
+class LoadedLab:
+    """A page with JupyterLab in it, which takes seconds to load, and which one test after the other may use."""
+
+    def __init__(self) -> None:
+        self.page: Page | None = None
+
+    def take(self) -> Page | None:
+        """The page, if there is one. It is gone for others until it is given back."""
+        page, self.page = self.page, None
+        return page
+
+
 class Applications:
     """Opens notebooks in one browser context, whose cache all share, and closes what it has opened."""
 
-    def __init__(self, server: Server, context: BrowserContext) -> None:
-        self._server, self._context = server, context
+    def __init__(self, server: Server, context: BrowserContext, lab: LoadedLab) -> None:
+        self._server, self._context, self._lab = server, context, lab
         self._notebooks: list[Notebook] = []
+        self._lent: Notebook | None = None
 
     def write(self, cells: list[str]) -> str:
         """A new notebook file of code cells; its name."""
@@ -133,17 +155,36 @@ class Applications:
         return name
 
     def open(self, application: str, name: str) -> Notebook:
-        """Open a notebook's file."""
+        """Open a notebook's file, in a new page."""
         page = self._context.new_page()
         path = PATHS[application].format(name=name, token=self._server.token, workspace=secrets.token_hex(4))
         page.goto(self._server.address + path)
+        return self._opened(page)
+
+    def open_loaded(self, application: str, name: str) -> Notebook:
+        """Open a notebook's file, in a JupyterLab that another test has loaded, if that is to be its application."""
+        page = self._lab.take() if application == "lab" and self._lent is None else None
+        if page is None:
+            notebook = self.open(application, name)
+        else:
+            page.set_viewport_size(VIEWPORT)
+            page.evaluate(_OPEN_ANOTHER, name)
+            notebook = self._opened(page)
+        if application == "lab" and self._lent is None:
+            self._lent = notebook
+        return notebook
+
+    def _opened(self, page: Page) -> Notebook:
         notebook = Notebook(page)
         self._notebooks.append(notebook)
         page.evaluate(_UNTIL_READY)
         return notebook
 
-    def close(self) -> None:
-        """Close all."""
+    def close(self, *, well: bool) -> None:
+        """Close all. A loaded JupyterLab is kept for others if all went `well` in it."""
         for notebook in self._notebooks:
             notebook.shut_down()
-            notebook.page.close()
+            if well and notebook is self._lent:
+                self._lab.page = notebook.page
+            else:
+                notebook.page.close()

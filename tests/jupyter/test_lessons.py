@@ -23,7 +23,7 @@ def test_the_answer_to_a_question_is_seen_when_its_cell_is_run(
     notebook = nbformat.read(jupyter.folder / name, as_version=4)
     notebook.cells = [nbformat.v4.new_markdown_cell("How much is it?"), answer]
     nbformat.write(notebook, jupyter.folder / name)
-    opened = applications.open(application, name)
+    opened = applications.open_loaded(application, name)
     told = opened.page.get_by_text("forty-two")
     expect(opened.page.get_by_role("paragraph").filter(has_text="How much is it?")).to_be_visible()
     expect(told).to_be_hidden()

@@ -80,7 +80,7 @@ def brightness(view: Locator) -> tuple[float, int]:
 
 def opened(applications: Applications, theme: str, width: int) -> Notebook:
     cells = [f"{PARTS}live, forms, board = parts({name!r})\n{box}" for name, box in BOXES.items()]
-    notebook = applications.open("lab", applications.write(["import runtime", *cells]))
+    notebook = applications.open_loaded("lab", applications.write(["import runtime", *cells]))
     notebook.page.set_viewport_size({"width": width, "height": 1000})
     notebook.page.evaluate(
         f"async () => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})"
