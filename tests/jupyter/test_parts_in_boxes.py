@@ -89,8 +89,10 @@ def opened(applications: Applications, theme: str, width: int) -> Notebook:
     return notebook
 
 
-@pytest.mark.parametrize("width", [1400, 1000, 700])
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+# A theme changes colours only, a width places only: each theme is seen in every box, and each width.
+@pytest.mark.parametrize(
+    ("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 1000), ("JupyterLab Light", 700)]
+)
 def test_every_part_is_there_in_every_box(applications: Applications, theme: str, width: int) -> None:
     notebook = opened(applications, theme, width)
     for number, name in enumerate(BOXES, 1):
