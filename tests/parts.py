@@ -36,7 +36,7 @@ def _named(*names: str) -> Callable[[str], object]:
 _ALONE: Final = _named("benchmarks_calls", "many_tasks", "step_way")
 # In the order in which they are begun: the long ones first, so that the short ones fill what is left at the end.
 _GROUPS: Final[tuple[Callable[[str], object], ...]] = (
-    re.compile(r".*(::test_on_ray_|\[remote[-\]])|tests/remote/").match,  # one cluster
+    re.compile(r".*(::test_on_ray_|\[remote[-\]]|\[ray-)|tests/remote/").match,  # one cluster
     re.compile(r"tests/jupyter/").match,  # one server, one browser
     _named("benchmarks", "docs", "process_backend", "remote_ownership"),  # processes of their own
     re.compile(r"notebooks/").match,  # their kernels
