@@ -141,8 +141,8 @@ class LoadedLab:
 class Applications:
     """Opens notebooks in one browser context, whose cache all share, and closes what it has opened."""
 
-    def __init__(self, server: Server, context: BrowserContext, lab: LoadedLab) -> None:
-        self._server, self._context, self._lab = server, context, lab
+    def __init__(self, server: Server, context: BrowserContext, lab: LoadedLab | None = None) -> None:
+        self._server, self._context, self._lab = server, context, lab or LoadedLab()
         self._notebooks: list[Notebook] = []
         self._lent: Notebook | None = None
 
@@ -180,7 +180,7 @@ class Applications:
         page.evaluate(_UNTIL_READY)
         return notebook
 
-    def close(self, *, well: bool) -> None:
+    def close(self, *, well: bool = False) -> None:
         """Close all. A loaded JupyterLab is kept for others if all went `well` in it."""
         for notebook in self._notebooks:
             notebook.shut_down()
