@@ -1,7 +1,8 @@
-"""What is written for users is true: the site builds, its links lead somewhere, every name is in it, programs run."""
+"""What is written is true: the site builds, its links lead somewhere, every name is there, programs run."""
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import pkgutil
@@ -78,6 +79,80 @@ def test_what_the_readme_refers_to_is_there() -> None:
     assert [path for path in named if not (REPOSITORY / path).exists()] == []
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.M))
     assert set(re.findall(r"\bmake ([a-z-]+)\b", readme)) <= targets
+
+
+# ── what the pages for those who change something name ──
+
+NAMING: Final = [REPOSITORY / "ARCHITECTURE.md", *sorted((REPOSITORY / "docs" / "inside").glob("*.md"))]
+SOURCES: Final = ("runtime", "sage_nb", "tests", "examples", "tools")
+
+
+class Names:
+    """All that the sources define: files, and of each class and each module the names in it, with those of bases."""
+
+    def __init__(self) -> None:
+        files = [path.relative_to(REPOSITORY) for top in SOURCES for path in (REPOSITORY / top).rglob("*.*")]
+        self._paths = {str(part) for path in files for part in (path, *path.parents)}
+        texts = [(REPOSITORY / path).read_text("utf-8") for path in files if path.suffix in {".py", ".js"}]
+        self.words = {word for text in texts for word in re.findall(r"\w+", text)}
+        self._bases: dict[str, set[str]] = {}
+        self._names: dict[str, set[str]] = {}
+        for path in files:
+            if path.suffix == ".py":
+                tree = ast.parse((REPOSITORY / path).read_text("utf-8"))
+                self._names.setdefault(path.stem, set()).update(_names_in(tree))
+                for node in ast.walk(tree):
+                    if isinstance(node, ast.ClassDef):
+                        self._names.setdefault(node.name, set()).update(_names_in(node))
+                        bases = {ast.unparse(base).partition("[")[0] for base in node.bases}
+                        self._bases.setdefault(node.name, set()).update(bases)
+
+    def has_file(self, named: str) -> bool:
+        """Whether there is a file or folder of this name, in the repository or in a package."""
+        named = named.rstrip("/")
+        return (REPOSITORY / named).exists() or any(path.endswith(f"/{named}") for path in self._paths)
+
+    def has(self, owner: str, name: str) -> bool:
+        """Whether a class or module has this name, by itself or by a base."""
+        found = name in self._names.get(owner, ())
+        return found or any(self.has(base, name) for base in self._bases.get(owner, ()))
+
+
+def _names_in(scope: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(scope):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            found.add(node.attr)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
+
+
+def unknown_names(text: str, names: Names) -> list[str]:
+    """What stands in backticks in `text`, and is not there in the sources."""
+    unknown = []
+    for quoted in re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)):
+        if re.fullmatch(r"[\w./-]+(\.(py|js|md)|/)", quoted):
+            there = names.has_file(quoted)
+        elif (dotted := re.fullmatch(r"([A-Z]\w+)\.(\w+)(\(.*\))?", quoted)) is not None:
+            there = names.has(dotted[1], dotted[2])
+        elif re.fullmatch(r"\w+", quoted):
+            there = quoted in names.words
+        else:
+            there = True
+        if not there:
+            unknown.append(quoted)
+    return unknown
+
+
+def test_what_the_pages_on_the_inside_name_is_there() -> None:
+    names = Names()
+    found = {page.name: unknown for page in NAMING if (unknown := unknown_names(page.read_text("utf-8"), names))}
+    assert found == {}
+    wrong = "`task/no_task.py` `BaseTask.no_turn` `no_name` `task/base_task.py` `BaseTask.turn` `LocalTask.turn`"
+    assert unknown_names(wrong, names) == ["task/no_task.py", "BaseTask.no_turn", "no_name"]
 
 
 # ── programs in the text ──
