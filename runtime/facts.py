@@ -32,6 +32,18 @@ class LaneFacts(NamedTuple):
     ended: Ending | None
 
 
+@dataclass(frozen=True, slots=True)
+class SignalFacts:
+    """A signal that waits in a queue: `index` packets wait before it, lane by lane; `text` says what it is.
+
+    Of a stop signal, the text is how its producer has ended.
+    """
+
+    index: int
+    producer: str
+    text: str
+
+
 class TaskFacts(NamedTuple):
     """One task at one moment.
 
@@ -41,7 +53,7 @@ class TaskFacts(NamedTuple):
     `ended_producers` in that of their stop signals. `errors` counts what user code raised and no retry has mended,
     `skipped` the packets among them that were skipped (they are in `processed`, too), `retries` the repeated attempts.
     `held` is whether its gate is closed by hand, also while it still works, or waits, in mid-packet.
-    `node` is the machine that it runs on, where there may be several.
+    `node` is the machine that it runs on, where there may be several. `signals` wait between the packets of its queue.
     """
 
     name: str
@@ -61,6 +73,7 @@ class TaskFacts(NamedTuple):
     retries: int = 0
     held: bool = False
     node: str | None = None
+    signals: tuple[SignalFacts, ...] = ()
 
     @property
     def lanes(self) -> tuple[LaneFacts, ...]:
@@ -185,6 +198,10 @@ class TaskTable(Mapping[str, TaskFacts]):
     def lane_depths(self, name: str) -> tuple[int, ...]:
         """How many packets wait in each lane of a task's queue, the hand's first."""
         return self[name].lane_depths
+
+    def signals(self, name: str) -> tuple[SignalFacts, ...]:
+        """The signals that wait in a task's queue, lane by lane."""
+        return self[name].signals
 
 
 @dataclass(frozen=True, slots=True)

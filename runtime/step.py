@@ -13,7 +13,7 @@ from typing import Final, Literal, get_args, overload
 
 from runtime.communication.packet import Asked, Packet
 from runtime.errors import error_text
-from runtime.facts import Ending, TaskState
+from runtime.facts import Ending, SignalFacts, TaskState
 
 Result = Literal["done", "stop", "held_back", "waiting", "running", "idle"]
 """What became of a turn: a packet was worked, or a signal taken; the stop signal was taken, or a source ended; the task
@@ -115,15 +115,6 @@ def _shown(packet: Packet, several_inputs: bool) -> str:
     return f"{packet.text} on input {packet.input}" if several_inputs else packet.text
 
 
-@dataclass(frozen=True, slots=True)
-class SignalView:
-    """A signal that waits in a queue: behind how many of its packets, who has sent it, and what it says."""
-
-    index: int
-    producer: str
-    text: str
-
-
 class QueueView(Sequence[Packet]):
     """Packets that wait for a task, as they would be taken of each lane; looking has not changed anything.
 
@@ -138,7 +129,7 @@ class QueueView(Sequence[Packet]):
         depth: int,
         capacity: int,
         *,
-        signals: Sequence[SignalView] = (),
+        signals: Sequence[SignalFacts] = (),
         left_out: int | None = None,
         several_inputs: bool = False,
     ) -> None:

@@ -13,7 +13,7 @@ from runtime import CommandRefused, Event, Session
 from runtime.facts import ServiceFacts, TaskFacts
 from sage_nb.command_queue import Done
 from sage_nb.frame import Framer
-from sage_nb.serializers import letters_of, packet_cards, task_card
+from sage_nb.serializers import letters_of, queue_of, task_card
 from sage_nb.texts import shown
 from sage_nb.wire import Events, Frame, Frames, Plan, Queue
 
@@ -62,7 +62,9 @@ class ClosedSession:
                 return Done(result=[])
             case "peek" if task in self._facts:
                 facts = self._facts[task]
-                nothing = Queue(task=task, depth=facts.depth, capacity=facts.capacity, left_out=0, packets=[])
+                nothing = Queue(
+                    task=task, depth=facts.depth, capacity=facts.capacity, left_out=0, packets=[], signals=[]
+                )
                 return Done(result=self._queues.get(task, nothing))
             case "task":
                 policy = self._policies.get(task, self._policies.get(task.rpartition("#")[0]))
@@ -78,11 +80,8 @@ def _queues(session: Session, depths: Mapping[str, int]) -> dict[str, Queue]:
     for task, depth in depths.items():
         if depth and room:
             view = session.peek(task, min(_EACH, room))
-            cards = packet_cards(view)
-            room -= len(cards)
-            queues[task] = Queue(
-                task=task, depth=view.depth, capacity=view.capacity, left_out=view.left_out, packets=cards
-            )
+            room -= len(view)
+            queues[task] = queue_of(view)
     return queues
 
 

@@ -21,9 +21,9 @@ from sage_nb.frame import Framer
 from sage_nb.frame_history import FrameHistory
 from sage_nb.latency import Measure
 from sage_nb.said_again import change_of
-from sage_nb.serializers import full_text_of, letters_of, packet_cards, state_of, stepped, task_card, token_of
+from sage_nb.serializers import full_text_of, letters_of, queue_of, state_of, stepped, task_card, token_of
 from sage_nb.texts import shown, value_of
-from sage_nb.wire import BreakpointCard, Events, Frames, Queue
+from sage_nb.wire import BreakpointCard, Events, Frames
 
 STEP_S: Final = 0.5
 """How long a command waits for user code: behind it, others wait in the command queue, `cancel` among them."""
@@ -170,10 +170,7 @@ class Commands:
         task = str(args["task"])
         view = session.peek(task, int(args.get("first", 100)), int(args.get("last", 0)))
         self._remember(view)
-        cards = packet_cards(view)
-        return Done(
-            result=Queue(task=task, depth=view.depth, capacity=view.capacity, left_out=view.left_out, packets=cards)
-        )
+        return Done(result=queue_of(view))
 
     def _edit(self, session: Session, args: Args) -> Done:
         packet, value = self._packet(args), value_of(str(args["value"]))

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final, Literal
 
-from runtime import Event, Session, Snapshot
+from runtime import Event, Session, Snapshot, TaskTable
 from runtime.facts import Columns, Ending
 from runtime.graph import ExecutionGraph, OperatorNode
 from sage_nb.plan import task_spans
+from sage_nb.serializers import signal_cards
 from sage_nb.texts import shown
-from sage_nb.wire import STATES, Counts, EventCard, Frame, Plan, Row
+from sage_nb.wire import STATES, Counts, EventCard, Frame, Plan, Row, SignalCard
 
 MAX_EVENTS: Final = 500
 """In one frame, of each kind: of a flood the last ones; a page asks for the others, if it wants them."""
@@ -44,8 +45,9 @@ class Framer:
             self._row |= {task: self._row[owner] for task, owner in zip(self._tasks, owners, strict=True)}
         self._made = _places(graph, self._spans, lambda operator: operator.traits.is_start)
         self._done = _places(graph, self._spans, lambda operator: operator.traits.is_end)
-        self._several = [row for row in plan["rows"] if len(row["producers"]) > 1 and row["tasks"] == 1]
-        self._all_lanes = not self._grouped and sum(len(row["producers"]) for row in self._several) <= _MAX_LANES
+        # The rows of which every frame tells the lanes, and the signals: others are told of while they are watched.
+        self._lane_rows = self._if_few(2)
+        self._signal_rows = self._if_few(1)
 
     @property
     def revision(self) -> int:
@@ -94,7 +96,8 @@ class Framer:
             heard={} if self._grouped else _heard(self._plan["rows"], columns.ended_producers),
             held=[row for row, closed in enumerate(held) if closed],
             order=self._order(snapshot.order),
-            lanes=self._lanes(snapshot, watched),
+            lanes=self._lanes(snapshot.tasks, watched),
+            signals=self._signals(snapshot.tasks, watched),
             letters=len(session.dead_letters),
             letters_total=session.dead_letters.total,
             breakpoints=[],
@@ -140,12 +143,27 @@ class Framer:
                 rows.append(self._row[name])
         return rows
 
-    def _lanes(self, snapshot: Snapshot, watched: Iterable[int]) -> dict[str, list[int]]:
-        if not len(snapshot.tasks):
-            return {}
-        rows = {self._row[row["name"]] for row in self._several} if self._all_lanes else set()
-        rows |= {row for row in watched if 0 <= row < len(self._tasks) and not self._grouped}
-        return {str(row): list(snapshot.tasks.lane_depths(self._tasks[row])) for row in sorted(rows)}
+    def _if_few(self, producers: int) -> list[int]:
+        """The tasks with at least so many producers, if their lanes are few enough to tell of all in each frame."""
+        found = [
+            (row, len(self._plan["rows"][row]["producers"])) for row in range(len(self._tasks)) if not self._grouped
+        ]
+        found = [(row, number) for row, number in found if number >= producers]
+        return [row for row, _ in found] if sum(number for _, number in found) <= _MAX_LANES else []
+
+    def _shown(self, rows: list[int], tasks: TaskTable, watched: Iterable[int]) -> list[int]:
+        """These rows and the watched ones, of a graph that is not drawn by operator and has been started."""
+        if self._grouped or not tasks:
+            return []
+        return sorted({*rows, *(row for row in watched if 0 <= row < len(self._tasks))})
+
+    def _lanes(self, tasks: TaskTable, watched: Iterable[int]) -> dict[str, list[int]]:
+        rows = self._shown(self._lane_rows, tasks, watched)
+        return {str(row): list(tasks.lane_depths(self._tasks[row])) for row in rows}
+
+    def _signals(self, tasks: TaskTable, watched: Iterable[int]) -> dict[str, list[SignalCard]]:
+        rows = self._shown(self._signal_rows, tasks, watched)
+        return {str(row): signal_cards(found) for row in rows if (found := tasks.signals(self._tasks[row]))}
 
     def _by_operator(self, columns: Columns) -> Columns:
         states, *numbers, _, held = columns

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import runtime
-from runtime import NO_PACKET, DeadLetter, Packet, Session, Step
+from runtime import NO_PACKET, DeadLetter, Packet, QueueView, Session, Step
 from runtime.errors import error_text
-from runtime.facts import ServiceFacts, TaskFacts
+from runtime.facts import ServiceFacts, SignalFacts, TaskFacts
 from runtime.texts.literal import literal_of
 from runtime.texts.preview import preview, type_name
 from sage_nb.texts import shown, size_of
-from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, State, Stepped, TaskCard, Text
+from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, Queue, SignalCard, State, Stepped, TaskCard, Text
 
 MAX_LETTERS: Final = 100
 MAX_STATE: Final = 100
@@ -66,6 +66,23 @@ def packet_cards(packets: Iterable[Packet]) -> list[PacketCard]:
         cards.append(packet_card(packet, places[lane]))
         places[lane] += 1
     return cards
+
+
+def signal_cards(signals: Iterable[SignalFacts]) -> list[SignalCard]:
+    """Signals that wait in a queue."""
+    return [SignalCard(index=each.index, producer=each.producer, text=shown(each.text)) for each in signals]
+
+
+def queue_of(view: QueueView) -> Queue:
+    """What waits in a queue."""
+    return Queue(
+        task=view.task,
+        depth=view.depth,
+        capacity=view.capacity,
+        left_out=view.left_out,
+        packets=packet_cards(view),
+        signals=signal_cards(view.signals),
+    )
 
 
 def stepped(step: Step) -> Stepped:

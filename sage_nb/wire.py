@@ -128,6 +128,17 @@ class EventCard(TypedDict):
     at_s: float
 
 
+class SignalCard(TypedDict):
+    """A signal that waits in a queue: `index` packets wait before it; `text` says what it is.
+
+    Of a stop signal, which is the last of its `producer`, the text is how that has ended.
+    """
+
+    index: int
+    producer: str
+    text: str
+
+
 class Frame(TypedDict):
     """How everything stands. Columns have an entry for each row of the plan.
 
@@ -138,6 +149,7 @@ class Frame(TypedDict):
     is closed by hand (one may be held back, and held as well); `order` those that have ended, in that order.
     `lanes` gives for some rows the depths of the lanes of their queue, first the hand's, then in the order of
     `Row.producers`: of all rows with more than one producer in a small graph, of the watched ones in a large one.
+    `signals` gives for the same rows, and in a small graph for all, the signals that wait in their queues.
     `events` are the events that are new since the frame before; a page that finds a gap in their numbers asks
     for them (`events`).
 
@@ -167,6 +179,7 @@ class Frame(TypedDict):
     held: list[int]
     order: list[int]
     lanes: dict[str, list[int]]
+    signals: dict[str, list[SignalCard]]
     letters: int
     letters_total: int
     breakpoints: list[int]
@@ -279,13 +292,17 @@ class PacketCard(TypedDict):
 
 
 class Queue(TypedDict):
-    """What waits for a task. `left_out` is the index before which packets were not shown, if there are more."""
+    """What waits for a task. `left_out` is the index before which packets were not shown, if there are more.
+
+    `signals` are all that wait there, shown or not.
+    """
 
     task: str
     depth: int
     capacity: int
     left_out: int
     packets: list[PacketCard]
+    signals: list[SignalCard]
 
 
 class Stepped(TypedDict):

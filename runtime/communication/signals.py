@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from runtime.facts import Ending
+from runtime.texts.preview import preview
 
 
 class Signal:
@@ -31,6 +32,11 @@ class Signal:
     is_last: ClassVar[bool] = False
     """Whether nothing follows in its lane."""
 
+    @property
+    def text(self) -> str:
+        """What is shown of it where it waits."""
+        return preview(self)
+
 
 @dataclass(frozen=True, slots=True)
 class StopSignal(Signal):
@@ -40,3 +46,8 @@ class StopSignal(Signal):
 
     producer: str
     how: Ending
+
+    @property
+    def text(self) -> str:
+        """How its producer has ended."""
+        return self.how

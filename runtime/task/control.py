@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime.communication.lane import Lane
 from runtime.communication.order import has_left, index_of, number_at, waiting
 from runtime.communication.packet import HAND_LANE, Packet, Place
-from runtime.communication.signals import Signal, StopSignal
+from runtime.communication.signals import Signal
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
-from runtime.facts import TaskState
+from runtime.facts import SignalFacts, TaskState
 from runtime.operators import Operator, Source
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import MID_PACKET, always
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
-from runtime.step import QueueView, Result, SignalView, Step
+from runtime.step import QueueView, Result, Step
 from runtime.task.policy_operator import PolicyOperator
 from runtime.task.step_record import StepRecord
-from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
@@ -167,7 +166,7 @@ class TaskControl:
             record.packet,
             tuple(record.sent),
             record.error,
-            None if arrival is None else (arrival.producer, _says(arrival.signal)),
+            None if arrival is None else (arrival.producer, arrival.signal.text),
             record.ending,
             several_inputs=self._several_inputs,
             sends=bool(task.lanes_out),
@@ -203,9 +202,9 @@ class TaskControl:
         task = self._task
         queue = task.gate.look(lambda: [_seen(lane) for lane in task.lanes_in])
         packets: list[Packet] = []
-        signals: list[SignalView] = []
+        signals: list[SignalFacts] = []
         for at, (lane, (waiting_items, between)) in enumerate(zip(task.lanes_in, queue, strict=True)):
-            signals += [SignalView(len(packets) + index, lane.producer, _says(signal)) for index, signal in between]
+            signals += [SignalFacts(len(packets) + index, lane.producer, signal.text) for index, signal in between]
             packets += [task.packet(lane, item, Place(at, number)) for item, number in waiting_items]
         depth, left_out = len(packets), None
         if depth > first + last:
@@ -368,10 +367,6 @@ def _seen(lane: Lane) -> tuple[list[tuple[Any, int]], list[tuple[int, Signal]]]:
     taken, items, signals = lane.look()
     packets = [(item, number_at(lane, position)) for position, item in enumerate(items, taken)]
     return packets, [(min(max(number - taken, 0), len(items)), signal) for number, signal in signals]
-
-
-def _says(signal: Signal) -> str:
-    return signal.how if isinstance(signal, StopSignal) else preview(signal)
 
 
 def _bare(operator: Operator) -> Operator:

@@ -13,7 +13,7 @@ from itertools import accumulate, chain
 from operator import add, attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, Final
 
-from runtime.facts import Columns, TaskFacts, TaskState, TaskTable
+from runtime.facts import Columns, SignalFacts, TaskFacts, TaskState, TaskTable
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
@@ -40,6 +40,7 @@ class Observer:
         known = set(map(id, lanes))
         lanes += [lane for task in tasks for lane in task.lanes_out if id(lane) not in known]
         self._items = [lane.items for lane in lanes]
+        self.signals = [lane.signals for lane in lanes]
         place_of = {id(lane): place for place, lane in enumerate(lanes)}
         # All that is known of what tasks have sent is kept by writer, so that it is summed up in one go.
         self._filled = [lane for task in tasks for lane in task.lanes_out]
@@ -116,6 +117,7 @@ class Sample(TaskTable):
             skipped,
             retries,
             self._held[place],
+            signals=self.signals(name),
         )
 
     def depths(self) -> dict[str, int]:
@@ -146,6 +148,22 @@ class Sample(TaskTable):
     def lane_depths(self, name: str) -> tuple[int, ...]:
         """How many packets wait in each lane of a task's queue, the hand's first."""
         return self._lanes(self._observer.place[name])
+
+    def signals(self, name: str) -> tuple[SignalFacts, ...]:
+        """The signals that wait in a task's queue now, each in its place among the packets that waited then."""
+        place = self._observer.place[name]
+        first, behind = self._observer.ends_in[place : place + 2]
+        if not any(self._observer.signals[first:behind]):
+            return ()
+        found, before = [], 0
+        for lane, waiting in zip(self._observer.tasks[place].lanes_in, self._waiting[first:behind], strict=True):
+            taken, signals = lane.taken, list(lane.signals)  # copied by one call: its writer may add others
+            found += [
+                SignalFacts(before + min(max(number - taken, 0), waiting), lane.producer, signal.text)
+                for number, signal in signals
+            ]
+            before += waiting
+        return tuple(found)
 
     def _lanes(self, place: int) -> tuple[int, ...]:
         first, behind = self._observer.ends_in[place : place + 2]

@@ -1,11 +1,12 @@
 // The edges between boxes: curve, arrow head, label, and how they look when they are blocked or their producer has
-// ended. And the stop signal, a marker that travels along an edge once.
+// ended. And the signals, markers that travel along an edge once.
 
 import { fitted, mark, printable, say, svg, textWidth } from "./elements.js";
-import { GLYPHS } from "./icons.js";
+import { signalMarker } from "./signals.js";
 import { hasEnded } from "./states.js";
 
 const TRAVEL_MS = 650;
+const TRAVELLING_PX = 14;
 const ARROW = 8;
 const LABEL = 11;
 
@@ -66,13 +67,17 @@ export class EdgePicture {
     say(this.element.firstChild, printable(parts.join(", "), 300));
   }
 
-  /** Let a stop signal travel along. Where movement is not wanted, the edge itself stays marked. */
-  signal(layer, still) {
+  /** A stop signal has been sent. Where movement is not wanted, the edge itself stays marked. */
+  stopped(layer, still) {
     this.signals += 1;
     this.look("signalled", true);
+    this.travel(layer, still, "stop");
+  }
+
+  /** Let the marker of a signal travel along, where movement is wanted. */
+  travel(layer, still, kind) {
     if (still || typeof CSS === "undefined" || !CSS.supports("offset-path", "path('M0 0h1')")) return;
-    const sign = svg("path", { d: GLYPHS.octagon, transform: "translate(-7 -7) scale(1.17)" });
-    const marker = svg("g", { class: "sn-marker" }, sign);
+    const marker = svg("g", { class: "sn-marker", "data-kind": kind }, signalMarker(kind, TRAVELLING_PX));
     marker.style.offsetPath = `path("${pathOf(this.edge.points, 0)}")`;
     marker.style.offsetRotate = "0deg";
     layer.append(marker);

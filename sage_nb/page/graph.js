@@ -4,6 +4,7 @@ import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.j
 import { button, icon } from "./icons.js";
 import { factsAt, hexagon, nameRoomOf, RowPicture } from "./rows.js";
 import { blockedEdges, boxEnded, EdgePicture } from "./edges.js";
+import { kindOf, newSignals } from "./signals.js";
 import { SlicedPainter } from "./sliced_painter.js";
 import { hasEnded, STATES } from "./states.js";
 
@@ -140,7 +141,7 @@ export class Graph {
     this.places = places;
     this.painter.start(this.rows, (row) => this.inSight(row.place));
     for (const { box, element } of this.boxes) mark(element, "data-state", boxLook(box, frame));
-    this.paintWays(plan, frame, places);
+    this.paintEdges(plan, frame, places);
     this.before = frame;
   }
 
@@ -180,7 +181,7 @@ export class Graph {
     if (this.before !== null) this.painter.start(this.rows, (row) => this.inSight(row.place));
   }
 
-  paintWays(plan, frame, places) {
+  paintEdges(plan, frame, places) {
     const blocked = blockedEdges(plan, frame);
     const before = this.before;
     // Only what happens now travels, not what has happened while nobody looked.
@@ -188,15 +189,16 @@ export class Graph {
     const live = this.store.past < 0 && !this.wasPast && since >= 0 && since < RECENT_S;
     this.wasPast = this.store.past >= 0;
     const known = before === null ? null : new Set(before.order);
+    if (live && known !== null) this.sendSignals(plan, before.signals ?? {}, frame.signals ?? {});
     const senders = new Set();
     if (live) for (const index of places.keys()) if (!known.has(index)) senders.add(plan.rows[index]?.box);
     this.edges.forEach((picture, index) => {
       const { edge } = picture;
       const ended = boxEnded(plan.boxes[edge.source], frame);
       const begun = plan.boxes[edge.source].rows.some((row) => hasEnded(frame.states[row]));
-      if (live && senders.has(edge.source)) picture.signal(this.markers, this.still.matches);
+      if (live && senders.has(edge.source)) picture.stopped(this.markers, this.still.matches);
       else if (live && !begun && picture.signals === 0 && this.arrived(edge.target, frame)) {
-        picture.signal(this.markers, this.still.matches); // of an operator that has not ended with all its tasks
+        picture.stopped(this.markers, this.still.matches); // of an operator that has not ended with all its tasks
       }
       if (!begun && !ended && !live) {
         picture.signals = 0;
@@ -209,6 +211,18 @@ export class Graph {
       if (picture.label) mark(picture.label, "data-ended", ended ? "yes" : null);
       picture.saying(blocked.has(index) ? "held back" : ended ? "its producer has ended" : "", plan);
     });
+  }
+
+  /** Let the signals travel that have come into a queue since the frame before; a stop signal does when it is taken. */
+  sendSignals(plan, before, now) {
+    for (const [row, signals] of Object.entries(now)) {
+      for (const signal of newSignals(before[row] ?? [], signals)) {
+        if (kindOf(signal) === "stop") continue;
+        const [source, target] = [plan.rows[this.store.indexOf(signal.producer)]?.box, plan.rows[row]?.box];
+        const picture = this.edges.find(({ edge }) => edge.source === source && edge.target === target);
+        picture?.travel(this.markers, this.still.matches, "other");
+      }
+    }
   }
 
   /** Whether more producers of a box have ended than in the frame before, and it can only be of one edge. */
@@ -293,7 +307,7 @@ function legend() {
   const known = [STATES.i, STATES.r, STATES.w, STATES.p, STATES.h, STATES.c, STATES.f, STATES.x];
   const entries = known.map(({ word, glyph, look }) => html("span", {}, icon(glyph, `sn-is-${look}`), word));
   const stop = html("span", {}, icon("octagon", "sn-is-ended"), "stop signal");
-  stop.title = "beside it: how many of a task's producers have ended";
+  stop.title = "beside it: how many of a task's producers have ended; in a queue: a signal that waits there";
   return html("span", { class: "sn-legend" }, ...entries, stop);
 }
 

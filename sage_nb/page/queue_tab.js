@@ -4,8 +4,10 @@ import { meter, paintMeter } from "./depths_and_stops.js";
 import { Control } from "./controls.js";
 import { counted, freshId, html, mark, printable, quoted, say } from "./elements.js";
 import { actions, group, heading, labelled, renew, textField } from "./forms.js";
+import { icon } from "./icons.js";
 import { Throttle } from "./throttle.js";
 import { reasonFor } from "./reasons.js";
+import { kindOf, signalText } from "./signals.js";
 
 const PAGE = 100;
 const MOST = 1_000; // of which the kernel remembers which is which
@@ -17,6 +19,7 @@ export class QueueTab {
     Object.assign(this, { store, commands, inspector });
     this.queue = null;
     this.token = null; // of the selected packet
+    this.options = []; // the elements of the packets
     this.many = PAGE; // so many are looked at, from the front
     this.editing = null;
     this.seen = "";
@@ -267,11 +270,41 @@ export class QueueTab {
           : "showing all",
     );
     this.paging.hidden = depth <= packets.length || this.many >= MOST;
-    this.list.hidden = packets.length === 0;
-    renew(this.list, packets, () => packets.map((packet, place) => this.packet(packet, place)));
+    renew(this.list, [packets, this.queue?.signals, depth > packets.length], () => this.lines(packets));
+    this.list.hidden = this.list.childElementCount === 0;
     const place = packets.findIndex((each) => each.token === this.token);
-    packets.forEach((_, at) => mark(this.list.children[at], "aria-selected", String(at === place)));
-    mark(this.list, "aria-activedescendant", place < 0 ? null : this.list.children[place].id);
+    packets.forEach((_, at) => mark(this.options[at], "aria-selected", String(at === place)));
+    mark(this.list, "aria-activedescendant", place < 0 ? null : this.options[place].id);
+  }
+
+  /** The signals among the packets that are shown. */
+  get signals() {
+    const { signals = [], packets = [], depth = 0 } = this.queue ?? {};
+    return signals.filter(({ index }) => index < packets.length || packets.length === depth);
+  }
+
+  /** Packets and signals in their order; `options` are those of the packets. */
+  lines(packets) {
+    this.options = packets.map((packet, place) => this.packet(packet, place));
+    const lines = [];
+    for (let place = 0; place <= packets.length; place++) {
+      for (const signal of this.signals) if (signal.index === place) lines.push(this.signal(signal));
+      if (place < packets.length) lines.push(this.options[place]);
+    }
+    return lines;
+  }
+
+  signal(signal) {
+    const text = signalText(signal);
+    const props = {
+      class: "sn-packet sn-signal-line",
+      role: "option",
+      "aria-disabled": "true",
+      "aria-selected": "false",
+    };
+    const sign = icon("octagon");
+    sign.dataset.kind = kindOf(signal);
+    return html("div", { ...props, "aria-label": `signal: ${text}` }, sign, quoted(text, { limit: 120 }));
   }
 
   packet(packet, place) {

@@ -3,6 +3,7 @@
 
 import { compact, counted, fitted, mark, ordinal, printable, say, svg, textWidth, titled } from "./elements.js";
 import { GLYPHS, glyphPath } from "./icons.js";
+import { kindOf, sameSignals, signalMarker, signalText } from "./signals.js";
 import { levelOf, spoken, stateOf } from "./states.js";
 
 const STARTS = new Set(["source", "input"]);
@@ -14,6 +15,8 @@ const NAME = 13;
 const BOLD = 1.18; // times as wide
 const DIGIT = 6.7; // px, a figure of the small size
 const LINE = 17;
+const SIGNAL_PX = 8;
+const NO_SIGNALS = [];
 
 /** What a frame says of one row, as a record. */
 export function factsAt(frame, index, places) {
@@ -26,6 +29,7 @@ export function factsAt(frame, index, places) {
     ended: frame.ended[index] ?? 0,
     place: places.get(index) ?? 0,
     stops: frame.breakpoints.includes(index),
+    signals: frame.signals?.[index] ?? NO_SIGNALS,
   };
 }
 
@@ -35,15 +39,19 @@ class Gauge {
     this.capacity = capacity;
     this.celled = capacity <= MOST_CELLS && width / capacity >= LEAST_CELL;
     this.full = svg("path", { class: "sn-full" });
+    this.middle = y + 5;
+    this.signals = svg("g");
     if (this.celled) {
       const step = Math.min(10, width / capacity);
       const wide = (step - Math.min(2.5, step * 0.3)).toFixed(1);
+      this.placeAt = (index) => x + Math.min(index, capacity) * step;
       this.cell = (at) => `M${(x + at * step + 0.5).toFixed(1)} ${y + 0.5}h${wide}v9h-${wide}z`;
       this.width = step * capacity;
       const cells = Array.from({ length: capacity }, (_, at) => this.cell(at)).join("");
       this.element = svg("g", { class: "sn-gauge" }, svg("path", { d: cells, class: "sn-cells" }), this.full);
     } else {
       this.width = width;
+      this.placeAt = (index) => x + Math.min(1, index / capacity) * width;
       this.bar = (share) => `M${x} ${y}h${(share * width).toFixed(1)}v10h-${(share * width).toFixed(1)}z`;
       const frame = svg("rect", { x: x + 0.5, y: y + 0.5, width: width - 1, height: 9, class: "sn-cells" });
       const marks = [0.6, 0.85].map((share) => `M${(x + share * width).toFixed(1)} ${y + 7}v3`).join("");
@@ -58,6 +66,19 @@ class Gauge {
     if (this.celled) for (let at = 0; at < Math.min(depth, this.capacity); at++) path += this.cell(at);
     else if (depth > 0) path = this.bar(Math.max(0.02, Math.min(1, depth / this.capacity)));
     this.full.setAttribute("d", path);
+  }
+
+  /** A marker for each place where signals wait: after so many packets. Its title says which they are. */
+  paintSignals(signals) {
+    const places = new Map();
+    for (const each of signals) places.set(each.index, [...(places.get(each.index) ?? []), each]);
+    const markers = [...places].map(([index, here]) => {
+      const kind = here.some((each) => kindOf(each) === "other") ? "other" : "stop";
+      const title = svg("title", {}, here.map(signalText).join("\n"));
+      const at = `translate(${this.placeAt(index).toFixed(1)} ${this.middle})`;
+      return svg("g", { class: "sn-waiting-signal", transform: at }, title, signalMarker(kind, SIGNAL_PX));
+    });
+    this.signals.replaceChildren(...markers);
   }
 }
 
@@ -171,7 +192,7 @@ export class RowPicture {
     const text = this.narrow ? Math.min(counted(this.row.capacity).length, 5) * DIGIT + 8 : whole;
     const width = Math.max(18, Math.min(right - left - text - 2, this.row.capacity <= MOST_CELLS ? 96 : 64));
     this.gauge = new Gauge(this.row.capacity, left, baseline - 9.5, width);
-    this.element.append(this.gauge.element);
+    this.element.append(this.gauge.element, this.gauge.signals);
     this.text("depth", left + this.gauge.width + 5, baseline, "sn-depth");
     return this.gauge.width + text;
   }
@@ -213,6 +234,7 @@ export class RowPicture {
       this.gauge.paint(facts.depth);
       say(this.texts.depth, this.depthText(facts.depth));
     }
+    if (this.gauge && !sameSignals(last?.signals ?? NO_SIGNALS, facts.signals)) this.gauge.paintSignals(facts.signals);
     if (last?.ended !== facts.ended && this.stops) {
       say(this.texts.stops, `${counted(facts.ended)}/${counted(this.producers)}`);
       mark(this.stops, "data-ended", facts.ended >= this.producers ? "all" : facts.ended > 0 ? "some" : null);
@@ -221,14 +243,13 @@ export class RowPicture {
     if (this.texts.count) say(this.texts.count, this.countText(facts));
     if (last?.place !== facts.place) this.paintPlace(facts.place);
     if (last?.stops !== facts.stops) mark(this.element, "data-breakpoint", facts.stops ? "set" : null);
-    const words = spoken(row, facts.letter, facts.depth, facts.ended, facts.errors, facts.place);
+    const words = spoken(row, facts);
     mark(this.element, "aria-label", printable(words, 300));
     say(this.title, printable(words, 600));
   }
 
   stateText(word) {
-    const { x, width } = this.place;
-    const room = width - 2 * PAD - (this.service ? 16 : 0);
+    const room = this.place.width - 2 * PAD - (this.service ? 16 : 0);
     return fitted(this.detail ? `${this.detail} · ${word}` : word, room, SMALL);
   }
 
@@ -304,6 +325,7 @@ function sameFacts(one, other) {
     one.errors === other.errors &&
     one.ended === other.ended &&
     one.place === other.place &&
-    one.stops === other.stops
+    one.stops === other.stops &&
+    sameSignals(one.signals, other.signals)
   );
 }

@@ -38,10 +38,11 @@ export function levelOf(depth, capacity) {
   return share >= 1 ? "full" : share >= 0.85 ? "high" : share >= 0.6 ? "filling" : "";
 }
 
-/** The facts of a row in words: "count, paused, queue 3 of 4, 1 of 2 producers ended". */
-export function spoken(row, letter, depth, ended, errors, place) {
+/** The facts of a row in words: "count, paused, queue 3 of 4, 1 signal, 1 of 2 producers ended". */
+export function spoken(row, { letter, depth, signals, ended, errors, place }) {
   const parts = [row.name, stateOf(letter).word];
   if (row.capacity > 0) parts.push(`queue ${counted(depth)} of ${counted(row.capacity)}`);
+  if (signals.length > 0) parts.push(numbered(signals.length, "signal"));
   if (ended > 0) parts.push(`${counted(ended)} of ${counted(row.producers.length)} producers ended`);
   if (errors > 0) parts.push(numbered(errors, "error"));
   if (place > 0) parts.push(`ended as number ${counted(place)}`);

@@ -22,7 +22,17 @@ function emptyFrame(plan) {
     },
     counts: { made: 0, done: 0, errors: 0, skipped: 0 },
     ...{ depths: column(), processed: column(), emitted: column(), errors: column(), ended: column(), order: [] },
-    ...{ heard: {}, lanes: {}, letters: 0, letters_total: 0, breakpoints: [], hits: 0, printed: 0, events: [] },
+    ...{
+      heard: {},
+      lanes: {},
+      signals: {},
+      letters: 0,
+      letters_total: 0,
+      breakpoints: [],
+      hits: 0,
+      printed: 0,
+      events: [],
+    },
     closed: false,
   };
 }

@@ -49,6 +49,7 @@ def queue(waiting: int = 7, *, depth: int | None = None) -> Queue:
         capacity=12,
         left_out=waiting if depth is not None else 0,
         packets=packets,
+        signals=[],
     )
 
 

@@ -126,6 +126,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         held=[],
         order=[],
         lanes={},
+        signals={},
         letters=0,
         letters_total=0,
         breakpoints=[],

@@ -129,6 +129,59 @@ def test_what_had_ended_before_the_view_was_opened_sends_no_signal(load: Load) -
     assert len(edges(shown, "ended")) == 3
 
 
+SIGNALS: Any = {
+    "4": [
+        {"index": 0, "producer": "count#1", "text": "Each(number=3, source='lines')"},
+        {"index": 512, "producer": "count#2", "text": "Each(number=3, source='lines')"},
+        {"index": 512, "producer": "count#2", "text": "completed"},
+    ],
+    "2": [{"index": 3, "producer": "split", "text": "Aligned(number=<b>4</b>)"}],
+}
+"""Signals in a queue that is drawn as a bar, and in one of cells."""
+
+
+def test_a_signal_that_waits_stands_in_its_place_in_the_queue_and_says_its_name(load: Load) -> None:
+    plan = plans.small()
+    frame = plans.paused(plan, depths=[0, 0, 4, 0, 512, 0], signals=SIGNALS)
+    shown = load(plan, frame, parts=["graph"])
+    markers = shown.row("result").locator(".sn-waiting-signal")
+    assert [marker.locator("title").text_content() for marker in markers.all()] == [
+        "Each(number=3, source='lines') from count#1",
+        "Each(number=3, source='lines') from count#2\nstop from count#2 (completed)",
+    ]
+    full = shown.row("result").locator(".sn-full").bounding_box()
+    for marker, edge in zip(markers.all(), (full["x"], full["x"] + full["width"]), strict=True):
+        box = marker.bounding_box()
+        assert box["x"] + box["width"] / 2 == pytest.approx(edge, abs=1)
+    assert "queue 512 of 1,024, 3 signals" in label(shown, "result")
+
+    celled = shown.row("count#1").locator(".sn-waiting-signal")
+    assert celled.locator("title").text_content() == "Aligned(number=<b>4</b>) from split"
+    cells = shown.row("count#1").locator(".sn-cells").bounding_box()
+    box = celled.bounding_box()
+    assert box["x"] + box["width"] / 2 == pytest.approx(cells["x"] + cells["width"] * 3 / 12, abs=1)
+    celled.hover()
+    shapes = shown.page.evaluate("[...document.querySelectorAll('.sn-signal')].map((sign) => sign.getAttribute('d'))")
+    assert set(shapes) == {shown.root.locator(".sn-stops .sn-sign").first.get_attribute("d")}  # as the stop signal
+
+    shown.push(plans.paused(plan, 2, depths=[0, 0, 4, 0, 512, 0]))
+    assert shown.root.locator(".sn-waiting-signal").count() == 0
+
+
+def test_a_signal_that_comes_into_a_queue_travels_along_its_edge(load: Load) -> None:
+    plan = plans.small()
+    shown = load(plan, plans.running(plan, 1), parts=["graph"], motion="no-preference")
+    waiting = {"2": [{"index": 1, "producer": "split", "text": "Least(number=4)"}]}
+    shown.push(plans.running(plan, 2, signals=waiting))
+    marker = shown.root.locator(".sn-marker")
+    assert marker.count() == 1
+    assert edges(shown, "signalled") == []  # no producer has ended
+    marker.wait_for(state="detached")
+    moved = {"2": [{**waiting["2"][0], "index": 0}]}
+    shown.push(plans.running(plan, 3, signals=moved))
+    assert marker.count() == 0  # it is the same one, and has come nearer
+
+
 FORK = [
     Op("numbers", "source", 0),
     Op("quick", "map", 1, [("numbers", "round_robin")], capacity=4),

@@ -126,6 +126,33 @@ def test_the_queue_shows_its_packets_and_lanes(load: Load) -> None:
     assert panel(shown).locator(".sn-lanes li").all_text_contents() == ["your hand2", "split5"]
 
 
+def test_signals_stand_between_the_packets_that_wait_and_are_not_chosen(load: Load) -> None:
+    signals = [
+        {"index": 2, "producer": "split", "text": "Each(number=3, source='lines')"},
+        {"index": 3, "producer": "split", "text": "completed"},
+    ]
+    queue = {"peek": {"result": {**answers.queue(3), "signals": signals}}}
+    shown = opened(load, "queue", answers=queue)
+    lines = panel(shown).locator("[role=option]")
+    assert [(line.get_attribute("aria-label") or "").partition(":")[0] for line in lines.all()] == [
+        "1",
+        "2",
+        "signal",
+        "3",
+        "signal",
+    ]
+    assert lines.nth(2).text_content() == "Each(number=3, source='lines') from split"
+    assert lines.nth(4).text_content() == "stop from split (completed)"
+    panel(shown).locator("[role=listbox]").focus()
+    for _ in range(3):
+        shown.page.keyboard.press("ArrowDown")
+    assert [line.get_attribute("aria-selected") for line in lines.all()] == ["false", "false", "false", "true", "false"]
+    # Where only the first packets are shown, signals further back are not.
+    shown.answer(peek={"result": {**answers.queue(3, depth=9), "signals": signals}})
+    press(shown, "Refresh")
+    assert lines.count() == 4
+
+
 def test_of_a_long_queue_a_hundred_are_shown_and_more_on_demand(load: Load) -> None:
     long = {"peek": {"result": answers.queue(100, depth=1_204)}}
     shown = opened(load, "queue", answers=long)

@@ -163,7 +163,16 @@ def test_nothing_behind_an_aligned_signal_is_taken_before_all_lanes_have_brought
         "work: Aligned(number=0) from a, 1 of 2",
         "work: idle, nothing to take",
     ]
-    assert len(session.peek("work")) == 12  # all of a waits
+    view = session.peek("work")
+    assert len(view) == 12  # all of a waits
+    assert [(each.index, each.text) for each in view.signals] == [  # in their places between its packets
+        (3, "Aligned(number=3)"),
+        (4, "Aligned(number=4)"),
+        (9, "Aligned(number=9)"),
+        (12, "Aligned(number=12)"),
+        (12, "completed"),
+    ]
+    assert session.snapshot()["work"].signals == session.snapshot().tasks.signals("work") == view.signals
     session.inject("work", ("by hand", 0))  # the hand's lane is not held
     assert str(session.step("work")) == "work: ('by hand', 0) -> ('by hand', 0) to end"
     session.step("b")

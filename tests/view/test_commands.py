@@ -12,6 +12,7 @@ import runtime
 from runtime.testing import PATIENCE_S, Hold
 from sage_nb.view_hub import hub_of
 from tests.error_texts import DIVIDED_BY_ZERO
+from tests.signals import Marked
 from tests.view.conftest import ShowPage
 from tests.view.pages import Page
 
@@ -376,6 +377,26 @@ def test_a_page_that_comes_late_can_ask_for_all_that_has_happened(show: ShowPage
         assert [each["row"] for each in turns] == [0, 0]
         later = page.order("events", first=len(session.events) - 1)["result"]["events"]
         assert len(later) == 1
+
+
+def test_signals_that_wait_are_told_of_in_frames_and_with_the_queue(session: runtime.Session, show: ShowPage) -> None:
+    session.source(Marked("a", "each", count=3, marked=[1]), name="a").sink(lambda _: None, name="end", capacity=8)
+    page = show(session)
+    page.order("start_paused")
+    for _ in range(10):
+        page.order("step", name="a")
+    expected = [
+        {"index": 1, "producer": "a", "text": "Each(number=1, source='a')"},
+        {"index": 3, "producer": "a", "text": "Each(number=3, source='a')"},
+        {"index": 3, "producer": "a", "text": "completed"},
+    ]
+    frame = page.wait_for_frame(lambda frame: frame["depths"] == [0, 3] and len(frame["signals"].get("1", ())) == 3)
+    assert frame["signals"] == {"1": expected}
+    assert page.order("peek", task="end")["result"]["signals"] == expected
+    for _ in range(2):  # a packet, and the signal behind it
+        page.order("step", name="end")
+    page.wait_for_frame(lambda frame: frame["signals"].get("1") == [{**each, "index": 2} for each in expected[1:]])
+    session.cancel()
 
 
 def test_of_a_flood_of_events_the_last_are_sent(show: ShowPage) -> None:
