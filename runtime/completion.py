@@ -241,4 +241,4 @@ class Completion:
             held[:] = [handle.name for handle, worker in zip(handles, workers, strict=True) if worker.is_held]
             return bool(held)
 
-        return held if self._backend.holds(look) and self._backend.is_still(handles) else []
+        return held if self._backend.at_one_moment(look)() and self._backend.is_still(handles) else []

@@ -200,16 +200,30 @@ REPEATS = "test_turns.py::test_what_the_hand_does_where_all_has_settled_repeats_
 CLOSES_PLACES = "self._places.close()\n            self.lane.put_signal("
 KEEPS_PLACES = "self.lane.put_signal("
 DORMANT = "return self._holder is None or self.freed"
-COMMANDS = "scheduling/commands.py"
-HELPS = "if not self._helm.acquire(False):\n            return False"
-NO_STEP = "return False\n            command = self._aside[0]"
-SAYS_DONE = NO_STEP.replace("False", "True")
+COMMANDS, HELM = "scheduling/commands.py", "scheduling/helm.py"
+HELPS = "if not self._taken.acquire(False):\n            return False"
+NO_STEP = "or not until.by_tasks:\n                return False"
+LEAVES = "            self.helps = False\n            self.monitor.tell_of_leaving()"
+LEFT_TO_TASK = "test_step_way.py::test_a_step_that_is_put_down_for_a_task_that_leaves_its_gate_is_carried_out_by_others"
+EATS = (
+    "        if self.helps:\n"
+    "            self.permit.acquire(False)  # from before; what it told of is looked at now\n"
+    "        self.monitor.tell_of_rest()"
+)
+EATS_LATE = (
+    "        self.monitor.tell_of_rest()\n"
+    f"        {SWITCH.replace('(0)', '(0.001)')}\n"
+    "        if self.helps:\n"
+    "            self.permit.acquire(False)"
+)
+IS_DUE = "self._due_s() >= self._wakes_s"
+IN_TIME = "test_step_way.py::test_a_step_that_its_own_task_carries_out_is_told_of_in_time"
 STEP_ENDS = "test_step_way.py::test_a_step_ends_on_the_thread_of_its_task"
 GIVEN_UP = "test_step_way.py::test_a_step_that_was_given_up_is_told_by_the_next_one"
 SET_GOING = "test_step_way.py::test_a_step_waits_for_the_user_code_of_whoever_it_has_set_going_again"
 AT_ONCE_FOR_ALL = "test_turns.py::test_what_one_command_changes_is_changed_at_once_for_all_who_want_a_turn"
 LOGS_STEP = "        if step.task is not None and"
-RESTS = f"step = yield from grip.step(deadline)\n        yield from self._come_to_rest(deadline)\n{LOGS_STEP}"
+RESTS = f"        yield from self._come_to_rest(deadline)\n{LOGS_STEP}"
 OTHERS_WAIT = "test_step_way.py::test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks"
 STEPPING, INSPECTION = "control/stepping.py", "control/inspection.py"
 TASK_CONTROL, SERVICE_CONTROL = "task/control.py", "service/control.py"
@@ -233,6 +247,7 @@ CONTROLLED = "stress/test_hand_control.py::"
 CUTS = f"{CONTROLLED}test_a_pause_cuts_the_batch_behind_the_packet_in_work"
 PAUSES = f"{CONTROLLED}test_pause_and_resume_from_two_threads_lose_double_and_reorder_nothing"
 STILL = f"{CONTROLLED}test_nothing_moves_behind_a_pause_that_has_returned"
+STEP_AND_RESUME = f"{CONTROLLED}test_steps_against_resume_and_pause_come_back_at_once"
 STEPS = f"{CONTROLLED}test_steps_from_two_threads_are_one_packet_each"
 EDITS = f"{CONTROLLED}test_edits_against_running_producers_lose_nothing_and_overfill_nothing"
 OF_ALL_RUNS = (
@@ -295,9 +310,8 @@ AT_WORK = "(doing not in MID_PACKET or parker.has_come())"
 AT_REST = "(doing in MID_PACKET and parker.has_come())"
 USED_UP = "turn.taker, self.turn = parker, None"
 OPENS = "self._call(len(self._waiting))"
-IS_OVER = "if given.over else self._waits_on(given)"
-ONE_STEP = "if self._is_stepping and not (yield"
-SERVES_ONE = ONE_STEP
+IS_OVER = "if given.over else _waits_on(given)"
+ONE_STEP = "if handle in self._busy and not (yield"
 EDITS_LOCKED = "with self._lock:\n            if not self.closed:\n                raise NotPaused"
 EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._lock", "if True")
 GIVES_BACK = "lane.drop(count)\n        if lane is self.hand.lane:"
@@ -870,7 +884,7 @@ MUTANTS: Final = (
         "if given.over else given.taker is not None",
         STEPS,
     ),
-    one("hand: two steps share one turn", TASK_CONTROL, ONE_STEP, "if False and not (yield", STEPS),
+    one("hand: two steps share one turn", STEPPING, ONE_STEP, "if False and not (yield", STEPS),
     one("hand: a turn is given for what is not there", GATE, "or not is_of_use()", "", CANCEL_STEPS, MACHINE),
     one("hand: edited without the gate's lock", GATE, EDITS_LOCKED, EDITS_UNLOCKED, EDITS, MACHINE),
     one("hand: dropped and not counted", HANDS, "self.removed += 1", "pass", EDITS),
@@ -897,9 +911,7 @@ MUTANTS: Final = (
     ),
     one("hand: a tap ends the others", INSPECTION, "if each is not see]", "if False]", TAPS),
     one("hand: a tap misses every second packet", TASK_GATE, TAPPED, "if turn is not None:", TAPS),
-    one(
-        "hand: two steps of a service see each other's", SERVICE_CONTROL, SERVES_ONE, "if False and not (yield", SERVED
-    ),
+    one("hand: two steps of a service see each other's", STEPPING, ONE_STEP, "if False and not (yield", SERVED),
     *INJECTS,
     # ── commands ──
     one(
@@ -912,19 +924,27 @@ MUTANTS: Final = (
     one("commands: code of a start waits for it", RUNS, "return get_ident() == self._thread", "return False", IN_START),
     one("commands: a finalizer closes half", RUNS, "        self.commands.refuse_here()\n", "", IN_FINALIZER),
     one("commands: the hand's places outlive its lane", HANDS, CLOSES_PLACES, KEEPS_PLACES, INJECT_END),
-    one("commands: a task ends no step", COMMANDS, HELPS, "return False", STEP_ENDS),
+    one("commands: a task ends no step", HELM, HELPS, "return False", STEP_ENDS),
+    one("commands: a task tells nobody that it rests", HELM, NO_STEP, NO_STEP.replace("False", "True"), OTHERS_WAIT),
     one(
-        "commands: a task tells nobody that it rests", COMMANDS, NO_STEP, NO_STEP.replace("False", "True"), OTHERS_WAIT
+        "commands: what is put down for a task that leaves is forgotten",
+        PARKER,
+        LEAVES,
+        "            self.helps = False",
+        LEFT_TO_TASK,
     ),
-    one("commands: no turn is held back", COMMANDS, "holds.hold()", "pass", AT_ONCE_FOR_ALL),
+    one("commands: a task that has left is called", COMMANDS, "if at.helps:", "if True:", STEP_AND_RESUME),
+    one("commands: a task looks, then forgets that it was called", PARKER, EATS, EATS_LATE, STEP_AND_RESUME, STEP_ENDS),
+    one("commands: what is due before the thread wakes is late", HELM, IS_DUE, "True", IN_TIME),
+    one("commands: no turn is held back", HELM, "seeded.hold()", "pass", AT_ONCE_FOR_ALL),
     one(
         "commands: a wait that was given up goes on",
-        COMMANDS,
-        "if command.withdrawn and not command.lasting:",
+        HELM,
+        "if command.is_withdrawn and not command.lasting:",
         "if False:",
         GIVEN_UP,
     ),
-    one("commands: a task is not waited for", STEPPING, RESTS, f"{RESTS.splitlines()[0]}\n{LOGS_STEP}", SET_GOING),
+    one("commands: a task is not waited for", STEPPING, RESTS, LOGS_STEP, SET_GOING),
     one("commands: settled without those who serve", SEEDED, DORMANT, "return True", REPEATS),
     # ── looking ──
     one("looking: a snapshot is of two moments", OBSERVER, AT_ONCE, AT_TWO_MOMENTS, ONE_MOMENT),

@@ -11,7 +11,9 @@ import pytest
 
 import runtime
 from runtime.python.interactive import by_person
-from runtime.scheduling.commands import Commands
+from runtime.scheduling.helm import Helm
+from runtime.scheduling.quiescence import QuiescenceMonitor
+from runtime.task.local_task import LocalTask
 from runtime.testing import PATIENCE_S
 
 STEPS = 60
@@ -21,13 +23,13 @@ STEPS = 60
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the threads that have looked at what is put aside."""
     names: list[str] = []
-    look = Commands._look
+    look = Helm._look
 
-    def seen(self: Commands) -> None:
+    def seen(self: Helm) -> None:
         names.append(threading.current_thread().name)
         look(self)
 
-    monkeypatch.setattr(Commands, "_look", seen)
+    monkeypatch.setattr(Helm, "_look", seen)
     return names
 
 
@@ -68,6 +70,61 @@ def test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks()
         assert outcome.state == "completed"
         steps_by_hand.join()
     assert results.count("done") == 6
+
+
+def test_a_step_that_its_own_task_carries_out_is_told_of_in_time() -> None:
+    release = threading.Event()
+
+    def slow_from_one_on(value: int) -> int:
+        assert value == 0 or release.wait(PATIENCE_S)
+        return value
+
+    with runtime.Session() as session:
+        session.source(count(), name="numbers").sink(slow_from_one_on, name="slow")
+        session.start(paused=True)
+        session.step("numbers", 2, timeout=None)
+        assert session.step("slow", timeout=None).result == "done"  # from here on, the thread of commands is asleep
+        assert session.step("slow", timeout=0.05).result == "running"
+        release.set()
+        assert session.step("slow").result == "done"
+        session.cancel()
+
+
+def numbers_of(session: runtime.Session) -> LocalTask:
+    task = session._runs.started().workers.handles["numbers"]
+    assert isinstance(task, LocalTask)
+    return task
+
+
+def test_a_step_that_is_put_down_for_a_task_that_leaves_its_gate_is_carried_out_by_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = threading.Event()
+    helpers: list[threading.Thread] = []
+
+    def step() -> None:
+        with pytest.raises(runtime.NotPaused):
+            session.step("numbers", timeout=None)
+        refused.set()
+
+    def tell_of_rest_and_leave(monitor: QuiescenceMonitor) -> None:
+        tell_of_rest(monitor)
+        if not helpers and threading.current_thread().name.endswith("numbers"):
+            numbers_of(session).gate.open()
+            helpers.append(threading.Thread(target=step, daemon=True))
+            helpers[0].start()
+            while not session._runs.commands._helm.posted:
+                threading.Event().wait(0.001)
+
+    with runtime.Session(capacity=4) as session:
+        session.source(count(), name="numbers").sink(abs, name="end")
+        session.start(paused=True)
+        session.step("numbers", timeout=None)
+        tell_of_rest = QuiescenceMonitor.tell_of_rest
+        monkeypatch.setattr(QuiescenceMonitor, "tell_of_rest", tell_of_rest_and_leave)
+        numbers_of(session).parker.unpark()  # it looks, and leaves before it is called
+        assert refused.wait(PATIENCE_S)
+        session.cancel()
 
 
 def test_a_step_that_was_given_up_is_told_by_the_next_one() -> None:

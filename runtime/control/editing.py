@@ -12,12 +12,12 @@ from runtime.communication.element import item_by_hand, rekeyed
 from runtime.communication.note import Note
 from runtime.communication.packet import HAND_LANE, Packet, Place
 from runtime.communication.partition import Partition
+from runtime.context.worker_control import TaskCommand
 from runtime.control.injector import Given
 from runtime.control.records import Record, Records
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, GraphInvalid, NotPaused
-from runtime.factory import WorkerControl
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.texts.literal import literals_of
 from runtime.texts.preview import preview
@@ -49,39 +49,38 @@ class Editing:
 
     def _retract(self, names: Iterable[str], numbers: Sequence[int]) -> Waiting[None]:
         tasks = [self._dispatcher.tasks[name] for name in names]
-        grips = [task.control for task in tasks]
-        return self._workers.at_its_gate(grips, lambda: self._workers.backend.retract(tasks, numbers))
+        controls = [task.control for task in tasks]
+        return self._workers.at_its_gate(controls, lambda: self._workers.backend.retract(tasks, numbers))
 
     def edit(self, packet: Packet, new: New, *, by_person: bool = False) -> Waiting[None]:
         """Let a waiting packet be another, which `new_item` has made."""
         done = Record("edit", packet.task, new.text, new.given)
-        yield from self._change(packet, lambda grip, place: grip.edit(place, new.value), done, by_person)
+        yield from self._change(packet, done, by_person, "edit", new.value)
 
     def drop(self, packet: Packet, *, by_person: bool = False) -> Waiting[None]:
         """Take a waiting packet out of its queue; it counts as dropped."""
-        done = Record("drop", packet.task, f"drop: {packet.text}")
-        yield from self._change(packet, lambda grip, place: grip.drop(place), done, by_person)
+        yield from self._change(packet, Record("drop", packet.task, f"drop: {packet.text}"), by_person, "drop")
 
     def move(self, packet: Packet, to: int, *, by_person: bool = False) -> Waiting[None]:
         """Move a waiting packet within its lane, to index `to`."""
         done = Record("move", packet.task, f"move: {packet.text} to {to}", literals_of(to))
-        yield from self._change(packet, lambda grip, place: grip.move(place, to), done, by_person)
+        yield from self._change(packet, done, by_person, "move", to)
 
     def _change(
-        self, packet: Packet, act: Callable[[WorkerControl, Place], int], done: Record, by_person: bool
+        self, packet: Packet, done: Record, by_person: bool, what: TaskCommand, *arguments: Any
     ) -> Waiting[None]:
-        """Change what waits, and put down `done`. A person in a view names the packet by its index in the queue."""
-        grip, place = self._workers.find_packet(packet)
+        """Have a packet changed, and put down `done`. A person in a view names the packet by its index in the queue."""
+        control, place = self._workers.find_packet(packet)
 
         def find_and_act() -> tuple[int | None, int]:
-            waiting = grip.peek(maxsize, 0) if by_person else ()
+            waiting = control.peek(maxsize, 0) if by_person else ()
             found = [index for index, each in enumerate(waiting) if each.place == place]
-            return next(iter(found), None), act(grip, place)
+            return next(iter(found), None), control.ask(what, place, *arguments)
 
-        index, change = yield from self._workers.at_its_gate([grip], find_and_act)
+        index, change = yield from self._workers.at_its_gate([control], find_and_act)
 
         def back() -> Waiting[None]:
-            return self._workers.at_its_gate([grip], lambda: grip.undo(change))
+            return self._workers.at_its_gate([control], lambda: control.ask("undo", change))
 
         self._put_down(replace(done, back=back, turn=self._workers.turns(), place=place, index=index))
 
@@ -118,7 +117,7 @@ class Editing:
         `NotSendable`.
         """
         _, place = self._workers.find_packet(packet)
-        item = self._workers.sendable([self._workers.handles[packet.task]], self._item(packet, place, value))
+        item = self._workers.backend.sendable([self._workers.handles[packet.task]], self._item(packet, place, value))
         return New(packet.task, f"edit: {packet.text} becomes {preview(value)}", literals_of(value), item)
 
     def _item(self, packet: Packet, place: Place, value: Any) -> Any:
@@ -147,13 +146,13 @@ class Editing:
         if all(handle.name != owner for handle in handles):
             raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
         to = [self._workers.handles[owner]]
-        sent = tuple(self._workers.sendable(to, each, stays=True) for each in (key, value))
+        sent = tuple(self._workers.backend.sendable(to, each, stays=True) for each in (key, value))
         return New(owner, f"state of {preview(key)} becomes {preview(value)}", literals_of(key, value), sent)
 
     def set_state(self, new: New) -> Waiting[None]:
         """Let a paused task remember something else."""
-        grip = self._workers.handles[new.task].control
-        yield from self._workers.at_its_gate([grip], lambda: grip.set_state(*new.value))
+        control = self._workers.handles[new.task].control
+        yield from self._workers.at_its_gate([control], lambda: control.ask("set_state", *new.value))
         self._put_down(Record("set_state", new.task, new.text, new.given, self._workers.turns()))
 
 

@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 from runtime.communication.packet import Packet
+from runtime.context.worker_control import Met
 from runtime.control.breakpoints import Breakpoint
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
 from runtime.errors import TaskEnded, error_text
-from runtime.task.control import Met
 
 
 class Hits:
@@ -25,7 +25,7 @@ class Hits:
 
         Raises `NotSendable`.
         """
-        return self._workers.sendable(self._workers.find(found.task), found.when, stays=True)
+        return self._workers.backend.sendable(self._workers.find(found.task), found.when, stays=True)
 
     def set_breaks(self, task: str, breakpoints: Mapping[Breakpoint, Any]) -> None:
         """Let a task ask these, and no others, before each packet: on its own thread, one packet at a time.

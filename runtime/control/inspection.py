@@ -73,7 +73,7 @@ class Inspection:
 
     def state(self, name: str) -> Any:
         """What a task remembers; of an operator with several, by key where it is keyed, else by task."""
-        states = {handle.name: handle.control.state() for handle in self._workers.find(name)}
+        states = {handle.name: handle.control.ask("state") for handle in self._workers.find(name)}
         if len(states) == 1:
             return next(iter(states.values()))
         if self._workers.is_keyed(name):

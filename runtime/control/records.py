@@ -59,8 +59,8 @@ class Records:
 
     def add(self, record: Record) -> None:
         """Add one that has just been carried out."""
-        for act in self.adding(record):
-            act()
+        record.number.append(next(self._numbers))
+        (self._others if record.back is None else self._changes).append(record)
 
     def last_change(self) -> Record | None:
         """The last that can be taken back."""

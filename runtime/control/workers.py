@@ -12,9 +12,10 @@ from typing import Any, Final, TypeVar
 
 from runtime.communication.element import format_of
 from runtime.communication.packet import Packet, Place
+from runtime.context.worker_control import WorkerControl
 from runtime.dispatcher import Dispatcher
 from runtime.errors import NotPaused, PacketGone, UnknownName, error_text
-from runtime.factory import Handle, WorkerControl
+from runtime.factory import Handle
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import NEVER, Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
@@ -62,7 +63,8 @@ class Workers:
 
     def turns(self) -> int | None:
         """How many turns have been handed out so far; None: they are not, without a seed."""
-        return self.backend.changes.turns
+        seeded = self.backend.changes.seeded
+        return None if seeded is None else seeded.turns
 
     def post(self, work: Callable[[], object]) -> None:
         """Thread of the job: have something done. What it raises becomes a warning of the job."""
@@ -75,15 +77,11 @@ class Workers:
             return None
         return self._commands.do(work)
 
-    def sendable(self, handles: Sequence[Handle], value: Any, *, stays: bool = False) -> Any:
-        """What these are to be given for a value of the user's. Raises `NotSendable`."""
-        return self.backend.sendable(handles, value, stays=stays)
-
     def until(self, ready: Callable[[], bool], deadline: float = NEVER, *, by_tasks: bool = False) -> Until:
-        """A wait for what handles and grips say."""
-        return Until(lambda: self.backend.holds(ready), deadline, by_tasks=by_tasks)
+        """A wait for what handles and their controls say."""
+        return Until(self.backend.at_one_moment(ready), deadline, by_tasks=by_tasks)
 
-    def at_its_gate(self, grips: Sequence[WorkerControl], act: Callable[[], T]) -> Waiting[T]:
+    def at_its_gate(self, controls: Sequence[WorkerControl], act: Callable[[], T]) -> Waiting[T]:
         """Do what only tasks at their closed gates can bear. Who is on its way there is waited for, for a while."""
         deadline = monotonic() + _ON_ITS_WAY_S
         while True:
@@ -92,9 +90,9 @@ class Workers:
             except NotPaused as refusal:
                 if not refusal.on_its_way or monotonic() >= deadline:
                     raise
-            yield self.until(lambda: all(map(_is_there, grips)), deadline)
+            yield self.until(lambda: all(map(_is_there, controls)), deadline)
 
 
-def _is_there(grip: WorkerControl) -> bool:
-    worker = grip.now()
+def _is_there(control: WorkerControl) -> bool:
+    worker = control.now()
     return worker.is_in_place or not worker.is_paused

@@ -9,12 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from time import monotonic
 from typing import Any, ClassVar, Final, Protocol, cast
 
-from runtime.communication.packet import Place
 from runtime.context.report import TaskReport
+from runtime.context.worker_control import Broke, Condition, TaskCommand, WorkerControl
 from runtime.driver.job import Job
 from runtime.errors import CommandRefused, NotSendable, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, TaskFacts
@@ -29,26 +28,18 @@ from runtime.service.invocation import Interceptor
 from runtime.service.ray_service_task import RayServiceTask
 from runtime.step import QueueView, Step
 from runtime.task.base_task import TaskReporter
-from runtime.task.control import Broke, Condition
 from runtime.task.ray_task import RayTask
 from runtime.texts.preview import Told
 
 _SLICE_S: Final = 1.0  # of a long step: an interrupt must not leave a thread of the actor waiting for ever
 
 
-class RemoteWorkerControl:
+class RemoteWorkerControl(WorkerControl):
     """Controls what runs in another process, by calls of it."""
 
     def __init__(self, wrapper: ActorWrapper, job: Job) -> None:
         self._wrapper, self._job = wrapper, job
-
-    def pause(self) -> None:
-        """Let nothing begin any more."""
-        self._ask("pause")
-
-    def resume(self) -> None:
-        """Let it run."""
-        self._ask("resume")
+        self._under_way: Future[Any] | None = None  # a slice of a step; whoever asked for it may have given up
 
     def now(self) -> WorkerState:
         """Where it stands at this moment."""
@@ -59,16 +50,15 @@ class RemoteWorkerControl:
         wrapper = self._wrapper
         while True:
             left_s = max(0.0, deadline - monotonic())
-            asked = wrapper.begin_ask("hand", "step", min(left_s, _SLICE_S))
-            asked.add_done_callback(lambda _: self._job.poller.wake())
+            if self._under_way is None:
+                self._under_way = wrapper.begin_ask("hand", "step", min(left_s, _SLICE_S))
+                self._under_way.add_done_callback(lambda _: self._job.poller.wake())
+            asked = self._under_way
             yield Until(asked.done, watched=False)
+            self._under_way = None
             step: Step = wrapper.end_ask(asked)
             if step.result != "running" or left_s <= _SLICE_S:
                 return step
-
-    def number_of(self, place: Place) -> int:
-        """Which packet of its lane it is now. Raises `PacketGone`."""
-        return cast(int, self._wrapper.ask("hand", "number_of", place))
 
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last packets of its queue."""
@@ -85,41 +75,16 @@ class RemoteWorkerControl:
         """Before each packet, ask the conditions, there, whether to pause; say here which."""
         self._wrapper.set_breaks(conditions, broke)
 
-    def edit(self, place: Place, item: Any) -> int:
-        """Put another item there."""
-        return cast(int, self._wrapper.ask("hand", "edit", place, item))
-
-    def drop(self, place: Place) -> int:
-        """Take the packet out."""
-        return cast(int, self._wrapper.ask("hand", "drop", place))
-
-    def move(self, place: Place, to: int) -> int:
-        """Move it within its lane."""
-        return cast(int, self._wrapper.ask("hand", "move", place, to))
-
-    def undo(self, change: int) -> None:
-        """Take back a change. If that needs a place in a lane, its writer is asked for it."""
+    def ask(self, what: TaskCommand, *arguments: Any) -> Any:
+        """Have it done there. If an undo needs a place in a lane, its writer is asked for that."""
         try:
-            self._wrapper.ask("hand", "undo", change)
+            return self._wrapper.ask("hand", "ask", what, *arguments)
         except QueueFull:
             wanted = self._wrapper.ask("hand", "wanted")
             number = None if wanted is None else self._job.find_place(self._wrapper.name, wanted)
             if number is None:
                 raise
-            self._wrapper.ask("hand", "undo_into", change, number)
-
-    def state(self) -> Any:
-        """What it remembers."""
-        return self._wrapper.ask("hand", "state")
-
-    def set_state(self, key: Any, value: Any) -> None:
-        """Let it remember something else."""
-        self._wrapper.ask("hand", "set_state", key, value)
-
-    def _ask(self, method: str) -> None:
-        if not self._wrapper.is_lost:
-            with suppress(TaskEnded):  # it has died meanwhile: the listener hears of it
-                self._wrapper.ask("control", method)
+            return self._wrapper.ask("hand", "undo_into", *arguments, number)
 
 
 class Process(Channel, Protocol):

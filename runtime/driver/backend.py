@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
+from functools import partial
 from time import monotonic, perf_counter
 from typing import Any, ClassVar, Final, NoReturn, cast
 
@@ -32,7 +33,7 @@ from runtime.operators import Operator
 from runtime.remote.codec import Codec, Serialized
 from runtime.remote.descriptors import RemoteQueueDescriptor, RemoteRequestQueueDescriptor
 from runtime.remote.host import Host
-from runtime.scheduling.quiescence import Changes
+from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter
@@ -260,7 +261,7 @@ class RemoteBackend(ABC):
             return [handle.control.now() for handle in handles]
 
     @property
-    def changes(self) -> Changes:
+    def changes(self) -> QuiescenceMonitor:
         """What tells of all that is done in any process."""
         return self._job.poller
 
@@ -274,9 +275,9 @@ class RemoteBackend(ABC):
 
         return self._job.poller.sees(are_all_still, self._job.moved)
 
-    def holds(self, ready: Callable[[], bool]) -> bool:
-        """Whether `ready()`, seen so twice: what is between two processes at one look is there at the next."""
-        return self._job.poller.sees(ready)
+    def at_one_moment(self, ready: Callable[[], bool]) -> Callable[[], bool]:
+        """`ready()`, seen so twice: what is between two processes at one look is there at the next."""
+        return partial(self._job.poller.sees, ready)
 
     # ── packets by hand ──
 

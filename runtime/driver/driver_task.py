@@ -47,8 +47,12 @@ class _DriverControl(TaskControl):
         self._job = job
 
     def now(self) -> WorkerState:
-        """Where it stands at this moment; quiet, once all that was sent has arrived."""
-        return super().now()._replace(is_quiet=self._job.is_quiet())
+        """Where it stands at this moment."""
+        return super().now().when_sent(self._job.is_quiet())
+
+    def rests(self) -> bool:
+        """Whether, besides, all that was sent has arrived."""
+        return super().rests() and (self._job.is_quiet() or not self._task.gate.closed)
 
     def undo(self, change: int) -> None:
         """Take back a change. If that needs a place in a lane, its writer is asked for it."""

@@ -35,6 +35,8 @@ class ActorPoller(WaitableMonitor):
     processes tell of changes. It counts what it is told, so that nobody has to look under its lock.
     """
 
+    tasks_help = False  # to look at other processes takes longer than one may be kept
+
     def __init__(self, wrappers: Mapping[str, ActorWrapper]) -> None:
         super().__init__()
         self.changes = 0  # guarded by `_changed`
@@ -55,14 +57,10 @@ class ActorPoller(WaitableMonitor):
         if self.watched:
             QuiescenceMonitor.tell(self)
 
-    def tell_of_rest(self) -> None:
-        """Tasks do not help: to look at other processes takes longer than one may be kept."""
-        self.tell()
-
     def wake(self) -> None:
         """Let the thread of commands look, whether it watches or not."""
-        if self._listener is not None:
-            self._listener.changed()
+        if self._helm is not None:
+            self._helm.tell()
 
     def begin(self) -> None:
         """Let processes, and tasks of the driver, say when something changes."""

@@ -12,73 +12,21 @@ from typing import Any, ClassVar, Protocol
 
 from runtime.communication.lane import LaneSpec
 from runtime.communication.note import Note, no_note
-from runtime.communication.packet import Place
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.context import ServiceContext, TaskContext
+from runtime.context.worker_control import WorkerControl
 from runtime.errors import GraphInvalid, UnknownName
 from runtime.facts import Ending, ServiceFacts, TaskFacts, TaskTable
 from runtime.graph import ServiceNode
 from runtime.operators import Operator
-from runtime.scheduling.quiescence import Changes
+from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.waiting import Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.service.base_service_task import ServiceReporter
 from runtime.service.invocation import Interceptor
-from runtime.step import QueueView, Step
 from runtime.task.base_task import TaskReporter
-from runtime.task.control import Broke, Condition
 from runtime.texts.preview import Told
-
-
-class WorkerControl(Protocol):
-    """The hand's grip on a task or service, wherever it runs. Everything goes by value.
-
-    All but `step` return at once. Places are of packets that `peek` has shown. Only the session's thread of commands
-    changes something by it; any may ask.
-    """
-
-    def pause(self) -> None:
-        """Let nothing begin any more, from the next packet on."""
-
-    def resume(self) -> None:
-        """Let it run."""
-
-    def now(self) -> WorkerState:
-        """Where it stands at this moment."""
-
-    def step(self, deadline: float) -> Waiting[Step]:
-        """One turn, waited for. Raises `NotPaused`."""
-
-    def number_of(self, place: Place) -> int:
-        """Which packet of its lane it is now. Raises `PacketGone` if it is not there any more."""
-
-    def peek(self, first: int, last: int) -> QueueView:
-        """The first and the last packets of its queue."""
-
-    def set_tap(self, tap: Callable[[Step], None] | None) -> None:
-        """Show every packet from the next on."""
-
-    def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
-        """Before each packet, pause if one of `conditions` is met, and say which. They may run in another process."""
-
-    def edit(self, place: Place, item: Any) -> int:
-        """Put another item there; as `drop`, `move`: the number of the change. Raises `NotPaused`, `PacketGone`."""
-
-    def drop(self, place: Place) -> int:
-        """Take the packet out."""
-
-    def move(self, place: Place, to: int) -> int:
-        """Move it within its lane."""
-
-    def undo(self, change: int) -> None:
-        """Take back the change of this number."""
-
-    def state(self) -> Any:
-        """What it remembers."""
-
-    def set_state(self, key: Any, value: Any) -> None:
-        """Let it remember something else. Raises `NotPaused`."""
 
 
 class TaskHandle(Protocol):
@@ -272,7 +220,7 @@ class Backend(Protocol):
         """Seconds since some moment, never going back."""
 
     @property
-    def changes(self) -> Changes:
+    def changes(self) -> QuiescenceMonitor:
         """What tells of all that tasks and services do, while somebody waits for it."""
 
     def is_own_thread(self) -> bool:
@@ -281,8 +229,8 @@ class Backend(Protocol):
     def is_still(self, handles: Iterable[Handle]) -> bool:
         """Whether all tasks and services stand still, at one moment."""
 
-    def holds(self, ready: Callable[[], bool]) -> bool:
-        """Whether `ready()`, which asks handles and grips, is true at one moment."""
+    def at_one_moment(self, ready: Callable[[], bool]) -> Callable[[], bool]:
+        """What says whether `ready()`, which asks handles and their controls, is true of one moment."""
 
     def wait(self, handles: Iterable[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
         """Wait until nothing of them runs any more; the names of those of which something still does."""

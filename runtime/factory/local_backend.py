@@ -26,7 +26,7 @@ from runtime.graph import ServiceNode
 from runtime.operators import Operator
 from runtime.scheduling.admission import Admission
 from runtime.scheduling.parker import Parker
-from runtime.scheduling.quiescence import Changes, are_still
+from runtime.scheduling.quiescence import QuiescenceMonitor, are_still
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.seeded import SeededScheduler
 from runtime.scheduling.waiting import Until, Waiting
@@ -142,12 +142,12 @@ class LocalBackend:
     def pause(self, handles: Iterable[Handle]) -> None:
         """Close the gates of all these, by hand."""
         for handle in handles:
-            handle.control.pause()
+            cast(LocalTask | LocalServiceTask, handle).control.pause()
 
     def resume(self, handles: Iterable[Handle]) -> None:
         """Open them."""
         for handle in handles:
-            handle.control.resume()
+            cast(LocalTask | LocalServiceTask, handle).control.resume()
 
     def workers(self, handles: Iterable[Handle]) -> Iterable[WorkerState]:
         """Where each of them stands when it is asked for: whoever has seen enough asks no more."""
@@ -164,7 +164,7 @@ class LocalBackend:
         return self._scheduler.clock()
 
     @property
-    def changes(self) -> Changes:
+    def changes(self) -> QuiescenceMonitor:
         """What tells of all that threads do."""
         return self._scheduler.monitor
 
@@ -176,9 +176,9 @@ class LocalBackend:
         """Whether all threads wait, at one moment; under a seed, those that only serve the others as well."""
         return are_still(_parkers(*handles)) and self._scheduler.are_dormant()
 
-    def holds(self, ready: Callable[[], bool]) -> bool:
-        """Whether `ready()`: threads are looked at where they are."""
-        return ready()
+    def at_one_moment(self, ready: Callable[[], bool]) -> Callable[[], bool]:
+        """`ready` itself: threads are looked at where they are."""
+        return ready
 
     def wait(self, handles: Iterable[Handle], deadline: float) -> Waiting[tuple[str, ...]]:
         """Wait for the ends of the threads; the names of those that still run then."""

@@ -193,7 +193,7 @@ class Host(ABC):
             return encode((None, error), self.codec)
 
     def hand_step(self, timeout_s: float) -> Step:
-        """One turn, waited for on this thread."""
+        """One turn, waited for on this thread. The driver asks for one at a time."""
         step: Step = drive(self._control().step(deadline_of(timeout_s)), self.monitor.wait_for)
         return step
 

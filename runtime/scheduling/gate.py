@@ -83,7 +83,7 @@ class Gate:
                     return
                 if parker not in waiting:  # it may have gone on before it was called
                     waiting.append(parker)
-            parker.park(lambda: parker not in waiting or not self.closed or self.turn is not None, "paused")
+            parker.park_at_gate(lambda: parker not in waiting or not self.closed or self.turn is not None)
 
     def _is_shut(self) -> bool:
         return self.closed and self.turn is None

@@ -133,6 +133,7 @@ class Parker(Waiter):
         "_settling",
         "cancelled",
         "doing",
+        "helps",
         "is_gated",
         "monitor",
         "passes",
@@ -149,6 +150,7 @@ class Parker(Waiter):
         self.yield_requested = False
         self.cancelled = self.unneeded = False
         self.is_gated = False  # its gate is closed; written by that, under its lock
+        self.helps = False  # it stands at its closed gate, and looks at what is to be carried out when it is unparked
         self.turn: Turn | None = None  # by which it has passed a closed gate, until that is over
         self.doing: TaskState = "new"
         self.passes = 0  # how many waits are over; tells two waits with the same name apart
@@ -205,6 +207,20 @@ class Parker(Waiter):
         if self.cancelled:
             raise Cancelled
 
+    def park_at_gate(self, is_open: Ready) -> None:
+        """Wait at a closed gate, and carry out commands meanwhile, where tasks do that. Raises Cancelled."""
+        self.helps = self.monitor.lets_help()
+        try:
+            self.park(is_open, "paused", ask=self._stand_at_gate)
+        finally:
+            self.helps = False
+            self.monitor.tell_of_leaving()
+
+    def _stand_at_gate(self) -> None:
+        if self.helps:
+            self.permit.acquire(False)  # from before; what it told of is looked at now
+        self.monitor.tell_of_rest()
+
     def _sleep(self, timeout_s: float) -> None:
         """Until somebody unparks the thread, or for `timeout_s`."""
         self.permit.acquire(True, timeout_s)
@@ -228,9 +244,9 @@ class Parker(Waiter):
         """Tell what it is doing now."""
         self.doing = doing
         if self.monitor.watched:
-            if self.is_gated and doing in BETWEEN:
+            if doing == "idle" and self.is_gated:
                 self.monitor.tell_of_rest()
-            else:
+            elif doing != "paused":  # that, its wait at the gate tells
                 self.monitor.tell()
 
     # ── any thread ──

@@ -4,67 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from runtime.scheduling.parker import Parker
 
-
-class Listener(Protocol):
-    """Who hears of changes."""
-
-    def changed(self) -> None:
-        """Something has changed since what was told was heard; called by whoever has changed it."""
-
-    def help(self) -> bool:
-        """Thread of the job that has come to its closed gate: go on with what waits for that. False: tell as usual."""
-
-
-class Changes(Protocol):
-    """What tells of changes in a run: a `QuiescenceMonitor`."""
-
-    def tell_to(self, listener: Listener) -> None:
-        """Let that one hear when something has changed since `heard`, while it is watched."""
-
-    def begin(self) -> None:
-        """Tell of all that tasks do."""
-
-    def end(self) -> None:
-        """Tell no more."""
-
-    @property
-    def hands_out_turns(self) -> bool:
-        """Whether there is something to hold."""
-
-    @property
-    def turns(self) -> int | None:
-        """How many turns have been handed out, where they are."""
-
-    def heard(self) -> None:
-        """What has changed so far is about to be looked at."""
-
-    def hold(self) -> None:
-        """Where turns are handed out: hand out none, so that what is done until `release` is one act."""
-
-    def release(self) -> None:
-        """Hand out turns again."""
+if TYPE_CHECKING:
+    from runtime.scheduling.helm import Helm
+    from runtime.scheduling.seeded import SeededScheduler
 
 
 class QuiescenceMonitor:
     """Tells somebody of all that threads do while he waits for it. Costs one read per wait, nothing per packet."""
 
-    hands_out_turns = False
-    """Whether there is something to `hold`."""
-    turns: int | None = None
-    """How many turns have been handed out, where they are."""
+    tasks_help = True
+    """Whether a thread at its closed gate may carry out commands."""
 
-    def __init__(self) -> None:
+    def __init__(self, seeded: SeededScheduler | None = None) -> None:
+        self.seeded = seeded
         self.watched = 0  # how many look; read by threads after they have said what they are doing
-        self._listener: Listener | None = None
+        self._helm: Helm | None = None
         self._is_told = False  # of what has not been heard yet
 
-    def tell_to(self, listener: Listener) -> None:
-        """Let that one hear of changes."""
-        self._listener = listener
+    def tell_to(self, helm: Helm) -> None:
+        """Let it hear of changes."""
+        self._helm = helm
 
     def begin(self) -> None:
         """Tell of all changes from now on. By one thread, as `end`."""
@@ -80,20 +43,27 @@ class QuiescenceMonitor:
 
     def tell(self) -> None:
         """Thread of the job: something has changed, and somebody is watching."""
-        if self._listener is not None and not self._is_told:
+        if self._helm is not None and not self._is_told:
             self._is_told = True
-            self._listener.changed()
+            self._helm.tell()
+
+    def lets_help(self) -> bool:
+        """Whether threads at their closed gates may carry out commands; under a seed, they are amid a turn."""
+        return self.tasks_help and self.seeded is None and self._helm is not None
 
     def tell_of_rest(self) -> None:
-        """Thread of the job: it has come to its closed gate, and holds no lock."""
-        if self._listener is None or not self._listener.help():
+        """Thread of the job: it stands at its closed gate, and holds no lock."""
+        helm = self._helm
+        if helm is None or not self.lets_help():
+            if self.watched:
+                self.tell()
+        elif (self.watched or helm.posted) and not helm.help():
             self.tell()
 
-    def hold(self) -> None:
-        """Hand out no turn until `release`, so that what is done meanwhile is one act. Free threads have none."""
-
-    def release(self) -> None:
-        """Hand out turns again."""
+    def tell_of_leaving(self) -> None:
+        """Thread of the job: it leaves its closed gate; what was put down for it, somebody else has to carry out."""
+        if self._helm is not None and self._helm.posted:
+            self.tell()
 
 
 class WaitableMonitor(QuiescenceMonitor):

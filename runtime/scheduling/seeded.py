@@ -22,6 +22,7 @@ from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Ask, Parker, Ready, always, unpark
 from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.scheduler import Scheduler
+from runtime.scheduling.waiting import NEVER
 
 MAX_TURNS: Final = 1_000_000
 """How many turns are remembered."""
@@ -48,7 +49,7 @@ class SeededScheduler(Scheduler):
         # Its lock guards all below, the trace, the time, and which parkers wait for what. Calls of services are made
         # and ended under it as well: nobody can call between the look at who is able to move and the decision that
         # nobody is.
-        super().__init__(_SeededMonitor(self))
+        super().__init__(QuiescenceMonitor(self))
         self.trace: deque[str] = deque(maxlen=MAX_TURNS)
         self.turns = 0  # handed out so far
         self.now_s = 0.0
@@ -152,33 +153,6 @@ class SeededScheduler(Scheduler):
         """Behind the end of the job nothing: what happens then depends on when somebody closes it."""
         if self._players:
             self.trace.append(line)
-
-
-class _SeededMonitor(QuiescenceMonitor):
-    """Holds turns, so that what a command does is one act."""
-
-    hands_out_turns = True
-
-    def __init__(self, scheduler: SeededScheduler) -> None:
-        super().__init__()
-        self._scheduler = scheduler
-
-    @property
-    def turns(self) -> int:  # type: ignore[override]
-        """How many turns have been handed out."""
-        return self._scheduler.turns
-
-    def tell_of_rest(self) -> None:
-        """Whoever has the turn is in the middle of it, and does not help."""
-        self.tell()
-
-    def hold(self) -> None:
-        """Hand out no turn until `release`."""
-        self._scheduler.hold()
-
-    def release(self) -> None:
-        """Hand out turns again."""
-        self._scheduler.release()
 
 
 class SeededParker(Parker):
@@ -290,7 +264,7 @@ class SeededParker(Parker):
         if self.due_s is None or self._earliest is None:
             return self.due_s
         due_s = max(self.due_s, self._earliest())
-        return due_s if due_s < _NEVER else None
+        return due_s if due_s < NEVER else None
 
     def label(self) -> str:
         """Its line in the trace, with what it has waited for."""
@@ -298,6 +272,3 @@ class SeededParker(Parker):
         if label is None:
             label = self._labels[self.doing] = f"{self._name}: {_FOR[self.doing]}"
         return label
-
-
-_NEVER: Final = float("inf")

@@ -11,12 +11,12 @@ class WorkerState(NamedTuple):
     * `is_paused`: its gate is closed by hand.
     * `reached`: no user code is at work, nor will be while the gate is closed.
     * `is_in_place`: besides, it waits for what has not come yet: it is not on its way to its gate.
-    * `is_quiet`: all that it has sent has arrived.
     * `has_work`: there is something that a turn could be used for.
     * `waits_at_gate`: its closed gate is what it waits at.
     * `takes_turns`: somebody would take a turn that is given now.
     * `turn`: the last turn that was given is `given` still, or `over`; `none`, once it has been told what it came to.
-      `told_running`: it has been told that user code is still at it.
+    * `rests`: nothing of it moves, and all that it has sent has arrived; or it was told already that its user code goes
+      on; or it is not paused.
     """
 
     is_paused: bool
@@ -26,8 +26,7 @@ class WorkerState(NamedTuple):
     waits_at_gate: bool
     takes_turns: bool
     turn: Literal["none", "given", "over"]
-    told_running: bool = False
-    is_quiet: bool = True
+    rests: bool
 
     @property
     def is_held(self) -> bool:
@@ -49,18 +48,24 @@ class WorkerState(NamedTuple):
         """Whether such a turn is over by now, so that a step tells of it at once."""
         return self.turn == "over"
 
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether nothing of it moves, or it was told already that its user code goes on."""
-        return self.is_quiet and (self.is_in_place or (self.told_running and self.turn == "given"))
+    def when_sent(self, arrived: bool) -> WorkerState:
+        """The same, of one of which not all that it has sent may have `arrived`."""
+        return self if arrived or not self.is_paused else self._replace(rests=False)
 
     @property
     def is_settled(self) -> bool:
         """Whether a pause has come to it, or it is not paused any more."""
-        return not self.is_paused or (self.reached and self.is_at_rest)
+        return not self.is_paused or (self.reached and self.rests)
 
 
 GONE: Final = WorkerState(
-    is_paused=False, reached=True, is_in_place=True, has_work=False, waits_at_gate=False, takes_turns=False, turn="none"
+    is_paused=False,
+    reached=True,
+    is_in_place=True,
+    has_work=False,
+    waits_at_gate=False,
+    takes_turns=False,
+    turn="none",
+    rests=True,
 )
 """Of one that nothing moves any more."""

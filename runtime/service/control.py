@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from runtime.communication.packet import Asked, Packet
+from runtime.context.worker_control import TaskCommand, WorkerControl
 from runtime.errors import CommandRefused, NotPaused
 from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import BETWEEN, MID_PACKET
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
     from runtime.service.base_service_task import BaseServiceTask
 
 
-class ServiceControl:
+_STATE: Final = "{!r} is a service; ask one of its own methods for its state"
+_REFUSED: Final = {"undo": "nothing was changed in the queue of {!r}", "state": _STATE, "set_state": _STATE}
+
+
+class ServiceControl(WorkerControl):
     """Controls one service. One thread changes things by it, under the ledger's lock."""
 
     def __init__(self, service: BaseServiceTask) -> None:
         self._service = service
-        self._is_stepping = False  # steps come one by one
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
 
     def pause(self) -> None:
@@ -41,12 +45,18 @@ class ServiceControl:
         return WorkerState(
             is_paused=gate.closed,
             reached=reached,
-            is_in_place=reached and gate.at_its_place(),
+            is_in_place=gate.at_its_place(),
             has_work=has_work,
             waits_at_gate=reached,
             takes_turns=has_work and reached and self._has_idle_thread(),
             turn="none" if turn is None else "over" if turn.over else "given",
+            rests=self.rests(),
         )
+
+    def rests(self) -> bool:
+        """What `WorkerState.rests` says, by itself: it is asked of all at each step."""
+        gate = self._service.gate
+        return gate.at_its_place() or not gate.closed
 
     def _has_work(self) -> bool:
         """Whether a turn would find a request, or the stop signal."""
@@ -57,15 +67,6 @@ class ServiceControl:
 
         One that waits for another service keeps its turn: further steps say so until it has been answered.
         """
-        if self._is_stepping and not (yield Until(lambda: not self._is_stepping, deadline)):
-            return Step("running", self._service.name)  # somebody else's step
-        self._is_stepping = True
-        try:
-            return (yield from self._step(deadline))
-        finally:
-            self._is_stepping = False
-
-    def _step(self, deadline: float) -> Waiting[Step]:
         service, gate, name = self._service, self._service.gate, self._service.name
         turn = self._turn
         if turn is None:
@@ -120,23 +121,10 @@ class ServiceControl:
         """Refused: a service is paused, or a task that calls it is stopped before its packet."""
         raise CommandRefused(f"{self._service.name!r} is a service; set the breakpoint at a task that calls it")
 
-    def edit(self, *_: Any) -> NoReturn:
-        """Refused: requests have callers, who wait for the answer to what they have asked, not places."""
-        raise CommandRefused(
-            f"requests to {self._service.name!r} are awaited as they were made; intercept() can change them"
-        )
-
-    drop = move = number_of = edit
-
-    def undo(self, change: int) -> NoReturn:
-        """Refused."""
-        raise CommandRefused(f"nothing was changed in the queue of {self._service.name!r}")
-
-    def state(self, *_: Any) -> NoReturn:
-        """Refused: a service keeps what it wants in its own object."""
-        raise CommandRefused(f"{self._service.name!r} is a service; ask one of its own methods for its state")
-
-    set_state = state
+    def ask(self, what: TaskCommand, *arguments: Any) -> NoReturn:
+        """Refused: somebody waits for the answer to what he has asked."""
+        why = _REFUSED.get(what, "requests to {!r} are awaited as they were made; intercept() can change them")
+        raise CommandRefused(why.format(self._service.name))
 
     def _do(self, change: Callable[[], None]) -> None:
         queue = self._service.queue

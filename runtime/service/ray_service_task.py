@@ -5,7 +5,7 @@ Named for the first platform of processes that there was; it knows none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from runtime.communication.signals import StopSignal
@@ -18,7 +18,6 @@ from runtime.scheduling.parker import Parker
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.invocation import Interceptor
 from runtime.service.local_service_task import LocalServiceTask, thread_names
-from runtime.task.control import Condition
 
 
 class _HostedService(LocalServiceTask):
@@ -87,7 +86,7 @@ class RayServiceTask(Host):
         quiet = endpoint.is_quiet()
         return HostState(
             facts=service.facts(),
-            worker=control.now()._replace(is_quiet=quiet),
+            worker=control.now().when_sent(quiet),
             still=quiet and all(parker.stands_still() for parker in service.parkers) and endpoint.is_quiet(),
             moved=moved,
             busy=service.ending is None and (service.queue.busy or not quiet),
@@ -100,10 +99,6 @@ class RayServiceTask(Host):
     def hand_tap(self, wanted: bool) -> None:
         """Show every request to the driver, or no more."""
         self.service.control.set_tap(self._show if wanted else None)
-
-    def hand_breaks(self, conditions: Sequence[Condition]) -> None:
-        """Refused: a service has no packets to stop before."""
-        self.service.control.set_breaks(conditions, None)
 
     # ── what the service reports ──
 

@@ -154,7 +154,7 @@ class Runs:
         if self.run is not None and self.is_own_thread():
             self.run.workers.post(work)
         elif self._is_starting_here() or self.commands.is_here():
-            self.commands.give(Command(work, bool))
+            self.commands.give(Command(work))
         else:
             self.commands.do(work)
 
@@ -163,7 +163,7 @@ class Runs:
         if self.is_own_thread():
             work()
         elif self.commands.is_here():  # in a finalizer
-            self.commands.give(Command(work, bool))
+            self.commands.give(Command(work))
         else:
             self.commands.do(work)
 

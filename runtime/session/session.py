@@ -208,7 +208,7 @@ class Session(Steering):
         self._runs.refuse_own_tasks("wait_async()")
         loop = asyncio.get_running_loop()
         news = asyncio.Event()
-        command = Command(lambda: dispatcher.until_ended(timeout), lambda: loop.call_soon_threadsafe(news.set))
+        command = Command(lambda: dispatcher.until_ended(timeout), lambda _: loop.call_soon_threadsafe(news.set))
         try:
             commands.give(command)
             with listening():
@@ -216,7 +216,7 @@ class Session(Steering):
         except BaseException:
             commands.withdraw(command)
             raise
-        outcome: Outcome = command.answer()
+        outcome: Outcome = command.result()
         return outcome
 
     def stop(self) -> None:

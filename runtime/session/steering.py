@@ -142,8 +142,11 @@ class Steering(Observed):
             raise GraphInvalid(f"n of step is {preview(n)}; it must be a whole number of at least 1")
         self._runs.refuse_own_tasks("step()", "call it outside")
         commands = self._runs.commands
-        steps = [commands.do(lambda: stepping.step(task, deadline_of(timeout))) for _ in range(n or 1)]
-        return steps[0] if n is None else steps
+        if n is None:
+            return commands.do(lambda: stepping.step(task, deadline_of(timeout)), at=stepping.helper(task))
+        return [
+            commands.do(lambda: stepping.step(task, deadline_of(timeout)), at=stepping.helper(task)) for _ in range(n)
+        ]
 
     def step_through(self, until: Callable[[Step], object], *, timeout: float | None = REACH_S) -> list[Step]:
         """Step, without a name, until `until(step)` is true or nothing is left to do. Returns the steps, in order."""
@@ -253,7 +256,7 @@ class Steering(Observed):
         try:
             runs.set_breakpoint(found)
         except BaseException:  # an interrupt, perhaps, after it was set: nobody could remove it
-            runs.commands.give(Command(lambda: runs.remove_breakpoint(found), bool))
+            runs.commands.give(Command(lambda: runs.remove_breakpoint(found)))
             raise
         return found
 

@@ -15,6 +15,7 @@ from runtime.communication.lane import Lane
 from runtime.communication.order import has_left, index_of, number_at, waiting
 from runtime.communication.packet import HAND_LANE, Packet, Place
 from runtime.communication.signals import Signal
+from runtime.context.worker_control import Broke, Condition, Met, TaskCommand, WorkerControl
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import SignalFacts, TaskState
 from runtime.operators import Operator, Source
@@ -32,27 +33,19 @@ if TYPE_CHECKING:
 
 _MAX_BACKS: Final = 1_000  # of one queue; no list of changes keeps more
 
-Condition = Callable[[Any], object] | None
-"""Of a breakpoint: whether to stop before a payload; None: before each."""
 
-Met = Sequence[tuple[int, BaseException | None]]
-"""Which conditions a packet has met, by their index, and what those raised that raised."""
-
-Broke = Callable[[Packet, Met], None]
-
-
-class TaskControl:
+class TaskControl(WorkerControl):
     """The hand's grip on one task. One thread changes things by it; the gate's lock keeps the task away meanwhile."""
 
     def __init__(self, task: BaseTask) -> None:
         self._task = task
+        self.helper = task.parker
         operator = _bare(task.operator)
         self._has_packets = always if isinstance(operator, Source) else task.inbox.ready
         self._several_inputs = operator.wants_input
         self._backs: dict[int, Callable[[], None]] = {}  # what takes a change back, by its number
         self._numbers = count()
         self._dropped: set[Place] = set()  # by hand, and not put back
-        self._is_stepping = False  # steps come one by one, each with a turn of its own
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
         self._told_running = False  # of that one: that user code is still at it
         self._let_pass: Place | None = None  # of the packet that a breakpoint has stopped at already
@@ -77,17 +70,26 @@ class TaskControl:
         """Where it stands at this moment."""
         task, turn = self._task, self._turn
         gate, doing = task.gate, task.parker.doing
-        reached = gate.reached()
-        return WorkerState(  # in order: names take longer, and this is asked all the time while somebody steps
+        in_place = gate.at_its_place()
+        return WorkerState(  # in order: names take longer, and this is asked again and again while somebody steps
             gate.closed,
-            reached,
-            reached and gate.at_its_place(),
+            in_place or gate.reached(),
+            in_place,
             self._has_work(),
             doing == "paused" and gate.turn is None,
             doing not in MID_PACKET,
             "none" if turn is None else "over" if turn.over else "given",
-            self._told_running,
+            in_place or self._is_let_be(),
         )
+
+    def rests(self) -> bool:
+        """What `WorkerState.rests` says, by itself: it is asked of all at each step."""
+        return self._task.gate.at_its_place() or self._is_let_be()
+
+    def _is_let_be(self) -> bool:
+        """Whether nobody waits for it, though it moves."""
+        turn = self._turn
+        return not self._task.gate.closed or (self._told_running and turn is not None and not turn.over)
 
     def _has_work(self) -> bool:
         """Whether there is something that a turn could be used for; a source always has."""
@@ -104,15 +106,6 @@ class TaskControl:
 
         A packet that is held back or waits in mid-packet keeps its turn: further steps say so until it is done.
         """
-        if self._is_stepping and not (yield Until(lambda: not self._is_stepping, deadline)):
-            return Step("running", self._task.name, doing=self._task.parker.doing)  # somebody else's step
-        self._is_stepping = True
-        try:
-            return (yield from self._step(deadline))
-        finally:
-            self._is_stepping = False
-
-    def _step(self, deadline: float) -> Waiting[Step]:
         gate, parker, name = self._task.gate, self._task.parker, self._task.name
         if self._task.ending is not None and self._turn is None:
             return Step("idle", name)
@@ -120,17 +113,17 @@ class TaskControl:
             raise NotPaused(f"{name!r} is not paused, so it takes its turns itself; pause({name!r}) first")
         turn = self._turn
         if turn is None:
-            if not (yield Until(gate.reached, deadline, by_tasks=True)):
+            if not gate.reached() and not (yield Until(gate.reached, deadline, by_tasks=True)):
                 return Step("running", name, doing=parker.doing)
             if (doing := parker.doing) in MID_PACKET:
                 return Step(_WAITS[doing], name, doing=doing)
             turn = self._turn = gate.grant(self._has_work)
             if turn is None:
                 return Step("idle", name)
-        given = turn
+        given, reached = turn, gate.at_its_place
         # Once the turn is over, until the task is at its gate again: a look less.
         yield Until(
-            lambda: (gate.at_its_place() or not gate.closed) if given.over else self._waits_on(given),
+            lambda: (reached() or not gate.closed) if given.over else _waits_on(given),
             deadline,
             by_tasks=True,
         )
@@ -140,10 +133,6 @@ class TaskControl:
         step = self._as_step(gate.record, parker.doing)
         self._told_running = step.result == "running"
         return step
-
-    def _waits_on(self, turn: Turn) -> bool:
-        taker = turn.taker
-        return taker is not None and taker.doing in MID_PACKET and not taker.has_come()
 
     def _as_step(self, record: StepRecord | None, doing: TaskState | None = None) -> Step:
         """What a turn came to; while it is not over, `doing` is what the task does now."""
@@ -213,6 +202,10 @@ class TaskControl:
         return QueueView(
             task.name, packets, depth, capacity, signals=signals, left_out=left_out, several_inputs=several
         )
+
+    def ask(self, what: TaskCommand, *arguments: Any) -> Any:
+        """One of the methods below."""
+        return getattr(self, what)(*arguments)
 
     # ── edit ──
 
@@ -343,6 +336,11 @@ class TaskControl:
         with self._task.gate.at_rest(self._task.name):
             self._refuse_ended()
             self._task.store.set(key, value)
+
+
+def _waits_on(turn: Turn) -> bool:
+    taker = turn.taker
+    return taker is not None and taker.doing in MID_PACKET and not taker.has_come()
 
 
 def _met(conditions: Sequence[Condition], packet: Packet) -> Met:

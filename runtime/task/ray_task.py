@@ -12,6 +12,7 @@ from runtime.communication.packet import Packet
 from runtime.communication.signals import StopSignal
 from runtime.context import TaskContext
 from runtime.context.report import TaskReport
+from runtime.context.worker_control import Condition, Met
 from runtime.facts import Ending
 from runtime.operators import Operator
 from runtime.remote.by_value import encode, encode_report
@@ -20,7 +21,6 @@ from runtime.remote.host import Host, HostState
 from runtime.remote.remote_lane import Arrivals
 from runtime.scheduling.parker import Parker
 from runtime.task.base_task import TaskReporter
-from runtime.task.control import Condition, Met
 from runtime.task.local_task import LocalTask
 
 _SOON_S: Final = 5.0  # mail arrives at once, unless its receiver has died
@@ -97,7 +97,7 @@ class RayTask(Host):
         quiet = endpoint.is_quiet()
         return HostState(
             facts=task.facts(),
-            worker=control.now()._replace(is_quiet=quiet),
+            worker=control.now().when_sent(quiet),
             still=quiet and task.parker.stands_still() and endpoint.is_quiet(),
             moved=moved,
             injected=task.injected,

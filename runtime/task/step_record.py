@@ -55,7 +55,8 @@ class StepRecord:
 
     def has_something(self) -> bool:
         """Whether anything was taken, made or raised; the packet that let the task in may have been dropped by hand."""
-        return any(each is not None for each in (self.packet, self.arrival, self.ending, self.error)) or bool(self.sent)
+        taken = self.packet is not None or self.arrival is not None
+        return taken or bool(self.sent) or self.ending is not None or self.error is not None
 
 
 Tap = Callable[[StepRecord], None]

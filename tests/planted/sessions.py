@@ -20,7 +20,7 @@ END = "completion.py"
 STOPS = "control/stops.py"
 HITS = "control/hits.py"
 INJECTOR = "control/injector.py"
-COMMANDS = "scheduling/commands.py"
+HELM = "scheduling/helm.py"
 
 OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
@@ -234,7 +234,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "control: steps push out what can be undone",
         RECORDS,
-        "self._others if record.back is None else self._changes",
+        "(self._others if record.back is None else self._changes)",
         "self._changes",
         of("14_records", "test_steps_however_many_push_out_no_change"),
     ),
@@ -455,7 +455,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "steering: what is set by nobody stays set",
         "session/steering.py",
-        "runs.commands.give(Command(lambda: runs.remove_breakpoint(found), bool))",
+        "runs.commands.give(Command(lambda: runs.remove_breakpoint(found)))",
         "pass",
         of("14_refused", "test_a_breakpoint_that_was_refused_stops_no_later_run[local]"),
         of("16_interrupts"),
@@ -484,8 +484,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "records: another packet is said to have been changed",
         EDITING,
-        "return next(iter(found), None), act(grip, place)",
-        "return 0 if by_person else None, act(grip, place)",
+        "return next(iter(found), None), control.ask(what, place, *arguments)",
+        "return 0 if by_person else None, control.ask(what, place, *arguments)",
         "view/test_commands.py::test_the_line_of_python_does_what_the_click_has_done",
     ),
     one(
@@ -522,7 +522,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "commands: only the first that waits is looked at",
-        COMMANDS,
+        HELM,
         "                if self._is_over(command):\n"
         "                    self._aside.remove(command)\n"
         "        if not any",

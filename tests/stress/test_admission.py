@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from queue import SimpleQueue
 from random import Random
 
 import pytest
@@ -19,6 +20,7 @@ from runtime.factory import local_backend
 from runtime.scheduling import admission
 from runtime.scheduling.admission import Admission, AdmissionParker, Standing
 from runtime.scheduling.gate import Gate
+from runtime.scheduling.helm import Helm
 from tests.stress import test_ending, test_hand_control, test_services, test_settle, test_wake_up
 from tests.stress.rounds import PATIENCE_S, Helper, Packet, give_way, numbers, one_round, repeat, spin
 
@@ -33,6 +35,7 @@ RACES: tuple[Callable[[Random], None], ...] = (
     test_hand_control.pause_against_resume,
     test_hand_control.a_pause_is_a_pause,
     test_hand_control.step_from_two_threads,
+    test_hand_control.step_against_resume,
     test_hand_control.cancel_against_steps,
     test_settle.settle_against_running,
     test_services.cancel_against_calls,
@@ -192,10 +195,10 @@ def test_whoever_is_unparked_before_he_sleeps_does_not_sleep() -> None:
     places = Admission("places")
     parker = AdmissionParker(places)
 
-    class Wakes:
+    class Wakes(Helm):
         """Once he has said that he is about to sleep, and has his place yet."""
 
-        def changed(self) -> None:
+        def tell(self) -> None:
             places.wake(parker)
 
         def help(self) -> bool:
@@ -203,7 +206,7 @@ def test_whoever_is_unparked_before_he_sleeps_does_not_sleep() -> None:
 
     places.open()
     places.monitor.begin()
-    places.monitor.tell_to(Wakes())
+    places.monitor.tell_to(Wakes(SimpleQueue()))
     looks: list[None] = []
 
     def is_there() -> bool:

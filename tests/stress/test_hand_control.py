@@ -156,6 +156,35 @@ def test_steps_from_two_threads_are_one_packet_each() -> None:
     repeat(step_from_two_threads)
 
 
+def step_against_resume(rng: Random) -> None:
+    """No step waits with a limit: one that nobody carries out would wait for ever."""
+    got: list[Packet] = []
+    session = Session(capacity=rng.randint(1, 4))
+    count = line(session, rng, got)
+    name = rng.choice(("work", "end", None))
+
+    def step() -> None:
+        with suppress(NotPaused):
+            session.step(name, timeout=None)
+
+    def let_go() -> None:
+        session.resume(*rng.choice(((), ("work",), ("end",))))
+        session.pause(*rng.choice(((), ("work",), ("end",))), timeout=None)
+
+    with one_round(session), ExitStack() as helpers:
+        session.start(paused=True)
+        for command in (step, let_go):
+            helpers.enter_context(Helper(commands(rng, command)))
+        helpers.close()
+        session.resume()
+        session.wait(PATIENCE_S)
+        assert_all_came(got, count)
+
+
+def test_steps_against_resume_and_pause_come_back_at_once() -> None:
+    repeat(step_against_resume)
+
+
 def edit_at_a_full_lane(rng: Random) -> None:
     """`work` stands still while its producers run against its full lanes, and two threads change what waits there."""
     got: list[Packet] = []
