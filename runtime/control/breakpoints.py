@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
+from runtime.communication.calls import Ask
 from runtime.communication.packet import Packet
 from runtime.errors import CommandRefused, error_text
 from runtime.scheduling.waiting import Until, Waiting, deadline_of
@@ -12,13 +13,16 @@ from runtime.step import Step
 
 
 class Home(Protocol):
-    """The session of a breakpoint, as that sees it."""
+    """The session of a breakpoint, or of what calls its services, as these see it."""
 
     def do(self, command: str, work: Callable[[], Any]) -> Any:
         """Have something done that has a result. Raises `CommandRefused` on a thread of the job."""
 
     def change(self, work: Callable[[], Waiting[None] | None]) -> None:
         """Have something done that has none."""
+
+    def call(self, service: str, ask: Ask, timeout_s: float | None = None) -> Any:
+        """Call a service by hand, and wait for the answer."""
 
     def remove_breakpoint(self, found: Breakpoint) -> Waiting[None]:
         """Let no task ask it any more."""

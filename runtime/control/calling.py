@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from runtime.communication.calls import DEFAULT_METHOD
+from runtime.control.breakpoints import Home
 from runtime.errors import CommandRefused, UnknownName
 from runtime.texts.preview import preview
-
-Call = Callable[[str, str, tuple[Any, ...], Mapping[str, Any]], Any]
-"""Calls by hand: service, method, arguments, named arguments."""
 
 
 class Service:
@@ -21,14 +19,14 @@ class Service:
     """
 
     _name: str
-    _call: Call
+    _home: Home
 
-    def __init__(self, name: str, call: Call) -> None:
-        self.__dict__.update(_name=name, _call=call)
+    def __init__(self, name: str, home: Home) -> None:
+        self.__dict__.update(_name=name, _home=home)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the method `process`."""
-        return self._call(self._name, DEFAULT_METHOD, args, kwargs)
+        return self._home.call(self._name, (DEFAULT_METHOD, args, kwargs))
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         """What calls `method`. Whether there is such a method, the service itself says when it is called."""
@@ -48,7 +46,7 @@ class Service:
         raise CommandRefused(f"{name!r} cannot be deleted by what calls service {self._name!r}")
 
     def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        return self._call(self._name, method, args, kwargs)
+        return self._home.call(self._name, (method, args, kwargs))
 
     def __repr__(self) -> str:
         return f"Service({self._name!r})"
@@ -57,8 +55,8 @@ class Service:
 class Services(Mapping[str, Service]):
     """The services of a session by name. Raises `UnknownName` for others."""
 
-    def __init__(self, names: tuple[str, ...], call: Call) -> None:
-        self._services = {name: Service(name, call) for name in names}
+    def __init__(self, names: Iterable[str], home: Home) -> None:
+        self._services = {name: Service(name, home) for name in names}
 
     def __getitem__(self, name: str) -> Service:
         try:

@@ -19,7 +19,7 @@ from runtime.control.breakpoints import Breakpoint
 from runtime.control.hits import Hits
 from runtime.control.stops import Stops
 from runtime.dispatcher import Dispatcher
-from runtime.errors import AlreadyStarted, CommandRefused, NotStarted
+from runtime.errors import AlreadyStarted, CommandRefused, NotStarted, QueueUnreachable, ServiceStopped
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import Outlets
@@ -167,13 +167,16 @@ class Runs:
         else:
             self.commands.do(work)
 
-    def call(self, service: str, ask: Ask, timeout_s: float | None) -> Any:
+    def call(self, service: str, ask: Ask, timeout_s: float | None = None) -> Any:
         """Call a service by hand, and wait for the answer. A thread of the job waits as it does for its own calls."""
         proxies = self.started().proxies
-        if self.is_own_thread():
-            return proxies.call_sync(service, ask, timeout_s)
-        call, answer = proxies.prepare_by_hand(service, ask, timeout_s)
-        return self.commands.ask(lambda: enter_by_hand(call), answer, lambda: call.queue.ledger.abandon(call))
+        try:
+            if self.is_own_thread():
+                return proxies.call_sync(service, ask, timeout_s)
+            call, answer = proxies.prepare_by_hand(service, ask, timeout_s)
+            return self.commands.ask(lambda: enter_by_hand(call), answer, lambda: call.queue.ledger.abandon(call))
+        except QueueUnreachable:
+            raise ServiceStopped(f"service {service!r} has stopped with its job; start the session again") from None
 
     def set_breakpoint(self, found: Breakpoint) -> None:
         """Stop each run before packets of a task. Raises `UnknownName`, `CommandRefused`, `NotSendable`."""

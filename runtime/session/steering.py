@@ -6,7 +6,7 @@ without a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar, overload
@@ -16,7 +16,7 @@ from runtime.communication.packet import Packet
 from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.control.calling import Services
 from runtime.control.pausing import REACH_S
-from runtime.errors import GraphInvalid, QueueUnreachable, ServiceStopped, UnknownName
+from runtime.errors import GraphInvalid, UnknownName
 from runtime.python.asynchronous import refuse_async
 from runtime.python.interactive import is_by_person
 from runtime.scheduling.command import Command
@@ -68,20 +68,12 @@ class Steering(Observed):
         `ServiceStopped`, `UnknownName`, `WrongArguments`, `NotStarted`, and `GraphInvalid` for a timeout that is no
         number of seconds. An interrupt gives up the call, not the job.
         """
-        return self._call(service, method, args, kwargs, timeout)
+        return self._runs.call(service, (method, args, kwargs), timeout)
 
     @property
     def services(self) -> Services:
         """The services by name. `session.services["clock"].now()` is a `call`, of 10 seconds at most."""
-        return Services(tuple(node.name for node in self.graph.service_nodes), self._call)
-
-    def _call(
-        self, service: str, method: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], timeout: float | None = None
-    ) -> Any:
-        try:
-            return self._runs.call(service, (method, args, kwargs), timeout)
-        except QueueUnreachable:
-            raise ServiceStopped(f"service {service!r} has stopped with its job; start the session again") from None
+        return Services((node.name for node in self.graph.service_nodes), self._runs)
 
     # ── control ──
 

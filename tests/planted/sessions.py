@@ -436,14 +436,14 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
         END,
         "        if self._come:\n            self._tell_listeners()\n",
         "",
-        "test_sage_nb.py",
+        of("14_refused", "test_an_outcome_that_nobody_has_waited_for_is_there_and_is_shown_by_no_picture[local]"),
     ),
     one(
         "observed: an outcome is shown before anybody was told",
         OBSERVED,
         "told = run is None or run.dispatcher.completion.is_told",
         "told = True",
-        of("14_refused", "test_an_outcome_is_told_once_somebody_has_waited_for_it[local]"),
+        of("14_refused", "test_an_outcome_that_nobody_has_waited_for_is_there_and_is_shown_by_no_picture[local]"),
     ),
     one(
         "observed: events are read again from the first",
@@ -451,21 +451,6 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
         "log.since(number)",
         "log.since(0)",
         of("15_looking", "test_events_are_read_from_any_number_on[local]"),
-    ),
-    one(
-        "steering: what is set by nobody stays set",
-        "session/steering.py",
-        "runs.commands.give(Command(lambda: runs.remove_breakpoint(found)))",
-        "pass",
-        of("14_refused", "test_a_breakpoint_that_was_refused_stops_no_later_run[local]"),
-        of("16_interrupts"),
-    ),
-    one(
-        "steering: a breakpoint of a start is for another run",
-        RUNS,
-        "        if hits is not self._live_hits():\n            return False\n",
-        "",
-        of("14_breakpoints", "test_what_is_set_or_removed_while_a_start_is_under_way_is_so_in_that_run"),
     ),
     one(
         "session: a block leaves an input open",

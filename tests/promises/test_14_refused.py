@@ -10,7 +10,7 @@ import pytest
 
 import runtime
 from runtime import CommandRefused, NotPaused, UnknownName
-from runtime.testing import Hold
+from runtime.testing import Hold, Moment
 from tests.platforms import MakeSession
 from tests.remote_rig import PATIENCE_S, in_thread
 from tests.services import Calling, Echo
@@ -138,6 +138,22 @@ def test_an_outcome_is_told_once_somebody_has_waited_for_it(make_session: MakeSe
     assert session.told_outcome == session.outcome
     session.start()
     assert session.told_outcome is None
+
+
+def test_an_outcome_that_nobody_has_waited_for_is_there_and_is_shown_by_no_picture(make_session: MakeSession) -> None:
+    session, ended = line(make_session), Moment("the end")
+    session.start()
+    completion = session._runs.started().dispatcher.completion
+    completion.on_end(ended.set)
+    session.stop()
+    ended.wait()
+    assert session.outcome is not None
+    assert session.told_outcome is None
+    late: list[str] = []
+    completion.on_end(lambda: late.append("told"))
+    assert late == ["told"]
+    session.settle()
+    assert session.told_outcome == session.outcome
 
 
 def test_a_job_that_failed_while_it_was_stopped_has_failed_and_counts_the_error_once(
