@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import partial
 from itertools import count
 from operator import itemgetter
@@ -20,6 +19,7 @@ from typing import Any, Final, Protocol, overload
 from runtime.errors import NO_PACKET, CommandRefused, GraphInvalid, TaskEnded, failure_text
 from runtime.texts.error_traceback import traceback_text
 from runtime.texts.preview import preview
+from runtime.texts.sentinel import Sentinel
 
 MAX_LETTERS: Final = 1_000
 _FIRST: Final = itemgetter(0)
@@ -67,13 +67,8 @@ class DeadLetter:
         return f"DeadLetter({self.text})"
 
 
-class _Same(Enum):
-    """That the packet is retried as it is. None would be a value."""
-
-    SAME = "as it is"
-
-
-SAME: Final = _Same.SAME
+SAME: Final = Sentinel("SAME", __name__)
+"""That the packet is retried as it is. None would be a value."""
 
 
 class Home(Protocol):
