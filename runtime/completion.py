@@ -9,7 +9,7 @@ from typing import Literal
 
 from runtime.context.report import TaskReport
 from runtime.errors import JobPaused, TaskLost
-from runtime.factory import Backend, Handle, ServiceHandle, TaskHandle
+from runtime.factory import Backend, Handle
 from runtime.facts import Ending, JobState, Outcome
 from runtime.scheduling.waiting import Until, Waiting
 
@@ -29,8 +29,8 @@ class Tally:
         self.failure: TaskReport | None = None  # the first
         self._lock = threading.Lock()
         self._tasks, self._services = set(tasks), set(services)  # that have not ended
-        self._endings: dict[str, Ending] = {}  # of the others, in the order in which they have ended
-        self._lost: list[str] = []  # those of them whose process has died
+        # Of the others, in the order in which they have ended: how, and if because their process has died.
+        self._ends: dict[str, tuple[Ending, bool]] = {}
         self._errors = 0
         self._asked: set[Literal["stop", "cancel"]] = set()  # of the run, by hand or because of a failure
         self._with_enough: set[str] = set()
@@ -44,10 +44,8 @@ class Tally:
             was_task = name in self._tasks
             self._tasks.discard(name)
             self._services.discard(name)
-            self._endings[name] = report.ending
+            self._ends[name] = report.ending, isinstance(error, TaskLost)
             self._errors += error is not None
-            if isinstance(error, TaskLost):
-                self._lost.append(name)
             first_failure = error is not None and self.failure is None
             if first_failure:
                 self.failure = report
@@ -91,17 +89,21 @@ class Tally:
     ) -> Outcome:
         """The outcome that it would have now, with what its tasks have counted."""
         with self._lock:
-            endings = {*self._endings.values(), *(("cancelled",) if self._tasks or self._services else ())}
-            how: Ending = next((each for each in _WORST_FIRST if each in endings), "completed")
-            order, lost = tuple(self._endings), tuple(self._lost)
+            ways = self._ways() | ({"cancelled"} if self._tasks or self._services else set())
+            how: Ending = next((each for each in _WORST_FIRST if each in ways), "completed")
+            order, lost = self.order, tuple(name for name, (_, is_lost) in self._ends.items() if is_lost)
             return Outcome(how, packets_in, packets_out, dropped, self._errors, order, abandoned, skipped, lost)
 
     def how_services_end(self) -> Ending:
         """As what services end after the last task: cancelled with the job, else drained."""
         with self._lock:
-            if "cancel" in self._asked or not {"completed", "stopped"}.issuperset(self._endings.values()):
+            if "cancel" in self._asked or not self._ways() <= {"completed", "stopped"}:
                 return "cancelled"
             return "stopped" if "stop" in self._asked else "completed"
+
+    def _ways(self) -> set[Ending]:
+        """Under the lock: how those have ended that have."""
+        return {how for how, _ in self._ends.values()}
 
     @property
     def state(self) -> JobState:
@@ -128,7 +130,7 @@ class Tally:
     @property
     def order(self) -> tuple[str, ...]:
         """Who has ended, in the order in which they did."""
-        return tuple(self._endings)
+        return tuple(self._ends)
 
 
 _WORST_FIRST: tuple[Ending, ...] = ("failed", "cancelled", "stopped")
@@ -137,10 +139,8 @@ _WORST_FIRST: tuple[Ending, ...] = ("failed", "cancelled", "stopped")
 class Completion:
     """The end of a run of these tasks and services, which may still have to be made, as it is waited for."""
 
-    def __init__(
-        self, backend: Backend, tasks: Mapping[str, TaskHandle], services: Mapping[str, ServiceHandle]
-    ) -> None:
-        self._backend, self._tasks, self._services = backend, tasks, services
+    def __init__(self, backend: Backend, handles: Mapping[str, Handle]) -> None:
+        self._backend, self._handles = backend, handles
         self._come: list[bool] = []
         self._is_something_paused = False  # some gate is closed by hand: the job may stand still because of it
         self._is_held_by_person = False  # who closed gates last did so in a view, and can open them there
@@ -221,17 +221,14 @@ class Completion:
 
     def look_at_gates(self) -> None:
         """Gates were closed or opened by hand."""
-        self._is_something_paused = any(worker.is_paused for worker in self._backend.workers(self._handles()))
-
-    def _handles(self) -> list[Handle]:
-        return [*self._tasks.values(), *self._services.values()]
+        self._is_something_paused = any(worker.is_paused for worker in self._backend.workers(self._handles.values()))
 
     def _is_come_or_stuck(self) -> bool:
         return self.has_come or not self._is_something_paused or bool(self._held_by_pause())
 
     def _held_by_pause(self) -> list[str]:
         """Those that are paused and have something to do, if nothing else moves."""
-        handles = self._handles()
+        handles = list(self._handles.values())
         held: list[str] = []
         if self.has_come or self._is_held_by_person:
             return held

@@ -47,10 +47,11 @@ class Dispatcher:
         self.graph, self.backend = graph, backend
         self.tasks: dict[str, TaskHandle] = {}
         self.services: dict[str, ServiceHandle] = {}
+        self.handles: dict[str, Handle] = {}  # of tasks, then services
         self.events = EventLog()
         self.dead_letters = DeadLetters(outlets)
         self.tally = Tally((node.name for node in graph.nodes), (node.name for node in graph.service_nodes))
-        self.completion = Completion(backend, self.tasks, self.services)
+        self.completion = Completion(backend, self.handles)
         self._manager = manager
         self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
@@ -69,6 +70,7 @@ class Dispatcher:
         factory = TaskFactory(self.graph, self.backend, self)
         for node in self.graph.nodes:
             self.tasks[node.name] = factory.create_task(node)
+        self.handles |= {**self.tasks, **self.services}
         factory.functions.use()
 
         def say(text: str) -> None:
@@ -135,7 +137,7 @@ class Dispatcher:
         return outcome
 
     def _not_abandoned(self, outcome: Outcome) -> list[Handle]:
-        return [handle for handle in self._handles() if handle.name not in outcome.abandoned]
+        return [handle for handle in self.handles.values() if handle.name not in outcome.abandoned]
 
     def failure(self) -> TaskFailed | None:
         """What `wait` raises after the end, if a task or service has failed the run."""
@@ -154,7 +156,7 @@ class Dispatcher:
         if not self.backend.is_own_thread():
             return
         kinds = dict.fromkeys(self.tasks, "task") | dict.fromkeys(self.services, "service")
-        own = next((handle.name for handle in self._handles() if handle.is_current()), None)
+        own = next((handle.name for handle in self.handles.values() if handle.is_current()), None)
         by = "a callback" if own is None else f"{kinds[own]} {own!r}"
         raise CommandRefused(f"{command} was called by {by} of this job, which would wait for itself; {instead}")
 
@@ -251,10 +253,10 @@ class Dispatcher:
 
     def until_settled(self, timeout_s: float | None) -> Waiting[bool]:
         """Wait until every task stands still. False: not within `timeout_s`."""
-        handles = {handle.name: handle for handle in self._handles()}
         # After the end, those that are about to stand still; others may be stuck, or never have begun.
-        names = tuple(handles) if self.outcome is None else self.tally.order
-        settled = yield Until(lambda: self.backend.is_still([handles[name] for name in names]), deadline_of(timeout_s))
+        names = tuple(self.handles) if self.outcome is None else self.tally.order
+        handles = [self.handles[name] for name in names]
+        settled = yield Until(lambda: self.backend.is_still(handles), deadline_of(timeout_s))
         if settled and self.outcome is not None:
             self.completion.was_told()
         return settled
@@ -323,9 +325,6 @@ class Dispatcher:
             self._end_services()
 
     # ── inside ──
-
-    def _handles(self) -> list[Handle]:
-        return [*self.tasks.values(), *self.services.values()]
 
     def _end_services(self) -> None:
         """No task is left: let services end after their last request, or, of a job that is cancelled, at once."""

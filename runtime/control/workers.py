@@ -29,7 +29,7 @@ class Workers:
 
     def __init__(self, dispatcher: Dispatcher, commands: Commands) -> None:
         self.graph, self.backend = dispatcher.graph, dispatcher.backend
-        self.handles: dict[str, Handle] = {**dispatcher.tasks, **dispatcher.services}
+        self.handles = dispatcher.handles
         self.operator_of = {node.name: node.operator for node in self.graph.nodes}
         self._dispatcher, self._commands = dispatcher, commands
 

@@ -50,7 +50,6 @@ class BaseServiceTask:
         self._tap: Callable[[Step], None] | None = None  # sees each request that has been worked
         self._object = ServiceObject(node)
         self._serving = len(parkers)  # loops that have not left yet; with the next, under the ledger's lock
-        self._failure: BaseException | None = None
         ctx.bind(reporter)
 
     @property
@@ -85,7 +84,7 @@ class BaseServiceTask:
             self._serving -= 1
             last = not self._serving
             if error is not None:
-                self._failure = error
+                self.queue.fail(error)
         if last:
             self._end(ending)
         parker.say("ended")
@@ -103,15 +102,14 @@ class BaseServiceTask:
         Calls that are left, and those whose reply was lost, are refused after the report: else a caller that fails
         because of it could report before it.
         """
-        error = self._failure
+        error = self.queue.failure
         try:
             self._object.close()
         except BaseException as failure:  # noqa: BLE001  the border to user code
             if error is None and not self._let_go(failure, self.parkers[0]):
                 error = failure
+                self.queue.fail(error)
         self.ending = ending if error is None else "failed"
-        if error is not None:
-            self.queue.fail(error)
         self.reporter.task_ended(TaskReport(self.name, self.ending, error))
         self.queue.ledger.refuse([self.queue])
 

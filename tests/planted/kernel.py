@@ -315,17 +315,17 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "service: its failure is forgotten",
         SERVICE,
-        "                self._failure = error\n",
-        "                pass\n",
+        "                self.queue.fail(error)\n        if last:",
+        "                pass\n        if last:",
         of(
             "12_services_live", "test_a_service_that_fails_fails_the_job_and_is_named_not_its_callers[local-1-bad_make]"
         ),
     ),
     one(
         "service: refused calls do not say why",
-        SERVICE,
-        "            self.queue.fail(error)\n",
-        "            pass\n",
+        "communication/calls.py",
+        "    if queue.failure is None:\n",
+        "    if True:\n",
         of("12_services_live", "test_a_call_to_a_service_that_has_failed_says_why[local]"),
     ),
     one(

@@ -41,8 +41,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "session: an end of the last start ends the next one",
         RUNS,
-        "            start.over(dispatcher)\n",
-        "            Start._end = start._end\n            start.over(dispatcher)\n",
+        "start = self._under_way = Start()\n",
+        "start = self._under_way = self.__dict__.setdefault('start of all', Start())\n",
         of("07_starts"),
     ),
     one(
@@ -385,8 +385,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "dispatcher: services are drained after a cancel",
         END,
-        'if "cancel" in self._asked or not {',
-        "if not {",
+        'if "cancel" in self._asked or not self._ways()',
+        "if not self._ways()",
         of("12_services_live", "test_services_alone_can_be_cancelled[local]"),
     ),
     one(
