@@ -20,14 +20,14 @@ PACKAGE: Final = "runtime"
 
 # Today's values. Raise none; where a change needs one to be raised, say why in its commit.
 LIMITS: Final = {
-    "callbacks for each __init__": 0.09,
+    "callbacks for each __init__": 0.07,
     "attributes of a class, of ten the largest but one": 10,
     "attributes of a class, the most": 24,
     "attributes written from outside their class": 36,
     "classes for each 1,000 lines of code": 21.4,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 14_556,
+    "lines of code": 14_545,
     "bytes of ARCHITECTURE.md": 17_000,
 }
 WITH_PLACES: Final = (
