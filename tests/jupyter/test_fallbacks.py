@@ -172,7 +172,7 @@ def at_rest(notebook: Notebook) -> Any:
     deadline_s = monotonic() + PATIENCE_MS / 1_000
     while True:
         found = notebook.ask(COUNTS)
-        if "sage-nb sampler" in found[2] and "sage-nb desk" not in found[2]:
+        if "sage-nb sampler" in found[2] and "sage-nb commands" not in found[2]:
             return found
         assert monotonic() < deadline_s, found
 
