@@ -12,18 +12,18 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from runtime import Breakpoint, CommandRefused, Packet, PacketGone, QueueView, Session
+from runtime import CommandRefused, Packet, PacketGone, QueueView, Session
 from runtime.texts.preview import preview
-from sage_nb.acts import call, condition_of, inject, last_error, letter_at
 from sage_nb.command_queue import Done
-from sage_nb.forms import form_of
+from sage_nb.forms import call_of, form_of
 from sage_nb.frame import Framer
 from sage_nb.frame_history import FrameHistory
-from sage_nb.latency import Measure
-from sage_nb.said_again import change_of
-from sage_nb.serializers import full_text_of, letters_of, queue_of, state_of, stepped, task_card, token_of
+from sage_nb.latency import Measures
+from sage_nb.page_breakpoints import PageBreakpoints
+from sage_nb.said_again import change_of, inject_of
+from sage_nb.serializers import full_text_of, letters_of, queue_of, state_of, stepped, task_card, text_of, token_of
 from sage_nb.texts import shown, value_of
-from sage_nb.wire import BreakpointCard, Events, Frames
+from sage_nb.wire import Events, Frames
 
 STEP_S: Final = 0.5
 """How long a command waits for user code: behind it, others wait in the command queue, `cancel` among them."""
@@ -42,11 +42,10 @@ class Commands:
         self.looks: deque[str] = deque(maxlen=MAX_LOOKS)  # the states of all rows, at each look of the sampler
         self.frame_history = FrameHistory()  # what pages were sent of this run
         self._framer: Framer | None = None
-        self._lock = threading.Lock()  # guards all below
+        self._breakpoints = PageBreakpoints()
+        self._measures = Measures()
+        self._lock = threading.Lock()  # guards what is below
         self._packets: dict[str, Packet] = {}  # those that pages were shown last, by token
-        self._breakpoints: dict[int, tuple[Breakpoint, str]] = {}
-        self._measures: dict[str, Measure] = {}
-        self._number = 0
         self._commands: dict[str, Callable[[Session, Args], Done]] = {
             "run": self._run,
             "start_paused": self._start_paused,
@@ -103,18 +102,15 @@ class Commands:
         """The last page has gone: keep no packets alive, and measure nothing."""
         with self._lock:
             self._packets = {}
-        self.stop_measuring()
+        self._measures.stop_all()
 
     def stop_measuring(self) -> None:
         """Measure nothing any more."""
-        with self._lock:
-            measures, self._measures = list(self._measures.values()), {}
-        for measure in measures:
-            measure.stop()
+        self._measures.stop_all()
 
     def breakpoints(self) -> tuple[list[int], int]:
         """The rows that have breakpoints of these pages, and how often these have been met."""
-        framer, found = self._framer, [each for _, each, _ in self._set()]
+        framer, found = self._framer, [each for _, each, _ in self._breakpoints.all()]
         rows = sorted({framer.row(each.task) for each in found}) if framer is not None else []
         return rows, sum(each.hits for each in found)
 
@@ -192,7 +188,9 @@ class Commands:
         return Done("session.undo()", "the last change is taken back")
 
     def _inject(self, session: Session, args: Args) -> Done:
-        return inject(session, str(args["task"]), str(args["value"]), int(args.get("input", 0)))
+        target, value, number = str(args["task"]), value_of(str(args["value"])), int(args.get("input", 0))
+        session.inject(target, value, input=number if _has_several_inputs(session, target) else None)
+        return Done(inject_of(session, target, value), f"{preview(value)} is in the queue of {target}")
 
     def _full(self, _: Session, args: Args) -> Done:
         return Done(result=full_text_of(self._packet(args).payload))
@@ -208,54 +206,36 @@ class Commands:
         policy = str(operators[name].on_error) if name in operators and operators[name].on_error != "fail" else None
         facts = snapshot.tasks.get(task) or snapshot.services.get(task)
         card = task_card(task, facts, policy, tuple(self.looks), row)
-        card["last_error"] = last_error(session, task)
-        with self._lock:
-            measure = self._measures.get(task)
+        card["last_error"] = _last_error(session, task)
+        measure = self._measures.of(task)
         card["measuring"] = measure is not None
         card["latency"] = measure.latency() if measure is not None else None
         return Done(result=card)
 
     def _measure(self, session: Session, args: Args) -> Done:
         task, on = str(args["task"]), bool(args["on"])
-        with self._lock:
-            old = self._measures.pop(task, None)
-        if old is not None:
-            old.stop()
         if on:
-            measure = Measure(session, task)
-            with self._lock:
-                self._measures[task] = measure
-        return Done(text=f"measuring {task}: slower while it lasts" if on else f"{task} is measured no more")
+            self._measures.begin(session, task)
+            return Done(text=f"measuring {task}: slower while it lasts")
+        self._measures.stop(task)
+        return Done(text=f"{task} is measured no more")
 
     def _state(self, session: Session, args: Args) -> Done:
         return Done(result=state_of(session.state(str(args["task"]))))
 
     def _breakpoint(self, session: Session, args: Args) -> Done:
         task, when = str(args["task"]), str(args.get("when", "")).strip()
-        found = session.breakpoint(task, condition_of(when) if when else None)
-        with self._lock:
-            self._number += 1
-            self._breakpoints[self._number] = found, when
+        self._breakpoints.add(session, task, when)
         condition = f", when=lambda value: {when}" if when else ""
         line = f"session.breakpoint({task!r}{condition})"
-        return Done(line, f"the job pauses before such a packet of {task}", self._breakpoint_cards())
+        return Done(line, f"the job pauses before such a packet of {task}", self._breakpoints.cards())
 
     def _remove_breakpoint(self, _: Session, args: Args) -> Done:
-        with self._lock:
-            found, _when = self._breakpoints.pop(int(args["id"]), (None, ""))
-        if found is None:
-            raise CommandRefused("this breakpoint has been removed already")
-        found.remove()
-        return Done("breakpoint.remove()", "the breakpoint is removed", self._breakpoint_cards())
+        self._breakpoints.remove(int(args["id"]))
+        return Done("breakpoint.remove()", "the breakpoint is removed", self._breakpoints.cards())
 
     def _list_breakpoints(self, _: Session, _args: Args) -> Done:
-        return Done(result=self._breakpoint_cards())
-
-    def _breakpoint_cards(self) -> list[BreakpointCard]:
-        return [
-            BreakpointCard(id=number, task=each.task, when=when, hits=each.hits, text=shown(repr(each)))
-            for number, each, when in self._set()
-        ]
+        return Done(result=self._breakpoints.cards())
 
     # ── services ──
 
@@ -263,7 +243,10 @@ class Commands:
         return Done(result=form_of(session, str(args["service"])))
 
     def _call(self, session: Session, args: Args) -> Done:
-        return call(session, str(args["service"]), str(args.get("method", "")), args.get("values") or {})
+        service, method = str(args["service"]), str(args.get("method", ""))
+        made = call_of(session, service, method, args.get("values") or {})
+        reply = session.call(service, *made.args, method=made.method, **made.kwargs)
+        return Done(made.python, preview(reply), text_of(reply))
 
     # ── dead letters ──
 
@@ -271,18 +254,18 @@ class Commands:
         return Done(result=letters_of(session))
 
     def _retry(self, session: Session, args: Args) -> Done:
-        place = letter_at(session, args)
+        place = _letter_at(session, args)
         session.dead_letters.retry(place)
         return Done(f"session.dead_letters.retry({place})", "back in its queue", letters_of(session))
 
     def _edit_retry(self, session: Session, args: Args) -> Done:
-        place, value = letter_at(session, args), value_of(str(args["value"]))
+        place, value = _letter_at(session, args), value_of(str(args["value"]))
         session.dead_letters.retry(place, value=value)
         line = f"session.dead_letters.retry({place}, value={value!r})"
         return Done(line, f"{preview(value)} is in its queue", letters_of(session))
 
     def _discard(self, session: Session, args: Args) -> Done:
-        place = letter_at(session, args)
+        place = _letter_at(session, args)
         session.dead_letters.discard(place)
         return Done(f"session.dead_letters.discard({place})", "forgotten", letters_of(session))
 
@@ -295,15 +278,6 @@ class Commands:
         return Done("session.dead_letters.discard_all()", f"{number:,} forgotten", letters_of(session))
 
     # ── inside ──
-
-    def _set(self) -> list[tuple[int, Breakpoint, str]]:
-        """The breakpoints of these pages, which stay through runs, each with its number and the text of its condition.
-
-        Those that the session has removed are forgotten.
-        """
-        with self._lock:
-            self._breakpoints = {number: it for number, it in self._breakpoints.items() if not it[0].is_removed}
-            return [(number, found, when) for number, (found, when) in self._breakpoints.items()]
 
     def _remember(self, packets: QueueView | list[Packet]) -> None:
         with self._lock:
@@ -319,6 +293,30 @@ class Commands:
         if packet is None:
             raise PacketGone("this packet was shown too long ago; look into the queue again")
         return packet
+
+
+def _has_several_inputs(session: Session, target: str) -> bool:
+    """Whether a task, or an operator, has more than one input; false of what is none."""
+    operators = session.graph.by_name
+    operator = target if target in operators else target.rpartition("#")[0]
+    return operator in operators and len(session.graph.input_numbers(operator)) > 1
+
+
+def _letter_at(session: Session, args: Args) -> int:
+    """The index of the letter of this number. Raises `CommandRefused`."""
+    number = int(args["number"])
+    places = [place for place, letter in enumerate(session.dead_letters) if letter.number == number]
+    if not places:
+        raise CommandRefused("this letter is not here any more: it was retried or discarded already")
+    return places[0]
+
+
+def _last_error(session: Session, task: str) -> str:
+    """What user code of a task raised last, or nothing."""
+    for event in reversed(session.events):
+        if event.task == task and event.kind in ("error", "skip"):
+            return shown(event.text)
+    return ""
 
 
 def _names(args: Args) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How long packets take in a task's user code, while somebody wants to know. Costs nothing before and behind."""
+"""How long packets take in a task's user code, while somebody wants to know. Costs nothing before and after."""
 
 from __future__ import annotations
 
@@ -60,3 +60,37 @@ class Measure:
             self._times_ms.append(took_ms)
             self._buckets[bisect_left(BOUNDS_MS, took_ms)] += 1
             self._count += 1
+
+
+class Measures:
+    """The tasks that are measured now. Any thread may call."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards what is below
+        self._running: dict[str, Measure] = {}
+
+    def begin(self, session: Session, task: str) -> None:
+        """Measure a task from now on, anew if it was measured already. Raises what `Measure` raises."""
+        self.stop(task)
+        measure = Measure(session, task)
+        with self._lock:
+            self._running[task] = measure
+
+    def stop(self, task: str) -> None:
+        """Measure a task no more."""
+        with self._lock:
+            measure = self._running.pop(task, None)
+        if measure is not None:
+            measure.stop()
+
+    def stop_all(self) -> None:
+        """Measure nothing any more."""
+        with self._lock:
+            measures, self._running = list(self._running.values()), {}
+        for measure in measures:
+            measure.stop()
+
+    def of(self, task: str) -> Measure | None:
+        """The measure of a task, if it is measured."""
+        with self._lock:
+            return self._running.get(task)
