@@ -40,8 +40,8 @@ class Done:
 class CommandQueue:
     """The commands of one session's pages. Any thread may put; they are worked in the order in which they came."""
 
-    def __init__(self, execute: Callable[[str, Mapping[str, Any]], Done], behind: Callable[[], None]) -> None:
-        self._execute, self._behind = execute, behind  # `behind` is called behind each command: facts may have changed
+    def __init__(self, execute: Callable[[str, Mapping[str, Any]], Done], after: Callable[[], None]) -> None:
+        self._execute, self._after = execute, after  # `after` is called after each command: facts may have changed
         self._lock = threading.Lock()  # guards all below; the thread ends only with nothing left to do
         self._messages: deque[tuple[Mapping[str, Any], Send]] = deque()
         self._thread: threading.Thread | None = None
@@ -100,4 +100,4 @@ class CommandQueue:
         else:
             ack["python"], ack["text"], ack["result"] = shown(done.python), shown(done.text), done.result
         send(ack)
-        self._behind()
+        self._after()

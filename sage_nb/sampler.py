@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 import threading
 import weakref
-from collections.abc import Set
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from runtime import Session
 from sage_nb.cells import is_a_cell_running
 from sage_nb.comms import speak_for_nobody
-from sage_nb.frame import Framer
-from sage_nb.wire import Beat, Frame, Plan
+from sage_nb.wire import Beat
+
+if TYPE_CHECKING:
+    from sage_nb.view_hub import ViewHub
 
 PERIOD_S: Final = 0.1
 IDLE_S: Final = 1.0  # behind the end of a run there are still letters to be retried or discarded
@@ -26,39 +27,11 @@ JOIN_S: Final = 2.0
 _RUNNING: Final = ("running", "draining")
 
 
-class Audience(Protocol):
-    """Who looks, and what for."""
-
-    @property
-    def watched(self) -> Set[int]:
-        """The rows whose lanes are to be told."""
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether somebody wants to see frames."""
-
-    @property
-    def views(self) -> list[Any]:
-        """The widgets that get plans."""
-
-    def current(self, session: Session) -> tuple[Plan, Framer]:
-        """The plan, and what makes its frames."""
-
-    def complete(self, frame: Frame) -> None:
-        """Add to a frame what only the pages know."""
-
-    def send(self, frame: Frame) -> None:
-        """Give every view its next frame."""
-
-    def beat(self, beat: Beat) -> None:
-        """Tell every page that the kernel is there."""
-
-
 class Sampler:
     """The looking at one session."""
 
-    def __init__(self, session: weakref.ref[Session], audience: Audience) -> None:
-        self._session, self._audience = session, audience
+    def __init__(self, session: weakref.ref[Session], hub: ViewHub) -> None:
+        self._session, self._hub = session, hub
         self._lock = threading.Lock()  # guards both below: the thread ends only when nobody wants it
         self._thread: threading.Thread | None = None
         self._wanted = False
@@ -109,10 +82,10 @@ class Sampler:
             if now_s >= beat_s:
                 beat_s = now_s + BEAT_S
                 self._beats += 1
-                self._audience.beat(Beat(beat=self._beats, busy=is_a_cell_running()))
+                self._hub.beat(Beat(beat=self._beats, busy=is_a_cell_running()))
             if told or now_s >= look_s:
                 status = session.status  # before the look, so that the last one is behind the end
-                if self._audience.is_seen:
+                if self._hub.pages.any_view:
                     self.sample(session)
                 running = status in _RUNNING
                 # Behind the end, and once more: it has its last events a moment after its outcome.
@@ -130,23 +103,23 @@ class Sampler:
     def sample(self, session: Session) -> None:
         """Look once, and send what has changed."""
         run = session.run_number
-        plan, framer = self._audience.current(session)
+        plan, framer = self._hub.current(session)
         if plan["revision"] != self._revision:
             self._revision, self._seen, self._last = plan["revision"], 0, {}
-        views = self._audience.views
+        views = self._hub.views
         for view in views:  # each by itself: one may have been made while another thread told of the change
             if view.plan["revision"] != plan["revision"]:
-                view.plan = plan
+                view.show_plan(plan)
         behind, events = session.events_since(self._seen)
-        frame = framer.frame(session.snapshot(), session, self._audience.watched, events)
+        frame = framer.frame(session.snapshot(), session, self._hub.pages.rows, events)
         if frame is None or session.run_number != run:  # another graph, or run, since a moment ago: this is neither's
             self._news.set()
             return
-        self._audience.complete(frame)
+        self._hub.complete(frame)
         self._seen = behind
         compared = {**frame, "at_s": 0}
         if compared != self._last or views != self._sent_to:
             self._last, self._sent_to = {**compared, "events": []}, views
             self._number += 1
             frame["number"] = self._number
-            self._audience.send(frame)
+            self._hub.send(frame)

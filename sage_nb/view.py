@@ -5,6 +5,7 @@ They know no session.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from sage_nb.comms import hear_every_page
 from sage_nb.module import digest, loader, packed
 from sage_nb.outputs import Lasting, Shown, show
 from sage_nb.stills import Still
+from sage_nb.wire import Frame, Plan
 
 
 class Assets(ipywidgets.Widget):  # type: ignore[misc]  # ipywidgets has no types
@@ -109,6 +111,18 @@ class View(Loaded, Lasting):
         self._name, self.still, self.remember = name, still, remember
         super().__init__(parts=list(parts), shown=shown, **traits)
 
+    def show(self, plan: Plan, frame: Frame) -> None:
+        """Show another graph, or another run of it."""
+        self.plan, self.frame = dict(plan), text_of(frame)
+
+    def show_plan(self, plan: Plan) -> None:
+        """Show another graph; its first frame follows."""
+        self.plan = dict(plan)
+
+    def show_frame(self, text: str) -> None:
+        """Show the next frame, as `text_of` writes it."""
+        self.frame = text
+
     def _ipython_display_(self) -> None:
         show(self, repr(self), [self])
 
@@ -123,3 +137,8 @@ class FormLine(Loaded):
 
     def __init__(self) -> None:
         super().__init__(parts=["form"])
+
+
+def text_of(frame: Frame) -> str:
+    """A frame as a view's page reads it."""
+    return json.dumps(frame, separators=(",", ":"))

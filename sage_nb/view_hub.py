@@ -7,7 +7,6 @@ alive: threads and forms. The views stay, with what is left of the session: reco
 
 from __future__ import annotations
 
-import json
 import threading
 import weakref
 from collections import deque
@@ -25,13 +24,14 @@ from sage_nb.command_queue import CommandQueue, Done
 from sage_nb.commands import Commands
 from sage_nb.containers import follow_displays
 from sage_nb.frame import Framer
+from sage_nb.mounted_pages import MountedPages
 from sage_nb.part_stills import still_of_parts
 from sage_nb.plan import plan_of
 from sage_nb.print_capture import PrintCapture
 from sage_nb.sampler import Sampler
 from sage_nb.still_updates import StillUpdates
 from sage_nb.stills import Still
-from sage_nb.view import FormLine, Loaded, View
+from sage_nb.view import FormLine, Loaded, View, text_of
 from sage_nb.wire import Beat, Frame, Part, Plan
 
 DASHBOARD: Final[tuple[Part, ...]] = ("toolbar", "graph", "table", "inspector", "timeline", "log")
@@ -50,8 +50,7 @@ def hub_of(session: Session) -> ViewHub:
     with _hubs_lock:
         hub = _hubs.get(session)
         if hub is None:
-            hub = _hubs[session] = ViewHub(session)
-            hub.older = [each for each in _kept if each.name == session.name]
+            hub = _hubs[session] = ViewHub(session, [each for each in _kept if each.name == session.name])
     hub.look_whether_closed(session)
     return hub
 
@@ -59,16 +58,15 @@ def hub_of(session: Session) -> ViewHub:
 class ViewHub:
     """All views of one session. Any thread may call."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, older: list[ViewHub]) -> None:
         self.name = session.name
-        self.older: list[ViewHub] = []  # of closed sessions of this name, until this one shows something
+        self.pages = MountedPages()
         self._session = weakref.ref(session)
         self._lock = threading.Lock()  # guards all below
+        self._older = older  # of closed sessions of this name, until this one shows something
         self._views: dict[tuple[str, ...], View] = {}
         self._closers: list[Callable[[], None]] = []
         self._lines: list[FormLine] = []
-        self._pages: dict[str, int] = {}  # those that are mounted, and the row whose lanes each watches
-        self._forms: set[str] = set()  # pages of forms, which only want to know whether the kernel is there
         self._revision = 0
         self._current: tuple[Plan, Framer] | None = None
         self._run = 0  # which run `_current` is of
@@ -93,14 +91,14 @@ class ViewHub:
         follow_displays()
         plan, frame = self._state(session)
         still, remember = partial(self._still, parts), self._still_updates.remember
-        view = View(session.name, parts, shown, still=still, remember=remember, plan=plan, frame=_as_text(frame))
+        view = View(session.name, parts, shown, still=still, remember=remember, plan=plan, frame=text_of(frame))
         view.on_msg(self._receive)
         with self._lock:
             first = self._views.setdefault((*parts, shown), view)
         if first is not view:  # another thread was quicker
             view.close()
         elif (closed := self._closed) is not None:  # maybe since a moment ago
-            _give(view, closed)
+            view.show(closed.plan, closed.frame)
             _keep(self)
         self._replace_older()
         return first
@@ -108,7 +106,7 @@ class ViewHub:
     def _replace_older(self) -> None:
         """Let go of what older ones show, once there is something in its place: what views share stays open so."""
         with self._lock:
-            older, self.older = self.older, []
+            older, self._older = self._older, []
         for each in older:
             each.close_views()
             _let_go(each)
@@ -151,46 +149,25 @@ class ViewHub:
         elif command == "page":
             view.send_page()
         elif command == "watch":
-            page, row = str(args.get("view")), int(args.get("row", -1))
-            with self._lock:
-                if page in self._pages:
-                    self._pages[page] = row
+            self.pages.watch(str(args.get("view")), int(args.get("row", -1)))
         else:
             self.command_queue.put(message, view.send)
 
     def _mount(self, page: str, *, is_form: bool) -> None:
-        with self._lock:
-            if is_form:
-                self._forms.add(page)
-            else:
-                self._pages[page] = -1
-            alive = self._closed is None
-        if alive:
+        self.pages.mount(page, is_form=is_form)
+        if self._closed is None:
             self._sampler.begin()
         if not is_form:
             self._still_updates.seen()
 
     def _unmount(self, page: str) -> None:
-        with self._lock:
-            self._pages.pop(page, None)
-            self._forms.discard(page)
-            unseen, last = not self._pages, not self._pages and not self._forms
-        if last:
+        self.pages.unmount(page)
+        if not self.pages.any:
             self._sampler.end()
-        if unseen:
+        if not self.pages.any_view:
             self.commands.nobody_looks()
 
     # ── what the sampler asks and says ──
-
-    @property
-    def watched(self) -> set[int]:
-        """The rows whose lanes some page wants to see."""
-        return set(self._pages.values())
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether some page shows a view: a form only wants to know whether the kernel is there."""
-        return bool(self._pages)
 
     @property
     def views(self) -> list[View]:
@@ -226,9 +203,9 @@ class ViewHub:
     def send(self, frame: Frame) -> None:
         """Give every view its next frame."""
         self.commands.frame_history.add(frame)
-        text = _as_text(frame)
+        text = text_of(frame)
         for view in self.views:
-            view.frame = text
+            view.show_frame(text)
 
     # ── its session ──
 
@@ -255,7 +232,7 @@ class ViewHub:
         with self._lock:
             if change == "built":
                 self._current = None  # a run is told from the one before it by its number
-            thawed, self._closed = self._closed is not None and bool(self._pages or self._forms), None
+            thawed, self._closed = self._closed is not None and self.pages.any, None
         _let_go(self)
         self.commands.forget()
         if change in ("started", "reset"):  # a measure is of one run, and what it has set for all would stay
@@ -292,7 +269,7 @@ class ViewHub:
         self._sampler.close()  # of a page that came meanwhile
         self.print_capture.close()
         for view in views:
-            _give(view, closed)
+            view.show(closed.plan, closed.frame)
         if views:
             _keep(self)
         self.command_queue.wait()
@@ -316,7 +293,7 @@ class ViewHub:
     def _close_forms(self) -> None:
         with self._lock:
             closers, self._closers, self._lines = self._closers, [], []
-            self._forms.clear()
+        self.pages.forget_forms()
         for close in closers:
             close()
 
@@ -335,17 +312,9 @@ class ViewHub:
         """Close the views; a later one is a new one."""
         with self._lock:
             views, self._views = list(self._views.values()), {}
-            self._pages.clear()
+        self.pages.forget_views()
         for view in views:
             view.close()
-
-
-def _give(view: Any, closed: ClosedSession) -> None:
-    view.plan, view.frame = closed.plan, _as_text(closed.frame)
-
-
-def _as_text(frame: Frame) -> str:
-    return json.dumps(frame, separators=(",", ":"))
 
 
 def _keep(hub: ViewHub) -> None:
