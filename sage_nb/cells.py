@@ -17,7 +17,7 @@ class _Cells:
         self.last: Any = {}  # the message that has run it
 
     def follow(self, shell: Any) -> None:
-        """Begin to look; by now one may be running."""
+        """Begin to follow them; one may be running already."""
         self.followed = True
         parent = shell.get_parent() or {}
         if parent.get("header", parent).get("msg_type") == "execute_request":
@@ -35,7 +35,7 @@ class _Cells:
         self.last = shell.get_parent() if shell is not None else {}
 
     def ends(self, _: object) -> None:
-        """And has run it."""
+        """IPython has run it."""
         self.running = False
 
 
@@ -55,9 +55,9 @@ def is_a_cell_running() -> bool:
 
 
 def print_into_last_cell() -> None:
-    """What is printed without a context is seen in the cell that was run last, from now until the next message.
+    """Let prints without a context appear in the cell that was run last, until the next message.
 
-    ipykernel shows it where the last message came from; a message of a page has no place to show it.
+    ipykernel shows them where the last message came from, and a message of a page has no place for them.
     """
     shell = kernel_shell()
     if shell is not None and _cells.last:

@@ -1,6 +1,6 @@
 """What a closed session still shows: a frame and previews, as records, and nothing of the session itself.
 
-It is made once, behind the close, and answers what a page can still ask. It holds texts and numbers only: no packet, no
+It is made once, after the close, and answers what a page can still ask. It holds texts and numbers only: no packet, no
 function, no session.
 """
 

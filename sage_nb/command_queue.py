@@ -1,9 +1,9 @@
 """CommandQueue: takes the commands that pages send, and carries them out one after the other on a thread of its own.
 
-A handler on the kernel's thread only puts a message down here. Whether a click is handled while a cell runs depends on
-the kernel's version; what it does then, and on which thread, does not. The thread is there while there is something to
-do. What may take long, a call of a service and a payload's own repr, gets a thread of its own, and so does what must
-not wait for others: an edit waits for a task that is on its way to its gate, and a cancel would have to wait with it.
+A handler on the kernel's thread only queues a message here. It depends on the kernel's version whether a click is
+handled while a cell runs; what it does then, and on which thread, does not. The thread exists only while there is
+something to do. What may take long, a call of a service or a payload's own repr, gets a thread of its own. So does what
+must not wait for others: an edit waits until its task reaches its gate, and a cancel should not wait with it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runtime.errors import error_text
-from sage_nb.comms import speak_for_nobody
+from sage_nb.comms import send_without_parent
 from sage_nb.forms import CallRefused
 from sage_nb.texts import shown
-from sage_nb.wire import Ack, Misfits
+from sage_nb.wire import Ack, FieldErrors
 
 ASIDE: Final = frozenset({"call", "full", "cancel", "stop"})
 """The commands that are carried out beside all others."""
@@ -38,7 +38,7 @@ class Done:
 
 
 class CommandQueue:
-    """The commands of one session's pages. Any thread may put; they are worked in the order in which they came."""
+    """The commands of one session's pages, carried out in the order in which they came. Any thread may put."""
 
     def __init__(self, execute: Callable[[str, Mapping[str, Any]], Done], after: Callable[[], None]) -> None:
         self._execute, self._after = execute, after  # `after` is called after each command: facts may have changed
@@ -89,14 +89,16 @@ class CommandQueue:
             raise
 
     def _carry_out(self, message: Mapping[str, Any], send: Send) -> None:
-        speak_for_nobody()
+        send_without_parent()
         ack = Ack(ack=str(message.get("id")), ok=True, reason="", python="", text="")
         try:
             done = self._execute(str(message.get("cmd")), message.get("args") or {})
         except BaseException as error:  # noqa: BLE001  the border to the page, which gets every error as words
             ack["ok"], ack["reason"] = False, shown(error_text(error))
             if isinstance(error, CallRefused):
-                ack["result"] = Misfits(fields={shown(name): shown(reason) for name, reason in error.fields.items()})
+                ack["result"] = FieldErrors(
+                    fields={shown(name): shown(reason) for name, reason in error.fields.items()}
+                )
         else:
             ack["python"], ack["text"], ack["result"] = shown(done.python), shown(done.text), done.result
         send(ack)

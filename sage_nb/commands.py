@@ -26,7 +26,7 @@ from sage_nb.texts import shown, value_of
 from sage_nb.wire import Events, Frames
 
 STEP_S: Final = 0.5
-"""How long a command waits for user code: behind it, others wait in the command queue, `cancel` among them."""
+"""How long a command waits for user code: the others in the command queue wait for it."""
 
 MAX_PACKETS: Final = 1_000
 MAX_LOOKS: Final = 3_000
@@ -80,7 +80,7 @@ class Commands:
         }
 
     def execute(self, command: str, args: Args) -> Done:
-        """Carry one out. Raises what it raises, `CommandRefused` if there is none of this name."""
+        """Carry one out. Raises what the command raises, and `CommandRefused` if there is none of this name."""
         session = self._session_ref()
         if session is None:
             raise CommandRefused("the session of this view is gone")
@@ -89,11 +89,11 @@ class Commands:
         return self._commands[command](session, args)
 
     def use(self, framer: Framer) -> None:
-        """The graph, or its run, is another one, with rows of its own."""
+        """Use the rows of another graph, or of another run."""
         self._framer = framer
 
     def forget(self) -> None:
-        """The run is another one, and no command for it has come yet: what was seen of the one before is over."""
+        """Another run begins: forget what was seen of the one before."""
         with self._lock:
             self._packets = {}
         self.looks.clear()
@@ -151,10 +151,10 @@ class Commands:
         return Done(f"session.step({_listed(names)})", str(step), stepped(step))
 
     def _events(self, session: Session, args: Args) -> Done:
-        behind, events = session.events_since(int(args.get("first", 0)))
+        end, events = session.events_since(int(args.get("first", 0)))
         framer = self._framer
         found = framer.event_cards(events) if framer is not None else []
-        return Done(result=Events(first=found[0]["number"] if found else behind, events=found))
+        return Done(result=Events(first=found[0]["number"] if found else end, events=found))
 
     def _frames(self, _: Session, _args: Args) -> Done:
         framer = self._framer

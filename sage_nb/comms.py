@@ -1,8 +1,8 @@
-"""What messages of widgets are to ipykernel: in whose name ours are sent, and on which thread those of pages are heard.
+"""Messages of widgets and ipykernel: which parent ours are sent with, and on which thread those of pages are handled.
 
-A front end may have a subshell of the kernel, another thread, for what its widgets say, so that a click is heard while
-a cell runs; with the page, the subshell goes. From 7.4 on ipykernel sends what pages say to the subshell in whose name
-the widget has spoken last, also when that has gone, or is busy. Ours are heard where the page says.
+A front end may ask the kernel for a subshell, another thread, for the messages of its widgets, so that a click is
+handled while a cell runs; the subshell ends with the page. From 7.4 on ipykernel sends a message of a page to the
+subshell that the widget answered last, even if that has ended or is busy. Ours are handled where the page asks.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _ours: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def is_ours(comm: Any) -> bool:
-    """Whether it leads to a widget of ours, whose handlers do no more than put a command down."""
+    """Whether it belongs to a widget of ours, whose handlers only queue a command."""
     return comm in _ours
 
 
-def speak_for_nobody() -> None:
-    """Let what this thread sends be nobody's answer: else it would be one to the message that came last, from anywhere.
+def send_without_parent() -> None:
+    """Let messages of this thread have no parent: otherwise they would pass for answers to whatever came last.
 
-    Without a kernel, and in one of before 7, nothing is different.
+    Does nothing without a kernel, and before ipykernel 7.
     """
     shell = kernel_shell()
     parent = getattr(shell.kernel, "_shell_parent", None) if shell is not None else None
@@ -31,8 +31,8 @@ def speak_for_nobody() -> None:
         parent.set({})
 
 
-def hear_every_page(widget: Any) -> None:
-    """Let every message to this widget be handled where its sender wants it to be, and while a cell waits."""
+def receive_anywhere(widget: Any) -> None:
+    """Let every message to this widget be handled on the thread that its page asks for, also while a cell waits."""
     comm = widget.comm
     _ours.add(comm)
     if hasattr(comm, "_reply_subshell_for"):

@@ -1,7 +1,7 @@
 """Containers of ipywidgets in which parts stand: they leave the stills of their parts.
 
-A container knows nothing of us, and would leave nothing. IPython asks whoever has something to say of how a type is
-displayed; we say something of boxes, once there is a part, and of others than those with a part in it, nothing.
+A container of ipywidgets knows no stills, and would leave none. So we register with IPython how boxes are displayed,
+once there is a part; boxes without a part of ours are displayed as before.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 import ipywidgets
 
 from sage_nb.comms import kernel_shell
-from sage_nb.outputs import Lasting, show
+from sage_nb.outputs import HasStill, show
 
 
 def follow_displays() -> None:
     """From now on, boxes that are displayed leave the stills of the parts in them. Without a kernel, nothing.
 
-    Where somebody else has said how boxes are displayed, that holds.
+    A way to display boxes that somebody else has registered is left as it is.
     """
     shell = kernel_shell()
     if shell is None:
@@ -36,14 +36,14 @@ def _display(box: Any) -> None:
         return
     parts = list(_parts_of(box))
     if not parts:
-        raise NotImplementedError  # IPython goes on as if nobody had said anything
+        raise NotImplementedError  # IPython goes on as if nothing were registered
     show(box, repr(box), parts)
 
 
-def _parts_of(widget: Any) -> Iterator[Lasting]:
+def _parts_of(widget: Any) -> Iterator[HasStill]:
     """The parts in a box, and in the boxes in it, in the order in which they stand there."""
     for child in getattr(widget, "children", ()):
-        if isinstance(child, Lasting):
+        if isinstance(child, HasStill):
             yield child
         else:
             yield from _parts_of(child)

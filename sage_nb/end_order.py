@@ -1,7 +1,7 @@
 """In which order the tasks of a run have ended, as far as the graph itself decides it: the same in every run.
 
-Nobody ends well before its producers have: so a task is at least the next after all that lead to it, and those to which
-it leads come after it. Tasks on different ways may overtake each other, so their places are told as a range.
+No task ends well before its producers have: it comes after all tasks that lead to it, and before all to which it leads.
+Tasks on different branches may end in any order, so their places are given as a range.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runtime import ExecutionGraph, Outcome, Session
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The how many-th it was to end: from `first` to `last`, which differ where the graph does not decide."""
+    """A place in the order of ends: from `first` to `last`, which differ where the graph does not decide."""
 
     first: int
     last: int

@@ -46,7 +46,7 @@ _WRITTEN: Final[dict[Any, Callable[[str], Any]]] = {
 """What can be typed as people write it, not only as Python."""
 
 
-class Misfit(Exception):
+class FieldError(Exception):
     """What was filled into one field does not do; the message says why."""
 
 
@@ -137,10 +137,10 @@ class FormField:
         )
 
     def read(self, filled: Any) -> Given | None:
-        """What was filled in, as a page sends it (`wire.Field`); None if it was left alone. Raises `Misfit`."""
+        """What was filled in, as a page sends it (`wire.Field`); None if it was left alone. Raises `FieldError`."""
         if filled is None:
             if not fits(None, self.wanted):
-                raise Misfit(f"it cannot be None, but {called(self.wanted)}")
+                raise FieldError(f"it cannot be None, but {called(self.wanted)}")
             return Given(None, Source("None"))
         if self.kind == "checkbox":
             value = filled is True or filled == "true"
@@ -151,18 +151,18 @@ class FormField:
         if not text.strip():
             if self.optional:
                 return None
-            raise Misfit("fill it in")
+            raise FieldError("fill it in")
         if self.kind == "select":
             if not text.isdecimal() or int(text) >= len(self.choices):
-                raise Misfit(f"it has no choice {preview(text)}")
+                raise FieldError(f"it has no choice {preview(text)}")
             return Given(self.choices[int(text)], source_of(self.choices[int(text)]))
         given = _understood(text, choices_of(self.wanted))
         if not fits(given.value, self.wanted):
-            raise Misfit(f"it is {_as_seen(given.value, text)}, which is no {called(self.wanted)}")
+            raise FieldError(f"it is {_as_seen(given.value, text)}, which is no {called(self.wanted)}")
         return given
 
     def read_several(self, filled: Any) -> list[Given]:
-        """Of a `*` field: the values, in order. Raises `Misfit`."""
+        """Of a `*` field: the values, in order. Raises `FieldError`."""
         text = str(filled or "").strip()
         if not text:
             return []
@@ -171,7 +171,7 @@ class FormField:
         return [self._one(part, "") for part in parts]
 
     def read_named(self, filled: Any) -> dict[str, Given]:
-        """Of a `**` field: the values by their names. Raises `Misfit`."""
+        """Of a `**` field: the values by their names. Raises `FieldError`."""
         text = str(filled or "").strip()
         if not text:
             return {}
@@ -181,16 +181,16 @@ class FormField:
         elif isinstance(tree, ast.Dict) and all(_is_name(key) for key in tree.keys):
             pairs = [(key.value, value) for key, value in zip(tree.keys, tree.values, strict=True)]  # type: ignore[union-attr]
         else:
-            raise Misfit(f"{preview(text)} does not say names and values: write z=1, or {{'z': 1}}")
+            raise FieldError(f"{preview(text)} does not say names and values: write z=1, or {{'z': 1}}")
         return {name: self._one(part, name) for name, part in pairs}
 
     def _one(self, part: ast.expr, name: str) -> Given:
         if isinstance(part, ast.Starred):
-            raise Misfit("write each value by itself, without a star")
+            raise FieldError("write each value by itself, without a star")
         given = _of_expression(ast.unparse(part))
         if not fits(given.value, self.wanted):
             whose = f"{name} " if name else "one of them "
-            raise Misfit(f"{whose}is {preview(given.value)}, which is no {called(self.wanted)}")
+            raise FieldError(f"{whose}is {preview(given.value)}, which is no {called(self.wanted)}")
         return given
 
 
@@ -208,7 +208,7 @@ def _understood(text: str, kinds: tuple[Any, ...]) -> Given:
             return Given(value, source_of(value))
     asked = [kind for kind in kinds if kind is not None]
     if len(asked) == 1 and asked[0] in _NUMBERS:
-        raise Misfit(f"it is {preview(text)}, which is no {called(asked[0])}")
+        raise FieldError(f"it is {preview(text)}, which is no {called(asked[0])}")
     try:
         value = ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -222,14 +222,14 @@ def _of_expression(text: str) -> Given:
     try:
         return Given(evaluated(text), unparsed(text))
     except Exception as error:  # noqa: BLE001  the border to what somebody has typed
-        raise Misfit(f"{preview(text)} does not work as Python: {_why(error)}") from None
+        raise FieldError(f"{preview(text)} does not work as Python: {_why(error)}") from None
 
 
 def _parsed(text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise Misfit(f"{preview(text)} does not work as Python: {_why(error)}") from None
+        raise FieldError(f"{preview(text)} does not work as Python: {_why(error)}") from None
 
 
 def _why(error: Exception) -> str:

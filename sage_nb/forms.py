@@ -13,7 +13,7 @@ from typing import Any, Final
 from runtime import CommandRefused, Session, UnknownName
 from runtime.graph import ServiceNode
 from runtime.python.asynchronous import is_async
-from sage_nb.fields import FormField, Given, Misfit
+from sage_nb.fields import FieldError, FormField, Given
 from sage_nb.python import Source, joined, source_of, source_of_name
 from sage_nb.texts import shown
 from sage_nb.wire import Form, Method
@@ -33,7 +33,7 @@ class CallRefused(CommandRefused):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as `Session.call` takes it, and the line of Python that does the same; empty if nobody could write it."""
+    """A call as `Session.call` takes it, and the line of Python that does the same; empty if there is none."""
 
     method: str
     args: tuple[Any, ...]
@@ -106,10 +106,10 @@ def _read(asked: _Asked, values: Mapping[str, Any]) -> tuple[dict[str, Given], l
                 if (one := field.read(values[field.name])) is not None:
                     given[field.name] = one
             elif not field.optional:
-                raise Misfit("fill it in")
+                raise FieldError("fill it in")
             if field.name in given and field.parameter.kind is inspect.Parameter.KEYWORD_ONLY:
                 _check_own([field.name])
-        except Misfit as error:
+        except FieldError as error:
             refused[field.name] = str(error)
     if refused:
         raise CallRefused(refused)
@@ -119,7 +119,7 @@ def _read(asked: _Asked, values: Mapping[str, Any]) -> tuple[dict[str, Given], l
 def _check_own(names: Iterable[str]) -> None:
     taken = _OWN.intersection(names)
     if taken:
-        raise Misfit(f"session.call takes {min(taken)}= for itself: it cannot be passed on by that name")
+        raise FieldError(f"session.call takes {min(taken)}= for itself: it cannot be passed on by that name")
 
 
 def _check_names(more: Mapping[str, Given], asked: _Asked) -> None:
@@ -130,7 +130,7 @@ def _check_names(more: Mapping[str, Given], asked: _Asked) -> None:
         if not field.stars and field.parameter.kind is not inspect.Parameter.POSITIONAL_ONLY
     }
     if twice := by_name.intersection(more):
-        raise Misfit(f"{min(twice)!r} has a field of its own")
+        raise FieldError(f"{min(twice)!r} has a field of its own")
 
 
 def _placed(asked: _Asked, given: Mapping[str, Given], with_rest: bool) -> tuple[list[Given], dict[str, Given]]:

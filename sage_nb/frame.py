@@ -19,7 +19,7 @@ from sage_nb.texts import shown
 from sage_nb.wire import STATES, Counts, EventCard, Frame, Plan, Row, SignalCard
 
 MAX_EVENTS: Final = 500
-"""In one frame, of each kind: of a flood the last ones; a page asks for the others, if it wants them."""
+"""In one frame, of each kind: the last ones; a page asks for the others if it wants them."""
 
 _MAX_LANES: Final = 200  # in all, for every frame to tell all of them
 _WORST: Final = ("failed", "abandoned", "held back", "waiting", "backing off", "running", "paused", "idle", "new")
@@ -61,7 +61,7 @@ class Framer:
     def frame(
         self, snapshot: Snapshot, session: Session, watched: Iterable[int], events: Sequence[Event]
     ) -> Frame | None:
-        """How everything stands in `snapshot`, and what has happened. None: that is of another graph."""
+        """How everything stands in `snapshot`, and the new events. None if the snapshot is of another graph."""
         columns = snapshot.tasks.columns() if len(snapshot.tasks) else self._new()
         if len(columns.states) != len(self._tasks):
             return None
@@ -121,7 +121,7 @@ class Framer:
         ]
 
     def _new(self) -> Columns:
-        """Of a job that has not begun."""
+        """The columns of a job that has not begun."""
         zeros = [0] * len(self._tasks)
         states: list[Any] = ["new"] * len(zeros)
         return Columns(states, zeros, zeros, zeros, zeros, zeros, [()] * len(zeros), [False] * len(zeros))
@@ -129,7 +129,7 @@ class Framer:
     def _ended(self, producers: Sequence[Sequence[object]]) -> list[int]:
         """How many producers of each row have ended; of an operator, those that all of its tasks have heard."""
         numbers = list(map(len, producers))
-        return [min(numbers[first:behind]) for first, behind in self._spans] if self._grouped else numbers
+        return [min(numbers[first:end]) for first, end in self._spans] if self._grouped else numbers
 
     def _order(self, ended: Sequence[str]) -> list[int]:
         if not self._grouped:
@@ -167,9 +167,9 @@ class Framer:
 
     def _by_operator(self, columns: Columns) -> Columns:
         states, *numbers, _, held = columns
-        sums: list[Any] = [[sum(column[first:behind]) for first, behind in self._spans] for column in numbers]
-        worst = [_worst(states[first:behind]) for first, behind in self._spans]
-        closed = [all(held[first:behind]) for first, behind in self._spans]
+        sums: list[Any] = [[sum(column[first:end]) for first, end in self._spans] for column in numbers]
+        worst = [_worst(states[first:end]) for first, end in self._spans]
+        closed = [all(held[first:end]) for first, end in self._spans]
         return columns._replace(**dict(zip(_NUMBERS, sums, strict=True)), states=worst, held=closed)
 
 
@@ -228,6 +228,6 @@ def _heard(rows: Sequence[Row], ended_producers: Sequence[Sequence[tuple[str, En
 
 
 def _worst(states: list[Any]) -> Any:
-    """What is to be said of an operator whose tasks do different things."""
+    """The state shown for an operator whose tasks are in different ones."""
     found = set(states)
     return next(state for state in (*_WORST, *_ENDINGS) if state in found)

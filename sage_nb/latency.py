@@ -24,7 +24,7 @@ class Measure:
         self._buckets = [0] * (len(BOUNDS_MS) + 1)
         self._count = 0
         self._counting = threading.Lock()  # guards the three above
-        self._began = threading.local()  # its `at_s`: of each task's packet in work
+        self._began = threading.local()  # `at_s`: when the packet in work on this thread began
         self._beginning = session.breakpoint(task, self._begins)
         self._end = session.tap(task, self._ends)
         self._end.__enter__()

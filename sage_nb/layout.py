@@ -142,7 +142,7 @@ def _by_neighbours(column: list[_Slot], pairs: list[tuple[_Slot, _Slot]], place:
     for slot, other in pairs:
         neighbours.setdefault(slot, []).append(place[other])
     means = {slot: sum(places) / len(places) for slot, places in neighbours.items()}
-    # Who has no neighbour on this side stays where it is, among those that move.
+    # A slot without a neighbour on this side keeps its place among those that move.
     movable = iter(sorted((slot for slot in column if slot in means), key=means.__getitem__))
     return [next(movable) if slot in means else slot for slot in column]
 
@@ -151,10 +151,10 @@ def _crossings(columns: list[list[_Slot]], links: list[list[tuple[_Slot, _Slot]]
     place = {slot: index for column in columns for index, slot in enumerate(column)}
     crossings = 0
     for gap in links:
-        behind: list[int] = []
+        passed: list[int] = []
         for _, target in sorted((place[source], place[target]) for source, target in gap):
-            crossings += len(behind) - bisect_left(behind, target + 1)
-            insort(behind, target)
+            crossings += len(passed) - bisect_left(passed, target + 1)
+            insort(passed, target)
     return crossings
 
 
@@ -166,12 +166,12 @@ def _rows(
     for column in columns:
         ys |= _spread(column, dict.fromkeys(column, 0.0), heights)
     before: dict[_Slot, list[_Slot]] = {}
-    behind: dict[_Slot, list[_Slot]] = {}
+    after: dict[_Slot, list[_Slot]] = {}
     for source, target in (pair for gap in links for pair in gap):
         before.setdefault(target, []).append(source)
-        behind.setdefault(source, []).append(target)
+        after.setdefault(source, []).append(target)
     # To and fro; to the right last, so that a chain is one straight line.
-    for neighbours, ordered in [(before, columns), (behind, columns[::-1])] * _SWEEPS + [(before, columns)]:
+    for neighbours, ordered in [(before, columns), (after, columns[::-1])] * _SWEEPS + [(before, columns)]:
         for column in ordered:
             wanted = {}
             for slot in column:

@@ -58,7 +58,7 @@ def digest() -> str:
 
 
 def _join(name: str, joined: dict[str, str]) -> None:
-    """Put the module called `name` behind those that it imports. They form no circle."""
+    """Append the module called `name` after those that it imports. Imports form no cycle."""
     text = _text(name)
     for found in _IMPORT.finditer(text):
         if found["name"] not in joined:

@@ -1,6 +1,6 @@
 """What is shown in a cell as two outputs, a live widget and its still, also under a handle of IPython's `display`.
 
-Two, since of one Jupyter would show the widget alone, or the error about its model where that has gone. With a
+Two, because of a single one Jupyter would show the widget alone, or an error where its model has gone. With a
 `display_id` each of the two has one: its own, so that `handle.update(…)` replaces the widget by the widget and the
 still by the still, wherever they stand. A still always has one, by which it is renewed when its run has ended.
 """
@@ -21,7 +21,7 @@ _KIND_OF_STILL: Final = "sage-nb still"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownStill:
     """A still in some cell's output, and what makes it anew."""
 
     place: str
@@ -33,17 +33,17 @@ class Shown:
         _publish(self.make(), self.text, self.place, update=True)
 
 
-class Lasting:
+class HasStill:
     """A widget of ours, shown by itself or inside another one: `still` says what is left of it where it is not alive.
 
     `remember` is told of each still that is put into a cell's output, and of which run it tells the end, or 0.
     """
 
     still: Callable[[], Still]
-    remember: Callable[[Shown, int], None]
+    remember: Callable[[ShownStill, int], None]
 
 
-def show(widget: Any, text: str, parts: Sequence[Lasting]) -> None:
+def show(widget: Any, text: str, parts: Sequence[HasStill]) -> None:
     """Show a widget, and after it the still of its `parts`, in this cell's output, or where a handle has shown it.
 
     Raises `NotImplementedError` without a kernel.
@@ -60,7 +60,7 @@ def show(widget: Any, text: str, parts: Sequence[Lasting]) -> None:
     place = f"{name or uuid.uuid4().hex} {_KIND_OF_STILL}"
     _publish(live, text, name, update=update)
     _publish(bundle_of(stills, marker), text, place, update=update)
-    shown = Shown(place, text, lambda: bundle_of([part.still() for part in parts], marker))
+    shown = ShownStill(place, text, lambda: bundle_of([part.still() for part in parts], marker))
     for part, still in zip(parts, stills, strict=True):
         part.remember(shown, still.run)
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 import ipywidgets
 
 from runtime import Session
-from sage_nb.comms import hear_every_page
+from sage_nb.comms import receive_anywhere
 from sage_nb.forms import form_of
-from sage_nb.outputs import Lasting, show
+from sage_nb.outputs import HasStill, show
 from sage_nb.part_stills import Table, injector_table, service_table, stepper_table, still_of_table
 from sage_nb.stills import Still
 from sage_nb.view import FormLine
@@ -25,7 +25,7 @@ from sage_nb.wire import Ack, Field
 _SHOWN_STEPS: Final = 8
 
 
-class Box(ipywidgets.VBox, Lasting):  # type: ignore[misc]  # ipywidgets has no types
+class Box(ipywidgets.VBox, HasStill):  # type: ignore[misc]  # ipywidgets has no types
     """A form as one widget. Its text is one line, always the same, so that a notebook can keep it."""
 
     def __init__(self, text: str, children: Sequence[ipywidgets.Widget], still: Still) -> None:
@@ -56,7 +56,7 @@ class Panel:
         """Make the box of these, which is closed with its session; where it is not alive, `table` is left."""
         self.box = Box(repr(self), [*children, self.line], still_of_table(table))
         for widget in self._widgets():
-            hear_every_page(widget)
+            receive_anywhere(widget)
         self.hub.adopt(self.close, self.line)
 
     def __repr__(self) -> str:

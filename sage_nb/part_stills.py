@@ -1,6 +1,6 @@
 """The parts of a view as a notebook keeps them, for where no view is alive: the picture of a graph, and tables.
 
-Like the picture they show final facts only, once somebody has heard of the end, so they are the same in every run.
+Like the picture they show final facts only, once the end has been reported, so they are the same in every run.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _depths(session: Session, outcome: Outcome | None) -> Table:
 
 
 def _stops(session: Session, outcome: Outcome | None) -> Table:
-    """How each task has ended, as the how many-th, and how many of its producers had before."""
+    """How each task has ended, its place in the order of ends, and how many of its producers had ended before."""
     snapshot, ends = session.snapshot(), end_places(session, outcome)
     rows: list[tuple[str, ...]] = []
     for operator in session.graph.operators:

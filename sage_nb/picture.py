@@ -25,8 +25,6 @@ LINE_PX: Final = 17.0
 _PADDING_PX: Final = 14.0
 _MAX_ALT: Final = 1200  # characters
 
-"""Where packets enter and leave: drawn with round ends."""
-
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -67,7 +65,7 @@ class Operator:
     status: Status | None
     counts: str
     is_round: bool = False  # where packets come from, or where they end
-    ended: str = ""  # as the how many-th
+    ended: str = ""  # its place in the order of ends
 
     @property
     def detail(self) -> str:
@@ -119,7 +117,7 @@ class Picture:
 def picture_of(what: Session | ExecutionGraph, outcome: Outcome | None = None) -> Picture:
     """The picture of a session's graph, with its facts if it has run and ended, or of a graph alone.
 
-    Of a session, `outcome` is how it has ended, for somebody who has seen it; else that is asked of the session.
+    Of a session, `outcome` is how it has ended, if the reader has seen that; otherwise the session is asked.
     """
     if isinstance(what, ExecutionGraph):
         return _picture(what, None, None, {})

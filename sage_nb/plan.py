@@ -120,7 +120,8 @@ def _box(name: str, kind: str, number: int, rows: list[int]) -> Box:
 def width_of(rows: Sequence[Row], tasks: int) -> float:
     """How wide a box with these rows of a graph of `tasks` should be: wider where its lines tell of a long queue.
 
-    Beside the queue stand a row's number, as what it has ended, and how many of its producers have: `#12`, 48, `0/16`.
+    Beside the queue stand the row's number, its place in the order of ends, and how many producers have ended: `#12`,
+    48, `0/16`.
     """
     if len(rows) == 1 or rows[0]["capacity"] < 1_000:
         return _WIDTH_PX
@@ -190,5 +191,5 @@ def _alt(graph: ExecutionGraph, tasks: int) -> str:
 
 
 def task_spans(graph: ExecutionGraph) -> list[tuple[int, int]]:
-    """Where the tasks of each operator are among all tasks, in graph order: first and behind the last."""
+    """Where the tasks of each operator are among all tasks, in graph order: the first, and the end."""
     return list(pairwise(accumulate((operator.parallelism for operator in graph.operators), initial=0)))

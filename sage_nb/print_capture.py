@@ -1,7 +1,7 @@
-"""Where what is printed can be seen: in the cell that has started a job, or in the log of the view that has.
+"""What user code prints: it is shown in the cell that started the job, or in the log of the view that started it.
 
-ipykernel shows what a thread prints in the cell whose context the thread runs in; tasks run in that of whoever has
-started their job. For a job that a page has started there is no such cell, so its lines are kept here, for the view.
+ipykernel shows the prints of a thread in the cell whose context the thread runs in, and tasks run in the context of
+the cell that started their job. For a job that a page started there is no such cell: its lines are kept here.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _diverted: list[tuple[Any, Callable[[str], int]]] = []  # streams, and what stan
 
 
 class PrintCapture:
-    """What jobs of one session have printed that a page has started: the last 1,000 lines, all counted."""
+    """The prints of those jobs of a session that a page has started: the last 1,000 lines are kept, all are counted."""
 
     def __init__(self) -> None:
         self._keeping = threading.Lock()  # guards all below
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
-        self._begun: dict[str, str] = {}  # by stream, what came behind its last end of a line
+        self._begun: dict[str, str] = {}  # by stream, the line that has not ended yet
         self.total = 0
 
     def run(self, start: Callable[[], T]) -> T:
@@ -58,14 +58,14 @@ class PrintCapture:
             self.total = 0
 
     def close(self) -> None:
-        """Nothing is printed any more."""
+        """Capture nothing any more."""
         with _lock:
             _wanted.discard(self)
             if not _wanted:
                 _divert_no_more()
 
     def write(self, stream: str, text: str) -> None:
-        """Keep what is printed; a line is one when it has come to its end."""
+        """Keep what is printed, line by line; a line counts once it has ended."""
         with self._keeping:
             *lines, rest = (self._begun.get(stream, "") + text).split("\n")
             self._begun[stream] = rest[-10 * MAX_LINES :]

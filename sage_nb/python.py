@@ -44,11 +44,11 @@ class Source:
         return f"{imports}{self.text}"
 
 
-def joined(parts: Iterable[Source], before: str, behind: str) -> Source:
+def joined(parts: Iterable[Source], before: str, after: str) -> Source:
     """Several expressions with commas between them."""
     parts = list(parts)
     modules = frozenset[str]().union(*(part.modules for part in parts))
-    return Source(f"{before}{', '.join(part.text for part in parts)}{behind}", modules)
+    return Source(f"{before}{', '.join(part.text for part in parts)}{after}", modules)
 
 
 def source_of(value: Any) -> Source | None:

@@ -14,35 +14,35 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runtime import Session
 from sage_nb.cells import is_a_cell_running
-from sage_nb.comms import speak_for_nobody
+from sage_nb.comms import send_without_parent
 from sage_nb.wire import Beat
 
 if TYPE_CHECKING:
     from sage_nb.view_hub import ViewHub
 
 PERIOD_S: Final = 0.1
-IDLE_S: Final = 1.0  # behind the end of a run there are still letters to be retried or discarded
-BEAT_S: Final = 0.5  # of 2 s without a word, a page concludes that its kernel has gone
+IDLE_S: Final = 1.0  # after the end of a run letters can still be retried or discarded
+BEAT_S: Final = 0.5  # after 2 s without one, a page concludes that its kernel has gone
 JOIN_S: Final = 2.0
 _RUNNING: Final = ("running", "draining")
 
 
 class Sampler:
-    """The looking at one session."""
+    """Looks at one session."""
 
     def __init__(self, session: weakref.ref[Session], hub: ViewHub) -> None:
         self._session, self._hub = session, hub
         self._lock = threading.Lock()  # guards both below: the thread ends only when nobody wants it
         self._thread: threading.Thread | None = None
         self._wanted = False
-        self._news = threading.Event()  # there is something to look at, or to end for
+        self._news = threading.Event()  # set when there is something to look at, or no page any more
         # The thread's own: what was sent last.
         self._revision = self._number = self._seen = self._beats = 0
         self._last: dict[str, Any] = {}
         self._sent_to: list[Any] = []
 
     def begin(self) -> None:
-        """Somebody looks from now on."""
+        """A page is there from now on."""
         with self._lock:
             self._wanted = True
             if self._thread is None or not self._thread.is_alive():  # whatever has ended the last one
@@ -55,7 +55,7 @@ class Sampler:
         self._news.set()
 
     def end(self) -> None:
-        """Nobody looks any more."""
+        """No page is there any more."""
         with self._lock:
             self._wanted = False
         self._news.set()
@@ -69,7 +69,7 @@ class Sampler:
             thread.join(JOIN_S)
 
     def _look_on(self) -> None:
-        speak_for_nobody()
+        send_without_parent()
         look_s = beat_s = 0.0  # when to look, and to say something, at the latest
         was_running = False
         while self._goes_on():
@@ -77,21 +77,21 @@ class Sampler:
             if session is None:
                 return
             told, now_s = self._news.is_set(), monotonic()
-            if told:  # else it might be set just now, and be forgotten
+            if told:  # otherwise it might be set at this moment, and be missed
                 self._news.clear()
             if now_s >= beat_s:
                 beat_s = now_s + BEAT_S
                 self._beats += 1
                 self._hub.beat(Beat(beat=self._beats, busy=is_a_cell_running()))
             if told or now_s >= look_s:
-                status = session.status  # before the look, so that the last one is behind the end
+                status = session.status  # before the look, so that the last look comes after the end
                 if self._hub.pages.any_view:
                     self.sample(session)
                 running = status in _RUNNING
-                # Behind the end, and once more: it has its last events a moment after its outcome.
+                # At the end, and once more: the last events come a moment after the outcome.
                 pause_s = PERIOD_S if running or was_running else math.inf if status == "new" else IDLE_S
                 look_s, was_running = monotonic() + pause_s, running
-            del session  # nobody is kept alive by being waited for
+            del session  # a session is not kept alive by this wait
             self._news.wait(max(0.0, min(look_s, beat_s) - monotonic()))
 
     def _goes_on(self) -> bool:
@@ -110,13 +110,13 @@ class Sampler:
         for view in views:  # each by itself: one may have been made while another thread told of the change
             if view.plan["revision"] != plan["revision"]:
                 view.show_plan(plan)
-        behind, events = session.events_since(self._seen)
+        end, events = session.events_since(self._seen)
         frame = framer.frame(session.snapshot(), session, self._hub.pages.rows, events)
-        if frame is None or session.run_number != run:  # another graph, or run, since a moment ago: this is neither's
+        if frame is None or session.run_number != run:  # graph or run has changed: it would mix two
             self._news.set()
             return
         self._hub.complete(frame)
-        self._seen = behind
+        self._seen = end
         compared = {**frame, "at_s": 0}
         if compared != self._last or views != self._sent_to:
             self._last, self._sent_to = {**compared, "events": []}, views

@@ -26,13 +26,13 @@ MAX_FULL: Final = 100_000
 FULL_S: Final = 2.0
 _MAX_TRACED: Final = 20_000
 _TOLD: Final = ("processed", "emitted", "errors", "skipped", "retries", "capacity")
-_FRAME: Final = re.compile(r'(?P<margin>(?: *\| )?)  File "')  # of a member of a group behind its margin
+_FRAME: Final = re.compile(r'(?P<margin>(?: *\| )?)  File "')  # of a member of a group, after its margin
 _OURS: Final = f"{Path(runtime.__file__).parent}{os.sep}"
 _WORDS: Final = {letter: word for word, letter in STATES.items()}
 
 
 def token_of(packet: Packet) -> str:
-    """What a page calls a packet by: where it lies, which stays the same as long as it lies there."""
+    """The name by which a page refers to a packet: its place, which stays the same as long as the packet waits."""
     lane, number = packet.place or (-1, -1)
     return f"{packet.task}:{lane}:{number}"
 
@@ -99,7 +99,7 @@ def stepped(step: Step) -> Stepped:
 
 
 def letters_of(session: Session) -> Letters:
-    """What was skipped, newest first, and what has failed the job."""
+    """The dead letters, newest first, and the error that failed the job."""
     letters = tuple(session.dead_letters)
     failure, traceback = _failure_of(session)
     return Letters(
@@ -174,7 +174,7 @@ def state_of(state: Any) -> State:
 
 
 def split_of(looks: Sequence[str], row: int) -> list[tuple[str, float]]:
-    """In which share of the looks a row was in which state, the most frequent first."""
+    """The share of the looks in which a row was in each state, the most frequent first."""
     seen = Counter(states[row] for states in looks if row < len(states))
     return [(_WORDS[letter], count / seen.total()) for letter, count in seen.most_common()]
 
@@ -182,7 +182,7 @@ def split_of(looks: Sequence[str], row: int) -> list[tuple[str, float]]:
 def task_card(
     task: str, facts: TaskFacts | ServiceFacts | None, on_error: str | None, looks: Sequence[str], row: int
 ) -> TaskCard:
-    """What is known of a task or service, without what is measured of it; `on_error` if that is not the usual."""
+    """What is known of a task or service, apart from measurements; `on_error` if it is not the default."""
     told: dict[str, object] = {}
     producers: list[tuple[str, str | None, int]] = []
     if isinstance(facts, TaskFacts):
@@ -211,7 +211,7 @@ def text_of(value: object) -> Text:
 
 
 def full_text_of(value: object) -> Text:
-    """The whole `repr` of a value, by its own code: on a thread that is left behind if it does not come back.
+    """The whole `repr` of a value, by its own code: on a thread that is abandoned if it does not return in time.
 
     Raises `TimeoutError`, and `ValueError` with what the code raised.
     """

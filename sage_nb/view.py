@@ -15,9 +15,9 @@ import ipywidgets
 import traitlets
 
 from sage_nb.cells import print_into_last_cell
-from sage_nb.comms import hear_every_page
+from sage_nb.comms import receive_anywhere
 from sage_nb.module import digest, loader, packed
-from sage_nb.outputs import Lasting, Shown, show
+from sage_nb.outputs import HasStill, ShownStill, show
 from sage_nb.stills import Still
 from sage_nb.wire import Frame, Plan
 
@@ -81,7 +81,7 @@ class Loaded(anywidget.AnyWidget):
     def open(self) -> None:
         """Open its way to the pages."""
         super().open()
-        hear_every_page(self)
+        receive_anywhere(self)
 
     def _handle_msg(self, msg: Any) -> None:
         """From a page, whatever it is."""
@@ -89,7 +89,7 @@ class Loaded(anywidget.AnyWidget):
         print_into_last_cell()
 
 
-class View(Loaded, Lasting):
+class View(Loaded, HasStill):
     """What a page shows of a session, as `sage_nb.wire` describes it. Made by `sage_nb.view_hub`."""
 
     plan = traitlets.Dict().tag(sync=True)
@@ -105,7 +105,7 @@ class View(Loaded, Lasting):
         shown: str = "graph",
         *,
         still: Callable[[], Still] = Still,
-        remember: Callable[[Shown, int], None] = lambda _, __: None,
+        remember: Callable[[ShownStill, int], None] = lambda _, __: None,
         **traits: Any,
     ) -> None:
         self._name, self.still, self.remember = name, still, remember

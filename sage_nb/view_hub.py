@@ -1,8 +1,8 @@
-"""ViewHub: what stands between one session and everything that shows it: its widgets, its sampler, its command queue.
+"""ViewHub: connects one session with everything that shows it: its widgets, its sampler, its command queue.
 
-It holds its session weakly: a session that nobody else holds any more goes, and its widgets with it. While a page shows
-a view the sampler looks at the session and sends frames; with the last page it ends. `Session.close` ends all that is
-alive: threads and forms. The views stay, with what is left of the session: records that nobody can change.
+It holds its session weakly: when nothing else holds the session it is collected, and its widgets are closed. While a
+page shows a view the sampler looks at the session and sends frames; it ends with the last page. `Session.close` ends
+all threads and forms. The views stay and show how the session was left, as records that cannot change.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DASHBOARD: Final[tuple[Part, ...]] = ("toolbar", "graph", "table", "inspector", 
 
 STARTS: Final = ("run", "start_paused")
 KEPT: Final = 16
-"""So many closed sessions keep their views, whoever holds them; when there are more, the oldest lets go of its own."""
+"""So many closed sessions keep their views; when there are more, those of the oldest are closed."""
 
 _kept: deque[ViewHub] = deque()  # of closed sessions that have views
 _hubs: weakref.WeakKeyDictionary[Session, ViewHub] = weakref.WeakKeyDictionary()
@@ -46,12 +46,12 @@ _hubs_lock = threading.Lock()  # guards both above
 
 
 def hub_of(session: Session) -> ViewHub:
-    """The one hub of this session. A new one takes the place of those that closed sessions of its name have kept."""
+    """The hub of this session. A new one replaces those that closed sessions of the same name have kept."""
     with _hubs_lock:
         hub = _hubs.get(session)
         if hub is None:
             hub = _hubs[session] = ViewHub(session, [each for each in _kept if each.name == session.name])
-    hub.look_whether_closed(session)
+    hub.freeze_if_closed(session)
     return hub
 
 
@@ -97,14 +97,14 @@ class ViewHub:
             first = self._views.setdefault((*parts, shown), view)
         if first is not view:  # another thread was quicker
             view.close()
-        elif (closed := self._closed) is not None:  # maybe since a moment ago
+        elif (closed := self._closed) is not None:  # it may have been closed during this call
             view.show(closed.plan, closed.frame)
             _keep(self)
         self._replace_older()
         return first
 
     def _replace_older(self) -> None:
-        """Let go of what older ones show, once there is something in its place: what views share stays open so."""
+        """Close the views of older hubs, once there is a view in their place: so what views share stays open."""
         with self._lock:
             older, self._older = self._older, []
         for each in older:
@@ -128,7 +128,7 @@ class ViewHub:
                 film = self.commands.frame_history.of(plan["revision"])
                 frame["number"] = film[-1]["number"] if film else 0
                 return plan, frame
-            # The graph has become another one meanwhile.
+            # The graph has changed since the plan was made.
 
     def adopt(self, close: Callable[[], None], line: FormLine) -> None:
         """Call `close` when the session is closed: of a form made elsewhere, whose last line is `line`."""
@@ -140,7 +140,7 @@ class ViewHub:
         self._replace_older()
 
     def _receive(self, view: Loaded, message: Any, _buffers: object) -> None:
-        """From a page, on the kernel's thread: only what tells who looks is done at once."""
+        """From a page, on the kernel's thread: what is about mounted pages is done at once, commands wait."""
         command, args = message.get("cmd"), message.get("args") or {}
         if command == "mount":
             self._mount(str(args.get("view")), is_form=isinstance(view, FormLine))
@@ -217,7 +217,7 @@ class ViewHub:
         return session
 
     def changed(self, change: Change) -> None:
-        """The session tells what has become of it, on whichever thread."""
+        """The session says what has changed, on any thread."""
         if (session := self._session()) is None:
             return
         if change == "closed":
@@ -226,7 +226,7 @@ class ViewHub:
         if change == "ended":
             self._still_updates.renew()
             return
-        if change == "started" and not self.print_capture.is_printing_here():  # it prints where that was done
+        if change == "started" and not self.print_capture.is_printing_here():  # its prints go where that was done
             self.print_capture.close()
             self.print_capture.clear()
         with self._lock:
@@ -241,7 +241,7 @@ class ViewHub:
             self._sampler.begin()
         self._sampler.look()
 
-    def look_whether_closed(self, session: Session) -> None:
+    def freeze_if_closed(self, session: Session) -> None:
         """Freeze the hub of a session that was closed before there was a hub."""
         if self._closed is None and session.is_closed:
             self._freeze(session)
@@ -266,7 +266,7 @@ class ViewHub:
         with self._lock:
             self._closed = closed
             views = list(self._views.values())
-        self._sampler.close()  # of a page that came meanwhile
+        self._sampler.close()  # again: a page may have been mounted in between
         self.print_capture.close()
         for view in views:
             view.show(closed.plan, closed.frame)
@@ -279,12 +279,12 @@ class ViewHub:
         self._close_forms()
 
     def _session_gone(self) -> None:
-        """On whichever thread has noticed, in the midst of anything, maybe with one of these locks: so on another."""
+        """On any thread, at any bytecode, perhaps holding one of our locks: so another thread does the work."""
         if self._closed is None or self._closers:
             threading.Thread(target=self._close_with_session, name="sage-nb close", daemon=True).start()
 
     def _close_with_session(self) -> None:
-        """Of one that was closed, the views stay."""
+        """The views of a session that was closed stay."""
         if self._closed is None:
             self._close_all()
         else:
@@ -318,7 +318,7 @@ class ViewHub:
 
 
 def _keep(hub: ViewHub) -> None:
-    """Keep the views of a closed session, as long as not too many others are closed after it."""
+    """Keep the views of a closed session, until too many others have been closed after it."""
     with _hubs_lock:
         if hub in _kept:
             _kept.remove(hub)
@@ -329,7 +329,7 @@ def _keep(hub: ViewHub) -> None:
 
 
 def _let_go(hub: ViewHub) -> None:
-    """It is no closed session any more, or none that is to be kept."""
+    """Do not keep the views of this hub any longer: its session runs again, or they were closed."""
     with _hubs_lock:
         if hub in _kept:
             _kept.remove(hub)

@@ -1,8 +1,8 @@
-"""How a cell waits: with an ear for the pages of our views, so that a click is heard while the cell keeps the kernel.
+"""How a cell waits and still hears the pages of our views, so that a click is handled while the cell keeps the kernel.
 
-A kernel takes one message after the other, and what a page says waits behind the cell. So while a cell waits in one of
-our commands, what comes for our widgets is taken out of turn; their handlers only put a command down. All else is kept,
-in order, and handed on when the wait is over. A front end with a subshell of its own needs none of this.
+A kernel takes one message after the other, and messages of a page wait until the cell has ended. So while a cell waits
+in one of our commands, messages to our widgets are taken out of turn; their handlers only queue a command. All others
+are kept, in order, and handed on when the wait is over. A front end with a subshell of its own needs none of this.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class CellWaiter:
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
         self._stream: Any = None  # the one that is listened to, while there is a wait
-        self._usual: Any = None  # who hears it otherwise
-        self._kept: list[Any] = []  # what came meanwhile, and is not ours
+        self._usual: Any = None  # its handler otherwise
+        self._kept: list[Any] = []  # messages that came during the wait and are not ours
         self._depth = 0
 
     def acquire(self, bell: LockType) -> None:
@@ -55,7 +55,7 @@ class CellWaiter:
                 self.let_go()
 
     def let_go(self) -> None:
-        """Listen no more. Called behind each cell as well: an interrupt may have come at any bytecode."""
+        """Listen no more. Called after each cell as well: an interrupt may have come at any bytecode."""
         if self._stream is None or self._depth:
             return
         stream, self._stream = self._stream, None

@@ -3,10 +3,10 @@
 A view's page gets two traits. `plan` says what there is to draw and is set once for each graph; `frame` says how it
 stands, and is sent anew a few times a second, as JSON text, as long as something changes. What a frame says of tasks
 and services it says in columns, one entry for each *row* of the plan: a task, or an operator with all its tasks where
-a graph is too large (`Plan.grouped`), and behind them the services.
+a graph is too large (`Plan.grouped`), and after them the services.
 
-From the page come messages `{cmd, args, id}`; each is answered by `{ack: id, …}`, to the page that sent it and to all
-others, which do not know the id. Besides, the kernel says from time to time that it is there (`Beat`).
+The page sends messages `{cmd, args, id}`; each is answered by `{ack: id, …}`, which all pages get, and only its sender
+knows the id. In addition, the kernel says from time to time that it is there (`Beat`).
 
 Numbers are plain, texts are bounded and may contain anything: they are never markup.
 """
@@ -224,7 +224,7 @@ Command = Literal[
     "breakpoint",
     "remove_breakpoint",
     "breakpoints",
-    # services: {service} -> Form; {service, method, values: {field: text, bool or null}} -> Text, or Misfits
+    # services: {service} -> Form; {service, method, values: {field: text, bool or null}} -> Text, or FieldErrors
     "form",
     "call",
     # dead letters: {} -> Letters; {number}; {number, value: a text}; {number}; {}; {} -> Letters
@@ -398,7 +398,7 @@ class Form(TypedDict):
     note: str
 
 
-class Misfits(TypedDict):
+class FieldErrors(TypedDict):
     """Why a call was not made: what does not do, by the names of the fields. Comes with a refusal."""
 
     fields: dict[str, str]

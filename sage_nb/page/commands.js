@@ -1,4 +1,4 @@
-// Messages to the kernel and what came of them. Each gets one answer; until then the same message is not sent again.
+// Commands to the kernel and their answers. Each gets one answer; until then the same command is not sent again.
 
 const BUSY_MS = 1_000;
 const KEPT_LINES = 1_000;
@@ -22,7 +22,7 @@ export class Commands {
     model.on("msg:custom", this.receive);
   }
 
-  /** Send without being heard of: looks, and what the page does by itself. Resolves with the Ack. */
+  /** Send what the page asks by itself: nothing of it is shown. Resolves with the Ack. */
   ask(cmd, args = {}) {
     return this.post(cmd, args, false);
   }
@@ -61,7 +61,7 @@ export class Commands {
     return entry.promise;
   }
 
-  /** Send and forget: there may be nobody left to hear the answer. */
+  /** Send, and wait for no answer: the page may be gone by then. */
   tell(cmd, args = {}) {
     if (!this.gone) this.model.send({ cmd, args, id: `${this.view}-${++this.number}` });
   }
@@ -78,8 +78,8 @@ export class Commands {
     }
   }
 
-  /** The kernel has gone, as `reason` says, or is there again. What was asked of it is not answered any more. */
-  link(reason) {
+  /** The kernel has gone, as `reason` says, or is there again (""). Open commands are not answered any more. */
+  connected(reason) {
     this.gone = reason;
     if (reason === "") return;
     for (const id of [...this.pending.keys()]) this.answered({ ack: id, ok: false, reason });

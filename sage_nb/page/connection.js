@@ -1,5 +1,5 @@
-// Whether the kernel is still there: why not, in words, or "". Hears what the application says of its kernel, where it
-// does, and counts for how long nothing has come from there.
+// Whether the kernel is still there: `reason` says why not, or is "". Listens to what the application says of its
+// kernel, where it does, and counts for how long no message has come.
 
 const TICK_MS = 250;
 const SILENT_MS = 1_000; // the kernel says something every 500 ms; that it has gone is to be seen within 2 s

@@ -1,4 +1,4 @@
-// A button that can be out of order: it says why, and stays where the keyboard can reach it.
+// A button that may be disabled: it says why, and can still be reached by the keyboard.
 
 import { freshId, html, mark, printable, say } from "./elements.js";
 import { button } from "./icons.js";

@@ -87,7 +87,7 @@ export class EdgePicture {
   }
 }
 
-/** Which edges are blocked: those behind a held back row that lead to a queue with no room for it. */
+/** Which edges are blocked: those from a held back row to a queue that has no room for it. */
 export function blockedEdges(plan, frame) {
   const blocked = new Set();
   if (!frame.states.includes("h")) return blocked;

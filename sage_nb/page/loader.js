@@ -1,5 +1,5 @@
-// The door to a view's page. Each widget brings only this; script and style are loaded once for all views of a
-// document, from a helper widget that they share, or else from the kernel. Imports nothing: it is a module by itself.
+// Loads the page of a view. Each widget brings only this; script and style are loaded once for all views of a
+// document, from a helper widget that they share, or from the kernel. Imports nothing: it is a module of its own.
 
 const PATIENCE_MS = 3_000;
 

@@ -1,4 +1,4 @@
-// What has happened, in words: the newest as a line that is read aloud, not more often than can be listened to, and
+// What has happened, in words: the newest as a line that is read aloud, not more often than a listener can follow, and
 // the last of them as a list.
 
 import { counted, html, printable, quoted, say, seconds } from "./elements.js";

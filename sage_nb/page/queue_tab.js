@@ -12,7 +12,7 @@ import { kindOf, signalText } from "./signals.js";
 const PAGE = 100;
 const MOST = 1_000; // of which the kernel remembers which is which
 const PEEK_MS = 500;
-const LOOKED_AT = 200; // so many packets are looked at again by themselves
+const LOOKED_AT = 200; // a queue of at most so many packets is looked at again whenever it changes
 
 export class QueueTab {
   constructor(store, commands, inspector) {

@@ -1,5 +1,5 @@
 // Why a control cannot work now, in words for its reader: one table for all controls. An empty text: it can.
-// The kernel decides in the end; this only spares a person a click that would be refused.
+// The kernel decides; this only spares the reader a click that would be refused.
 
 import { ENDED_JOB, hasEnded } from "./states.js";
 

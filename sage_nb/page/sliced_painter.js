@@ -1,5 +1,5 @@
-// Painting many things in several animation frames: what can be seen first, and some of the rest in each, so that no
-// frame takes long. What is out of sight is painted less often, but always in the end.
+// Paints many things in several animation frames: what is in sight first, and some of the rest in each, so that no
+// frame takes long. What is out of sight is painted less often, but never left out.
 
 const NEAR = 64; // so many of what is in sight at once
 const FAR = 24;

@@ -78,7 +78,7 @@ export class Store {
 
   paint() {
     this.painting = 0;
-    // A new plan first, though a frame of the old one may have come before it: what is built is painted behind that.
+    // A new plan first, even if a frame of the old one came before it: parts are built before they are painted.
     const kinds = this.dirty.has("plan") ? ["plan", ...this.dirty] : [...this.dirty];
     this.dirty.clear();
     const listeners = new Set(kinds.flatMap((kind) => this.listeners.get(kind) ?? []));
@@ -146,7 +146,7 @@ export class Store {
     this.changed("select");
   }
 
-  /** Look at a packet; `step` is what has taken it, if it comes from there. */
+  /** Show a packet in the inspector; `step` is the step that took it, if one did. */
   look(packet, step = null) {
     this.packet = packet;
     this.step = step;

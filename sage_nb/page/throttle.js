@@ -1,4 +1,4 @@
-// Doing something soon, but not more often than every so many milliseconds.
+// Does something soon, but not more often than once in so many milliseconds.
 
 export class Throttle {
   constructor(gap, act) {

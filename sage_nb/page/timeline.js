@@ -1,5 +1,5 @@
 // The timeline: a lane per row with its states over time and what happened to it, and a way to look back. Painted on
-// one canvas that is as large as what can be seen of it, so two hundred lanes cost what twelve do.
+// one canvas that is as large as what can be seen of it, so two hundred lanes cost as much as twelve.
 
 import { Control } from "./controls.js";
 import { counted, html, mark, printable, say, seconds } from "./elements.js";

@@ -153,7 +153,7 @@ class View {
     this.store.gone = reason;
     this.lost.hidden = reason === "";
     say(this.lost, reason === "" ? "" : `This is how it was last seen: ${reason}.`);
-    this.commands.link(reason);
+    this.commands.connected(reason);
     this.root.classList.toggle("sn-gone", reason !== "");
     for (const kind of ["frame", "commands", "look"]) this.store.changed(kind);
     if (reason === "" && this.mounted) {
