@@ -144,7 +144,9 @@ class NotPaused(CommandRefused):
     `on_its_way`: it is paused, and not at its gate yet, but will be in a moment.
     """
 
-    on_its_way = False
+    def __init__(self, text: str = "", *, on_its_way: bool = False) -> None:
+        super().__init__(text)
+        self.on_its_way = on_its_way
 
 
 class JobPaused(CommandRefused):

@@ -308,7 +308,7 @@ REPORTS = "self.reporter.task_ended("
 OF_CHAIN = "self._numbers.get(callers) or self._numbers.setdefault(callers"
 AT_WORK = "(doing not in MID_PACKET or parker.has_come())"
 AT_REST = "(doing in MID_PACKET and parker.has_come())"
-USED_UP = "turn.taker, self.turn = parker, None"
+USED_UP = "self.turn = None\n                self._let_in(turn)"
 OPENS = "self._call(len(self._waiting))"
 IS_OVER = "if given.over else _waits_on(given)"
 ONE_STEP = "if handle in self._busy and not (yield"
@@ -875,7 +875,7 @@ MUTANTS: Final = (
     # ── the hand on gates, turns and queues ──
     one("hand: a pause does not cut the batch", BASE, "(gate.attentive and record is None)", "False", CUTS),
     one("hand: a pause is reached while user code runs", GATE, AT_WORK, AT_REST, STILL),
-    one("hand: a turn is used twice", GATE, USED_UP, "turn.taker = parker", STEPS, ONE_OF_MANY),
+    one("hand: a turn is used twice", GATE, USED_UP, USED_UP.replace("self.turn = None", "pass"), STEPS, ONE_OF_MANY),
     one("hand: the gate opens without a call", GATE, OPENS, "pass", PAUSES),
     one(
         "hand: a step returns before the packet is worked",

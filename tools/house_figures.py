@@ -23,11 +23,11 @@ LIMITS: Final = {
     "callbacks for each __init__": 0.07,
     "attributes of a class, of ten the largest but one": 10,
     "attributes of a class, the most": 24,
-    "attributes written from outside their class": 36,
+    "attributes written from outside their class": 25,
     "classes for each 1,000 lines of code": 21.4,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 14_545,
+    "lines of code": 14_563,
     "bytes of ARCHITECTURE.md": 17_000,
 }
 WITH_PLACES: Final = (

@@ -142,7 +142,6 @@ class Admission(Scheduler):
         """Return when it has a place."""
         self._have(self._want, parker)
         parker.place.acquire()
-        parker.round = self.round
 
     def leave(self, parker: AdmissionParker, *, for_good: bool = False) -> None:
         """Give its place to the next one."""
@@ -152,7 +151,6 @@ class Admission(Scheduler):
         """Give its place to the next one who waits, if any, and wait for one again."""
         self._have(self._pass_on, parker)
         parker.place.acquire()
-        parker.round = self.round
 
     # ── any thread ──
 
@@ -201,24 +199,24 @@ class Admission(Scheduler):
                 unpark(permit)
 
     def _want(self, parker: AdmissionParker) -> None:
-        parker.wakes_by = parker.place
         if parker.standing == "running":  # it was woken with a place: see `_wake`
             self._permits.append(parker.place)
-        elif parker.standing != "waiting":
-            self._let_wait(parker)
+        else:
+            self._let_wait(parker, parker.place)
 
-    def _let_wait(self, parker: AdmissionParker) -> None:
-        parker.standing = "waiting"
+    def _let_wait(self, parker: AdmissionParker, by: LockType) -> None:
+        """Let it wait for a place, of which it hears `by` that; if it waits already, it keeps its rank."""
+        parker.wait_for_place(by)
         self._queue[parker] = None
 
     def _free(self, parker: AdmissionParker) -> None:
-        parker.standing = "away"
+        parker.give_place()
         self._running -= 1
         self._moved += 1
 
     def _end(self, parker: AdmissionParker) -> None:
         self._free(parker)
-        parker.standing = "gone"
+        parker.end()
         self._left -= 1
         if not self._left:
             self._permits.append(self._permit)
@@ -226,7 +224,7 @@ class Admission(Scheduler):
     def _pass_on(self, parker: AdmissionParker) -> None:
         if self._queue or self._running > self._limit.places:
             self._free(parker)
-            self._let_wait(parker)
+            self._let_wait(parker, parker.place)
         else:
             self._moved += 1
             self._permits.append(parker.place)
@@ -237,8 +235,7 @@ class Admission(Scheduler):
 
     def _wake(self, parker: AdmissionParker) -> None:
         if parker.standing == "away":
-            parker.wakes_by = parker.permit
-            self._let_wait(parker)
+            self._let_wait(parker, parker.permit)
         elif parker.standing != "waiting":  # else it looks when it has its place
             self._permits.append(parker.permit)
 
@@ -261,9 +258,8 @@ class Admission(Scheduler):
         queue = self._queue
         while queue and (self._is_closed or (self._is_open and self._running < self._limit.places)):
             parker, _ = queue.popitem(last=False)
-            parker.standing = "running"
             self._running += 1
-            self._permits.append(parker.wakes_by)
+            self._permits.append(parker.take_place())
         if queue and self._is_asleep and self._is_open:
             self._is_asleep = False
             self._permits.append(self._permit)
@@ -308,13 +304,13 @@ class Admission(Scheduler):
 class AdmissionParker(Parker):
     """Parks without a place to run, and needs one to go on."""
 
-    __slots__ = ("_admission", "place", "round", "standing", "wakes_by")
+    __slots__ = ("_admission", "_wakes_by", "place", "round", "standing")
 
     def __init__(self, admission: Admission) -> None:
         super().__init__(admission.monitor)
         self._admission = admission
         self.place = new_permit()
-        self.wakes_by = self.place  # or its permit, of one who sleeps and has not been woken yet
+        self._wakes_by = self.place  # or its permit, of one who sleeps and has not been woken yet
         self.standing: Standing = "gone"  # until it begins, and when it has ended
         self.round = 0  # when it got its place, or was seen to be the only one
 
@@ -322,12 +318,17 @@ class AdmissionParker(Parker):
 
     def begin(self) -> None:
         """Wait for the first place."""
+        self._enter()
+
+    def _enter(self) -> None:
         self._admission.enter(self)
+        self.round = self._admission.round
 
     def enter(self, gate: Gate, want: int) -> int:
         """How many packets may be worked now, once those have had their turn who are due."""
         if self.round != self._admission.round and not gate.attentive and not self.cancelled:
             self._admission.pass_on(self)
+            self.round = self._admission.round
         return super().enter(gate, want)
 
     def say(self, doing: TaskState) -> None:
@@ -339,7 +340,26 @@ class AdmissionParker(Parker):
     def _sleep(self, timeout_s: float) -> None:
         self._admission.leave(self)
         self.permit.acquire(True, timeout_s)
-        self._admission.enter(self)
+        self._enter()
+
+    # ── whoever has the claim ──
+
+    def wait_for_place(self, by: LockType) -> None:
+        """It wants a place, and hears of it `by` that."""
+        self.standing, self._wakes_by = "waiting", by
+
+    def take_place(self) -> LockType:
+        """It has one; returns what wakes it, to be given once the claim is given back."""
+        self.standing = "running"
+        return self._wakes_by
+
+    def give_place(self) -> None:
+        """It parks."""
+        self.standing = "away"
+
+    def end(self) -> None:
+        """It wants no place any more."""
+        self.standing = "gone"
 
     # ── any thread ──
 

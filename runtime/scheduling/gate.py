@@ -30,6 +30,10 @@ class Turn:
         self.over = False
         self.record: Any = None
 
+    def begin(self, taker: Parker) -> None:
+        """This one passes the gate by it."""
+        self.taker = taker
+
     def end(self, record: Any = None) -> None:
         """It has come to this; None: to nothing."""
         self.record, self.over = record, True
@@ -70,7 +74,8 @@ class Gate:
                     continue
                 turn = parker.turn = self.turn
                 if turn is not None:
-                    turn.taker, self.turn = parker, None
+                    turn.begin(parker)
+                    self.turn = None
                 self._let_in(turn)
                 return 1
 
@@ -219,9 +224,10 @@ class Gate:
                     self.edits += 1
                 return
             doing = at_work[0] if at_work else "running"  # or is about to, by a turn
-            refusal = NotPaused(f"{name!r} is paused, but still at work on a packet ({doing}); let it finish first")
-            refusal.on_its_way = doing not in MID_PACKET
-            raise refusal
+            raise NotPaused(
+                f"{name!r} is paused, but still at work on a packet ({doing}); let it finish first",
+                on_its_way=doing not in MID_PACKET,
+            )
 
 
 def _has_ended(parker: Parker) -> bool:

@@ -92,8 +92,7 @@ class SeededScheduler(Scheduler):
         with self.lock:
             if self.freed:
                 return True
-            giver.waits = giver.doing != "ended"
-            if not giver.waits:
+            if not giver.wait_for_turn():
                 self._parkers.remove(giver)
                 self._players -= not giver.serves
             chosen = self._holder = None if self._is_held else self._choose()
@@ -125,7 +124,7 @@ class SeededScheduler(Scheduler):
             holder = self._holder
             waiting = [parker for parker in self._parkers if parker.waits]
             for parker in waiting:
-                parker.waits = False
+                parker.take_turn()
         for parker in waiting:
             unpark(parker.permit)
         return holder
@@ -139,7 +138,7 @@ class SeededScheduler(Scheduler):
             able = [parker for parker in waiting if parker.is_able(self.now_s)]
             if able:
                 chosen = able[int(self._random() * len(able))]
-                chosen.waits = False
+                chosen.take_turn()
                 self._note(chosen.label())
                 self.turns += 1
                 return chosen
@@ -231,6 +230,17 @@ class SeededParker(Parker):
         self.due_s = due_s
         if not self._scheduler.pass_on(self):
             self.permit.acquire()
+
+    # ── whoever has the lock of the scheduler ──
+
+    def wait_for_turn(self) -> bool:
+        """It wants a turn again, unless it has ended."""
+        self.waits = self.doing != "ended"
+        return self.waits
+
+    def take_turn(self) -> None:
+        """It has one, or needs none any more."""
+        self.waits = False
 
     # ── any thread ──
 
