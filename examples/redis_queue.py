@@ -5,10 +5,10 @@
     redis_queue.register()  # and set REDIS_URL, if the server is not at redis://127.0.0.1:6379
     session = runtime.Session(platform="redis")
 
-A `RedisQueue` is picklable, and another process may fill lanes of it, or read it. Its two ends are those of
-`runtime.remote.remote_lane`; each lane is two lists: packets and signals on the way to the reader, acknowledgements on
-the way back. One thread in each process, its carrier, waits for all lists that concern it. Packets are pickled: nobody
-may write to the server who may not run code here. A seed is refused: no turn can be given to a server.
+A `RedisQueue` is picklable, and another process may fill lanes of it, or read it. Its two ends are the `Outbox` and the
+`Arrivals` of `runtime.remote`. Each lane is two lists: packets and signals for the reader, acknowledgements for the
+writer. One thread in each process, its carrier, waits for all lists that concern it. Packets are pickled: nobody may
+write to the server who may not run code here. A seed is refused: no turn can be given to a server.
 
 The hand can borrow no room from writers who do not see it, so one place of each queue is kept for it.
 """
@@ -34,8 +34,9 @@ from runtime.communication.lane import Lane, LaneSpec
 from runtime.errors import GraphInvalid, QueueUnreachable
 from runtime.factory import register_backend
 from runtime.factory.local_backend import LocalBackend
+from runtime.remote.arrivals import Arrivals
 from runtime.remote.endpoint_lanes import SLOW_S
-from runtime.remote.remote_lane import Address, Arrivals, Mark, Outbox
+from runtime.remote.remote_lane import Address, Mark, Outbox
 from runtime.scheduling.parker import Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor
 

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from examples.pickle_codec import CODEC
 from runtime.communication.lane import LaneSpec
+from runtime.remote.arrivals import Arrivals
 from runtime.remote.channel import Message, Question
 from runtime.remote.endpoint import Endpoint, Owner
 from runtime.remote.link import CallLink
-from runtime.remote.remote_lane import Address, Arrivals, Outbox
+from runtime.remote.remote_lane import Address, Outbox
 from runtime.scheduling.parker import Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor
 
@@ -96,7 +97,7 @@ class Link:
     def give_back_to(self, producer: str, lane: Address) -> None:
         """At once."""
         self.returned.append(lane[1])
-        self.outbox.return_place()
+        self.outbox.return_credit()
 
     def note_full(self) -> None:
         """Nobody waits for what is slow here."""
@@ -204,6 +205,6 @@ def way_of(outbox: Outbox) -> tuple[CallLink, list[list[Message]], list[Future[A
 
 def packets_in(parcels: list[list[Message]]) -> list[list[Any]]:
     return [
-        [item for message in parcel if message[0] == "packets" for item in CODEC.decode(message[1].freight)]
+        [item for message in parcel if message[0] == "packets" for item in CODEC.decode(message[1].serialized)]
         for parcel in parcels
     ]

@@ -37,11 +37,11 @@ def test_a_writer_that_is_held_back_goes_on_as_soon_as_a_lent_place_is_given_bac
     writer = Writer()
     link = Link(4, writer)
     link.send(0, 1)
-    assert link.outbox.lend()
+    assert link.outbox.grant_credit()
     link.send(2)
     thread, found = in_thread(lambda: link.outbox.lane.put(3))
     writer.wait_until("held back")
-    link.outbox.return_place()
+    link.outbox.return_credit()
     thread.join(PATIENCE_S)
     assert found == [None]
     assert link.room() == 0
@@ -50,7 +50,7 @@ def test_a_writer_that_is_held_back_goes_on_as_soon_as_a_lent_place_is_given_bac
 def test_a_place_that_could_not_be_lent_stays_with_its_writer() -> None:
     link = Link(4)
     link.send(*range(4))
-    assert not link.outbox.lend()
+    assert not link.outbox.grant_credit()
     link.outbox.acknowledge(4)
     assert link.room() == 4
 
@@ -89,7 +89,7 @@ def test_a_writer_that_is_held_back_hears_that_what_it_sent_before_cannot_travel
     writer = Writer()
     link = Link(4, writer)
     link.send(0, 1)
-    assert link.outbox.lend()
+    assert link.outbox.grant_credit()
     link.outbox.lane.put(threading.Lock())
     thread, found = in_thread(lambda: link.outbox.lane.put("held back"))
     writer.wait_until("held back")
@@ -97,7 +97,7 @@ def test_a_writer_that_is_held_back_hears_that_what_it_sent_before_cannot_travel
     thread.join(PATIENCE_S)
     assert [type(error) for error in (*found, *link.errors)] == [NotSendable, NotSendable]
     link.outbox.acknowledge(2)
-    link.outbox.return_place()  # which does not open it again
+    link.outbox.return_credit()  # which does not open it again
     with pytest.raises(NotSendable):
         link.outbox.lane.put("later")
     assert (link.outbox.lane.refused, link.lane.items) == (3, [0, 1])
@@ -165,7 +165,7 @@ def test_a_half_of_the_lane_is_told_as_soon_as_it_has_been_worked() -> None:
 
 def test_a_place_that_is_lent_to_the_hand_is_given_back_when_its_packet_is_taken() -> None:
     link = Link(4)
-    assert link.outbox.lend()
+    assert link.outbox.grant_credit()
     link.inbox.hand.put_into(0, "by hand")
     assert (link.inbox.hand.lane.items, link.room(), link.returned) == (["by hand"], 3, [])
     link.inbox.drop(link.inbox.hand.lane, 1)
@@ -175,7 +175,7 @@ def test_a_place_that_is_lent_to_the_hand_is_given_back_when_its_packet_is_taken
 def test_nothing_is_put_in_by_hand_once_the_task_has_begun_to_end() -> None:
     """Neither where a place was found before that, nor where one is looked for after it."""
     link = Link(4)
-    assert link.outbox.lend()
+    assert link.outbox.grant_credit()
     link.inbox.hand.end("completed")
     with pytest.raises(TaskEnded):
         link.inbox.hand.put_into(0, "by hand")
@@ -263,7 +263,7 @@ def test_a_signal_between_packets_parts_what_is_packed() -> None:
         lane.put_signal(each) if isinstance(each, Number) else lane.put(each)
     link.outbox.pack()
     taken = link.outbox.take(may_end=True)
-    assert [CODEC.decode(each.freight) if isinstance(each, Packets) else each.signal for each in taken] == [
+    assert [CODEC.decode(each.serialized) if isinstance(each, Packets) else each.signal for each in taken] == [
         [0, 1],
         Number(2),
         Number(3),

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from time import monotonic
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 import ray
@@ -27,20 +27,16 @@ from runtime.communication.lane import LaneSpec
 from runtime.communication.router import Router
 from runtime.communication.send_plan import SendPlan
 from runtime.communication.signals import StopSignal
-from runtime.context.report import TaskReport
-from runtime.driver.actor_wrapper import ServiceWrapper
-from runtime.driver.job import Job
-from runtime.errors import NotPaused, NotSendable, QueueFull, TaskLost
-from runtime.facts import ServiceFacts
+from runtime.errors import NotPaused, NotSendable, QueueFull
 from runtime.ray.actors import ActorProcess
 from runtime.ray.cluster import cannot_be_made
 from runtime.ray.codec import CODEC as RAY
 from runtime.remote.acknowledgements import MOST_OPEN, Acknowledgements
+from runtime.remote.arrivals import HAND_LANE
 from runtime.remote.channel import Message
 from runtime.remote.descriptors import RemoteQueueDescriptor
-from runtime.remote.host import HostState
 from runtime.remote.link import AGAIN_S, BYTES_A_S, MOST_MISSES, OVERDUE_S, CallLink, NotReached
-from runtime.remote.remote_lane import HAND_LANE, Outbox, Packets
+from runtime.remote.remote_lane import Outbox, Packets
 from runtime.scheduling.parker import Waiter
 from runtime.testing import PATIENCE_S, Moment
 from tests.remote_rig import LANE, LANES, ByHand, Link, Nobody, Told, endpoint_of, in_thread, packets_in, way_of
@@ -284,8 +280,8 @@ def test_places_are_lent_and_given_back_by_any_thread_and_none_is_lost() -> None
 
         def lend_and_return() -> None:
             for _ in range(3_000):
-                if outbox.lend():
-                    outbox.return_place()
+                if outbox.grant_credit():
+                    outbox.return_credit()
 
         threads = [in_thread(lend_and_return)[0] for _ in range(4)]
         for thread in threads:
@@ -293,67 +289,6 @@ def test_places_are_lent_and_given_back_by_any_thread_and_none_is_lost() -> None
     finally:
         sys.setswitchinterval(before)
     assert outbox.lane.capacity == 64
-
-
-class Reports:
-    """Who hears how a task has ended."""
-
-    def __init__(self) -> None:
-        self.ended: list[TaskReport] = []
-
-    def task_ended(self, report: TaskReport) -> None:
-        self.ended.append(report)
-
-    def __getattr__(self, name: str) -> Any:
-        return pytest.fail(f"{name} was not expected")
-
-
-class OneProcess:
-    """A process, and the job that it is the only one of: what is called there is answered by the test."""
-
-    def __init__(self) -> None:
-        self.job = Job(CODEC)
-        self.reports = Reports()
-        self.wrapper = ServiceWrapper("work", cast(Any, self.reports), self.job)
-        self.job.wrappers["work"] = self.wrapper
-        self.calls: list[tuple[str, Future[Any]]] = []
-        self.wrapper.begin(self, CODEC.encode(None))
-        self.job.endpoint.join([self.job.endpoint.link_to("work", self)], {})
-
-    def call(self, method: str, *_: Any) -> Future[Any]:
-        answer: Future[Any] = Future()
-        self.calls.append((method, answer))
-        if method == "seen":
-            answer.set_result(CODEC.encode(HostState(SERVING)))
-        return answer
-
-    def is_gone(self, error: BaseException) -> bool:
-        return isinstance(error, EOFError)
-
-    def kill(self) -> None:
-        self.calls.append(("kill", Future()))
-
-
-SERVING: Final = ServiceFacts("work", "new", 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, None)
-
-
-@pytest.mark.parametrize("first", ["start", "death"])
-def test_one_whose_process_dies_before_or_after_its_start_is_told_to_have_ended_once(first: str) -> None:
-    process = OneProcess()
-    wrapper = process.wrapper
-    wrapper.look()
-    death = LookupError("its process")
-    for what in ("start", "death") if first == "start" else ("death", "start"):
-        if what == "start":
-            wrapper.start()
-        else:
-            wrapper.lose(death)
-    (report,) = process.reports.ended
-    assert (report.task, report.ending, type(report.error)) == ("work", "failed", TaskLost)
-    assert report.error is not None
-    assert report.error.__cause__ is death
-    assert wrapper.is_gone()
-    process.job.endpoint.close()
 
 
 @pytest.mark.parametrize("what", ["few", "signal", "message"])

@@ -344,7 +344,7 @@ def test_a_place_that_was_lent_goes_back_to_whoever_has_lent_it() -> None:
     endpoint.join([endpoint.link_to("numbers", ByHand(received))], {})
     inbox.hand.put_into(0, "by hand")
     inbox.drop(inbox.hand.lane, 1)
-    assert received.wait_for("return place") == ("return place", LANE)
+    assert received.wait_for("return credit") == ("return credit", LANE)
     endpoint.close()
 
 

@@ -105,6 +105,7 @@ class ActorWrapper:
         self.process: Process | None = None  # until `begin`
         self.node: str | None = None
         self._reporter, self._job = reporter, job
+        self.control = RemoteWorkerControl(self, job)
         self._heard = 0  # the last parcel from it that was taken in
         self._last: HostState | None = None
         self._final: HostState | None = None
@@ -132,11 +133,6 @@ class ActorWrapper:
         return None if sent is None else decode(sent)
 
     @property
-    def control(self) -> RemoteWorkerControl:
-        """What controls it."""
-        return RemoteWorkerControl(self, self._job)
-
-    @property
     def is_lost(self) -> bool:
         """Whether its process has died."""
         return self._why is not None
@@ -153,7 +149,7 @@ class ActorWrapper:
     def begin_ask(self, group: str, method: str, *arguments: Any) -> Future[Any]:
         """Call a method over there; `end_ask` waits for what it returns. Raises `NotSendable`."""
         try:
-            said = self._job.codec.encode(arguments)
+            said = self._job.endpoint.codec.encode(arguments)
         except Exception as error:  # the border to user code
             raise not_sendable(arguments[-1], error) from error
         return self.call(group, method, said)
@@ -174,7 +170,7 @@ class ActorWrapper:
     def end_look(self, asked: Future[Any] | None) -> None:
         """Wait for the answer. Without one, what was known last stays."""
         if asked is not None and asked.exception() is None:
-            self._last = self._job.codec.decode(asked.result())
+            self._last = self._job.endpoint.codec.decode(asked.result())
 
     def begin_watch(self, wanted: bool, wish: int) -> Future[Any] | None:
         """Ask it to say when something changes, or no more, by the wish of this number."""
@@ -216,7 +212,7 @@ class ActorWrapper:
             self._job.post(self.name, "start")
 
     def cancel(self) -> None:
-        """End it behind the packet in work, wherever it waits."""
+        """End it after the packet in work, wherever it waits."""
         self._job.post(self.name, "cancel")
 
     def is_current(self) -> bool:

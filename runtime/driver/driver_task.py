@@ -9,7 +9,7 @@ from runtime.driver.job import Job
 from runtime.driver.poller import INTERRUPTIBLE_S
 from runtime.errors import QueueFull
 from runtime.operators import Operator
-from runtime.remote.remote_lane import Arrivals
+from runtime.remote.arrivals import Arrivals
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.worker_state import WorkerState
 from runtime.task.base_task import TaskReporter

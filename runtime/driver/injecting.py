@@ -15,8 +15,8 @@ from runtime.driver.driver_task import DriverTask
 from runtime.driver.job import Job
 from runtime.errors import QueueFull, TaskEnded
 from runtime.factory.backend import Handle, TaskHandle
+from runtime.remote.arrivals import OWN_PLACE
 from runtime.remote.codec import Pickled, require_sendable
-from runtime.remote.remote_lane import OWN_PLACE
 from runtime.scheduling.waiting import Until, Waiting
 
 
@@ -26,16 +26,16 @@ def sendable(job: Job, handles: Sequence[Handle], value: Any, *, stays: bool) ->
     One that will travel on from a task of the driver (unless it `stays`) is tried out.
     """
     if not all(isinstance(handle, DriverTask) for handle in handles):
-        return Pickled(value, job.codec)
+        return Pickled(value, job.endpoint.codec)
     if not stays and any(map(_sends_on, handles)):
-        require_sendable(value, job.codec)
+        require_sendable(value, job.endpoint.codec)
     return value
 
 
 def offer(job: Job, task: DriverTask, item: Any, note: Note | None = None) -> bool:
     """Put an item into the queue of a task of the driver, if there is room. Any thread. Raises `NotSendable`."""
     if _sends_on(task):
-        require_sendable(item, job.codec)
+        require_sendable(item, job.endpoint.codec)
     return task.inbox.hand.offer(item, note)
 
 
@@ -44,7 +44,7 @@ def inject(
 ) -> Waiting[None]:
     """Put an item, as `sendable` has made it, into all these queues, or into none. Raises `QueueFull`, `TaskEnded`.
 
-    A place is found in each of them first. Only if one of several tasks ends right behind that, the others have it.
+    A place is found in each of them first. Only if one of several tasks ends right after that, the others have it.
     What `noted` makes is put down when all have it.
     """
     refusals: list[QueueFull] = []
@@ -85,11 +85,11 @@ def _inject(job: Job, handles: Sequence[TaskHandle], item: Any) -> list[int]:
 
 
 def _reserve(job: Job, handle: TaskHandle, item: Any) -> int:
-    """A place for `item` in a task's queue: `OWN_PLACE` of the hand, or the lane whose writer lends one."""
+    """A place for `item` in a task's queue: `OWN_PLACE` of the hand, or the lane whose writer gives credit."""
     try:
         _ask(handle, "reserve", item)
     except QueueFull:
-        lender = job.borrow(handle.name)
+        lender = job.borrow_credit(handle.name)
         if lender is None:
             raise
         return lender
@@ -100,7 +100,7 @@ def _release(job: Job, handle: TaskHandle, place: int) -> None:
     if place == OWN_PLACE:
         _ask(handle, "release")
     else:
-        job.give_back(handle.name, place)
+        job.return_credit(handle.name, place)
 
 
 def _sends_on(task: Handle) -> bool:

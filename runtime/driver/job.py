@@ -19,10 +19,10 @@ from runtime.communication.calls import here
 from runtime.communication.lane import LaneSpec
 from runtime.driver.poller import ActorPoller
 from runtime.errors import TaskLost
+from runtime.remote.arrivals import HAND_LANE
 from runtime.remote.codec import Codec
 from runtime.remote.endpoint import DRIVER, Endpoint
 from runtime.remote.link import CHANGED, Where
-from runtime.remote.remote_lane import HAND_LANE
 from runtime.scheduling.quiescence import are_still
 
 if TYPE_CHECKING:
@@ -45,13 +45,8 @@ class Job:
         self._fetched: SimpleQueue[tuple[ActorWrapper, Future[Any]]] = SimpleQueue()
         self._listener: threading.Thread | None = None
 
-    @property
-    def codec(self) -> Codec:
-        """How values travel."""
-        return self.endpoint.codec
-
     def join(self) -> None:
-        """Let everybody know the way to everybody else, and listen. Raises `TaskLost` if one of them has died."""
+        """Give each process a channel to each other one, and listen. Raises `TaskLost` if one of them has died."""
         in_driver = tuple(self.local)
         channels = {name: wrapper.process for name, wrapper in self.wrappers.items() if wrapper.process is not None}
         joining = {
@@ -108,26 +103,26 @@ class Job:
             counts.append((here if wrapper is None else wrapper.last.puts).get((task, number), 0))
         return counts
 
-    # ── places in queues, which their writers grant ──
+    # ── credit, which the writers of a queue grant ──
 
     def find_place(self, task: str, wanted: int) -> int | None:
         """For what is put back into lane `wanted` of a task's queue: whose writer has a place for it; None: nobody."""
         if wanted == HAND_LANE:
-            return self.borrow(task)
+            return self.borrow_credit(task)
         return wanted if self._ask_writer("take_back", task, wanted) else None
 
-    def borrow(self, task: str) -> int | None:
-        """A lane of a task's queue whose writer lends a place; None: none does."""
+    def borrow_credit(self, task: str) -> int | None:
+        """A lane of a task's queue whose writer gives credit for one packet; None: none does."""
         lanes = range(len(self.lanes[task]))
-        return next((number for number in lanes if self._ask_writer("lend", task, number)), None)
+        return next((number for number in lanes if self._ask_writer("grant_credit", task, number)), None)
 
-    def give_back(self, task: str, lane: int) -> None:
-        """A place that the writer of a lane has lent is not needed."""
+    def return_credit(self, task: str, lane: int) -> None:
+        """The credit that the writer of a lane gave is not needed."""
         producer = self.lanes[task][lane].producer
-        self.post(producer if producer in self.wrappers else DRIVER, "return place", (task, lane))
+        self.post(producer if producer in self.wrappers else DRIVER, "return credit", (task, lane))
 
     def _ask_writer(self, what: str, task: str, number: int) -> bool:
-        """Ask whoever fills a lane of a task's queue to lend a place, or to take one back. False: it cannot."""
+        """Ask the writer of a lane for credit, or to count a packet again that is put back. False: it cannot."""
         wrapper, lane = self.wrappers.get(self.lanes[task][number].producer), (task, number)
         granted: bool = getattr(self.endpoint.lanes, what)(lane) if wrapper is None else wrapper.grants(what, lane)
         return granted
@@ -203,7 +198,7 @@ class Job:
         left = len(self.wrappers)
         while left:
             wrapper, fetched = self._fetched.get()
-            error = fetched.exception() or self._take(wrapper, *self.codec.unpack(fetched.result()))
+            error = fetched.exception() or self._take(wrapper, *self.endpoint.codec.unpack(fetched.result()))
             if error is None:
                 self._fetch(wrapper)
             else:

@@ -43,9 +43,7 @@ class ActorPoller(WaitableMonitor):
         self._wrappers = wrappers
         self._watchers = threading.Lock()  # guards both below
         self._watching = 0  # how many watch
-        self._wishes = (
-            0  # of processes to say when something changes, or no more: the one with the highest number counts
-        )
+        self._wishes = 0  # how often processes were asked to tell of changes, or not to: the last time counts
 
     # ── as a monitor ──
 

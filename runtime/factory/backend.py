@@ -1,7 +1,7 @@
 """What a platform has to offer to run a job, and the registry that finds it by name. Knows no platform itself.
 
 A backend is one object per job, made when the graph is compiled. Everything that differs between threads and another
-platform is behind it and behind the descriptors, connections and handles that it makes; there is no `if remote`.
+platform is in it, and in the descriptors, connections and handles that it makes; there is no `if remote`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TaskHandle(Protocol):
 
     @property
     def control(self) -> WorkerControl:
-        """The hand's grip on it."""
+        """What controls it."""
 
     @property
     def hand_closed(self) -> bool:
@@ -60,7 +60,7 @@ class TaskHandle(Protocol):
         """Let it run."""
 
     def cancel(self) -> None:
-        """End it behind the packet in work, wherever it waits."""
+        """End it after the packet in work, wherever it waits."""
 
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end."""
@@ -99,13 +99,13 @@ class ServiceHandle(Protocol):
 
     @property
     def control(self) -> WorkerControl:
-        """The hand's grip on it."""
+        """What controls it."""
 
     def start(self) -> None:
         """Let it run."""
 
     def cancel(self) -> None:
-        """End it behind the requests in work."""
+        """End it after the requests in work."""
 
     def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
         """From the next request on, go through these."""
@@ -127,7 +127,7 @@ Handle = TaskHandle | ServiceHandle
 
 
 class Backend(Protocol):
-    """One job's way to run on a platform."""
+    """What runs one job on a platform."""
 
     travels: ClassVar[bool]
     """Whether an operator is sent by value to where its task runs, so that its functions are copied on the way."""
@@ -170,7 +170,7 @@ class Backend(Protocol):
         """All services and tasks have been started."""
 
     def drain_services(self, how: Ending) -> None:
-        """All tasks have ended: send every service its stop signal, behind the last request that can come."""
+        """All tasks have ended: send every service its stop signal, after the last request that can come."""
 
     def refuse_calls(self) -> None:
         """Accept no call to any service any more; those that are open end with `ServiceStopped`."""

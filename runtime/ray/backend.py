@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from runtime.driver.backend import RemoteBackend
@@ -37,8 +37,5 @@ class RayBackend(RemoteBackend):
     def _launch(self, kind: type[Host], name: str, callers: int) -> ActorProcess:
         return make_process(kind, self._job.name, name, callers, self._options[name])
 
-    def _cannot_be_made(self, error: BaseException) -> bool:
-        return cannot_be_made(error)
-
-    def _lack(self, names: Sequence[str]) -> str:
-        return lack(names)
+    _cannot_be_made = staticmethod(cannot_be_made)
+    _lack = staticmethod(lack)

@@ -35,61 +35,68 @@ class _Cluster:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()  # guards that Ray is started and ended once
-        self.started = False  # by us; then it is ours to shut down
-        self.address: str | None = None  # that we have joined
+        self._started = False  # by us; then it is ours to shut down
+        self._address: str | None = None  # that we have joined
+
+    def require(self, address: str | None, say: Callable[[str], None]) -> None:
+        """Be joined to a cluster: to that of the user's own `ray.init`, to that at `address`, or to a local one.
+
+        What takes long of it is told by `say`, and to whoever waits.
+        Raises `GraphInvalid` if the address cannot be reached, or Ray is joined to another one already.
+        """
+        with self.lock:
+            if ray.is_initialized():
+                there = ray.get_runtime_context().gcs_address
+                if address is not None and address not in (self._address, there):
+                    raise GraphInvalid(
+                        f"ray_address is {address!r}, and Ray is joined to {there!r} already; leave ray_address out, "
+                        "or call ray.shutdown() first"
+                    )
+                return
+            where = "started on this machine" if address is None else f"joined at {address}"
+            text = f"Ray is being {where}: that takes some seconds, at most half a minute"
+            say(text)
+            tell_who_waits(text)
+            _begin(address)
+            say("Ray is there")
+            _keep_quiet()
+            self._address, self._started = address, True
+            atexit.register(self.shut_down)
+
+    def shut_down(self) -> None:
+        """End what `require` has started; what the user has started stays. Idempotent."""
+        with self.lock:
+            if self._started:
+                self._started, self._address = False, None
+                ray.shutdown()
 
 
 _cluster: Final = _Cluster()
+require_cluster: Final = _cluster.require
+shut_down: Final = _cluster.shut_down
 
 
-def require_cluster(address: str | None, say: Callable[[str], None]) -> None:
-    """Be joined to a cluster: to that of the user's own `ray.init`, to that at `address`, or to a local one.
-
-    What takes long of it is told by `say`, and to whoever waits.
-    Raises `GraphInvalid` if the address cannot be reached, or Ray is joined to another one already.
-    """
-    with _cluster.lock:
-        if ray.is_initialized():
-            if address is not None and address not in (_cluster.address, ray.get_runtime_context().gcs_address):
-                raise GraphInvalid(
-                    f"ray_address is {address!r}, and Ray is joined to {ray.get_runtime_context().gcs_address!r} "
-                    "already; leave ray_address out, or call ray.shutdown() first"
-                )
-            return
-        where = "started on this machine" if address is None else f"joined at {address}"
-        text = f"Ray is being {where}: that takes some seconds, at most half a minute"
-        say(text)
-        tell_who_waits(text)
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        logging.getLogger("ray").setLevel(logging.ERROR)  # what it would say of itself in every notebook
-        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-        if address is None:
-            # "local": without it, a RAY_ADDRESS in the environment would join somebody's cluster.
-            # Workers as nice as we are: by themselves they would give way to everything else on the machine.
-            with _first_on_path(WORKERS_PATH):
-                _on_a_thread_that_stays(
-                    partial(
-                        ray.init,
-                        address="local",
-                        include_dashboard=False,
-                        _node_ip_address="127.0.0.1",
-                        _system_config={"worker_niceness": 0},
-                        **quiet,
-                    )
-                )
-        else:
-            try:
-                _require_answer(address)
-                ray.init(address=address, **quiet)
-            except Exception as error:  # Ray raises whatever its connection does
-                raise GraphInvalid(
-                    f"no Ray cluster could be joined at ray_address={address!r}: {error}; start one there, or leave "
-                    "ray_address out for a local one"
-                ) from error
-        say("Ray is there")
-        _keep_quiet()
-        _cluster.address, _cluster.started = address, True
-        atexit.register(shut_down)
+def _begin(address: str | None) -> None:
+    """Join the cluster there, or start a local one. Raises `GraphInvalid`."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    logging.getLogger("ray").setLevel(logging.ERROR)  # what it would say of itself in every notebook
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        # "local": without it, a RAY_ADDRESS in the environment would join somebody's cluster.
+        # Workers as nice as we are: by themselves they would give way to everything else on the machine.
+        local: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        settings = {"worker_niceness": 0}
+        with _first_on_path(WORKERS_PATH):
+            _on_a_thread_that_stays(partial(ray.init, address="local", _system_config=settings, **local, **quiet))
+        return
+    try:
+        _require_answer(address)
+        ray.init(address=address, **quiet)
+    except Exception as error:  # Ray raises whatever its connection does
+        raise GraphInvalid(
+            f"no Ray cluster could be joined at ray_address={address!r}: {error}; start one there, or leave "
+            "ray_address out for a local one"
+        ) from error
 
 
 def _on_a_thread_that_stays(begin: Callable[[], object]) -> None:
@@ -153,14 +160,6 @@ def _require_answer(address: str) -> None:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host, int(port)), _ANSWER_S).close()
-
-
-def shut_down() -> None:
-    """End what `require_cluster` has started; what the user has started stays. Idempotent."""
-    with _cluster.lock:
-        if _cluster.started:
-            _cluster.started, _cluster.address = False, None
-            ray.shutdown()
 
 
 def refuse_excess(wanted: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Values and messages on their way to another process of Ray's: as bytes, with large buffers beside them by reference.
+"""Values and messages for another process of Ray's: as bytes, with large buffers beside them by reference.
 
 Everything goes through cloudpickle, so functions and classes of a notebook travel by value, and one that comes back is
 the class that it was. A buffer of more than `LARGE` bytes (of an array, mostly) is put into Ray's object store once and

@@ -20,7 +20,7 @@ _START_LIMIT: Final = "RAY_raylet_start_wait_time_s"
 
 
 def remote_backend() -> Backend:
-    """A job's way to run on Ray. Raises `GraphInvalid` if Ray is not installed, or too old."""
+    """What runs one job on Ray. Raises `GraphInvalid` if Ray is not installed, or too old."""
     refuse_old_ray()
     if "ray" not in sys.modules:
         logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # it recommends packages, in whatever cell imports it

@@ -1,1 +1,1 @@
-"""What tasks and services in other processes are made of: values that travel, mail, far lanes, calls, the cluster."""
+"""What tasks and services in other processes are made of: values that travel, mail, remote lanes and calls."""

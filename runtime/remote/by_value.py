@@ -1,6 +1,6 @@
 """Reports by value: how errors, and what else of the user's is to be seen, get to another process. Knows no mail.
 
-A report of a failure must get through, whatever it is about. So a message is packed by a way that cannot fail: each
+A report of a failure must get through, whatever it is about. So a message is packed in a way that cannot fail: each
 error in it is sent beside it and by itself, and so is each payload; what cannot be pickled arrives as a text, for a
 person to read. An error keeps its type, its arguments, its notes, its traceback and the errors that it came from, also
 where these lead back to it: they are a table, not a nest, so no depth and no circle matters.
@@ -31,7 +31,7 @@ _slots: Final = vars(BaseException)  # what a class of the user's says of itself
 
 
 class SentError(NamedTuple):
-    """One error on its way; others, by their numbers in the message."""
+    """One error as it travels; it names others by their numbers in the message."""
 
     body: bytes
     text: str
@@ -43,7 +43,7 @@ class SentError(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """A message on its way."""
+    """A message as it travels."""
 
     blob: bytes
     errors: tuple[SentError, ...]

@@ -12,7 +12,7 @@ Message = tuple[Any, ...]
 """A verb, and what it says: text, numbers, and packed values."""
 
 Question = tuple[int, Serialized, float, bool]
-"""A request on its way: its number, what is asked, in how many seconds, and whether for a set-up."""
+"""A request as it travels: its number, the request itself, its time-out in seconds, and whether it is for a set-up."""
 
 
 class Channel(Protocol):

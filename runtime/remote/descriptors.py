@@ -49,5 +49,5 @@ class RemoteRequestQueueDescriptor:
     job: str
 
     def get_queue(self) -> RequestQueue:
-        """The queue itself, or here what calls get there by. Raises `QueueUnreachable` where there is no way."""
+        """The queue itself, or what takes calls there. Raises `QueueUnreachable` where nothing of the job runs."""
         return _endpoint(self.job, self.service).calls.queue(self.service, self.capacity)

@@ -60,7 +60,7 @@ class Endpoint:
         self._links: dict[str, Link] = {}
         self._reads: Mapping[str, str] = {}  # tasks that run in another process than that of their own name
         self._closed = False
-        self._bell = new_permit()  # calls the carrier
+        self._permit = new_permit()  # calls the carrier
         self._undeliverable: list[tuple[str, BaseException]] = []
         self._carrier = threading.Thread(target=self._carry, name=f"{job}/{name or 'driver'} carrier", daemon=True)
         ENDPOINTS[job, name] = self
@@ -78,7 +78,7 @@ class Endpoint:
         self._closed = True
         ENDPOINTS.pop((self.job, self.name), None)
         if self._carrier.ident is not None:
-            unpark(self._bell)
+            unpark(self._permit)
             self._carrier.join()
 
     # ── sending ──
@@ -151,12 +151,12 @@ class Endpoint:
 
     def call_carrier(self) -> None:
         """Let the carrier come. Any thread; returns at once."""
-        unpark(self._bell)
+        unpark(self._permit)
 
     def note_undelivered(self, peer: str, error: BaseException) -> None:
         """Have the carrier tell that mail does not get to `peer`. Any thread, also a channel's own; returns at once."""
         self._undeliverable.append((peer, error))
-        unpark(self._bell)
+        unpark(self._permit)
 
     def _carry(self) -> None:
         looked_s = monotonic()
@@ -166,7 +166,7 @@ class Endpoint:
             while self._undeliverable:
                 self._owner.undelivered(*self._undeliverable.pop(0))
             self._owner.news()
-            if not self._bell.acquire(True, self._patience_s()) and self.lanes.has_full:
+            if not self._permit.acquire(True, self._patience_s()) and self.lanes.has_full:
                 self.lanes.look_up()
             if (now_s := monotonic()) - looked_s >= LOOK_S:
                 looked_s = now_s

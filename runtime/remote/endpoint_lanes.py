@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from runtime.communication.inbox import shares
 from runtime.communication.lane import Lane, LaneSpec
 from runtime.remote.acknowledgements import Acknowledgement, Acknowledgements
+from runtime.remote.arrivals import Arrivals
 from runtime.remote.channel import Message
-from runtime.remote.remote_lane import Address, Arrivals, Mark, Outbox, Packets
+from runtime.remote.remote_lane import Address, Mark, Outbox, Packets
 from runtime.scheduling.parker import Waiter
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class EndpointLanes:
 
     def give_back_to(self, producer: str, lane: Address) -> None:
         """Return a credit that the writer of a lane has lent."""
-        self._endpoint.post(self._endpoint.process_of(producer), ("return place", lane))
+        self._endpoint.post(self._endpoint.process_of(producer), ("return credit", lane))
 
     def note_full(self) -> None:
         """A lane read here is full: if it stays so, let its writer know what has left all the same."""
@@ -97,23 +98,23 @@ class EndpointLanes:
         """So many packets of a lane that is filled here have left at its reader, in all."""
         self._outboxes[lane].acknowledge(taken)
 
-    def _return_place(self, lane: Address) -> None:
-        self._outboxes[lane].return_place()
+    def _return_credit(self, lane: Address) -> None:
+        self._outboxes[lane].return_credit()
 
     def take_back(self, lane: Address) -> bool:
         """A packet is put back at the reader of a lane that is filled here: count it again, if there is room."""
         self._endpoint.let_land(lane[0], SOON_S)  # what was acknowledged before it was put back
         return self._outboxes[lane].take_back()
 
-    def lend(self, lane: Address) -> bool:
-        """Lend a place of a lane that is filled here to the hand of its reader."""
-        return self._outboxes[lane].lend()
+    def grant_credit(self, lane: Address) -> bool:
+        """Give the hand of the reader of a lane that is filled here credit for one packet."""
+        return self._outboxes[lane].grant_credit()
 
 
 LANE_HANDLERS: Final[dict[str, Callable[..., None]]] = {
     "packets": EndpointLanes._arrives,
     "signal": EndpointLanes._arrives,
     "ack": EndpointLanes.acknowledge,
-    "return place": EndpointLanes._return_place,
+    "return credit": EndpointLanes._return_credit,
 }
 """What takes in a message that is about a lane, by its verb: of the lanes, and what it says."""

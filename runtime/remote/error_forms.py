@@ -91,7 +91,7 @@ _HEAP_TYPE: Final = 1 << 9  # of a class that a class statement has made
 
 
 class Part(NamedTuple):
-    """A value on its way, and the text that arrives in its place if it cannot."""
+    """A value as it travels, and the text that arrives in its place if it cannot."""
 
     blob: bytes | None
     text: str

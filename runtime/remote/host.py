@@ -39,7 +39,7 @@ GROUP_OF: Final = {
     "seen": "control",
     "let_driver_watch": "control",
     "where_is": "control",
-    "lend": "control",
+    "grant_credit": "control",
     "take_back": "control",
     "control": "control",
     "hand": "hand",
@@ -116,7 +116,7 @@ class Host(ABC):
 
     @abstractmethod
     def _control(self) -> Any:
-        """The hand's grip on it."""
+        """What controls it."""
 
     @abstractmethod
     def heard(self, verb: str, *said: Any) -> None:
@@ -168,9 +168,9 @@ class Host(ABC):
         """What is known here of a sender's parcel."""
         return self.endpoint.order.where_is(sender, number)
 
-    def lend(self, lane: tuple[str, int]) -> bool:
-        """Lend a place of a lane that is filled here to the hand of its reader."""
-        return self.endpoint.lanes.lend(lane)
+    def grant_credit(self, lane: tuple[str, int]) -> bool:
+        """Give the hand of the reader of a lane that is filled here credit for one packet."""
+        return self.endpoint.lanes.grant_credit(lane)
 
     def take_back(self, lane: tuple[str, int]) -> bool:
         """Count a packet of a lane that is filled here again, since its reader puts it back."""
@@ -255,7 +255,7 @@ class Host(ABC):
         self.post("overdue", self.name, peer, number)
 
     def news(self) -> None:
-        """Something has been received, perhaps: let whoever watches look."""
+        """Something has been received, perhaps: whoever watches has to look again."""
         if self.monitor.watched:
             self.monitor.tell()
 

@@ -1,7 +1,7 @@
-"""Ways from one process of a job to another: mail in order, several messages in a parcel. A channel carries it.
+"""Links from one process of a job to another: mail in order, several messages in a parcel. A channel carries it.
 
-A carrier, a thread of the process, ships what waits as soon as it has the GIL: behind a lone packet at once, in a
-stream when the writer lets go of it, or its parcels have been received. So a lone packet leaves at once, and a stream
+A carrier, a thread of the process, ships what waits as soon as it has the GIL: at once after a lone packet, in a stream
+when the writer lets go of it, or its parcels have been received. So a lone packet leaves at once, and a stream
 fills its parcels by itself. A parcel has been received when the receiver has taken in all of it, which never waits for
 anything.
 """
@@ -76,7 +76,7 @@ class Sender(Protocol):
 
 
 class Link(ABC):
-    """One way: messages, and the packets of some outboxes. Any thread may post."""
+    """What leads to one other process: messages, and the packets of some outboxes. Any thread may post."""
 
     def __init__(self, peer: str, sender: Sender) -> None:
         self.peer = peer
@@ -91,7 +91,7 @@ class Link(ABC):
         outbox.carry_by(self)
 
     def post(self, message: Message) -> None:
-        """Send a message behind all that were posted before."""
+        """Send a message, after all that were posted before."""
         self.posted.append(message)
         self.ship()
 
@@ -148,7 +148,7 @@ class NotReached(Exception):
 
 
 class CallLink(Link):
-    """The way to another process, by calls. A carrier ships."""
+    """The link to another process, by calls. A carrier ships."""
 
     def __init__(self, peer: str, channel: Channel, sender: Sender) -> None:
         super().__init__(peer, sender)
@@ -270,17 +270,17 @@ def _weight(messages: list[Message]) -> int:
     """About how many bytes there are in a parcel: those of values in it."""
     parts = [part for _, *rest in messages for part in rest]
     parts += [each for part in parts if type(part) is tuple for each in part]  # a question
-    freights = (part.freight if isinstance(part, Packets) else part for part in parts)
-    return sum(len(freight.blob) for freight in freights if isinstance(freight, Serialized))
+    values = (part.serialized if isinstance(part, Packets) else part for part in parts)
+    return sum(len(value.blob) for value in values if isinstance(value, Serialized))
 
 
 class Mailbox(Link):
-    """The way to the driver, which no actor can call: it fetches what waits, by a call that stays open here."""
+    """The link to the driver, which no process can call: it fetches what waits, by a call that stays open here."""
 
     def __init__(self, peer: str, sender: Sender) -> None:
         super().__init__(peer, sender)
         self.has_changed = False  # something that the driver watches
-        self._bell = new_permit()
+        self._permit = new_permit()
         self._closed = False
         self._number = self._heard = 0  # of parcels
         self._weighty = 0  # the last one with more in it than that something has changed
@@ -306,7 +306,7 @@ class Mailbox(Link):
                 self._gathering = False
                 return self._number, messages
             if self._sleep() and not self.has_changed and not self._closed:
-                self._bell.acquire()
+                self._permit.acquire()
 
     def hear(self, heard: int) -> None:
         """The driver has taken in all up to parcel number `heard`."""
@@ -320,7 +320,7 @@ class Mailbox(Link):
     def close(self) -> None:
         """Let the driver's call return."""
         self._closed = True
-        unpark(self._bell)
+        unpark(self._permit)
 
     def _parcel(self) -> list[Message]:
         self._gathering = True
@@ -342,11 +342,11 @@ class Mailbox(Link):
     def tell(self) -> None:
         """Let the driver know that something has changed which it watches."""
         self.has_changed = True
-        unpark(self._bell)
+        unpark(self._permit)
 
     def ship(self) -> None:
         """Let the driver's call return."""
-        unpark(self._bell)
+        unpark(self._permit)
 
     def is_quiet(self) -> bool:
         """Whether the driver has taken in all that was posted."""

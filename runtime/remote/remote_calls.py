@@ -1,4 +1,4 @@
-"""Calls of services in other processes: both ends of the way there. Knows the ledger's calls, not what carries mail.
+"""Calls of services in other processes: both ends of a request queue. Knows the ledger's calls, not what carries mail.
 
 The service's end is authoritative: an ordinary request queue, ledger and watch over deadlines, in the service's
 process. The caller's end has the same kind of calls, each open until a reply comes, or until its caller gives up. At
@@ -26,10 +26,10 @@ from runtime.remote.set_ups import SetUps
 
 
 class RemoteRequestQueue(RequestQueue):
-    """The caller's end of the way to one service; to callers it is a request queue like any other.
+    """The caller's end of a service's request queue; to callers it is a request queue like any other.
 
-    A caller that waits, and has nothing else under way, asks by an actor call, whose result is the reply: that is the
-    quickest for one. Of several, requests and replies go by mail, which takes many at once.
+    A caller that waits, and has nothing else under way, asks by a call of its own, whose result is the reply: that is
+    the quickest for one. Of several, requests and replies go by mail, which takes many at once.
     """
 
     def __init__(self, service: str, capacity: int, ledger: Ledger, peers: Peers, set_ups: SetUps) -> None:
@@ -38,7 +38,7 @@ class RemoteRequestQueue(RequestQueue):
         self._held_since_s = None
         self._peers, self._set_ups = peers, set_ups
         self._asked: int | None = None  # the number of the request that is asked by a call, and may not be there yet
-        self.asked_s: float | None = None  # since when, or since when it was last seen to that its way is there
+        self.asked_s: float | None = None  # since when; or since when mail was sent after it, which has to arrive
         self._numbers = itertools.count(1)
         self._sent: dict[int, Call] = {}  # under way, by number; guarded by the ledger's lock, as the next
         self._number_of: dict[Call, int] = {}
@@ -81,12 +81,12 @@ class RemoteRequestQueue(RequestQueue):
             answer.add_done_callback(partial(self._answered, question[0]))
 
     def _send(self, call: Call, *, alone: bool = False) -> None:
-        freight, timeout_s = call.take_packed()
+        serialized, timeout_s = call.take_packed()
         number = next(self._numbers)
         call.accept()
         self._sent[number], self._number_of[call] = call, number
         timeout_s -= self.ledger.clock() - call.made_s
-        question = number, freight, timeout_s, self._set_ups.is_for_one(call.request.callers[0])
+        question = number, serialized, timeout_s, self._set_ups.is_for_one(call.request.callers[0])
         if alone:
             self._asked, self.asked_s = number, self.ledger.clock()
             self._to_ask.append(question)
@@ -100,23 +100,23 @@ class RemoteRequestQueue(RequestQueue):
         reply, or pickles another request under the ledger's lock.
         """
         try:
-            freight = self._peers.codec.unpack(reply.result())
-            if is_plain(freight) and self.ledger.lock.acquire(blocking=False):
+            serialized = self._peers.codec.unpack(reply.result())
+            if is_plain(serialized) and self.ledger.lock.acquire(blocking=False):
                 try:
-                    call = self._end(number, *self._ending(freight))
+                    call = self._end(number, *self._ending(serialized))
                 finally:
                     self.ledger.lock.release()
                 self._tell(call)
                 self.has_arrived(number)
             else:
                 name = f"reply of {self.service}"
-                threading.Thread(target=self._take_reply, args=(number, freight), name=name, daemon=True).start()
+                threading.Thread(target=self._take_reply, args=(number, serialized), name=name, daemon=True).start()
         except BaseException as error:  # noqa: BLE001  whatever it is: it must not vanish in the channel's thread
             self._peers.note_undelivered(self.service, error)
             self.has_arrived(number)
 
-    def _take_reply(self, number: int, freight: Serialized) -> None:
-        self.receive(number, freight)
+    def _take_reply(self, number: int, serialized: Serialized) -> None:
+        self.receive(number, serialized)
         self.has_arrived(number)
 
     def has_arrived(self, number: int) -> None:
@@ -152,17 +152,17 @@ class RemoteRequestQueue(RequestQueue):
             self._held_back.remove(call)
         self._let_in()
 
-    def receive(self, number: int, freight: Serialized) -> None:
+    def receive(self, number: int, serialized: Serialized) -> None:
         """A reply has come."""
-        ending = self._ending(freight)
+        ending = self._ending(serialized)
         with self.ledger.lock:
             call = self._end(number, *ending)
         self._tell(call)
 
-    def _ending(self, freight: Serialized) -> tuple[Any, BaseException | None]:
+    def _ending(self, serialized: Serialized) -> tuple[Any, BaseException | None]:
         """What a reply says: a value, or an error."""
         try:
-            value, sent = self._peers.codec.decode(freight)
+            value, sent = self._peers.codec.decode(serialized)
         except BaseException as failure:  # noqa: BLE001  the border to user code, which says how replies are unpickled
             return None, _of_a_call(failure, f"the reply of service {self.service!r} cannot be unpickled here")
         return value, None if sent is None else decode(sent)
@@ -236,9 +236,9 @@ class ServedQueue(RequestQueue):
         return replies.get()
 
     def _take_in(self, peer: str, question: Question, reply: _Reply) -> None:
-        number, freight, timeout_s, in_set_up = question
+        number, serialized, timeout_s, in_set_up = question
         try:
-            request = Request(*self.peers.codec.decode(freight))
+            request = Request(*self.peers.codec.decode(serialized))
         except BaseException as error:  # noqa: BLE001  the border to user code, which says how arguments are unpickled
             reply.close(None, _of_a_call(error, f"a request to service {self.service!r} cannot be unpickled there"))
             reply.tell()

@@ -15,10 +15,10 @@ from runtime.context.report import TaskReport
 from runtime.context.worker_control import Condition, Met
 from runtime.facts import Ending
 from runtime.operators import Operator
+from runtime.remote.arrivals import Arrivals
 from runtime.remote.by_value import encode, encode_report
 from runtime.remote.endpoint import Endpoint
 from runtime.remote.host import Host, HostState
-from runtime.remote.remote_lane import Arrivals
 from runtime.scheduling.parker import Parker
 from runtime.task.base_task import TaskReporter
 from runtime.task.local_task import LocalTask
