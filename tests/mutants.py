@@ -136,6 +136,7 @@ HANDS = "communication/hand.py"
 DIGEST, PARTITION = "communication/digest.py", "communication/partition.py"
 GATE, SEEDED, PARKER = "scheduling/gate.py", "scheduling/seeded.py", "scheduling/parker.py"
 QUIESCENCE, TASK_GATE, FEED = "scheduling/quiescence.py", "task/task_gate.py", "task/feed.py"
+BATCH = "task/batch.py"
 BASE, LOCAL = "task/base_task.py", "task/local_task.py"
 DISPATCHER = "dispatcher.py"
 BY_MOUSE = (
@@ -282,7 +283,7 @@ IN_TURN = "items.append(value)\n        if "
 CAST = "items.append(value)\n            if "
 READS = "capacity = self.capacity\n"
 READS_EARLY = f"{READS}            {SWITCH}\n"
-AGAIN = "return send if self._only is None else self._append(self._only)"
+AGAIN = "return self._append(self.only)"
 SAYS = "if ask is not None:\n                ask()\n"
 SAYS_ONCE = f"{SAYS}                ask = None\n"
 LOOKS = "            if self.cancelled or ready():\n                break\n"
@@ -298,7 +299,7 @@ HAS_PLACE = 'elif parker.standing != "waiting":  # else'
 FAILED = 'ending, error, packet = "failed", failure, self._failed_on()'
 MAKE = "if not is_made:\n                    make()"
 CLEAR_AND_WAIT = "if not is_made:\n                self._held.clear()\n            self._wait"
-LET_GO = "except Cancelled:\n            self._task.broken_off += value is not NO_PACKET"
+LET_GO = "except Cancelled:\n            self._task.counts.break_off(value is not NO_PACKET)"
 CANCELS = 'elif kind == "a first failure":\n            self.cancel('
 WITHDRAW = 'began = call.stage == "running"\n                call.queue.withdraw(call)'
 ADMIT = "self._let_in()"
@@ -351,9 +352,13 @@ MUTANTS: Final = (
         FALSY_KEY,
     ),
     one("salted key", DIGEST, "crc32(_as_bytes(key))", "hash(key)", SAME_INSTANCE),
-    one("rest of a batch dropped before a wait", FEED, "self._drop(worked)", "self._drop(self._here)", CANCEL_PUT),
+    one("rest of a batch dropped before a wait", BATCH, "self._drop(worked)", "self._drop(self._here)", CANCEL_PUT),
     one(
-        "rest of a batch dropped at an end", FEED, "self._drop(self._here - left)", "self._drop(self._here)", CANCEL_PUT
+        "rest of a batch dropped at an end",
+        BATCH,
+        "self._drop(self._here - left)",
+        "self._drop(self._here)",
+        CANCEL_PUT,
     ),
     one("refused packet not counted", LANE, "self.refused += count", "pass", CANCEL_PUT, CANCEL_FINISH),
     # ── the bound ──
@@ -422,7 +427,7 @@ MUTANTS: Final = (
     one("who was woken for nothing does not say again that he waits", PARKER, SAYS, SAYS_ONCE, FOR_NOTHING),
     one("sleeper does not ask writers to look up", INBOX, "lane.writer.request_yield()", "pass", SLEEPER),
     one("yield_requested cleared without a ring", BASE, "self._router.wake_readers()", "pass", SLEEPER),
-    one("window goes on without falling back to put", ROUTER, AGAIN, "return send", SLEEPER),
+    one("window goes on without falling back to put", ROUTER, AGAIN, "return self.only.items.append", SLEEPER),
     one("window opened silently before a sleeper", ROUTER, "lane.put if lane.inbox.asleep else ", "", SLEEPER),
     one("room made while more is to be worked is not told", LANE, TELLS_ROOM, "", LET_IN_AT_THE_END),
     one(
@@ -643,7 +648,7 @@ MUTANTS: Final = (
     ),
     one("threads: any thread may send", "context/runtime_context.py", "raise WrongThread(refusal)", "return", FOREIGN),
     # ── nothing kept ──
-    one("kept: a batch, by the traceback of an error", FEED, "self._batch.clear()", "pass", NOTHING_KEPT),
+    one("kept: a batch, by the traceback of an error", BATCH, "self.items.clear()", "pass", NOTHING_KEPT),
     one(
         "kept: an error, by the frame that it went through",
         BASE,
@@ -697,7 +702,7 @@ MUTANTS: Final = (
         "repeat(0, count)",
         EVERY_PAIR,
     ),
-    one("the hand's input is not taken off its packet", JOINED_FEED, "self._batch[begin:end] =", "_ =", BARE_PACKET),
+    one("the hand's input is not taken off its packet", JOINED_FEED, "items[begin:end] =", "_ =", BARE_PACKET),
     one(
         "input of the hand taken for the first",
         ELEMENT,
@@ -716,9 +721,9 @@ MUTANTS: Final = (
     one("input ended before what the hand had put in", JOINED_FEED, "worked_by_hand >= before", "True", INPUT_END),
     one(
         "end of an input not told",
-        JOINED_FEED,
-        "self._operator.signalled(self._closed.pop(number)[1], number)",
-        "self._closed.pop(number)",
+        BASE,
+        "self._send_between(self.operator.signalled(ended, number))",
+        "pass",
         f"{TWO_INPUTS}::test_rows_that_have_met_all_their_partners_are_let_go",
     ),
     one(
@@ -965,7 +970,13 @@ MUTANTS: Final = (
     one("schedules: turns behind the end", SEEDED, "if self._players:", "if True:", TURNS_END),
     # ── traces ──
     one("trace: a packet has no parents", "communication/packet.py", "(packet.id,)", "()", PARENTS),
-    one("trace: what is left has the last packet as parent", BASE, "tracer.draw(None)", "tracer", LEFT),
+    one(
+        "trace: what is left has the last packet as parent",
+        BASE,
+        'return "cancelled"\n        if self._router.tracer is not None:',
+        'return "cancelled"\n        if False:',
+        LEFT,
+    ),
     one(
         "trace: an edit makes another packet",
         ELEMENT,
@@ -978,7 +989,7 @@ MUTANTS: Final = (
     one(
         "trace: what lies in the hand's lane is no packet",
         BASE,
-        "self._feed.format(hand).stamped(self.name, hand, parker.timestamp)",
+        "feed.format(hand).stamped(self.name, hand, parker.timestamp)",
         "None",
         BY_HAND,
     ),

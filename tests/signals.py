@@ -70,7 +70,7 @@ class Marked(runtime.SourceFunction[Item]):
         ctx: Any = self.ctx
         for number in range(self.count + 1):
             if number in self.stamped or number == self.count:
-                ctx.send_signal(made(self.kind, number, self.name))
+                ctx._send_signal(made(self.kind, number, self.name))
             if number < self.count:
                 yield self.name, number
 

@@ -22,6 +22,9 @@ class Context:
         self.had_enough = 0
         self.warnings: list[str] = []
 
+    def set_key(self, key: Any) -> None:
+        self.key = key
+
     def send_packet(self, value: Any) -> None:
         self.sent.append(value)
 

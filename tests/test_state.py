@@ -196,4 +196,4 @@ def test_what_is_copied_is_not_what_is_remembered(session: runtime.Session) -> N
     copied = store_of(session, "it").copy(ALL)
     store_of(session, "it").restore(copied)
     given(session, NEXT, result)
-    assert copied[1].values == {"a": {"seen": [("a", 1), ("a", 3)]}, "b": {"seen": [("b", 2)]}}
+    assert copied[1][1] == {"a": {"seen": [("a", 1), ("a", 3)]}, "b": {"seen": [("b", 2)]}}

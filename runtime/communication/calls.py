@@ -76,7 +76,7 @@ here = Here()
 
 
 class Reply(Protocol):
-    """What a caller holds who does not wait: it has the ending of its call at the moment when the call has it."""
+    """The future of an asynchronous call, or what stands for one: it has the ending when the call has it."""
 
     @property
     def has_callbacks(self) -> bool:
@@ -89,7 +89,7 @@ class Reply(Protocol):
         """Under the lock: the call has its ending."""
 
     def tell(self) -> None:
-        """Behind `close`, outside the lock: run what waits for it, user code."""
+        """After `close`, outside the lock: run what waits for it, user code."""
 
 
 Stage = Literal["held back", "waiting", "running", "done"]
@@ -187,7 +187,7 @@ class Call:
             self.waiter.unpark()
 
     def tell(self) -> None:
-        """Behind its ending, outside the lock: tell whoever waits. A future's callbacks are user code."""
+        """After its ending, outside the lock: tell whoever waits. A future's callbacks are user code."""
         future, self.future = self.future, None  # it refers to the call, and would be a cycle
         if future is not None:
             future.tell()
@@ -298,7 +298,7 @@ class Ledger:
         return min((call.deadline_s for call in self.open if not self._is_held(call)), default=inf)
 
     def _is_held(self, call: Call) -> bool:
-        """Whether the time of `call` stands still: in its queue, or since a call is held that is made to answer it."""
+        """Whether the time of `call` stands still: it is held itself, or a call that its service makes for it is."""
         return call.queue.is_held(call) or any(self._is_held(inner) for inner in self._made_for(call))
 
     def _made_for(self, call: Call) -> list[Call]:
@@ -322,7 +322,7 @@ class Ledger:
         self._watch.unpark()
 
     def drain(self, signal: StopSignal) -> None:
-        """Send `signal` down every request queue, behind the last request: as soon as no request can follow."""
+        """Send `signal` down every request queue, after the last request: as soon as no request can follow."""
         with self.lock:
             self.signal = signal
             self.end_if_idle()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from runtime.communication.element import Format
 from runtime.communication.lane import Lane
 from runtime.communication.queue_descriptor import QueueDescriptor
+from runtime.graph.execution_graph import Strategy
 from runtime.scheduling.parker import Waiter
-
-Strategy = Literal["round_robin", "hash", "broadcast"]
 
 
 @dataclass(frozen=True, slots=True)

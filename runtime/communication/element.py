@@ -1,4 +1,4 @@
-"""How a packet lies in a lane, and what is made of it there: the one place that knows.
+"""How a packet lies in a lane: the one place that knows.
 
 An *element* is a bare payload, or `(key, payload)` where the input is keyed. In a traced job an item of a lane is a
 `Packet` that holds an element, else it is the element itself; what the hand puts into the queue of a task with several
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place, Tracer
@@ -20,8 +21,10 @@ from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused
 from runtime.graph import ExecutionGraph
 from runtime.operators import Operator
-from runtime.operators.function import Context
 from runtime.texts.preview import Told, preview
+
+if TYPE_CHECKING:
+    from runtime.context import TaskContext
 
 Values = Callable[[Iterator[Any]], Iterator[Any]]
 
@@ -66,14 +69,14 @@ class Format:
         return replace(before, key=key, payload=payload)
 
     def told(self, item: Any, tell: Callable[[Any], Told]) -> Any:
-        """What is to lie in place of an item that is let go of: the same, made of previews."""
+        """What replaces an item whose payload is released: the same, made of previews."""
         if self.numbered:
             return (item[0], replace(self, numbered=False).told(item[1], tell))
         key, payload = self.parts(self.element_of(item))
         return self.exchanged(item, self.element(tell(key) if self.keyed else None, tell(payload)))
 
     def stamped(self, task: str, hand: Lane, now: Callable[[], float]) -> Callable[[Any], Any] | None:
-        """What makes an item of what the hand puts in, untraced; None where it is one already."""
+        """What makes an item of an untraced element that the hand puts in; None where the two are the same."""
         if not self.traced:
             return None
         tracer = Tracer(f"{hand.producer}/{task}", now)
@@ -107,14 +110,14 @@ def without_numbers(items: list[Any]) -> tuple[list[int], list[Any]]:
 class Given:
     """What an operator is given of the elements of its queue: each payload, with what else it wants of it."""
 
-    def __init__(self, format: Format, operator: Operator, ctx: Context, tracer: Tracer | None) -> None:
+    def __init__(self, format: Format, operator: Operator, ctx: TaskContext, tracer: Tracer | None) -> None:
         self._format, self._ctx = format, ctx
         self._with_keys = format.keyed and operator.wants_keys
         self._with_inputs = operator.wants_input
         self.values: Values | None = None
         """Makes values from items of lanes, but for the numbers of inputs; None if they are the same."""
         if format.keyed and not (operator.wants_keys and not operator.has_context):
-            self.values = _with_key(ctx) if operator.wants_keys else _with_key_aside(ctx)
+            self.values = partial(ctx.with_keys, bare=not operator.wants_keys)
         if tracer is not None:
             self.values = _drawn(format, tracer, self.values)
 
@@ -141,23 +144,6 @@ def _drawn(format: Format, tracer: Tracer, values: Values | None) -> Values:
             yield format.element_of(packet)
 
     return elements if values is None else lambda packets: values(elements(packets))
-
-
-def _with_key_aside(ctx: Context) -> Values:
-    def values(pairs: Iterator[Any]) -> Iterator[Any]:
-        for ctx.key, value in pairs:
-            yield value
-
-    return values
-
-
-def _with_key(ctx: Context) -> Values:
-    def values(pairs: Iterator[Any]) -> Iterator[Any]:
-        for pair in pairs:
-            ctx.key = pair[0]
-            yield pair
-
-    return values
 
 
 # ── of a graph ──

@@ -217,7 +217,7 @@ class Hand:
     def put_back(self, lane: Lane, index: int, number: int, item: Any, signals: int) -> None:
         """Undo `remove` of packet `number`, behind that many signals (`Lane.signals_before`).
 
-        Raises `QueueFull` if its place has been taken, `PacketGone` if the end has come behind it.
+        Raises `QueueFull` if its place has been taken, `PacketGone` if its producer has ended since.
         """
         with self._lock:
             is_ended = lane is self.lane and self._closed_inputs and number_of(item) in self._closed_inputs

@@ -13,6 +13,7 @@ from typing import Any
 from runtime.communication.hand import Hand
 from runtime.communication.lane import Lane, LaneSpec
 from runtime.scheduling.parker import Waiter
+from runtime.scheduling.wake_source import WakeSource, wait_for_any
 
 
 def shares(capacity: int, producers: int) -> tuple[int, int]:
@@ -62,8 +63,8 @@ class Inbox:
     def gather(self, count: int) -> tuple[list[Any], list[tuple[Lane, int]]]:
         """Copy up to `count` packets from the fronts of the lanes, and say how many of each, in the order of the copy.
 
-        None of them stands behind a signal that has not been taken.
-        Lanes have their turn: the next call begins behind the last lane that this one came to.
+        None of them stands behind a signal that has not been taken. Lanes have their turn: the next call begins with
+        the lane after the last one that this one came to.
         """
         lanes = self._open
         batch: list[Any] = []
@@ -110,10 +111,10 @@ class Inbox:
                 return True
         return False
 
-    def wait(self) -> None:
-        """Return when there is something to take. Raises Cancelled."""
-        if not self.ready():
-            self.reader.park(self.ready, "idle", ask=self._ask)
+    def wait(self, sources: Sequence[WakeSource] = ()) -> None:
+        """Return when there is something to take here, or something has come of `sources`. Raises Cancelled."""
+        if not self.ready() and not any(source.ready() for source in sources):
+            wait_for_any(self.reader, self.ready, self._ask, sources)
             self.asleep = False
 
     def _ask(self) -> None:

@@ -4,7 +4,7 @@ One thread writes a lane and one reads it. CPython with the GIL makes append, le
 step that no other thread can cut in two, and all threads see all writes in one order. Hence, without any lock:
 
 * *The bound is exact.* Only the writer makes a lane longer: the room it saw can only have grown when it appends. The
-  hand may borrow room (inbox.py); it leaves the writer what it has claimed, and one place for a `put` under way.
+  hand may borrow room (hand.py); it leaves the writer what it has claimed, and one place for a `put` under way.
 * *A signal keeps its place.* It has the number of the packet that it stands in front of, counted as `taken` is: as many
   have arrived before. The writer counts them by `taken` and the length, between which the reader must not drop. So the
   reader says in `leaving` what it is about to take, drops, and says it in `taken`: while the two are equal, before
@@ -56,7 +56,7 @@ class Reader(Protocol):
 
     @property
     def asleep(self) -> bool:
-        """Whether `wake` has to be called behind the next append."""
+        """Whether `wake` has to be called after the next append."""
 
     @property
     def hand_waits(self) -> int:
@@ -78,25 +78,6 @@ _NOBODY: Final = -1  # no length that a lane has: its writer is not held back
 
 class Lane:
     """At most `capacity` packets of one producer, in order, and signals between them; its stop signal is the last."""
-
-    __slots__ = (
-        "_marking",
-        "capacity",
-        "claim",
-        "closed",
-        "heard",
-        "inbox",
-        "items",
-        "leaving",
-        "lets_in_at",
-        "order",
-        "refused",
-        "share",
-        "signals",
-        "spec",
-        "taken",
-        "writer",
-    )
 
     def __init__(self, inbox: Reader, spec: LaneSpec, capacity: int) -> None:
         self.inbox, self.spec = inbox, spec

@@ -1,4 +1,4 @@
-"""Notes: what is put down in the very step in which a packet of the hand comes in. Knows no queue.
+"""Notes: what is recorded in the same atomic step in which a packet of the hand comes in. Knows no queue.
 
 A step is one call into C, which neither another thread nor an interrupt cuts in two. It is made of iterators that are
 there before it begins: it makes no object that a collector looks after, whose finalizers could run in the middle.
@@ -15,7 +15,7 @@ Act = Callable[[], object]
 
 
 class Note(NamedTuple):
-    """What is to be known of a packet once it is in, and not otherwise."""
+    """What is recorded of a packet if, and only if, it comes in."""
 
     numbers: list[int]
     """Filled with its arrival number in the hand's lane, of each queue that it comes into, in order."""
@@ -24,12 +24,12 @@ class Note(NamedTuple):
 
 
 def no_note() -> Note:
-    """Nothing is to be known."""
+    """There is nothing to record."""
     return Note([], ())
 
 
 def silent(acts: Iterable[Act]) -> list[Iterator[Any]]:
-    """For each of `acts` an iterator of nothing that calls it, once, when it is asked."""
+    """For each of `acts` an empty iterator that calls it once, when it is advanced."""
     return [iter(act, None) for act in acts]
 
 

@@ -1,4 +1,4 @@
-"""Which packet of a lane is which, also where the hand has put them in another order. Knows lanes only.
+"""Finds packets of a lane by their arrival numbers, also after the hand has reordered them. Knows lanes only.
 
 Packets are numbered as they arrive. As long as nobody has changed a lane, the packet at `index` is number
 `taken + index`. What the hand takes out counts as taken, so that is true again of all that arrive later: only those

@@ -17,7 +17,7 @@ HAND_LANE: Final = 0
 
 
 class Place(NamedTuple):
-    """Where a packet lies: the lane of the task's queue (0 is the hand's), and the how many-th it was to arrive there.
+    """Where a packet lies: the lane of the task's queue (0 is the hand's), and its arrival number there.
 
     That stays the same, whatever the hand does with it and with others.
     """

@@ -1,7 +1,7 @@
 """A service's request queue: bounded, in order, filled by any thread and read by the service's own. Passive.
 
 Callers who find it full are held back, first come first served; whoever takes a request lets the next one in. The
-ledger's lock is also that of the gate; all methods but `prepare`, `ship`, `ready` and `is_called` are called under it.
+ledger's lock guards the gate, too; all methods but `prepare`, `ship`, `ready` and `is_called` are called under it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class RequestQueue:
         return bool(not self.is_set_up or self.running or self.waiting or self._held_back)
 
     def publish(self) -> None:
-        """Show, in one step, how many calls wait, run and have come, and how they ended: who reads takes no lock."""
+        """Publish in one step how many calls wait, run and have come, and how they ended: readers take no lock."""
         self.shown = (len(self.waiting), self.running, self.received, *self.ended.values())
 
     def count(self, end: End) -> None:
@@ -124,14 +124,14 @@ class RequestQueue:
         return self.is_set_up and (self.signal is not None or bool(self.waiting))
 
     def sleep(self, parker: Parker) -> bool:
-        """Note a thread that is about to sleep until it `is_called`. False: it should not."""
+        """Register a thread that is about to sleep until it `is_called`. False: there is work, so it should not."""
         if self.ready():
             return False
         self._idle.append(parker)
         return True
 
     def is_called(self, parker: Parker) -> bool:
-        """Whether a thread that was to sleep is wanted: one for each request."""
+        """Whether a thread that sleeps has been given work: one is called for each request."""
         return parker not in self._idle
 
     def take(self, server: Waiter | None = None) -> Call | None:
@@ -163,7 +163,7 @@ class RequestQueue:
         return in_time
 
     def lose(self) -> None:
-        """A request has been executed, and its reply vanished: the call stays open until its time is over."""
+        """A request has been executed and its reply lost: the call stays open until its time is over."""
         self.running -= 1
         self.count("lost")
         self.ledger.end_if_idle()
@@ -214,7 +214,7 @@ class RequestQueue:
         return self._held_since_s is not None and call.stage != "running"
 
     def end(self, signal: StopSignal) -> None:
-        """Say that nothing follows, and let the service's threads go."""
+        """Say that nothing follows, and let the service's threads end."""
         if self.signal is None:
             self.refuse()
             self.signal = signal

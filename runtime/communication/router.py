@@ -30,7 +30,9 @@ Send = Callable[[Any], object]
 class Router:
     """The outgoing side of one task. Used by that task's thread alone."""
 
-    def __init__(self, outputs: Sequence[Output], writer: Waiter, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self, outputs: Sequence[Output], writer: Waiter, tracer: Tracer | None = None, *, windows: bool = False
+    ) -> None:
         self.writer = writer
         self.tracer = tracer  # of a traced job: what it sends goes through the plan
         edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
@@ -48,7 +50,8 @@ class Router:
         else:
             sends = [self._edge(output, lanes, turns) for output, lanes, turns in self.ways]
             self.send = sends[0] if len(sends) == 1 else _to_all(sends)
-        self._only = self.lanes[0] if len(self.lanes) == 1 and outputs[0].key is None else None
+        # The lane into which results may go by a window.
+        self.only = self.lanes[0] if windows and len(self.lanes) == 1 and outputs[0].key is None else None
 
     @cached_property
     def plan(self) -> SendPlan:
@@ -62,34 +65,35 @@ class Router:
     def window(self, count: int) -> tuple[Send, int]:
         """How to send the results of up to `count` packets that make one result at most, and of how many at once.
 
+        Where there is the `only` lane.
+
         What is returned may be used for that many results and no more, with nothing else sent meanwhile, and until
         `close_window`.
         """
-        lane = self._only
-        if lane is None:
-            return self.send, count
+        lane = self.only
+        assert lane is not None, "a window is of one lane"
         count = lane.claim_room(count)
         return (self._append(lane), count) if count else (lane.put, 1)
 
-    def window_again(self, send: Send) -> Send:
+    def window_again(self) -> Send:
         """How to go on within the window, after `yield_requested` has been cleared and `wake_readers` called."""
-        return send if self._only is None else self._append(self._only)
+        assert self.only is not None, "a window is of one lane"
+        return self._append(self.only)
 
     def close_window(self) -> None:
         """Give back what the window claimed and did not use."""
-        lane = self._only
-        if lane is not None:
-            lane.return_claim()
+        if self.only is not None:
+            self.only.return_claim()
 
     def wake_readers(self) -> None:
-        """Ring for everyone who sleeps while something waits in its lane."""
+        """Wake every reader that sleeps while something waits in its lane."""
         for lane in self.lanes:
             if lane.inbox.asleep and lane.items:
                 lane.inbox.wake()
 
     @staticmethod
     def _append(lane: Lane) -> Send:
-        # A reader that falls asleep behind this look sets yield_requested, which is read behind the next packet.
+        # A reader that falls asleep after this look sets yield_requested, which is read after the next packet.
         return lane.put if lane.inbox.asleep else lane.items.append
 
     def partition(self, lanes: list[Lane]) -> Partition[Lane]:
@@ -104,7 +108,7 @@ class Router:
             lane.shut()
 
     def send_signal(self, signal: Signal) -> None:
-        """Send a signal down every lane, behind all that was sent; of the last one nothing follows."""
+        """Send a signal down every lane, after all that was sent; nothing follows the last one."""
         for lane in self.lanes:
             lane.put_signal(signal)
         if signal.is_last:

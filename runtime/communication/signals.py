@@ -40,7 +40,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class StopSignal(Signal):
-    """What a producer says once, behind its last packet: that it has ended, and how."""
+    """What a producer says once, after its last packet: that it has ended, and how."""
 
     is_last: ClassVar[bool] = True
 

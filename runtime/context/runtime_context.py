@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -165,8 +165,6 @@ class TaskContext(BaseRuntimeContext):
     def __init__(self, name: str, job: str, wiring: TaskWiring, proxies: Proxies) -> None:
         super().__init__(name, job, proxies)
         self.wiring = wiring
-        self.index = wiring.index
-        self.parallelism = wiring.node.parallelism
         self.key: Any = None
         self.stopping = threading.Event()
         self.states: defaultdict[Any, dict[Any, Any]] = defaultdict(dict)
@@ -191,6 +189,20 @@ class TaskContext(BaseRuntimeContext):
         self._sender = _Sender(self.name, self._warned)
         self._sender.go_by(self._send)
 
+    def set_key(self, key: Any) -> None:
+        """Task: this is the key of what is in work from now on."""
+        self.key = key
+
+    def with_keys(self, pairs: Iterator[Any], *, bare: bool) -> Iterator[Any]:
+        """Task: each of `pairs`, with its key in `key` while it is in work; `bare`: the value alone."""
+        if bare:
+            for self.key, value in pairs:
+                yield value
+        else:
+            for pair in pairs:
+                self.key = pair[0]
+                yield pair
+
     def redirect(self, send: Callable[[Any], object] | None) -> None:
         """Task: let `send_packet` go through `send` from now on; None: through what it was bound to."""
         if (send := send or self._send) is not None:  # else it has been released
@@ -201,6 +213,16 @@ class TaskContext(BaseRuntimeContext):
         self.states.clear()
         self.key = self._send = self._send_signal = self._reporter = self._warned = None
         self._sender = _Sender(self.name, None)
+
+    @property
+    def index(self) -> int:
+        """Which of the operator's tasks it is, counted from 0."""
+        return self.wiring.index
+
+    @property
+    def parallelism(self) -> int:
+        """How many tasks the operator has."""
+        return self.wiring.node.parallelism
 
     @property
     def state(self) -> MutableMapping[Any, Any]:
@@ -219,11 +241,6 @@ class TaskContext(BaseRuntimeContext):
         input of the session.
         """
         self._sender.send(value)
-
-    def send_signal(self, signal: Signal) -> None:
-        """Operator: send a signal to all consumers, between two packets, or two items of a source; never waits."""
-        assert self._send_signal is not None, "a signal before open()"
-        self._send_signal(signal)
 
     def request_stop(self) -> None:
         """Ask the job to stop with drain: sources end, what is under way is still processed. Returns at once."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
 
 from runtime.communication.connection import Connection, Output
 from runtime.communication.element import format_of
@@ -35,7 +34,7 @@ class TaskFactory:
         self._services = service_queues(graph)
         self.functions = OwnFunctions(travels=backend.travels)
         for node in graph.nodes:
-            self._queues.setdefault(node.operator, []).append(cast(QueueDescriptor, node.queue))
+            self._queues.setdefault(node.operator, []).append(node.queue)
 
     def create_task(self, node: TaskNode) -> TaskHandle:
         """The task of `node`, joined to its consumers, not started. Raises `NotCopyable`, `GraphInvalid`."""
@@ -43,7 +42,7 @@ class TaskFactory:
         wiring = TaskWiring(
             node=replace(operator, function=None),
             index=node.index,
-            queue=cast(QueueDescriptor, node.queue),
+            queue=node.queue,
             outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),
             format=format_of(self._graph, node.operator),
         )

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from runtime.graph.policy import MAX_RESULTS_BYTES, OnError, Policy
 from runtime.operators import Operator, class_of
 
 if TYPE_CHECKING:
     import networkx
+
+    from runtime.communication.queue_descriptor import QueueDescriptor
+    from runtime.communication.request_queue import RequestQueueDescriptor
 
 Strategy = Literal["round_robin", "hash", "broadcast"]
 
@@ -65,14 +68,6 @@ class Edge:
     input: int = 0
 
 
-class Queue(Protocol):
-    """What the graph knows of a queue descriptor."""
-
-    @property
-    def capacity(self) -> int:
-        """How many packets may wait."""
-
-
 @dataclass(frozen=True, slots=True)
 class TaskNode:
     """One instance of an operator, and the descriptor of its queue. `name` is `count#2`, plain `count` if single."""
@@ -80,7 +75,7 @@ class TaskNode:
     name: str
     operator: str
     index: int
-    queue: Queue
+    queue: QueueDescriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +86,7 @@ class ServiceNode:
     make: Callable[[], Any]
     concurrency: int = 1
     capacity: int = 1024
-    queue: Queue | None = None
+    queue: RequestQueueDescriptor | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a function returns for its first packet, looked at once: it may show that something else was meant.
 
-A coroutine is refused, as long as there are any. Of what is possible, but hardly meant, a warning tells. Behind the
+A coroutine is refused, as long as there are any. Of what is possible, but hardly meant, a warning tells. After the
 first packet the function itself is called, so this costs the others nothing.
 """
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType, MethodType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from runtime.python.asynchronous import refuse_coroutine
+
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
 T_co = TypeVar("T_co", covariant=True)
@@ -17,9 +19,18 @@ class Context(Protocol):
     """The part of a `TaskContext` that every function may rely on."""
 
     name: str
-    index: int
-    parallelism: int
     key: Any
+
+    @property
+    def index(self) -> int:
+        """Which of the operator's tasks it is, counted from 0."""
+
+    @property
+    def parallelism(self) -> int:
+        """How many tasks the operator has."""
+
+    def set_key(self, key: Any) -> None:
+        """This is the key of what is in work from now on."""
 
     def send_packet(self, value: Any) -> None:
         """Send `value` to the task's consumers at once, before what the running call will return."""
@@ -31,7 +42,25 @@ class Context(Protocol):
         """Tell those who look at the job that something is probably not what was meant."""
 
 
-class Function(ABC, Generic[In_contra, Out_co]):
+class _WithContext(ABC):
+    """What functions and sources have in common: a life, and the context of their task in it."""
+
+    ctx: Any  # a TaskContext; typed loosely, so that a test may give another
+
+    def open(self, ctx: Any) -> None:  # noqa: B027  most need none
+        """Prepare for what is to come."""
+
+    def close(self) -> None:  # noqa: B027  most need none
+        """Release what `open` has taken. Called once, after success, failure and cancel alike."""
+
+    def _open_in(self, ctx: Context) -> None:
+        """The runtime: begin in this context."""
+        self.ctx = ctx
+        opened: Any = self.open  # which may be an `async def`, whatever is declared
+        refuse_coroutine(opened(ctx), f"open() of {ctx.name!r}")
+
+
+class Function(_WithContext, Generic[In_contra, Out_co]):
     """A function with set-up, tear-down and state. Each instance of each run works with a deep copy of its own.
 
     The runtime calls, always on the task's own thread: `open` once, before the first packet; `process` for each packet;
@@ -41,11 +70,7 @@ class Function(ABC, Generic[In_contra, Out_co]):
     thread, for one run of one operator.)
     """
 
-    ctx: Any  # a TaskContext; typed loosely, so that a test may give another
     called_by_the_runtime: ClassVar[tuple[str, ...]] = ("open", "process", "finish", "close")
-
-    def open(self, ctx: Any) -> None:
-        """Prepare for packets."""
 
     @abstractmethod
     def process(self, value: In_contra, /) -> Out_co:
@@ -55,29 +80,19 @@ class Function(ABC, Generic[In_contra, Out_co]):
         """Return or yield what is still to be sent at the end of the input."""
         return None
 
-    def close(self) -> None:
-        """Release what `open` has taken. Called once, after success, failure and cancel alike."""
 
-
-class SourceFunction(ABC, Generic[T_co]):
+class SourceFunction(_WithContext, Generic[T_co]):
     """A source with set-up and tear-down: `run` yields the packets. It is copied as a `Function` is.
 
     `open` and `close` are as in `Function`. `run` is asked for the next packet only when the one before has found room;
     a source that waits for something itself should also watch `self.ctx.stopping`.
     """
 
-    ctx: Any
     called_by_the_runtime: ClassVar[tuple[str, ...]] = ("open", "run", "close")
-
-    def open(self, ctx: Any) -> None:
-        """Prepare for `run`."""
 
     @abstractmethod
     def run(self) -> Iterator[T_co]:
         """Yield the packets, in order."""
-
-    def close(self) -> None:
-        """Release what `open` has taken. Called once, after success, failure and cancel alike."""
 
 
 def callable_of(function: Any) -> Callable[..., Any]:

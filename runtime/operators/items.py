@@ -140,7 +140,7 @@ class SharedItems:
             self._go()
 
     def _enter(self, who: Waits) -> bool:
-        """Be the one who draws. False: it is to end."""
+        """Become the one who draws. False: the instance is to end."""
         if not self._free.acquire(False) and not self._wait(who):
             return False
         self._drawer = who
@@ -153,7 +153,7 @@ class SharedItems:
             self._unpark_first()
 
     def _wait(self, who: Waits) -> bool:
-        """Wait until nobody draws. False: it is to end."""
+        """Wait until nobody draws. False: the instance is to end."""
         self._waiting.append(who)
         entered = False
         try:
@@ -164,7 +164,7 @@ class SharedItems:
             return True
         finally:
             self._waiting.remove(who)
-            if not entered:  # it may have been rung for what it does not take
+            if not entered:  # it may have been woken for what it does not take
                 self._unpark_first()
 
     def _unpark_first(self) -> None:
@@ -181,7 +181,7 @@ class SharedItems:
         return isinstance(self._iterator, Generator)
 
     def leave(self) -> None:
-        """An instance has ended; the last one gives up the iterator."""
+        """One instance has ended; the last one releases the iterator."""
         with self._closing:
             self._left -= 1
             if self._left:

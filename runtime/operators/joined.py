@@ -52,9 +52,7 @@ class CoOperator(Operator):
         """Give each function the context, and let it prepare."""
         for function in self._functions:
             self._opened.append(function)
-            function.ctx = ctx
-            opened: Any = function.open
-            refuse_coroutine(opened(ctx), f"open() of {ctx.name!r}")
+            function._open_in(ctx)
         first, second = map(callable_of, self._given)
         looks = (partial(self._looked_at, 0), partial(self._looked_at, 1))
         self.calls = (first_look(first, ctx, self.doubt, looks[0]), first_look(second, ctx, self.doubt, looks[1]))
@@ -129,7 +127,7 @@ class _Rows(list[Any]):
     __slots__ = ()
 
 
-_Kept = tuple[memory.Part, memory.Part, frozenset[Any], int | None]
+_Kept = tuple[memory.Mapped, memory.Mapped, frozenset[Any], int | None]
 """What a join keeps, by value: rows of each side, keys that have met, which input was the first to end."""
 
 
@@ -281,7 +279,7 @@ class Join(Operator):
                 if key in others or key in self._met:
                     continue
                 if self._ctx is not None:
-                    self._ctx.key = key
+                    self._ctx.set_key(key)
                 for row in _listed(rows):
                     make = partial(merge, None, row) if number else partial(merge, row, None)
                     yield Part((number, (key, row)), row, partial(_send_made, make))

@@ -9,7 +9,7 @@ packet.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Self
 
@@ -20,6 +20,8 @@ from runtime.python.asynchronous import refuse_coroutine
 
 if TYPE_CHECKING:
     from runtime.communication.signals import Signal
+    from runtime.scheduling.parker import Waiter
+    from runtime.scheduling.wake_source import WakeSource
 
 Emit = Callable[[Any], object]
 
@@ -95,8 +97,7 @@ class Operator(ABC):
     def open(self, ctx: Context) -> None:
         """Give the user's function its context, and let it prepare."""
         if isinstance(self.function, Function | SourceFunction):
-            self.function.ctx = ctx
-            refuse_coroutine(self.function.open(ctx), f"open() of {ctx.name!r}")
+            self.function._open_in(ctx)
         if self.function is not None:
             self.call = first_look(callable_of(self.function), ctx, self.doubt, self._looked)
 
@@ -115,12 +116,21 @@ class Operator(ABC):
         """Work one packet."""
         self.receive_packets(iter((value,)), emit, _UNDISTURBED)
 
-    def signalled(self, signal: Signal, number: int | None) -> None:  # noqa: B027  most need not know
-        """Hear a signal that counts by now, between two packets. It is sent on behind all that was sent before.
+    def signalled(self, signal: Signal, number: int | None) -> Iterable[Any] | None:
+        """Hear a signal that counts by now, between two packets; what is returned is sent, and the signal after it.
 
         The stop signal comes for each of several inputs, with its `number`: nothing more comes from there. An operator
         with one input hears of its end by `finish`.
         """
+        return None
+
+    def wake_sources(self, waiter: Waiter) -> Sequence[WakeSource]:
+        """What it waits for besides packets and signals, as timers; asked for once, before `open`."""
+        return ()
+
+    def woken(self, source: WakeSource) -> Iterable[Any] | None:
+        """Take what has come, between two packets; what is returned is sent."""
+        return source.take()
 
     def remembered(self) -> Any:
         """What it keeps from packet to packet, if it `remembers`, for people to look at. Any thread."""

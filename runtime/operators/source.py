@@ -39,6 +39,17 @@ class Source(Operator):
         """Instance `index` of so many, which draws its own part."""
         return cls(function, index=index, parallelism=parallelism)
 
+    def wait_by(self, waits: Waits) -> None:
+        """Task: so it waits for other instances that draw."""
+        self.waits = waits
+
+    def draw(self) -> Any:
+        """The next item. Raises StopIteration, and what the iterator raises."""
+        item = next(self.iterator)
+        self.drawn += 1
+        self.idled += item is IDLE
+        return item
+
     @property
     def in_driver(self) -> bool:
         """Whether it draws from what exists once, where the session lives."""

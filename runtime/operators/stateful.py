@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Self
 
 from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
-from runtime.operators.memory import ALL, Part, copy_of, put_back
+from runtime.operators.memory import ALL, Mapped, copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator
 from runtime.texts.sentinel import Sentinel
 
@@ -66,11 +66,11 @@ class Reduce(Operator):
         """Go on from another value."""
         self.accumulators[key if self._keyed else None] = value
 
-    def copy(self, key: Any) -> Part:
+    def copy(self, key: Any) -> Mapped:
         """The folded values."""
         return copy_of(self.accumulators, key if self._keyed else ALL)
 
-    def restore(self, copied: Part) -> None:
+    def restore(self, copied: Mapped) -> None:
         """Fold on from these."""
         put_back(self.accumulators, copied)
 

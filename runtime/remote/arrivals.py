@@ -16,6 +16,7 @@ from runtime.communication.lane import Lane, LaneSpec
 from runtime.communication.note import in_one_step, no_note
 from runtime.remote.codec import Codec
 from runtime.remote.remote_lane import PARTS, Address, Mark, Packets
+from runtime.scheduling.wake_source import WakeSource
 
 OWN_PLACE: Final = -1
 """Stands for a place of the hand's own where others are named by the lane that lends them."""
@@ -210,11 +211,11 @@ class Arrivals(Inbox):
         """Whether there is anything to take, or to raise."""
         return self._broken is not None or super().ready()
 
-    def wait(self) -> None:
+    def wait(self, sources: Sequence[WakeSource] = ()) -> None:
         """Return when there is something to take. Raises `Cancelled`, and what `fail` was given."""
         if not self.ready():
             self._tell_all()
-        super().wait()
+        super().wait(sources)
         if self._broken is not None:
             raise self._broken
 

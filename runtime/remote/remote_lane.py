@@ -49,8 +49,6 @@ class Shipper(Protocol):
 class RemoteLane(Lane):
     """The writer's end: a lane that can break, if something in it cannot be packed."""
 
-    __slots__ = ("broken", "check")
-
     def __init__(self, inbox: Outbox, spec: LaneSpec, capacity: int, codec: Codec) -> None:
         super().__init__(inbox, spec, capacity)
         self.broken: BaseException | None = None

@@ -85,6 +85,10 @@ class Waiter:
     def unpark(self) -> None:
         """Any thread: let it look whether it is ready."""
 
+    def clock(self) -> float:
+        """Seconds since some moment, of the time in which it waits."""
+        return monotonic()
+
     def request_yield(self) -> None:
         """Any thread: let it look up from its batch. What it is to see has been made visible before."""
 
@@ -296,7 +300,8 @@ class Parker(Waiter):
         """Whether it has ended, or waits for something that has not come yet and that time cannot bring."""
         if self.doing == "ended":
             return True
-        waits = self.doing in _WAITING or (self.doing == "waiting" and (held := self._held) is not None and held())
+        held = self._held
+        waits = self.doing in _WAITING if held is None else held() and self.doing in (*_WAITING, "waiting")
         return waits and not self.cancelled and not self._ready()
 
     def is_at_work(self) -> bool:

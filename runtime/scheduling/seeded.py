@@ -212,6 +212,10 @@ class SeededParker(Parker):
         if self.cancelled:
             raise Cancelled
 
+    def clock(self) -> float:
+        """Virtual seconds."""
+        return self._scheduler.now_s
+
     def timestamp(self) -> float:
         """Virtual seconds."""
         return self._scheduler.now_s

@@ -13,7 +13,7 @@ from runtime.communication.router import Router
 from runtime.context import TaskContext
 from runtime.errors import CommandRefused
 from runtime.operators import Operator
-from runtime.operators.memory import ALL, Part, copy_of, put_back
+from runtime.operators.memory import ALL, copy_of, put_back
 
 Copied = tuple[Any, ...]
 """What a task remembered at one moment, by value, part by part: for one key, or all of it."""
@@ -79,10 +79,10 @@ class _States:
     def __init__(self, ctx: TaskContext) -> None:
         self._ctx = ctx
 
-    def copy(self, key: Any) -> Part:
+    def copy(self, key: Any) -> Any:
         return copy_of(self._ctx.states, key)
 
-    def restore(self, copied: Part) -> None:
+    def restore(self, copied: Any) -> None:
         put_back(self._ctx.states, copied, into=_same_mapping)
 
 

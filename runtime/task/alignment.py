@@ -12,14 +12,16 @@ _SEVERITY: Final[dict[Ending, int]] = {"completed": 0, "stopped": 1, "cancelled"
 
 
 class Arrival(NamedTuple):
-    """A signal that a task has taken from a lane."""
+    """A signal that a task has taken from a lane. Of one from the hand, which is no producer, nobody is told."""
 
     signal: Signal
     producer: str
     heard: tuple[int, int] | None
     """How many of how many producers have been heard with it, where they count together."""
     counted: tuple[Signal, ...] = ()
-    """What counts by it: the operator has heard of these, and the task has to hand them on."""
+    """What counts by it: the operator has to hear of these, and the task has to hand them on."""
+    ended_inputs: tuple[tuple[Signal, int], ...] = ()
+    """Of several inputs, which have ended by it, and the last stop signal of each: the operator has to hear of them."""
 
 
 class Alignment:

@@ -6,17 +6,16 @@ signal to every consumer and one report. Whatever happens, the last phase is rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from runtime.communication.calls import here
 from runtime.communication.element import Format
 from runtime.communication.hand import HAND
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
-from runtime.communication.packet import Packet, Place
+from runtime.communication.packet import Packet, Place, Tracer
 from runtime.communication.router import Router, Send
 from runtime.communication.signals import StopSignal
 from runtime.context import Reporter, TaskContext
@@ -26,9 +25,12 @@ from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.operator import Attention, Emit
 from runtime.scheduling.parker import Parker
+from runtime.scheduling.wake_source import WakeSource
 from runtime.state import Store
 from runtime.task.alignment import Arrival
+from runtime.task.batch import BatchSize
 from runtime.task.control import TaskControl
+from runtime.task.counts import TaskCounts
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
@@ -36,10 +38,6 @@ from runtime.task.policy_operator import PolicyOperator, guarded
 from runtime.task.step_record import StepRecord
 from runtime.task.task_gate import TaskGate
 from runtime.texts.preview import Told
-
-LARGEST: Final = 1024  # packets in a batch
-QUICK_S: Final = 0.001  # a batch that took less lets the next one grow
-SLOW_S: Final = 0.004  # one that took more makes it shrink, down to single packets
 
 
 class TaskReporter(Reporter, Protocol):
@@ -56,41 +54,41 @@ class BaseTask:
     """One running instance of an operator: a feed, an operator, a router, and a gate between two packets."""
 
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker) -> None:
-        self.name = ctx.name
         self.ctx, self.operator, self.reporter = ctx, operator, reporter
         self.parker, self.gate = parker, TaskGate(parker)
-        self.processed = 0  # packets, added per batch
-        self.errors = self.skipped = self.retries = 0
-        self.broken_off = 0  # packets that a cancel found between two attempts
+        self.counts = TaskCounts()
         self.ending: Ending | None = None
         # Which producers have ended so far, and how, in the order in which their stop signals arrived.
         self.ended_producers: tuple[tuple[str, Ending], ...] = ()
         self._control: TaskControl | None = None
-        self._size = 1  # of the next batch
-        self._began_s = 0.0  # the last one, or the wait for it
+        self._size = BatchSize()
         self._packet: Any = NO_PACKET  # what process() was working on when it raised
         tracer = ctx.wiring.format.stamps(self.name, parker.timestamp)
-        self._router = Router(ctx.wiring.outputs, parker, tracer)
+        is_guarded = ctx.wiring.node.on_error != "fail"
+        windows = operator.at_most_one and not operator.has_context and not is_guarded and tracer is None
+        self._router = Router(ctx.wiring.outputs, parker, tracer, windows=windows)
         self.store = Store(ctx, operator, self._router)
-        self._uses_window = operator.at_most_one and not operator.has_context
-        if tracer is not None:
-            self._uses_window = False
-        self._inbox: Inbox | None = None
-        self._feed: Feed
-        if isinstance(operator, Source):
-            self._feed = SourceFeed(operator, ctx, parker)
-        else:
-            self._inbox = ctx.wiring.queue.get_queue()
-            lane_feed = JoinedFeed if operator.wants_input else LaneFeed
-            self._feed = lane_feed(self._inbox, ctx, operator, tracer)
-            hand = self._inbox.hand.lane
-            self._inbox.read_by(parker, self._feed.format(hand).stamped(self.name, hand, parker.timestamp))
+        self._feed = self._feed_of(operator, tracer, is_guarded)
         ctx.bind(self._router.send, self._router.send_signal, reporter)
-        if ctx.wiring.node.on_error != "fail":
-            self._uses_window = False
-            self.operator, self._feed = guarded(operator, self._feed, self, self._router)
+        if is_guarded:
+            self.operator = guarded(operator, self._feed, self, self._router)
         self._receive = self.operator.receive_packets  # what the kernel calls; `_discard`, once nobody needs it
         self._was_opened = False
+
+    def _feed_of(self, operator: Operator, tracer: Tracer | None, is_guarded: bool) -> Feed:
+        ctx, parker = self.ctx, self.parker
+        if isinstance(operator, Source):
+            return SourceFeed(operator, ctx, parker, is_guarded=is_guarded)
+        inbox = ctx.wiring.queue.get_queue()
+        feed = (JoinedFeed if operator.wants_input else LaneFeed)(inbox, ctx, operator, parker, tracer)
+        hand = inbox.hand.lane
+        inbox.read_by(parker, feed.format(hand).stamped(self.name, hand, parker.timestamp))
+        return feed
+
+    @property
+    def name(self) -> str:
+        """Its own among all tasks of the job."""
+        return self.ctx.name
 
     # ── the task's own thread ──
 
@@ -122,27 +120,23 @@ class BaseTask:
             self.operator.open(self.ctx)
             self._was_opened = True
         parker.say("running")
-        self._began_s = perf_counter()
+        self._size.begin()
 
     def turn(self) -> bool:
         """Wait until there is something to take, pass the gate, and work a batch. False: the input has ended.
 
         Raises as `process` does.
         """
-        gate, feed, parker = self.gate, self._feed, self.parker
+        gate, feed, parker, size = self.gate, self._feed, self.parker, self._size
         if feed.ending is not None:
             return False
         passes = parker.passes
         feed.wait()
-        done = self.process(parker.enter(gate, self._size))
+        done = self.process(parker.enter(gate, size.packets))
         if gate.record is not None and feed.ending is None:  # else the end of the task belongs to it, too
             gate.show()
             self._look_away()
-        now_s = perf_counter()
-        took_s, self._began_s = now_s - self._began_s, now_s
-        # A batch that has waited says nothing about user code; most others are quick, and as large as may be.
-        if passes == parker.passes and (took_s > SLOW_S or (took_s < QUICK_S and done == self._size < LARGEST)):
-            self._size = self._size * 2 if took_s < QUICK_S else max(1, int(done * QUICK_S / took_s))
+        size.end(done, has_waited=passes != parker.passes)
         return True
 
     def end(self, failure: BaseException | None) -> None:
@@ -180,25 +174,25 @@ class BaseTask:
     def process(self, n: int) -> int:
         """The kernel: work up to `n` packets from one lane, or take one signal. Returns how many packets.
 
-        Raises what user code raises, with everything before the packet at fault worked and everything behind it still
-        in its lane; raises `Cancelled` behind the packet in work.
+        Raises what user code raises, with everything before the packet at fault worked and everything after it still
+        in its lane; raises `Cancelled` after the packet in work.
         """
         gate, parker, feed, receive = self.gate, self.parker, self._feed, self._receive
-        if (arrival := feed.take_signal()) is not None:
-            self._hand_on(arrival)
-            return 0
-        record = gate.record
-        uses_window = self._uses_window and record is None
+        while (event := feed.take_event()) is not None:
+            if self._take_up(event):
+                return 0
+        record, router = gate.record, self._router
+        uses_window = router.only is not None and record is None
         emit: Send
-        emit, count = self._router.window(n) if uses_window else (self._router.send, n)
+        emit, count = router.window(n) if uses_window else (router.send, n)
         if record is not None:
             emit, count = self._let_see(record), 1
         done = 0
         try:
             values = feed.take(count)
             if values is None:
-                if (arrival := feed.take_signal()) is not None:  # it has come since, before the packet that was seen
-                    self._hand_on(arrival)
+                if (event := feed.take_event()) is not None:  # it has come since, before the packet that was seen
+                    self._take_up(event)
                 return 0
             if record is not None:
                 record.take(feed.seen())
@@ -208,7 +202,7 @@ class BaseTask:
                 if feed.wants_out or (gate.attentive and record is None):
                     break  # what follows is to be held, or asked about, or seen
                 if uses_window:
-                    emit = self._router.window_again(emit)
+                    emit = router.window_again()
                 self._receive(values, emit, parker)
             else:
                 feed.ran_out()
@@ -222,9 +216,9 @@ class BaseTask:
         finally:
             values = None  # else the traceback of an error would keep a source's iterator
             done = feed.close_batch()
-            self.processed += done
+            self.counts.work(done)
             if uses_window:
-                self._router.close_window()
+                router.close_window()
         return done
 
     def run_once(self) -> int:
@@ -254,15 +248,15 @@ class BaseTask:
         return ending
 
     def _end(self, report: TaskReport) -> None:
-        """The last phase: nobody waits any more for this task, and everybody is told, once.
+        """The last phase: nobody waits for this task any more, and everybody is told, once.
 
         The report goes first: a consumer cannot have ended, and reported so, before its producer.
         """
         if self._inbox is not None:
             self._inbox.hand.end("cancelled")
-        self.ctx.key = None  # of the last packet
+        self.ctx.set_key(None)  # from the last packet
         if report.error is not None:
-            self.errors += 1
+            self.counts.fail()
         self.ending = report.ending
         self.reporter.task_ended(report)
         self._router.send_signal(StopSignal(self.name, report.ending))
@@ -288,21 +282,45 @@ class BaseTask:
         packet, self._packet = self._packet, NO_PACKET
         return packet if packet is not NO_PACKET else self._router.failed_on
 
-    def _hand_on(self, arrival: Arrival) -> None:
-        """A signal has been taken: say so, and send on what counts by it, behind all that was sent before."""
-        signal = arrival.signal
-        if (record := self.gate.record) is not None and arrival.producer != HAND:
-            record.arrive(arrival)
-        if isinstance(signal, StopSignal) and arrival.heard is not None:
+    def _take_up(self, event: Arrival | WakeSource) -> bool:
+        """Do what follows from what has come between two packets. False: nothing of it was to be seen."""
+        if not isinstance(event, Arrival):
+            self._send_between(self.operator.woken(event))
+            return True
+        signal, is_seen = event.signal, event.producer != HAND
+        if (record := self.gate.record) is not None and is_seen:
+            record.arrive(event)
+        if isinstance(signal, StopSignal) and event.heard is not None:
             self.ended_producers = (*self.ended_producers, (signal.producer, signal.how))
-            self.reporter.signal_arrived(self.name, "{} of {}".format(*arrival.heard), signal)
-        for counted in arrival.counted:
+            self.reporter.signal_arrived(self.name, "{} of {}".format(*event.heard), signal)
+        for ended, number in event.ended_inputs:
+            self._send_between(self.operator.signalled(ended, number))
+        for counted in event.counted:
+            self._send_between(self.operator.signalled(counted, None))
             self._router.send_signal(counted)
+        return is_seen
+
+    def _send_between(self, results: Iterable[Any] | None) -> None:
+        """Send what was made between two packets, of none of them."""
+        if results is None:
+            return
+        if self._router.tracer is not None:
+            self._router.tracer.draw(None)
+        record = self.gate.record
+        send = self._router.send if record is None else self._let_see(record)
+        with suppress(Unneeded):
+            for result in results:
+                send(result)
+
+    @property
+    def _inbox(self) -> Inbox | None:
+        """Its input queue; None for a source."""
+        return self._feed.inbox
 
     # ── any thread ──
 
     def cancel(self) -> None:
-        """End the task behind the packet in work, wherever it waits. Returns at once."""
+        """End the task after the packet in work, wherever it waits. Returns at once."""
         self.parker.cancel()
         self.ctx.stopping.set()
         if self._inbox is not None:
@@ -325,13 +343,17 @@ class BaseTask:
     @property
     def inbox(self) -> Inbox:
         """Its input queue. Raises `TaskEnded` if it is a source and has none."""
-        if self._inbox is None:
+        if (inbox := self._feed.inbox) is None:
             raise TaskEnded(f"{self.name!r} is a source and has no queue; inject into one of its consumers")
-        return self._inbox
+        return inbox
+
+    def has_work(self) -> bool:
+        """Whether there is something to be taken; of a source always, until it ends."""
+        return self.ending is None and self._feed.ready()
 
     @property
     def control(self) -> TaskControl:
-        """The hand's grip on it."""
+        """What a person controls it by."""
         if self._control is None:
             self._control = TaskControl(self)
         return self._control
@@ -371,7 +393,12 @@ class BaseTask:
     def left_over(self) -> int:
         """After the end of all tasks: packets that were meant for this one, or made by it, and never worked."""
         queued = self._inbox.unworked() + self._inbox.hand.removed if self._inbox is not None else 0
-        return queued + self._router.refused + self.broken_off
+        return queued + self._router.refused + self.counts.broken_off
+
+    @property
+    def broken_off(self) -> int:
+        """How many packets a cancel has found between two attempts."""
+        return self.counts.broken_off
 
     @property
     def injected(self) -> int:

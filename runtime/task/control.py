@@ -1,4 +1,4 @@
-"""The hand's grip on one task: pause, step, look, edit. Every call goes by value, so it may come from anywhere.
+"""How a person controls one task: pause, step, look, edit. Every call goes by value, so it may come from anywhere.
 
 What is edited lies in the queue of a task that stands at its closed gate; the gate's lock keeps it there meanwhile.
 Writers may still append: an edit never makes a lane longer, and each is one step under the GIL.
@@ -21,7 +21,7 @@ from runtime.facts import SignalFacts, TaskState
 from runtime.operators import Operator, Source
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.scheduling.gate import Turn
-from runtime.scheduling.parker import MID_PACKET, always
+from runtime.scheduling.parker import MID_PACKET
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Result, Step
@@ -35,13 +35,12 @@ _MAX_BACKS: Final = 1_000  # of one queue; no list of changes keeps more
 
 
 class TaskControl(WorkerControl):
-    """The hand's grip on one task. One thread changes things by it; the gate's lock keeps the task away meanwhile."""
+    """Controls one task. One thread changes things by it; the gate's lock keeps the task away meanwhile."""
 
     def __init__(self, task: BaseTask) -> None:
         self._task = task
         self.helper = task.parker
         operator = _bare(task.operator)
-        self._has_packets = always if isinstance(operator, Source) else task.inbox.ready
         self._several_inputs = operator.wants_input
         self._backs: dict[int, Callable[[], None]] = {}  # what takes a change back, by its number
         self._numbers = count()
@@ -93,7 +92,7 @@ class TaskControl(WorkerControl):
 
     def _has_work(self) -> bool:
         """Whether there is something that a turn could be used for; a source always has."""
-        return self._task.ending is None and self._has_packets()
+        return self._task.has_work()
 
     def number_of(self, place: Place) -> int:
         """Which packet of its lane it is. Raises `PacketGone` if it does not wait any more."""

@@ -1,16 +1,14 @@
 """What a task works from: the lanes of its inbox, or a source's iterator. Knows how to take a batch, not to work it.
 
-A batch is a copy of the fronts of lanes. What has been worked is deleted behind the batch, or before the task waits in
-the middle of it; the rest has never left. How far a batch has come is read from its iterator (`length_hint` of a
-list's iterator is exact), so nothing is counted per packet.
+It also says what the task waits for: packets, signals, and whatever else its operator has to hear of (`WakeSource`).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from operator import length_hint
-from typing import Any, Protocol
+from itertools import islice, repeat
+from typing import Any
 
 from runtime.communication.element import Format, Given
 from runtime.communication.hand import HAND
@@ -24,81 +22,95 @@ from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
 from runtime.scheduling.parker import Parker
+from runtime.scheduling.wake_source import WakeSource
 from runtime.task.alignment import Alignment, Arrival
+from runtime.task.batch import Batch
 
 
-class Feed(Protocol):
-    """Where a task's packets come from. Used by the task's thread alone, but for `end`."""
+class Feed(ABC):
+    """Where a task's packets come from. Used by the task's thread alone, but for `end` and `ready`.
 
-    ending: Ending | None
+    Here it is one that always has something, of which nobody sees anything before it is taken.
+    """
+
+    inbox: Inbox | None = None
+    """The queue of the task; None for a source."""
+    ending: Ending | None = None
     """How the input ended; None while there may be more."""
-    wants_out: bool
-    """Whether the batch is to be left behind the packet in work."""
+    wants_out = False
+    """Whether the batch is to be left after the packet in work."""
 
-    def wait(self) -> None:
+    def ready(self) -> bool:
+        """Whether there is something to take. Any thread."""
+        return True
+
+    def wait(self) -> None:  # noqa: B027
         """Return when there is something to take. Raises Cancelled."""
 
-    def take_signal(self) -> Arrival | None:
-        """Take a signal, if one is next; the operator has heard what counts by it."""
+    def take_event(self) -> Arrival | WakeSource | None:
+        """Take what comes between two packets, if something is next: a signal, or a wake source of the operator's."""
+        return None
 
+    @abstractmethod
     def take(self, count: int) -> Iterator[Any] | None:
-        """Up to `count` packets, or None: there is a signal to be taken first, or the end."""
+        """Up to `count` packets, or None: there is an event to be taken first, or the end."""
 
-    def ran_out(self) -> None:
+    def ran_out(self) -> None:  # noqa: B027
         """Hear that the operator has come to the end of what `take` returned."""
 
-    def settle(self) -> None:
+    def settle(self) -> None:  # noqa: B027
         """Make depths exact: delete what has been worked, let in who has room."""
 
+    @abstractmethod
     def close_batch(self) -> int:
         """Forget the batch, and say how many of its packets have been worked or begun."""
 
     def failed_on(self) -> Any:
         """The packet in work, for an error; NO_PACKET where there is none."""
+        return NO_PACKET
 
+    @abstractmethod
     def end(self, how: Ending) -> None:
         """Ask the input to end from outside; any thread."""
 
     def front(self) -> Packet | None:
         """The packet that would be taken next; None for a signal, and for a source, which has none yet."""
+        return None
 
     def seen(self) -> Packet | None:
-        """The packet that has been taken, of a batch of one."""
+        """The packet that has been taken, of a batch of one; of a source, nothing is."""
+        return None
 
 
-class LaneFeed:
+class LaneFeed(Feed):
     """Packets from an inbox, its lanes in turn, until every producer's stop signal has arrived."""
 
+    inbox: Inbox
+
     def __init__(
-        self,
-        inbox: Inbox,
-        ctx: TaskContext,
-        operator: Operator,
-        tracer: Tracer | None = None,
+        self, inbox: Inbox, ctx: TaskContext, operator: Operator, parker: Parker, tracer: Tracer | None = None
     ) -> None:
         self.inbox = inbox
         self._alignment = Alignment(inbox.lanes[1:])
-        self.ending: Ending | None = None
-        self.wants_out = False
-        self._ctx, self._operator = ctx, operator
-        self._batch: list[Any] = []
-        self._parts: list[tuple[Lane, int]] = []  # how many of the batch are still in which lane, in order
-        self._rest: Iterator[Any] = iter(())
-        self._here = 0  # the sum of these
-        self._lane: Lane = inbox.hand.lane  # of a batch of one
-        self._format = ctx.wiring.format
-        self._given = Given(self._format, operator, ctx, tracer)
+        self._sources = operator.wake_sources(parker)
+        self._ctx = ctx
+        self._batch = Batch(inbox)
+        self._given = Given(ctx.wiring.format, operator, ctx, tracer)
         self._unpack = self._given.values
 
-    def wait(self) -> None:
-        """Return when there is a packet or a signal."""
-        self.inbox.wait()
+    def ready(self) -> bool:
+        """Whether there is a packet, a signal, or what a wake source waits for."""
+        return self.inbox.ready() or any(source.ready() for source in self._sources)
 
-    def take_signal(self) -> Arrival | None:
+    def wait(self) -> None:
+        """Return when there is a packet, a signal, or what a wake source waits for."""
+        self.inbox.wait(self._sources)
+
+    def take_event(self) -> Arrival | WakeSource | None:
         """Take a signal that is next in any lane: one that never runs dry must not hide the end of another."""
         lane = self.inbox.signalled_lane()
         if lane is None:
-            return None
+            return next((source for source in self._sources if source.ready()), None) if self._sources else None
         signal = lane.take_signal()
         if isinstance(signal, StopSignal):
             return self._end_lane(lane, signal)
@@ -107,62 +119,30 @@ class LaneFeed:
         if signal.counts == "aligned":
             heard = (alignment.producers,) * 2 if counted else alignment.heard()
             self.inbox.hold(lane)
-        self._count(counted)
+        self._let_go(counted)
         return Arrival(signal, lane.producer, heard, counted)
 
     def take(self, count: int) -> Iterator[Any] | None:
-        """Copy the fronts of lanes; a single packet leaves at once: what is in work does not wait."""
-        batch, self._parts = self.inbox.gather(count)
-        if not batch:
+        """Copy the fronts of lanes."""
+        batch = self._batch
+        if not batch.take(count):
             return None
-        self._batch, self._here = batch, len(batch)
-        self._rest = iter(batch)
-        values = self._rest if self._unpack is None else self._unpack(self._rest)
-        if len(batch) == 1:
-            self._lane = self._parts[0][0]
-            self._drop(1)
+        values = batch.rest if self._unpack is None else self._unpack(batch.rest)
+        batch.leave_if_single()
         return values
-
-    def ran_out(self) -> None:
-        """The batch has been worked; nothing follows from that."""
 
     def settle(self) -> None:
         """Delete what has been worked, and what is in work, and wake every writer that has room."""
-        worked = self._here - length_hint(self._rest)
-        if worked > 0:
-            self._drop(worked)
+        self._batch.settle()
         self.inbox.let_in()
 
     def close_batch(self) -> int:
         """Delete what has been worked; the rest stays in its lanes."""
-        left = length_hint(self._rest)
-        if left < self._here:
-            self._drop(self._here - left)
-        done = len(self._batch) - left
-        self._batch.clear()  # the traceback of an error holds frames that hold its iterator
-        self._batch, self._rest, self._here = [], iter(()), 0
-        return done
-
-    def _drop(self, count: int) -> None:
-        """Delete the first `count` packets of the batch that are still in their lanes."""
-        self._here -= count
-        parts = self._parts
-        while count:
-            lane, length = parts[0]
-            if length > count:
-                parts[0] = (lane, length - count)
-                self.inbox.drop(lane, count)
-                return
-            del parts[0]
-            self.inbox.drop(lane, length)
-            count -= length
+        return self._batch.close()
 
     def failed_on(self) -> Any:
         """The payload that was taken last."""
-        worked = len(self._batch) - length_hint(self._rest)
-        if not worked:
-            return NO_PACKET
-        return self._given.payload(self._batch[worked - 1])
+        return next(map(self._given.payload, self._batch.in_work()), NO_PACKET)
 
     def front(self) -> Packet | None:
         """The packet that would be taken next; None for a signal."""
@@ -176,17 +156,17 @@ class LaneFeed:
 
     def seen(self) -> Packet | None:
         """The packet that has been taken, of a batch of one."""
-        lane = self._lane
+        lane = self._batch.first
         place = Place(self.inbox.lanes.index(lane), number_at(lane, lane.taken - 1))
-        return self._format.packet(self._batch[0], self._ctx.name, lane, place)
+        return self._ctx.wiring.format.packet(self._batch.items[0], self._ctx.name, lane, place)
 
     def format(self, lane: Lane) -> Format:
         """What lies in a lane of its queue."""
-        return self._format
+        return self._ctx.wiring.format
 
     def in_work(self) -> Any:
         """What was taken last, as the operator was given it, but for the number of its input."""
-        return self._given.value(self._batch[len(self._batch) - length_hint(self._rest) - 1])
+        return self._given.value(self._batch.in_work()[0])
 
     def end(self, how: Ending) -> None:
         """Close the hand's lane; of an input, that is the end."""
@@ -194,81 +174,83 @@ class LaneFeed:
 
     def _end_lane(self, lane: Lane, stop: StopSignal) -> Arrival:
         self.inbox.retire(lane)
-        if lane is self.inbox.hand.lane:  # it closes last: behind all producers, or as an input's only one
+        hand = self.inbox.hand
+        if lane is hand.lane:  # it closes last: after all producers, or as an input's only one
             self.ending = self._alignment.ending() if self._alignment.producers else stop.how
             return Arrival(stop, HAND, None)
         counted = self._alignment.end(lane, stop)
-        self._count(counted)
+        self._let_go(counted)
         heard = ended, producers = len(self._alignment.ended), self._alignment.producers
-        hand = self.inbox.hand
         if ended == producers and hand.end("completed") and not hand.lane.items:
             self.inbox.retire(hand.lane)
             self.ending = self._alignment.ending()
         return Arrival(stop, lane.producer, heard, counted)
 
-    def _count(self, counted: Sequence[Signal]) -> None:
-        """Let the operator hear these, and take what stands behind those that were waited for."""
-        for signal in counted:
-            if signal.counts == "aligned":
-                self.inbox.let_go()
-            self._operator.signalled(signal, None)
+    def _let_go(self, counted: Sequence[Signal]) -> None:
+        """Take what stands behind those that were waited for."""
+        if any(signal.counts == "aligned" for signal in counted):
+            self.inbox.let_go()
 
 
-class SourceFeed:
-    """Items from a source's iterator, until it is spent or somebody asks it to end."""
+class SourceFeed(Feed):
+    """Items from a source's iterator, until it is spent or somebody asks it to end.
 
-    def __init__(self, source: Source, ctx: TaskContext, parker: Parker) -> None:
-        self.ending: Ending | None = None
-        self.wants_out = False
-        self._source, self._ctx, self._parker = source, ctx, parker
+    Of a guarded source it says how many items may be drawn, and the guard draws them (`draw`): an iterator that raises
+    may still have a next item, and none of Python's own loops over it would go on.
+    """
+
+    def __init__(self, source: Source, ctx: TaskContext, parker: Parker, *, is_guarded: bool) -> None:
+        self._source, self._ctx, self._parker, self._is_guarded = source, ctx, parker, is_guarded
         self._end_as: Ending = "completed"
-        self._began = self._wanted = self._idled = 0
-        source.waits = self
-
-    def wait(self) -> None:
-        """There is always a next item, or the end."""
-
-    def take_signal(self) -> Arrival | None:
-        """Nobody signals to a source."""
-        return None
+        # How many items will have been drawn when the batch is over; and were before it, without what was idle.
+        self._until = self._before = 0
+        self.is_spent = False
+        self._unsent: Any = NO_PACKET  # what the guard has drawn, and has to send
+        source.wait_by(self)
 
     def take(self, count: int) -> Iterator[Any] | None:
-        """The next items, drawn one by one as they are sent."""
+        """The next items, drawn one by one as they are sent; guarded, as many tokens."""
         if self.wants_out:
             self.ending = self._end_as
             return None
-        self._began, self._idled, self._wanted = self._source.drawn, self._source.idled, count
-        return islice(self._source.iterator, count)
+        source = self._source
+        self._until, self._before = source.drawn + count, source.drawn - source.idled
+        return repeat(None, count) if self._is_guarded else islice(source.iterator, count)
 
     def ran_out(self) -> None:
         """Fewer items than wanted: the iterator is spent, unless the source was asked to end."""
-        if self._source.drawn - self._began < self._wanted and not self.wants_out:
+        if not self._is_guarded:
+            self.is_spent = self._source.drawn < self._until
+        if self.is_spent and not self.wants_out:
             self.ending = "completed"
 
-    def settle(self) -> None:
-        """A source has no queue."""
+    def draw(self) -> Any:
+        """Guard: the next item. Raises StopIteration, and what the iterator raises."""
+        try:
+            return self._source.draw()
+        except StopIteration:
+            self.is_spent = True
+            raise
 
-    def front(self) -> Packet | None:
-        """A source's next item is not there before it is drawn."""
-        return None
+    def ends_by_error(self) -> bool:
+        """Guard: whether an error of the iterator has finished it."""
+        return self._source.is_generator
 
-    def seen(self) -> Packet | None:
-        """A source takes nothing."""
-        return None
+    def hold(self, item: Any) -> None:
+        """Guard: this item is to be sent; `NO_PACKET`: it is sent, or skipped."""
+        self._unsent = item
+
+    def failed_on(self) -> Any:
+        """The item that was drawn, if it is that which cannot be sent."""
+        return self._unsent
 
     def close_batch(self) -> int:
         """Say how many items were drawn."""
-        source = self._source
-        drawn, idled = source.drawn - self._began, source.idled - self._idled
-        self._began, self._idled = source.drawn, source.idled
-        return drawn - idled
-
-    def failed_on(self) -> Any:
-        """A source fails between packets."""
-        return NO_PACKET
+        before, self._before = self._before, self._source.drawn - self._source.idled
+        return self._before - before
 
     def end(self, how: Ending) -> None:
-        """End behind the item that is being made; a source that waits by itself is told by `ctx.stopping`."""
+        """End after the item that is being made; a source that waits by itself is told by `ctx.stopping`."""
         self._end_as = how
         self.wants_out = True
         self._ctx.stopping.set()

@@ -1,4 +1,4 @@
-"""The feed of an operator with several inputs: each packet with the number of its input. Knows not what it is for.
+"""The feed of an operator with several inputs: each packet with the number of its input. Does not know what it is for.
 
 A lane belongs to one input, so the numbers of a batch are known from how many packets of it each lane gave, and are put
 beside them in C. The hand's lane belongs to none: what lies in it is `(number, item)`, and is taken apart here.
@@ -16,12 +16,15 @@ from itertools import chain, repeat
 from typing import Any
 
 from runtime.communication.element import Format, without_numbers
+from runtime.communication.hand import HAND
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Tracer
 from runtime.communication.signals import StopSignal
 from runtime.context import TaskContext
 from runtime.operators import Operator
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.wake_source import WakeSource
 from runtime.task.alignment import Arrival
 from runtime.task.feed import LaneFeed
 
@@ -30,14 +33,10 @@ class JoinedFeed(LaneFeed):
     """Packets as `(number of the input, item)`."""
 
     def __init__(
-        self,
-        inbox: Inbox,
-        ctx: TaskContext,
-        operator: Operator,
-        tracer: Tracer | None = None,
+        self, inbox: Inbox, ctx: TaskContext, operator: Operator, parker: Parker, tracer: Tracer | None = None
     ) -> None:
-        super().__init__(inbox, ctx, operator, tracer)
-        self._hand_format = replace(self._format, numbered=True)
+        super().__init__(inbox, ctx, operator, parker, tracer)
+        self._hand_format = replace(ctx.wiring.format, numbered=True)
         self._item = self._unpack
         self._unpack = self._with_inputs
         self._open_inputs = inbox.open_inputs()
@@ -49,11 +48,11 @@ class JoinedFeed(LaneFeed):
     def _with_inputs(self, rest: Iterator[Any]) -> Iterator[Any]:
         """Put its input's number beside each packet of the batch."""
         numbers: list[Iterable[int]] = []
-        begin = 0
-        for lane, count in self._parts:
+        begin, items = 0, self._batch.items
+        for lane, count in self._batch.parts:
             end = begin + count
             if lane is self.inbox.hand.lane:
-                self._by_hand, self._batch[begin:end] = without_numbers(self._batch[begin:end])
+                self._by_hand, items[begin:end] = without_numbers(items[begin:end])
                 numbers.append(self._by_hand)
             else:
                 numbers.append(repeat(lane.input, count))
@@ -64,20 +63,27 @@ class JoinedFeed(LaneFeed):
     def seen(self) -> Packet | None:
         """The packet that has been taken, of a batch of one."""
         packet = super().seen()
-        if packet is not None and self._lane is self.inbox.hand.lane:
+        if packet is not None and self._batch.first is self.inbox.hand.lane:
             packet = replace(packet, input=self._by_hand[0])
         return packet
 
     def format(self, lane: Lane) -> Format:
         """What lies in a lane of its queue; in the hand's it names its input."""
-        return self._hand_format if lane is self.inbox.hand.lane else self._format
+        return self._hand_format if lane is self.inbox.hand.lane else super().format(lane)
 
-    def take_signal(self) -> Arrival | None:
-        """Take a signal that is next; the operator hears which input has ended as well, hand and all."""
-        arrival = super().take_signal()
-        if self._closed:
-            self._tell_of_ended_inputs()
-        return arrival
+    def take_event(self) -> Arrival | WakeSource | None:
+        """Take what is next; the operator has to hear which input has ended as well, hand and all."""
+        event = super().take_event()
+        if not self._closed or not (event is None or isinstance(event, Arrival)):
+            return event
+        worked_by_hand = self.inbox.hand.lane.taken
+        ended = [number for number, (before, _) in self._closed.items() if worked_by_hand >= before]
+        if not ended:
+            return event
+        inputs = tuple((self._closed.pop(number)[1], number) for number in ended)
+        if event is None:  # by the hand's packets that were worked since
+            return Arrival(inputs[0][0], HAND, None, ended_inputs=inputs)
+        return event._replace(ended_inputs=inputs)
 
     def _end_lane(self, lane: Lane, stop: StopSignal) -> Arrival:
         arrival = super()._end_lane(lane, stop)
@@ -85,8 +91,3 @@ class JoinedFeed(LaneFeed):
         self._open_inputs -= ended
         self._closed |= {number: (self.inbox.hand.close_input(number), stop) for number in ended}
         return arrival
-
-    def _tell_of_ended_inputs(self) -> None:
-        worked_by_hand = self.inbox.hand.lane.taken
-        for number in [number for number, (before, _) in self._closed.items() if worked_by_hand >= before]:
-            self._operator.signalled(self._closed.pop(number)[1], number)

@@ -2,15 +2,15 @@
 
 A sample is a few columns of numbers, read by C-level `map`s over all tasks or lanes into one list. They are of one
 moment: the GIL changes hands between two bytecodes, and where the garbage collector calls somebody, and there is
-neither in between. A packet that leaves a lane meanwhile would else be seen both in it and behind it. `TaskFacts` are
+neither in between. A packet that leaves a lane meanwhile would otherwise be counted twice. `TaskFacts` are
 made of them only for the tasks that somebody asks for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
-from operator import add, attrgetter, itemgetter, sub
+from operator import add, attrgetter, sub
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.facts import Columns, SignalFacts, TaskFacts, TaskState, TaskTable
@@ -18,12 +18,10 @@ from runtime.facts import Columns, SignalFacts, TaskFacts, TaskState, TaskTable
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
-_OF_TASKS: Final = tuple(
-    map(
-        attrgetter,
-        ("parker.doing", "gate.closed", "processed", "errors", "ending", "ended_producers", "skipped", "retries"),
-    )
+_COLUMNS: Final = (
+    "parker.doing gate.closed counts.processed counts.errors ending ended_producers counts.skipped counts.retries"
 )
+_OF_TASKS: Final = tuple(map(attrgetter, _COLUMNS.split()))
 _TAKEN: Final = attrgetter("taken")
 
 
@@ -35,7 +33,7 @@ class Observer:
         self.place = {task.name: place for place, task in enumerate(tasks)}
         incoming = [task.lanes_in for task in tasks]
         self.ends_in = [0, *accumulate(map(len, incoming))]
-        # The lanes that a task fills are others' incoming ones; of a single task, they come behind its own.
+        # The lanes that a task fills are others' incoming ones; of a single task, they come after its own.
         lanes = [lane for lanes_in in incoming for lane in lanes_in]
         known = set(map(id, lanes))
         lanes += [lane for task in tasks for lane in task.lanes_out if id(lane) not in known]
@@ -46,8 +44,6 @@ class Observer:
         self._filled = [lane for task in tasks for lane in task.lanes_out]
         self.places_filled = [place_of[id(lane)] for lane in self._filled]
         self.ends_out = [0, *accumulate(len(task.lanes_out) for task in tasks)]
-        self.get_ends_in, self.get_ends_out = _getter(self.ends_in), _getter(self.ends_out)
-        self.get_filled = _getter(self.places_filled)
         self.producers = [tuple(lane.producer for lane in lanes_in) for lanes_in in incoming]
 
     def observe(self) -> Sample:
@@ -63,12 +59,9 @@ class Observer:
         return Sample(self, doing, held, rest, values[first : first + lanes], values[first + lanes :])
 
 
-def _getter(places: Sequence[int]) -> Callable[[Sequence[int]], Sequence[int]]:
-    """Gets what is at these places, however few they are."""
-    if len(places) > 1:
-        found: Callable[[Sequence[int]], Sequence[int]] = itemgetter(*places)
-        return found
-    return lambda column: [column[place] for place in places]
+def _at(places: Sequence[int], column: Sequence[int]) -> Iterator[int]:
+    """What is at these places of a column."""
+    return map(column.__getitem__, places)
 
 
 def _differences(sums: Sequence[int]) -> list[int]:
@@ -97,9 +90,9 @@ class Sample(TaskTable):
         node = self._observer.tasks[place].ctx.wiring.node
         processed, errors, ending, ended_producers, skipped, retries = (column[place] for column in self._rest)
         depths = self._lanes(place)
-        first, behind = self._observer.ends_out[place : place + 2]
-        waiting = sum([self._waiting[lane] for lane in self._observer.places_filled[first:behind]])
-        emitted = sum(self._taken[first:behind]) + waiting
+        first, after = self._observer.ends_out[place : place + 2]
+        waiting = sum([self._waiting[lane] for lane in self._observer.places_filled[first:after]])
+        emitted = sum(self._taken[first:after]) + waiting
         return TaskFacts(
             name,
             node.name,
@@ -132,13 +125,12 @@ class Sample(TaskTable):
         """What a picture of all tasks wants to know of them, many times a second."""
         processed, errors, endings, ended_producers, skipped, _ = self._rest
         observer = self._observer
-        sums = (accumulate(column, initial=0) for column in (self._taken, observer.get_filled(self._waiting)))
-        sent = list(map(add, *(observer.get_ends_out(list(column)) for column in sums)))
+        sent = list(accumulate(map(add, self._taken, _at(observer.places_filled, self._waiting)), initial=0))
         return Columns(
             [ending or doing for ending, doing in zip(endings, self._doing, strict=True)],
             self._depths(),
             processed,
-            _differences(sent),
+            _differences(list(_at(observer.ends_out, sent))),
             errors,
             skipped,
             ended_producers,
@@ -166,11 +158,11 @@ class Sample(TaskTable):
         return tuple(found)
 
     def _lanes(self, place: int) -> tuple[int, ...]:
-        first, behind = self._observer.ends_in[place : place + 2]
-        return tuple(self._waiting[first:behind])
+        first, after = self._observer.ends_in[place : place + 2]
+        return tuple(self._waiting[first:after])
 
     def _depths(self) -> list[int]:
-        return _differences(self._observer.get_ends_in(list(accumulate(self._waiting, initial=0))))
+        return _differences(list(_at(self._observer.ends_in, list(accumulate(self._waiting, initial=0)))))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._observer.place)

@@ -2,7 +2,7 @@
 
 To the kernel it is an operator. It works one packet after the other, holds back what the packet makes until all of it
 is there and has a place to go, and only then sends: all or nothing. What user code raises is judged here. Where a
-packet makes one result at most and nothing can fail behind that, the operator's own loop runs, and the guard only mends
+packet makes one result at most and nothing can fail after that, the operator's own loop runs, and the guard only mends
 what it breaks off at. Operators whose policy is `fail` have no guard, so it costs them nothing.
 
 Policies are for packets: what `open`, `finish` and `close` raise fails the job under every policy, and so does what is
@@ -13,40 +13,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from runtime.communication.element import Given
 from runtime.communication.router import Router
 from runtime.communication.send_plan import Puts
-from runtime.context import TaskContext
 from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, Unneeded, error_text
 from runtime.graph.policy import policy_of
 from runtime.history.dead_letters import DeadLetter
-from runtime.operators import IDLE, Operator, Source
+from runtime.operators import IDLE, Operator
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
-from runtime.scheduling.parker import Parker
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.held_results import HeldResults
 
 if TYPE_CHECKING:
+    from runtime.communication.signals import Signal
+    from runtime.scheduling.wake_source import WakeSource
     from runtime.task.base_task import BaseTask
 
 _NOTHING: Final = object()  # what is drawn where there is nothing
 
 
-def guarded(operator: Operator, feed: Feed, task: BaseTask, router: Router) -> tuple[Operator, Feed]:
-    """A guard for `operator`, and the feed that belongs to it. What the function sends by itself goes to the guard."""
+def guarded(operator: Operator, feed: Feed, task: BaseTask, router: Router) -> Operator:
+    """A guard for `operator`. What the function sends by itself goes to the guard."""
     guard: PolicyOperator
-    if isinstance(operator, Source):
-        feed = DrawFeed(operator, task.ctx, task.parker)
+    if isinstance(feed, SourceFeed):
         guard = SourceGuard(operator, feed, task, router)
     else:
         assert isinstance(feed, LaneFeed), "all but sources are fed from lanes"
         guard = LaneGuard(operator, feed, task, router)
     task.ctx.bind(guard.hold_back, router.send_signal, task.reporter)
-    return guard, feed
+    return guard
 
 
 class PolicyOperator(Operator):
@@ -60,7 +58,7 @@ class PolicyOperator(Operator):
         self._policy = policy_of(task.ctx.wiring.node.on_error)
         self._held = HeldResults(task.ctx.name, task.parker, task.ctx.wiring.node.max_results_bytes)
         self.hold_back: Emit = self._held.add
-        # Whether a result may leave as soon as it is made, because nothing can fail behind it.
+        # Whether a result may leave as soon as it is made, because nothing can fail after it.
         self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
         self._sends_directly = self._sends_directly and self._plan.check is None
 
@@ -76,6 +74,19 @@ class PolicyOperator(Operator):
                 self._outside_of_packets(send)
             else:
                 self._carry_out(send, part.value)
+        return ()
+
+    def signalled(self, signal: Signal, number: int | None) -> Iterable[Any] | None:
+        """Send what the operator makes of a signal, all or nothing."""
+        return self._send_between(self.inner.signalled(signal, number))
+
+    def woken(self, source: WakeSource) -> Iterable[Any] | None:
+        """Send what the operator makes of what has come, all or nothing."""
+        return self._send_between(self.inner.woken(source))
+
+    def _send_between(self, results: Iterable[Any] | None) -> tuple[()]:
+        if results is not None:
+            self._outside_of_packets(lambda: [self.hold_back(result) for result in results])
         return ()
 
     def release(self) -> None:
@@ -140,12 +151,12 @@ class PolicyOperator(Operator):
             return None
         task = self._task
         self._router.blame(NO_PACKET)
-        task.errors += 1
+        is_skipped = verdict == "skip"
+        task.counts.fail(is_skipped and value is not NO_PACKET)
         if task.gate.record is not None:
             task.gate.record.fail(error)
-        if verdict != "skip":
+        if not is_skipped:
             return self._plan.puts(verdict)
-        task.skipped += value is not NO_PACKET
         task.reporter.skipped(self._letter(error, value))
         return ()
 
@@ -154,7 +165,7 @@ class PolicyOperator(Operator):
         if isinstance(error, Exception) and not isinstance(error, MemoryError):
             return True
         if isinstance(error, Cancelled) and self._task.parker.cancelled:
-            self._task.broken_off += value is not NO_PACKET
+            self._task.counts.break_off(value is not NO_PACKET)
         return False
 
     def _wait_for_repeat(self, wait_s: float, value: Any, ends: Callable[[], bool] | None = None) -> None:
@@ -164,11 +175,11 @@ class PolicyOperator(Operator):
         try:
             parker.sleep(wait_s, ends)
         except Cancelled:
-            self._task.broken_off += value is not NO_PACKET
+            self._task.counts.break_off(value is not NO_PACKET)
             raise
         if parker.unneeded:
             raise Unneeded
-        self._task.retries += 1
+        self._task.counts.retry()
 
     def _letter(self, error: BaseException, value: Any) -> DeadLetter:
         ctx = self._task.ctx
@@ -227,60 +238,33 @@ class LaneGuard(PolicyOperator):
         return self._feed.in_work()
 
 
-class DrawFeed(SourceFeed):
-    """The feed of a guarded source: says how many items may be drawn, and leaves it to the guard to draw them.
-
-    For an iterator that raises may still have a next item, and none of Python's own loops over it would go on.
-    """
-
-    def __init__(self, source: Source, ctx: TaskContext, parker: Parker) -> None:
-        super().__init__(source, ctx, parker)
-        self.spent = False
-        self.item: Any = NO_PACKET  # drawn, and not yet sent
-
-    def take(self, count: int) -> Iterator[Any] | None:
-        """As many tokens as items may be drawn; None at the end."""
-        return None if super().take(count) is None else repeat(None, count)
-
-    def ran_out(self) -> None:
-        """The tokens are used up, or the iterator is spent; what ends because it was asked to says so itself."""
-        if self.spent and not self.wants_out:
-            self.ending = "completed"
-
-    def failed_on(self) -> Any:
-        """The item that was drawn, if it is that which cannot be sent."""
-        return self.item
-
-
 class SourceGuard(PolicyOperator):
     """Draws the items of a source, and sends each, by its policy.
 
     After an error of the iterator itself it is asked for its next item. A generator has none: its own error finishes
-    it. An iterator that says that it has ended right behind an error is taken to have been finished by that error.
+    it. An iterator that says that it has ended right after an error is taken to have been finished by that error.
     """
 
-    def __init__(self, source: Source, feed: DrawFeed, task: BaseTask, router: Router) -> None:
+    def __init__(self, source: Operator, feed: SourceFeed, task: BaseTask, router: Router) -> None:
         super().__init__(source, task, router)
-        self._source, self._feed = source, feed
+        self._feed = feed
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Draw and send one item for each of `values`."""
         feed, directly = self._feed, self._sends_directly
         for _ in values:
-            if feed.spent:
+            if feed.is_spent:
                 return
             item = self._draw()
             if item is _NOTHING:  # but it may have sent something by itself
                 self._carry_out(_nothing_more, NO_PACKET)
             elif directly:
-                self._source.drawn += 1
                 emit(item)
             else:
-                self._source.drawn += 1
                 self.hold_back(item)
-                feed.item = item
+                feed.hold(item)
                 self._carry_out(_nothing_more, item, repeats=True)
-                feed.item = NO_PACKET
+                feed.hold(NO_PACKET)
             if attention.yield_requested:
                 return
 
@@ -289,15 +273,14 @@ class SourceGuard(PolicyOperator):
 
         Raises what the iterator raised, if the policy is to fail; Cancelled.
         """
-        iterator, feed = self._source.iterator, self._feed
+        feed = self._feed
         failure: Exception | None = None
         attempt = 0
         try:
             while True:
                 try:
-                    item = next(iterator)
+                    item = feed.draw()
                 except StopIteration:
-                    feed.spent = True
                     break
                 except BaseException as error:
                     self._held.clear()
@@ -308,7 +291,7 @@ class SourceGuard(PolicyOperator):
                     if failure is not None:
                         self._warn_of_gap(failure)
                     return _NOTHING if item is IDLE else item
-                wait_s = None if self._source.is_generator else self._policy.repeat_after_s(attempt)
+                wait_s = None if feed.ends_by_error() else self._policy.repeat_after_s(attempt)
                 if wait_s is None:
                     break
                 self._wait_for_repeat(wait_s, NO_PACKET, lambda: feed.wants_out)
@@ -321,10 +304,10 @@ class SourceGuard(PolicyOperator):
                 self._plan.send(puts)
             return _NOTHING
         finally:
-            del failure, iterator  # its traceback holds this frame
+            del failure  # its traceback holds this frame
 
     def _warn_of_gap(self, failure: BaseException) -> None:
-        """A repeat has brought an item: the next attempt at the one that failed, or the one behind it."""
+        """A repeat has brought an item: the next attempt at the one that failed, or the one after it."""
         task = self._task
         task.reporter.warned(
             task.ctx.name, f"{error_text(failure)}; asked again, it went on: if it had moved on, an item is missing"

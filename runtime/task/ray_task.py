@@ -102,7 +102,7 @@ class RayTask(Host):
             moved=moved,
             injected=task.injected,
             hand_closed=task.hand_closed,
-            broken_off=task.broken_off,
+            broken_off=task.counts.broken_off,
             refused=sum(lane.refused for lane in task.lanes_out),
             removed=0 if queue is None else queue.hand.removed,
             puts=endpoint.lanes.put_counts(),

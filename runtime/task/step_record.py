@@ -18,8 +18,6 @@ from runtime.task.alignment import Arrival
 class StepRecord:
     """What happened while one packet was worked, or one signal taken. `sent` is `(target task, packet)` in order."""
 
-    __slots__ = ("arrival", "ending", "error", "packet", "sent")
-
     def __init__(self) -> None:
         self.packet: Packet | None = None
         self.arrival: Arrival | None = None

@@ -105,8 +105,8 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
     one(
         "far: a reader sleeps without a word to its writers",
         ARRIVALS,
-        "        if not self.ready():\n            self._tell_all()\n        super().wait()",
-        "        super().wait()",
+        "        if not self.ready():\n            self._tell_all()\n        super().wait(sources)",
+        "        super().wait(sources)",
         LANES,
     ),
     one(

@@ -8,7 +8,7 @@ from tests.planted.records import Mutant, of, one
 
 INBOX, HANDS = "communication/inbox.py", "communication/hand.py"
 ROUTER = "communication/router.py"
-FEED = "task/feed.py"
+FEED, BATCH = "task/feed.py", "task/batch.py"
 GATE, PARKER, TASK_GATE = "scheduling/gate.py", "scheduling/parker.py", "task/task_gate.py"
 GUARD = "task/policy_operator.py"
 BASE = "task/base_task.py"
@@ -69,9 +69,9 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "kernel: an error is blamed on the packet behind",
-        FEED,
-        "payload(self._batch[worked - 1])",
-        "payload(self._batch[min(worked, len(self._batch) - 1)])",
+        BATCH,
+        "(self.items[begun - 1],)",
+        "(self.items[min(begun, len(self.items) - 1)],)",
         of("09_failure", "test_the_packet_that_failed_is_named_in_the_middle_of_a_batch[local-57]"),
     ),
     one(
@@ -98,14 +98,14 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: nothing to send counts as sent",
         FEED,
-        "return drawn - idled",
-        "return drawn",
+        "self._before = self._before, self._source.drawn - self._source.idled",
+        "self._before = self._before, self._source.drawn",
         of("01_shared_items", "test_idle_is_no_packet[local-fail]"),
     ),
     one(
         "kernel: stop signals are told to nobody",
         BASE,
-        '            self.reporter.signal_arrived(self.name, "{} of {}".format(*arrival.heard), signal)',
+        '            self.reporter.signal_arrived(self.name, "{} of {}".format(*event.heard), signal)',
         "            pass",
         of("05_stop_signal", "test_the_signals_of_all_producers_are_told_in_the_order_in_which_they_came[local]"),
     ),
@@ -216,15 +216,15 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: a failed task counts no error",
         BASE,
-        "        if report.error is not None:\n            self.errors += 1\n",
+        "        if report.error is not None:\n            self.counts.fail()\n",
         "",
         of("14_refused"),
     ),
     one(
         "kernel: a batch is counted before it is closed",
         BASE,
-        "            done = feed.close_batch()\n            self.processed += done",
-        "            self.processed += done\n            done = feed.close_batch()",
+        "            done = feed.close_batch()\n            self.counts.work(done)",
+        "            self.counts.work(done)\n            done = feed.close_batch()",
         of("15_looking", "test_every_count_is_exact_once_the_job_stands_still[local-1-1]"),
     ),
     one(
@@ -258,14 +258,14 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "guard: retries are not counted",
         GUARD,
-        "            raise Unneeded\n        self._task.retries += 1",
+        "            raise Unneeded\n        self._task.counts.retry()",
         "            raise Unneeded",
         of("09_policies", "test_every_packet_is_counted_once_whatever_becomes_of_it[local-1]"),
     ),
     one(
         "guard: a source's error counts as a packet",
         GUARD,
-        "task.skipped += value is not NO_PACKET",
+        "task.counts.fail(is_skipped and value is not NO_PACKET)",
         "task.skipped += 1",
         of(
             "09_policies_of_life",

@@ -111,7 +111,13 @@ IN_BAND: Final[tuple[Mutant, ...]] = (
         "if False:",
         EDITED,
     ),
-    one("signal: the operator does not hear it", FEED, "self._operator.signalled(signal, None)", "pass", HEARS),
+    one(
+        "signal: the operator does not hear it",
+        BASE,
+        "self._send_between(self.operator.signalled(counted, None))",
+        "pass",
+        HEARS,
+    ),
     one(
         "signal: a breakpoint looks behind it",
         INBOX,

@@ -422,6 +422,52 @@ def test_an_operator_hears_a_signal_that_counts_between_the_packets_where_it_sta
         assert heard == tuple(Aligned(each) for each in numbers if each <= number)
 
 
+class Answers(Map):
+    """Sends packets on, and an answer for each signal that counts."""
+
+    def signalled(self, signal: Signal, number: int | None) -> Any:
+        yield "answer", signal
+
+
+register_operator("answers", Answers)
+
+
+def answering(session: runtime.Session, kind: Kind, policy: str) -> Stream[Any]:
+    a, b = two(session, kind)
+    node = a.union(b)._add("answers", same, name="answers", parallelism=1, capacity=4, on_error=policy)
+    return Stream(a._environment, (OutputRef(node.name),))
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_an_operator_makes_of_a_signal_is_sent_in_front_of_it(
+    make_session: MakeSession, kind: Kind, policy: str
+) -> None:
+    session = make_session(capacity=4)
+    made: Any = answering(session, kind, policy)
+    hears = made._add("hears", same, name="hears", parallelism=1, capacity=4)
+    got = Stream[Any](made._environment, (OutputRef(hears.name),)).collect()
+    session.run(PATIENCE_S)
+    answers = [(signal, heard) for what, signal, heard in got if what == "answer"]
+    assert len(answers) == (2 if kind == "each" else 1) * (len(MARKED) + 1)
+    for place, (signal, heard) in enumerate(answers):
+        assert signal not in heard, "the signal was sent in front of what was made of it"
+        assert heard == tuple(before for before, _ in answers[:place]), "it stands behind those before it"
+
+
+def test_a_step_shows_what_was_made_of_a_signal(make_session: MakeSession) -> None:
+    session = make_session()
+    a = session.source(Marked("a", "each", 1, (0,)), name="a")
+    node = a._add("answers", same, name="answers", parallelism=1, capacity=4)
+    Stream(a._environment, (OutputRef(node.name),)).sink(same, name="end")
+    session.start(paused=True)
+    session.step("a")
+    step = session.step("answers")
+    assert [packet.payload for _, packet in step.sent] == [("answer", Each(0, "a"))]
+    assert step.signal == ("a", "Each(number=0, source='a')")
+    session.cancel()
+
+
 def test_a_breakpoint_behind_a_signal_is_hit_when_the_signal_has_been_taken(make_session: MakeSession) -> None:
     session = make_session()
     a = session.source(Marked("a", "each", 2, (1,)), name="a")

@@ -1,0 +1,53 @@
+"""Wake sources: what may come next for a task, besides packets and signals: a timer, a call that has finished.
+
+A task waits for its inbox and all of its sources at once, with nothing in work. So it is paused, cancelled and seen
+standing still in one way, whatever it waits for. A source that time brings says when; while one does, the task does not
+stand still: time alone moves it. Knows parkers; nothing of packets, timers and calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import inf
+from typing import Any, Protocol
+
+from runtime.scheduling.parker import Ask, Ready, Waiter
+
+
+class WakeSource(Protocol):
+    """Something that may come next. The task takes it between two packets, once it is ready."""
+
+    def ready(self) -> bool:
+        """Whether it has come. Any thread may ask, at any time."""
+
+    def ask(self) -> None:
+        """Before each look: the task waits. Whoever brings it about unparks it (`Waiter.unpark`), once `ready`."""
+
+    def due_s(self) -> float:
+        """When time alone brings it, by `Waiter.clock` of the task, under a seed virtual; infinity: time does not."""
+
+    def take(self) -> Iterable[Any] | None:
+        """What is to be sent for it. From now on it is not ready, until it comes again."""
+
+
+def wait_for_any(waiter: Waiter, ready: Ready, ask: Ask, sources: Sequence[WakeSource]) -> None:
+    """Return when what is `ready` has come, or something of `sources`, or may have. Raises Cancelled."""
+
+    def any_ready() -> bool:
+        return ready() or any(source.ready() for source in sources)
+
+    def ask_all() -> None:
+        ask()
+        for source in sources:
+            source.ask()
+
+    due_s = min((source.due_s() for source in sources), default=inf)
+    if due_s == inf:
+        waiter.park(any_ready, "idle", ask=ask_all)
+    else:
+        waiter.park(any_ready, "idle", max(0.0, due_s - waiter.clock()), held=_never, ask=ask_all)
+
+
+def _never() -> bool:
+    """Time brings it, so it does not stand still."""
+    return False

@@ -1,0 +1,107 @@
+"""A batch: packets from the fronts of lanes, that are worked one after the other. Knows how far it has come.
+
+It is a copy of the fronts. What has been worked is deleted after the batch, or before the task waits in the middle of
+it; the rest has never left its lanes. How far it has come is read from its iterator (`length_hint` of a list's iterator
+is exact), so nothing is counted per packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import length_hint
+from time import perf_counter
+from typing import Any
+
+from runtime.communication.inbox import Inbox
+from runtime.communication.lane import Lane
+
+
+class Batch:
+    """The batch in work, or none. Used by the task's thread alone."""
+
+    __slots__ = ("_here", "_inbox", "first", "items", "parts", "rest")
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self.items: list[Any] = []
+        self.parts: list[tuple[Lane, int]] = []  # how many of it are still in which lane, in order
+        self._here = 0  # the sum of these
+        self.rest: Iterator[Any] = iter(())
+        self.first: Lane = inbox.hand.lane  # the lane of its first packet
+
+    def take(self, count: int) -> bool:
+        """Copy up to `count` packets. False: there are none to be taken."""
+        items, self.parts = self._inbox.gather(count)
+        if not items:
+            return False
+        self.items, self._here = items, len(items)
+        self.rest = iter(items)
+        self.first = self.parts[0][0]
+        return True
+
+    def leave_if_single(self) -> None:
+        """A single packet leaves at once: what is in work does not wait."""
+        if self._here == 1:
+            self._drop(1)
+
+    def settle(self) -> None:
+        """Delete what has been worked, and what is in work."""
+        worked = self._here - length_hint(self.rest)
+        if worked > 0:
+            self._drop(worked)
+
+    def close(self) -> int:
+        """Delete what has been worked; the rest stays in its lanes. How many have been worked or begun."""
+        left = length_hint(self.rest)
+        if left < self._here:
+            self._drop(self._here - left)
+        done = len(self.items) - left
+        self.items.clear()  # the traceback of an error holds frames that hold its iterator
+        self.items, self.rest, self._here = [], iter(()), 0
+        return done
+
+    def in_work(self) -> tuple[Any, ...]:
+        """The item that was taken last; empty if none was."""
+        begun = len(self.items) - length_hint(self.rest)
+        return (self.items[begun - 1],) if begun else ()
+
+    def _drop(self, count: int) -> None:
+        """Delete the first `count` packets of the batch that are still in their lanes."""
+        self._here -= count
+        parts = self.parts
+        while count:
+            lane, length = parts[0]
+            if length > count:
+                parts[0] = (lane, length - count)
+                self._inbox.drop(lane, count)
+                return
+            del parts[0]
+            self._inbox.drop(lane, length)
+            count -= length
+
+
+class BatchSize:
+    """How many packets a batch may have: many where user code is quick, a single one where it is slow."""
+
+    LARGEST = 1024
+    QUICK_S = 0.001  # a batch that took less lets the next one grow
+    SLOW_S = 0.004  # one that took more makes it shrink, down to single packets
+
+    def __init__(self) -> None:
+        self.packets = 1  # of the next batch
+        self._began_s = 0.0  # the last one, or the wait for it
+
+    def begin(self) -> None:
+        """The first wait for a batch begins."""
+        self._began_s = perf_counter()
+
+    def end(self, done: int, *, has_waited: bool) -> None:
+        """A batch of `done` packets is over. One that has waited says nothing about user code."""
+        now_s = perf_counter()
+        took_s, self._began_s = now_s - self._began_s, now_s
+        if has_waited:
+            return
+        if took_s > self.SLOW_S:
+            self.packets = max(1, int(done * self.QUICK_S / took_s))
+        elif took_s < self.QUICK_S and done == self.packets < self.LARGEST:
+            self.packets *= 2

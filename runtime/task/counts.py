@@ -1,0 +1,31 @@
+"""How many packets a task has worked, and what became of those that failed."""
+
+from __future__ import annotations
+
+
+class TaskCounts:
+    """Counted by the task's thread; any may read."""
+
+    __slots__ = ("broken_off", "errors", "processed", "retries", "skipped")
+
+    def __init__(self) -> None:
+        self.processed = 0  # added per batch
+        self.errors = self.skipped = self.retries = 0
+        self.broken_off = 0  # packets that a cancel found between two attempts
+
+    def work(self, packets: int) -> None:
+        """So many more have been worked."""
+        self.processed += packets
+
+    def fail(self, skipped: int = 0) -> None:
+        """User code has raised, and is not asked again; of a packet that is skipped by that."""
+        self.errors += 1
+        self.skipped += skipped
+
+    def retry(self) -> None:
+        """It is asked once more."""
+        self.retries += 1
+
+    def break_off(self, packets: int) -> None:
+        """A cancel has found one between two attempts, or none."""
+        self.broken_off += packets
