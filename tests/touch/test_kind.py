@@ -1,4 +1,7 @@
-"""Another kind of operator, made from outside: all that the runtime promises of operators holds for it as well."""
+"""Another kind of operator, made from outside: all that the runtime promises of operators holds for it as well.
+
+It remembers, and it reacts to a signal that is not the runtime's either (tests/signals.py).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ import pytest
 
 import runtime
 from runtime.builder.stream import OutputRef, Stream
+from runtime.communication.signals import Signal
 from runtime.operators import Operator, register_operator
 from runtime.operators.operator import Attention, Emit
 from runtime.testing import PATIENCE_S
 from tests.pairs import every_pair_of
 from tests.platforms import MakeSession
+from tests.signals import Least, Marked, lanes
 
 
 class Windows(Operator):
@@ -37,6 +42,13 @@ class Windows(Operator):
                 self.open_window = []
             if attention.yield_requested:
                 return
+
+    def signalled(self, signal: Signal, number: int | None) -> Iterable[Any] | None:
+        """What has come before a `Least` signal is a window, however few they are; it is sent before the signal."""
+        if not isinstance(signal, Least) or not self.open_window:
+            return None
+        window, self.open_window = self.open_window, []
+        return [self.call(window)]
 
     def remembered(self) -> Any:
         """The window that is not full."""
@@ -131,6 +143,31 @@ def test_a_stop_sends_the_last_window_and_a_cancel_counts_what_is_dropped(make_s
     session.stop()
     session.wait(PATIENCE_S)
     assert list(result) == [[0, 1, 2]]
+
+
+@pytest.mark.also_remote
+@pytest.mark.parametrize("on_error", ["fail", "skip"])
+def test_a_signal_ends_a_window_and_comes_after_it(make_session: MakeSession, on_error: Any) -> None:
+    session = make_session(capacity=64)
+    source = session.source(Marked("a", "least", 12, (3, 4, 9)), name="a")
+    windows(session, source, 5, name="windows", on_error=on_error).sink(list, name="end")
+    session.start(paused=True)
+    session.resume("a", "windows")
+    session.settle(PATIENCE_S)
+    (lane,) = lanes(session.peek("end")).values()
+    assert [[number for _, number in each] if isinstance(each, list) else each for each in lane] == [
+        [0, 1, 2],
+        Least(3),
+        [3],
+        Least(4),
+        [4, 5, 6, 7, 8],
+        Least(9),
+        [9, 10, 11],
+        Least(12),
+        "completed",
+    ]
+    session.resume()
+    assert session.wait(PATIENCE_S).state == "completed"
 
 
 def test_what_it_remembers_is_copied_and_restored() -> None:
