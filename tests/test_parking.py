@@ -13,6 +13,7 @@ from time import monotonic
 import pytest
 
 from runtime.errors import Cancelled
+from runtime.facts import TaskState
 from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Outsider, Parker, Waiter
 from runtime.scheduling.quiescence import QuiescenceMonitor, are_still
@@ -170,3 +171,33 @@ def test_a_turn_that_nobody_takes_is_over_when_the_gate_opens_and_when_the_last_
     parker.say("ended")
     gate.ended(parker)
     assert [turn and turn.over for turn in granted] == [True, True]
+
+
+def test_a_gate_is_not_reached_while_its_worker_is_in_user_code_or_about_to_go_on_with_a_packet() -> None:
+    gate, parker = Gate(), Parker(QuiescenceMonitor())
+    gate.hold([parker])
+    gate.close()
+    reached: dict[str, bool] = {}
+    doing: TaskState
+    for doing in ("running", "idle", "paused", "held back", "ended"):
+        parker.say(doing)
+        reached[doing] = gate.reached()
+    assert reached == {"running": False, "idle": True, "paused": True, "held back": True, "ended": True}
+    parker.say("idle")
+    parker.cancel()
+    assert not gate.reached(), "it is about to end"
+
+
+def test_whoever_is_woken_by_one_that_is_looked_at_after_it_does_not_stand_still() -> None:
+    class WakesTheFirst(Parker):
+        """It goes to wait itself once it has woken the first one."""
+
+        def stands_still(self) -> bool:
+            first.doing = "running"
+            return True
+
+    monitor = QuiescenceMonitor()
+    first = Parker(monitor)
+    first.say("idle")
+    assert are_still([first])
+    assert not are_still([first, WakesTheFirst(monitor)])
