@@ -21,9 +21,9 @@ PACKAGE: Final = "runtime"
 # Today's values. Raise none; where a change needs one to be raised, say why in its commit.
 LIMITS: Final = {
     "callbacks for each __init__": 0.07,
-    "attributes of a class, of ten the largest but one": 10,
-    "attributes of a class, the most": 24,
-    "attributes written from outside their class": 25,
+    "attributes of a class, of ten the largest but one": 9,
+    "attributes of a class, the most": 16,
+    "attributes written from outside their class": 4,
     "classes for each 1,000 lines of code": 21.4,
     "folders in a cycle": 0,
     "modules at the root": 8,
