@@ -113,9 +113,13 @@ class Inbox:
 
     def wait(self, sources: Sequence[WakeSource] = ()) -> None:
         """Return when there is something to take here, or something has come of `sources`. Raises Cancelled."""
-        if not self.ready() and not any(source.ready() for source in sources):
+        if sources:
             wait_for_any(self.reader, self.ready, self._ask, sources)
-            self.asleep = False
+        elif self.ready():
+            return
+        else:
+            self.reader.park(self.ready, "idle", ask=self._ask)
+        self.asleep = False
 
     def _ask(self) -> None:
         """Let writers wake the reader; one in the middle of a batch does after its next packet."""

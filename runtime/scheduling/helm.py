@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import _thread
 from collections import deque
-from collections.abc import Callable
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from runtime.scheduling.command import Command
 from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.waiting import NEVER, Until
-
-T = TypeVar("T")
 
 
 class Helm:
@@ -123,28 +120,23 @@ class Helm:
 
     def begin(self, command: Command) -> None:
         """Carry a command out until it has to wait, or to its end."""
-        self._moved = True
-        if self._in_one_act(lambda: command.carry_out(self._is_ready)):
-            command.end()
-        else:
+        if not self._go_on(command, None):
             self._aside.append(command)
 
-    def _go_on(self, command: Command, ready: bool | BaseException) -> bool:
-        """Let a command run until it has to wait, by what its wait has come to, or raised. True: it is over."""
+    def _go_on(self, command: Command, ready: bool | BaseException | None) -> bool:
+        """Let a command begin, or run on by what its wait has come to, or raised, until it waits. True: it is over."""
         self._moved = True
-        if is_over := self._in_one_act(lambda: command.go_on(ready, self._is_ready)):
+        seeded = None if self._changes is None else self._changes.seeded
+        if seeded is not None:  # no turn is handed out while something is changed
+            seeded.hold()
+        try:
+            is_over = command.carry_out(self._is_ready) if ready is None else command.go_on(ready, self._is_ready)
+        finally:
+            if seeded is not None:
+                seeded.release()
+        if is_over:
             command.end()
         return is_over
-
-    def _in_one_act(self, change: Callable[[], T]) -> T:
-        """Let no turn be handed out while something is changed."""
-        if self._changes is None or (seeded := self._changes.seeded) is None:
-            return change()
-        seeded.hold()
-        try:
-            return change()
-        finally:
-            seeded.release()
 
     def _is_ready(self, until: Until) -> bool | None:
         """What a wait has come to; None: nothing yet. What it waits for is watched from now on."""

@@ -213,7 +213,7 @@ class Parker(Waiter):
 
     def park_at_gate(self, is_open: Ready) -> None:
         """Wait at a closed gate, and carry out commands meanwhile, where tasks do that. Raises Cancelled."""
-        self.helps = self.monitor.lets_help()
+        self.helps = self.monitor.lets_help
         try:
             self.park(is_open, "paused", ask=self._stand_at_gate)
         finally:

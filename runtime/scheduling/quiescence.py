@@ -17,17 +17,19 @@ class QuiescenceMonitor:
     """Tells somebody of all that threads do while he waits for it. Costs one read per wait, nothing per packet."""
 
     tasks_help = True
-    """Whether a thread at its closed gate may carry out commands."""
+    """Whether a thread at its closed gate may carry out commands; under a seed, it is amid a turn."""
 
     def __init__(self, seeded: SeededScheduler | None = None) -> None:
         self.seeded = seeded
         self.watched = 0  # how many look; read by threads after they have said what they are doing
         self._helm: Helm | None = None
+        self.lets_help = False  # whether threads at their closed gates carry out commands, now that somebody listens
         self._is_told = False  # of what has not been heard yet
 
     def tell_to(self, helm: Helm) -> None:
         """Let it hear of changes."""
         self._helm = helm
+        self.lets_help = self.tasks_help and self.seeded is None
 
     def begin(self) -> None:
         """Tell of all changes from now on. By one thread, as `end`."""
@@ -47,14 +49,10 @@ class QuiescenceMonitor:
             self._is_told = True
             self._helm.tell()
 
-    def lets_help(self) -> bool:
-        """Whether threads at their closed gates may carry out commands; under a seed, they are amid a turn."""
-        return self.tasks_help and self.seeded is None and self._helm is not None
-
     def tell_of_rest(self) -> None:
         """Thread of the job: it stands at its closed gate, and holds no lock."""
         helm = self._helm
-        if helm is None or not self.lets_help():
+        if helm is None or not self.lets_help:
             if self.watched:
                 self.tell()
         elif (self.watched or helm.posted) and not helm.help():

@@ -36,6 +36,9 @@ def wait_for_any(waiter: Waiter, ready: Ready, ask: Ask, sources: Sequence[WakeS
     def any_ready() -> bool:
         return ready() or any(source.ready() for source in sources)
 
+    if any_ready():
+        return
+
     def ask_all() -> None:
         ask()
         for source in sources:

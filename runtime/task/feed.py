@@ -100,7 +100,7 @@ class LaneFeed(Feed):
 
     def ready(self) -> bool:
         """Whether there is a packet, a signal, or what a wake source waits for."""
-        return self.inbox.ready() or any(source.ready() for source in self._sources)
+        return self.inbox.ready() or (bool(self._sources) and any(source.ready() for source in self._sources))
 
     def wait(self) -> None:
         """Return when there is a packet, a signal, or what a wake source waits for."""
