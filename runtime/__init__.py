@@ -48,7 +48,17 @@ from runtime.errors import (
     WrongArguments,
     WrongThread,
 )
-from runtime.facts import Columns, Event, LaneFacts, Outcome, ServiceFacts, Snapshot, TaskFacts, TaskTable
+from runtime.facts import (
+    Columns,
+    Event,
+    LaneFacts,
+    Outcome,
+    ServiceFacts,
+    SignalFacts,
+    Snapshot,
+    TaskFacts,
+    TaskTable,
+)
 from runtime.graph import ExecutionGraph
 from runtime.graph.policy import OnError, Retry
 from runtime.history.dead_letters import DeadLetter, DeadLetters
@@ -115,6 +125,7 @@ __all__ = [
     "ServiceTimeout",
     "Services",
     "Session",
+    "SignalFacts",
     "Snapshot",
     "SourceFunction",
     "SourceSpent",

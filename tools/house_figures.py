@@ -27,7 +27,7 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 21.4,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 14_653,
+    "lines of code": 14_665,
     "bytes of ARCHITECTURE.md": 16_605,
 }
 WITH_PLACES: Final = (

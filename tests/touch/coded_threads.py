@@ -13,13 +13,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NoReturn
 
+from examples.pickle_codec import PickleCodec
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane, LaneSpec
 from runtime.communication.request_queue import RequestQueue
 from runtime.driver.backend import RemoteBackend
 from runtime.errors import GraphInvalid, QueueUnreachable
 from runtime.factory import register_backend
-from runtime.remote.codec import Codec, Serialized
+from runtime.remote.codec import Codec
 from runtime.remote.endpoint import Endpoint
 from runtime.remote.host import GROUP_OF, THREADS, Host
 from runtime.scheduling.parker import Waiter
@@ -36,19 +37,8 @@ def register() -> None:
     register_backend("coded", CodedBackend)
 
 
-class BytesCodec:
-    """All that goes between two endpoints is bytes."""
-
-    pickler: Any = pickle.Pickler
-    node = None
-
-    def encode(self, value: Any) -> Serialized:
-        """The value as bytes."""
-        return Serialized(pickle.dumps(value, protocol=5))
-
-    def decode(self, serialized: Serialized) -> Any:
-        """The value."""
-        return pickle.loads(serialized.blob)
+class BytesCodec(PickleCodec):
+    """All that goes between two endpoints is bytes, messages as well."""
 
     def pack(self, message: Any) -> bytes:
         """A message as bytes."""
