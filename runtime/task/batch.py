@@ -104,4 +104,4 @@ class BatchSize:
         if took_s > self.SLOW_S:
             self.packets = max(1, int(done * self.QUICK_S / took_s))
         elif took_s < self.QUICK_S and done == self.packets < self.LARGEST:
-            self.packets *= 2
+            self.packets = min(self.packets * 2, self.LARGEST)
