@@ -18,6 +18,7 @@ from benchmarks.machine import Neighbours
 from benchmarks.memory import memory
 from benchmarks.notebook import click, display
 from benchmarks.paint import paint
+from benchmarks.pipelines import pipelines
 from benchmarks.report import as_json, rows_of, table, write_json
 from benchmarks.size import many, sampler, snapshot
 from benchmarks.turns import turns
@@ -28,6 +29,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "keyed": keyed,
     "broadcast": broadcast,
     "hop": hop,
+    "pipelines": pipelines,
     "prompt": prompt,
     "sleep": sleep,
     "memory": memory,

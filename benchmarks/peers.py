@@ -56,6 +56,14 @@ def mapping(function: Callable[[Any], Any], source: Any, target: Any) -> None:
     target.put(None)
 
 
+def flat_mapping(function: Callable[[Any], Iterable[Any]], source: Any, target: Any) -> None:
+    """Put each result of `function`."""
+    for value in iter(source.get, None):
+        for result in function(value):
+            target.put(result)
+    target.put(None)
+
+
 def filtering(function: Callable[[Any], object], source: Any, target: Any) -> None:
     """Put the values for which `function` returns something true."""
     for value in iter(source.get, None):
@@ -69,6 +77,20 @@ def consuming(function: Callable[[Any], object], source: Any, ends: int = 1) -> 
     for _ in range(ends):
         for value in iter(source.get, None):
             function(value)
+
+
+Stage = tuple[Callable[[Any, Any, Any], None], Callable[[Any], Any]]
+"""`mapping`, `flat_mapping` or `filtering`, and with which function."""
+
+
+def line(new_queue: NewQueue, values: Iterable[Any], stages: Sequence[Stage], sink: Callable[[Any], object]) -> None:
+    """All values through all stages into the sink, a thread for each."""
+    queues = [new_queue() for _ in range(len(stages) + 1)]
+    run(
+        step(feed, values, queues[0]),
+        *(step(how, function, *pair) for (how, function), pair in zip(stages, pairwise(queues), strict=True)),
+        step(consuming, sink, queues[-1]),
+    )
 
 
 # ── source → +1 → keep even → ×2 → count ──
