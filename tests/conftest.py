@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,6 +111,7 @@ def nothing_stays_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     with leak_guard():
         yield
         close_pipes()
+    assert sys.exc_info()[1] is None, "an error is still being handled, and would be shown as the context of others"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -8,7 +8,7 @@ import select
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from runtime.testing import PATIENCE_S, Moment
 
@@ -61,7 +61,7 @@ _open_pipes: Final[list[int]] = []
 
 
 def close_pipes() -> None:
-    """Behind a test: forget its moments."""
+    """After a test: forget its moments."""
     while _open_pipes:
         os.close(_open_pipes.pop())
 
@@ -107,11 +107,20 @@ class SharedLog(Sequence[Any]):
 
 
 class SharedHold:
-    """As `runtime.testing.Hold`, in another process: passes what it gets, and waits once, where `when` is true."""
+    """As `runtime.testing.Hold`, in another process: passes what it gets, and waits once, where `when` is true.
+
+    As a context it is released at the end, so that a test that fails in it fails by its own error, and at once.
+    """
 
     def __init__(self, when: Callable[[Any], object] = lambda _: True) -> None:
         self.reached, self.released = SharedMoment("the packet to hold"), SharedMoment("the release")
         self._when = when
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def __call__(self, value: Any) -> Any:
         if not self.reached.has_come and self._when(value):

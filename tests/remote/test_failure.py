@@ -167,8 +167,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def test_one_that_does_not_take_in_mail_of_the_driver_ends_once() -> None:
-    hold = SharedHold()
-    with runtime.Session(platform="remote") as session:
+    with runtime.Session(platform="remote") as session, SharedHold() as hold:
         first = session.input("numbers").map(far.same, name="first")
         first.map(far.same, name="work").sink(hold, name="end")
         session.start()

@@ -20,8 +20,7 @@ pytestmark = pytest.mark.on_ray
 
 @pytest.mark.parametrize("capacity", [1, 50])
 def test_before_a_slow_sink_there_is_never_more_than_the_queues_hold(capacity: int) -> None:
-    with runtime.Session(platform="remote", capacity=capacity) as session:
-        hold = SharedHold()
+    with runtime.Session(platform="remote", capacity=capacity) as session, SharedHold() as hold:
         session.source(far.Endless(), name="numbers").map(far.same, name="work").sink(hold, name="slow")
         session.start()
         hold.reached.wait()

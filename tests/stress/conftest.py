@@ -36,3 +36,18 @@ def _the_copy_is_what_runs() -> None:
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A writer that is held back looks again after a while, by itself: that would hide a wake-up that was lost."""
     monkeypatch.setattr(Parker, "patience_s", -1.0)
+
+
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
+    """Run a test in a generator, which has a place of its own for the error that is being handled.
+
+    An interrupt that comes where an `except` block is left keeps its error there, and it would be shown as the context
+    of every later one. Ctrl-C is heard nowhere in such a place.
+    """
+
+    def test() -> Iterator[None]:
+        arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+        yield pyfuncitem.obj(**arguments)
+
+    next(test())
+    return True
