@@ -346,17 +346,14 @@ class Dispatcher:
         self.completion.come()
 
     def _outcome(self, abandoned: tuple[str, ...]) -> Outcome:
-        packets_in = packets_out = dropped = skipped = 0
+        packets_in = packets_out = dropped = all_skipped = 0
         for name, handle in self.tasks.items():
-            facts, traits = handle.facts(), self._operator_of[name].traits
-            if not traits.has_queue:
-                packets_in += facts.processed
-            if traits.is_end:
-                packets_out += facts.processed - facts.skipped - handle.broken_off
-            packets_in += handle.injected
-            skipped += facts.skipped
+            (worked, skipped, broken_off), traits = handle.worked(), self._operator_of[name].traits
+            packets_in += handle.injected if traits.has_queue else worked
+            packets_out += worked - skipped - broken_off if traits.is_end else 0
+            all_skipped += skipped
             dropped += handle.left_over()
-        return self.tally.sum_up(packets_in, packets_out, dropped, skipped, abandoned)
+        return self.tally.sum_up(packets_in, packets_out, dropped, all_skipped, abandoned)
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.add(Event(kind, task, printable(text), self._now_s()))

@@ -34,7 +34,7 @@ class JobManager:
             replace(service, queue=backend.request_queue(service.name, service.capacity))
             for service in written.service_nodes
         ]
-        return replace(written, nodes=tuple(nodes), service_nodes=tuple(services))
+        return written.compiled(tuple(nodes), tuple(services))
 
     def submit(self) -> tuple[ExecutionGraph, Backend]:
         """Compile for a new run on the environment's platform. Raises `GraphInvalid`; the graph can then be mended."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from runtime.communication.hand import Hand
 from runtime.communication.lane import Lane, LaneSpec
-from runtime.scheduling.parker import Waiter
+from runtime.scheduling.parker import ABSENT, Waiter
 from runtime.scheduling.wake_source import WakeSource, wait_for_any
 
 
@@ -32,7 +32,7 @@ class Inbox:
     """
 
     def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
-        self.reader: Waiter = Waiter()  # until there is one
+        self.reader: Waiter = ABSENT
         self.capacity = capacity
         self.asleep = False
         self.hand_waits = 0  # how many packets of the hand wait for room

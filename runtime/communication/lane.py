@@ -36,7 +36,7 @@ from typing import Any, Final, Protocol
 from runtime.communication.order import Order, waiting
 from runtime.communication.signals import Signal
 from runtime.errors import Cancelled, Unneeded
-from runtime.scheduling.parker import Waiter
+from runtime.scheduling.parker import ABSENT, Waiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Lane:
         self.closed = False  # the stop signal has been put: nothing follows
         self.heard = 0  # signals that have been taken, by the reader
         self._marking = allocate_lock()  # guards the numbers of signals; held by who signals, and by the hand
-        self.writer: Waiter = Waiter()
+        self.writer: Waiter = ABSENT
         self.lets_in_at = _NOBODY  # how short the reader has to make it to let in the writer who is held back
         self.claim = 0  # how many packets the writer may yet append without looking at the room again
         self.taken = self.leaving = 0  # packets that have left, and those that are about to, by the reader

@@ -333,10 +333,10 @@ class TaskWrapper(ActorWrapper):
         """Whether the hand can put in nothing more."""
         return self.counts.hand_closed
 
-    @property
-    def broken_off(self) -> int:
-        """How many packets a cancel has found between two attempts."""
-        return self.counts.broken_off
+    def worked(self) -> tuple[int, int, int]:
+        """How many packets it has worked; of these skipped, and broken off by a cancel between two attempts."""
+        facts = self.facts()
+        return facts.processed, facts.skipped, self.counts.broken_off
 
     def end_input(self, how: Ending) -> None:
         """Ask a source to end."""

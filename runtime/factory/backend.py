@@ -52,10 +52,6 @@ class TaskHandle(Protocol):
     def hand_closed(self) -> bool:
         """Whether the hand can put in nothing more."""
 
-    @property
-    def broken_off(self) -> int:
-        """How many packets a cancel has found between two attempts; they are `processed`, and `left_over`."""
-
     def start(self) -> None:
         """Let it run."""
 
@@ -73,6 +69,9 @@ class TaskHandle(Protocol):
 
     def facts(self) -> TaskFacts:
         """Where it stands now."""
+
+    def worked(self) -> tuple[int, int, int]:
+        """How many packets it has worked; of these skipped, and broken off by a cancel, which are in `left_over`."""
 
     def left_over(self) -> int:
         """After the end of all tasks: how many packets of its queue, or made by it, were never worked.

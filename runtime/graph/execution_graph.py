@@ -7,7 +7,7 @@ fills which lane of which queue follows from them and is written into each task'
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -107,6 +107,12 @@ class ExecutionGraph:
     def by_name(self) -> Mapping[str, OperatorNode]:
         """The operators by name."""
         return {operator.name: operator for operator in self.operators}
+
+    def compiled(self, nodes: tuple[TaskNode, ...], services: tuple[ServiceNode, ...]) -> ExecutionGraph:
+        """The same with its tasks and services; what follows from operators and edges is not found out again."""
+        compiled = replace(self, nodes=nodes, service_nodes=services)
+        vars(compiled).update(by_name=self.by_name, layers=self.layers, _ends=self._ends)
+        return compiled
 
     def inputs(self, operator: str) -> tuple[Edge, ...]:
         """The edges that lead to `operator`, in graph order."""

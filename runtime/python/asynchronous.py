@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from types import AsyncGeneratorType, CoroutineType, FunctionType, MethodType
-from typing import Any
+from types import AsyncGeneratorType, BuiltinFunctionType, CoroutineType, FunctionType, MethodType
+from typing import Any, Final
 
 from runtime.errors import AsyncRefused
+
+_WRAPPERS: Final = (MethodType, staticmethod, classmethod)
+_PLAIN: Final = (FunctionType, BuiltinFunctionType, MethodType, type)
+"""Classes of which no method is async."""
 
 
 def is_async(candidate: Any) -> bool:
@@ -20,7 +24,7 @@ def is_async(candidate: Any) -> bool:
         kind = type(candidate)
         if issubclass(kind, functools.partial):
             candidate = candidate.func
-        elif issubclass(kind, MethodType | staticmethod | classmethod):
+        elif issubclass(kind, _WRAPPERS):
             candidate = candidate.__func__
         else:
             break
@@ -33,6 +37,8 @@ def async_method(function: Any) -> str | None:
     """Which method of `function` that the runtime calls is async; empty: itself; None: none is."""
     if is_async(function):
         return ""
+    if type(function) in _PLAIN:  # looking for its methods would take long
+        return None
     for name in getattr(type(function), "called_by_the_runtime", ("__call__",)):
         if is_async(inspect.getattr_static(type(function), name, None)):
             return "" if name == "__call__" else name

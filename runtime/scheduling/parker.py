@@ -104,6 +104,10 @@ class Waiter:
         """Any thread: something that somebody may be watching has changed."""
 
 
+ABSENT: Final = Waiter()
+"""Who is to read or to fill a queue, before it has come: one for all, which knows nothing."""
+
+
 class Outsider(Waiter):
     """How a thread waits that is none of a job's: a person's, or one that user code has started."""
 

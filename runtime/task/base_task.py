@@ -395,10 +395,9 @@ class BaseTask:
         queued = self._inbox.unworked() + self._inbox.hand.removed if self._inbox is not None else 0
         return queued + self._router.refused + self.counts.broken_off
 
-    @property
-    def broken_off(self) -> int:
-        """How many packets a cancel has found between two attempts."""
-        return self.counts.broken_off
+    def worked(self) -> tuple[int, int, int]:
+        """How many packets it has worked; of these skipped, and broken off by a cancel between two attempts."""
+        return self.counts.processed, self.counts.skipped, self.counts.broken_off
 
     @property
     def injected(self) -> int:
