@@ -20,7 +20,9 @@ from benchmarks.notebook import click, display
 from benchmarks.paint import paint
 from benchmarks.pipelines import pipelines
 from benchmarks.report import as_json, rows_of, table, write_json
+from benchmarks.sending import answer, send
 from benchmarks.size import many, sampler, snapshot
+from benchmarks.starting import start
 from benchmarks.turns import turns
 from benchmarks.waiting import end, prompt, sleep
 
@@ -34,12 +36,15 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "sleep": sleep,
     "memory": memory,
     "end": end,
+    "start": start,
     "many": many,
     "snapshot": snapshot,
     "sampler": sampler,
     "call": call,
     "flight": flight,
     "intercept": intercept,
+    "send": send,
+    "answer": answer,
     "hand": hand,
     "turns": turns,
     "join": join,

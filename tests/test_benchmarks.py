@@ -12,8 +12,8 @@ import pytest
 pytestmark = pytest.mark.timeout(300)  # all of it, with two kernels, two applications and a browser for each
 ROOT = Path(__file__).parents[1]
 FIGURES = {
-    "throughput", "keyed", "broadcast", "hop", "pipelines", "prompt", "sleep", "memory", "end", "many", "snapshot",
-    "sampler", "call", "flight", "intercept", "hand", "turns", "join", "frame", "sender",
+    "throughput", "keyed", "broadcast", "hop", "pipelines", "prompt", "sleep", "memory", "end", "start", "many",
+    "snapshot", "sampler", "call", "flight", "intercept", "send", "answer", "hand", "turns", "join", "frame", "sender",
     "paint", "click", "display"
 }  # fmt: skip
 
