@@ -66,7 +66,7 @@ class Gate:
     def admit(self, parker: Parker) -> int:
         """Return when one packet may be worked: the gate is open, or has a turn. Raises Cancelled."""
         while True:
-            self._wait_until_open(parker)
+            self.stand(parker)
             if self.turn is None and self._stops():
                 continue
             with self._lock:
@@ -79,8 +79,11 @@ class Gate:
                 self._let_in(turn)
                 return 1
 
-    def _wait_until_open(self, parker: Parker) -> None:
-        """Wait while it is closed. Whoever was called does not wait any more: he looks again."""
+    def stand(self, parker: Parker) -> None:
+        """Wait while it is closed and has no turn. Raises Cancelled.
+
+        Whoever was called does not wait any more: he looks again.
+        """
         waiting = self._waiting
         while self._is_shut():
             with self._lock:

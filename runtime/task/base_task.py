@@ -131,6 +131,8 @@ class BaseTask:
         if feed.ending is not None:
             return False
         passes = parker.passes
+        if parker.is_gated and feed.is_dry():
+            gate.stand(parker)  # not where writers wake it for what its gate keeps it from
         feed.wait()
         done = self.process(parker.enter(gate, size.packets))
         if gate.record is not None and feed.ending is None:  # else the end of the task belongs to it, too

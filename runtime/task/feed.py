@@ -47,6 +47,10 @@ class Feed(ABC):
     def wait(self) -> None:  # noqa: B027
         """Return when there is something to take. Raises Cancelled."""
 
+    def is_dry(self) -> bool:
+        """Whether there is nothing to take, and only writers can bring something."""
+        return False
+
     def take_event(self) -> Arrival | WakeSource | None:
         """Take what comes between two packets, if something is next: a signal, or a wake source of the operator's."""
         return None
@@ -105,6 +109,10 @@ class LaneFeed(Feed):
     def wait(self) -> None:
         """Return when there is a packet, a signal, or what a wake source waits for."""
         self.inbox.wait(self._sources)
+
+    def is_dry(self) -> bool:
+        """Whether the queue is empty; a wake source comes by itself, and is waited for."""
+        return not self._sources and not self.inbox.ready()
 
     def take_event(self) -> Arrival | WakeSource | None:
         """Take a signal that is next in any lane: one that never runs dry must not hide the end of another."""
