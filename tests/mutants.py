@@ -103,6 +103,7 @@ FOREIGN = (
 )
 ENOUGH_STRESS = "stress/test_ending.py::test_enough_against_everything_ends_what_nobody_needs"
 KEPT = "promises/test_16_nothing_kept.py::"
+REST_OF_BATCH = f"{KEPT}test_the_failure_keeps_nothing_of_the_batch_but_its_packet"
 NOTHING_KEPT = f"{KEPT}test_after_a_close_nothing_keeps_a_payload_but_letters_and_the_failure"
 GOES = f"{KEPT}test_with_the_session_goes_all_that_it_kept_also_without_a_collector"
 LAST_CALL = f"{KEPT}test_a_service_and_its_caller_keep_nothing_of_the_last_request"
@@ -220,6 +221,11 @@ IS_DUE = "self._due_s() >= self._wakes_s"
 IN_TIME = "test_step_way.py::test_a_step_that_its_own_task_carries_out_is_told_of_in_time"
 STEP_ENDS = "test_step_way.py::test_a_step_ends_on_the_thread_of_its_task"
 GIVEN_UP = "test_step_way.py::test_a_step_that_was_given_up_is_told_by_the_next_one"
+WAKES_NOBODY = "test_step_way.py::test_a_step_wakes_nobody_whose_closed_gate_keeps_him_from_what_it_sends"
+STANDS = "if parker.is_gated and feed.is_dry():"
+TIMER_IS_HELD = (
+    "promises/test_04_wake_sources.py::test_a_timer_of_a_paused_task_ends_a_wait_for_the_job_when_it_has_come[local]"
+)
 SET_GOING = "test_step_way.py::test_a_step_waits_for_the_user_code_of_whoever_it_has_set_going_again"
 AT_ONCE_FOR_ALL = "test_turns.py::test_what_one_command_changes_is_changed_at_once_for_all_who_want_a_turn"
 LOGS_STEP = "        if step.task is not None and"
@@ -315,6 +321,7 @@ IS_OVER = "if given.over else _waits_on(given)"
 ONE_STEP = "if handle in self._busy and not (yield"
 EDITS_LOCKED = "with self._lock:\n            if not self.closed:\n                raise NotPaused"
 EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._lock", "if True")
+CLAIM_ENDS = "self.claim = 0\n\n    def claim_all"
 GIVES_BACK = "lane.drop(count)\n        if lane is self.hand.lane:"
 GIVES_ROOM = "    else:\n                lane.let_in()\n        self._inbox.notify_hand()"
 FITS = "fits = len(lane.items) + promised <= lane.capacity"
@@ -383,8 +390,14 @@ MUTANTS: Final = (
         (BORROW,),
     ),
     one("(that switch alone, before a claim)", LANE, READS, READS_EARLY, BORROW, harmless=True),
-    one("claim never given back", LANE, "self.claim = 0\n        if", "if", UNUSED_ROOM),
-    one("claim given back behind a waiting hand's back", LANE, "if self.inbox.hand_waits:", "if False:", WAITING_HAND),
+    one(
+        "claim never given back",
+        LANE,
+        CLAIM_ENDS,
+        CLAIM_ENDS.replace("self.claim = 0", "pass"),
+        UNUSED_ROOM,
+        WAITING_HAND,
+    ),
     one(
         "borrowed room never given back",
         INBOX,
@@ -647,7 +660,7 @@ MUTANTS: Final = (
     ),
     one("threads: any thread may send", "context/runtime_context.py", "raise WrongThread(refusal)", "return", FOREIGN),
     # ── nothing kept ──
-    one("kept: a batch, by the traceback of an error", BATCH, "self.items.clear()", "pass", NOTHING_KEPT),
+    one("kept: a batch, by the traceback of an error", BATCH, "self.items.clear()", "pass", REST_OF_BATCH),
     one(
         "kept: an error, by the frame that it went through",
         BASE,
@@ -948,6 +961,8 @@ MUTANTS: Final = (
         "if False:",
         GIVEN_UP,
     ),
+    one("step: a packet wakes a consumer that may not take it", BASE, STANDS, "if False:", WAKES_NOBODY),
+    one("step: a timer is not waited for at a closed gate", FEED, "not self._sources and not", "not", TIMER_IS_HELD),
     one("commands: a task is not waited for", STEPPING, RESTS, LOGS_STEP, SET_GOING),
     one("commands: settled without those who serve", SEEDED, DORMANT, "return True", REPEATS),
     # ── looking ──

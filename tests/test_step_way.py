@@ -48,6 +48,23 @@ def test_a_step_ends_on_the_thread_of_its_task(looks: list[str], name: str | Non
         session.cancel()
 
 
+def test_a_step_wakes_nobody_whose_closed_gate_keeps_him_from_what_it_sends() -> None:
+    with runtime.Session() as session:
+        result = session.source(range(STEPS + 1), name="numbers").map(abs, name="absolute").collect(name="end")
+        session.start(paused=True)
+        session.step("numbers")
+        session.step("absolute")
+        parker = task_of(session, "absolute").parker
+        passes = parker.passes
+        assert [step.result for step in session.step("numbers", STEPS)] == ["done"] * STEPS
+        assert parker.passes == passes
+        assert session.snapshot().tasks["absolute"].depth == STEPS
+        assert [step.result for step in session.step("absolute", STEPS)] == ["done"] * STEPS
+        session.resume()
+        session.wait(PATIENCE_S)
+        assert list(result) == list(range(STEPS + 1))
+
+
 def test_others_who_wait_are_looked_at_while_steps_end_on_the_threads_of_tasks() -> None:
     results: list[str] = []
     with runtime.Session() as session:
@@ -90,8 +107,8 @@ def test_a_step_that_its_own_task_carries_out_is_told_of_in_time() -> None:
         session.cancel()
 
 
-def numbers_of(session: runtime.Session) -> LocalTask:
-    task = session._runs.started().workers.handles["numbers"]
+def task_of(session: runtime.Session, name: str) -> LocalTask:
+    task = session._runs.started().workers.handles[name]
     assert isinstance(task, LocalTask)
     return task
 
@@ -110,7 +127,7 @@ def test_a_step_that_is_put_down_for_a_task_that_leaves_its_gate_is_carried_out_
     def tell_of_rest_and_leave(monitor: QuiescenceMonitor) -> None:
         tell_of_rest(monitor)
         if not helpers and threading.current_thread().name.endswith("numbers"):
-            numbers_of(session).gate.open()
+            task_of(session, "numbers").gate.open()
             helpers.append(threading.Thread(target=step, daemon=True))
             helpers[0].start()
             while not session._runs.commands._helm.posted:
@@ -122,7 +139,7 @@ def test_a_step_that_is_put_down_for_a_task_that_leaves_its_gate_is_carried_out_
         session.step("numbers", timeout=None)
         tell_of_rest = QuiescenceMonitor.tell_of_rest
         monkeypatch.setattr(QuiescenceMonitor, "tell_of_rest", tell_of_rest_and_leave)
-        numbers_of(session).parker.unpark()  # it looks, and leaves before it is called
+        task_of(session, "numbers").parker.unpark()  # it looks, and leaves before it is called
         assert refused.wait(PATIENCE_S)
         session.cancel()
 

@@ -58,18 +58,11 @@ class Reader(Protocol):
     def asleep(self) -> bool:
         """Whether `wake` has to be called after the next append."""
 
-    @property
-    def hand_waits(self) -> int:
-        """How many threads wait for room for the hand."""
-
     def wake(self) -> None:
         """Hear that something has been appended, a packet or a signal. Called by the writer."""
 
     def hear_signal(self) -> None:
         """Hear that a signal has been put. Called by the writer."""
-
-    def notify_hand(self) -> None:
-        """Hear that a claim has been given back. Called by the writer."""
 
 
 _SHUT: Final = -(2**62)  # a capacity that no borrowed place brings back
@@ -166,10 +159,11 @@ class Lane:
                 return claim
 
     def return_claim(self) -> None:
-        """Writer: what was claimed and not used is free again."""
+        """Writer: what was claimed and not used is free again.
+
+        A hand that waits for it hears of that when the writer says what it does next: it waits, or claims again.
+        """
         self.claim = 0
-        if self.inbox.hand_waits:
-            self.inbox.notify_hand()
 
     def claim_all(self) -> None:
         """For ever: what a writer elsewhere appends is not seen here in time."""

@@ -81,8 +81,6 @@ class Outbox:
     `asleep`: nobody will come by itself to look for what has been appended.
     """
 
-    hand_waits = 0
-
     def __init__(self, address: Address, spec: LaneSpec, capacity: int, writer: Waiter, codec: Codec) -> None:
         self.lane = RemoteLane(self, spec, capacity, codec)
         self.lane.filled_by(writer)
@@ -129,9 +127,6 @@ class Outbox:
         """Writer: a signal has been put."""
         if self.asleep:
             self.wake()
-
-    def notify_hand(self) -> None:
-        """No hand waits here: it is at the reader's end."""
 
     def has_mail(self) -> bool:
         """Whether something has not been taken for carrying, but for the stop signal."""

@@ -81,6 +81,12 @@ class Ticks(Map):
         return (Timer(waiter, self.after_s, self.times),)
 
 
+class TicksSoon(Ticks):
+    """Of which the timer comes while somebody waits for the job."""
+
+    after_s = 0.3
+
+
 class TicksLate(Ticks):
     """Of which nobody lives to see the timer, where time is real."""
 
@@ -99,6 +105,7 @@ class Asks(Map):
 
 
 register_operator("ticks", Ticks)
+register_operator("ticks_soon", TicksSoon)
 register_operator("ticks_late", TicksLate)
 register_operator("asks", Asks)
 
@@ -184,6 +191,15 @@ def test_a_paused_task_takes_a_timer_by_a_step_alone(make_session: MakeSession) 
     assert list(got) == ["tick"]
     session.resume()
     until(lambda: len(got) == 3)
+    session.cancel()
+
+
+def test_a_timer_of_a_paused_task_ends_a_wait_for_the_job_when_it_has_come(make_session: MakeSession) -> None:
+    session = make_session()
+    build(session, "ticks_soon")
+    session.start(paused=True)
+    with pytest.raises(runtime.JobPaused, match="'work' is paused"):
+        session.wait(PATIENCE_S)
     session.cancel()
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 import runtime
+from runtime.task.batch import BatchSize
 from runtime.testing import PATIENCE_S
 from tests.platforms import MakeSession
 
@@ -116,6 +117,27 @@ def test_after_a_close_nothing_keeps_a_payload_but_letters_and_the_failure(
     session.dead_letters.discard_all()
     assert len(Payload.living) <= failed
     assert (session.failure is not None) is failed, "it can be read as before"
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_the_failure_keeps_nothing_of_the_batch_but_its_packet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BatchSize, "QUICK_S", PATIENCE_S)  # each batch is twice as long as the one before
+    monkeypatch.setattr(BatchSize, "SLOW_S", PATIENCE_S)
+    failing = 100
+
+    def fail(payload: Payload) -> None:
+        if payload.number == failing:
+            raise ValueError("no good", payload)
+
+    with runtime.Session() as session:
+        session.source(made, name="made").sink(fail)
+        session.start(paused=True)
+        session.resume("made")
+        session.settle(PATIENCE_S)
+        session.resume()
+        with pytest.raises(runtime.TaskFailed):
+            session.wait(PATIENCE_S)
+    assert [payload.number for payload in Payload.living] == [failing]
 
 
 @pytest.mark.usefixtures("no_collector")
