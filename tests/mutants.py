@@ -319,6 +319,7 @@ USED_UP = "self.turn = None\n                self._let_in(turn)"
 OPENS = "self._call(len(self._waiting))"
 IS_OVER = "if given.over else _waits_on(given)"
 ONE_STEP = "if handle in self._busy and not (yield"
+EDIT_HAS_LOCK = "test_parking.py::test_who_edits_behind_a_closed_gate_has_its_lock_so_that_nobody_opens_it_meanwhile"
 EDITS_LOCKED = "with self._lock:\n            if not self.closed:\n                raise NotPaused"
 EDITS_UNLOCKED = EDITS_LOCKED.replace("with self._lock", "if True")
 CLAIM_ENDS = "self.claim = 0\n\n    def claim_all"
@@ -903,7 +904,7 @@ MUTANTS: Final = (
     ),
     one("hand: two steps share one turn", STEPPING, ONE_STEP, "if False and not (yield", STEPS),
     one("hand: a turn is given for what is not there", GATE, "or not is_of_use()", "", CANCEL_STEPS, MACHINE),
-    one("hand: edited without the gate's lock", GATE, EDITS_LOCKED, EDITS_UNLOCKED, EDITS, MACHINE),
+    one("hand: edited without the gate's lock", GATE, EDITS_LOCKED, EDITS_UNLOCKED, EDIT_HAS_LOCK, EDITS, MACHINE),
     one("hand: dropped and not counted", HANDS, "self.removed += 1", "pass", EDITS),
     one("hand: dropped and its room not given", HANDS, GIVES_ROOM, "self._inbox.notify_hand()", EDITS, MACHINE),
     one("hand: undone to the wrong place", TASK_CONTROL, "return 1 + max(", "return max(", FOUND),

@@ -201,3 +201,14 @@ def test_whoever_is_woken_by_one_that_is_looked_at_after_it_does_not_stand_still
     first.say("idle")
     assert are_still([first])
     assert not are_still([first, WakesTheFirst(monitor)])
+
+
+def test_who_edits_behind_a_closed_gate_has_its_lock_so_that_nobody_opens_it_meanwhile() -> None:
+    lock = threading.RLock()
+    gate, was_free = Gate(lock), list[bool]()
+    gate.close()
+    other = threading.Thread(target=lambda: was_free.append(lock.acquire(False)), daemon=True)
+    with gate.at_rest("task"):
+        other.start()
+        other.join()
+    assert was_free == [False]

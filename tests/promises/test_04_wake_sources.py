@@ -198,8 +198,10 @@ def test_a_timer_of_a_paused_task_ends_a_wait_for_the_job_when_it_has_come(make_
     session = make_session()
     build(session, "ticks_soon")
     session.start(paused=True)
+    began_s = monotonic()
     with pytest.raises(runtime.JobPaused, match="'work' is paused"):
         session.wait(PATIENCE_S)
+    assert monotonic() - began_s < PATIENCE_S, "else it is seen at the end of that time alone"
     session.cancel()
 
 
