@@ -265,7 +265,8 @@ def test_a_flood_of_skips_does_not_push_out_the_start_of_the_run(load: Load) -> 
     start = plans.event(0, "start", 0, "the job has started", 0.0)
     skips = [plans.event(number, "skip", 1, f"skip {number}", number / 1_000) for number in range(1, 6_001)]
     shown = load(PLAN, plans.running(PLAN, 1, events=[start]), parts=PARTS)
-    shown.push(plans.running(PLAN, 80, events=skips))
+    end = plans.event(6_001, "end", 0, "the job has ended", 8.0)  # with it the time axis stands still
+    shown.push(plans.ended(PLAN, 80, events=[*skips, end]))
     box = shown.root.locator(".sn-timeline canvas").bounding_box()
     assert box is not None
 
