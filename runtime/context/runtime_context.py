@@ -166,7 +166,6 @@ class TaskContext(BaseRuntimeContext):
         super().__init__(name, job, proxies)
         self.wiring = wiring
         self.key: Any = None
-        self.stopping = threading.Event()
         self.states: defaultdict[Any, dict[Any, Any]] = defaultdict(dict)
         self._sender = _Sender(name, None)
         self._send: Callable[[Any], object] | None = None
@@ -181,7 +180,6 @@ class TaskContext(BaseRuntimeContext):
         """Task: give the context its living parts, where the task runs."""
         self._send, self._send_signal = send, send_signal
         self._reporter, self._warned = reporter, reporter.warned
-        self.begin()
 
     def begin(self) -> None:
         """Task, on the thread that works it: from now on packets are sent by this thread alone."""
@@ -213,6 +211,12 @@ class TaskContext(BaseRuntimeContext):
         self.states.clear()
         self.key = self._send = self._send_signal = self._reporter = self._warned = None
         self._sender = _Sender(self.name, None)
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set when the source should end. Made when it is asked for, once: few ask, and an event is many objects."""
+        event: threading.Event = vars(self).setdefault("_stopping", threading.Event())
+        return event
 
     @property
     def index(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 
 from runtime.communication.connection import Connection, Output
 from runtime.communication.element import format_of
@@ -32,6 +33,9 @@ class TaskFactory:
         self._graph, self._backend, self._reporter = graph, backend, reporter
         self._queues: dict[str, list[QueueDescriptor]] = {}
         self._services = service_queues(graph)
+        # Of each operator what all its tasks have: its record without the function, and what lies in their lanes.
+        self._nodes = {operator.name: replace(operator, function=None) for operator in graph.operators}
+        self._formats = {name: format_of(graph, name) for name in self._nodes}
         self.functions = OwnFunctions(travels=backend.travels)
         for node in graph.nodes:
             self._queues.setdefault(node.operator, []).append(node.queue)
@@ -40,11 +44,11 @@ class TaskFactory:
         """The task of `node`, joined to its consumers, not started. Raises `NotCopyable`, `GraphInvalid`."""
         operator = self._graph.by_name[node.operator]
         wiring = TaskWiring(
-            node=replace(operator, function=None),
+            node=self._nodes[node.operator],
             index=node.index,
             queue=node.queue,
             outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),
-            format=format_of(self._graph, node.operator),
+            format=self._formats[node.operator],
         )
         ctx = TaskContext(node.name, self._graph.name, wiring, ProxyManager(node.name, self._services))
         function = self.functions.of(operator, node.index)
@@ -62,10 +66,7 @@ class TaskFactory:
             )
 
     def _output(self, edge: Edge, producer: int) -> Output:
-        before = 0  # lanes of the edges that come before this one in the target's queues
-        for other in self._graph.inputs(edge.target):
-            if other is edge:
-                break
-            before += self._graph.by_name[other.source].parallelism
+        earlier = takewhile(lambda other: other is not edge, self._graph.inputs(edge.target))
+        before = sum(self._nodes[other.source].parallelism for other in earlier)  # lanes in the target's queues
         connections = tuple(Connection(queue, before + producer) for queue in self._queues[edge.target])
-        return Output(edge.target, edge.strategy, connections, format_of(self._graph, edge.target), edge.key)
+        return Output(edge.target, edge.strategy, connections, self._formats[edge.target], edge.key)
