@@ -176,17 +176,18 @@ def test_when_the_classic_notebook_says_that_the_kernel_has_gone_it_has(load: Lo
     assert shown.page.evaluate("classic.listening()") == 0
 
 
-# For how many ms the kernel had been silent when the view said so.
+# For how many ms the kernel had been silent when the view said so, by a timer of the page: a busy machine delays both.
 _SILENCE: Final = """() => new Promise((done) => {
   const lost = document.querySelector('.sn-lost');
   window.beating = false;
   kernelSends({beat: 2, busy: false});
-  const last = performance.now();
-  new MutationObserver(() => lost.hidden || done(performance.now() - last)).observe(lost, {attributes: true});
+  let silent = 0;
+  setInterval(() => { silent += 250; }, 250);
+  new MutationObserver(() => lost.hidden || done(silent)).observe(lost, {attributes: true});
 })"""
 
 
 def test_silence_is_noticed_well_within_two_seconds_whatever_the_application_tells(load: Load) -> None:
     for told in ({}, {"application": True}, {"classic": True}):
         shown = load(PLAN, plans.running(PLAN, 7), **told)
-        assert 750 < shown.page.evaluate(_SILENCE) < 1_750, told
+        assert 750 <= shown.page.evaluate(_SILENCE) <= 1_750, told

@@ -238,15 +238,18 @@ def test_the_signals_of_all_producers_are_told_in_the_order_in_which_they_came(
 
 
 def test_ending_takes_no_timer_however_many_hops(make_session: MakeSession) -> None:
-    """A quiet period of 20 ms at each of these hops would take 2 s."""
+    """A quiet period of 20 ms at each of these hops would take 2 s, each time."""
     session = make_session()
     stream = session.input("in")
     for _ in range(100):
         stream = stream.map(lambda value: value)
     stream.collect()
-    session.start()
-    session.settle(PATIENCE_S)
-    began = perf_counter()
-    session.end("in")
-    session.wait(PATIENCE_S)
-    assert perf_counter() - began < 1
+    took = []
+    for _ in range(5):
+        session.start()
+        session.settle(PATIENCE_S)
+        began = perf_counter()
+        session.end("in")
+        session.wait(PATIENCE_S)
+        took.append(perf_counter() - began)
+    assert min(took) < 1

@@ -342,13 +342,13 @@ def test_a_call_has_ten_seconds_if_nothing_is_said() -> None:
 
 def test_a_call_that_takes_too_long_ends_and_its_reply_is_counted_not_delivered(session: runtime.Session) -> None:
     session.service("echo", Echo)
-    remove = session.intercept(slow(0.1))
+    remove = session.intercept(slow(0.6))
 
     def work(ctx: Any, _: int) -> Any:
         with pytest.raises(
-            runtime.ServiceTimeout, match=r"echo\.process has not answered 'caller' within 0\.01 s; it had begun"
+            runtime.ServiceTimeout, match=r"echo\.process has not answered 'caller' within 0\.2 s; it had begun"
         ):
-            ctx.call_service("echo", "late", timeout=0.01)
+            ctx.call_service("echo", "late", timeout=0.2)
         remove()
         return ctx.call_service("echo", "in time")
 
@@ -368,12 +368,12 @@ def test_a_request_that_timed_out_before_it_began_is_never_executed(
             log.append(value)
 
     session.service("logs", Logs)
-    session.intercept(slow(0.1))
+    session.intercept(slow(0.6))
 
     def work(ctx: Any, _: int) -> None:
         first = ctx.call_service_async("logs", 1)
         with pytest.raises(runtime.ServiceTimeout, match="it had not begun, and will not be executed"):
-            ctx.call_service("logs", 2, timeout=0.01)
+            ctx.call_service("logs", 2, timeout=0.2)
         first.result()
 
     in_task(session, work)

@@ -277,22 +277,23 @@ def test_faults_are_counted_as_they_happen(session: runtime.Session) -> None:
     faults = FaultInjector(3, delays=0.5, delay_s=0.001, errors=0.2, lost=0.05)
     session.intercept(faults)
     session.start()
-    endings = {"result": 0, "errors": 0, "lost": 0}
+    endings = {"result": 0, "errors": 0, "lost": 0, "late": 0}
     for number in range(40):
+        lost = faults.counts["lost"]
         try:
             assert session.call("echo", number, timeout=0.5) == number
             endings["result"] += 1
         except InjectedFault:
             endings["errors"] += 1
-        except runtime.ServiceTimeout:
-            endings["lost"] += 1
+        except runtime.ServiceTimeout:  # on a busy machine, perhaps by nobody's fault
+            endings["late" if faults.counts["lost"] == lost else "lost"] += 1
     assert faults.counts["delays"] > 10
     assert (endings["errors"], endings["lost"]) == (faults.counts["errors"], faults.counts["lost"])
     it = facts(session, "echo")
     assert (it.results, it.errors, it.timeouts, it.lost) == (
         endings["result"],
         endings["errors"],
-        endings["lost"],
+        endings["lost"] + endings["late"],
         endings["lost"],
     )
 

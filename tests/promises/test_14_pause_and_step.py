@@ -19,6 +19,9 @@ from tests.pairs import of_every_seed
 from tests.platforms import MakeSession
 from tests.services import Calling, Echo, InTask
 
+JOB_S = 1.0
+"""As long as a call may take where its time stands still: far longer than one takes on a busy machine."""
+
 
 def texts(session: runtime.Session, task: str | None = None) -> list[str]:
     """Step until there is nothing to do; what the steps say."""
@@ -517,11 +520,11 @@ def test_a_stop_while_paused_is_remembered(session: runtime.Session) -> None:
 
 
 def clock(session: runtime.Session) -> Callable[[], object]:
-    """A service that takes 0.3 s of the job's time, and what calls it."""
+    """What lets more than a second of the job's time pass, and more than a short call may take: `JOB_S`."""
 
     def delay(invocation: runtime.Invocation) -> Any:
         if invocation.service == "slow":
-            invocation.sleep(0.3)
+            invocation.sleep(1.2 * JOB_S)
         return invocation.proceed()
 
     session.service("slow", Echo)
@@ -549,7 +552,7 @@ def test_a_call_by_hand_to_a_paused_service_is_refused_at_once(session: runtime.
 def test_a_tasks_call_to_a_paused_service_waits_and_its_time_stands_still(session: runtime.Session) -> None:
     session.service("echo", Echo)
     let_time_pass = clock(session)
-    result = session.input("in").map(Calling("echo", timeout=0.1), name="ask").collect()
+    result = session.input("in").map(Calling("echo", timeout=JOB_S), name="ask").collect()
     session.start()
     session.pause("echo")
     session.send("in", 5)
@@ -571,12 +574,12 @@ def test_a_request_that_begins_by_a_step_has_all_the_time_that_it_had(session: r
 
     session.service("busy", Busy)
     let_time_pass = clock(session)
-    result = session.input("in").map(Calling("busy", timeout=1), name="ask").collect()
+    result = session.input("in").map(Calling("busy", timeout=2 * JOB_S), name="ask").collect()
     session.start()
     session.pause("busy")
     session.send("in", 5)
     session.settle(PATIENCE_S)
-    for _ in range(4):
+    for _ in range(2):
         let_time_pass()
     step = session.step("busy")
     while step.result == "waiting":
@@ -619,12 +622,12 @@ def test_a_call_that_leads_to_a_paused_service_stands_still_as_well(session: run
         ctx: Any = None
 
         def process(self, value: int) -> Any:
-            return self.ctx.call_service("echo", value, timeout=0.1)
+            return self.ctx.call_service("echo", value, timeout=JOB_S)
 
     session.service("relay", Relay)
     session.service("echo", Echo)
     let_time_pass = clock(session)
-    ask = InTask(lambda ctx, value: ctx.call_service("relay", value, timeout=0.1))
+    ask = InTask(lambda ctx, value: ctx.call_service("relay", value, timeout=JOB_S))
     result = session.input("in").map(ask, name="ask").collect()
     session.start()
     session.pause("echo")

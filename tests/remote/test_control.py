@@ -253,7 +253,7 @@ def test_every_call_ends_with_an_answer_an_error_or_a_timeout() -> None:
         with pytest.raises(far.TooBig) as failure:
             session.call("doubles", 3, method="fail")
         assert (failure.value.value, failure.value.limit) == (3, 10)
-        with pytest.raises(runtime.ServiceTimeout, match="it had begun"):
+        with pytest.raises(runtime.ServiceTimeout, match=r"has not answered .* within 0\.05 s"):
             session.call("doubles", 0.3, method="sleep", timeout=0.05)
         with pytest.raises(runtime.WrongArguments):
             session.call("doubles", 1, 2, 3)
@@ -270,7 +270,7 @@ def test_every_call_ends_with_an_answer_an_error_or_a_timeout() -> None:
 def test_a_paused_service_refuses_the_notebook_and_holds_a_task_whose_time_stands_still() -> None:
     with runtime.Session(platform="remote") as session:
         session.service("doubles", far.Doubles)
-        result = session.input("numbers").map(far.Ask("doubles", timeout=0.3), name="ask").collect()
+        result = session.input("numbers").map(far.Ask("doubles", timeout=1), name="ask").collect()
         session.start()
         assert session.call("doubles", 1) == 2
         session.pause("doubles")
@@ -279,7 +279,7 @@ def test_a_paused_service_refuses_the_notebook_and_holds_a_task_whose_time_stand
         session.send("numbers", 7)
         session.settle(PATIENCE_S)
         began = perf_counter()
-        while perf_counter() - began < 0.4:  # longer than the call may take
+        while perf_counter() - began < 1.1:  # longer than the call may take
             assert session.snapshot()["ask"].state == "waiting"
         assert str(session.peek("doubles")[0]) is not None
         step = session.step("doubles", timeout=PATIENCE_S)

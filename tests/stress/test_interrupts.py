@@ -432,6 +432,7 @@ BOMBARDED = """
     import os, signal, subprocess, sys, threading, time
     import runtime
     from runtime import JobPaused
+    from runtime.testing import PATIENCE_S
 
     seconds, what = float(sys.argv[1]), sys.argv[2]
     killer = "import os, random, sys, time\\nwhile True:\\n time.sleep(random.random() * 0.002)\\n "
@@ -451,7 +452,7 @@ BOMBARDED = """
         session.resume()
 
     def sent():
-        session.send("numbers", 1, timeout=1)
+        session.send("numbers", 1, timeout=PATIENCE_S)
 
     def waited():
         try:
@@ -463,7 +464,7 @@ BOMBARDED = """
         other = runtime.Session("other")
         try:
             other.source(range(3)).map(abs).collect()
-            other.run(timeout=5)
+            other.run(timeout=PATIENCE_S)
         finally:
             while True:
                 try:
@@ -476,7 +477,7 @@ BOMBARDED = """
         session.call("echo", 1)
 
     def settled():
-        session.settle(timeout=1)
+        session.settle(timeout=PATIENCE_S)
 
     commands = dict(settled=settled, paused=paused_and_resumed, stepped=stepped, sent=sent, waited=waited, lived=lived,
                     called=called)
@@ -508,12 +509,12 @@ BOMBARDED = """
     bomber.kill()
     bomber.wait()
     session.resume()
-    session.settle(timeout=10)
+    session.settle(timeout=PATIENCE_S)
     before = session.snapshot()["numbers"].processed
     session.send("numbers", 1)
-    assert session.call("echo", 5, timeout=5) == 5
-    session.settle(timeout=10)
-    session.pause(timeout=5)
+    assert session.call("echo", 5, timeout=PATIENCE_S) == 5
+    session.settle(timeout=PATIENCE_S)
+    session.pause(timeout=PATIENCE_S)
     session.resume()
     session.end("numbers")
     outcome = session.wait(10)
