@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -59,12 +59,12 @@ class Told(NamedTuple):
         return place_of(self.test).part
 
 
-def run(folder: Path, dies: str = "") -> tuple[str, list[Told]]:
-    """What the run said, and what its tests wrote; a test of the file `dies` ends its process."""
+def run(folder: Path, dies: Collection[str] = ()) -> tuple[str, list[Told]]:
+    """What the run said, and what its tests wrote; a test of each file in `dies` ends its process."""
     (folder / "conftest.py").write_text(CONFTEST)
     for name in FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(WRITES.replace("DIES", str(name == dies)))
+        (folder / name).write_text(WRITES.replace("DIES", str(name in dies)))
     told = folder / "told"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment |= {"PYTHONPATH": str(TREE), "TOLD": str(told), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -88,8 +88,16 @@ def most_at_once(told: list[Told], kind: Callable[[Told], str]) -> Counter[str]:
     return most
 
 
-def test_parts_follow_each_other_each_in_its_own_number_of_processes_and_each_test_runs_once(tmp_path: Path) -> None:
-    said, told = run(tmp_path)
+@pytest.fixture(scope="module")
+def good_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Told]]:
+    """One in which no process dies."""
+    return run(tmp_path_factory.mktemp("good"))
+
+
+def test_parts_follow_each_other_each_in_its_own_number_of_processes_and_each_test_runs_once(
+    good_run: tuple[str, list[Told]],
+) -> None:
+    said, told = good_run
     count = EACH * len(FILES)
     assert f"{count} passed" in said, said
     assert len({(each.word, each.test) for each in told}) == len(told) == 2 * count
@@ -104,8 +112,8 @@ def test_parts_follow_each_other_each_in_its_own_number_of_processes_and_each_te
         assert min(2, processes) <= most <= processes, (part, told)
 
 
-def test_a_group_is_of_one_process_and_two_groups_run_beside_each_other(tmp_path: Path) -> None:
-    _, told = run(tmp_path)
+def test_a_group_is_of_one_process_and_two_groups_run_beside_each_other(good_run: tuple[str, list[Told]]) -> None:
+    _, told = good_run
     of_groups = [each for each in told if each.part == "groups"]
     processes = {group: {each.process for each in of_groups if each.test.startswith(group)} for group in GROUPS}
     assert [len(each) for each in processes.values()] == [1, 1, 1]
@@ -116,10 +124,11 @@ def test_a_group_is_of_one_process_and_two_groups_run_beside_each_other(tmp_path
     assert max(most_at_once(of_groups, lambda each: each.test.partition("::")[0]).values()) == 2
 
 
-@pytest.mark.parametrize("name", [FILES[1], GROUPS[0], FILES[-1]])
-def test_a_test_that_ends_its_process_fails_by_name_and_all_others_run(tmp_path: Path, name: str) -> None:
-    said, told = run(tmp_path, dies=name)
-    count = EACH * len(FILES)
-    assert f"1 failed, {count - 1} passed" in said, said
-    assert f"FAILED {name}::test_it[3]" in said
-    assert len({each.test for each in told if each.word == "ends"}) == count - 1
+def test_a_test_that_ends_its_process_fails_by_name_and_all_others_run(tmp_path: Path) -> None:
+    dies = (FILES[1], GROUPS[0], FILES[-1])  # in each of the parts that have few processes
+    said, told = run(tmp_path, dies)
+    others = EACH * len(FILES) - len(dies)
+    assert f"{len(dies)} failed, {others} passed" in said, said
+    for name in dies:
+        assert f"FAILED {name}::test_it[3]" in said
+    assert len({each.test for each in told if each.word == "ends"}) == others
