@@ -282,7 +282,7 @@ def test_a_task_that_is_stuck_is_killed_by_close(
     session.start()
     reached.wait()
     with pytest.warns(RuntimeWarning, match="'stuck'"):
-        session.close(timeout=0.2)
+        session.close(timeout=0.5)  # in which the others end
     assert session.outcome is not None
     assert session.outcome.abandoned == ("stuck",)
     assert multiprocessing.active_children() == []

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -210,6 +209,10 @@ def test_a_call_by_hand_times_out_in_virtual_time() -> None:
             session.call("echo", timeout=HOUR_S)
 
 
+OTHERS_END_S = 0.5
+"""How long those that are not stuck have, on a busy machine, to end with the job."""
+
+
 @pytest.mark.parametrize("where", ["task", "service", "source", "set-up", "callback"])
 def test_close_around_user_code_that_keeps_the_turn_abandons_that_alone(where: str) -> None:
     hold: Hold[Any] = Hold()
@@ -241,10 +244,8 @@ def test_close_around_user_code_that_keeps_the_turn_abandons_that_alone(where: s
     session.source(numbers, name="numbers").map(InTask(work), name="work").collect(name="result")
     session.start()
     hold.reached.wait()
-    began_s = perf_counter()
     with pytest.warns(RuntimeWarning, match=f"while '{holder}' was still in user code"):
-        session.close(0.05)
-    assert perf_counter() - began_s < 2
+        session.close(OTHERS_END_S)  # not later: the hold lasts until the end of the test
     assert session.outcome is not None
     assert session.outcome.abandoned == (holder,)
     names = {thread.name for thread in threading.enumerate() if thread.name.startswith("stuck/")}

@@ -204,13 +204,13 @@ def test_a_call_does_not_time_out_while_its_service_is_being_set_up(session: run
 
     class Slow:
         def setup(self) -> None:
-            passed.wait(0.1)
+            passed.wait(0.6)
 
         def process(self, value: int) -> int:
             return value
 
     session.service("slow", Slow)
-    assert in_task(session, lambda ctx, value: ctx.call_service("slow", value, timeout=0.02)) == [1]
+    assert in_task(session, lambda ctx, value: ctx.call_service("slow", value, timeout=0.5)) == [1]
 
 
 def test_a_set_up_may_call_other_services_though_all_tasks_have_ended(
@@ -371,8 +371,8 @@ def test_a_service_stuck_at_close_is_abandoned_and_named(session: runtime.Sessio
     session.start()
     caller.start()
     hold.reached.wait()
-    with pytest.warns(RuntimeWarning, match="'holds' was still in user code after 0.05 s"):
-        session.close(0.05)
+    with pytest.warns(RuntimeWarning, match="'holds' was still in user code after 0.5 s"):
+        session.close(0.5)  # in which the others end
     caller.join(PATIENCE_S)
     assert endings == [runtime.ServiceStopped]
     assert session.outcome is not None

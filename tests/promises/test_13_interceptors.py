@@ -181,7 +181,7 @@ def test_a_lost_reply_ends_by_its_timeout_and_is_counted(session: runtime.Sessio
 
     def work(ctx: Any, value: int) -> Any:
         try:
-            return ctx.call_service("echo", value, timeout=0.02 if value == 1 else None)
+            return ctx.call_service("echo", value, timeout=0.3 if value == 1 else None)
         except runtime.ServiceTimeout:
             return "lost"
 

@@ -365,7 +365,7 @@ def test_a_step_that_lasts_is_told_as_running_and_once_more_when_it_is_done(make
     session.start(paused=True)
     for number in (1, 2):
         session.inject("work", number)
-    step = session.step("work", timeout=0.01)
+    step = session.step("work", timeout=0.3)  # in which it begins
     assert (step.result, str(step)) == ("running", "work: 1 still in user code")
     session.inject("out", 0)
     assert str(session.step()) == "out: 0", "another has the turn meanwhile"

@@ -126,9 +126,9 @@ def test_a_task_stuck_in_user_code_is_abandoned_and_named(make_session: MakeSess
     session.source([1, 2, 3], name="numbers").map(hold, name="held").sink(got.append, name="end")
     session.start()
     hold.reached.wait()
-    said = r"session 'stuck' was closed while 'held' was still in user code after 0\.1 s"
+    said = r"session 'stuck' was closed while 'held' was still in user code after 0\.5 s"
     with pytest.warns(RuntimeWarning, match=said):
-        session.close(timeout=0.1)
+        session.close(timeout=0.5)  # in which the others end
     outcome = session.outcome
     assert outcome is not None
     assert (outcome.state, outcome.abandoned) == ("cancelled", ("held",))
