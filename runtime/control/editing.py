@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from sys import maxsize
-from typing import Any, NamedTuple
+from typing import Any
 
 from runtime.communication.element import item_by_hand, rekeyed
 from runtime.communication.note import Note
@@ -52,10 +52,9 @@ class Editing:
         controls = [task.control for task in tasks]
         return self._workers.at_its_gate(controls, lambda: self._workers.backend.retract(tasks, numbers))
 
-    def edit(self, packet: Packet, new: New, *, by_person: bool = False) -> Waiting[None]:
-        """Let a waiting packet be another, which `new_item` has made."""
-        done = Record("edit", packet.task, new.text, new.given)
-        yield from self._change(packet, done, by_person, "edit", new.value)
+    def edit(self, packet: Packet, done: Record, item: Any, *, by_person: bool = False) -> Waiting[None]:
+        """Let a waiting packet be another; `new_item` has made both."""
+        yield from self._change(packet, done, by_person, "edit", item)
 
     def drop(self, packet: Packet, *, by_person: bool = False) -> Waiting[None]:
         """Take a waiting packet out of its queue; it counts as dropped."""
@@ -110,15 +109,15 @@ class Editing:
         self._records.forget(change)
         self._dispatcher.edited(change.where, f"undo of {change.text}")
 
-    def new_item(self, packet: Packet, value: Any) -> New:
-        """What lies in the lane for `value` in place of the packet: the caller's part of an edit, with user code.
+    def new_item(self, packet: Packet, value: Any) -> tuple[Record, Any]:
+        """The caller's part of an edit, with user code: its record, and what lies in the lane for `value`.
 
         Raises `PacketGone`, `CommandRefused` if by its key it would belong elsewhere, what the key function raises, and
         `NotSendable`.
         """
         _, place = self._workers.find_packet(packet)
         item = self._workers.backend.sendable([self._workers.handles[packet.task]], self._item(packet, place, value))
-        return New(packet.task, f"edit: {packet.text} becomes {preview(value)}", literals_of(value), item)
+        return Record("edit", packet.task, f"edit: {packet.text} becomes {preview(value)}", literals_of(value)), item
 
     def _item(self, packet: Packet, place: Place, value: Any) -> Any:
         """What lies in the lane for `value` in place of the packet."""
@@ -130,8 +129,8 @@ class Editing:
             element if place.lane != HAND_LANE else item_by_hand(self._workers.graph, operator, packet.input, element)
         )
 
-    def new_state(self, name: str, key: Any, value: Any) -> New:
-        """The caller's part of `set_state`, with user code: which task is to remember what.
+    def new_state(self, name: str, key: Any, value: Any) -> tuple[Record, tuple[Any, ...]]:
+        """The caller's part of `set_state`, with user code: its record, and what the task is given.
 
         Of a keyed operator it is the task that the key belongs to. Raises `UnknownName`, `GraphInvalid`, `UnstableKey`,
         `CommandRefused` if the key belongs to another task than the one named, and `NotSendable`.
@@ -147,19 +146,11 @@ class Editing:
             raise CommandRefused(f"key {preview(key)} belongs to {owner!r}, not to {name!r}, which would never use it")
         to = [self._workers.handles[owner]]
         sent = tuple(self._workers.backend.sendable(to, each, stays=True) for each in (key, value))
-        return New(owner, f"state of {preview(key)} becomes {preview(value)}", literals_of(key, value), sent)
+        text = f"state of {preview(key)} becomes {preview(value)}"
+        return Record("set_state", owner, text, literals_of(key, value)), sent
 
-    def set_state(self, new: New) -> Waiting[None]:
-        """Let a paused task remember something else."""
-        control = self._workers.handles[new.task].control
-        yield from self._workers.at_its_gate([control], lambda: control.ask("set_state", *new.value))
-        self._put_down(Record("set_state", new.task, new.text, new.given, self._workers.turns()))
-
-
-class New(NamedTuple):
-    """What a packet is to be, or a task to remember: as it is told, as it was given, and as the task is given it."""
-
-    task: str
-    text: str
-    given: tuple[str | None, ...]
-    value: Any
+    def set_state(self, done: Record, given: tuple[Any, ...]) -> Waiting[None]:
+        """Let a paused task remember something else; `new_state` has made both."""
+        control = self._workers.handles[done.where].control
+        yield from self._workers.at_its_gate([control], lambda: control.ask("set_state", *given))
+        self._put_down(replace(done, turn=self._workers.turns()))

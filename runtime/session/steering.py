@@ -195,8 +195,8 @@ class Steering(Observed):
         belong to another task, what the key function raises, and `GraphInvalid` for what is no packet.
         """
         editing = self._runs.started().editing
-        new = editing.new_item(_require_packet("edit", packet), value)
-        self._runs.change(partial(editing.edit, packet, new, by_person=is_by_person()))
+        done, item = editing.new_item(_require_packet("edit", packet), value)
+        self._runs.change(partial(editing.edit, packet, done, item, by_person=is_by_person()))
 
     def drop(self, packet: Packet) -> None:
         """Take a packet that waits for a paused task out of its queue; it counts as dropped. Raises as `edit`."""
@@ -270,8 +270,8 @@ class Steering(Observed):
         Raises `NotPaused`, `TaskEnded`, `CommandRefused`, `UnknownName`.
         """
         editing = self._runs.started().editing
-        new = editing.new_state(task, key, value)
-        self._runs.change(lambda: editing.set_state(new))
+        done, given = editing.new_state(task, key, value)
+        self._runs.change(partial(editing.set_state, done, given))
 
 
 def _require_packet(command: str, packet: object) -> Packet:
