@@ -11,7 +11,7 @@ from runtime.communication.signals import StopSignal
 from runtime.completion import Completion, Tally
 from runtime.context.report import TaskReport
 from runtime.errors import CommandRefused, TaskFailed, error_text, failure_text
-from runtime.factory import Backend, Handle, ServiceHandle, ServiceTaskFactory, TaskFactory, TaskHandle
+from runtime.factory import Backend, Handle, ServiceHandle, TaskFactory, TaskHandle, create_service_task
 from runtime.facts import Event, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import DeadLetter, DeadLetters, Outlets
@@ -64,9 +64,8 @@ class Dispatcher:
         Where that takes long, events say what is being done, and `told` is called after each.
         """
         self._began_s = self.backend.clock()
-        services = ServiceTaskFactory(self.graph, self.backend, self)
         for service in self.graph.service_nodes:
-            self.services[service.name] = services.create_service_task(service)
+            self.services[service.name] = create_service_task(service, self.graph, self.backend, self)
         factory = TaskFactory(self.graph, self.backend, self)
         for node in self.graph.nodes:
             self.tasks[node.name] = factory.create_task(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 _WINDOWS: Final = (
     "there is no event time yet; put the window into the key: key_by(lambda row: (row.user, row.second // 60)), then "
@@ -28,13 +28,9 @@ NOT_YET: Final = frozenset(_WAYS_ROUND)
 """The names of which a stream says what to do instead."""
 
 
-class SaysWhatIsNotYet:
-    """Raises `AttributeError` for what it has not, as every object does, and names a way round for `NOT_YET`."""
-
-    if not TYPE_CHECKING:  # to mypy a class that answers for any name has no slips
-
-        def __getattr__(self, name: str) -> Any:
-            missing = f"{type(self).__name__!r} object has no attribute {name!r}"
-            if name in _WAYS_ROUND:  # no name and no object: Python would guess at another name
-                raise AttributeError(f"{missing}: {_WAYS_ROUND[name]}")
-            raise AttributeError(missing, name=name, obj=self)
+def missing(instance: object, name: str) -> AttributeError:
+    """What is raised for an attribute that is not there, as for every object; for `NOT_YET` it names a way round."""
+    text = f"{type(instance).__name__!r} object has no attribute {name!r}"
+    if name in _WAYS_ROUND:  # no name and no object: Python would guess at another name
+        return AttributeError(f"{text}: {_WAYS_ROUND[name]}")
+    return AttributeError(text, name=name, obj=instance)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar
 
 from runtime.builder.collected import Collected
 from runtime.builder.connected import ConnectedStreams, Settings, join_options, not_keyed
-from runtime.builder.not_yet import SaysWhatIsNotYet
+from runtime.builder.not_yet import missing
 from runtime.errors import GraphInvalid
 from runtime.graph.execution_graph import OperatorNode, Strategy
 from runtime.graph.policy import OnError
@@ -38,7 +38,7 @@ class OutputRef:
     input: int = 0
 
 
-class Stream(SaysWhatIsNotYet, Generic[T]):
+class Stream(Generic[T]):
     """What an operator sends, not yet consumed. Each method adds one operator or sets how packets are divided.
 
     A function is a plain callable, shared by parallel instances, or an object of `Function`, copied for each and run.
@@ -229,6 +229,11 @@ class Stream(SaysWhatIsNotYet, Generic[T]):
     def name(self) -> str:
         """The name of the operator whose stream this is; several of them joined by `+` after union."""
         return "+".join(end.operator for end in self._ends)
+
+    if not TYPE_CHECKING:  # to mypy a class that answers for any name has no slips
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing(self, name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

@@ -9,17 +9,17 @@ from runtime.factory.backend import (
     register_backend,
     require_platform,
 )
-from runtime.factory.service_task_factory import ServiceTaskFactory, service_queues
+from runtime.factory.service_task_factory import create_service_task, service_queues
 from runtime.factory.task_factory import TaskFactory, lanes_of
 
 __all__ = [
     "Backend",
     "Handle",
     "ServiceHandle",
-    "ServiceTaskFactory",
     "TaskFactory",
     "TaskHandle",
     "create_backend",
+    "create_service_task",
     "lanes_of",
     "register_backend",
     "require_platform",

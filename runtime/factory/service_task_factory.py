@@ -18,14 +18,9 @@ def service_queues(graph: ExecutionGraph) -> Mapping[str, RequestQueueDescriptor
     return {node.name: cast(RequestQueueDescriptor, node.queue) for node in graph.service_nodes}
 
 
-class ServiceTaskFactory:
-    """Makes the services of one job."""
-
-    def __init__(self, graph: ExecutionGraph, backend: Backend, reporter: ServiceReporter) -> None:
-        self._graph, self._backend, self._reporter = graph, backend, reporter
-        self._queues = service_queues(graph)
-
-    def create_service_task(self, node: ServiceNode) -> ServiceHandle:
-        """The service of `node`, not started."""
-        ctx = ServiceContext(node.name, self._graph.name, ProxyManager(node.name, self._queues))
-        return self._backend.service(ctx, node, self._reporter)
+def create_service_task(
+    node: ServiceNode, graph: ExecutionGraph, backend: Backend, reporter: ServiceReporter
+) -> ServiceHandle:
+    """The service of `node`, not started."""
+    ctx = ServiceContext(node.name, graph.name, ProxyManager(node.name, service_queues(graph)))
+    return backend.service(ctx, node, reporter)
