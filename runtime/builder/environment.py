@@ -37,6 +37,7 @@ class JobSettings:
     max_results_bytes: int = MAX_RESULTS_BYTES
     seed: int | None = None
     trace: bool = False
+    chaining: bool = True
     ray_address: str | None = None
     resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -53,6 +54,8 @@ class JobSettings:
             )
         if type(self.trace) is not bool:
             raise GraphInvalid(f"trace is {preview(self.trace)}; it must be True or False")
+        if type(self.chaining) is not bool:
+            raise GraphInvalid(f"chaining is {preview(self.chaining)}; it must be True or False")
 
 
 class Environment:
@@ -151,6 +154,7 @@ class Environment:
             function=function,
             options=dict(options or {}),
             max_results_bytes=self.settings.max_results_bytes,
+            chained=self.settings.chaining,
         )
         validate_operator(node)
         self._operators[node.name] = node

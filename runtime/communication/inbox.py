@@ -127,6 +127,10 @@ class Inbox:
         for lane in self._open:
             lane.writer.request_yield()
 
+    def seem_asleep(self, is_asleep: bool) -> None:
+        """Let whoever puts something in wake the reader, though that waits elsewhere; or no more."""
+        self.asleep = is_asleep
+
     def wake(self) -> None:
         """Writer: wake the reader, who was asleep."""
         self.asleep = False

@@ -236,6 +236,11 @@ class Lane:
         if self.lets_in_at >= 0 and len(self.items) <= self.lets_in_at:
             self.give_room()
 
+    def pass_by(self, count: int) -> None:
+        """Reader: so many packets have gone from the writer to it, and never lain here."""
+        self.leaving += count
+        self.taken += count
+
     def before_signal(self, items: list[Any]) -> list[Any]:
         """Reader: what of `items`, a copy of the front, stands before the next signal. Asked after the copy."""
         return items[: self.signals[0][0] - self.taken] if self.signals else items

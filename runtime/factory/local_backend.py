@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, ClassVar, Final, cast
 from weakref import finalize
 
+from runtime.chain.watch import Watch
 from runtime.communication.calls import Ledger, here
 from runtime.communication.hand import Hand, inject_everywhere
 from runtime.communication.inbox import Inbox
@@ -35,6 +36,8 @@ from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.task.base_task import TaskReporter
+from runtime.task.chain import Chain
+from runtime.task.chains import chains_of
 from runtime.task.local_task import LocalTask
 from runtime.task.observer import Observer
 
@@ -57,6 +60,9 @@ class LocalBackend:
         self._ledger = Ledger(self._scheduler)
         self._deadlines: DeadlineWatch | None = None
         self._observer: Observer | None = None
+        self._tasks: list[LocalTask] = []
+        self._watch: Watch | None = None
+        self._chains: list[Chain] = []
 
     def use_seed(self, seed: int) -> None:
         """Let one thread run at a time, in an order that the seed decides, in virtual time."""
@@ -87,7 +93,9 @@ class LocalBackend:
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:
         """Make a task with a thread of its own."""
-        return LocalTask(ctx, operator, reporter, self._parker(ctx.name, ctx.job))
+        task = LocalTask(ctx, operator, reporter, self._parker(ctx.name, ctx.job))
+        self._tasks.append(task)
+        return task
 
     def service(self, ctx: ServiceContext, node: ServiceNode, reporter: ServiceReporter) -> ServiceHandle:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
@@ -100,7 +108,13 @@ class LocalBackend:
         return LocalServiceTask(ctx, node, reporter, parkers)
 
     def ready(self, say: Callable[[str], None]) -> None:
-        """They can be started."""
+        """They can be started; those that can work together will."""
+        if type(self._scheduler) is Scheduler and self._tasks:
+            self._watch = Watch(f"{self._tasks[0].ctx.job}/watch")
+            finalize(self, self._watch.cancel).atexit = False  # of a job that nobody closes
+            self._chains = chains_of(self._tasks, self._watch)
+            if self._chains:
+                self._watch.start()
 
     def begin(self) -> None:
         """Watch deadlines from now on; under a seed, hand out the first turn."""
@@ -157,7 +171,13 @@ class LocalBackend:
         """Read the numbers where the tasks keep them."""
         if self._observer is None or len(self._observer.tasks) != len(handles):
             self._observer = Observer([cast(LocalTask, handle) for handle in handles])
-        return self._observer.observe()
+        while True:
+            versions = [chain.version for chain in self._chains]
+            sample = self._observer.observe()
+            beyond = [each for chain in self._chains for each in chain.beyond()]
+            if versions == [chain.version for chain in self._chains] and not any(each % 2 for each in versions):
+                return sample.counting(beyond)
+            sleep(0)  # let go of the GIL: who counts is done in a moment
 
     def clock(self) -> float:
         """Seconds of the process's steady clock; under a seed, virtual ones."""
@@ -196,6 +216,8 @@ class LocalBackend:
         if self._deadlines is not None:
             self._deadlines.close(_SOON_S)
         self._scheduler.close(_SOON_S)
+        if self._watch is not None:
+            self._watch.close(_SOON_S)
         for descriptor, _ in self._queues:
             descriptor.release()
         self._queues.clear()

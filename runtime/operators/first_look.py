@@ -19,10 +19,16 @@ def first_look(
 ) -> Callable[..., Any]:
     """`call`, looked at: `doubt` says what to warn of. `done` is called after a result that is none of a coroutine."""
 
+    is_done = False
+
     def looked_at(*values: Any) -> Any:
+        nonlocal is_done
+        if is_done:  # whoever has taken this in place of the function has not taken that yet
+            return call(*values)
         made = refuse_coroutine(call(*values), f"the function of {ctx.name!r}")
         if (text := doubt(made)) is not None:
             ctx.warn(text)
+        is_done = True
         done()
         return made
 

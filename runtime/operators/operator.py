@@ -72,6 +72,10 @@ class Operator(ABC):
     """Whether `receive_packets` takes `(key, value)` pairs if the input is keyed."""
     remembers: ClassVar[bool] = False
     """Whether it keeps something itself, besides what a function keeps in the context's state."""
+    inline: ClassVar[tuple[str, ...]] = ()
+    """How a packet is worked in a loop that is made for a chain: what `receive_packets` does with one of them, in
+    lines that read `value`, call `call`, and set `made`, or let `value` go on. A last line with a colon stands for any
+    number of results. Empty: it always has a thread of its own."""
     wants_input: ClassVar[bool] = False
     """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
 
@@ -111,6 +115,16 @@ class Operator(ABC):
     @abstractmethod
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work packets until there are no more, or `attention.yield_requested` is set; always after a whole packet."""
+
+    @classmethod
+    def is_inlined(cls) -> bool:
+        """Whether `inline` says what `receive_packets` does: whoever overrides that alone has no `inline`."""
+        of = next((each for each in cls.__mro__ if {"inline", "receive_packets"} & vars(each).keys()), Operator)
+        return bool(cls.inline) and "inline" in vars(of) and "signalled" not in vars(cls)
+
+    def explain(self, error: BaseException, made: Any) -> BaseException:
+        """What to raise for an error of a packet that was worked by `inline`; `made` is what the function returned."""
+        return error
 
     def receive_packet(self, value: Any, emit: Emit) -> None:
         """Work one packet."""

@@ -14,6 +14,7 @@ class Map(Operator):
 
     at_most_one = True
     emits_last = True
+    inline = ("{made} = {call}({value})",)
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send the function's result for each packet."""
@@ -33,6 +34,7 @@ class Filter(Operator):
 
     at_most_one = True
     emits_last = True
+    inline = ("if {call}({value}):",)
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send each packet on, or not."""
@@ -51,6 +53,8 @@ class Filter(Operator):
 class FlatMap(Operator):
     """Any number of results for each packet: what the function returns or yields, each sent as soon as it is made."""
 
+    inline = ("{all} = {call}({value})", "{all} = iter({all})", "for {made} in {all}:")
+
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send all results of each packet."""
         call = self.call
@@ -67,6 +71,14 @@ class FlatMap(Operator):
                 raise no_results("flat_map") from error
             raise
 
+    def explain(self, error: BaseException, made: Any) -> BaseException:
+        """None in place of results."""
+        if made is not None or not isinstance(error, TypeError):
+            return error
+        explained = no_results("flat_map")
+        explained.__cause__ = error
+        return explained
+
     def doubt(self, made: Any) -> str | None:
         """A text."""
         return doubt_text(made)
@@ -78,6 +90,7 @@ class Sink(Operator):
     is_end = True
     at_most_one = True
     emits_last = True
+    inline = ("{call}({value})",)
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Give each packet to the function."""
@@ -112,6 +125,7 @@ class Input(Operator):
     single = "there is one hand"
     at_most_one = True
     emits_last = True
+    inline = ("pass",)
 
     @property
     def in_driver(self) -> bool:

@@ -92,6 +92,9 @@ class Waiter:
     def request_yield(self) -> None:
         """Any thread: let it look up from its batch. What it is to see has been made visible before."""
 
+    def interrupt(self) -> None:
+        """Any thread: the same for a hand that wants to see this one work by itself, or end."""
+
     def is_at_work(self) -> bool:
         """Whether it does not wait, or is about to go on: it may have seen room, and append any moment."""
         return False
@@ -124,6 +127,13 @@ class Outsider(Waiter):
         unpark(self.permit)
 
 
+class Together(Protocol):
+    """A thread that works for several parkers at once."""
+
+    def open(self) -> None:
+        """Let each of them have a thread of its own again. Any thread, any number of times; returns at once."""
+
+
 class Settling(Protocol):
     """What a thread works from."""
 
@@ -140,6 +150,7 @@ class Parker(Waiter):
         "_ready",
         "_settling",
         "cancelled",
+        "chain",
         "doing",
         "helps",
         "is_gated",
@@ -157,6 +168,7 @@ class Parker(Waiter):
         # two packets one flag only is read.
         self.yield_requested = False
         self.cancelled = self.unneeded = False
+        self.chain: Together | None = None  # that works in its name; read after a flag was set
         self.is_gated = False  # its gate is closed; written by that, under its lock
         self.helps = False  # it stands at its closed gate, and looks at what is to be carried out when it is unparked
         self.turn: Turn | None = None  # by which it has passed a closed gate, until that is over
@@ -257,6 +269,26 @@ class Parker(Waiter):
             elif doing != "paused":  # that, its wait at the gate tells
                 self.monitor.tell()
 
+    # ── the thread of a chain ──
+
+    def join(self, chain: Together, permit: LockType) -> None:
+        """From now on a thread that parks on `permit` works in its name."""
+        self.permit, self.chain = permit, chain
+
+    def part(self, permit: LockType | None = None) -> None:
+        """From now on a thread of its own does, that parks on `permit`: a new one, unless that is given."""
+        self.permit, self.chain = new_permit() if permit is None else permit, None
+
+    def rest(self, ready: Ready) -> None:
+        """It has nothing in work: to all who look it waits, until `ready`."""
+        self._ready, self._held = ready, None
+        self.say("idle")
+
+    def go_on(self) -> None:
+        """That wait is over."""
+        self._ready, self.doing = always, "running"
+        self.passes += 1
+
     # ── any thread ──
 
     def unpark(self) -> None:
@@ -270,22 +302,28 @@ class Parker(Waiter):
     def hurry(self) -> None:
         """Somebody waits for it: where only so many run at once, let it be the next."""
 
+    def interrupt(self) -> None:
+        """Let it look up from its batch, and work by itself: what it is to see has been made visible before."""
+        self.yield_requested = True
+        if (chain := self.chain) is not None:
+            chain.open()
+
     def cancel(self) -> None:
         """Wake it wherever it waits; it ends after the packet in work at the latest. Any number of times."""
         self.cancelled = True
-        self.yield_requested = True
+        self.interrupt()
         self.unpark()
 
     def dismiss(self) -> None:
         """Say that nobody needs what it makes any more. Any number of times."""
         self.unneeded = True
-        self.yield_requested = True
+        self.interrupt()
         self.unpark()
 
     def gate_closes(self) -> None:
         """Under the lock of its gate: stand still there, after the packet in work."""
         self.is_gated = True
-        self.yield_requested = True
+        self.interrupt()
 
     def gate_opens(self) -> None:
         """Under the lock of its gate: it may go on."""

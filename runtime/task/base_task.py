@@ -73,7 +73,7 @@ class BaseTask:
         if is_guarded:
             self.operator = guarded(operator, self._feed, self, self._router)
         self._receive = self.operator.receive_packets  # what the kernel calls; `_discard`, once nobody needs it
-        self._was_opened = False
+        self._was_begun = self._was_opened = False
 
     def _feed_of(self, operator: Operator, tracer: Tracer | None, is_guarded: bool) -> Feed:
         ctx, parker = self.ctx, self.parker
@@ -111,10 +111,13 @@ class BaseTask:
             del failure
 
     def begin(self) -> None:
-        """Open the operator. Raises what that raises, and Cancelled."""
+        """On each thread that works it: open the operator, unless it is. Raises what that raises, and Cancelled."""
         parker = self.parker
-        parker.settle_first(self._feed)
         self.ctx.begin()
+        if self._was_begun:
+            return
+        self._was_begun = True
+        parker.settle_first(self._feed)
         parker.begin()
         with suppress(Unneeded):  # it has to give up because nobody needs it, and will not have to `finish`
             self.operator.open(self.ctx)
@@ -331,7 +334,7 @@ class BaseTask:
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end. Returns at once; what is queued is still worked."""
         self._feed.end(how)
-        self.parker.request_yield()
+        self.parker.interrupt()
 
     def stop_sending(self) -> None:
         """Nobody needs what it makes any more: end the packet in work when it sends, drop what comes. Returns at once.

@@ -60,6 +60,10 @@ class Batch:
         self.items, self.rest, self._here = [], iter(()), 0
         return done
 
+    def begun(self) -> int:
+        """How many have been taken. Any thread."""
+        return len(self.items) - length_hint(self.rest)
+
     def in_work(self) -> tuple[Any, ...]:
         """The item that was taken last; empty if none was."""
         begun = len(self.items) - length_hint(self.rest)
@@ -94,6 +98,11 @@ class BatchSize:
     def begin(self) -> None:
         """The first wait for a batch begins."""
         self._began_s = perf_counter()
+
+    @property
+    def began_s(self) -> float:
+        """When the last one was over."""
+        return self._began_s
 
     def end(self, done: int, *, has_waited: bool) -> None:
         """A batch of `done` packets is over. One that has waited says nothing about user code."""

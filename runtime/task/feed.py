@@ -97,6 +97,7 @@ class LaneFeed(Feed):
         self.inbox = inbox
         self._alignment = Alignment(inbox.lanes[1:])
         self._sources = operator.wake_sources(parker)
+        self._also: tuple[WakeSource, ...] = ()
         self._ctx = ctx
         self._batch = Batch(inbox)
         self._given = Given(ctx.wiring.format, operator, ctx, tracer)
@@ -108,7 +109,7 @@ class LaneFeed(Feed):
 
     def wait(self) -> None:
         """Return when there is a packet, a signal, or what a wake source waits for."""
-        self.inbox.wait(self._sources)
+        self.inbox.wait((*self._sources, *self._also))
 
     def is_dry(self) -> bool:
         """Whether the queue is empty; a wake source comes by itself, and is waited for."""
@@ -147,6 +148,14 @@ class LaneFeed(Feed):
     def close_batch(self) -> int:
         """Delete what has been worked; the rest stays in its lanes."""
         return self._batch.close()
+
+    def begun(self) -> int:
+        """How many of the batch have been taken. Any thread."""
+        return self._batch.begun()
+
+    def wait_also_for(self, source: WakeSource) -> None:
+        """Let `wait` return for that as well, of which nothing is taken."""
+        self._also = (source,)
 
     def failed_on(self) -> Any:
         """The payload that was taken last."""

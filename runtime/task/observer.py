@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
 from operator import add, attrgetter, sub
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from runtime.facts import Columns, SignalFacts, TaskFacts, TaskState, TaskTable
 
@@ -44,14 +44,14 @@ class Observer:
         self.signals = [lane.signals for lane in lanes]
         place_of = {id(lane): place for place, lane in enumerate(lanes)}
         # All that is known of what tasks have sent is kept by writer, so that it is summed up in one go.
-        self._filled = [lane for task in tasks for lane in task.lanes_out]
-        self.places_filled = [place_of[id(lane)] for lane in self._filled]
+        self.filled = [lane for task in tasks for lane in task.lanes_out]
+        self.places_filled = [place_of[id(lane)] for lane in self.filled]
         self.ends_out = [0, *accumulate(len(task.lanes_out) for task in tasks)]
 
     def observe(self) -> Sample:
         """Read everything now, while no other thread runs. Tasks do not notice."""
         columns = [map(column, owners) for column, owners in self._columns]
-        values = list(chain(*columns, map(len, self._items), map(_TAKEN, self._filled)))
+        values = list(chain(*columns, map(len, self._items), map(_TAKEN, self.filled)))
         tasks, lanes = len(self.tasks), len(self._items)
         doing, held, *rest = [values[tasks * column : tasks * (column + 1)] for column in range(len(_OF_TASKS))]
         first = len(_OF_TASKS) * tasks
@@ -114,6 +114,16 @@ class Sample(TaskTable):
             self._held[place],
             signals=self.signals(name),
         )
+
+    def counting(self, beyond: Sequence[tuple[BaseTask, int, bool]]) -> Self:
+        """The same, with packets that have come to tasks uncounted, some past their only lane."""
+        processed, observer = self._rest[0], self._observer
+        place_of_lane = {id(lane): at for at, lane in enumerate(observer.filled)}
+        for task, count, is_past_lane in beyond:
+            processed[observer.place[task.name]] += count
+            if is_past_lane:
+                self._taken[place_of_lane[id(task.lanes_in[1])]] += count
+        return self
 
     def depths(self) -> dict[str, int]:
         """How many packets wait for each task."""

@@ -47,14 +47,14 @@ class TaskGate(Gate):
         with self._lock:
             self._taps = taps
             self._attend()
-            self._parker.request_yield()
+            self._parker.interrupt()
 
     def set_breaks(self, breaks: Callable[[], bool] | None) -> None:
         """Before each packet from the next on, ask whether to stand still."""
         with self._lock:
             self._breaks = breaks
             self._attend()
-            self._parker.request_yield()
+            self._parker.interrupt()
 
     def _attend(self) -> None:
         self.attentive = self.closed or bool(self._taps) or self._breaks is not None

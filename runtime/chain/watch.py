@@ -1,0 +1,71 @@
+"""The watch over the chains of a job: one thread that looks who is stuck. It sleeps while nothing is closed."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Final, Protocol
+
+from runtime.scheduling.parker import new_permit, unpark
+
+LOOK_S: Final = 0.002
+LINGERS: Final = 100  # how many looks it goes on looking when nothing works any more
+
+
+class Watched(Protocol):
+    """A chain."""
+
+    def look(self) -> bool:
+        """See to it that it is opened if it is stuck. Whether it works."""
+
+
+class Watch:
+    """Looks at chains again and again."""
+
+    def __init__(self, name: str) -> None:
+        self._chains: list[weakref.ref[Watched]] = []  # it keeps nobody's job
+        self._permit = new_permit()
+        self._is_asleep = False
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._look, name=name, daemon=True)
+
+    def add(self, chain: Watched) -> None:
+        """Before its start: look at that one, too."""
+        self._chains.append(weakref.ref(chain))
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """A chain begins to work."""
+        if self._is_asleep:
+            self._is_asleep = False
+            unpark(self._permit)
+
+    def cancel(self) -> None:
+        """Look no more. Returns at once."""
+        self._is_closed = True
+        unpark(self._permit)
+
+    def close(self, timeout_s: float) -> None:
+        """Look no more, and end. Idempotent."""
+        self.cancel()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def _look(self) -> None:
+        idle = 0
+        while not self._is_closed:
+            idle = 0 if self._is_one_at_work() else idle + 1
+            if idle < LINGERS:
+                self._permit.acquire(True, LOOK_S)
+                continue
+            self._is_asleep = True
+            if not self._is_one_at_work() and not self._is_closed:
+                self._permit.acquire()
+            self._is_asleep = False
+            idle = 0
+
+    def _is_one_at_work(self) -> bool:
+        return any(chain.look() for each in self._chains if (chain := each()) is not None)

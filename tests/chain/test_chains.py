@@ -1,0 +1,234 @@
+"""Chains: what comes out of one is what comes out of tasks by themselves, however often it is opened, by whatever."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count, pairwise
+from random import Random
+from typing import Any
+
+import pytest
+
+import runtime
+from runtime import Session
+from runtime.task.chain import Chain
+from runtime.testing import Hold
+from tests.chain.forced import forced
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def eager() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+def work(number: int) -> list[int]:
+    """What the line below makes of a number."""
+    return [each * 2 for each in [number + 1] * ((number + 1) % 3) if each % 2 == 0 or each % 5]
+
+
+def line(session: Session, numbers: int) -> Any:
+    return (
+        session.source(range(numbers), name="numbers")
+        .map(lambda number: number + 1, name="more")
+        .flat_map(lambda number: [number] * (number % 3), name="several")
+        .filter(lambda number: number % 2 == 0 or number % 5, name="some")
+        .map(lambda number: number * 2, name="double")
+        .collect(name="got")
+    )
+
+
+def expected(numbers: int) -> list[int]:
+    return [each for number in range(numbers) for each in work(number)]
+
+
+def pauses(session: Session, rng: Random, task: str) -> None:
+    session.pause(task)
+    session.resume(task)
+
+
+def steps(session: Session, rng: Random, task: str) -> None:
+    session.pause(task)
+    for _ in range(rng.randint(1, 3)):
+        session.step(task, timeout=0.01)
+    session.resume(task)
+
+
+def taps(session: Session, rng: Random, task: str) -> None:
+    with session.tap(task):
+        session.snapshot()
+
+
+def stops_before(session: Session, rng: Random, task: str) -> None:
+    if task != "numbers":
+        found = session.breakpoint(task, lambda _: rng.random() < 0.01)
+        with suppress(TimeoutError, runtime.CommandRefused):
+            found.wait(0.002)
+        found.remove()
+        session.resume()
+
+
+def looks(session: Session, rng: Random, task: str) -> None:
+    session.snapshot()
+    if task != "numbers":
+        session.peek(task)
+
+
+HANDS: tuple[Callable[[Session, Random, str], None], ...] = (pauses, steps, taps, stops_before, looks)
+TASKS = ("numbers", "more", "several", "some", "double", "got")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_line_under_all_hands_loses_doubles_and_reorders_nothing(eager: None, seed: int) -> None:
+    rng, numbers = Random(seed), 6_000
+    with forced(seed) as counts, Session(capacity=rng.choice((1, 4, 64))) as session:
+        got = line(session, numbers)
+        session.start()
+        while session.status == "running":
+            rng.choice(HANDS)(session, rng, rng.choice(TASKS))
+        outcome = session.wait(PATIENCE_S)
+        assert list(got) == expected(numbers)
+        facts = session.snapshot()
+        for before, after in pairwise(TASKS):
+            assert facts[before].emitted == facts[after].processed
+        assert (outcome.packets_in, outcome.packets_out, outcome.dropped) == (numbers, len(got), 0)
+    assert counts["left"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_cancel_at_any_point_counts_every_packet(eager: None, seed: int) -> None:
+    rng, numbers = Random(seed), 6_000
+    with forced(seed), Session(capacity=rng.choice((1, 4, 64))) as session:
+        got: list[int] = []
+        reached = threading.Event()
+        stop_at = rng.randrange(1, 3000)
+
+        def see(number: int) -> None:
+            got.append(number)
+            if len(got) == stop_at:
+                reached.set()
+
+        (
+            session.source(range(numbers))
+            .map(lambda number: number)
+            .map(lambda number: number)
+            .sink(see)
+        )  # fmt: skip
+        session.start()
+        reached.wait(PATIENCE_S)
+        session.cancel()
+        outcome = session.wait(PATIENCE_S)
+        assert outcome.packets_in == outcome.packets_out + outcome.dropped
+        assert got == list(range(len(got)))
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("step", ["more", "several", "some", "double", "got"])
+def test_an_error_names_its_task_and_its_packet(eager: None, step: str, seed: int) -> None:
+    rng = Random(seed)
+    bad = rng.randrange(0, 900) * 6 + 3
+
+    def at(name: str, function: Callable[[int], Any]) -> Callable[[int], Any]:
+        def tried(number: int) -> Any:
+            if name == step and number == bad:
+                raise ValueError(name)
+            return function(number)
+
+        return tried
+
+    with forced(seed), Session(capacity=rng.choice((1, 4, 64))) as session:
+        (
+            session.source(range(6_000))
+            .map(at("more", lambda number: number), name="more")
+            .flat_map(at("several", lambda number: [number]), name="several")
+            .filter(at("some", lambda number: True), name="some")
+            .map(at("double", lambda number: number), name="double")
+            .sink(at("got", lambda number: None), name="got")
+        )
+        with pytest.raises(runtime.TaskFailed) as failed:
+            session.run(PATIENCE_S)
+        assert (failed.value.task, failed.value.packet) == (step, bad)
+        facts = session.snapshot()
+        assert facts[step].processed == bad + 1
+
+
+def test_a_function_that_is_stuck_holds_up_nobody_else() -> None:
+    """Opened by the watch: the queues in front of it fill to the brim, and it alone is named as abandoned."""
+    hold = Hold[int]()
+    with Session(capacity=4) as session:
+        session.source(count(), name="numbers").map(lambda number: number, name="before").map(hold, name="held").sink(
+            lambda _: None, name="after"
+        )
+        session.start()
+        hold.reached.wait()
+        full = {"numbers": 0, "before": 4, "held": 4, "after": 0}
+        waits = {"numbers": "held back", "before": "held back", "held": "running", "after": "idle"}
+        while (facts := session.snapshot()).depths != full or facts.states != waits:
+            pass
+        hold.release()
+        session.cancel()
+
+
+def test_a_connection_that_a_generator_has_opened_stays_on_its_thread(eager: None) -> None:
+    def rows() -> Iterator[int]:
+        connection = sqlite3.connect(":memory:")
+        for number in range(4_000):
+            yield from (found for (found,) in connection.execute("select ?", (number,)))
+        connection.close()
+
+    with forced(3) as counts, Session() as session:
+        got = session.source(rows).map(lambda number: number + 1).map(lambda number: number).collect()
+        session.run(PATIENCE_S)
+        assert list(got) == list(range(1, 4_001))
+    assert counts["closed again"]
+
+
+def test_a_chain_needs_one_thread_until_it_is_opened() -> None:
+    names: set[str] = set()
+    with Session("one") as session:
+        stream = session.source(range(100), name="source")
+        for _ in range(5):
+            stream = stream.map(lambda number: number)
+        stream.sink(lambda _: names.add(threading.current_thread().name))
+        session.run(PATIENCE_S)
+    assert names == {"one/source"}
+
+
+def test_what_runs_in_another_order_or_time_is_not_chained() -> None:
+    with Session(seed=1) as session:
+        session.source(range(3)).map(lambda number: number).sink(lambda _: None)
+        session.run(PATIENCE_S)
+        assert all(task.chain is None for task in session._runs.run.dispatcher.tasks.values())  # type: ignore[union-attr]
+    assert Chain.__doc__
+
+
+def test_without_chaining_every_task_has_its_thread() -> None:
+    names: set[str] = set()
+    with Session("each", chaining=False) as session:
+        stream = session.source(range(100), name="source").map(
+            lambda number: names.add(threading.current_thread().name), name="map"
+        )
+        stream.sink(lambda _: names.add(threading.current_thread().name), name="sink")
+        session.run(PATIENCE_S)
+    assert names == {"each/map", "each/sink"}
+    with pytest.raises(runtime.GraphInvalid, match="chaining is 1; it must be True or False"):
+        Session(chaining=1)  # type: ignore[arg-type]
+
+
+def test_thousands_of_openings_change_nothing_of_what_comes_out(eager: None) -> None:
+    left = 0
+    for seed in range(30):
+        with forced(seed) as counts, Session(capacity=(1, 4, 64)[seed % 3]) as session:
+            got = line(session, 3_000)
+            session.run(PATIENCE_S)
+            assert list(got) == expected(3_000), f"seed {seed}"
+        left += counts["left"]
+    assert left > 1_000
