@@ -180,14 +180,14 @@ def test_a_function_that_is_stuck_holds_up_nobody_else() -> None:
 def test_a_connection_that_a_generator_has_opened_stays_on_its_thread(eager: None) -> None:
     def rows() -> Iterator[int]:
         connection = sqlite3.connect(":memory:")
-        for number in range(4_000):
+        for number in range(20_000):
             yield from (found for (found,) in connection.execute("select ?", (number,)))
         connection.close()
 
     with forced(3) as counts, Session() as session:
         got = session.source(rows).map(lambda number: number + 1).map(lambda number: number).collect()
         session.run(PATIENCE_S)
-        assert list(got) == list(range(1, 4_001))
+        assert list(got) == list(range(1, 20_001))
     assert counts["closed again"]
 
 
