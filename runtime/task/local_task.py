@@ -1,9 +1,385 @@
-"""LocalTask: a task that threads of this process work: one of its own, or that of a chain it is in."""
+"""Member: a task that may be worked in a chain, what a chain does with it, and its threads otherwise.
+
+While its chain is closed it shares the worker of the chain. When that is opened it gets a worker of its own, with what
+it had not finished of its packet (`Rest`).
+"""
 
 from __future__ import annotations
 
-from runtime.task.member import Member
+import contextvars
+import decimal
+from collections.abc import Callable, Iterator
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from runtime.chain.news import News
+from runtime.communication.calls import here
+from runtime.context import TaskContext
+from runtime.errors import Unneeded
+from runtime.operators import Function, Operator, Reduce, Source, SourceFunction
+from runtime.scheduling.parker import Parker, Ready
+from runtime.scheduling.worker import Worker
+from runtime.task.base_task import BaseTask, TaskReporter
+from runtime.task.feed import LaneFeed
+
+if TYPE_CHECKING:
+    from runtime.task.chain import Chain
+
+_LIST: Final[type[Any]] = type(iter([]))
+_SAY_WHERE: Final = (type(iter(range(0))), type(iter(())), _LIST)
+"""Iterators that can be asked, at any time, how far they have come."""
 
 
-class LocalTask(Member):
-    """A Member of a job on threads."""
+def _settings(decimals: decimal.Context) -> tuple[object, ...]:
+    """What a decimal context says of how to compute; its flags say what has been computed."""
+    of = decimals
+    return (of.prec, of.rounding, of.Emin, of.Emax, of.capitals, of.clamp, tuple(of.traps.items()))
+
+
+class Rest(NamedTuple):
+    """What of a packet is still to be sent: it was taken, and `results` have still to be drawn."""
+
+    value: Any
+    results: Iterator[Any]
+
+
+class Member(BaseTask):
+    """A task with a worker: a thread of this process, of its own or its chain's."""
+
+    def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker) -> None:
+        super().__init__(ctx, operator, reporter, parker)
+        self._context = contextvars.copy_context()
+        self._worker: Worker | None = None
+        self.chain: Chain | None = None  # of which it may be a part
+        self._is_called_away = False
+        if isinstance(self._feed, LaneFeed):
+            self._feed.wait_also_for(News(self._has_been_called))
+        self._rest: Rest | None = None  # comes first on a new thread
+        self._failure: BaseException | None = None  # what its function raised before it had one
+        self._before: dict[contextvars.ContextVar[Any], Any] = {}  # its context variables
+        self._is_known = False  # its function has been called, and has set no context variable
+        self._position = 0  # of a source's iterator, when its batch began
+
+    # ── what it is ──
+
+    @property
+    def inline(self) -> tuple[str, ...]:
+        """How it is worked in the loop of a chain; of a source, which is drawn from there, nothing."""
+        return self.operator.inline
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it draws its packets."""
+        return self._inbox is None
+
+    @property
+    def keeps_thread(self) -> bool:
+        """Whether the user's code has to run on one thread from its beginning to its end."""
+        function = self.operator.function
+        if isinstance(self.operator, Source):
+            return type(function) not in (list, tuple, range)
+        return isinstance(function, Function | SourceFunction) and type(function).open is not Function.open
+
+    @property
+    def has_last_words(self) -> bool:
+        """Whether it may send something, or wait, when its input has ended."""
+        return self.operator.has_context or (isinstance(self.operator, Reduce))
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it has no results."""
+        return self.operator.is_end
+
+    @property
+    def may_be_chained(self) -> bool:
+        """Whether it can be worked in the same loop as others."""
+        wiring, operator = self.ctx.wiring, self.operator
+        return (
+            (operator.is_inlined() or type(operator) is Source)
+            and wiring.node.chained
+            and wiring.node.on_error == "fail"
+            and not (wiring.format.keyed or wiring.format.traced)
+            and all(output.key is None for output in wiring.outputs)
+            and (isinstance(operator, Source) or not self.keeps_thread)
+            and type(operator).wake_sources is Operator.wake_sources
+        )
+
+    @property
+    def idles(self) -> bool:
+        """Whether what it draws may be `IDLE`."""
+        return self.is_source and type(self.operator.function) is not range
+
+    @property
+    def loop_counts(self) -> bool:
+        """Whether its iterator cannot say how far it has come."""
+        return isinstance(self.operator, Source) and type(self.operator.iterator) not in _SAY_WHERE
+
+    # ── its threads ──
+
+    def be_in(self, chain: Chain) -> None:
+        """Be worked with others, as long as nobody wants something of it."""
+        self.chain = chain
+
+    @property
+    def worker(self) -> Worker | None:
+        """What works it."""
+        return self._worker
+
+    def start(self) -> None:
+        """Let it run: with its chain, or on a thread of its own."""
+        if self.chain is None:
+            self.go_alone()
+        else:
+            self.chain.start(self)
+
+    def work_with(self, worker: Worker) -> None:
+        """From now on `worker` is the one that works it."""
+        self._worker = worker
+
+    def go_alone(self, rest: Rest | None = None, failure: BaseException | None = None) -> None:
+        """Work by itself from now on, on a new thread: `rest` first, or end with `failure`."""
+        self._rest, self._failure = rest, failure
+        worker = Worker(f"{self.ctx.job}/{self.name}", self, self.parker, self._context.copy())
+        worker.expect()
+        self._worker = worker
+        worker.start()
+
+    def is_current(self) -> bool:
+        """Whether the caller runs its code."""
+        worker = self._worker
+        return worker is not None and worker.is_current() and (self.parker.chain is None or self._is_at_work())
+
+    def _is_at_work(self) -> bool:
+        return self.chain is not None and self.chain.current() is self
+
+    def is_gone(self) -> bool:
+        """Whether nothing of it runs any more."""
+        worker = self._worker
+        if worker is None:
+            return True
+        if self.parker.doing == "ended":
+            return worker.is_gone() or not worker.serves(self)
+        return not self._was_begun and worker.is_gone()
+
+    def join(self) -> None:
+        """Let the thread end as well, of one that is gone: that takes no time."""
+        if self._worker is not None and self._worker.is_gone():
+            self._worker.join()
+
+    # ── on its own thread ──
+
+    def go_on(self, rest: Rest | None) -> None:
+        """This thread, which was the chain's, is its own from now on; `rest` comes first."""
+        self._rest = rest
+
+    def live(self, parker: Parker) -> None:
+        """On a thread of its own: until it ends, or its chain takes it in."""
+        failure, self._failure = self._failure, None
+        follow(self, failure)
+
+    def serve(self, failure: BaseException | None) -> bool:
+        """Work by itself until its end. True: its chain has taken it in; this thread is over, or the chain's."""
+        here.begin(self.parker, self.parker.monitor)
+        self.ctx.begin()
+        if failure is None:
+            try:
+                self.begin()
+                if self._rest is not None:
+                    self._send_rest()
+                elif (
+                    self.parker.doing == "idle"
+                ):  # so it was said for it; let nobody see it run before there is a reason
+                    self._feed.wait()
+                    self.parker.go_on()
+                while self.turn():
+                    if self.chain is not None and self.chain.takes(self):
+                        return True
+            except BaseException as error:  # noqa: BLE001  the border to user code: SystemExit too must be heard
+                failure = error
+        try:
+            self.end(failure)
+        finally:
+            del failure
+        return False
+
+    def _send_rest(self) -> None:
+        assert self._rest is not None
+        (value, results), self._rest = self._rest, None
+        try:
+            for result in results:
+                self._router.send(result)
+        except Unneeded:  # the packet in work has ended
+            pass
+        except BaseException:
+            self._packet = value
+            raise
+
+    # ── on its chain's thread ──
+
+    def work_here(self, apart: Callable[[], None]) -> None:
+        """It is worked by this thread, with others; what its function sends by itself it sends after `apart`."""
+        send = self._router.send
+
+        def send_apart(value: Any) -> None:
+            apart()
+            send(value)
+
+        self.ctx.begin()
+        self.ctx.redirect(send_apart)
+
+    @property
+    def call(self) -> Callable[..., Any]:
+        """What is called for each packet."""
+        return self.operator.call if self._is_known else self._call_first
+
+    def _call_first(self, value: Any) -> Any:
+        """Work a first packet in a context of its own: who sets context variables shares a thread with nobody."""
+        if self._is_known:
+            return self.operator.call(value)
+        try:
+            return self._context.run(self._call_in_context, value)
+        finally:
+            self._is_known = True
+            if any(self._before.get(variable, self) is not now for variable, now in self._context.items()):
+                self._share_no_thread()
+            self._before = {}
+
+    def _call_in_context(self, value: Any) -> Any:
+        decimals = decimal.getcontext().copy()
+        decimal.setcontext(decimals)
+        self._before = dict(contextvars.copy_context().items())
+        before = _settings(decimals)
+        try:
+            return self.operator.call(value)
+        finally:
+            if _settings(decimals) != before:
+                self._share_no_thread()
+
+    def _share_no_thread(self) -> None:
+        assert self.chain is not None, "it is worked by one"
+        self.chain.give_up()
+
+    @property
+    def send(self) -> Callable[[Any], object]:
+        """How its results are sent where nobody works them in the same loop."""
+        return self._router.send
+
+    @property
+    def has_input_ended(self) -> bool:
+        """Whether it has taken all that it will."""
+        return self._feed.ending is not None
+
+    def is_free(self) -> bool:
+        """Whether no hand wants anything of it."""
+        parker = self.parker
+        return not (self.gate.attentive or parker.cancelled or parker.unneeded or self._feed.wants_out)
+
+    def is_ready(self) -> bool:
+        """Whether there is something to take."""
+        return self._inbox is None or self._inbox.ready()
+
+    def wait(self, news: Ready) -> None:
+        """Wait until there is something to take, or `news`. Raises Cancelled."""
+        if self._inbox is not None:
+            self._inbox.wait((News(news),))
+
+    def rest(self) -> None:
+        """As a member that has nothing to do, to be seen as waiting."""
+        inbox = self.inbox
+        inbox.seem_asleep(True)
+        self.parker.rest(inbox.ready)
+
+    def rise(self) -> None:
+        """As a member: to be seen as running."""
+        self.inbox.seem_asleep(False)
+        self.parker.go_on()
+
+    @property
+    def began_s(self) -> float:
+        """When its last batch ended."""
+        return self._size.began_s
+
+    @property
+    def is_called_away(self) -> bool:
+        """Whether its chain wants to be closed, and its thread to go when there is nothing to take."""
+        return self._is_called_away
+
+    def _has_been_called(self) -> bool:
+        return self._is_called_away
+
+    def call_away(self, is_called: bool) -> None:
+        """Any thread: let its thread go when there is nothing to take, or no more."""
+        self._is_called_away = is_called
+        self.parker.unpark()
+
+    def begun(self, drawn: int = 0) -> int:
+        """How many of its batch have been taken; of a source that its loop counts, `drawn`."""
+        if isinstance(feed := self._feed, LaneFeed):
+            return feed.begun()
+        assert isinstance(self.operator, Source), "all others have lanes"
+        return drawn if self.loop_counts else self._where() - self._position
+
+    def take_event(self) -> bool:
+        """Take a signal, if one is next, and do what follows."""
+        if (event := self._feed.take_event()) is None:
+            return False
+        self._take_up(event)
+        return True
+
+    def take(self, count: int) -> Iterator[Any] | None:
+        """Up to `count` packets, as `process` takes them."""
+        if isinstance(self.operator, Source) and type(self.operator.iterator) is _LIST:
+            count = max(1, min(count, length_hint(self.operator.iterator)))  # its end is asked for by itself
+        return self._feed.take(count)
+
+    def begin_to_count(self) -> None:
+        """Nothing of its next batch has begun."""
+        if isinstance(self.operator, Source):
+            self._position = self._where()
+
+    def _where(self) -> int:
+        """How far its iterator has come, if that says so."""
+        assert isinstance(self.operator, Source), "all others have lanes"
+        iterator = self.operator.iterator
+        if type(iterator) is _LIST:  # of which the length may change
+            state: Any = iterator.__reduce__()
+            return int(state[2]) if len(state) == 3 else self._position  # it has been seen to end, by drawing nothing
+        return -length_hint(iterator) if type(iterator) in _SAY_WHERE else 0
+
+    def close_batch(self, drawn: int, idled: int, *, is_whole: bool) -> None:
+        """The batch is over, and was counted; a source's loop has drawn so many, if its iterator does not say."""
+        if isinstance(source := self.operator, Source):
+            if type(source.iterator) in _SAY_WHERE:
+                position, self._position = self._position, self._where()
+                drawn = self._position - position
+            source.drawn += drawn
+            source.idled += idled
+        if is_whole:
+            self._feed.ran_out()
+        self._feed.close_batch()
+
+    def come_through(self, count: int) -> None:
+        """It has begun so many more packets."""
+        self.counts.work(count)
+
+    def pass_by(self, count: int) -> None:
+        """So many packets have come to it that never lay in its lane."""
+        self.inbox.lanes[1].pass_by(count)
+
+    def blame(self, error: BaseException, made: Any, value: Any) -> BaseException:
+        """What its step has raised, as `process` would have raised it."""
+        self._packet = value
+        return self.operator.explain(error, made)
+
+
+def follow(task: Member, failure: BaseException | None) -> None:
+    """Work `task`, and whatever its thread has to go on with, until that is over."""
+    at: Member | None = task
+    while at is not None:
+        is_taken = at.serve(failure)
+        failure, chain = None, at.chain
+        at = None
+        if is_taken and chain is not None and (parted := chain.work_on(task)) is not None:
+            at, failure = parted
+            task = at
+            del parted
