@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runtime.chain.chain import Chain
 from runtime.chain.loop import fits
 from runtime.chain.watch import Watch
-from runtime.task.chain import Chain
-from runtime.task.member import Member
+from runtime.task.local_task import LocalTask
 
 
-def chains_of(tasks: Sequence[Member], watch: Watch) -> list[Chain]:
+def chains_of(tasks: Sequence[LocalTask], watch: Watch) -> list[Chain]:
     """The longest chains there can be of these tasks; of those that are in none, none."""
     reader = {id(task.inbox): task for task in tasks if not task.is_source}
     following = {task: after for task in tasks if (after := _after(task, reader)) is not None}
@@ -30,7 +30,7 @@ def chains_of(tasks: Sequence[Member], watch: Watch) -> list[Chain]:
     return chains
 
 
-def _chain(line: Sequence[Member], watch: Watch) -> list[Chain]:
+def _chain(line: Sequence[LocalTask], watch: Watch) -> list[Chain]:
     if len(line) < 2:
         return []
     chain = Chain(line, watch)
@@ -39,7 +39,7 @@ def _chain(line: Sequence[Member], watch: Watch) -> list[Chain]:
     return [chain]
 
 
-def _after(task: Member, reader: dict[int, Member]) -> Member | None:
+def _after(task: LocalTask, reader: dict[int, LocalTask]) -> LocalTask | None:
     """The one that takes all that `task` makes, and nothing else, if both may be worked in one loop."""
     if not task.may_be_chained or len(task.lanes_out) != 1:
         return None

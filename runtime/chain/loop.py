@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from types import CodeType, FrameType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.operators import IDLE
 
@@ -112,15 +112,28 @@ class Numbers(NamedTuple):
     """Of each step that has not one result for each packet, how many it has let through, or made."""
 
 
+class Exits(Protocol):
+    """Where packets leave a loop."""
+
+    @property
+    def send(self) -> Callable[[Any], object]:
+        """Where the results of the last step go."""
+
+    def diversion(self, step: int) -> Callable[[Any], Any]:
+        """What is called in place of a step's function once the loop is halted."""
+
+
 class Loop:
     """A loop with its functions."""
 
-    def __init__(self, shape: Shape, emit: Callable[[Any], object], diversions: Sequence[Callable[[Any], Any]]) -> None:
+    def __init__(self, shape: Shape, exits: Exits) -> None:
         self._code = code_of(shape)
         self._frames: list[FrameType] = []
         nothing = [None] * len(shape.inlines)
-        self._run, self._halt, self.use, self._numbers, self._rests = self._code.make(self._frames, emit, *nothing)
-        self._diversions = diversions
+        self._run, self._halt, self.use, self._numbers, self._rests = self._code.make(
+            self._frames, exits.send, *nothing
+        )
+        self._diversions = [exits.diversion(step) for step in range(len(nothing))]
         self._made: CodeType = self._run.__code__
         lines = list(enumerate(shape.inlines))
         self._passing = [step for step, each in lines if each and each[-1].endswith(":")]

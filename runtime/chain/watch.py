@@ -31,11 +31,16 @@ class Watch:
 
     def add(self, chain: Watched) -> None:
         """Before its start: look at that one, too."""
-        self._chains.append(weakref.ref(chain))
+        self._chains.append(weakref.ref(chain, self._forget))
 
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()
+
+    def _forget(self, gone: weakref.ref[Watched]) -> None:
+        """A chain is no more; with the last one the watch ends, also of a job that nobody has closed."""
+        self._chains.remove(gone)
+        unpark(self._permit)
 
     def wake(self) -> None:
         """A chain begins to work."""
@@ -56,16 +61,19 @@ class Watch:
 
     def _look(self) -> None:
         idle = 0
-        while not self._is_closed:
+        while not self._is_over():
             idle = 0 if self._is_one_at_work() else idle + 1
             if idle < LINGERS:
                 self._permit.acquire(True, LOOK_S)
                 continue
             self._is_asleep = True
-            if not self._is_one_at_work() and not self._is_closed:
+            if not self._is_one_at_work() and not self._is_over():
                 self._permit.acquire()
             self._is_asleep = False
             idle = 0
 
+    def _is_over(self) -> bool:
+        return self._is_closed or not self._chains
+
     def _is_one_at_work(self) -> bool:
-        return any(chain.look() for each in self._chains if (chain := each()) is not None)
+        return any(chain.look() for each in tuple(self._chains) if (chain := each()) is not None)

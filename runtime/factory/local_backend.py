@@ -9,6 +9,8 @@ from time import monotonic, sleep
 from typing import Any, ClassVar, Final, cast
 from weakref import finalize
 
+from runtime.chain.chain import Chain
+from runtime.chain.chains import chains_of
 from runtime.chain.watch import Watch
 from runtime.communication.calls import Ledger, here
 from runtime.communication.hand import Hand, inject_everywhere
@@ -36,8 +38,6 @@ from runtime.service.base_service_task import ServiceReporter
 from runtime.service.deadlines import DeadlineWatch
 from runtime.service.local_service_task import LocalServiceTask, thread_names
 from runtime.task.base_task import TaskReporter
-from runtime.task.chain import Chain
-from runtime.task.chains import chains_of
 from runtime.task.local_task import LocalTask
 from runtime.task.observer import Observer
 
@@ -111,7 +111,6 @@ class LocalBackend:
         """They can be started; those that can work together will."""
         if type(self._scheduler) is Scheduler and self._tasks:
             self._watch = Watch(f"{self._tasks[0].ctx.job}/watch")
-            finalize(self, self._watch.cancel).atexit = False  # of a job that nobody closes
             self._chains = chains_of(self._tasks, self._watch)
             if self._chains:
                 self._watch.start()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Self
+from operator import length_hint
+from typing import Any, Final, Self
 
 from runtime.errors import CommandRefused
 from runtime.operators.function import Context, SourceFunction
@@ -12,6 +13,10 @@ from runtime.operators.items import DIVIDED, IDLE, OneRun, Share, Waits, claim, 
 from runtime.operators.operator import Attention, Emit, Operator
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.texts.preview import preview
+
+_LIST: Final[type[Any]] = type(iter([]))
+_SAY_WHERE: Final = (type(iter(range(0))), type(iter(())), _LIST)
+"""Iterators that can be asked, at any time, how far they have come."""
 
 
 class Source(Operator):
@@ -33,6 +38,7 @@ class Source(Operator):
         self.iterator: Iterator[Any] = iter(())
         self.waits: Waits | None = None  # how it waits for other instances that draw
         self.drawn = self.idled = 0
+        self._position = 0  # of the iterator, where a chain's loop began to draw
 
     @classmethod
     def create(cls, function: Any, options: Mapping[str, Any], index: int, parallelism: int) -> Self:
@@ -103,6 +109,45 @@ class Source(Operator):
         finally:
             self.drawn = drawn
             del values  # else the traceback of an error would keep the iterator
+
+    # ── drawn from by the loop of a chain ──
+
+    @property
+    def keeps_thread(self) -> bool:
+        """Whether what it draws from is the user's code, which has to stay on one thread from beginning to end."""
+        return type(self.function) not in (list, tuple, range)
+
+    @property
+    def says_position(self) -> bool:
+        """Whether its iterator says how far it has come, so that nobody has to count."""
+        return type(self.iterator) in _SAY_WHERE
+
+    def at_most(self, count: int) -> int:
+        """How many to draw in one go. A list's last item and its end are drawn apart: the iterator forgets its place."""
+        return max(1, min(count, length_hint(self.iterator))) if type(self.iterator) is _LIST else count
+
+    def begin_to_count(self) -> None:
+        """What is drawn from now on is not in `drawn` yet."""
+        self._position = self._where()
+
+    def drawn_since(self) -> int:
+        """How many items its iterator has yielded since `begin_to_count`, if that says so. Any thread."""
+        return self._where() - self._position
+
+    def count_drawn(self, drawn: int, idled: int) -> None:
+        """So many were drawn, and were `IDLE`; how many were drawn the iterator knows better, if it says so."""
+        if self.says_position:
+            position, self._position = self._position, self._where()
+            drawn = self._position - position
+        self.drawn += drawn
+        self.idled += idled
+
+    def _where(self) -> int:
+        iterator = self.iterator
+        if type(iterator) is _LIST:  # of which the length may change
+            state: Any = iterator.__reduce__()
+            return int(state[2]) if len(state) == 3 else self._position  # it has been seen to end, by drawing nothing
+        return -length_hint(iterator) if self.says_position else 0
 
     def copy(self, key: Any) -> int:
         """Its position: how many items it has drawn."""

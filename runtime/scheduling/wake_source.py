@@ -30,6 +30,24 @@ class WakeSource(Protocol):
         """What is to be sent for it. From now on it is not ready, until it comes again."""
 
 
+class News:
+    """What ends the wait of a task though nothing has come for it. Whoever brings it unparks the thread by itself."""
+
+    def __init__(self, ready: Ready) -> None:
+        self.ready = ready
+
+    def ask(self) -> None:
+        """Nobody has to be asked."""
+
+    def due_s(self) -> float:
+        """Time alone does not bring it."""
+        return inf
+
+    def take(self) -> Iterable[Any] | None:
+        """Nothing is to be sent for it."""
+        return None
+
+
 def wait_for_any(waiter: Waiter, ready: Ready, ask: Ask, sources: Sequence[WakeSource]) -> None:
     """Return when what is `ready` has come, or something of `sources`, or may have. Raises Cancelled."""
 

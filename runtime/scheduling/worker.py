@@ -17,35 +17,33 @@ class Served(Protocol):
         """On the worker's thread: from the beginning to the end, waiting by `parker`. Raises nothing."""
 
 
-class Worker:
-    """A daemon thread that serves one thing to its end, with the context variables of who makes it."""
-
-    __slots__ = ("_is_expected", "_is_gone", "_parker", "_served", "_thread")
+class Worker(threading.Thread):
+    """A daemon thread that serves one thing to its end, with the context variables of who makes it, or with `context`."""
 
     def __init__(self, name: str, served: Served, parker: Parker, context: Context | None = None) -> None:
+        work = inherited(self._serve) if context is None else context.run(inherited, self._serve)
+        super().__init__(target=work, name=name, daemon=True)
         self._served, self._parker = served, parker
-        self._is_gone, self._is_expected = False, False
-        work = inherited(self._run) if context is None else context.run(inherited, self._run)
-        self._thread = threading.Thread(target=work, name=name, daemon=True)
+        self._was_started = self._is_over = False
 
     def expect(self) -> None:
-        """It is about to be started, and not gone from now on."""
-        self._is_expected = True
+        """It is about to be started: from now on it is not gone, until it has served."""
+        self._was_started = True
 
     def start(self) -> None:
-        """Start the thread."""
-        self._is_expected = True
+        """Start the thread. Raises RuntimeError if there can be no more of them."""
+        self._was_started = True
         try:
-            self._thread.start()
-        except RuntimeError:  # no more threads
-            self._is_expected = False
+            super().start()
+        except RuntimeError:
+            self._was_started = False
             raise
 
-    def _run(self) -> None:
+    def _serve(self) -> None:
         try:
             self._served.live(self._parker)
         finally:
-            self._is_gone = True
+            self._is_over = True
             self._parker.tell()
 
     def serves(self, served: Served) -> bool:
@@ -53,19 +51,19 @@ class Worker:
         return self._served is served
 
     def turn_to(self, served: Served, name: str) -> None:
-        """On its thread: serve something else from now on."""
+        """Whoever gives it something else to serve: from now on."""
         self._served = served
-        self._thread.name = name
+        self.name = name
 
     def is_current(self) -> bool:
         """Whether the caller runs on this thread."""
-        return threading.current_thread() is self._thread
+        return threading.current_thread() is self
 
     def is_gone(self) -> bool:
         """Whether nothing of it runs any more, or yet."""
-        return self._is_gone or not self._is_expected
+        return self._is_over or not self._was_started
 
-    def join(self) -> None:
+    def let_end(self) -> None:
         """Let the thread end as well, of one that is gone: that takes no time."""
-        if self._thread.ident is not None:
-            self._thread.join()
+        if self.ident is not None:
+            self.join()

@@ -45,4 +45,4 @@ class LocalServiceTask(BaseServiceTask):
     def join(self) -> None:
         """Let the threads end as well, of one that is gone: that takes no time."""
         for worker in self._workers:
-            worker.join()
+            worker.let_end()

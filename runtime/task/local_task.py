@@ -1,4 +1,4 @@
-"""Member: a task that may be worked in a chain, what a chain does with it, and its threads otherwise.
+"""LocalTask: a task that threads of this process work: one of its own, or that of the chain in which it is.
 
 While its chain is closed it shares the worker of the chain. When that is opened it gets a worker of its own, with what
 it had not finished of its packet (`Rest`).
@@ -7,33 +7,22 @@ it had not finished of its packet (`Rest`).
 from __future__ import annotations
 
 import contextvars
-import decimal
 from collections.abc import Callable, Iterator
-from operator import length_hint
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runtime.chain.news import News
 from runtime.communication.calls import here
 from runtime.context import TaskContext
 from runtime.errors import Unneeded
 from runtime.operators import Function, Operator, Reduce, Source, SourceFunction
 from runtime.scheduling.parker import Parker, Ready
+from runtime.scheduling.wake_source import News
 from runtime.scheduling.worker import Worker
 from runtime.task.base_task import BaseTask, TaskReporter
 from runtime.task.feed import LaneFeed
+from runtime.task.first_call import FirstCall
 
 if TYPE_CHECKING:
-    from runtime.task.chain import Chain
-
-_LIST: Final[type[Any]] = type(iter([]))
-_SAY_WHERE: Final = (type(iter(range(0))), type(iter(())), _LIST)
-"""Iterators that can be asked, at any time, how far they have come."""
-
-
-def _settings(decimals: decimal.Context) -> tuple[object, ...]:
-    """What a decimal context says of how to compute; its flags say what has been computed."""
-    of = decimals
-    return (of.prec, of.rounding, of.Emin, of.Emax, of.capitals, of.clamp, tuple(of.traps.items()))
+    from runtime.chain.chain import Chain
 
 
 class Rest(NamedTuple):
@@ -43,22 +32,19 @@ class Rest(NamedTuple):
     results: Iterator[Any]
 
 
-class Member(BaseTask):
+class LocalTask(BaseTask):
     """A task with a worker: a thread of this process, of its own or its chain's."""
 
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker) -> None:
         super().__init__(ctx, operator, reporter, parker)
-        self._context = contextvars.copy_context()
+        self.chain: Chain | None = None  # in which it is; set before the start
         self._worker: Worker | None = None
-        self.chain: Chain | None = None  # of which it may be a part
+        self._context = contextvars.copy_context()  # of who makes it: each of its threads begins with that
+        self._first_call = FirstCall(self._context)
         self._is_called_away = False
-        if isinstance(self._feed, LaneFeed):
-            self._feed.wait_also_for(News(self._has_been_called))
-        self._rest: Rest | None = None  # comes first on a new thread
-        self._failure: BaseException | None = None  # what its function raised before it had one
-        self._before: dict[contextvars.ContextVar[Any], Any] = {}  # its context variables
-        self._is_known = False  # its function has been called, and has set no context variable
-        self._position = 0  # of a source's iterator, when its batch began
+        # Written by who starts a thread for it, read on that thread: what it does first, or ends with.
+        self._rest: Rest | None = None
+        self._failure: BaseException | None = None
 
     # ── what it is ──
 
@@ -75,15 +61,15 @@ class Member(BaseTask):
     @property
     def keeps_thread(self) -> bool:
         """Whether the user's code has to run on one thread from its beginning to its end."""
-        function = self.operator.function
         if isinstance(self.operator, Source):
-            return type(function) not in (list, tuple, range)
+            return self.operator.keeps_thread
+        function = self.operator.function
         return isinstance(function, Function | SourceFunction) and type(function).open is not Function.open
 
     @property
     def has_last_words(self) -> bool:
         """Whether it may send something, or wait, when its input has ended."""
-        return self.operator.has_context or (isinstance(self.operator, Reduce))
+        return self.operator.has_context or isinstance(self.operator, Reduce)
 
     @property
     def is_end(self) -> bool:
@@ -112,13 +98,15 @@ class Member(BaseTask):
     @property
     def loop_counts(self) -> bool:
         """Whether its iterator cannot say how far it has come."""
-        return isinstance(self.operator, Source) and type(self.operator.iterator) not in _SAY_WHERE
+        return isinstance(self.operator, Source) and not self.operator.says_position
 
     # ── its threads ──
 
     def be_in(self, chain: Chain) -> None:
-        """Be worked with others, as long as nobody wants something of it."""
+        """Before the start: be worked with others, as long as nobody wants something of it."""
         self.chain = chain
+        if isinstance(self._feed, LaneFeed):
+            self._feed.wait_also_for(News(self.is_called_away))
 
     @property
     def worker(self) -> Worker | None:
@@ -164,7 +152,7 @@ class Member(BaseTask):
     def join(self) -> None:
         """Let the thread end as well, of one that is gone: that takes no time."""
         if self._worker is not None and self._worker.is_gone():
-            self._worker.join()
+            self._worker.let_end()
 
     # ── on its own thread ──
 
@@ -186,9 +174,7 @@ class Member(BaseTask):
                 self.begin()
                 if self._rest is not None:
                     self._send_rest()
-                elif (
-                    self.parker.doing == "idle"
-                ):  # so it was said for it; let nobody see it run before there is a reason
+                elif self.parker.doing == "idle":  # as was said for it; let nobody see it run without a reason
                     self._feed.wait()
                     self.parker.go_on()
                 while self.turn():
@@ -230,34 +216,18 @@ class Member(BaseTask):
     @property
     def call(self) -> Callable[..., Any]:
         """What is called for each packet."""
-        return self.operator.call if self._is_known else self._call_first
+        return self.operator.call if self._first_call.is_over else self._call_first
 
     def _call_first(self, value: Any) -> Any:
-        """Work a first packet in a context of its own: who sets context variables shares a thread with nobody."""
-        if self._is_known:
+        first = self._first_call
+        if first.is_over:  # whoever has taken this in place of the function has not taken that yet
             return self.operator.call(value)
         try:
-            return self._context.run(self._call_in_context, value)
+            return first.work(self.operator.call, value)
         finally:
-            self._is_known = True
-            if any(self._before.get(variable, self) is not now for variable, now in self._context.items()):
-                self._share_no_thread()
-            self._before = {}
-
-    def _call_in_context(self, value: Any) -> Any:
-        decimals = decimal.getcontext().copy()
-        decimal.setcontext(decimals)
-        self._before = dict(contextvars.copy_context().items())
-        before = _settings(decimals)
-        try:
-            return self.operator.call(value)
-        finally:
-            if _settings(decimals) != before:
-                self._share_no_thread()
-
-    def _share_no_thread(self) -> None:
-        assert self.chain is not None, "it is worked by one"
-        self.chain.give_up()
+            if first.has_set_context:
+                assert self.chain is not None, "it is worked by one"
+                self.chain.give_up()
 
     @property
     def send(self) -> Callable[[Any], object]:
@@ -299,12 +269,8 @@ class Member(BaseTask):
         """When its last batch ended."""
         return self._size.began_s
 
-    @property
     def is_called_away(self) -> bool:
         """Whether its chain wants to be closed, and its thread to go when there is nothing to take."""
-        return self._is_called_away
-
-    def _has_been_called(self) -> bool:
         return self._is_called_away
 
     def call_away(self, is_called: bool) -> None:
@@ -317,7 +283,7 @@ class Member(BaseTask):
         if isinstance(feed := self._feed, LaneFeed):
             return feed.begun()
         assert isinstance(self.operator, Source), "all others have lanes"
-        return drawn if self.loop_counts else self._where() - self._position
+        return drawn if self.loop_counts else self.operator.drawn_since()
 
     def take_event(self) -> bool:
         """Take a signal, if one is next, and do what follows."""
@@ -328,32 +294,19 @@ class Member(BaseTask):
 
     def take(self, count: int) -> Iterator[Any] | None:
         """Up to `count` packets, as `process` takes them."""
-        if isinstance(self.operator, Source) and type(self.operator.iterator) is _LIST:
-            count = max(1, min(count, length_hint(self.operator.iterator)))  # its end is asked for by itself
+        if isinstance(self.operator, Source):
+            count = self.operator.at_most(count)
         return self._feed.take(count)
 
     def begin_to_count(self) -> None:
         """Nothing of its next batch has begun."""
         if isinstance(self.operator, Source):
-            self._position = self._where()
-
-    def _where(self) -> int:
-        """How far its iterator has come, if that says so."""
-        assert isinstance(self.operator, Source), "all others have lanes"
-        iterator = self.operator.iterator
-        if type(iterator) is _LIST:  # of which the length may change
-            state: Any = iterator.__reduce__()
-            return int(state[2]) if len(state) == 3 else self._position  # it has been seen to end, by drawing nothing
-        return -length_hint(iterator) if type(iterator) in _SAY_WHERE else 0
+            self.operator.begin_to_count()
 
     def close_batch(self, drawn: int, idled: int, *, is_whole: bool) -> None:
         """The batch is over, and was counted; a source's loop has drawn so many, if its iterator does not say."""
-        if isinstance(source := self.operator, Source):
-            if type(source.iterator) in _SAY_WHERE:
-                position, self._position = self._position, self._where()
-                drawn = self._position - position
-            source.drawn += drawn
-            source.idled += idled
+        if isinstance(self.operator, Source):
+            self.operator.count_drawn(drawn, idled)
         if is_whole:
             self._feed.ran_out()
         self._feed.close_batch()
@@ -372,9 +325,9 @@ class Member(BaseTask):
         return self.operator.explain(error, made)
 
 
-def follow(task: Member, failure: BaseException | None) -> None:
+def follow(task: LocalTask, failure: BaseException | None) -> None:
     """Work `task`, and whatever its thread has to go on with, until that is over."""
-    at: Member | None = task
+    at: LocalTask | None = task
     while at is not None:
         is_taken = at.serve(failure)
         failure, chain = None, at.chain

@@ -10,13 +10,11 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
 from typing import Any
 
 import pytest
 
-from runtime.chain import watch
-from runtime.task import chain
+from runtime.chain import chain, pace, watch
 
 LATER_S = 0.01  # a chain with one that keeps its thread: it has to be seen to be quick first
 
@@ -26,42 +24,41 @@ def forced(seed: int) -> Iterator[Counter[str]]:
     """While this lasts. How often chains were closed again, opened, given away and diverted."""
     rng, counts = random.Random(seed), Counter[str]()
     kind = chain.Chain
-    init, work_slice, close_in = kind.__init__, kind._work_slice, kind._close_in
+    work_slice, close_again = kind._work_slice, kind._close_again
 
-    def begins(self: Any, *args: Any) -> None:
-        init(self, *args)
-        self._due_s = 0.0 if self._keeper is None else perf_counter() + LATER_S
-
-    def works(self: Any, head: Any) -> Any:
-        self._size = rng.choice((1, 2, 3, 5, 8))
+    def works(self: Any, line: Any) -> Any:
+        self._pace.size = rng.choice((1, 2, 3, 5, 8))
         if rng.random() < 0.15:
             counts["opened"] += 1
             self.open()
-        parted = work_slice(self, head)
+        parted = work_slice(self, line)
         counts["left"] += parted is not None
         return parted
 
-    def closes(self: Any, worker: Any) -> None:
-        counts["closed again"] += 1
-        close_in(self, worker)
+    def closes(self: Any, head: Any) -> Any:
+        is_closed = close_again(self, head)
+        counts["closed again"] += is_closed
+        return is_closed
 
     def looks(self: Any) -> bool:
-        if not self._is_at_work or self._loop is None or self._owner is not None:
+        line = self._line
+        if line is None or not line.is_at_work():
             return bool(self._closed)
         dice = rng.random()
         if dice < 0.3:
             self.give_away()
-            counts["given away"] += self._owner is not None
+            counts["given away"] += line.owner is not None
         elif dice < 0.6:
             counts["opened"] += 1
             self.open()
         return True
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chain, "SOON_S", 0.0)
-        patch.setattr(chain, "LATEST_S", 0.0005)
+        patch.setattr(pace, "SOON_S", 0.0)
+        patch.setattr(pace, "STARTS_OPEN_S", LATER_S)
+        patch.setattr(pace, "LATEST_S", 0.0005)
         patch.setattr(watch, "LOOK_S", 0.0002)
-        for name, by in (("__init__", begins), ("_work_slice", works), ("_close_in", closes), ("look", looks)):
+        for name, by in (("_work_slice", works), ("_close_again", closes), ("look", looks)):
             patch.setattr(kind, name, by)
         yield counts
 

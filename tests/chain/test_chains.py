@@ -15,7 +15,7 @@ import pytest
 
 import runtime
 from runtime import Session
-from runtime.task.chain import Chain
+from runtime.chain.chain import Chain
 from runtime.testing import Hold
 from tests.chain.forced import forced
 
