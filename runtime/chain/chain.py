@@ -48,7 +48,6 @@ class Chain:
         self._head_keeps_thread = tasks[0].keeps_thread
         self._pace = Pace(starts_open=self._head_keeps_thread)
         self._to_start = len(tasks)
-        self._waiter = _Waiter(self)
         # Guards whose thread is whose, whose packet in work is, and all counts. Flags are set without it.
         self.lock = VersionedLock()
         self.is_to_open = True  # somebody wants it opened; or it is open
@@ -56,7 +55,6 @@ class Chain:
         self._closed: tuple[LocalTask, ...] = ()  # those whose thread the chain's is
         self._line: Line | None = None  # these, once they were opened, in their loop
         self._gathering: Gathering | None = None
-        self._worker: Worker | None = None
         self._permit = new_permit()
         self._current: LocalTask | None = None  # whose code its thread runs while it is not in the loop
         self._seen: object = None  # by the watch, at its last look
@@ -72,7 +70,7 @@ class Chain:
         if self._to_start:
             return
         head = self.tasks[0]
-        worker = Worker(_thread_name(head), self, head.parker)
+        worker = Worker(head.thread_name, self, head.parker)
         self.is_to_open = False
         for each in self.tasks:
             each.parker.join(self, self._permit)
@@ -117,7 +115,7 @@ class Chain:
                     task.parker.part()
                     task.go_alone(rests.get(step))
             if keeper is None or keeper is owner:
-                self._turn_to(owner)
+                owner.take_worker(owner)
 
     def current(self) -> LocalTask | None:
         """Whose code is at work, of those whose thread this is."""
@@ -158,7 +156,7 @@ class Chain:
 
     def work(self) -> Parted | None:
         """Work, until it is opened. What this thread goes on with, if anything."""
-        here.begin(self._waiter, self.tasks[0].parker.monitor)
+        here.begin(_Waiter(self), self.tasks[0].parker.monitor)
         for task in reversed(self._closed):
             self._current = task
             try:
@@ -293,7 +291,7 @@ class Chain:
             task.go_alone(rest, failure)
             task, rest, failure = keeper, None, None
         task.parker.part(self._permit)
-        self._turn_to(task)
+        task.take_worker(task)
         task.go_on(rest)
         self._closed, self._line, self._current = (), None, None
         self.is_to_open = True
@@ -304,11 +302,6 @@ class Chain:
         """Whose thread this is for good."""
         head = self.tasks[0]
         return head if self._head_keeps_thread and head in self._closed else None
-
-    def _turn_to(self, task: LocalTask) -> None:
-        assert self._worker is not None, "it has a thread"
-        self._worker.turn_to(task, _thread_name(task))
-        task.work_with(self._worker)
 
     # ── closing ──
 
@@ -343,24 +336,17 @@ class Chain:
                     self._pace.fail_to_close()
             gathering.let_threads_end()
         if fits:
-            assert head.worker is not None, "it asks on its own thread"
-            head.worker.turn_to(self, _thread_name(head))
-            self._close(head.worker)
+            self._close(head.take_worker(self))
             for task in self.tasks[1:]:
                 task.rise()
         return fits
 
     def _close(self, worker: Worker) -> None:
-        self._worker = worker
         self._closed = self.tasks
         for task in self.tasks:
             task.work_with(worker)
         self._pace.close()
         self._watch.wake()
-
-
-def _thread_name(task: LocalTask) -> str:
-    return f"{task.ctx.job}/{task.name}"
 
 
 class _Waiter(Waiter):

@@ -1,4 +1,4 @@
-"""Gathering: one try to close a chain again. The threads of the tasks behind its head are called to leave their tasks."""
+"""Gathering: one try to close a chain again. The threads of all tasks but its head are called to leave them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.operators import IDLE
@@ -48,6 +48,10 @@ class Code(NamedTuple):
     """Which step is at work, by the line; at no other line any is."""
     values: tuple[str, ...]
     """The name of what each step is given."""
+    passing: list[int]
+    """The steps that have not one result for each packet, and are counted."""
+    looping: list[int]
+    """Those of them that are loops themselves."""
 
 
 @lru_cache(maxsize=256)
@@ -100,7 +104,7 @@ def code_of(shape: Shape) -> Code:
     text += ["    return run, halt, use, numbers, rests"]
     space: dict[str, Any] = {"getframe": sys._getframe, "idle": IDLE}
     exec(compile("\n".join(text) + "\n", _NAME, "exec"), space)
-    return Code(space["make"], steps, tuple(values))
+    return Code(space["make"], steps, tuple(values), passing, looping)
 
 
 class Numbers(NamedTuple):
@@ -134,10 +138,6 @@ class Loop:
             self._frames, exits.send, *nothing
         )
         self._diversions = [exits.diversion(step) for step in range(len(nothing))]
-        self._made: CodeType = self._run.__code__
-        lines = list(enumerate(shape.inlines))
-        self._passing = [step for step, each in lines if each and each[-1].endswith(":")]
-        self._looping = [step for step, each in lines if each and each[-1].startswith("for ")]
 
     def run(self, items: Iterator[Any]) -> int | None:
         """Work all of `items`, or until `halt`. Raises what a function raises.
@@ -162,16 +162,17 @@ class Loop:
     def numbers(self) -> Numbers:
         """What has come how far. Any thread."""
         drawn, idled, *passed = self._numbers()
-        return Numbers(drawn, idled, dict(zip(self._passing, passed, strict=True)))
+        return Numbers(drawn, idled, dict(zip(self._code.passing, passed, strict=True)))
 
     def rest(self, step: int) -> Any:
         """What a step still has to yield of its packet, if it is a loop itself; else None. Any thread."""
-        return self._rests()[self._looping.index(step)] if step in self._looping else None
+        looping = self._code.looping
+        return self._rests()[looping.index(step)] if step in looping else None
 
     def raised(self, error: BaseException) -> tuple[int | None, Any]:
         """Whose function has raised `error`, and what it was given."""
         trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code is not self._made:
+        while trace is not None and trace.tb_frame.f_code is not self._run.__code__:
             trace = trace.tb_next
         assert trace is not None, "raised by the loop"
         step = self._code.steps.get(trace.tb_lineno)

@@ -123,7 +123,7 @@ class Source(Operator):
         return type(self.iterator) in _SAY_WHERE
 
     def at_most(self, count: int) -> int:
-        """How many to draw in one go. A list's last item and its end are drawn apart: the iterator forgets its place."""
+        """How many to draw in one go. A list's end is drawn apart: with it the iterator forgets its place."""
         return max(1, min(count, length_hint(self.iterator))) if type(self.iterator) is _LIST else count
 
     def begin_to_count(self) -> None:

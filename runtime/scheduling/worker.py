@@ -18,7 +18,7 @@ class Served(Protocol):
 
 
 class Worker(threading.Thread):
-    """A daemon thread that serves one thing to its end, with the context variables of who makes it, or with `context`."""
+    """A daemon thread that serves one thing to its end, in `context`, or with the context variables of who makes it."""
 
     def __init__(self, name: str, served: Served, parker: Parker, context: Context | None = None) -> None:
         work = inherited(self._serve) if context is None else context.run(inherited, self._serve)

@@ -1,4 +1,4 @@
-"""The first packet of a task that a chain works: what its function does to the thread's context decides how it goes on."""
+"""The first packet of a task in a chain: what its function does to the thread's context decides how it goes on."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from runtime.errors import Unneeded
 from runtime.operators import Function, Operator, Reduce, Source, SourceFunction
 from runtime.scheduling.parker import Parker, Ready
 from runtime.scheduling.wake_source import News
-from runtime.scheduling.worker import Worker
+from runtime.scheduling.worker import Served, Worker
 from runtime.task.base_task import BaseTask, TaskReporter
 from runtime.task.feed import LaneFeed
 from runtime.task.first_call import FirstCall
@@ -124,10 +124,21 @@ class LocalTask(BaseTask):
         """From now on `worker` is the one that works it."""
         self._worker = worker
 
+    def take_worker(self, served: Served) -> Worker:
+        """Let what works it serve `served` from now on: it alone, or its chain."""
+        assert self._worker is not None, "it has begun"
+        self._worker.turn_to(served, self.thread_name)
+        return self._worker
+
+    @property
+    def thread_name(self) -> str:
+        """Of the thread that works it, or the chain of which it is the head."""
+        return f"{self.ctx.job}/{self.name}"
+
     def go_alone(self, rest: Rest | None = None, failure: BaseException | None = None) -> None:
         """Work by itself from now on, on a new thread: `rest` first, or end with `failure`."""
         self._rest, self._failure = rest, failure
-        worker = Worker(f"{self.ctx.job}/{self.name}", self, self.parker, self._context.copy())
+        worker = Worker(self.thread_name, self, self.parker, self._context.copy())
         worker.expect()
         self._worker = worker
         worker.start()
