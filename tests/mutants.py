@@ -294,10 +294,10 @@ LOOKS = "            if self.cancelled or ready():\n                break\n"
 SAYS_AND_LOOKS = f"            {SAYS}{LOOKS}"
 LOOKS_AND_SAYS = f"{LOOKS}            {SWITCH}\n            {SAYS}"
 LOOKS_LATE = f"            {SWITCH}\n{SAYS_AND_LOOKS}"
-WORK = "            while self.turn():\n                pass\n"
-EARLY_STOP = "            self._router.send_signal(StopSignal(self.name, 'completed'))\n"
-CANCEL_UNPARKS = "self.yield_requested = True\n        self.unpark()\n\n    def dismiss"
-CANCEL_DOES_NOT = "self.yield_requested = True\n\n    def dismiss"
+WORK = "                    if self.has_left():\n                        return False\n"
+EARLY_STOP = "                self._router.send_signal(StopSignal(self.name, 'completed'))\n"
+CANCEL_UNPARKS = "self.interrupt()\n        self.unpark()\n\n    def dismiss"
+CANCEL_DOES_NOT = "self.interrupt()\n\n    def dismiss"
 DISMISSES = "        self.unpark()\n\n    def gate_closes"
 HAS_PLACE = 'elif parker.standing != "waiting":  # else'
 FAILED = 'ending, error, packet = "failed", failure, self._failed_on()'
@@ -335,8 +335,8 @@ LOOK_TWICE = f"{LOOK}\n        and {LOOK}"
 
 
 OBSERVER = "task/observer.py"
-AT_ONCE = "values = list(chain(*columns, map(len, self._items), map(_TAKEN, self._filled)))"
-AT_TWO_MOMENTS = "values = [*list(chain(*columns, map(len, self._items))), *map(_TAKEN, self._filled)]"
+AT_ONCE = "values = list(chain(*columns, map(len, self._items), map(_TAKEN, self.filled)))"
+AT_TWO_MOMENTS = "values = [*list(chain(*columns, map(len, self._items))), *map(_TAKEN, self.filled)]"
 OUTSIDE = "test_turns.py::test_many_threads_from_outside_may_call_at_once"
 ONE_MOMENT = "stress/test_snapshot.py"
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from runtime.communication.calls import here
 from runtime.communication.element import Format
 from runtime.communication.hand import HAND
 from runtime.communication.inbox import Inbox
@@ -73,7 +72,7 @@ class BaseTask:
         if is_guarded:
             self.operator = guarded(operator, self._feed, self, self._router)
         self._receive = self.operator.receive_packets  # what the kernel calls; `_discard`, once nobody needs it
-        self._was_begun = self._was_opened = False
+        self._was_opened = False
 
     def _feed_of(self, operator: Operator, tracer: Tracer | None, is_guarded: bool) -> Feed:
         ctx, parker = self.ctx, self.parker
@@ -90,33 +89,42 @@ class BaseTask:
         """Its own among all tasks of the job."""
         return self.ctx.name
 
-    # ── the task's own thread ──
+    # ── the thread that works it ──
 
-    def live(self, parker: Parker) -> None:
-        """From beginning to end, on the thread that serves it."""
-        here.begin(parker, parker.monitor)
-        self._worker_loop()
-
-    def _worker_loop(self) -> None:
-        failure: BaseException | None = None
-        try:
-            self.begin()
-            while self.turn():
-                pass
-        except BaseException as error:  # noqa: BLE001  the border to user code: SystemExit too must be heard
-            failure = error
+    def _worker_loop(self, failure: BaseException | None = None) -> bool:
+        """Work to the end, which has come if there is a `failure`. False: this thread is not its own any more."""
+        if failure is None:
+            try:
+                self.begin()
+                self.resume()
+                while self.turn():
+                    if self.has_left():
+                        return False
+            except BaseException as error:  # noqa: BLE001  the border to user code: SystemExit too must be heard
+                failure = error
         try:
             self.end(failure)
         finally:
             del failure
+        return True
+
+    def has_begun(self) -> bool:
+        """Whether some thread of it has opened the operator, or tries to."""
+        return self.parker.doing != "new"
+
+    def resume(self) -> None:
+        """Finish what another thread has begun for it, if one has."""
+
+    def has_left(self) -> bool:
+        """Between two batches: whether something else works it from now on."""
+        return False
 
     def begin(self) -> None:
         """On each thread that works it: open the operator, unless it is. Raises what that raises, and Cancelled."""
         parker = self.parker
         self.ctx.begin()
-        if self._was_begun:
+        if self.has_begun():
             return
-        self._was_begun = True
         parker.settle_first(self._feed)
         parker.begin()
         with suppress(Unneeded):  # it has to give up because nobody needs it, and will not have to `finish`

@@ -158,7 +158,7 @@ class LocalTask(BaseTask):
             return True
         if self.parker.doing == "ended":
             return worker.is_gone() or not worker.serves(self)
-        return not self._was_begun and worker.is_gone()
+        return not self.has_begun() and worker.is_gone()
 
     def join(self) -> None:
         """Let the thread end as well, of one that is gone: that takes no time."""
@@ -177,30 +177,22 @@ class LocalTask(BaseTask):
         follow(self, failure)
 
     def serve(self, failure: BaseException | None) -> bool:
-        """Work by itself until its end. True: its chain has taken it in; this thread is over, or the chain's."""
+        """Work by itself until its end. False: its chain has taken it in; this thread is over, or the chain's."""
         here.begin(self.parker, self.parker.monitor)
         self.ctx.begin()
-        if failure is None:
-            try:
-                self.begin()
-                if self._rest is not None:
-                    self._send_rest()
-                elif self.parker.doing == "idle":  # as was said for it; let nobody see it run without a reason
-                    self._feed.wait()
-                    self.parker.go_on()
-                while self.turn():
-                    if self.chain is not None and self.chain.takes(self):
-                        return True
-            except BaseException as error:  # noqa: BLE001  the border to user code: SystemExit too must be heard
-                failure = error
-        try:
-            self.end(failure)
-        finally:
-            del failure
-        return False
+        return self._worker_loop(failure)
 
-    def _send_rest(self) -> None:
-        assert self._rest is not None
+    def has_left(self) -> bool:
+        """Between two batches: whether its chain has taken it in."""
+        return self.chain is not None and self.chain.takes(self)
+
+    def resume(self) -> None:
+        """Send what is left of the packet that it had in work when its chain was opened."""
+        if self._rest is None:
+            if self.parker.doing == "idle":  # as was said for it; let nobody see it run without a reason
+                self._feed.wait()
+                self.parker.go_on()
+            return
         (value, results), self._rest = self._rest, None
         try:
             for result in results:
@@ -338,12 +330,8 @@ class LocalTask(BaseTask):
 
 def follow(task: LocalTask, failure: BaseException | None) -> None:
     """Work `task`, and whatever its thread has to go on with, until that is over."""
-    at: LocalTask | None = task
-    while at is not None:
-        is_taken = at.serve(failure)
-        failure, chain = None, at.chain
-        at = None
-        if is_taken and chain is not None and (parted := chain.work_on(task)) is not None:
-            at, failure = parted
-            task = at
-            del parted
+    while not task.serve(failure):
+        if task.chain is None or (parted := task.chain.work_on(task)) is None:
+            return
+        task, failure = parted
+        del parted
