@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.planted.between import BETWEEN
+from tests.planted.chains import OF_CHAINS
 from tests.planted.formats import OF_FORMATS
 from tests.planted.injects import INJECTS
 from tests.planted.kernel import OF_KERNEL
@@ -1147,6 +1148,7 @@ MUTANTS: Final = (
         "pass",
         CIRCLES,
     ),
+    *OF_CHAINS,
     *BETWEEN,
     *OF_SESSIONS,
     *OF_KERNEL,

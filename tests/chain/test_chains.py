@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count, pairwise
 from random import Random
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -232,3 +233,95 @@ def test_thousands_of_openings_change_nothing_of_what_comes_out(eager: None) -> 
             assert list(got) == expected(3_000), f"seed {seed}"
         left += counts["left"]
     assert left > 1_000
+
+
+def test_a_connection_made_in_open_survives_every_opening(eager: None) -> None:
+    class Rows(runtime.SourceFunction):
+        def open(self, ctx: Any) -> None:
+            self.connection = sqlite3.connect(":memory:")
+
+        def run(self) -> Iterator[int]:
+            for number in range(20_000):
+                yield from (found for (found,) in self.connection.execute("select ?", (number,)))
+
+        def close(self) -> None:
+            self.connection.close()
+
+    with forced(4) as counts, Session() as session:
+        got = session.source(Rows()).map(lambda number: number + 1).map(lambda number: number).collect()
+        session.run(PATIENCE_S)
+        assert list(got) == list(range(1, 20_001))
+    assert counts["closed again"]
+
+
+def test_a_function_that_opens_something_keeps_its_thread_and_is_in_no_chain() -> None:
+    class Opens(runtime.Function):
+        def open(self, ctx: Any) -> None:
+            self.thread = threading.get_ident()
+
+        def process(self, value: int) -> bool:
+            return threading.get_ident() == self.thread
+
+    with forced(1), Session() as session:
+        got = session.source(range(2_000)).map(Opens()).map(lambda same: same).collect()
+        session.run(PATIENCE_S)
+        assert list(got) == [True] * 2_000
+
+
+@pytest.mark.parametrize("kind", ["map", "filter", "flat_map", "sink"])
+def test_a_stop_iteration_of_a_function_is_an_error_and_no_end(kind: str) -> None:
+    def stops(number: int) -> Any:
+        if number == 700:
+            raise StopIteration
+        return [number]
+
+    with forced(1), Session() as session:
+        stream = getattr(session.source(range(2_000)).map(lambda number: number), kind)(stops, name="stops")
+        if kind != "sink":
+            stream.sink(lambda _: None)
+        with pytest.raises(runtime.TaskFailed) as failed:
+            session.run(PATIENCE_S)
+        assert (failed.value.task, failed.value.packet) == ("stops", 700)
+
+
+def test_nothing_is_settled_while_a_chain_has_its_packet(eager: None) -> None:
+    for seed in range(5):
+        got: list[int] = []
+        with forced(seed), Session() as session:
+            numbers = session.input("numbers")
+            (
+                numbers.map(lambda number: sum(range(300)) * 0 + number)
+                .map(lambda number: sum(range(300)) * 0 + number)
+                .sink(got.append)
+            )  # fmt: skip
+            session.start()
+            for number in range(1, 100):
+                session.send("numbers", number)
+                session.settle(PATIENCE_S)
+                assert len(got) == number
+            session.end("numbers")
+            session.wait(PATIENCE_S)
+
+
+def test_what_the_hand_puts_into_a_member_comes_out_in_its_place(eager: None) -> None:
+    for seed in range(5):
+        got: list[int] = []
+        with forced(seed), Session(capacity=4) as session:
+            (
+                session.source(count(), name="numbers")
+                .map(lambda number: number, name="first")
+                .map(lambda number: number, name="second")
+                .map(lambda number: number, name="third")
+                .sink(got.append, name="got")
+            )  # fmt: skip
+            session.start()
+            for mark in range(-20, 0):
+                before = session.snapshot()["second"].processed
+                session.inject("second", mark, timeout=PATIENCE_S)
+                deadline_s = perf_counter() + PATIENCE_S
+                while mark not in got[max(0, before - 20) :]:
+                    assert perf_counter() < deadline_s
+                assert session.snapshot()["third"].processed > before
+            session.cancel()
+        assert [number for number in got if number < 0] == list(range(-20, 0))
+        assert [number for number in got if number >= 0] == list(range(len(got) - 20))

@@ -1,0 +1,107 @@
+"""Bugs in chains: how they are closed, worked and opened, and what is counted of them meanwhile."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.planted.records import Change, Mutant, one
+
+CHAIN, LINE, LOOP = "chain/chain.py", "chain/line.py", "chain/loop.py"
+GATHERING, WATCH = "chain/gathering.py", "chain/watch.py"
+PARKER, LOCAL = "scheduling/parker.py", "task/local_task.py"
+TESTS = "chain/test_chains.py::"
+HANDS = f"{TESTS}test_a_line_under_all_hands_loses_doubles_and_reorders_nothing"
+ERROR = f"{TESTS}test_an_error_names_its_task_and_its_packet"
+OPENINGS = f"{TESTS}test_thousands_of_openings_change_nothing_of_what_comes_out"
+STUCK = f"{TESTS}test_a_function_that_is_stuck_holds_up_nobody_else"
+SETTLED = f"{TESTS}test_nothing_is_settled_while_a_chain_has_its_packet"
+PUT_IN = f"{TESTS}test_what_the_hand_puts_into_a_member_comes_out_in_its_place"
+STOPS = f"{TESTS}test_a_stop_iteration_of_a_function_is_an_error_and_no_end"
+SAME = "chain/test_same.py"
+SEES_MEMBERS = "elif any(task.is_ready() for task in self._closed[1:]):"
+
+OF_CHAINS: Final[tuple[Mutant, ...]] = (
+    one(
+        "chain: the packet in work is counted for the next task already",
+        LINE,
+        "flow = numbers.passed.get(step, total - (at == step))",
+        "flow = numbers.passed.get(step, total)",
+        ERROR,
+        HANDS,
+    ),
+    one(
+        "chain: a packet that is diverted is counted where it has not come",
+        LINE,
+        "total = flow - (diverted == step)",
+        "total = flow",
+        HANDS,
+        OPENINGS,
+        SAME,
+    ),
+    one("chain: a filter's counts are lost", LINE, "flow = numbers.passed.get(step, total", "flow = (total", SAME),
+    one(
+        "chain: a diversion is one function late",
+        LINE,
+        "            send(value)\n            raise",
+        "            task.send(task.call(value))\n            raise",
+        SAME,
+        HANDS,
+    ),
+    one(
+        "chain: a packet whose owner was chosen is diverted all the same",
+        LINE,
+        "if self.owner == step:",
+        "if False:",
+        HANDS,
+        OPENINGS,
+    ),
+    one(
+        "chain: what a flat_map has not yielded yet is lost at an opening",
+        LINE,
+        "for step, rest in rests if rest is not None",
+        "for step, rest in rests if False",
+        SAME,
+        OPENINGS,
+    ),
+    Mutant(
+        "chain: closed while a lane holds something",
+        (
+            Change(GATHERING, "if task.is_ready() or not task.is_free():", "if not task.is_free():"),
+            Change(GATHERING, "task.is_free() and not task.is_ready() and", "task.is_free() and"),
+            Change(CHAIN, SEES_MEMBERS, "elif False:"),
+        ),
+        (HANDS, OPENINGS, PUT_IN),
+    ),
+    one("chain: what the hand puts into a member waits", CHAIN, SEES_MEMBERS, "elif False:", PUT_IN),
+    one(
+        "chain: an opening waits for the function at work",
+        CHAIN,
+        "            left = line.run(items)",
+        "            with self.lock:\n                left = line.run(items)",
+        STUCK,
+    ),
+    one(
+        "chain: StopIteration of a function is taken for the end",
+        CHAIN,
+        "        except BaseException as raised:  # noqa: BLE001  the border to user code\n            error = raised",
+        "        except StopIteration:\n            pass\n"
+        "        except BaseException as raised:  # noqa: BLE001  the border to user code\n            error = raised",
+        STOPS,
+    ),
+    one(
+        "chain: settled while it has its packet",
+        LOCAL,
+        "        self.inbox.seem_asleep(False)\n        self.parker.go_on()",
+        "        self.inbox.seem_asleep(False)",
+        SETTLED,
+    ),
+    one("chain: the watch never looks", WATCH, "return any(chain.look() for", "return any(not chain for", STUCK),
+    one("chain: a hand sets its flag and opens nothing", PARKER, "chain.open()", "pass", HANDS, PUT_IN),
+    one(
+        "chain: an opening is undone by new functions",
+        CHAIN,
+        "            line.halt()\n        began_s",
+        "            pass\n        began_s",
+        HANDS,
+    ),
+)
