@@ -228,10 +228,11 @@ class Chain:
             with self.lock:
                 if line.owner is not None or error is not None or self.is_to_open:
                     return self._leave(line, error, -1 if left is None else left)
-                line.close_slice()
+                packets = line.close_slice()
         finally:
             del error, items
-        self._pace.took(perf_counter() - began_s)
+        if not self._pace.took(perf_counter() - began_s, packets):
+            self.open()
         return None
 
     def _end(self, head: LocalTask) -> None:

@@ -137,12 +137,14 @@ class Line:
 
     # ── under the lock ──
 
-    def close_slice(self) -> None:
-        """The slice is over, and no packet in work."""
+    def close_slice(self) -> int:
+        """The slice is over, and no packet in work. Returns how many it had."""
         self._is_in_loop = False
+        before = self._slices_begun
         numbers = self._loop.numbers()
         self._count(numbers)
         self._close_batch(numbers, is_whole=True)
+        return self._slices_begun - before
 
     def take_over(self) -> tuple[int, dict[int, Rest]] | None:
         """While it is at work: its thread has the packet of the step at work, which is returned with what others have.

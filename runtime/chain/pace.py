@@ -5,7 +5,9 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Final
 
-FIRST: Final = 256  # packets in a slice
+FIRST: Final = 16  # packets in a slice
+ENOUGH: Final = 16  # packets, to say how long one takes
+SLOW_PACKET_S: Final = 0.0001  # what takes longer gains nothing by one thread, and may use two cores
 LARGEST: Final = 16_384
 QUICK_S: Final = 0.001  # a slice that took less lets the next one grow
 SLOW_S: Final = 0.004  # one that took more makes it shrink
@@ -17,20 +19,29 @@ LASTING_S: Final = 0.1  # one that was closed for so long was worth it
 
 
 class Pace:
-    """Written by the chain's thread, but for `was_slow`, which the watch sets."""
+    """Written by the chain's thread, but for `find_slow`, which the watch calls."""
 
     def __init__(self, *, starts_open: bool) -> None:
         self.size = FIRST
         self._due_s = perf_counter() + STARTS_OPEN_S if starts_open else 0.0
         self._pause_s, self._closed_s = SOON_S, 0.0
         self._was_slow = False
+        self._packets, self._seconds = 0, 0.0  # that are still to be judged
 
-    def took(self, seconds: float) -> None:
-        """A slice took so long: choose the size of the next one."""
+    def took(self, seconds: float, packets: int) -> bool:
+        """A slice took so long: choose the size of the next one. False: each of its packets takes too long."""
         if seconds < QUICK_S:
             self.size = min(LARGEST, self.size * 2)
         elif seconds > SLOW_S:
             self.size = max(1, self.size // 2)
+        self._packets += packets
+        self._seconds += seconds
+        if self._packets < ENOUGH:
+            return True
+        is_quick = self._seconds < SLOW_PACKET_S * self._packets
+        self._packets, self._seconds = 0, 0.0
+        self._was_slow |= not is_quick
+        return is_quick
 
     def find_slow(self) -> None:
         """The watch: one packet takes so long that the chain is opened for it."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count, pairwise
 from random import Random
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import pytest
@@ -236,7 +236,7 @@ def test_thousands_of_openings_change_nothing_of_what_comes_out(eager: None) -> 
 
 
 def test_a_connection_made_in_open_survives_every_opening(eager: None) -> None:
-    class Rows(runtime.SourceFunction):
+    class Rows(runtime.SourceFunction[int]):
         def open(self, ctx: Any) -> None:
             self.connection = sqlite3.connect(":memory:")
 
@@ -255,7 +255,7 @@ def test_a_connection_made_in_open_survives_every_opening(eager: None) -> None:
 
 
 def test_a_function_that_opens_something_keeps_its_thread_and_is_in_no_chain() -> None:
-    class Opens(runtime.Function):
+    class Opens(runtime.Function[int, bool]):
         def open(self, ctx: Any) -> None:
             self.thread = threading.get_ident()
 
@@ -325,3 +325,20 @@ def test_what_the_hand_puts_into_a_member_comes_out_in_its_place(eager: None) ->
             session.cancel()
         assert [number for number in got if number < 0] == list(range(-20, 0))
         assert [number for number in got if number >= 0] == list(range(len(got) - 20))
+
+
+def test_functions_that_wait_for_each_packet_are_worked_at_the_same_time() -> None:
+    threads: list[str] = []
+
+    def waits(number: int) -> int:
+        sleep(0.001)
+        return number
+
+    def ends(number: int) -> None:
+        waits(number)
+        threads.append(threading.current_thread().name)
+
+    with Session("waits", capacity=16) as session:
+        session.source(range(200), name="source").map(waits).sink(ends, name="sink")
+        session.run(PATIENCE_S)
+    assert threads.count("waits/sink") > 100
