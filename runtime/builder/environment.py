@@ -135,6 +135,7 @@ class Environment:
         capacity: int | None = None,
         on_error: OnError | None = None,
         options: Mapping[str, Any] | None = None,
+        chain: bool = True,
     ) -> OperatorNode:
         """Add an operator of any registered kind, fed by `ends`. Raises `GraphFrozen`, `GraphInvalid`."""
         self._refuse_frozen()
@@ -145,6 +146,8 @@ class Environment:
                 raise GraphInvalid(f"{each.__name__} is a class; give {kind} an object of it: {each.__name__}(…)")
             if class_of(kind).needs_function and not isinstance(each, Function) and not callable(each):
                 raise GraphInvalid(f"{kind} needs a function, not {preview(each)}")
+        if type(chain) is not bool:
+            raise GraphInvalid(f"chain of {kind} is {preview(chain)}; it must be True or False")
         node = OperatorNode(
             name=self._free_name(kind) if name is None else name,
             kind=kind,
@@ -154,7 +157,7 @@ class Environment:
             function=function,
             options=dict(options or {}),
             max_results_bytes=self.settings.max_results_bytes,
-            chained=self.settings.chaining,
+            chained=self.settings.chaining and chain,
         )
         validate_operator(node)
         self._operators[node.name] = node

@@ -60,8 +60,11 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        chain: bool = True,
     ) -> Stream[U]:
         """One packet for each: what `function` returns. It must not change its packet, which others may have too.
+
+        With `chain=False` no thread ever works it together with its neighbours, here as in the other methods.
 
         >>> import runtime
         >>> with runtime.Session() as session:
@@ -70,7 +73,9 @@ class Stream(Generic[T]):
         >>> numbers
         [1, 4, 9]
         """
-        return self._then("map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+        return self._then(
+            "map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
+        )
 
     def filter(
         self,
@@ -80,9 +85,12 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        chain: bool = True,
     ) -> Stream[T]:
         """The packets for which `function` returns something true."""
-        return self._then("filter", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+        return self._then(
+            "filter", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
+        )
 
     def flat_map(
         self,
@@ -92,6 +100,7 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        chain: bool = True,
     ) -> Stream[U]:
         """All that `function` returns or yields for each packet, each result sent as soon as it is made.
 
@@ -103,7 +112,7 @@ class Stream(Generic[T]):
         ['to', 'be', 'or', 'not']
         """
         return self._then(
-            "flat_map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error
+            "flat_map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
         )
 
     def reduce(
@@ -144,9 +153,12 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        chain: bool = True,
     ) -> None:
         """Call `function` for each packet; the stream ends here."""
-        self._add("sink", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error)
+        self._add(
+            "sink", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
+        )
 
     def collect(
         self, limit: int | None = None, *, name: str | None = None, capacity: int | None = None
@@ -277,13 +289,15 @@ class KeyedStream(Stream[T], Generic[K, T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        chain: bool = True,
     ) -> KeyedStream[K, T]:
         """The packets for which `function` returns something true, with their keys: the key function is asked again.
 
         Of united streams with different key functions the keys end here.
         """
-        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
-        made = self._add("filter", function, **settings).name
+        made = self._add(
+            "filter", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
+        ).name
         if len({id(end.key) for end in self._ends}) > 1:
             return cast(KeyedStream[K, T], self._behind(made))
         return KeyedStream(self._environment, (OutputRef(made, "hash", self._ends[0].key),))

@@ -18,7 +18,7 @@ import runtime
 from runtime import Session
 from runtime.chain.chain import Chain
 from runtime.testing import Hold
-from tests.chain.forced import forced
+from tests.chain.forced import forced, undisturbed
 
 PATIENCE_S = 20.0
 
@@ -194,7 +194,7 @@ def test_a_connection_that_a_generator_has_opened_stays_on_its_thread(eager: Non
 
 def test_a_chain_needs_one_thread_until_it_is_opened() -> None:
     names: set[str] = set()
-    with Session("one") as session:
+    with undisturbed(), Session("one") as session:
         stream = session.source(range(100), name="source")
         for _ in range(5):
             stream = stream.map(lambda number: number)
@@ -342,3 +342,27 @@ def test_functions_that_wait_for_each_packet_are_worked_at_the_same_time() -> No
         session.source(range(200), name="source").map(waits).sink(ends, name="sink")
         session.run(PATIENCE_S)
     assert threads.count("waits/sink") > 100
+
+
+def test_an_operator_that_says_so_has_a_thread_of_its_own() -> None:
+    names: dict[str, set[str]] = {"first": set(), "second": set(), "third": set()}
+
+    def see(task: str) -> Callable[[int], int]:
+        def seen(number: int) -> int:
+            names[task].add(threading.current_thread().name)
+            return number
+
+        return seen
+
+    with undisturbed(), Session("apart") as session:
+        (
+            session.source(range(100), name="source")
+            .map(see("first"), name="first")
+            .map(see("second"), name="second", chain=False)
+            .map(see("third"), name="third")
+            .sink(lambda _: None)
+        )  # fmt: skip
+        session.run(PATIENCE_S)
+    assert names == {"first": {"apart/source"}, "second": {"apart/second"}, "third": {"apart/third"}}
+    with Session() as session, pytest.raises(runtime.GraphInvalid, match="chain of map is 0; it must be True or False"):
+        session.source(range(3)).map(str, chain=0)  # type: ignore[arg-type]
