@@ -184,7 +184,7 @@ class Chain:
             if head.has_input_ended:
                 if head.has_last_words:
                     break
-                self._end(head)
+                self._end(head, line)
             elif any(task.is_ready() for task in self._closed[1:]):
                 self.open()
             elif not head.is_ready():
@@ -235,13 +235,14 @@ class Chain:
             self.open()
         return None
 
-    def _end(self, head: LocalTask) -> None:
+    def _end(self, head: LocalTask, line: Line) -> None:
         """The head's input has ended: it ends, and the others are a chain of their own."""
         members = self._closed[1:]
         for task in members:
             task.rest()
         head.end(None)
         with self.lock:
+            line.forget()
             self._closed = members
             head.parker.part()
             head.parker.tell()
@@ -294,6 +295,8 @@ class Chain:
         task.parker.part(self._permit)
         task.take_worker(task)
         task.go_on(rest)
+        if self._line is not None:
+            self._line.forget()
         self._closed, self._line, self._current = (), None, None
         self.is_to_open = True
         self._pace.open()

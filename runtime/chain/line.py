@@ -173,6 +173,10 @@ class Line:
             self.tasks[0].come_through(self._totals(numbers, 0)[0] - self._through[0])
             self._close_batch(numbers)
 
+    def forget(self) -> None:
+        """Its loop was left for the last time."""
+        self._loop.forget()
+
     def raised(self, error: BaseException) -> tuple[int, Any]:
         """Whose function has raised `error`, and what it was given."""
         step, value = self._loop.raised(error)

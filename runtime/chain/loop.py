@@ -101,7 +101,8 @@ def code_of(shape: Shape) -> Code:
     text += [f"        stop, {', '.join(calls)}, = False, *calls"]
     text += ["    def numbers():", f"        return {', '.join(cells)},"]
     text += ["    def rests():", f"        return ({', '.join(rests)}{',' if rests else ''})"]
-    text += ["    return run, halt, use, numbers, rests"]
+    text += ["    def forget():", *([f"        nonlocal {', '.join(rests)}"] if rests else [])]
+    text += [f"        {' = '.join([*rests, '()'])}", "    return run, halt, use, numbers, rests, forget"]
     space: dict[str, Any] = {"getframe": sys._getframe, "idle": IDLE}
     exec(compile("\n".join(text) + "\n", _NAME, "exec"), space)
     return Code(space["make"], steps, tuple(values), passing, looping)
@@ -134,7 +135,7 @@ class Loop:
         self._code = code_of(shape)
         self._frames: list[FrameType] = []
         nothing = [None] * len(shape.inlines)
-        self._run, self._halt, self.use, self._numbers, self._rests = self._code.make(
+        self._run, self._halt, self.use, self._numbers, self._rests, self._forget = self._code.make(
             self._frames, exits.send, *nothing
         )
         self._diversions = [exits.diversion(step) for step in range(len(nothing))]
@@ -153,6 +154,12 @@ class Loop:
     def halt(self) -> None:
         """Let `run` return after the packet in work; instead of functions, diversions begin. Any thread."""
         self._halt(*self._diversions)
+
+    def forget(self) -> None:
+        """It was run for the last time: keep no packet, and no function."""
+        self._diversions = [_nothing] * len(self._diversions)
+        self.use(*self._diversions)
+        self._forget()
 
     def step(self) -> int | None:
         """Whose function is at work; None: nobody's. Any thread; of a loop that runs."""
@@ -177,6 +184,10 @@ class Loop:
         assert trace is not None, "raised by the loop"
         step = self._code.steps.get(trace.tb_lineno)
         return step, None if step is None else trace.tb_frame.f_locals.get(self._code.values[step])
+
+
+def _nothing(value: Any) -> Any:
+    """In a loop that does not run."""
 
 
 def fits(inlines: Sequence[tuple[str, ...]]) -> bool:

@@ -165,9 +165,12 @@ def test_a_function_that_is_stuck_holds_up_nobody_else() -> None:
     """Opened by the watch: the queues in front of it fill to the brim, and it alone is named as abandoned."""
     hold = Hold[int]()
     with Session(capacity=4) as session:
-        session.source(count(), name="numbers").map(lambda number: number, name="before").map(hold, name="held").sink(
-            lambda _: None, name="after"
-        )
+        (
+            session.source(range(10**9), name="numbers")
+            .map(lambda number: number, name="before")
+            .map(hold, name="held")
+            .sink(lambda _: None, name="after")
+        )  # fmt: skip
         session.start()
         hold.reached.wait()
         full = {"numbers": 0, "before": 4, "held": 4, "after": 0}
@@ -366,3 +369,36 @@ def test_an_operator_that_says_so_has_a_thread_of_its_own() -> None:
     assert names == {"first": {"apart/source"}, "second": {"apart/second"}, "third": {"apart/third"}}
     with Session() as session, pytest.raises(runtime.GraphInvalid, match="chain of map is 0; it must be True or False"):
         session.source(range(3)).map(str, chain=0)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def endless() -> Iterator[Session]:
+    """A chain at full speed that nothing but a hand opens."""
+    with undisturbed(), Session() as session:
+        (
+            session.source(range(10**9), name="numbers")
+            .map(lambda number: number, name="first")
+            .map(lambda number: number, name="second")
+            .sink(lambda _: None, name="got")
+        )  # fmt: skip
+        session.start()
+        while session.snapshot()["got"].processed < 1_000:
+            pass
+        yield session
+        session.cancel()
+
+
+@pytest.mark.parametrize("task", ["numbers", "first", "second", "got"])
+def test_a_hand_opens_a_chain_at_full_speed(endless: Session, task: str) -> None:
+    assert endless.pause(task, timeout=PATIENCE_S) == (), "all have come to their gates"
+    endless.step(task, timeout=PATIENCE_S)
+    endless.resume(task)
+
+
+def test_what_is_put_into_a_member_at_full_speed_is_worked(endless: Session) -> None:
+    before = endless.snapshot()["second"].processed
+    endless.inject("second", -1, timeout=PATIENCE_S)
+    deadline_s = perf_counter() + PATIENCE_S
+    while endless.snapshot()["first"].processed < before + 100_000:
+        assert perf_counter() < deadline_s
+    assert endless.snapshot()["second"].depth == 0

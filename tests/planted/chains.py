@@ -15,8 +15,10 @@ ERROR = f"{TESTS}test_an_error_names_its_task_and_its_packet"
 OPENINGS = f"{TESTS}test_thousands_of_openings_change_nothing_of_what_comes_out"
 STUCK = f"{TESTS}test_a_function_that_is_stuck_holds_up_nobody_else"
 SETTLED = f"{TESTS}test_nothing_is_settled_while_a_chain_has_its_packet"
-PUT_IN = f"{TESTS}test_what_the_hand_puts_into_a_member_comes_out_in_its_place"
+PUT_IN = f"{TESTS}test_what_is_put_into_a_member_at_full_speed_is_worked"
+OPENED = f"{TESTS}test_a_hand_opens_a_chain_at_full_speed"
 STOPS = f"{TESTS}test_a_stop_iteration_of_a_function_is_an_error_and_no_end"
+KEPT = "promises/test_07_enough.py::test_what_only_a_take_needs_ends_with_it_however_much_it_could_still_make"
 SAME = "chain/test_same.py"
 SEES_MEMBERS = "elif any(task.is_ready() for task in self._closed[1:]):"
 
@@ -48,14 +50,6 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         HANDS,
     ),
     one(
-        "chain: a packet whose owner was chosen is diverted all the same",
-        LINE,
-        "if self.owner == step:",
-        "if False:",
-        HANDS,
-        OPENINGS,
-    ),
-    one(
         "chain: what a flat_map has not yielded yet is lost at an opening",
         LINE,
         "for step, rest in rests if rest is not None",
@@ -70,7 +64,7 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
             Change(GATHERING, "task.is_free() and not task.is_ready() and", "task.is_free() and"),
             Change(CHAIN, SEES_MEMBERS, "elif False:"),
         ),
-        (HANDS, OPENINGS, PUT_IN),
+        (HANDS, OPENINGS),
     ),
     one("chain: what the hand puts into a member waits", CHAIN, SEES_MEMBERS, "elif False:", PUT_IN),
     one(
@@ -88,20 +82,14 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         "        except BaseException as raised:  # noqa: BLE001  the border to user code\n            error = raised",
         STOPS,
     ),
+    one("chain: the watch never looks", WATCH, "return any(chain.look() for", "return any(not chain for", STUCK),
+    one("chain: a hand sets its flag and opens nothing", PARKER, "chain.open()", "pass", OPENED),
     one(
         "chain: settled while it has its packet",
-        LOCAL,
-        "        self.inbox.seem_asleep(False)\n        self.parker.go_on()",
-        "        self.inbox.seem_asleep(False)",
+        CHAIN,
+        "        line.use()\n",
+        "        line.use()\n        for task in line.tasks:\n            task.rest()\n",
         SETTLED,
     ),
-    one("chain: the watch never looks", WATCH, "return any(chain.look() for", "return any(not chain for", STUCK),
-    one("chain: a hand sets its flag and opens nothing", PARKER, "chain.open()", "pass", HANDS, PUT_IN),
-    one(
-        "chain: an opening is undone by new functions",
-        CHAIN,
-        "            line.halt()\n        began_s",
-        "            pass\n        began_s",
-        HANDS,
-    ),
+    one("chain: its last packet is kept", LINE, "        self._loop.forget()\n", "        pass\n", KEPT),
 )
