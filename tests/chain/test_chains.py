@@ -16,6 +16,7 @@ import pytest
 
 import runtime
 from runtime import Session
+from runtime.builder.environment import JobSettings
 from runtime.chain.chain import Chain
 from runtime.testing import Hold
 from tests.chain.forced import forced, undisturbed
@@ -223,6 +224,7 @@ def test_without_chaining_every_task_has_its_thread() -> None:
         stream.sink(lambda _: names.add(threading.current_thread().name), name="sink")
         session.run(PATIENCE_S)
     assert names == {"each/map", "each/sink"}
+    assert JobSettings().chaining is False, "it has to be asked for"
     with pytest.raises(runtime.GraphInvalid, match="chaining is 1; it must be True or False"):
         Session(chaining=1)  # type: ignore[arg-type]
 
