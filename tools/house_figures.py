@@ -24,10 +24,10 @@ LIMITS: Final = {
     "attributes of a class, of ten the largest but one": 9,
     "attributes of a class, the most": 16,
     "attributes written from outside their class": 4,
-    "classes for each 1,000 lines of code": 21.0,
+    "classes for each 1,000 lines of code": 20.8,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 15_823,
+    "lines of code": 15_816,
     "bytes of ARCHITECTURE.md": 17_000,
 }
 WITH_PLACES: Final = (
