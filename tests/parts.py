@@ -42,7 +42,7 @@ _GROUPS: Final[tuple[Callable[[str], object], ...]] = (
     re.compile(r"notebooks/").match,  # their kernels
 )
 _FOLDERS: Final = {
-    "threads": ("tests/promises/", "tests/stress/", "tests/touch/", "tests/view/", "tests/test_"),
+    "threads": ("tests/chain/", "tests/promises/", "tests/stress/", "tests/touch/", "tests/view/", "tests/test_"),
     "pages": ("tests/page/",),
 }
 
