@@ -402,3 +402,20 @@ def test_what_is_put_into_a_member_at_full_speed_is_worked(endless: Session) -> 
     deadline_s = perf_counter() + PATIENCE_S
     while endless.snapshot()["second"].depth:
         assert perf_counter() < deadline_s
+
+
+def test_a_generator_is_closed_when_its_packet_is_over_however_its_chain_was_left() -> None:
+    closed: list[int] = []
+
+    def endless(number: int) -> Iterator[int]:
+        try:
+            yield from count(number)
+        finally:
+            closed.append(number)
+
+    for seed in range(5):
+        closed.clear()
+        with forced(seed), Session(capacity=3) as session:
+            got = session.source([1, 2], name="numbers").flat_map(endless, name="endless").take(5).collect()
+            session.run(PATIENCE_S)
+            assert (list(got), closed) == ([1, 2, 3, 4, 5], [1])

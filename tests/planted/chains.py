@@ -18,7 +18,7 @@ SETTLED = f"{TESTS}test_nothing_is_settled_while_a_chain_has_its_packet"
 PUT_IN = f"{TESTS}test_what_is_put_into_a_member_at_full_speed_is_worked"
 OPENED = f"{TESTS}test_a_hand_opens_a_chain_at_full_speed"
 STOPS = f"{TESTS}test_a_stop_iteration_of_a_function_is_an_error_and_no_end"
-KEPT = "promises/test_07_enough.py::test_what_only_a_take_needs_ends_with_it_however_much_it_could_still_make"
+KEPT = f"{TESTS}test_a_generator_is_closed_when_its_packet_is_over_however_its_chain_was_left"
 SAME = "chain/test_same.py"
 SEES_MEMBERS = "elif any(task.is_ready() for task in self._closed[1:]):"
 
