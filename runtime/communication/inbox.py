@@ -158,7 +158,8 @@ class Inbox:
     def let_in(self) -> None:
         """Wake every writer that is held back and has room. (Low water is for a reader at work.)"""
         for lane in self.lanes:
-            lane.let_in()
+            if lane.lets_in_at >= 0:  # most are not: that is seen without a call
+                lane.let_in()
 
     def hold(self, lane: Lane) -> None:
         """Take nothing of `lane` until `let_go`: it has brought a signal that the others have not."""

@@ -147,10 +147,10 @@ class BaseServiceTask:
 
     def _work(self, call: Call, parker: Parker) -> Step | None:
         """Execute one request and end its call. Returns the step, if a tap or a step by hand wants to see it."""
-        request, queue = call.request, self.queue
-        here.work_for(*request.callers, self.name)
+        request, queue, name = call.request, self.queue, self.ctx.name
+        here.work_for(*request.callers, name)
         value, error = self._answer(request, parker)
-        here.work_for(self.name)
+        here.work_for(name)
         lost = isinstance(error, LostReply)
         tap, step = self._tap, None
         if tap is not None or parker.turn is not None:

@@ -331,8 +331,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "service: it calls in nobody's name",
         SERVICE,
-        "here.work_for(*request.callers, self.name)",
-        "here.work_for(self.name)",
+        "here.work_for(*request.callers, name)",
+        "here.work_for(name)",
         of("11_calls", "test_a_call_that_would_wait_for_itself_is_refused_by_its_callers[local]"),
     ),
     one(
