@@ -40,9 +40,9 @@ from runtime.service.base_service_task import ServiceReporter
 from runtime.task.base_task import TaskReporter
 
 START_S: Final = 120.0
-"""How long the processes of a job may take to be there, as long as they come one by one."""
+"""How long the processes of a job may take to be there."""
 
-_STARTS_S: Final = 20.0  # without another one of them having come
+_STARTS_S: Final = 20.0  # without another one of them having come, before it is asked what they lack
 
 
 class RemoteBackend(ABC):
@@ -79,8 +79,8 @@ class RemoteBackend(ABC):
         return False
 
     def _lack(self, names: Sequence[str]) -> str:
-        """What to say of processes that do not come."""
-        return f"the processes of {', '.join(map(repr, names))} do not start"
+        """What keeps processes from being started, as a sentence; empty if nothing does, so that they are just slow."""
+        return ""
 
     # ── what is asked for before anything is made ──
 
@@ -171,8 +171,11 @@ class RemoteBackend(ABC):
                     raise wrapper.lost(error) from error
                 if (refusal := wrapper.end_begin(*each.result())) is not None:
                     raise _refusal(wrapper.name, refusal) from refusal
-            if making and (not come or monotonic() - began_s > START_S):
-                raise GraphInvalid(self._lack(sorted(wrapper.name for wrapper in making.values())))
+            names = sorted(wrapper.name for wrapper in making.values())
+            if names and not come and (lack := self._lack(names)):
+                raise GraphInvalid(lack)
+            if names and monotonic() - began_s > START_S:
+                raise GraphInvalid(f"not started within {START_S:g} s: the processes of {', '.join(map(repr, names))}")
 
     # ── life ──
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from runtime.driver.backend import RemoteBackend
@@ -38,4 +38,6 @@ class RayBackend(RemoteBackend):
         return make_process(kind, self._job.name, name, callers, self._options[name])
 
     _cannot_be_made = staticmethod(cannot_be_made)
-    _lack = staticmethod(lack)
+
+    def _lack(self, names: Sequence[str]) -> str:
+        return lack({name: self._options[name] for name in names})

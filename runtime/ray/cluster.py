@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -187,14 +187,24 @@ def spread(wanted: Mapping[str, dict[str, Any]]) -> None:
         options.setdefault("scheduling_strategy", where)
 
 
-def lack(names: Sequence[str]) -> str:
-    """What to say of actors that Ray does not start."""
+def lack(wanted: Mapping[str, Mapping[str, Any]]) -> str:
+    """What keeps Ray from starting one of these, as a sentence; empty if all that they ask for is free.
+
+    `wanted` are Ray's options, by name.
+    """
     there, free = (
         {name: amount for name, amount in resources.items() if ":" not in name}
         for resources in (_untyped.cluster_resources(), _untyped.available_resources())
     )
+    kept = [
+        name
+        for name, options in wanted.items()
+        if any(amount > free.get(resource, 0.0) + _ROUNDING for resource, amount in _resources(options).items())
+    ]
+    if not kept:
+        return ""
     return (
-        f"Ray does not start {', '.join(map(repr, names))}: of {there} in the cluster, {free} is free; lower "
+        f"Ray does not start {', '.join(map(repr, kept))}: of {there} in the cluster, {free} is free; lower "
         "resources=, or end what holds them"
     )
 

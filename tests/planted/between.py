@@ -26,6 +26,20 @@ BETWEEN: Final[tuple[Mutant, ...]] = (
         "if False:",
         CALLS,
     ),
+    one(
+        "far: a slow start is taken for a lack",
+        "driver/backend.py",
+        "if names and not come and (lack := self._lack(names)):",
+        "if names and not come and (lack := self._lack(names) or 'too slow'):",
+        "touch/test_platform.py",
+    ),
+    one(
+        "far: what a start lacks is waited for to the end",
+        "driver/backend.py",
+        "if names and not come and (lack := self._lack(names)):",
+        "if False and (lack := self._lack(names)):",
+        "touch/test_platform.py",
+    ),
     # ── lanes between processes ──
     one(
         "far: acknowledged twice",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import runtime
+from runtime.driver import backend as driver
 from runtime.testing import PATIENCE_S
 from tests.signals import Aligned, Marked, check, lanes
 from tests.touch import coded_threads
@@ -143,4 +145,46 @@ def test_a_seed_is_refused() -> None:
     session = runtime.Session(platform="coded", seed=1)
     session.source([1]).collect()
     with pytest.raises(runtime.GraphInvalid, match="seed"):
+        session.start()
+
+
+def _answer_after(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the processes of the platform be slow to come."""
+    answer = coded_threads.Threads._answer
+
+    def slow(threads: coded_threads.Threads, method: str, arguments: tuple[Any, ...]) -> Any:
+        if method == "make":
+            time.sleep(seconds)
+        return answer(threads, method, arguments)
+
+    monkeypatch.setattr(coded_threads.Threads, "_answer", slow)
+    monkeypatch.setattr(driver, "_STARTS_S", seconds / 10)
+
+
+def test_processes_that_lack_nothing_may_be_slow_to_start(
+    session: runtime.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _answer_after(0.5, monkeypatch)
+    result = session.source([1, 2]).map(double).collect()
+    session.run()
+    assert list(result) == [2, 4]
+
+
+def test_what_keeps_processes_from_starting_is_said_soon(
+    session: runtime.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _answer_after(0.5, monkeypatch)
+    monkeypatch.setattr(coded_threads.CodedBackend, "_lack", lambda _, names: f"no place for {' and '.join(names)}")
+    session.source([1, 2]).map(double, name="double").collect()
+    with pytest.raises(runtime.GraphInvalid, match="no place for double"):
+        session.start()
+
+
+def test_processes_that_do_not_start_at_all_are_named(
+    session: runtime.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _answer_after(0.5, monkeypatch)
+    monkeypatch.setattr(driver, "START_S", 0.1)
+    session.source([1, 2]).map(double, name="double").collect()
+    with pytest.raises(runtime.GraphInvalid, match=r"not started within 0\.1 s: the processes of 'double'"):
         session.start()
