@@ -30,6 +30,7 @@ from tests.planted.formats import OF_FORMATS
 from tests.planted.injects import INJECTS
 from tests.planted.kernel import OF_KERNEL
 from tests.planted.memory import MEMORY_BUGS
+from tests.planted.rates import OF_RATES
 from tests.planted.records import SWITCH, Change, Mutant, one
 from tests.planted.sessions import OF_SESSIONS
 from tests.planted.signals import IN_BAND
@@ -1010,6 +1011,7 @@ MUTANTS: Final = (
     ),
     # ── what is remembered ──
     *MEMORY_BUGS,
+    *OF_RATES,
     # ── between processes ──
     one("far: a little ends the wait of an answer", "remote/acknowledgements.py", "if much:", "if True:", FAR_MAIL),
     one("far: answers may take every thread", "remote/acknowledgements.py", ">= MOST_OPEN", "> MOST_OPEN", FAR_MAIL),

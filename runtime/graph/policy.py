@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Final, Literal, TypeGuard
 
 from runtime.errors import GraphInvalid
@@ -17,13 +18,17 @@ Verdict = Literal["fail", "skip"] | tuple[Any, ...]
 """What becomes of a packet that is not tried again; or what is sent in place of what it should have made."""
 
 
+Chance = Callable[[], float]
+"""A number of at least 0 and below 1, another one at each call; under a seed the same ones in each run."""
+
+
 class Policy:
     """What an exception in user code does to the packet it was raised for: as it stands here, skip it. By value."""
 
     __slots__ = ()
 
-    def repeat_after_s(self, repeat: int) -> float | None:
-        """How long to wait before repeat 0, 1, 2 …; None: there is no such repeat."""
+    def repeat_after_s(self, repeat: int, error: Exception, chance: Chance) -> float | None:
+        """How long to wait before repeat 0, 1, 2 …, after `error`; None: there is no such repeat."""
         return None
 
     def given_up(self, error: Exception) -> Verdict:
@@ -35,10 +40,18 @@ class Policy:
 class Retry(Policy):
     """Try a packet again up to `n` times; if none of the attempts succeeds, do what `then` says.
 
-    The task waits `backoff` seconds before the first repeat, and twice as long before each further one; nothing
-    overtakes the packet, and a cancel ends the wait at once. What an attempt made is sent only if it succeeds; what it
-    changed elsewhere (state, files, services) is not taken back. There is no repeat for a generator, which its own
-    error has finished, nor after `ResultsTooLarge`: there `then` applies at once.
+    The task waits `backoff` seconds before the first repeat, and twice as long before each further one; with `jitter`
+    a part of that, which chance chooses, so that many tasks do not try again all at once. If the exception has an
+    attribute `retry_after`, a number of seconds, as those of many HTTP clients, it waits so long at least; of an
+    `ExceptionGroup`, that of the member that wants most. No wait is longer than `most` seconds.
+
+    `on` says which exceptions are worth another attempt, by their types; of all others `then` applies at once. A group
+    is worth one if its type is among them, or each of its members is worth one.
+
+    Nothing overtakes a packet that waits, and a cancel ends the wait at once. What an attempt made is sent only if it
+    succeeds; what it changed elsewhere (state, files, services) is not taken back. There is no repeat for a generator,
+    which its own error has finished, nor after `ResultsTooLarge`: there `then` applies at once. Under a seed waits are
+    virtual, and the parts of `jitter` the same in each run.
 
     Raises `GraphInvalid`.
     """
@@ -46,6 +59,10 @@ class Retry(Policy):
     n: int
     backoff: float = 0.0
     then: Literal["fail", "skip"] = "fail"
+    _: KW_ONLY
+    on: type[Exception] | tuple[type[Exception], ...] = (Exception,)
+    most: float = 60.0
+    jitter: bool = False
 
     def __post_init__(self) -> None:
         if type(self.n) is not int or self.n < 1:
@@ -54,23 +71,62 @@ class Retry(Policy):
             raise GraphInvalid(
                 f"backoff of Retry is {preview(self.backoff)}; it must be a number of seconds, 0 or more"
             )
+        if type(self.most) not in (int, float) or not self.most >= 0:
+            raise GraphInvalid(
+                f"most of Retry is {preview(self.most)}; it must be a number of seconds, 0 or more, or math.inf"
+            )
         if self.then not in ("fail", "skip"):
             raise GraphInvalid(f"then of Retry is {preview(self.then)}; it can be 'fail' or 'skip'")
+        if not self._types or not all(isinstance(each, type) and issubclass(each, Exception) for each in self._types):
+            raise GraphInvalid(
+                f"on of Retry is {preview(self.on)}; it must be a subclass of Exception, or a tuple of some: what is "
+                "none, as SystemExit, fails the job under every policy"
+            )
+        if type(self.jitter) is not bool:
+            raise GraphInvalid(f"jitter of Retry is {preview(self.jitter)}; it must be True or False")
+
+    @property
+    def _types(self) -> tuple[Any, ...]:
+        return self.on if type(self.on) is tuple else (self.on,)
 
     def wait_s(self, repeat: int) -> float:
-        """How long to wait before repeat 0, 1, 2 …; never longer than a lock can be waited for."""
+        """How long to wait before repeat 0, 1, 2 …, if neither chance nor the exception says otherwise."""
         try:
-            return min(math.ldexp(self.backoff, repeat), threading.TIMEOUT_MAX)
+            return min(math.ldexp(self.backoff, repeat), self._most_s)
         except OverflowError:
-            return threading.TIMEOUT_MAX
+            return self._most_s
 
-    def repeat_after_s(self, repeat: int) -> float | None:
-        """That long, `n` times."""
-        return self.wait_s(repeat) if repeat < self.n else None
+    @property
+    def _most_s(self) -> float:
+        return min(self.most, threading.TIMEOUT_MAX)
+
+    def repeat_after_s(self, repeat: int, error: Exception, chance: Chance) -> float | None:
+        """That long, or as the exception says, `n` times."""
+        if repeat >= self.n or not self._is_worth_it(error):
+            return None
+        wait_s = self.wait_s(repeat)
+        if self.jitter:
+            wait_s *= chance()
+        return min(max(wait_s, _asked_for_s(error)), self._most_s)
+
+    def _is_worth_it(self, error: BaseException) -> bool:
+        if isinstance(error, self._types):
+            return True
+        return isinstance(error, BaseExceptionGroup) and all(map(self._is_worth_it, error.exceptions))
 
     def given_up(self, error: Exception) -> Verdict:
         """What `then` says."""
         return self.then
+
+
+def _asked_for_s(error: BaseException) -> float:
+    """How long the exception itself wants to be waited for; 0 if it says nothing that can be understood."""
+    try:
+        seconds = getattr(error, "retry_after", None)
+    except Exception:  # noqa: BLE001  the border to user code: it may be a property
+        seconds = None
+    asked_s: float = seconds if isinstance(seconds, int | float) and seconds >= 0 else 0.0
+    return max(asked_s, *map(_asked_for_s, error.exceptions)) if isinstance(error, BaseExceptionGroup) else asked_s
 
 
 OnError = Literal["fail", "skip"] | Retry

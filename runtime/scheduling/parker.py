@@ -16,6 +16,7 @@ from __future__ import annotations
 from _thread import LockType, allocate_lock
 from collections.abc import Callable
 from math import inf
+from random import random
 from threading import TIMEOUT_MAX
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final, Protocol
@@ -88,6 +89,10 @@ class Waiter:
     def clock(self) -> float:
         """Seconds since some moment, of the time in which it waits."""
         return monotonic()
+
+    def chance(self) -> float:
+        """A number of at least 0 and below 1, by chance; under a seed the same ones in each run."""
+        return random()
 
     def request_yield(self) -> None:
         """Any thread: let it look up from its batch. What it is to see has been made visible before."""

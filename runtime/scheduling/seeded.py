@@ -72,6 +72,11 @@ class SeededScheduler(Scheduler):
         """Virtual seconds since the job began."""
         return self.now_s
 
+    def chance(self) -> float:
+        """By the seed."""
+        with self.lock:
+            return self._random()
+
     def begin(self) -> None:
         """All threads have been started: hand out the first turn."""
         with self.lock:
@@ -215,6 +220,10 @@ class SeededParker(Parker):
     def clock(self) -> float:
         """Virtual seconds."""
         return self._scheduler.now_s
+
+    def chance(self) -> float:
+        """By the seed."""
+        return self._scheduler.chance()
 
     def timestamp(self) -> float:
         """Virtual seconds."""

@@ -134,7 +134,7 @@ class PolicyOperator(Operator):
                     raise
                 # One whose results were too many would make as many again.
                 is_last = not repeats or isinstance(error, ResultsTooLarge)
-                wait_s = None if is_last else self._policy.repeat_after_s(attempt)
+                wait_s = None if is_last else self._repeat_after_s(attempt, error)
                 if wait_s is None:
                     if (puts := self._given_up(error, value)) is None:
                         raise
@@ -143,6 +143,9 @@ class PolicyOperator(Operator):
                 self._held.clear()
             self._wait_for_repeat(wait_s, value)
             attempt += 1
+
+    def _repeat_after_s(self, attempt: int, error: Exception) -> float | None:
+        return self._policy.repeat_after_s(attempt, error, self._task.parker.chance)
 
     def _given_up(self, error: Exception, value: Any) -> Puts | None:
         """What is sent of a packet that is not tried again. None: nothing, its error is to be raised."""
@@ -221,7 +224,7 @@ class LaneGuard(PolicyOperator):
             except BaseException as error:  # the border to user code
                 if not self._is_for_policy(error, NO_PACKET):  # the lane has counted what it did not accept
                     raise
-                value, wait_s = self._value_in_work(), self._policy.repeat_after_s(0)
+                value, wait_s = self._value_in_work(), self._repeat_after_s(0, error)
                 puts = self._given_up(error, value) if wait_s is None else ()
                 if puts is None:
                     raise
@@ -291,7 +294,7 @@ class SourceGuard(PolicyOperator):
                     if failure is not None:
                         self._warn_of_gap(failure)
                     return _NOTHING if item is IDLE else item
-                wait_s = None if feed.ends_by_error() else self._policy.repeat_after_s(attempt)
+                wait_s = None if feed.ends_by_error() else self._repeat_after_s(attempt, failure)
                 if wait_s is None:
                     break
                 self._wait_for_repeat(wait_s, NO_PACKET, lambda: feed.wants_out)

@@ -251,8 +251,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "guard: a retry too many",
         "graph/policy.py",
-        "if repeat < self.n else None",
-        "if repeat <= self.n else None",
+        "if repeat >= self.n or",
+        "if repeat > self.n or",
         of("09_policies", "test_an_error_is_followed_by_what_the_policy_says_at_every_place_and_position"),
     ),
     one(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.graph.policy import Policy, Verdict
+from runtime.graph.policy import Chance, Policy, Verdict
 from runtime.testing import PATIENCE_S
 from tests.pairs import every_pair_of
 from tests.platforms import MakeSession
@@ -21,7 +21,7 @@ class Fallback(Policy):
     values: tuple[Any, ...]
     repeats: int = 0
 
-    def repeat_after_s(self, repeat: int) -> float | None:
+    def repeat_after_s(self, repeat: int, error: Exception, chance: Chance) -> float | None:
         """At once, so many times."""
         return 0.0 if repeat < self.repeats else None
 
