@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
 from time import monotonic
+from typing import Any, cast
 
 import pytest
 
+from runtime.communication.inbox import Inbox
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
 from runtime.scheduling.gate import Gate
@@ -212,3 +214,17 @@ def test_who_edits_behind_a_closed_gate_has_its_lock_so_that_nobody_opens_it_mea
         other.start()
         other.join()
     assert was_free == [False]
+
+
+def test_what_is_put_in_by_hand_wakes_the_thread_that_reads_by_then() -> None:
+    """A reader has another permit once another thread works it, which may be so before the packet is in."""
+    inbox, parker = Inbox(1, []), Parker(QuiescenceMonitor())
+    inbox.read_by(parker)
+
+    def draw_a_place() -> Iterator[int]:
+        parker.part()
+        yield 1
+
+    inbox.hand._places.with_numbers = cast("Any", draw_a_place())
+    assert inbox.hand.offer("packet")
+    assert parker.permit.acquire(False), "nobody wakes it"

@@ -21,11 +21,12 @@ the writer's claim then. A writer that had looked at the room before may still a
 from __future__ import annotations
 
 import threading
+from _thread import LockType
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from itertools import chain, compress, count, islice
+from itertools import chain, compress, count, islice, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.communication.element import number_of
@@ -42,6 +43,7 @@ HAND = "hand"
 """The producer name of what is put in from outside."""
 
 _MOST_TOKENS: Final = 1024  # at once, where a queue is to hold more
+_READER, _PERMIT = repeat("reader"), repeat("permit")
 
 
 class Places:
@@ -92,6 +94,8 @@ class Hand:
         # Guards the lane (its items and end as seen by writers), all that is borrowed, and the closed inputs.
         self._lock = threading.Lock()
         self._places = Places()
+        # Unparks the reader by the permit that it has at that moment; it has another one once another thread works it.
+        self._wake = partial(next, map(LockType.release, map(getattr, map(getattr, repeat(inbox), _READER), _PERMIT)))
         self._borrowed: list[Lane] = []
         self._closed_inputs: set[int] | None = set() if several_inputs else None  # None: there is one, and it is open
         self._stamped: Callable[[Any], Any] | None = None  # of a traced job: what an item becomes
@@ -119,7 +123,7 @@ class Hand:
         """
         if self._closed_inputs is not None or self._stamped is not None:  # some may be closed; an id has to be drawn
             return False
-        places, wake = self._places, self._inbox.reader.permit.release
+        places, wake = self._places, self._wake
         if note is None:
             in_order = chain(compress((item,), places.with_numbers), iter(wake, None))
         else:

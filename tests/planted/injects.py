@@ -50,6 +50,13 @@ INJECTS: Final[tuple[Mutant, ...]] = (
         (NUMBERS, WORKED_OR_BACK),
     ),
     one(
+        "injects: the reader is woken by a permit that it had before",
+        HANDS,
+        "places, wake = self._places, self._wake",
+        "places, wake = self._places, self._inbox.reader.permit.release",
+        "test_parking.py::test_what_is_put_in_by_hand_wakes_the_thread_that_reads_by_then",
+    ),
+    one(
         "injects: what is sent has no number",
         HANDS,
         "places.with_numbers),",
