@@ -128,6 +128,15 @@ class Chain:
         line = self._line
         return [] if line is None else line.beyond()
 
+    def hear_end(self) -> None:
+        """A task has ended on a thread of its own, as the last one of a chain always does."""
+        if self.is_over():
+            self._watch.wake()
+
+    def is_over(self) -> bool:
+        """Whether all of them have ended."""
+        return all(task.has_ended() for task in self.tasks)
+
     def look(self) -> bool:
         """The watch: if the same packet is at the same place as it was at the last look, it takes too long."""
         line = self._line

@@ -1,4 +1,7 @@
-"""The watch over the chains of a job: one thread that looks who is stuck. It sleeps while nothing is closed."""
+"""The watch over the chains of a job: one thread that looks who is stuck. It sleeps while nothing is closed.
+
+It ends when the last task of a chain has ended, and with the last chain of a job that nobody has closed.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ class Watched(Protocol):
 
     def look(self) -> bool:
         """See to it that it is opened if it is stuck. Whether it works."""
+
+    def is_over(self) -> bool:
+        """Whether it will never work again. `Watch.wake` is called after it is."""
 
 
 class Watch:
@@ -38,12 +44,11 @@ class Watch:
         self._thread.start()
 
     def _forget(self, gone: weakref.ref[Watched]) -> None:
-        """A chain is no more; with the last one the watch ends, also of a job that nobody has closed."""
-        self._chains.remove(gone)
+        """A chain is no more."""
         unpark(self._permit)
 
     def wake(self) -> None:
-        """A chain begins to work."""
+        """A chain begins to work, or is over."""
         if self._is_asleep:
             self._is_asleep = False
             unpark(self._permit)
@@ -73,7 +78,7 @@ class Watch:
             idle = 0
 
     def _is_over(self) -> bool:
-        return self._is_closed or not self._chains
+        return self._is_closed or all((chain := each()) is None or chain.is_over() for each in self._chains)
 
     def _is_one_at_work(self) -> bool:
         return any(chain.look() for each in tuple(self._chains) if (chain := each()) is not None)

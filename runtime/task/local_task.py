@@ -151,12 +151,16 @@ class LocalTask(BaseTask):
     def _is_at_work(self) -> bool:
         return self.chain is not None and self.chain.current() is self
 
+    def has_ended(self) -> bool:
+        """Whether its end was reported."""
+        return self.parker.doing == "ended"
+
     def is_gone(self) -> bool:
         """Whether nothing of it runs any more."""
         worker = self._worker
         if worker is None:
             return True
-        if self.parker.doing == "ended":
+        if self.has_ended():
             return worker.is_gone() or not worker.serves(self)
         return not self.has_begun() and worker.is_gone()
 
@@ -335,3 +339,5 @@ def follow(task: LocalTask, failure: BaseException | None) -> None:
             return
         task, failure = parted
         del parted
+    if task.chain is not None:
+        task.chain.hear_end()

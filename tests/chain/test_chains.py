@@ -17,6 +17,7 @@ import pytest
 import runtime
 from runtime import Session
 from runtime.builder.environment import JobSettings
+from runtime.chain import watch
 from runtime.chain.chain import Chain
 from runtime.testing import Hold
 from tests.chain.forced import forced, undisturbed
@@ -205,6 +206,25 @@ def test_a_chain_needs_one_thread_until_it_is_opened() -> None:
         stream.sink(lambda _: names.add(threading.current_thread().name))
         session.run(PATIENCE_S)
     assert names == {"one/source"}
+
+
+@pytest.mark.parametrize("ends", [Session.stop, Session.cancel])
+@pytest.mark.parametrize("lingers", [1, 10**9], ids=["asleep", "looking"])
+def test_the_watch_over_chains_ends_with_its_job(
+    monkeypatch: pytest.MonkeyPatch, ends: Callable[[Session], None], lingers: int
+) -> None:
+    monkeypatch.setattr(watch, "LINGERS", lingers)
+    with Session("watched") as session:
+        session.input("in").map(lambda number: number).sink(lambda number: None)
+        session.start()
+        session.send("in", 1)
+        session.settle(PATIENCE_S)
+        looks = next(thread for thread in threading.enumerate() if thread.name == "watched/watch")
+        sleep(0.02)  # by then it sleeps, if it may
+        ends(session)
+        session.wait(PATIENCE_S)
+        looks.join(PATIENCE_S)  # it was not closed yet
+        assert not looks.is_alive()
 
 
 def test_what_runs_in_another_order_or_time_is_not_chained() -> None:
