@@ -47,16 +47,21 @@ _READER, _PERMIT = repeat("reader"), repeat("permit")
 
 
 class Places:
-    """The free places of the hand's lane, and the arrival numbers of what comes into it; both are drawn in C."""
+    """The free places of the hand's lane, and the arrival numbers of what comes into it; both are drawn in C.
 
-    __slots__ = ("_kept", "numbers", "tokens", "with_numbers")
+    `wake` unparks the reader, in C as well: by the permit that it has then, which is another one once another thread
+    works it.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_kept", "numbers", "tokens", "wake", "with_numbers")
+
+    def __init__(self, inbox: Inbox) -> None:
         self.tokens: deque[int] = deque()  # one, which is true, for each free place
         self._kept = 0  # free places that are no tokens yet
         self.numbers = count()
         # Both in one step; `pop` raises if there is no place, and then no number is drawn.
         self.with_numbers = zip(iter(self.tokens.pop, None), self.numbers, strict=False)
+        self.wake = partial(next, map(LockType.release, map(getattr, map(getattr, repeat(inbox), _READER), _PERMIT)))
 
     def give(self, places: int) -> None:
         """So many are free."""
@@ -93,9 +98,7 @@ class Hand:
         self.lane = Lane(inbox, LaneSpec(HAND), 0)
         # Guards the lane (its items and end as seen by writers), all that is borrowed, and the closed inputs.
         self._lock = threading.Lock()
-        self._places = Places()
-        # Unparks the reader by the permit that it has at that moment; it has another one once another thread works it.
-        self._wake = partial(next, map(LockType.release, map(getattr, map(getattr, repeat(inbox), _READER), _PERMIT)))
+        self._places = Places(inbox)
         self._borrowed: list[Lane] = []
         self._closed_inputs: set[int] | None = set() if several_inputs else None  # None: there is one, and it is open
         self._stamped: Callable[[Any], Any] | None = None  # of a traced job: what an item becomes
@@ -123,7 +126,7 @@ class Hand:
         """
         if self._closed_inputs is not None or self._stamped is not None:  # some may be closed; an id has to be drawn
             return False
-        places, wake = self._places, self._wake
+        places, wake = self._places, self._places.wake
         if note is None:
             in_order = chain(compress((item,), places.with_numbers), iter(wake, None))
         else:

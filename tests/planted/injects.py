@@ -52,7 +52,7 @@ INJECTS: Final[tuple[Mutant, ...]] = (
     one(
         "injects: the reader is woken by a permit that it had before",
         HANDS,
-        "places, wake = self._places, self._wake",
+        "places, wake = self._places, self._places.wake",
         "places, wake = self._places, self._inbox.reader.permit.release",
         "test_parking.py::test_what_is_put_in_by_hand_wakes_the_thread_that_reads_by_then",
     ),
