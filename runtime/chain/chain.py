@@ -24,7 +24,7 @@ from runtime.chain.line import NOBODY, LeftLoop, Line, VersionedLock
 from runtime.chain.pace import Pace
 from runtime.chain.watch import Watch
 from runtime.communication.calls import here
-from runtime.errors import NO_PACKET, Cancelled, Unneeded
+from runtime.errors import Cancelled, Unneeded
 from runtime.facts import TaskState
 from runtime.scheduling.parker import Ask, Parker, Ready, Waiter, new_permit, unpark
 from runtime.scheduling.worker import Worker
@@ -272,7 +272,7 @@ class Chain:
             not_begun = raised
             task = line.tasks[raised]
             if not isinstance(error, Unneeded):
-                failure = task.blame(error, line.made(raised), NO_PACKET if task.is_source else value)
+                failure = task.blame(error, line.made(raised), value)
         owner = line.owner
         line.leave(raised)
         rests = line.rests(not_begun)

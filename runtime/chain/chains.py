@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtime.chain.chain import Chain
+from runtime.chain.line import steps_of
 from runtime.chain.loop import fits
 from runtime.chain.watch import Watch
 from runtime.task.local_task import LocalTask
@@ -19,9 +20,7 @@ def chains_of(tasks: Sequence[LocalTask], watch: Watch) -> list[Chain]:
         line = [task]
         while line[-1] in following:
             after = following[line[-1]]
-            if (after.keeps_thread and any(each.keeps_thread for each in line)) or not fits(
-                [each.inline for each in [*line, after]]
-            ):
+            if (after.keeps_thread and any(each.keeps_thread for each in line)) or not fits(steps_of([*line, after])):
                 chains += _chain(line, watch)
                 line = [after]
             else:
@@ -41,7 +40,7 @@ def _chain(line: Sequence[LocalTask], watch: Watch) -> list[Chain]:
 
 def _after(task: LocalTask, reader: dict[int, LocalTask]) -> LocalTask | None:
     """The one that takes all that `task` makes, and nothing else, if both may be worked in one loop."""
-    if not task.may_be_chained or len(task.lanes_out) != 1:
+    if not task.may_be_chained or len(task.lanes_out) != 1 or task.is_end:
         return None
     inbox = task.lanes_out[0].inbox
     after = reader.get(id(inbox))

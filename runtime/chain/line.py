@@ -14,9 +14,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from operator import is_not
+from types import SimpleNamespace
 from typing import Any, Final
 
-from runtime.chain.loop import Loop, Numbers, Shape
+from runtime.chain.loop import Loop, Numbers, Shape, Step
 from runtime.task.local_task import LocalTask, Rest
 
 NOBODY: Final = -1
@@ -56,7 +57,7 @@ class Line:
         self.tasks, self._lock = tuple(tasks), lock
         self.owner: int | None = None  # the step whose packet in work is for good; None while the loop goes on
         self._is_in_loop = False  # in the loop
-        shape = Shape(tuple(task.inline for task in tasks), head.loop_counts, head.idles, not tail.is_end)
+        shape = Shape(steps_of(tasks), head.loop_counts, head.idles, not tail.is_end)
         self._loop = Loop(shape, self)
         self._calls: list[Any] = []
         self._slice_began = self._loop.numbers()
@@ -71,21 +72,46 @@ class Line:
         """Where the results of the last step go."""
         return self.tasks[-1].send
 
-    def diversion(self, step: int) -> Callable[[Any], Any]:
-        """What is called in place of a step's function once the loop is halted: sends the packet there, and leaves."""
+    def part(self, what: str, step: int) -> Any:
+        """As `Exits` says."""
         task = self.tasks[step]
-        if not step:
-            return task.call
-        send = self.tasks[step - 1].send
+        match what:
+            case "call":
+                return task.call
+            case "start":
+                return task.start_fold
+            case "ctx":
+                return task.ctx
+            case "folds":
+                return task.folds
+            case "skip":
+                return task.skip
+            case "keyof":
+                return self.tasks[step - 1].key_of
+        return self.tasks[step - 1].key_check
 
-        def divert(value: Any) -> Any:
+    def diversion(self, what: str, step: int) -> Any:
+        """What takes the place of a `part` once the loop is halted: it sends the packet to its step, and leaves."""
+        task = self.tasks[step]
+        if what == "ctx":
+            return SimpleNamespace(key=None)  # that of the step is its own thread's, or set by its diversion
+        if not step:
+            return self.part(what, step)
+        before, is_keyed = self.tasks[step - 1], task.is_keyed
+
+        def divert(*given: Any) -> Any:
             with self._lock:
                 if self.owner is None:
                     self.owner = NOBODY
                     self._count(self._loop.numbers(), diverted=step)
             if self.owner == step:
-                return task.call(value)
-            send(value)
+                if task.sets_key:
+                    task.ctx.set_key(self._loop.key(step))
+                return self.part(what, step)(*given)
+            if is_keyed:
+                before.put_with_key(self._loop.key(step), given[-1])
+            else:
+                before.send(given[-1])
             raise LeftLoop(step)
 
         return divert
@@ -128,7 +154,7 @@ class Line:
         calls = [task.call for task in self.tasks]
         if len(self._calls) != len(calls) or any(map(is_not, self._calls, calls)):
             self._calls = calls
-            self._loop.use(*calls)
+            self._loop.use(self)
 
     def run(self, items: Iterator[Any]) -> int | None:
         """Work `items`. Returns and raises as `Loop.run`; then comes `close_slice` or `leave`, under the lock."""
@@ -230,3 +256,12 @@ class Line:
         before, self._slice_began = self._slice_began, numbers
         self._slices_begun = self._through[0]
         self.tasks[0].close_batch(numbers.drawn - before.drawn, numbers.idled - before.idled, is_whole=is_whole)
+
+
+def steps_of(tasks: Sequence[LocalTask]) -> tuple[Step, ...]:
+    """What a loop has to know of them."""
+    head = tasks[0]
+    return tuple(
+        Step(task.inline, task.is_keyed if task is not head else task.takes_pairs, task.sets_key, task.skips)
+        for task in tasks
+    )

@@ -16,6 +16,7 @@ from functools import lru_cache
 from types import FrameType
 from typing import Any, Final, NamedTuple, Protocol
 
+from runtime.errors import NO_PACKET
 from runtime.operators import IDLE
 
 MAX_DEPTH: Final = 60
@@ -24,14 +25,44 @@ MAX_DEPTH: Final = 60
 MAX_LOOPS: Final = 15
 """How many of these may be loops: CPython compiles no more than twenty."""
 
+MAX_LINES: Final = 200
+"""How long it may be."""
+
 _NAME: Final = __file__.replace("loop.py", "made.py")
+
+
+class Step(NamedTuple):
+    """What the loop has to know of one task."""
+
+    lines: tuple[str, ...]
+    """Its `inline`; of a source, which the loop draws from, none."""
+    is_keyed: bool = False
+    """Whether each of its packets comes with a key, which is asked for in the loop: that is the last thing that the
+    step before does with a packet. Of the first step: whether it is given pairs."""
+    sets_key: bool = False
+    """Whether its function can ask for the key."""
+    skips: bool = False
+    """Whether a packet that it raises for is skipped."""
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether it makes any number of results."""
+        return bool(self.lines) and self.lines[-1].startswith("for ")
+
+    @property
+    def is_block(self) -> bool:
+        """Whether what follows is indented."""
+        return bool(self.lines) and self.lines[-1].endswith(":")
+
+    def uses(self, what: str) -> bool:
+        """Whether its lines name that."""
+        return any(f"{{{what}}}" in line for line in self.lines)
 
 
 class Shape(NamedTuple):
     """What loops have in common that differ by their functions only."""
 
-    inlines: tuple[tuple[str, ...], ...]
-    """The lines of each step. Of a source, which the loop draws from, none."""
+    steps: tuple[Step, ...]
     counts: bool
     """Whether it counts what it draws: where the iterator does not say."""
     idles: bool
@@ -40,72 +71,153 @@ class Shape(NamedTuple):
     """Whether the last step has results."""
 
 
+Part = tuple[str, int]
+"""What of which step: see `Exits`."""
+
+
 class Code(NamedTuple):
     """A compiled shape."""
 
     make: Callable[..., tuple[Callable[..., Any], ...]]
+    swapped: tuple[Part, ...]
+    """What `make` is given first, and is exchanged when the loop is halted."""
+    fixed: tuple[Part, ...]
+    """And then: what stays."""
     steps: dict[int, int]
     """Which step is at work, by the line; at no other line any is."""
-    values: tuple[str, ...]
-    """The name of what each step is given."""
+    values: dict[int, str]
+    """The name of what the step is given, by the line; none while it is drawn."""
     passing: list[int]
     """The steps that have not one result for each packet, and are counted."""
     looping: list[int]
     """Those of them that are loops themselves."""
 
 
+class _Text:
+    """The text of a loop, and whose lines are which."""
+
+    def __init__(self, shape: Shape, passing: Sequence[int], lines: Sequence[str]) -> None:
+        self.lines = list(lines)
+        self.steps: dict[int, int] = {}
+        self.values: dict[int, str] = {}
+        self._shape, self._passing = shape, passing
+        self._indent = " " * 8
+        self._loops: list[tuple[int, str]] = []  # the steps that are loops, and where what is done with each result is
+
+    def write(self) -> list[str]:
+        """All lines, to the end of the loop over `items`."""
+        shape, steps = self._shape, self._shape.steps
+        self.lines.append(f"{self._indent}for {'key0, ' if steps[0].is_keyed else ''}value0 in items:")
+        if not steps[0].lines:
+            self.steps[len(self.lines)] = 0
+        self._indent += "    "
+        if shape.counts:
+            self.lines.append(f"{self._indent}drawn += 1")
+        if shape.idles:
+            self.lines += [f"{self._indent}if value0 is idle:", f"{self._indent}    idled += 1", f"{self._indent}else:"]
+            self._indent += "    "
+        self._write_steps()
+        return [*self.lines, "            if stop:", "                return -1"]
+
+    def _write_steps(self) -> None:
+        value = given = "value0"
+        steps = self._shape.steps
+        for number, step in enumerate(steps):
+            made = f"value{number + 1}" if step.uses("made") else value
+            if number and step.sets_key:
+                self._add(number, value, f"ctx{number}.key = key{number}")
+            self._add_step(number, value, made)
+            following = number + 1
+            if following < len(steps) and steps[following].is_keyed:
+                self._add(number, value, f"key{following} = keyof{following}({made})")
+                look = f"if type(key{following}) is not kind{following}:"
+                self._add(number, value, look, f"    kind{following} = check{following}(key{following})")
+            if number in self._passing:
+                self._add(number, value, f"passed{number} += 1")
+            value, given = made, value
+        if self._shape.emits:
+            self._add(len(steps) - 1, given, f"emit({value})")
+        for number, indent in reversed(self._loops):  # what else it yields belongs to whoever works it from now on
+            self.lines += [f"{indent}if stop:", f"{indent}    return {number}"]
+
+    def _add_step(self, number: int, value: str, made: str) -> None:
+        step = self._shape.steps[number]
+        key = f"key{number}" if step.is_keyed else "None"
+        names = {"call": f"call{number}", "start": f"start{number}", "folds": f"folds{number}", "all": f"rest{number}"}
+        lines = [line.format(value=value, made=made, key=key, **names) for line in step.lines]
+        if step.skips:
+            after = []
+            if lines[-1].startswith("if "):  # what the function returns is looked at by the step, too
+                lines[-1] = f"passes{number} = not not {lines[-1][3:-1]}"
+                after = [f"if passes{number}:"]
+            self._add(number, value, "try:", *(f"    {line}" for line in lines), "except BaseException as error:")
+            self._add(
+                number, value, f"    if not skip{number}(error, {value}, {key}):", "        raise", "    if stop:"
+            )
+            self._add(number, value, f"        return {self._loops[-1][0] if self._loops else -1}")
+            self._add(number, value, "    continue", *after)
+        else:
+            self._add(number, value, *lines)
+        if step.is_block:
+            self._indent += "    "
+        if step.is_loop:
+            self._loops.append((number, self._indent))
+
+    def _add(self, step: int, value: str, *lines: str) -> None:
+        for line in lines:
+            self.lines.append(self._indent + line)
+            self.steps[len(self.lines)] = step
+            self.values[len(self.lines)] = value
+
+
 @lru_cache(maxsize=256)
 def code_of(shape: Shape) -> Code:
     """Write and compile it."""
-    count = len(shape.inlines)
-    calls = [f"call{step}" for step in range(count)]
-    passing = [step for step, lines in enumerate(shape.inlines) if lines and lines[-1].endswith(":")]
-    looping = [step for step, lines in enumerate(shape.inlines) if lines and lines[-1].startswith("for ")]
-    cells = ["drawn", "idled", *(f"passed{step}" for step in passing)]
-    rests = [f"rest{step}" for step in looping]
-    text = [f"def make(frames, emit, {', '.join(calls)}):"]
-    text += [f"    {', '.join(cells)}{',' if len(cells) == 1 else ''} = {', '.join('0' * len(cells))},"]
-    text += [f"    {name} = ()" for name in rests]
-    text += ["    stop = False", "    def run(items):", f"        nonlocal {', '.join([*cells, *rests])}"]
-    text += ["        frames.append(getframe())", "        for value0 in items:"]
-    steps: dict[int, int] = {} if shape.inlines[0] else {len(text): 0}
-    indent = " " * 12
-    if shape.counts:
-        text.append(f"{indent}drawn += 1")
-    if shape.idles:
-        text += [f"{indent}if value0 is idle:", f"{indent}    idled += 1", f"{indent}else:"]
-        indent += "    "
-    value, values = "value0", []
-    bodies: list[tuple[int, str]] = []  # of steps that are loops: where what is done with each result is indented
-    for step, lines in enumerate(shape.inlines):
-        values.append(value)
-        made = f"value{step + 1}" if any("{made}" in line for line in lines) else value
-        for line in lines:
-            text.append(indent + line.format(call=f"call{step}", value=value, made=made, all=f"rest{step}"))
-            steps[len(text)] = step
-        if step in passing:
-            indent += "    "
-            if step in looping:
-                bodies.append((step, indent))
-            text.append(f"{indent}passed{step} += 1")
-            steps[len(text)] = step
-        value = made
-    if shape.emits:
-        text.append(f"{indent}emit({value})")
-        steps[len(text)] = count - 1
-    for step, indent in reversed(bodies):  # what else it yields belongs to whoever works it from now on
-        text += [f"{indent}if stop:", f"{indent}    return {step}"]
-    text += ["            if stop:", "                return -1", "    def halt(*calls):"]
-    text += [f"        nonlocal stop, {', '.join(calls)}", f"        stop, {', '.join(calls)}, = True, *calls"]
-    text += ["    def use(*calls):", f"        nonlocal stop, {', '.join(calls)}"]
-    text += [f"        stop, {', '.join(calls)}, = False, *calls"]
-    text += ["    def numbers():", f"        return {', '.join(cells)},"]
-    text += ["    def rests():", f"        return ({', '.join(rests)}{',' if rests else ''})"]
-    text += ["    def forget():", *([f"        nonlocal {', '.join(rests)}"] if rests else [])]
-    text += [f"        {' = '.join([*rests, '()'])}", "    return run, halt, use, numbers, rests, forget"]
-    space: dict[str, Any] = {"getframe": sys._getframe, "idle": IDLE}
-    exec(compile("\n".join(text) + "\n", _NAME, "exec"), space)
-    return Code(space["make"], steps, tuple(values), passing, looping)
+    steps = list(enumerate(shape.steps))
+    keyed = [number for number, step in steps if number and step.is_keyed]
+    looping = [number for number, step in steps if step.is_loop]
+    passing = [number for number, step in steps if step.is_block or step.skips or (not step.lines and 1 in keyed)]
+    swapped: list[Part] = [("call", number) for number, _ in steps]
+    swapped += [("start", number) for number, step in steps if step.uses("start")]
+    swapped += [("ctx", number) for number, step in steps if number and step.sets_key]
+    fixed: list[Part] = [("folds", number) for number, step in steps if step.uses("folds")]
+    fixed += [("skip", number) for number, step in steps if step.skips]
+    fixed += [(what, number) for what in ("keyof", "check") for number in keyed]
+
+    counters = ["drawn", "idled", *(f"passed{number}" for number in passing)]
+    rests = [f"rest{number}" for number in looping]
+    kinds = [f"kind{number}" for number in keyed]
+    swaps = _names(swapped)
+    text = _Text(
+        shape,
+        passing,
+        [
+            f"def make(frames, emit, {', '.join([*swaps, *_names(fixed)])}):",
+            f"    {' = '.join(counters)} = 0",
+            *(f"    {name} = ()" for name in rests),
+            *(f"    {name} = None" for name in kinds),
+            "    stop = False",
+            "    def run(items):",
+            f"        nonlocal {', '.join([*counters, *rests, *kinds])}",
+            "        frames.append(getframe())",
+        ],
+    )
+    lines = text.write()
+    for name, is_halted in (("halt", True), ("use", False)):
+        lines += [f"    def {name}(*swaps):", f"        nonlocal stop, {', '.join(swaps)}"]
+        lines.append(f"        stop, {', '.join(swaps)}, = {is_halted}, *swaps")
+    for name, made in (("numbers", counters), ("rests", rests)):
+        lines += [f"    def {name}():", f"        return ({', '.join(made)}{',' if made else ''})"]
+    left = [*rests, *_names(fixed)]
+    lines += ["    def forget():", *([f"        nonlocal {', '.join(left)}"] if left else [])]
+    lines += [f"        {' = '.join([*left, '()'])}", "    return run, halt, use, numbers, rests, forget"]
+    space: dict[str, Any] = {"getframe": sys._getframe, "idle": IDLE, "type": type}
+    exec(compile("\n".join(lines) + "\n", _NAME, "exec"), space)
+    return Code(space["make"], tuple(swapped), tuple(fixed), text.steps, text.values, passing, looping)
+
+
+def _names(parts: Sequence[Part]) -> list[str]:
+    return [f"{what}{number}" for what, number in parts]
 
 
 class Numbers(NamedTuple):
@@ -118,38 +230,54 @@ class Numbers(NamedTuple):
 
 
 class Exits(Protocol):
-    """Where packets leave a loop."""
+    """What a loop is made of, and where packets leave it. `what` names, of a step:
+
+    * `call`, its function, and `start`, what it calls where there is nothing to fold into; `ctx`, whose `key` it reads;
+    * `folds`, its folded values by key; `skip`, which is given what it has raised, and says whether that is all;
+    * `keyof`, which gives its packets their keys, and `check`, which refuses keys, or returns a type of which all
+      values are keys.
+    """
 
     @property
     def send(self) -> Callable[[Any], object]:
         """Where the results of the last step go."""
 
-    def diversion(self, step: int) -> Callable[[Any], Any]:
-        """What is called in place of a step's function once the loop is halted."""
+    def part(self, what: str, step: int) -> Any:
+        """What the loop works with."""
+
+    def diversion(self, what: str, step: int) -> Any:
+        """What takes the place of a `call`, a `start` or a `ctx` once the loop is halted."""
 
 
 class Loop:
     """A loop with its functions."""
 
     def __init__(self, shape: Shape, exits: Exits) -> None:
-        self._code = code_of(shape)
+        self._code = code = code_of(shape)
         self._frames: list[FrameType] = []
-        nothing = [None] * len(shape.inlines)
-        self._run, self._halt, self.use, self._numbers, self._rests, self._forget = self._code.make(
-            self._frames, exits.send, *nothing
+        nothing = [None] * len(code.swapped)
+        fixed = [exits.part(*part) for part in code.fixed]
+        self._run, self._halt, self._use, self._numbers, self._rests, self._forget = code.make(
+            self._frames, exits.send, *nothing, *fixed
         )
-        self._diversions = [exits.diversion(step) for step in range(len(nothing))]
+        self._diversions = [exits.diversion(*part) for part in code.swapped]
+
+    def use(self, exits: Exits) -> None:
+        """Put the functions into the loop."""
+        self._use(*(exits.part(*part) for part in self._code.swapped))
 
     def run(self, items: Iterator[Any]) -> int | None:
         """Work all of `items`, or until `halt`. Raises what a function raises.
 
         After `halt` it returns the step, itself a loop, of which results may be left; -1 if none are.
         """
+        frames = self._frames
         try:
             left: int | None = self._run(items)
+            frames[-1].clear()  # tracebacks of what was skipped hold it, and would hold the last packet
             return left
         finally:
-            self._frames.clear()
+            frames.clear()
 
     def halt(self) -> None:
         """Let `run` return after the packet in work; instead of functions, diversions begin. Any thread."""
@@ -158,13 +286,17 @@ class Loop:
     def forget(self) -> None:
         """It was run for the last time: keep no packet, and no function."""
         self._diversions = [_nothing] * len(self._diversions)
-        self.use(*self._diversions)
+        self._use(*self._diversions)
         self._forget()
 
     def step(self) -> int | None:
         """Whose function is at work; None: nobody's. Any thread; of a loop that runs."""
         frames = self._frames
         return self._code.steps.get(frames[-1].f_lineno) if frames else None
+
+    def key(self, step: int) -> Any:
+        """The key of the packet that comes to a step: on the loop's thread, in its diversion."""
+        return self._frames[-1].f_locals[f"key{step}"]
 
     def numbers(self) -> Numbers:
         """What has come how far. Any thread."""
@@ -177,20 +309,23 @@ class Loop:
         return self._rests()[looping.index(step)] if step in looping else None
 
     def raised(self, error: BaseException) -> tuple[int | None, Any]:
-        """Whose function has raised `error`, and what it was given."""
+        """Whose function has raised `error`, and what it was given; `NO_PACKET` while that was drawn."""
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code is not self._run.__code__:
             trace = trace.tb_next
         assert trace is not None, "raised by the loop"
-        step = self._code.steps.get(trace.tb_lineno)
-        return step, None if step is None else trace.tb_frame.f_locals.get(self._code.values[step])
+        frame, line = trace.tb_frame, trace.tb_lineno
+        value = frame.f_locals.get(self._code.values.get(line, ""), NO_PACKET)
+        frame.clear()
+        return self._code.steps.get(line), value
 
 
-def _nothing(value: Any) -> Any:
+def _nothing(*_: Any) -> Any:
     """In a loop that does not run."""
 
 
-def fits(inlines: Sequence[tuple[str, ...]]) -> bool:
-    """Whether Python can compile a loop of these steps."""
-    lasts = [lines[-1] for lines in inlines if lines and lines[-1].endswith(":")]
-    return len(lasts) <= MAX_DEPTH and sum(last.startswith("for ") for last in lasts) <= MAX_LOOPS
+def fits(steps: Sequence[Step]) -> bool:
+    """Whether Python can compile a loop of these steps, and makes good code of it."""
+    blocks = sum(step.is_block for step in steps)
+    lines = sum(len(step.lines) + 4 * step.is_keyed + 7 * step.skips + 1 for step in steps)
+    return blocks <= MAX_DEPTH and sum(step.is_loop for step in steps) <= MAX_LOOPS and lines <= MAX_LINES

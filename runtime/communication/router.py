@@ -102,6 +102,15 @@ class Router:
         self._partitions.append(partition)
         return partition
 
+    def key_check(self, key: Any) -> type | None:
+        """Refuse a key as `send` does, into one lane; or return its type, if all values of that are keys."""
+        if (kind := type(key)) in PLAIN_KEYS:
+            return kind
+        if not self._partitions:
+            self.partition(self.lanes)
+        self._partitions[0].find(key)
+        return None
+
     def shut(self) -> None:
         """Any thread: let nothing more be sent; what is tried raises Unneeded. The writer is `unneeded` already."""
         for lane in self.lanes:

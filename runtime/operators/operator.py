@@ -72,10 +72,12 @@ class Operator(ABC):
     """Whether `receive_packets` takes `(key, value)` pairs if the input is keyed."""
     remembers: ClassVar[bool] = False
     """Whether it keeps something itself, besides what a function keeps in the context's state."""
-    inline: ClassVar[tuple[str, ...]] = ()
+    inline: tuple[str, ...] = ()
     """How a packet is worked in a loop that is made for a chain: what `receive_packets` does with one of them, in
-    lines that read `value`, call `call`, and set `made`, or let `value` go on. A last line with a colon stands for any
-    number of results. Empty: it always has a thread of its own."""
+    lines that read `value` and `key`, call `call` or `start`, use `folds`, and set `made`, or let `value` go on. A last
+    line with a colon stands for any number of results. Empty: it always has a thread of its own."""
+    sends_at_end = False
+    """Whether it makes no results before the end of the input."""
     wants_input: ClassVar[bool] = False
     """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
 
@@ -121,6 +123,15 @@ class Operator(ABC):
         """Whether `inline` says what `receive_packets` does: whoever overrides that alone has no `inline`."""
         of = next((each for each in cls.__mro__ if {"inline", "receive_packets"} & vars(each).keys()), Operator)
         return bool(cls.inline) and "inline" in vars(of) and "signalled" not in vars(cls)
+
+    def start(self, value: Any) -> Any:
+        """In such a loop: begin a fold, of which this is the first packet."""
+        raise NotImplementedError(f"{type(self).__name__} folds nothing")
+
+    @property
+    def folds(self) -> dict[Any, Any]:
+        """In such a loop: what has been folded so far, by key."""
+        raise NotImplementedError(f"{type(self).__name__} folds nothing")
 
     def explain(self, error: BaseException, made: Any) -> BaseException:
         """What to raise for an error of a packet that was worked by `inline`; `made` is what the function returned."""

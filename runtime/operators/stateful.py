@@ -29,6 +29,13 @@ class Reduce(Operator):
     emits_last = True
     wants_keys = True
     remembers = True
+    inline: tuple[str, ...] = (
+        "if {key} in {folds}:",
+        "    {made} = {call}({folds}[{key}], {value})",
+        "else:",
+        "    {made} = {start}({value})",
+        "{folds}[{key}] = {made}",
+    )
 
     def __init__(
         self, function: Any, *, initial: Any = NO_INITIAL, emit: Literal["each", "end"] = "each", keyed: bool = False
@@ -37,6 +44,9 @@ class Reduce(Operator):
         self.accumulators: dict[Any, Any] = {}
         self._initial, self._each, self._keyed = initial, emit == "each", keyed
         self._new = _copier(initial)
+        self.sends_at_end = emit == "end"
+        if self._each and keyed:
+            self.inline = (*self.inline, "{made} = ({key}, {made})")
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Fold each packet into what its key has so far."""
@@ -53,6 +63,15 @@ class Reduce(Operator):
                 emit((key, result) if keyed else result)
             if attention.yield_requested:
                 return
+
+    def start(self, value: Any) -> Any:
+        """The first value of a key."""
+        return value if self._initial is NO_INITIAL else self.call(self._new(), value)
+
+    @property
+    def folds(self) -> dict[Any, Any]:
+        """The folded values."""
+        return self.accumulators
 
     def doubt(self, made: Any) -> str | None:
         """A generator."""

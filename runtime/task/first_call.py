@@ -20,10 +20,10 @@ class FirstCall:
         self.is_over = False
         self.has_set_context = False
 
-    def work(self, call: Callable[[Any], Any], value: Any) -> Any:
-        """`call(value)`."""
+    def work(self, call: Callable[..., Any], *values: Any) -> Any:
+        """`call(*values)`."""
         try:
-            return self._context.run(self._work, call, value)
+            return self._context.run(self._work, call, *values)
         finally:
             self.is_over = True
             self.has_set_context |= any(
@@ -31,13 +31,13 @@ class FirstCall:
             )
             self._before = {}
 
-    def _work(self, call: Callable[[Any], Any], value: Any) -> Any:
+    def _work(self, call: Callable[..., Any], *values: Any) -> Any:
         decimals = decimal.getcontext().copy()
         decimal.setcontext(decimals)
         self._before = dict(contextvars.copy_context().items())
         before = _settings(decimals)
         try:
-            return call(value)
+            return call(*values)
         finally:
             self.has_set_context |= _settings(decimals) != before
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.communication.calls import here
@@ -20,6 +21,7 @@ from runtime.scheduling.worker import Served, Worker
 from runtime.task.base_task import BaseTask, TaskReporter
 from runtime.task.feed import LaneFeed
 from runtime.task.first_call import FirstCall
+from runtime.task.policy_operator import LaneGuard, PolicyOperator
 
 if TYPE_CHECKING:
     from runtime.chain.chain import Chain
@@ -49,9 +51,13 @@ class LocalTask(BaseTask):
     # ── what it is ──
 
     @property
+    def _inner(self) -> Operator:
+        return self.operator.inner if isinstance(self.operator, PolicyOperator) else self.operator
+
+    @property
     def inline(self) -> tuple[str, ...]:
         """How it is worked in the loop of a chain; of a source, which is drawn from there, nothing."""
-        return self.operator.inline
+        return self._inner.inline
 
     @property
     def is_source(self) -> bool:
@@ -59,33 +65,56 @@ class LocalTask(BaseTask):
         return self._inbox is None
 
     @property
+    def is_keyed(self) -> bool:
+        """Whether its packets have keys."""
+        return self.ctx.wiring.format.keyed
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether what it takes from its queue are pairs of a key and a value."""
+        return self.is_keyed and self._inner.wants_keys
+
+    @property
+    def sets_key(self) -> bool:
+        """Whether somebody may ask its context for the key of the packet in work."""
+        return self.is_keyed and (self._inner.has_context or self.skips)
+
+    @property
+    def skips(self) -> bool:
+        """Whether packets that its function raises for are skipped."""
+        return isinstance(self.operator, PolicyOperator)
+
+    @property
     def keeps_thread(self) -> bool:
         """Whether the user's code has to run on one thread from its beginning to its end."""
-        if isinstance(self.operator, Source):
-            return self.operator.keeps_thread
-        function = self.operator.function
+        operator = self._inner
+        if isinstance(operator, Source):
+            return operator.keeps_thread
+        function = operator.function
         return isinstance(function, Function | SourceFunction) and type(function).open is not Function.open
 
     @property
     def has_last_words(self) -> bool:
         """Whether it may send something, or wait, when its input has ended."""
-        return self.operator.has_context or isinstance(self.operator, Reduce)
+        return self._inner.has_context or isinstance(self._inner, Reduce)
 
     @property
     def is_end(self) -> bool:
-        """Whether it has no results."""
-        return self.operator.is_end
+        """Whether none of its packets has results."""
+        return self._inner.is_end or self._inner.sends_at_end
 
     @property
     def may_be_chained(self) -> bool:
         """Whether it can be worked in the same loop as others."""
         wiring, operator = self.ctx.wiring, self.operator
+        if isinstance(operator, PolicyOperator):
+            if not (isinstance(operator, LaneGuard) and operator.skips_in_loop):
+                return False
+            operator = operator.inner
         return (
             (operator.is_inlined() or type(operator) is Source)
             and wiring.node.chained
-            and wiring.node.on_error == "fail"
-            and not (wiring.format.keyed or wiring.format.traced)
-            and all(output.key is None for output in wiring.outputs)
+            and not wiring.format.traced
             and (isinstance(operator, Source) or not self.keeps_thread)
             and type(operator).wake_sources is Operator.wake_sources
         )
@@ -223,18 +252,51 @@ class LocalTask(BaseTask):
     @property
     def call(self) -> Callable[..., Any]:
         """What is called for each packet."""
-        return self.operator.call if self._first_call.is_over else self._call_first
+        return self._inner.call if self._first_call.is_over else partial(self._call_first, self._call_now)
 
-    def _call_first(self, value: Any) -> Any:
+    def start_fold(self, value: Any) -> Any:
+        """What is called for a packet where there is nothing to fold it into."""
+        return self._inner.start(value) if self._first_call.is_over else self._call_first(self._inner.start, value)
+
+    def _call_now(self, *values: Any) -> Any:
+        return self._inner.call(*values)
+
+    def _call_first(self, call: Callable[..., Any], *values: Any) -> Any:
         first = self._first_call
         if first.is_over:  # whoever has taken this in place of the function has not taken that yet
-            return self.operator.call(value)
+            return call(*values)
         try:
-            return first.work(self.operator.call, value)
+            return first.work(call, *values)
         finally:
             if first.has_set_context:
                 assert self.chain is not None, "it is worked by one"
                 self.chain.give_up()
+
+    @property
+    def folds(self) -> dict[Any, Any]:
+        """What it has folded so far, by key."""
+        return self._inner.folds
+
+    def skip(self, error: BaseException, payload: Any, key: Any) -> bool:
+        """Do with a packet that its function has raised for what its policy says. False: that is not for policies."""
+        assert isinstance(self.operator, LaneGuard), "it skips"
+        return self.operator.skip(error, payload, key)
+
+    @property
+    def key_of(self) -> Callable[[Any], Any]:
+        """What gives its results their keys; it has one edge."""
+        (output,) = self.ctx.wiring.outputs
+        assert output.key is not None, "its results have keys"
+        return output.key
+
+    @property
+    def key_check(self) -> Callable[[Any], type | None]:
+        """What refuses a key, or returns its type if all of that are keys."""
+        return self._router.key_check
+
+    def put_with_key(self, key: Any, value: Any) -> None:
+        """Put a result with its key into its one lane."""
+        self.lanes_out[0].put((key, value))
 
     @property
     def send(self) -> Callable[[Any], object]:
@@ -329,7 +391,7 @@ class LocalTask(BaseTask):
     def blame(self, error: BaseException, made: Any, value: Any) -> BaseException:
         """What its step has raised, as `process` would have raised it."""
         self._packet = value
-        return self.operator.explain(error, made)
+        return self._inner.explain(error, made)
 
 
 def follow(task: LocalTask, failure: BaseException | None) -> None:

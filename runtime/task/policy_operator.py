@@ -200,6 +200,19 @@ class LaneGuard(PolicyOperator):
         self._feed = feed
         self._sends_directly = self._sends_directly and operator.emits_last
 
+    @property
+    def skips_in_loop(self) -> bool:
+        """Whether a loop that is made for a chain may work its packets: each makes one result at most, which leaves."""
+        return self._sends_directly and self._task.ctx.wiring.node.on_error == "skip"
+
+    def skip(self, error: BaseException, payload: Any, key: Any) -> bool:
+        """In such a loop: a packet has raised. False: that is not for policies."""
+        if not self._is_for_policy(error, NO_PACKET):
+            return False
+        with_key = self.inner.wants_keys and self._task.ctx.wiring.format.keyed
+        self._given_up(error, (key, payload) if with_key else payload)
+        return True
+
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work packet by packet; results go where the plan says, or at once by `emit`."""
         if self._sends_directly:

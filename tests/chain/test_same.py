@@ -15,17 +15,19 @@ from tests.chain.forced import forced
 PATIENCE_S = 20.0
 NUMBERS = 400
 
+KINDS = ("map", "filter", "flat_map", "keyed map", "fold", "keyed fold", "skipping map", "skipping filter")
+
 Plan = list[tuple[str, int]]
 """Kinds of operators, each with the number of the packet, of those that come to it, on which it fails; -1: none."""
 
 
 def plan_of(rng: Random) -> Plan:
-    kinds = rng.choices(("map", "filter", "flat_map"), k=rng.randint(1, 6))
+    kinds = rng.choices(KINDS, k=rng.randint(1, 6))
     failing = rng.randrange(-1, len(kinds)) if rng.random() < 0.6 else -1
     return [(kind, rng.randrange(NUMBERS) if at == failing else -1) for at, kind in enumerate(kinds)]
 
 
-def function_of(kind: str, fails_on: int, errors: Random) -> Callable[[int], Any]:
+def function_of(kind: str, fails_on: int, errors: Random) -> Callable[..., Any]:
     come = 0
     error = errors.choice((ValueError, StopIteration, KeyError, TypeError))
 
@@ -48,7 +50,37 @@ def function_of(kind: str, fails_on: int, errors: Random) -> Callable[[int], Any
         for each in range(number % 3):
             yield number + each
 
-    return {"map": mapped, "filter": passes, "flat_map": several}[kind]
+    def folded(total: int, number: int) -> int:
+        look(number)
+        return (total + number) % 1_000
+
+    made: dict[str, Callable[..., Any]] = {"map": mapped, "filter": passes, "flat_map": several, "fold": folded}
+    return made[kind]
+
+
+class Seen(runtime.Function[int, int]):
+    """Adds how many of its key have come, by its state."""
+
+    def __init__(self, function: Callable[[int], int]) -> None:
+        self.function = function
+
+    def process(self, value: int, /) -> int:
+        state = self.ctx.state
+        state[0] = state.get(0, 0) + 1
+        return self.function(value) + int(state[0]) + int(self.ctx.key)
+
+
+def add(stream: Any, kind: str, function: Callable[..., Any], name: str) -> Any:
+    """What `kind` makes of a stream, with numbers again."""
+    keyed = stream.key_by(lambda number: number % 3) if "keyed" in kind else stream
+    match kind:
+        case "keyed map":
+            return keyed.map(Seen(function), name=name)
+        case "fold":
+            return keyed.round_robin().reduce(function, name=name)
+        case "keyed fold":
+            return keyed.reduce(function, initial=0, name=name).map(sum)
+    return getattr(keyed, kind.rpartition(" ")[2])(function, name=name, on_error="skip" if "skipping" in kind else None)
 
 
 def outcome_of(plan: Plan, seed: int, *, chaining: bool) -> tuple[Any, ...]:
@@ -58,7 +90,9 @@ def outcome_of(plan: Plan, seed: int, *, chaining: bool) -> tuple[Any, ...]:
         numbers: Any = (lambda: (each for each in range(NUMBERS))) if kept else range(NUMBERS)
         stream = session.source(numbers, name="numbers")
         for at, (kind, fails_on) in enumerate(plan):
-            stream = getattr(stream, kind)(function_of(kind, fails_on, errors), name=f"{kind}-{at}")
+            stream = add(
+                stream, kind, function_of(kind.rpartition(" ")[2], fails_on, errors), f"{kind.replace(' ', '-')}-{at}"
+            )
         got = stream.collect(name="got")
         try:
             session.run(PATIENCE_S)
@@ -67,7 +101,8 @@ def outcome_of(plan: Plan, seed: int, *, chaining: bool) -> tuple[Any, ...]:
             worked = session.snapshot()[failed.task].processed
             return failed.task, failed.packet, type(cause).__name__, str(cause), worked
         facts = session.snapshot()
-        return list(got), [(task.name, task.processed, task.emitted) for task in facts]
+        letters = [(letter.task, letter.packet, letter.key, repr(letter.error)) for letter in session.dead_letters]
+        return list(got), [(task.name, task.processed, task.emitted, task.skipped) for task in facts], letters
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -21,6 +21,10 @@ WATCH_ENDS = f"{TESTS}test_the_watch_over_chains_ends_with_its_job"
 STOPS = f"{TESTS}test_a_stop_iteration_of_a_function_is_an_error_and_no_end"
 KEPT = f"{TESTS}test_a_generator_is_closed_when_its_packet_is_over_however_its_chain_was_left"
 SAME = "chain/test_same.py"
+FOLD = "chain/test_kinds.py::test_a_keyed_fold_in_a_chain_folds_each_packet_once"
+STATE = "chain/test_kinds.py::test_a_function_in_a_chain_sees_the_state_of_its_key"
+SKIPPED = "chain/test_kinds.py::test_what_is_skipped_in_a_chain_is_a_dead_letter_and_nothing_else_is_lost"
+LETTERS = "chain/test_kinds.py::test_letters_of_a_chain_hold_no_packets_but_their_own"
 SEES_MEMBERS = "elif any(task.is_ready() for task in self._closed[1:]):"
 
 OF_CHAINS: Final[tuple[Mutant, ...]] = (
@@ -45,8 +49,8 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: a diversion is one function late",
         LINE,
-        "            send(value)\n            raise",
-        "            task.send(task.call(value))\n            raise",
+        "                before.send(given[-1])\n",
+        "                task.send(task.call(given[-1]))\n",
         SAME,
         HANDS,
     ),
@@ -101,4 +105,26 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         SETTLED,
     ),
     one("chain: its last packet is kept", LINE, "        self._loop.forget()\n", "        pass\n", KEPT),
+    one(
+        "chain: the key of a packet that is diverted is asked for twice",
+        LINE,
+        "before.put_with_key(self._loop.key(step), given[-1])",
+        "before.send(given[-1])",
+        FOLD,
+    ),
+    one(
+        "chain: the key of a packet is set for a task that has its own thread by now",
+        LINE,
+        "return SimpleNamespace(key=None)",
+        "return task.ctx",
+        STATE,
+    ),
+    one("chain: what follows one that is skipped is lost", LOOP, '"    continue"', '"    break"', SKIPPED),
+    one(
+        "chain: letters hold the loop's last packet",
+        LOOP,
+        "            frames[-1].clear()",
+        "            pass",
+        LETTERS,
+    ),
 )
