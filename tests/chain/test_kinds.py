@@ -16,6 +16,7 @@ import pytest
 import runtime
 from runtime import Session
 from runtime.chain.loop import Step, fits
+from runtime.testing import Hold
 from tests.chain.forced import forced
 from tests.chain.test_chains import HANDS
 
@@ -122,6 +123,38 @@ def test_a_function_in_a_chain_sees_the_state_of_its_key(eager: None, seed: int)
         expected.append((word, seen[word[0]]))
     assert list(got) == expected
     assert counts["left"]
+
+
+class ReadsTwice(runtime.Function[str, tuple[str, str, str]]):
+    """Reads the key of a packet before and after it is held."""
+
+    def __init__(self, hold: Hold[str]) -> None:
+        self.hold = hold
+
+    def __deepcopy__(self, _: object) -> ReadsTwice:
+        return self
+
+    def process(self, value: str, /) -> tuple[str, str, str]:
+        before = self.ctx.key
+        return self.hold(value), before, self.ctx.key
+
+
+def test_a_key_is_that_of_the_packet_in_work_though_a_chain_is_left_meanwhile() -> None:
+    """The chain is left in front of the second map, which is at work already for what the hand has put in."""
+    first, second = Hold[str](lambda value: value == "b1"), Hold[str](lambda value: value == "c1")
+    with Session() as session:
+        held = session.source(["a1", "b1", "a2"]).map(first, name="first")
+        got = held.key_by(lambda word: word[0]).map(ReadsTwice(second), name="second").collect()
+        session.start()
+        first.reached.wait()
+        session.inject("second", "c1")
+        second.reached.wait()
+        first.release()
+        while not session.snapshot()["second"].depth:
+            pass
+        second.release()
+        session.wait(PATIENCE_S)
+    assert sorted(got) == [(word, word[0], word[0]) for word in ("a1", "a2", "b1", "c1")]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -22,7 +22,7 @@ STOPS = f"{TESTS}test_a_stop_iteration_of_a_function_is_an_error_and_no_end"
 KEPT = f"{TESTS}test_a_generator_is_closed_when_its_packet_is_over_however_its_chain_was_left"
 SAME = "chain/test_same.py"
 FOLD = "chain/test_kinds.py::test_a_keyed_fold_in_a_chain_folds_each_packet_once"
-STATE = "chain/test_kinds.py::test_a_function_in_a_chain_sees_the_state_of_its_key"
+KEY = "chain/test_kinds.py::test_a_key_is_that_of_the_packet_in_work_though_a_chain_is_left_meanwhile"
 SKIPPED = "chain/test_kinds.py::test_what_is_skipped_in_a_chain_is_a_dead_letter_and_nothing_else_is_lost"
 LETTERS = "chain/test_kinds.py::test_letters_of_a_chain_hold_no_packets_but_their_own"
 SEES_MEMBERS = "elif any(task.is_ready() for task in self._closed[1:]):"
@@ -117,7 +117,7 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         LINE,
         "return SimpleNamespace(key=None)",
         "return task.ctx",
-        STATE,
+        KEY,
     ),
     one("chain: what follows one that is skipped is lost", LOOP, '"    continue"', '"    break"', SKIPPED),
     one(
