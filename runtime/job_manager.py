@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime.builder.environment import Environment
-from runtime.errors import SourceSpent, UnknownName
+from runtime.errors import GraphInvalid, SourceSpent, UnknownName
 from runtime.factory import Backend, create_backend, lanes_of
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, TaskNode, validate
@@ -48,11 +48,21 @@ class JobManager:
         try:
             if (seed := self.environment.settings.seed) is not None:
                 backend.use_seed(seed)
+            self._refuse_chains(backend)
             self._use_cluster(backend)
             return self.compile(backend), backend
         except BaseException:
             backend.close()
             raise
+
+    def _refuse_chains(self, backend: Backend) -> None:
+        """Raise `GraphInvalid` if an operator asks for a chain where each task is a process."""
+        name = next((node.name for node in self.environment.graph().operators if node.chained), None)
+        if backend.travels and name is not None:
+            raise GraphInvalid(
+                f"{name!r} has chain=True on platform {self.environment.settings.platform!r}, where each task is a "
+                "process of its own, and nothing is chained; leave that out"
+            )
 
     def _use_cluster(self, backend: Backend) -> None:
         """Let the backend know where to run what. Raises `UnknownName`, `GraphInvalid`."""

@@ -34,6 +34,7 @@ class SourceSettings(TypedDict, total=False):
     name: str | None
     parallelism: int
     on_error: OnError | None
+    chain: bool | None
 
 
 class ConnectedStreams(Generic[T, U]):

@@ -92,6 +92,7 @@ class Environment:
         name: str | None = None,
         parallelism: int = 1,
         on_error: OnError | None = None,
+        chain: bool | None = None,
     ) -> Stream[Any]:
         """A stream of what `items` yields: see `Session.source`. Raises `GraphInvalid`, `GraphFrozen`."""
         if isinstance(items, type) and issubclass(items, SourceFunction):
@@ -103,7 +104,7 @@ class Environment:
         if isinstance(items, Iterator):
             self._refuse_shared(items, parallelism)
             items = OneRun(items)
-        node = self.add("source", items, [], name=name, parallelism=parallelism, on_error=on_error)
+        node = self.add("source", items, [], name=name, parallelism=parallelism, on_error=on_error, chain=chain)
         return Stream(self, (OutputRef(node.name),))
 
     def input(self, name: str, *, capacity: int | None = None) -> Stream[Any]:
@@ -135,7 +136,7 @@ class Environment:
         capacity: int | None = None,
         on_error: OnError | None = None,
         options: Mapping[str, Any] | None = None,
-        chain: bool = True,
+        chain: bool | None = None,
     ) -> OperatorNode:
         """Add an operator of any registered kind, fed by `ends`. Raises `GraphFrozen`, `GraphInvalid`."""
         self._refuse_frozen()
@@ -146,10 +147,10 @@ class Environment:
                 raise GraphInvalid(f"{each.__name__} is a class; give {kind} an object of it: {each.__name__}(…)")
             if class_of(kind).needs_function and not isinstance(each, Function) and not callable(each):
                 raise GraphInvalid(f"{kind} needs a function, not {preview(each)}")
-        if type(chain) is not bool:
-            raise GraphInvalid(f"chain of {kind} is {preview(chain)}; it must be True or False")
+        name = self._free_name(kind) if name is None else name
+        self._require_chains(chain, name)
         node = OperatorNode(
-            name=self._free_name(kind) if name is None else name,
+            name=name,
             kind=kind,
             parallelism=parallelism,
             capacity=self.settings.capacity if capacity is None else capacity,
@@ -157,13 +158,27 @@ class Environment:
             function=function,
             options=dict(options or {}),
             max_results_bytes=self.settings.max_results_bytes,
-            chained=self.settings.chaining and chain,
+            chained=chain if self.settings.chaining else False,
         )
         validate_operator(node)
         self._operators[node.name] = node
         self._edges += [Edge(end.operator, node.name, end.strategy, end.key, end.input) for end in ends]
         self._changed()
         return node
+
+    def _require_chains(self, chain: object, name: str) -> None:
+        """Raise `GraphInvalid` if an operator asks for a chain where there is none."""
+        if chain is not None and type(chain) is not bool:
+            raise GraphInvalid(f"chain of {name!r} is {preview(chain)}; it must be True, False or None")
+        if not chain:
+            return
+        if not self.settings.chaining:
+            raise GraphInvalid(f"{name!r} has chain=True in a session with chaining=False; leave one of them out")
+        if self.settings.seed is not None:
+            raise GraphInvalid(
+                f"{name!r} has chain=True in a session with a seed, where one thread runs at a time in an order that "
+                "the seed decides, and nothing is chained; leave one of them out"
+            )
 
     def graph(self) -> ExecutionGraph:
         """What has been written so far, neither validated nor compiled."""

@@ -60,11 +60,12 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
-        chain: bool = True,
+        chain: bool | None = None,
     ) -> Stream[U]:
         """One packet for each: what `function` returns. It must not change its packet, which others may have too.
 
-        With `chain=False` no thread ever works it together with its neighbours, here as in the other methods.
+        With `chain=False` no thread ever works it together with its neighbours, here as in the other methods; with
+        `chain=True` also a function that overrides `open` may be called by one thread now and by another one later.
 
         >>> import runtime
         >>> with runtime.Session() as session:
@@ -85,7 +86,7 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
-        chain: bool = True,
+        chain: bool | None = None,
     ) -> Stream[T]:
         """The packets for which `function` returns something true."""
         return self._then(
@@ -100,7 +101,7 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
-        chain: bool = True,
+        chain: bool | None = None,
     ) -> Stream[U]:
         """All that `function` returns or yields for each packet, each result sent as soon as it is made.
 
@@ -153,7 +154,7 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
-        chain: bool = True,
+        chain: bool | None = None,
     ) -> None:
         """Call `function` for each packet; the stream ends here."""
         self._add(
@@ -289,7 +290,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
-        chain: bool = True,
+        chain: bool | None = None,
     ) -> KeyedStream[K, T]:
         """The packets for which `function` returns something true, with their keys: the key function is asked again.
 

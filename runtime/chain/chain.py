@@ -213,7 +213,6 @@ class Chain:
         if not self.is_to_open:  # else they are seen as waiting until they have threads
             for task in members:
                 task.rise()
-            self._watch.wake()
 
     def _has_news(self) -> bool:
         return self.is_to_open or any(task.is_ready() for task in self._closed[1:])
@@ -229,6 +228,8 @@ class Chain:
             return None
         error: BaseException | None = None
         left: int | None = None
+        line.enter()
+        self._watch.wake()  # after that: it looks once more after it has said that it sleeps
         try:
             left = line.run(items)  # also if it is to be opened: a single packet has left its lane
         except BaseException as raised:  # noqa: BLE001  the border to user code
@@ -359,7 +360,6 @@ class Chain:
         for task in self.tasks:
             task.work_with(worker)
         self._pace.close()
-        self._watch.wake()
 
 
 class _Waiter(Waiter):

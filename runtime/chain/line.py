@@ -156,9 +156,12 @@ class Line:
             self._calls = calls
             self._loop.use(self)
 
-    def run(self, items: Iterator[Any]) -> int | None:
-        """Work `items`. Returns and raises as `Loop.run`; then comes `close_slice` or `leave`, under the lock."""
+    def enter(self) -> None:
+        """From now on it is at work."""
         self._is_in_loop = True
+
+    def run(self, items: Iterator[Any]) -> int | None:
+        """After `enter`: as `Loop.run`. Then comes `close_slice` or `leave`, under the lock."""
         return self._loop.run(items)
 
     # ── under the lock ──

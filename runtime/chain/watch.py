@@ -48,7 +48,7 @@ class Watch:
         unpark(self._permit)
 
     def wake(self) -> None:
-        """A chain begins to work, or is over."""
+        """A chain has begun to work, or is over: whoever says so has made it true before."""
         if self._is_asleep:
             self._is_asleep = False
             unpark(self._permit)

@@ -45,8 +45,8 @@ class OperatorNode:
     function: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     max_results_bytes: int = MAX_RESULTS_BYTES
-    chained: bool = True
-    """Whether one thread may work it together with its neighbours."""
+    chained: bool | None = None
+    """Whether one thread may work it together with its neighbours; True: though its function keeps its thread."""
 
     @property
     def traits(self) -> type[Operator]:

@@ -132,6 +132,7 @@ class Session(Steering):
         name: str | None = None,
         parallelism: int = 1,
         on_error: OnError | None = None,
+        chain: bool | None = None,
     ) -> Stream[Any]:
         """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
 
@@ -139,11 +140,12 @@ class Session(Steering):
         instance i sends items i, i + n …; of any other, which goes through one iterator, each item goes to the instance
         that asks first (on Ray it is drawn from in the driver). A callable is called, and a SourceFunction copied, per
         instance. A bare iterator can be run once, by one instance of one source. What yields `runtime.IDLE` has nothing
-        to send at the moment: no packet, but the task can be stopped, paused and stepped there.
+        to send at the moment: no packet, but the task can be stopped, paused and stepped there. With `chain=True` also
+        a generator and a SourceFunction may be drawn from by one thread now and by another one later.
 
         Raises `GraphInvalid`, `GraphFrozen`.
         """
-        return self._environment.source(items, name=name, parallelism=parallelism, on_error=on_error)
+        return self._environment.source(items, name=name, parallelism=parallelism, on_error=on_error, chain=chain)
 
     def input(self, name: str, *, capacity: int | None = None) -> Stream[Any]:
         """A stream of what `send` puts in, until `end(name)` or `stop()`. Raises `GraphInvalid`, `GraphFrozen`."""

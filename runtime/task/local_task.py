@@ -87,6 +87,8 @@ class LocalTask(BaseTask):
     @property
     def keeps_thread(self) -> bool:
         """Whether the user's code has to run on one thread from its beginning to its end."""
+        if self.ctx.wiring.node.chained:
+            return False
         operator = self._inner
         if isinstance(operator, Source):
             return operator.keeps_thread
@@ -113,7 +115,7 @@ class LocalTask(BaseTask):
             operator = operator.inner
         return (
             (operator.is_inlined() or type(operator) is Source)
-            and wiring.node.chained
+            and wiring.node.chained is not False
             and not wiring.format.traced
             and (isinstance(operator, Source) or not self.keeps_thread)
             and type(operator).wake_sources is Operator.wake_sources

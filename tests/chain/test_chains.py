@@ -183,6 +183,27 @@ def test_a_function_that_is_stuck_holds_up_nobody_else() -> None:
         session.cancel()
 
 
+def test_a_watch_that_falls_asleep_as_a_chain_begins_to_work_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LINGERS", 1)
+    wake = watch.Watch.wake
+
+    def wakes(self: Any) -> None:
+        wake(self)
+        sleep(0.02)  # by then it sleeps, if nothing is at work
+
+    monkeypatch.setattr(watch.Watch, "wake", wakes)
+    hold = Hold[int]()
+    with Session() as session:
+        session.input("in").map(hold, name="held").sink(lambda _: None)
+        session.start()
+        session.send("in", 1)
+        hold.reached.wait()
+        assert session.pause("in", timeout=PATIENCE_S) == ()
+        hold.release()
+        session.resume()
+        session.stop()
+
+
 def test_a_connection_that_a_generator_has_opened_stays_on_its_thread(eager: None) -> None:
     def rows() -> Iterator[int]:
         connection = sqlite3.connect(":memory:")

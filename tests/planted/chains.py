@@ -17,6 +17,7 @@ STUCK = f"{TESTS}test_a_function_that_is_stuck_holds_up_nobody_else"
 SETTLED = f"{TESTS}test_nothing_is_settled_while_a_chain_has_its_packet"
 PUT_IN = f"{TESTS}test_what_is_put_into_a_member_at_full_speed_is_worked"
 OPENED = f"{TESTS}test_a_hand_opens_a_chain_at_full_speed"
+WATCH_SEES = f"{TESTS}test_a_watch_that_falls_asleep_as_a_chain_begins_to_work_sees_it"
 WATCH_ENDS = f"{TESTS}test_the_watch_over_chains_ends_with_its_job"
 STOPS = f"{TESTS}test_a_stop_iteration_of_a_function_is_an_error_and_no_end"
 KEPT = f"{TESTS}test_a_generator_is_closed_when_its_packet_is_over_however_its_chain_was_left"
@@ -88,6 +89,18 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         STOPS,
     ),
     one("chain: the watch never looks", WATCH, "return any(chain.look() for", "return any(not chain for", STUCK),
+    Mutant(
+        "chain: the watch is woken before there is anything to see",
+        (
+            Change(CHAIN, "        line.enter()\n", ""),
+            Change(
+                LINE,
+                "        return self._loop.run(items)\n",
+                "        self.enter()\n        return self._loop.run(items)\n",
+            ),
+        ),
+        (WATCH_SEES,),
+    ),
     one("chain: the watch outlives its job", WATCH, "or chain.is_over() for", "for", WATCH_ENDS),
     one(
         "chain: the watch sleeps through the end of its job",
