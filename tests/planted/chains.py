@@ -9,7 +9,7 @@ from tests.planted.records import Change, Mutant, one
 CHAIN, LINE, LOOP = "chain/chain.py", "chain/line.py", "chain/loop.py"
 GATHERING, WATCH = "chain/gathering.py", "chain/watch.py"
 PARKER, LOCAL = "scheduling/parker.py", "task/local_task.py"
-TESTS = "chain/test_chains.py::"
+TESTS, MOMENTS = "chain/test_chains.py::", "chain/test_openings.py::"
 HANDS = f"{TESTS}test_a_line_under_all_hands_loses_doubles_and_reorders_nothing"
 ERROR = f"{TESTS}test_an_error_names_its_task_and_its_packet"
 OPENINGS = f"{TESTS}test_thousands_of_openings_change_nothing_of_what_comes_out"
@@ -89,6 +89,34 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         STOPS,
     ),
     one("chain: the watch never looks", WATCH, "return any(chain.look() for", "return any(not chain for", STUCK),
+    one(
+        "chain: the owner chosen is diverted all the same",
+        LINE,
+        "if self.owner == step:",
+        "if False:",
+        f"{MOMENTS}test_whoever_was_given_the_packet_in_work_works_it_though_its_function_had_not_begun",
+    ),
+    one(
+        "chain: an opening is undone by new functions",
+        CHAIN,
+        "        if self.is_to_open:  # said before the loop was halted, if that was just undone\n",
+        "        if False:\n",
+        f"{MOMENTS}test_an_opening_is_not_undone_by_functions_that_are_put_into_the_loop",
+    ),
+    one(
+        "chain: two that keep their thread are in one",
+        LOCAL,
+        "and (isinstance(operator, Source) or not self.keeps_thread)",
+        "and True",
+        f"{MOMENTS}test_two_that_keep_their_thread_are_in_one_chain_only_if_all_but_one_say_so",
+    ),
+    one(
+        "chain: asked for under a seed, and silently none",
+        "builder/environment.py",
+        "if self.settings.seed is not None:\n            raise",
+        "if False:\n            raise",
+        f"{MOMENTS}test_whoever_asks_for_a_chain_where_there_is_none_is_told_so",
+    ),
     Mutant(
         "chain: the watch is woken before there is anything to see",
         (
