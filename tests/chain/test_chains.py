@@ -411,7 +411,10 @@ def test_an_operator_that_says_so_has_a_thread_of_its_own() -> None:
         )  # fmt: skip
         session.run(PATIENCE_S)
     assert names == {"first": {"apart/source"}, "second": {"apart/second"}, "third": {"apart/third"}}
-    with Session() as session, pytest.raises(runtime.GraphInvalid, match="chain of map is 0; it must be True or False"):
+    with (
+        Session() as session,
+        pytest.raises(runtime.GraphInvalid, match="chain of 'map' is 0; it must be True, False or None"),
+    ):
         session.source(range(3)).map(str, chain=0)  # type: ignore[arg-type]
 
 
