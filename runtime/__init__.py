@@ -10,6 +10,7 @@ from runtime.communication.packet import Packet
 from runtime.context import ServiceContext, TaskContext
 from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.control.calling import Service, Services
+from runtime.control.holding import Held
 from runtime.dispatcher import Dispatcher
 from runtime.errors import (
     NO_PACKET,
@@ -23,6 +24,7 @@ from runtime.errors import (
     GraphFrozen,
     GraphInvalid,
     InputOpen,
+    JobHeld,
     JobPaused,
     LostReply,
     NotCopyable,
@@ -93,9 +95,11 @@ __all__ = [
     "Function",
     "GraphFrozen",
     "GraphInvalid",
+    "Held",
     "InputOpen",
     "Interceptor",
     "Invocation",
+    "JobHeld",
     "JobManager",
     "JobPaused",
     "KeyedStream",

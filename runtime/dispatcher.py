@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from runtime.communication.signals import StopSignal
 from runtime.completion import Completion, Tally
 from runtime.context.report import TaskReport
-from runtime.errors import CommandRefused, TaskFailed, error_text, failure_text
+from runtime.errors import CommandRefused, JobHeld, JobPaused, TaskFailed, error_text, failure_text
 from runtime.factory import Backend, Handle, ServiceHandle, TaskFactory, TaskHandle, create_service_task
 from runtime.facts import Event, Outcome, Snapshot
 from runtime.graph import ExecutionGraph
@@ -55,6 +55,8 @@ class Dispatcher:
         self._manager = manager
         self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
+        self._hears_hold: Callable[[str], object] = self._hold_is_the_end
+        self._why_held: Callable[[], JobHeld | None] = _nothing_held
 
     # ── life ──
 
@@ -120,7 +122,15 @@ class Dispatcher:
 
     def until_ended(self, timeout_s: float | None) -> Waiting[Outcome]:
         """Wait for the end of the run. Raises `TimeoutError`, `JobPaused` if it cannot end, `TaskFailed` if one did."""
-        yield from self.completion.wait(deadline_of(timeout_s))
+        try:
+            yield from self.completion.wait(deadline_of(timeout_s))
+        except JobPaused:
+            if (held := self._why_held()) is None:
+                raise
+            try:
+                raise held from held.__cause__
+            finally:
+                del held  # else its traceback would hold the frame that holds it
         outcome = self.outcome
         if outcome is None:
             running = ", ".join(sorted(self.tally.running))
@@ -163,6 +173,16 @@ class Dispatcher:
         """Gates were closed or opened by hand: those who wait for the end have to look at them."""
         self._note("command", None, text)
         self.completion.look_at_gates()
+
+    def on_hold(self, hears: Callable[[str], object], why: Callable[[], JobHeld | None]) -> None:
+        """Let `hears` be told of each task that holds a packet, on its own thread or one that delivers its reports.
+
+        `why` says what to raise where the job stands still because of that; None: it does because of something else.
+        """
+        self._hears_hold, self._why_held = hears, why
+
+    def _hold_is_the_end(self, task: str) -> None:
+        self.cancel(f"{task} holds a packet, and nobody is there to mend that: the job is cancelled")
 
     def closes_gates(self, by_person: bool) -> None:
         """Gates are about to be closed by hand: in a view, by a person who can open them there, or by code."""
@@ -303,6 +323,11 @@ class Dispatcher:
         for error in self.dead_letters.give(letter):
             self.warned(letter.task, f"what dead_letters.to() gives letters to raised {error_text(error)}")
 
+    def held(self, task: str, text: str) -> None:
+        """A task holds a packet."""
+        self._note("error", task, f"{text}: held")
+        self._hears_hold(task)
+
     def signal_arrived(self, task: str, count: str, signal: StopSignal) -> None:
         """A task has received a producer's stop signal."""
         self._note("stop signal", task, f"received {signal.how} from {signal.producer}: {count}")
@@ -359,3 +384,7 @@ class Dispatcher:
 
     def _now_s(self) -> float:
         return self.backend.clock() - self._began_s
+
+
+def _nothing_held() -> JobHeld | None:
+    return None

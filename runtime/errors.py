@@ -17,6 +17,7 @@
     │   ├── InputOpen              a `with` block ended while an input was still open
     │   ├── NotPaused              this can be done to a paused task only
     │   ├── JobPaused              nothing happens until somebody resumes the job
+    │   │   └── JobHeld            user code raised, and its packet is held; the original is the `__cause__`
     │   ├── WrongThread            packets are sent by the task's own thread alone
     │   ├── PacketGone             the packet is not in its queue any more
     │   ├── ServicePaused          the service is paused by hand, and the caller could be the one to resume it
@@ -151,6 +152,17 @@ class NotPaused(CommandRefused):
 
 class JobPaused(CommandRefused):
     """The job stands still because of a pause; waiting longer cannot help."""
+
+
+class JobHeld(JobPaused):
+    """User code raised under `on_error="hold"`, and its packet is held until somebody resumes. See `session.held`.
+
+    The original is the `__cause__`. `task` is the name of the first of the tasks that hold one, `packet` its payload.
+    """
+
+    def __init__(self, text: str = "", *, task: str = "", packet: Any = None) -> None:
+        super().__init__(text)
+        self.task, self.packet = task, packet
 
 
 class WrongThread(CommandRefused):

@@ -15,9 +15,10 @@ from runtime.communication.packet import Asked, Packet
 from runtime.errors import error_text
 from runtime.facts import Ending, SignalFacts, TaskState
 
-Result = Literal["done", "stop", "held_back", "waiting", "running", "idle"]
-"""What became of a turn: a packet was worked, or a signal taken; the stop signal was taken, or a source ended; the task
-waits in mid-packet for room, or for a service or its next attempt; user code is still at it; there was nothing to do.
+Result = Literal["done", "held", "stop", "held_back", "waiting", "running", "idle"]
+"""What became of a turn: a packet was worked, or a signal taken; user code raised, and the packet stays first in its
+lane; the stop signal was taken, or a source ended; the task waits in mid-packet for room, or for a service or its next
+attempt; user code is still at it; there was nothing to do.
 """
 
 _SHOWN = 6  # outputs, packets
@@ -100,6 +101,8 @@ class Step:
     def _went_wrong(self) -> str:
         if self.packet is not None and type(self.packet.payload) is Asked:
             return "raised"
+        if self.result == "held":
+            return "held"
         return "failed" if self.ending == "failed" else "skipped"
 
 

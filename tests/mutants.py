@@ -30,6 +30,7 @@ from tests.planted.formats import OF_FORMATS
 from tests.planted.injects import INJECTS
 from tests.planted.kernel import OF_KERNEL
 from tests.planted.memory import MEMORY_BUGS
+from tests.planted.mending import OF_MENDING
 from tests.planted.rates import OF_RATES
 from tests.planted.records import SWITCH, Change, Mutant, one
 from tests.planted.sessions import OF_SESSIONS
@@ -532,7 +533,7 @@ MUTANTS: Final = (
     ),
     one(
         "policy: send_packet does not wait",
-        GUARD,
+        "task/guards.py",
         "task.ctx.bind(guard.hold_back, router.send_signal, task.reporter)",
         "pass",
         EVERYWHERE,
@@ -1011,6 +1012,7 @@ MUTANTS: Final = (
     ),
     # ── what is remembered ──
     *MEMORY_BUGS,
+    *OF_MENDING,
     *OF_RATES,
     # ── between processes ──
     one("far: a little ends the wait of an answer", "remote/acknowledgements.py", "if much:", "if True:", FAR_MAIL),

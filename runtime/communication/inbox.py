@@ -172,6 +172,11 @@ class Inbox:
         self._open += self._held
         self._held = []
 
+    def look_first_at(self, lane: Lane) -> None:
+        """Let the next batch begin with `lane`, which has not been retired."""
+        position = self._open.index(lane)
+        self._open = self._open[position:] + self._open[:position]
+
     def retire(self, lane: Lane) -> None:
         """Look at `lane` no more: its stop signal has been taken."""
         self._open = [each for each in self._open if each is not lane]

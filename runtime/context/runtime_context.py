@@ -36,6 +36,9 @@ class Reporter(Protocol):
     def skipped(self, letter: DeadLetter) -> None:
         """A task has skipped what its user code raised for."""
 
+    def held(self, task: str, text: str) -> None:
+        """`task` holds the packet that its user code raised for, and stands still; `text` says what and why."""
+
 
 class Proxies(Protocol):
     """How services are called in the name of one task or service: a `ProxyManager`, which travels by value."""

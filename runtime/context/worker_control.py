@@ -20,7 +20,7 @@ Met = Sequence[tuple[int, BaseException | None]]
 
 Broke = Callable[[Packet, Met], None]
 
-TaskCommand = Literal["number_of", "edit", "drop", "move", "undo", "state", "set_state"]
+TaskCommand = Literal["number_of", "edit", "drop", "move", "undo", "state", "set_state", "fault", "skip"]
 """What can be asked of a task at its closed gate: methods of `TaskControl`. Services refuse it."""
 
 

@@ -138,7 +138,7 @@ class Stepping:
                 if self._dispatcher.outcome is not None:
                     return None
                 raise PacketGone(f"{packet!r} is not in the queue of {packet.task!r} any more")
-            if step.result == "done" and step.packet is not None and (taken := step.packet.place) is not None:
+            if step.result in ("done", "held") and step.packet is not None and (taken := step.packet.place) is not None:
                 done[step.packet.task, taken.lane, taken.number] = step
         step = done[spot]
         paths = []

@@ -14,8 +14,10 @@ from typing import Any, Final, Literal, TypeGuard
 from runtime.errors import GraphInvalid
 from runtime.texts.preview import preview
 
-Verdict = Literal["fail", "skip"] | tuple[Any, ...]
+Verdict = Literal["fail", "skip", "hold"] | tuple[Any, ...]
 """What becomes of a packet that is not tried again; or what is sent in place of what it should have made."""
+
+_VERDICTS: Final = ("fail", "skip", "hold")
 
 
 Chance = Callable[[], float]
@@ -27,6 +29,11 @@ class Policy:
 
     __slots__ = ()
 
+    @property
+    def may_hold(self) -> bool:
+        """Whether `given_up` may say "hold": then a packet stays in its lane until it is done."""
+        return False
+
     def repeat_after_s(self, repeat: int, error: Exception, chance: Chance) -> float | None:
         """How long to wait before repeat 0, 1, 2 …, after `error`; None: there is no such repeat."""
         return None
@@ -34,6 +41,17 @@ class Policy:
     def given_up(self, error: Exception) -> Verdict:
         """What becomes of a packet whose last attempt has raised `error`."""
         return "skip"
+
+
+class Hold(Policy):
+    """Hold the packet, and the job with it, until somebody has mended what is wrong."""
+
+    __slots__ = ()
+    may_hold = True
+
+    def given_up(self, error: Exception) -> Verdict:
+        """Hold it."""
+        return "hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +76,7 @@ class Retry(Policy):
 
     n: int
     backoff: float = 0.0
-    then: Literal["fail", "skip"] = "fail"
+    then: Literal["fail", "skip", "hold"] = "fail"
     _: KW_ONLY
     on: type[Exception] | tuple[type[Exception], ...] = (Exception,)
     most: float = 60.0
@@ -75,8 +93,8 @@ class Retry(Policy):
             raise GraphInvalid(
                 f"most of Retry is {preview(self.most)}; it must be a number of seconds, 0 or more, or math.inf"
             )
-        if self.then not in ("fail", "skip"):
-            raise GraphInvalid(f"then of Retry is {preview(self.then)}; it can be 'fail' or 'skip'")
+        if self.then not in _VERDICTS:
+            raise GraphInvalid(f"then of Retry is {preview(self.then)}; it can be 'fail', 'skip' or 'hold'")
         if not self._types or not all(isinstance(each, type) and issubclass(each, Exception) for each in self._types):
             raise GraphInvalid(
                 f"on of Retry is {preview(self.on)}; it must be a subclass of Exception, or a tuple of some: what is "
@@ -88,6 +106,11 @@ class Retry(Policy):
     @property
     def _types(self) -> tuple[Any, ...]:
         return self.on if type(self.on) is tuple else (self.on,)
+
+    @property
+    def may_hold(self) -> bool:
+        """If `then` says so."""
+        return self.then == "hold"
 
     def wait_s(self, repeat: int) -> float:
         """How long to wait before repeat 0, 1, 2 …, if neither chance nor the exception says otherwise."""
@@ -129,19 +152,21 @@ def _asked_for_s(error: BaseException) -> float:
     return max(asked_s, *map(_asked_for_s, error.exceptions)) if isinstance(error, BaseExceptionGroup) else asked_s
 
 
-OnError = Literal["fail", "skip"] | Retry
+OnError = Literal["fail", "skip", "hold"] | Retry
 """What an exception in an operator's user code does.
 
 `"fail"`: the job is cancelled and `wait()` raises. `"skip"`: the packet is counted and kept in `session.dead_letters`,
-the job goes on. `Retry`: try again first.
+the job goes on. `"hold"`: the packet stays first in its lane and the job pauses, until somebody has mended the function
+(`session.replace`), edited the packet or skipped it (`session.held`), and resumes. `Retry`: try again first.
 
 Policies are for packets (of a source, its items), and for errors that can be meant for them. What `open`, `finish` and
 `close` raise fails the job under every policy; so does what is no `Exception` (`SystemExit`, `KeyboardInterrupt`,
-`GeneratorExit`), and `MemoryError`.
+`GeneratorExit`), and `MemoryError`. The items of a source have no queue in which they could wait: where packets are
+held, they fail.
 
-Under `"skip"` and `Retry` the results of one packet are sent all or none, once it is done with, and held in memory till
-then: at most about `max_results_bytes` of them, or `ResultsTooLarge` is the packet's error; under `"fail"` each is sent
-as it is made. What user code has changed before it raised is not taken back: state is not rolled back.
+Under `"skip"`, `"hold"` and `Retry` the results of one packet are sent all or none, once it is done with, and kept in
+memory till then: at most about `max_results_bytes` of them, or `ResultsTooLarge` is the packet's error; under `"fail"`
+each is sent as it is made. What user code has changed before it raised is not taken back: state is not rolled back.
 """
 
 MAX_RESULTS_BYTES: Final = 256 * 2**20
@@ -150,9 +175,11 @@ MAX_RESULTS_BYTES: Final = 256 * 2**20
 
 def is_policy(policy: object) -> TypeGuard[OnError | Policy]:
     """Whether this can be an `on_error`."""
-    return isinstance(policy, Policy) or (type(policy) is str and policy in ("fail", "skip"))
+    return isinstance(policy, Policy) or (type(policy) is str and policy in _VERDICTS)
 
 
 def policy_of(on_error: OnError | Policy) -> Policy:
     """The policy of an operator that does not fail at its first error."""
-    return on_error if isinstance(on_error, Policy) else Policy()
+    if isinstance(on_error, Policy):
+        return on_error
+    return Hold() if on_error == "hold" else Policy()

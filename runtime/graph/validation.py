@@ -53,7 +53,9 @@ def validate_operator(operator: OperatorNode) -> None:
     if (why := operator.traits.single) and operator.parallelism > 1:
         raise GraphInvalid(f"{operator.kind} {name!r} cannot have parallelism {operator.parallelism}: {why}; use 1")
     if not is_policy(operator.on_error):
-        raise GraphInvalid(f"on_error of {name!r} is {preview(operator.on_error)}; it can be 'fail', 'skip' or a Retry")
+        raise GraphInvalid(
+            f"on_error of {name!r} is {preview(operator.on_error)}; it can be 'fail', 'skip', 'hold' or a Retry"
+        )
     for function in operator.functions:
         refuse_async(function, name)
 

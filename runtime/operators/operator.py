@@ -81,6 +81,9 @@ class Operator(ABC):
     wants_input: ClassVar[bool] = False
     """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
 
+    version = 1
+    """Of the user's function: the first one, or how many have taken its place and that of others since."""
+
     def __init__(self, function: Any = None) -> None:
         self.function = function
         self.call = callable_of(function)

@@ -215,6 +215,10 @@ class Host(ABC):
         """It has skipped something."""
         self.post("skipped", encode_letter(letter, self.codec))
 
+    def held(self, task: str, text: str) -> None:
+        """It holds a packet."""
+        self.post("report", "held", task, text)
+
     def _show(self, step: Step) -> None:
         """It has worked a packet, or a request, that somebody wants to see."""
         self.post("tap", encode(step, self.codec))

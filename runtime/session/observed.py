@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from runtime.control.holding import Held
 from runtime.errors import TaskFailed
 from runtime.facts import Event, EventKind, JobState, Outcome, Snapshot, TaskTable
 from runtime.graph import ExecutionGraph
@@ -109,6 +110,12 @@ class Observed:
         """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
         run = self._runs.run
         return DeadLetters(self._runs.outlets) if run is None else run.dispatcher.dead_letters
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """What tasks hold under `on_error="hold"`, in graph order: each is tried again by `resume()`. Else empty."""
+        run = self._runs.run
+        return () if run is None or not run.is_live else run.holding.held()
 
     def snapshot(self) -> Snapshot:
         """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""

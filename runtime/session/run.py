@@ -12,6 +12,7 @@ from runtime.communication.hand import HAND
 from runtime.communication.note import Note
 from runtime.control.editing import Editing
 from runtime.control.hits import Hits
+from runtime.control.holding import Holding
 from runtime.control.injector import Given, Injector
 from runtime.control.inspection import Inspection
 from runtime.control.pausing import Pausing
@@ -42,6 +43,7 @@ class Run:
     inspection: Inspection
     editing: Editing
     hits: Hits
+    holding: Holding
     records: Records
     injector: Injector
     proxies: ProxyManager
@@ -51,14 +53,16 @@ class Run:
     def of(cls, dispatcher: Dispatcher, commands: Commands) -> Run:
         """The run whose tasks and services a dispatcher has made."""
         graph, workers, records = dispatcher.graph, Workers(dispatcher, commands), Records()
+        editing = Editing(dispatcher, workers, records)
         return cls(
             dispatcher,
             workers,
             Pausing(dispatcher, workers),
             Stepping(dispatcher, workers, records),
             Inspection(dispatcher, workers),
-            Editing(dispatcher, workers, records),
+            editing,
             Hits(dispatcher, workers),
+            Holding(dispatcher, workers, editing),
             records,
             Injector(graph, dispatcher.backend, dispatcher.tasks),
             ProxyManager(HAND_CALLER, service_queues(graph)),

@@ -31,9 +31,10 @@ from runtime.task.batch import BatchSize
 from runtime.task.control import TaskControl
 from runtime.task.counts import TaskCounts
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
+from runtime.task.guards import guarded
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
-from runtime.task.policy_operator import PolicyOperator, guarded
+from runtime.task.policy_operator import PolicyOperator
 from runtime.task.step_record import StepRecord
 from runtime.task.task_gate import TaskGate
 from runtime.texts.preview import Told

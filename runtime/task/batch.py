@@ -64,6 +64,10 @@ class Batch:
         """How many have been taken. Any thread."""
         return len(self.items) - length_hint(self.rest)
 
+    def position(self) -> int:
+        """How many packets of its lane were before the only one of this batch, which has left."""
+        return self.first.taken - 1
+
     def in_work(self) -> tuple[Any, ...]:
         """The item that was taken last; empty if none was."""
         begun = len(self.items) - length_hint(self.rest)
@@ -82,6 +86,58 @@ class Batch:
             del parts[0]
             self._inbox.drop(lane, length)
             count -= length
+
+
+class KeptBatch(Batch):
+    """One whose packet in work stays in its lane until it is done: it may have to be worked again."""
+
+    __slots__ = ("_keeps",)
+
+    def __init__(self, inbox: Inbox) -> None:
+        super().__init__(inbox)
+        self._keeps = False  # the packet that was taken last: it is in work, or held
+
+    def take(self, count: int) -> bool:
+        """Copy up to `count` packets. False: there are none to be taken."""
+        self._keeps = False
+        return super().take(count)
+
+    def keep(self, is_kept: bool) -> None:
+        """Whether the packet that was taken last stays: it is in work, or held."""
+        self._keeps = is_kept
+
+    def leave_if_single(self) -> None:
+        """It stays."""
+
+    def position(self) -> int:
+        """How many packets of its lane were before the only one of this batch, which is still there."""
+        return self.first.taken
+
+    def settle(self) -> None:
+        """Delete what has been worked."""
+        leave = self._here - length_hint(self.rest) - self._keeps
+        if leave > 0:
+            self._drop(leave)
+
+    def lane_in_work(self) -> Lane:
+        """In which lane the packet in work is; it is the first one there."""
+        self.settle()
+        return self.parts[0][0]
+
+    def end_in_work(self) -> Lane:
+        """End the batch with the packet in work, which is to stay where it is. Returns its lane."""
+        lane = self.lane_in_work()
+        del self.items[self.begun() :]  # the iterator ends here as well, whoever draws from it
+        self.parts, self._here = [(lane, 1)], 1
+        return lane
+
+    def close(self) -> int:
+        """Delete what has been worked; what is held, and the rest, stays. How many have been worked or begun."""
+        self.settle()
+        done = self.begun() - self._keeps
+        self._here = length_hint(self.rest)  # nothing is left to be deleted
+        super().close()
+        return done
 
 
 class BatchSize:

@@ -25,6 +25,7 @@ from runtime.scheduling.parker import MID_PACKET
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Result, Step
+from runtime.task.hold_guard import Fault, HoldGuard
 from runtime.task.policy_operator import PolicyOperator
 from runtime.task.step_record import StepRecord
 
@@ -144,7 +145,7 @@ class TaskControl(WorkerControl):
         if doing is None:
             stopped = record.arrival is not None and record.arrival.signal.is_last
             over = stopped or (record.ending is not None and record.packet is None)
-            result = "stop" if over else "done"
+            result = "stop" if over else "held" if record.is_held else "done"
             if not over and not record.has_something():
                 result = "idle"  # what it was given for was taken away meanwhile; or a source has nothing yet
         arrival = record.arrival
@@ -322,6 +323,26 @@ class TaskControl(WorkerControl):
     def _refuse_ended(self) -> None:
         if self._task.ending is not None:
             raise TaskEnded(f"{self._task.name!r} has ended; nothing of it can be changed any more")
+
+    # ── what is held ──
+
+    def fault(self) -> Fault | None:
+        """What it holds under its policy, and why; None: nothing."""
+        return self._task.gate.look(self._fault)
+
+    def _fault(self) -> Fault | None:
+        guard = self._task.operator
+        return guard.fault() if isinstance(guard, HoldGuard) and self._task.ending is None else None
+
+    def skip(self, place: Place) -> None:
+        """Count the packet that is held as worked, and skipped. Raises `NotPaused`, `PacketGone`."""
+        with self._grip(place) as (lane, index):
+            if (fault := self._fault()) is None or fault[0].place != place:
+                raise PacketGone("the packet is not held any more; drop() takes any other out of its queue")
+            lane.move(index, 0)
+            self._task.inbox.drop(lane, 1)
+            self._task.counts.work(1)
+            self._task.counts.fail(skipped=1)
 
     # ── state ──
 

@@ -24,7 +24,7 @@ from runtime.operators import Operator, Source
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
 from runtime.task.alignment import Alignment, Arrival
-from runtime.task.batch import Batch
+from runtime.task.batch import Batch, KeptBatch
 
 
 class Feed(ABC):
@@ -157,6 +157,11 @@ class LaneFeed(Feed):
         """Let `wait` return for that as well, of which nothing is taken."""
         self._also = (source,)
 
+    def keep_in_work(self) -> KeptBatch:
+        """Before anything is taken: let a packet stay in its lane until it is done, or longer. Returns what says so."""
+        self._batch = batch = KeptBatch(self.inbox)
+        return batch
+
     def failed_on(self) -> Any:
         """The payload that was taken last."""
         return next(map(self._given.payload, self._batch.in_work()), NO_PACKET)
@@ -174,7 +179,7 @@ class LaneFeed(Feed):
     def seen(self) -> Packet | None:
         """The packet that has been taken, of a batch of one."""
         lane = self._batch.first
-        place = Place(self.inbox.lanes.index(lane), number_at(lane, lane.taken - 1))
+        place = Place(self.inbox.lanes.index(lane), number_at(lane, self._batch.position()))
         return self._ctx.wiring.format.packet(self._batch.items[0], self._ctx.name, lane, place)
 
     def format(self, lane: Lane) -> Format:

@@ -24,7 +24,7 @@ from runtime.history.dead_letters import DeadLetter
 from runtime.operators import IDLE, Operator
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
-from runtime.task.feed import Feed, LaneFeed, SourceFeed
+from runtime.task.feed import LaneFeed, SourceFeed
 from runtime.task.held_results import HeldResults
 
 if TYPE_CHECKING:
@@ -33,18 +33,6 @@ if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
 _NOTHING: Final = object()  # what is drawn where there is nothing
-
-
-def guarded(operator: Operator, feed: Feed, task: BaseTask, router: Router) -> Operator:
-    """A guard for `operator`. What the function sends by itself goes to the guard."""
-    guard: PolicyOperator
-    if isinstance(feed, SourceFeed):
-        guard = SourceGuard(operator, feed, task, router)
-    else:
-        assert isinstance(feed, LaneFeed), "all but sources are fed from lanes"
-        guard = LaneGuard(operator, feed, task, router)
-    task.ctx.bind(guard.hold_back, router.send_signal, task.reporter)
-    return guard
 
 
 class PolicyOperator(Operator):
@@ -136,7 +124,7 @@ class PolicyOperator(Operator):
                 is_last = not repeats or isinstance(error, ResultsTooLarge)
                 wait_s = None if is_last else self._repeat_after_s(attempt, error)
                 if wait_s is None:
-                    if (puts := self._given_up(error, value)) is None:
+                    if (puts := self._given_up(error, value, is_made if repeats else None)) is None:
                         raise
                     return puts
             if not is_made:
@@ -147,13 +135,19 @@ class PolicyOperator(Operator):
     def _repeat_after_s(self, attempt: int, error: Exception) -> float | None:
         return self._policy.repeat_after_s(attempt, error, self._task.parker.chance)
 
-    def _given_up(self, error: Exception, value: Any) -> Puts | None:
-        """What is sent of a packet that is not tried again. None: nothing, its error is to be raised."""
+    def _given_up(self, error: Exception, value: Any, is_made: bool | None = None) -> Puts | None:
+        """What is sent of a packet that is not tried again. None: nothing, its error is to be raised.
+
+        `is_made`: it could be tried again later, with what it has made, or from the beginning.
+        """
         verdict = self._policy.given_up(error)
-        if verdict == "fail":
+        if verdict == "fail" or (verdict == "hold" and is_made is None):
             return None
         task = self._task
         self._router.blame(NO_PACKET)
+        if verdict == "hold":
+            self._hold(error, is_made=bool(is_made))
+            return ()
         is_skipped = verdict == "skip"
         task.counts.fail(is_skipped and value is not NO_PACKET)
         if task.gate.record is not None:
@@ -162,6 +156,10 @@ class PolicyOperator(Operator):
             return self._plan.puts(verdict)
         task.reporter.skipped(self._letter(error, value))
         return ()
+
+    def _hold(self, error: Exception, *, is_made: bool) -> None:
+        """Let the packet in work stay where it is, and let the task stand still."""
+        raise AssertionError("only what `may_hold` says so, and has a guard for it")
 
     def _is_for_policy(self, error: BaseException, value: Any) -> TypeGuard[Exception]:
         """Whether policies are for it, and it is not the end that cancel asked for, which drops the packet in work."""

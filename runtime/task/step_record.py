@@ -24,6 +24,7 @@ class StepRecord:
         self.ending: Ending | None = None  # of the task, if this was its last turn
         self.sent: list[tuple[str, Packet]] = []
         self.error: BaseException | None = None
+        self.is_held = False
 
     def take(self, packet: Packet | None) -> None:
         """This packet was taken."""
@@ -36,6 +37,10 @@ class StepRecord:
     def fail(self, error: BaseException) -> None:
         """User code raised this."""
         self.error = error
+
+    def hold(self, error: BaseException) -> None:
+        """User code raised this, and the packet stays where it is."""
+        self.error, self.is_held = error, True
 
     def end(self, ending: Ending, error: BaseException | None) -> None:
         """It was the last turn of the task, which has ended so."""

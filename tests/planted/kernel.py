@@ -125,9 +125,9 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "kernel: a step is of the packet behind",
-        FEED,
-        "number_at(lane, lane.taken - 1))",
-        "number_at(lane, lane.taken))",
+        "task/batch.py",
+        "return self.first.taken - 1",
+        "return self.first.taken",
         of("14_pause_and_step", "test_a_packet_is_followed_to_the_end_also_through_a_queue_of_one[local-1]"),
     ),
     one(

@@ -376,7 +376,7 @@ def test_every_packet_is_counted_once_whatever_becomes_of_it(make_session: MakeS
         (lambda: runtime.Retry(True), "n of Retry is True"),
         (lambda: runtime.Retry(1, -1), "backoff of Retry is -1; it must be a number of seconds, 0 or more"),
         (lambda: runtime.Retry(1, math.nan), "backoff of Retry is nan"),
-        (lambda: runtime.Retry(1, then="retry"), "then of Retry is 'retry'; it can be 'fail' or 'skip'"),  # type: ignore[arg-type]
+        (lambda: runtime.Retry(1, then="retry"), "then of Retry is 'retry'; it can be 'fail', 'skip' or 'hold'"),  # type: ignore[arg-type]
     ],
 )
 def test_a_retry_that_cannot_be_is_refused(make: Callable[[], object], message: str) -> None:

@@ -1,0 +1,35 @@
+"""Bugs of what is held, and of what takes its place."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.planted.records import Mutant, of, one
+
+GUARD, BATCH, POLICY, HOLDING = (
+    "task/hold_guard.py",
+    "task/batch.py",
+    "task/policy_operator.py",
+    "control/holding.py",
+)
+RESUMED = of("20_held", "test_resume_tries_a_held_packet_again_and_loses_and_doubles_nothing")
+NOT_SENT = of("20_held", "test_what_a_packet_makes_before_its_function_raises_is_not_sent")
+KEYS = of("20_held", "test_if_a_key_function_raises_only_that_is_tried_again")
+EDITED = of("20_held", "test_an_edit_of_a_held_packet_can_be_undone_and_then_it_is_held_again")
+
+OF_MENDING: Final[tuple[Mutant, ...]] = (
+    one("hold: the packet at fault is dropped", GUARD, "keep(self._fault is not None)", "keep(False)", RESUMED),
+    one("hold: it leaves its lane while it is in work", GUARD, "self._batch.keep(True)", "self._batch.keep(False)",
+        of("20_held", "test_a_packet_in_user_code_that_waits_has_not_left")),
+    one("hold: a resume goes on with the packet after it", BATCH, "del self.items[self.begun() :]", "pass",
+        of("20_held", "test_a_resume_at_the_moment_of_a_hold_leaves_nothing_skipped")),
+    one("hold: what an attempt has made is sent", POLICY, "is_made=bool(is_made))\n            return ()",
+        "is_made=bool(is_made))\n            return self._plan.puts(self._held.all())", NOT_SENT),
+    one("hold: what an attempt has made counts as all", GUARD, "tuple(self._held.all()) if is_made else None",
+        "tuple(self._held.all())", NOT_SENT),
+    one("hold: it is worked again though only its key was missing", GUARD, "if made is None or", "if True or", KEYS),
+    one("hold: an edited packet is held on", GUARD, "lane.items[index] is not self._item", "False", EDITED),
+    one("hold: another lane goes first", GUARD, "self._inbox.look_first_at(lane)", "pass",
+        of("20_held", "test_a_held_packet_is_the_first_to_be_tried_whichever_lane_it_came_by")),
+    one("hold: nobody waits for it", HOLDING, "self._dispatcher.completion.look_at_gates()", "pass", RESUMED),
+)  # fmt: skip
