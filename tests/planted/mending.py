@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.planted.records import Mutant, of, one
+from tests.planted.records import SWITCH, Change, Mutant, of, one
 
 GUARD, BATCH, POLICY, HOLDING = (
     "task/hold_guard.py",
@@ -12,6 +12,8 @@ GUARD, BATCH, POLICY, HOLDING = (
     "task/policy_operator.py",
     "control/holding.py",
 )
+HEARD = "task.reporter.held(task.name, failure_text(packet.payload, error))"
+AT_THE_MOMENT = of("20_held", "test_a_resume_at_the_moment_of_a_hold_leaves_nothing_skipped")
 RESUMED = of("20_held", "test_resume_tries_a_held_packet_again_and_loses_and_doubles_nothing")
 NOT_SENT = of("20_held", "test_what_a_packet_makes_before_its_function_raises_is_not_sent")
 KEYS = of("20_held", "test_if_a_key_function_raises_only_that_is_tried_again")
@@ -21,8 +23,11 @@ OF_MENDING: Final[tuple[Mutant, ...]] = (
     one("hold: the packet at fault is dropped", GUARD, "keep(self._fault is not None)", "keep(False)", RESUMED),
     one("hold: it leaves its lane while it is in work", GUARD, "self._batch.keep(True)", "self._batch.keep(False)",
         of("20_held", "test_a_packet_in_user_code_that_waits_has_not_left")),
-    one("hold: a resume goes on with the packet after it", BATCH, "del self.items[self.begun() :]", "pass",
-        of("20_held", "test_a_resume_at_the_moment_of_a_hold_leaves_nothing_skipped")),
+    Mutant("hold: a resume goes on with the packet after it (with a switch)",
+        (Change(BATCH, "del self.items[self.begun() :]", "pass"), Change(GUARD, HEARD, f"{HEARD}\n        {SWITCH}")),
+        (AT_THE_MOMENT,)),
+    Mutant("hold: the switch alone", (Change(GUARD, HEARD, f"{HEARD}\n        {SWITCH}"),), (AT_THE_MOMENT,),
+        harmless=True),
     one("hold: what an attempt has made is sent", POLICY, "is_made=bool(is_made))\n            return ()",
         "is_made=bool(is_made))\n            return self._plan.puts(self._held.all())", NOT_SENT),
     one("hold: what an attempt has made counts as all", GUARD, "tuple(self._held.all()) if is_made else None",
