@@ -96,7 +96,7 @@ window.start = (plan) => {
 def by_view(browser: Browser, plan: Plan, *, whole: bool) -> Iterator[Page]:
     """The view in a page; `whole` so small that all of it is in sight."""
     harness = Harness(browser)
-    shown = harness.load(plan, plans.running(plan, 1), width=1400, height=1000)
+    shown = harness.load(plan, plans.running(plan, 1), width=1400, height=1000, collapse=TASKS)
     if whole:
         shown.root.get_by_role("button", name="Fit all of the graph").click()
     shown.settle()

@@ -15,9 +15,14 @@ from sage_nb.wire import Box, Plan, PlanEdge, Row
 MAX_TASKS: Final = 200
 """With more tasks than this, a row is an operator with all its tasks."""
 
+COLLAPSE_BEYOND: Final = 8
+"""With more tasks than this, an operator is laid out with one row for all of them, unless a page opens it."""
+
 HEAD_PX: Final = 27.0
 ROW_PX: Final = 24.0
-_FOOT_PX: Final = 4.0
+FOOT_PX: Final = 4.0
+FOLDED_PX: Final = 84.0  # the head, and three lines: states, queues, counters
+_FOLDED_WIDTH_PX: Final = 256.0  # `17 waiting · 12 running · 3 held back`
 _COLUMN_GAP_PX: Final = 40.0
 _HEAD_ROOM_PX: Final = 8.0  # of an edge, for the arrow head and the barrier of an edge that is blocked
 _WIDTH_PX: Final = 172.0
@@ -55,6 +60,8 @@ def plan_of(session: Session, revision: int) -> Plan:
         height=below + _HEIGHT_PX if services else layout.height,
         head_px=HEAD_PX,
         row_px=ROW_PX,
+        foot_px=FOOT_PX,
+        folded_px=FOLDED_PX,
         rows=rows,
         boxes=boxes,
         edges=_edges(graph, layout),
@@ -102,7 +109,6 @@ def _row(name: str, operator: str, kind: str, capacity: int, producers: list[str
 
 
 def _box(name: str, kind: str, number: int, rows: list[int]) -> Box:
-    height = _HEIGHT_PX if len(rows) == 1 else HEAD_PX + ROW_PX * len(rows) + _FOOT_PX
     return Box(
         name=name,
         kind=kind,
@@ -111,10 +117,17 @@ def _box(name: str, kind: str, number: int, rows: list[int]) -> Box:
         x=0.0,
         y=0.0,
         width=_WIDTH_PX,
-        height=height,
+        height=height_of(len(rows)),
         rows=rows,
         service=False,
     )
+
+
+def height_of(rows: int) -> float:
+    """How high a box with so many rows is laid out."""
+    if rows == 1:
+        return _HEIGHT_PX
+    return FOLDED_PX if rows > COLLAPSE_BEYOND else HEAD_PX + ROW_PX * rows + FOOT_PX
 
 
 def width_of(rows: Sequence[Row], tasks: int) -> float:
@@ -123,10 +136,11 @@ def width_of(rows: Sequence[Row], tasks: int) -> float:
     Beside the queue stand the row's number, its place in the order of ends, and how many producers have ended: `#12`,
     48, `0/16`.
     """
+    least = _FOLDED_WIDTH_PX if len(rows) > COLLAPSE_BEYOND else _WIDTH_PX
     if len(rows) == 1 or rows[0]["capacity"] < 1_000:
-        return _WIDTH_PX
+        return least
     more = [len(rows), tasks, *[len(rows[0]["producers"])] * 2]
-    return _WIDE_PX + _FIGURE_PX * sum(len(str(number)) - 1 for number in more)
+    return max(least, _WIDE_PX + _FIGURE_PX * sum(len(str(number)) - 1 for number in more))
 
 
 def _service_box(service: ServiceNode, row: int) -> Box:

@@ -18,6 +18,7 @@ from sage_nb.cells import print_into_last_cell
 from sage_nb.comms import receive_anywhere
 from sage_nb.module import digest, loader, packed
 from sage_nb.outputs import HasStill, ShownStill, show
+from sage_nb.plan import COLLAPSE_BEYOND
 from sage_nb.stills import Still
 from sage_nb.wire import Frame, Plan
 
@@ -97,6 +98,8 @@ class View(Loaded, HasStill):
     # all else that a frame does.
     frame = traitlets.Unicode().tag(sync=True)
     shown = traitlets.Unicode("graph").tag(sync=True)
+    collapse_beyond = traitlets.Int(COLLAPSE_BEYOND, min=1).tag(sync=True)
+    """An operator with more tasks than this is drawn with one row for all of them. May be set at any time."""
 
     def __init__(
         self,

@@ -38,7 +38,8 @@ class Box(TypedDict):
     """An operator or a service: its place (left, top, width, height, in px) and the rows in it, from top to bottom.
 
     A box of one row shows name, kind and the row's facts together; one of several has a head, `Plan.head_px` high, with
-    its name and `detail`, and below it the rows, each `Plan.row_px` high. `number` is how many instances there are.
+    its name and `detail`, below it the rows, each `Plan.row_px` high, and then `Plan.foot_px`. Where the page shows one
+    row for all of them it is `Plan.folded_px` high. `number` is how many instances there are.
     """
 
     name: str
@@ -87,6 +88,8 @@ class Plan(TypedDict):
     height: float
     head_px: float
     row_px: float
+    foot_px: float
+    folded_px: float
     rows: list[Row]
     boxes: list[Box]
     edges: list[PlanEdge]

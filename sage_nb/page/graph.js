@@ -1,18 +1,21 @@
 // The graph: boxes with rows and the edges between them, in an area of its own that scrolls and zooms.
 
-import { fitted, html, mark, printable, say, svg, textWidth } from "./elements.js";
+import { BoxPicture } from "./boxes.js";
+import { html, mark, printable, say, svg } from "./elements.js";
 import { button, icon } from "./icons.js";
-import { factsAt, hexagon, nameRoomOf, RowPicture } from "./rows.js";
 import { blockedEdges, boxEnded, EdgePicture } from "./edges.js";
+import { Overview } from "./overview.js";
 import { kindOf, newSignals } from "./signals.js";
 import { SlicedPainter } from "./sliced_painter.js";
 import { hasEnded, STATES } from "./states.js";
+import { Words } from "./words.js";
 
-const ROUND = new Set(["source", "input", "sink", "collect"]);
 const RECENT_S = 3;
 const MARGIN = 16;
 export const READABLE = 0.8; // the smallest scale that a graph is shown in without being asked,
 const SNUG = 0.75; // or this, where all of its width can be seen then
+const WORDLESS = 0.7; // below it a text could not be read: there are boxes and glyphs only
+const SMALLEST = 0.1; // smaller ones could not be pointed at
 const SCALES = [0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1, 1.25, 1.5, 2];
 const SIDES = ["left", "right", "up", "down"];
 
@@ -29,6 +32,9 @@ export class Graph {
     this.drawing = svg("svg", { class: "sn-drawing", role: "group", onclick: (event) => this.clicked(event) });
     this.area = html("div", { class: "sn-area", tabindex: "-1", onscroll: () => this.scrolled() }, this.drawing);
     this.beyond = SIDES.map((side) => this.sign(side));
+    this.words = new Words(this.area);
+    this.overview = new Overview({ go: (x, y) => this.middle(x, y), by: (x, y) => this.scrollBy(x, y) });
+    this.collapse = button("Collapse parallel tasks", "collapse", () => this.foldAll(), { bare: true });
     this.note = html("span", { class: "sn-plan-note" });
     const zoom = html(
       "div",
@@ -36,33 +42,43 @@ export class Graph {
       button("Fit all of the graph", "fit", () => this.fit(false), { bare: true }),
       button("Smaller", "minus", () => this.zoom(-1), { bare: true }),
       button("Larger", "plus", () => this.zoom(1), { bare: true }),
+      this.collapse,
     );
     this.element = html(
       "section",
       { class: "sn-graph", "aria-label": "Graph" },
-      html("div", { class: "sn-sight" }, this.area, ...this.beyond),
+      html("div", { class: "sn-sight" }, this.area, ...this.beyond, this.words.element),
+      this.overview.element,
       html("div", { class: "sn-foot" }, legend(), this.note, zoom),
     );
     this.sight = { left: -Infinity, top: -Infinity, right: Infinity, bottom: Infinity };
-    this.painter = new SlicedPainter((row) => row.paint(factsAt(store.shown, row.index, this.places)));
-    this.rows = [];
+    this.painter = new SlicedPainter((row) => row.show(store.shown, this.places));
+    this.rows = []; // what is drawn: a task's row, or one for all tasks of an operator
+    this.rowOf = new Map(); // by a task's index
+    this.held = null; // the box that stays where it is on the screen when another height is drawn
+    this.focusing = null; // the task that gets the focus then
     this.edges = [];
     this.fitted = true;
     this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.refit()));
     this.resized.observe(this.element);
-    store.on("plan", () => this.build());
-    store.on("plan frame look", () => this.paint());
-    store.on("plan select", () => this.paintSelected());
+    store.on("plan fold", () => this.build());
+    store.on("plan fold frame look", () => this.paint());
+    store.on("plan fold select", () => this.paintSelected());
     this.build();
     this.paint();
     this.paintSelected();
   }
 
   build() {
-    const { plan } = this.store;
+    const plan = this.store.drawn;
+    const anew = plan.revision !== this.revision;
+    const place = anew ? null : this.whereIs(this.held);
+    this.revision = plan.revision;
     this.edges = plan.edges.map((edge) => new EdgePicture(edge));
-    this.rows = [];
-    this.boxes = plan.boxes.map((box) => this.box(box));
+    this.boxes = plan.boxes.map((box) => new BoxPicture(box, plan));
+    this.rows = this.boxes.flatMap(({ rows }) => rows);
+    this.rowOf.clear();
+    for (const { box, rows } of this.boxes) box.rows.forEach((index, at) => this.rowOf.set(index, rows[at] ?? rows[0]));
     this.markers = svg("g", { class: "sn-markers", "aria-hidden": "true" });
     const labels = this.edges.map((edge) => edge.label).filter((label) => label !== null);
     this.drawing.replaceChildren(
@@ -75,63 +91,50 @@ export class Graph {
     this.height = plan.height + 2 * MARGIN;
     mark(this.drawing, "viewBox", `${-MARGIN} ${-MARGIN} ${this.width} ${this.height}`);
     mark(this.drawing, "aria-label", printable(`Graph ${plan.name}`, 300));
+    this.overview.build(plan, { width: this.width, height: this.height, margin: MARGIN });
+    this.sayCollapse(plan);
     say(this.note, printable(plan.note, 500));
     this.note.hidden = plan.note === "";
     this.element.classList.toggle("sn-empty", plan.boxes.length === 0);
     this.before = null; // the frame painted last, of this plan
-    this.fit(true);
+    if (anew) this.fit(true);
+    else this.resize(this.scale);
+    if (place !== null) this.keep(place);
+    this.held = null;
   }
 
-  box(box) {
-    const { plan } = this.store;
-    const alone = box.rows.length === 1;
-    const element = svg("g", { class: "sn-box" });
-    const look = { class: "sn-box-shape" };
-    const outline = () => (box.service ? svg("path", { ...look, d: hexagon(box) }) : this.rectangle(box, look));
-    if (box.number > 1 && alone) {
-      const behind = outline();
-      behind.setAttribute("transform", "translate(4 -4)");
-      element.append(behind);
-    }
-    element.append(outline());
-    const detail = box.detail;
-    if (!alone) element.append(this.head(box, detail));
-    const shared = { alone, detail, service: box.service, round: roundOf(box), rows: plan.rows.length };
-    shared.nameRoom = nameRoomOf(box.rows.map((index) => plan.rows[index]));
-    const rows = box.rows.map((index, place) => {
-      const top = alone ? box.y : box.y + plan.head_px + place * plan.row_px;
-      const at = { x: box.x, y: top, width: box.width, height: alone ? box.height : plan.row_px };
-      const picture = new RowPicture(plan.rows[index], index, at, shared);
-      this.rows[index] = picture;
-      return picture;
-    });
-    element.append(...rows.map((row) => row.element));
-    return { box, element };
+  /** Collapse or open a box by its place in the plan; it stays where it is on the screen. With `focus`, it gets it. */
+  fold(place, { focus = false } = {}) {
+    const box = this.store.drawn.boxes[place];
+    this.held = place;
+    this.store.fold([box], !box.folded);
+    if (focus) this.focusing = box.rows[0];
   }
 
-  rectangle(box, look) {
-    return svg("rect", { ...look, x: box.x, y: box.y, width: box.width, height: box.height, rx: roundOf(box) });
+  /** Collapse all operators with several tasks, or open all of them. */
+  foldAll() {
+    const { boxes } = this.store.drawn;
+    this.held = null;
+    this.store.fold(boxes, !boxes.some(({ folded }) => folded));
   }
 
-  head(box, detail) {
-    const base = box.y + this.store.plan.head_px / 2 + 4.5;
-    const side = box.service ? 8 : 0;
-    const wide = textWidth(detail, 11);
-    const name = fitted(box.name, Math.max(40, box.width - 34 - wide - 2 * side), 13.8);
-    const rule = box.y + this.store.plan.head_px - 1;
-    return svg(
-      "g",
-      { class: "sn-box-head", "data-first": box.rows[0] },
-      svg("title", {}, printable(`${box.name}, ${detail}`, 600)),
-      svg("rect", { x: box.x, y: box.y, width: box.width, height: this.store.plan.head_px, rx: 6 }),
-      svg("text", { x: box.x + 12 + side, y: base, class: "sn-name" }, name),
-      svg(
-        "text",
-        { x: box.x + box.width - 12 - side, y: base, class: "sn-faint", "text-anchor": "end" },
-        fitted(detail, box.width / 2, 11),
-      ),
-      svg("path", { d: `M${box.x + 1} ${rule}h${box.width - 2}`, class: "sn-rule" }),
-    );
+  sayCollapse({ boxes }) {
+    const several = boxes.some(({ rows }) => rows.length > 1);
+    const word = boxes.some(({ folded }) => folded) ? "Open parallel tasks" : "Collapse parallel tasks";
+    this.collapse.hidden = !several;
+    mark(this.collapse, "aria-label", word);
+    mark(this.collapse, "title", word);
+  }
+
+  /** Where a box begins on the screen. */
+  whereIs(place) {
+    const box = place == null ? null : this.boxes[place]?.box;
+    return box && { place, y: (box.y + MARGIN) * this.scale - this.area.scrollTop };
+  }
+
+  keep({ place, y }) {
+    this.area.scrollTop = (this.boxes[place].box.y + MARGIN) * this.scale - y;
+    this.look();
   }
 
   paint() {
@@ -140,7 +143,8 @@ export class Graph {
     const places = placesOf(frame);
     this.places = places;
     this.painter.start(this.rows, (row) => this.inSight(row.place));
-    for (const { box, element } of this.boxes) mark(element, "data-state", boxLook(box, frame));
+    for (const box of this.boxes) box.paint(frame);
+    this.overview.paint(frame);
     this.paintEdges(plan, frame, places);
     this.before = frame;
   }
@@ -160,6 +164,7 @@ export class Graph {
     this.beyond.forEach((sign, place) => {
       if (sign.hidden === beyond[place]) sign.hidden = !beyond[place];
     });
+    this.overview.look(this.sight, !beyond.includes(true), area.clientWidth);
   }
 
   /** What shows that the graph goes on where it is cut off. For the pointer: the keyboard goes from row to row. */
@@ -171,9 +176,21 @@ export class Graph {
   }
 
   go(side) {
+    this.scrollBy(...{ left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] }[side]);
+  }
+
+  /** Go on by so many times what is seen, a little less, so that one sees where one was. */
+  scrollBy(x, y) {
     const { clientWidth: width, clientHeight: height } = this.area;
-    const [x, y] = { left: [-width, 0], right: [width, 0], up: [0, -height], down: [0, height] }[side];
-    this.area.scrollBy({ left: 0.7 * x, top: 0.7 * y, behavior: this.still.matches ? "auto" : "smooth" });
+    const behavior = this.still.matches ? "auto" : "smooth";
+    this.area.scrollBy({ left: 0.7 * x * width, top: 0.7 * y * height, behavior });
+  }
+
+  /** Bring a point of the drawing into the middle. */
+  middle(x, y) {
+    const { area, scale } = this;
+    const [left, top] = [(x + MARGIN) * scale - area.clientWidth / 2, (y + MARGIN) * scale - area.clientHeight / 2];
+    area.scrollTo({ left, top });
   }
 
   scrolled() {
@@ -234,22 +251,25 @@ export class Graph {
 
   clicked(event) {
     const row = event.target.closest("[data-row]");
-    if (row !== null) return this.store.select(Number(row.dataset.row));
-    const head = event.target.closest("[data-first]"); // of an operator with several tasks: the first of them
-    if (head !== null) this.store.select(Number(head.dataset.first));
+    const box = row?.dataset.box ?? event.target.closest("[data-fold]")?.dataset.fold;
+    if (box !== undefined) this.fold(Number(box));
+    else if (row !== null) this.store.select(Number(row.dataset.row));
   }
 
   paintSelected() {
-    const { selected } = this.store;
+    const chosen = this.rowOf.get(this.store.selected);
+    const stop = chosen ?? this.rows[0];
     for (const row of this.rows) {
-      mark(row.element, "aria-pressed", String(row.index === selected));
-      mark(row.element, "tabindex", row.index === Math.max(selected, 0) ? "0" : "-1");
+      row.choose(row === chosen);
+      mark(row.element, "tabindex", row === stop ? "0" : "-1");
     }
+    if (this.focusing !== null) this.focus(this.focusing);
+    this.focusing = null;
   }
 
   /** Give a row the focus and bring it into sight. */
   focus(index = Math.max(this.store.selected, 0)) {
-    const row = this.rows[index];
+    const row = this.rowOf.get(index);
     if (row === undefined) return;
     row.element.focus({ preventScroll: true });
     const { x, y, width, height } = row.place;
@@ -269,7 +289,7 @@ export class Graph {
     const wide = room / this.width;
     this.fitted = readable;
     const snug = wide >= SNUG ? Math.min(1, wide) : READABLE;
-    this.resize(readable ? snug : Math.max(0.1, Math.min(1, wide, 480 / this.height)));
+    this.resize(readable ? snug : Math.max(SMALLEST, Math.min(1, wide, 480 / this.height)));
   }
 
   /** After the room has changed: fit again, unless its reader has chosen a size. */
@@ -290,6 +310,8 @@ export class Graph {
     const ratio = scale / this.scale;
     const [x, y] = [area.scrollLeft + area.clientWidth / 2, area.scrollTop + area.clientHeight / 2];
     this.scale = scale;
+    this.drawing.classList.toggle("sn-wordless", scale < WORDLESS);
+    this.words.turn(scale < WORDLESS);
     mark(this.drawing, "width", String(Math.round(this.width * scale)));
     mark(this.drawing, "height", String(Math.round(this.height * scale)));
     this.look();
@@ -309,21 +331,4 @@ function legend() {
   const stop = html("span", {}, icon("octagon", "sn-is-ended"), "stop signal");
   stop.title = "beside it: how many of a task's producers have ended; in a queue: a signal that waits there";
   return html("span", { class: "sn-legend" }, ...entries, stop);
-}
-
-/** How round the corners of an operator's box are. */
-function roundOf(box) {
-  return ROUND.has(box.kind) ? Math.min(box.height / 2, 18) : 6;
-}
-
-/** What speaks for a box: the worst of its rows, or what all of them have in common. */
-function boxLook(box, frame) {
-  const letters = new Set(box.rows.map((index) => frame.states[index]));
-  if (letters.has("f") || letters.has("a")) return "failed";
-  const all = [...letters];
-  if (letters.has("h") && all.every((letter) => "hcsx".includes(letter))) return "held"; // nobody in it can go on
-  if (all.every((letter) => "cs".includes(letter))) return "ended";
-  if (all.every((letter) => letter === "x")) return "cancelled";
-  if (all.every((letter) => "pcsx".includes(letter))) return "paused";
-  return null;
 }

@@ -30,6 +30,7 @@ export const GLYPHS = {
   plus: "M5 1h2v4h4v2H7v4H5V7H1V5h4z",
   minus: "M1 5h10v2H1z",
   fit: "M.6.6h4v1.6H2.2v2.4H.6zM7.4.6h4v4H9.8V2.2H7.4zM.6 7.4h1.6v2.4h2.4v1.6h-4zM9.8 7.4h1.6v4h-4V9.8h2.4z",
+  collapse: "M1 .8h10v1.6H1zM6 7.6L2.8 4.2h6.4zM1 9.6h10v1.6H1z",
   undo: "M5 .8L.8 4.2L5 7.6V5.3h2.4a1.9 1.9 0 0 1 0 3.8H3.6v1.8h3.8a3.7 3.7 0 0 0 0-7.4H5z",
   skip: "M6 10.9L.4 1.4h11.2zM6 7.6L8.6 3.1H3.4z",
 };

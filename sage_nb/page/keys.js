@@ -1,23 +1,26 @@
-// The keyboard: arrows along edges and between rows, Enter, Space, dot, i and Escape. What is handled here goes no
+// The keyboard: arrows along edges and between rows, Enter, Space, dot, i, c and Escape. What is handled here goes no
 // further, or it would edit the notebook.
 
-/** Where an arrow key leads from a row: its index, or -1. */
+import { linesOf } from "./folding.js";
+
+/** Where an arrow key leads from a row of a plan as it is drawn: its index, or -1. */
 export function neighbour(plan, index, key) {
   const row = plan.rows[index];
   if (row === undefined) return plan.rows.length > 0 ? 0 : -1;
-  const place = plan.boxes[row.box].rows.indexOf(index);
+  const lines = linesOf(plan.boxes[row.box]);
+  const place = Math.max(0, lines.indexOf(index));
   if (key === "ArrowRight" || key === "ArrowLeft") {
     const [from, to] = key === "ArrowRight" ? ["source", "target"] : ["target", "source"];
     const boxes = plan.edges.filter((edge) => edge[from] === row.box).map((edge) => plan.boxes[edge[to]]);
     if (boxes.length === 0) return -1;
     const y = middle(plan.boxes[row.box]);
     const near = boxes.reduce((best, box) => (Math.abs(middle(box) - y) < Math.abs(middle(best) - y) ? box : best));
-    return near.rows[Math.min(place, near.rows.length - 1)] ?? -1;
+    return linesOf(near)[Math.min(place, linesOf(near).length - 1)] ?? -1;
   }
   const by = key === "ArrowDown" ? 1 : -1;
-  const beside = plan.boxes[row.box].rows[place + by];
-  if (beside !== undefined) return beside;
-  return nearestBox(plan, plan.boxes[row.box], by)?.rows.at(by > 0 ? 0 : -1) ?? -1;
+  if (lines[place + by] !== undefined) return lines[place + by];
+  const next = nearestBox(plan, plan.boxes[row.box], by);
+  return next === null ? -1 : (linesOf(next).at(by > 0 ? 0 : -1) ?? -1);
 }
 
 const middle = (box) => box.y + box.height / 2;
@@ -37,7 +40,8 @@ const EDITABLE = "input, select, textarea, [contenteditable='true']";
 
 /**
  * Listen to the keys of a view. `does` names what can be done: move(index), inspect(index), toggle(), step(), inject(),
- * back(); each only if the view has the part for it.
+ * back(); each only if the view has the part for it. Of a box that shows one line for all its tasks, by its place:
+ * fold(box), toggleAll(box), notAll(box).
  */
 export function listenToKeys(root, store, does) {
   const onRow = (event, index) => {
@@ -45,14 +49,21 @@ export function listenToKeys(root, store, does) {
       const vertical = event.key === "ArrowUp" || event.key === "ArrowDown";
       const inTable = event.target.closest(".sn-table") !== null;
       const next = !inTable
-        ? neighbour(store.plan, index, event.key)
+        ? neighbour(store.drawn, index, event.key)
         : vertical
           ? Math.max(0, Math.min(store.plan.rows.length - 1, index + (event.key === "ArrowDown" ? 1 : -1)))
           : index;
       if (next >= 0) does.move(next);
       return true;
     }
-    const act = { Enter: () => does.inspect(index), " ": does.toggle, ".": does.step, i: does.inject }[event.key];
+    const inGraph = event.target.closest(".sn-graph") !== null;
+    const { box } = store.plan.rows[index];
+    const folded = inGraph && store.drawn.boxes[box].folded;
+    const fold = inGraph ? () => does.fold(box) : undefined;
+    const one = { Enter: () => does.inspect(index), " ": does.toggle, ".": does.step, i: does.inject, c: fold };
+    const not = () => does.notAll(box);
+    const all = { Enter: fold, " ": () => does.toggleAll(box), ".": not, i: not, c: fold };
+    const act = (folded ? all : one)[event.key];
     if (act === undefined) return false;
     store.select(index);
     act();

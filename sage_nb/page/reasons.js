@@ -33,6 +33,11 @@ const RULES = {
   cancel: [closed, going],
   pause_task: [closed, chosen, going, alive, (facts) => (held(facts) ? `${facts.row.name} is paused already` : "")],
   resume_task: [closed, chosen, going, alive, (facts) => (held(facts) ? "" : `${facts.row.name} is not paused`)],
+  pause_operator: [
+    closed,
+    going,
+    ({ frame, rows, name }) => (rows.every((row) => hasEnded(frame.states[row])) ? `${name} has ended` : ""),
+  ],
   peek: [gone, chosen, queued],
   inject: [closed, chosen, task, queued, going, alive],
   change_queue: [...changeable],
@@ -49,6 +54,11 @@ const RULES = {
   discard: [closed],
   discard_all: [closed, ({ letters }) => (letters === 0 ? "there is no dead letter" : "")],
 };
+
+/** Whether all of these rows that have not ended are held by hand. */
+export function allHeld(rows, frame) {
+  return rows.every((row) => hasEnded(frame.states[row]) || frame.held.includes(row));
+}
 
 /** Why `control` cannot work, or "". `more` may name a packet, a letter or how many letters there are. */
 export function reasonFor(control, store, more = {}) {

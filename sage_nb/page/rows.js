@@ -4,17 +4,13 @@
 import { compact, counted, fitted, mark, ordinal, printable, say, svg, textWidth, titled } from "./elements.js";
 import { GLYPHS, glyphPath } from "./icons.js";
 import { kindOf, sameSignals, signalMarker, signalText } from "./signals.js";
+import { countsOf, DIGIT, LargeGlyph, LINE, PAD, SMALL, STARTS, StopCount } from "./row_parts.js";
 import { levelOf, spoken, stateOf } from "./states.js";
 
-const STARTS = new Set(["source", "input"]);
 const MOST_CELLS = 12;
 const LEAST_CELL = 3.6; // px; where there is less room for each, even a short queue is a bar
-const PAD = 11;
-const SMALL = 11; // px, of everything but a name
 const NAME = 13;
 const BOLD = 1.18; // times as wide
-const DIGIT = 6.7; // px, a figure of the small size
-const LINE = 17;
 const SIGNAL_PX = 8;
 const NO_SIGNALS = [];
 
@@ -100,7 +96,8 @@ export class RowPicture {
     this.frame = this.outline(round);
     const props = { class: "sn-row", role: "button", tabindex: "-1", "data-row": index };
     this.title = svg("title");
-    this.element = svg("g", props, this.title, this.frame, this.glyph);
+    this.large = new LargeGlyph(place);
+    this.element = svg("g", props, this.title, this.frame, this.glyph, this.large.element);
     if (alone) this.layBox(detail);
     else this.layLine(nameRoom);
     this.last = null;
@@ -197,19 +194,12 @@ export class RowPicture {
     return this.gauge.width + text;
   }
 
-  /** The sign of the stop signal and `1/2`, ending at `right`; returns how much room it takes. */
+  /** How many producers have ended, ending at `right`; returns how much room it takes. */
   stopsAt(right, baseline) {
     if (this.producers === 0) return 0;
-    const width = (counted(this.producers).length * 2 + 1) * DIGIT;
-    const sign = svg("path", { d: GLYPHS.octagon, class: "sn-sign" });
-    sign.setAttribute(
-      "transform",
-      `translate(${(right - width - 12).toFixed(1)} ${(baseline - 8.5).toFixed(1)}) scale(.78)`,
-    );
-    this.stops = svg("g", { class: "sn-stops" }, sign);
-    this.element.append(this.stops);
-    this.text("stops", right, baseline, "sn-stop-count", "end");
-    return width + (this.alone ? 18 : Math.max(18, this.badgeWidth + 9));
+    this.stops = new StopCount(this.producers, right, baseline);
+    this.element.append(this.stops.element);
+    return this.stops.width + (this.alone ? 18 : Math.max(18, this.badgeWidth + 9));
   }
 
   order(right, baseline) {
@@ -220,6 +210,14 @@ export class RowPicture {
     this.text("order", right - 8.5, baseline, "sn-order", "middle");
   }
 
+  choose(chosen) {
+    mark(this.element, "aria-pressed", String(chosen));
+  }
+
+  show(frame, places) {
+    this.paint(factsAt(frame, this.index, places));
+  }
+
   paint(facts) {
     const { last, row } = this;
     if (last !== null && sameFacts(last, facts)) return;
@@ -227,6 +225,7 @@ export class RowPicture {
     const state = stateOf(facts.letter);
     if (last?.letter !== facts.letter) {
       this.glyph.setAttribute("d", GLYPHS[state.glyph]);
+      this.large.paint(state.glyph);
       this.element.setAttribute("data-state", state.look);
       if (this.texts.state) say(this.texts.state, this.stateText(state.word));
     }
@@ -235,11 +234,8 @@ export class RowPicture {
       say(this.texts.depth, this.depthText(facts.depth));
     }
     if (this.gauge && !sameSignals(last?.signals ?? NO_SIGNALS, facts.signals)) this.gauge.paintSignals(facts.signals);
-    if (last?.ended !== facts.ended && this.stops) {
-      say(this.texts.stops, `${counted(facts.ended)}/${counted(this.producers)}`);
-      mark(this.stops, "data-ended", facts.ended >= this.producers ? "all" : facts.ended > 0 ? "some" : null);
-    }
-    if (this.texts.counts) say(this.texts.counts, this.countsText(facts));
+    if (last?.ended !== facts.ended) this.stops?.paint(facts.ended);
+    if (this.texts.counts) say(this.texts.counts, countsOf(row.kind, facts, this.countsRoom));
     if (this.texts.count) say(this.texts.count, this.countText(facts));
     if (last?.place !== facts.place) this.paintPlace(facts.place);
     if (last?.stops !== facts.stops) mark(this.element, "data-breakpoint", facts.stops ? "set" : null);
@@ -267,24 +263,9 @@ export class RowPicture {
     return this.countRoom > 90 ? `${number} · ${compact(errors)} ✕` : `${compact(errors)} ✕`;
   }
 
-  countsText({ processed, emitted, errors }) {
-    const { kind } = this.row;
-    const made = STARTS.has(kind) ? processed : emitted; // once, to however many it was sent
-    for (const short of [counted, compact]) {
-      const parts = [];
-      if (this.service) parts.push(`${short(processed)} ${processed === 1 ? "call" : "calls"}`);
-      else if (kind !== "source" && kind !== "input") parts.push(`${short(processed)} in`);
-      if (!this.service && kind !== "sink" && kind !== "collect") parts.push(`${short(made)} out`);
-      if (errors > 0) parts.push(`${short(errors)} ✕`);
-      const text = parts.join(" · ");
-      if (text.length * 6 <= this.countsRoom || short === compact) return text;
-    }
-    return "";
-  }
-
   paintPlace(place) {
     this.badge.style.display = place > 0 ? "" : "none";
-    if (!this.alone && this.stops) this.stops.style.display = place > 0 ? "none" : "";
+    if (!this.alone && this.stops) this.stops.element.style.display = place > 0 ? "none" : "";
     say(this.texts.order, place > 0 ? String(place) : "");
     const width = badgeWidth(place);
     mark(this.badge, "width", String(width));

@@ -1,11 +1,14 @@
 // What a page knows: the plan, the frames so far, the events, and what its reader has chosen. It tells its
 // listeners what has changed, in one animation frame for all of it, and only while somebody can see the page.
 
+import { Folding } from "./folding.js";
 import { History } from "./history.js";
+
+const COLLAPSE_BEYOND = 8; // tasks of an operator, where the kernel does not say
 
 export const EMPTY_PLAN = {
   ...{ revision: -1, name: "", alt: "", grouped: false, note: "", runnable: "there is no graph yet", width: 0 },
-  ...{ height: 0, head_px: 0, row_px: 0, rows: [], boxes: [], edges: [] },
+  ...{ height: 0, head_px: 0, row_px: 0, foot_px: 0, folded_px: 0, rows: [], boxes: [], edges: [] },
 };
 
 function emptyFrame(plan) {
@@ -47,6 +50,7 @@ export class Store {
     this.model = model;
     this.view = view; // this page's own name, unique
     this.history = new History();
+    this.folding = new Folding();
     this.listeners = new Map();
     this.dirty = new Set();
     this.visible = true;
@@ -57,13 +61,13 @@ export class Store {
     this.packet = null; // the packet looked at, a PacketCard
     this.step = null; // the step that it was taken by, a Stepped, or null
     this.past = -1; // the place in the history that is shown, or -1 for now
-    this.plan = EMPTY_PLAN;
+    this.plan = this.drawn = EMPTY_PLAN; // as it was laid out, and as it is drawn
     this.frame = emptyFrame(EMPTY_PLAN);
     this.readPlan();
     this.readFrame();
   }
 
-  /** Call `listener` in an animation frame after something of these kinds has changed: plan frame select packet look. */
+  /** Call `listener` in an animation frame after something of these kinds has changed: plan frame select packet look fold. */
   on(kinds, listener) {
     for (const kind of kinds.split(" ")) {
       if (!this.listeners.has(kind)) this.listeners.set(kind, []);
@@ -79,7 +83,7 @@ export class Store {
   paint() {
     this.painting = 0;
     // A new plan first, even if a frame of the old one came before it: parts are built before they are painted.
-    const kinds = this.dirty.has("plan") ? ["plan", ...this.dirty] : [...this.dirty];
+    const kinds = [...["plan", "fold"].filter((kind) => this.dirty.has(kind)), ...this.dirty];
     this.dirty.clear();
     const listeners = new Set(kinds.flatMap((kind) => this.listeners.get(kind) ?? []));
     for (const listener of listeners) {
@@ -102,6 +106,7 @@ export class Store {
     if (!Array.isArray(plan?.rows) || plan.revision === this.plan.revision) return;
     const chosen = this.plan.rows[this.selected]?.name;
     this.plan = plan;
+    this.redraw();
     this.names = new Map(plan.rows.map((row, index) => [row.name, index]));
     this.selected = this.names.get(chosen) ?? -1;
     this.frame = emptyFrame(plan);
@@ -144,6 +149,18 @@ export class Store {
     if (index === this.selected) return;
     this.selected = index;
     this.changed("select");
+  }
+
+  /** Show one line for all tasks of these operators, or a line for each. */
+  fold(boxes, folded) {
+    for (const box of boxes) if (box.rows.length > 1) this.folding.choose(box, folded);
+    this.redraw();
+  }
+
+  /** Work out anew how the plan is drawn: its reader has collapsed or opened something, or the setting is another. */
+  redraw() {
+    this.drawn = this.folding.drawn(this.plan, this.model.get("collapse_beyond") ?? COLLAPSE_BEYOND);
+    this.changed("fold");
   }
 
   /** Show a packet in the inspector; `step` is the step that took it, if one did. */

@@ -12,7 +12,7 @@ import { Connection } from "./connection.js";
 import { Log } from "./log.js";
 import { Visibility } from "./visibility.js";
 import { Printed } from "./printed.js";
-import { reasonFor } from "./reasons.js";
+import { allHeld, reasonFor } from "./reasons.js";
 import { Store } from "./store.js";
 import { Table } from "./table.js";
 import { Timeline } from "./timeline.js";
@@ -140,6 +140,7 @@ class View {
       heard(() => {}),
     );
     on("change:shown", () => this.choose());
+    on("change:collapse_beyond", () => store.redraw());
     this.closers.push(listenToKeys(this.root, store, this.doings()));
     this.visibility = new Visibility(this.root, (seen) => this.mount(seen));
     this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.place()));
@@ -198,6 +199,17 @@ class View {
       toggle: () =>
         reasonFor("pause_task", store) === "" ? ordered("pause_task", "pause") : ordered("resume_task", "resume"),
       step: () => ordered("step_task", "step"),
+      fold: (place) => this.graph?.fold(place, { focus: true }),
+      toggleAll: (place) => {
+        const { rows, name } = store.plan.boxes[place];
+        const reason = reasonFor("pause_operator", store, { rows, name });
+        if (reason) commands.noted(reason, "refused");
+        else commands.order(allHeld(rows, store.frame) ? "resume" : "pause", { name });
+      },
+      notAll: (place) => {
+        const { name, rows } = store.plan.boxes[place];
+        commands.noted(`${name} is ${rows.length} tasks: open it (Enter) and choose one`, "refused");
+      },
       inject: () => this.inspector?.inject(),
       back: (event) => {
         if (event.target.closest(".sn-graph, .sn-table") !== null) return false;

@@ -75,7 +75,8 @@ def main() -> None:
         with chromium() as browser:
             for look in ("graph", "whole graph", "table", "inspector open"):
                 harness = Harness(browser)
-                shown = harness.load(plan, plans.running(plan, 1), shown="table" if look == "table" else "graph")
+                table = "table" if look == "table" else "graph"
+                shown = harness.load(plan, plans.running(plan, 1), shown=table, collapse=20)
                 if look == "whole graph":
                     shown.root.get_by_role("button", name="Fit all of the graph").click()
                 if look == "inspector open":

@@ -13,6 +13,7 @@ from typing import Any, Final
 from playwright.sync_api import Browser, Page
 
 from sage_nb.module import css, esm
+from sage_nb.plan import COLLAPSE_BEYOND
 from sage_nb.wire import Frame, Plan
 
 DASHBOARD: Final = ["toolbar", "graph", "table", "inspector", "timeline", "log"]
@@ -174,6 +175,7 @@ class Harness:
         *,
         parts: list[str] | None = None,
         shown: str = "graph",
+        collapse: int | None = None,
         answers: dict[str, Any] | None = None,
         width: int = 1200,
         height: int = 900,
@@ -185,6 +187,8 @@ class Harness:
         classic: bool = False,
     ) -> Shown:
         """A view of `plan`, painted. `theme` is the notebook's, `system` the reader's; both "light" or "dark".
+
+        Operators with more tasks than `collapse` are one row.
 
         With `application` it tells what becomes of its kernel, as JupyterLab does: `kernel` in the page; with `classic`
         as the classic Notebook does: `classic` in the page.
@@ -199,6 +203,7 @@ class Harness:
             "frame": json.dumps(frame),
             "parts": DASHBOARD if parts is None else parts,
             "shown": shown,
+            "collapse_beyond": COLLAPSE_BEYOND if collapse is None else collapse,
         }
         page.set_content(
             _PAGE

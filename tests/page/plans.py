@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
-from sage_nb.plan import width_of
+from sage_nb.plan import FOLDED_PX, FOOT_PX, HEAD_PX, ROW_PX, height_of, width_of
 from sage_nb.wire import STATES, Box, Counts, EventCard, Frame, Plan, PlanEdge, Point, Row
 
-HEAD_PX: Final = 27.0
-ROW_PX: Final = 24.0
 SINGLE_PX: Final = 80.0
 GAP_PX: Final = 26.0
 COLUMN_PX: Final = 104.0  # between two columns, label included
@@ -57,7 +55,7 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
                 )
             )
         alone = op.parallelism == 1
-        height = SINGLE_PX if alone else HEAD_PX + ROW_PX * op.parallelism + 4
+        height = height_of(op.parallelism)
         detail = op.kind if alone else f"{op.kind} × {op.parallelism}"
         width = width_of([rows[place] for place in places], sum(each.parallelism for each in ops))
         boxes.append(_box(op.name, op.kind, detail, op.parallelism, width, height, places))
@@ -97,6 +95,8 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
         height=max(box["y"] + box["height"] for box in boxes),
         head_px=HEAD_PX,
         row_px=ROW_PX,
+        foot_px=FOOT_PX,
+        folded_px=FOLDED_PX,
         rows=rows,
         boxes=boxes,
         edges=list(_edges(ops, boxes)),

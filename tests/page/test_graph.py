@@ -236,7 +236,7 @@ def test_a_new_plan_is_painted_even_if_the_last_frame_of_the_old_one_came_just_b
 
 def test_two_hundred_rows_are_all_painted_those_out_of_sight_a_little_later(load: Load) -> None:
     plan = plans.large()
-    shown = load(plan, plans.running(plan, 1), parts=["graph"])
+    shown = load(plan, plans.running(plan, 1), parts=["graph"], collapse=20)
     shown.push(plans.paused(plan, 2, states="p" * 200))
     assert "paused" in label(shown, "source#1")
     shown.page.wait_for_function("document.querySelectorAll('[data-row][data-state=paused]').length === 200")
@@ -320,7 +320,7 @@ def test_a_queue_of_four_figures_has_room_in_each_line(load: Load, producers: in
         numbers.map(str, name="wide", parallelism=rows).collect(name="result")
         plan = plan_of(session, 1)
     count = len(plan["rows"])
-    shown = load(plan, plans.running(plan, depths=[1006] * count), parts=["graph"])
+    shown = load(plan, plans.running(plan, depths=[1006] * count), parts=["graph"], collapse=100)
     assert shown.row("wide#1").locator(".sn-depth").text_content() == "1,006/1,024"
     assert shown.page.evaluate(OUTSIDE) == []
     assert shown.page.evaluate(OVERLAPPING) == []
@@ -344,25 +344,18 @@ OVERLAPPING = """() => [...document.querySelectorAll('[data-row]')].flatMap(row 
 })"""
 
 
+@pytest.mark.parametrize("collapse", [1, 8, 100])
 @pytest.mark.parametrize("make", [plans.small, plans.middle, plans.large])
-def test_no_text_leaves_its_box_or_lies_on_another(load: Load, make: Any) -> None:
+def test_no_text_leaves_its_box_or_lies_on_another(load: Load, make: Any, collapse: int) -> None:
     plan = make()
     errors = [12] * len(plan["rows"])
-    shown = load(plan, plans.running(plan, 123_456, errors=errors), parts=["graph"])
+    shown = load(plan, plans.running(plan, 123_456, errors=errors), parts=["graph"], collapse=collapse)
     for frame in (None, plans.ended(plan, 123_457, errors=errors)):
         if frame is not None:
             shown.push(frame)
             shown.page.wait_for_function("document.querySelectorAll('[data-row][data-state=ended]').length > 4")
         assert shown.page.evaluate(OUTSIDE) == []
         assert shown.page.evaluate(OVERLAPPING) == []
-
-
-def test_the_head_of_an_operator_selects_its_first_task(load: Load) -> None:
-    shown = load(plans.small(), plans.running(plans.small()), parts=["graph", "inspector"])
-    shown.root.locator(".sn-box-head", has_text="count").click()
-    shown.settle()
-    assert shown.row("count#1").get_attribute("aria-pressed") == "true"
-    assert shown.root.get_by_label("Task or service").input_value() == str(shown.index("count#1"))
 
 
 def test_what_is_selected_is_marked_in_the_shape_of_its_box(load: Load) -> None:
