@@ -63,6 +63,7 @@ from runtime.facts import (
 )
 from runtime.graph import ExecutionGraph
 from runtime.graph.policy import OnError, Retry
+from runtime.graph.rate import Rate
 from runtime.history.dead_letters import DeadLetter, DeadLetters
 from runtime.job_manager import JobManager
 from runtime.operators import IDLE, Function, SourceFunction
@@ -117,6 +118,7 @@ __all__ = [
     "QueueFull",
     "QueueUnreachable",
     "QueueView",
+    "Rate",
     "ResultsTooLarge",
     "Retry",
     "Service",

@@ -13,9 +13,11 @@ from typing import Literal, NamedTuple
 Ending = Literal["completed", "stopped", "failed", "cancelled"]
 """How a producer, a task or a job ended: by itself, by `stop()`, by an error, by `cancel()`."""
 
-TaskState = Literal["new", "idle", "running", "paused", "held back", "waiting", "backing off", "ended"]
+TaskState = Literal[
+    "new", "idle", "running", "paused", "held back", "waiting", "backing off", "held back: rate", "ended"
+]
 """What a task is doing: not started, waiting for packets, working, held by its closed gate, waiting for room
-downstream, for a service's reply, for its next attempt, gone."""
+downstream, for a service's reply, for its next attempt, until its rate lets the next packet begin, gone."""
 
 EventKind = Literal[
     "start", "stop signal", "end", "error", "skip", "warning", "command", "turn", "late reply", "abandoned"

@@ -90,6 +90,8 @@ class Step:
     def _then(self) -> list[str]:
         """What there is to say behind what was sent: what went wrong, what is waited for, that it was the end."""
         if self.result == "held_back":
+            if self.doing == "held back: rate":
+                return [self.doing]
             return [f"held back: {packet.text} to {target}" for target, packet in self.sent[-1:]] or ["held back"]
         if self.result in ("waiting", "running"):
             return [_WAITS_FOR.get(self.doing, "still in user code")]

@@ -22,7 +22,20 @@ MAX_EVENTS: Final = 500
 """In one frame, of each kind: the last ones; a page asks for the others if it wants them."""
 
 _MAX_LANES: Final = 200  # in all, for every frame to tell all of them
-_WORST: Final = ("failed", "abandoned", "held back", "waiting", "backing off", "running", "paused", "idle", "new")
+_WORST: Final = (
+    *(
+        "failed",
+        "abandoned",
+        "held back",
+        "waiting",
+        "backing off",
+        "held back: rate",
+        "running",
+        "paused",
+        "idle",
+        "new",
+    ),
+)
 _NUMBERS: Final = ("depths", "processed", "emitted", "errors", "skipped")
 _ENDINGS: Final = ("cancelled", "stopped", "completed")
 

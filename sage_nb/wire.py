@@ -103,6 +103,7 @@ STATES = {
     "held back": "h",
     "waiting": "w",
     "backing off": "b",
+    "held back: rate": "t",
     "completed": "c",
     "stopped": "s",
     "failed": "f",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 from runtime.errors import GraphInvalid
 from runtime.graph import CoFunctions
 from runtime.graph.policy import OnError
+from runtime.graph.rate import Rate
 from runtime.operators import Function
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Settings(TypedDict, total=False):
     parallelism: int
     capacity: int | None
     on_error: OnError | None
+    rate: Rate | None
 
 
 class SourceSettings(TypedDict, total=False):
@@ -34,6 +36,7 @@ class SourceSettings(TypedDict, total=False):
     name: str | None
     parallelism: int
     on_error: OnError | None
+    rate: Rate | None
     chain: bool | None
 
 
@@ -57,10 +60,17 @@ class ConnectedStreams(Generic[T, U]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
     ) -> Stream[V | W]:
         """One packet for each: what `first` returns for those of the first stream, `second` for those of the other."""
         functions = CoFunctions(first, second)
-        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        settings: Any = {
+            "name": name,
+            "parallelism": parallelism,
+            "capacity": capacity,
+            "on_error": on_error,
+            "rate": rate,
+        }
         return self._both._then("co_map", functions, **settings)
 
     def flat_map(
@@ -72,10 +82,17 @@ class ConnectedStreams(Generic[T, U]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
     ) -> Stream[V | W]:
         """All that the function of its stream returns or yields for each packet, each result sent as soon as made."""
         functions = CoFunctions(first, second)
-        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        settings: Any = {
+            "name": name,
+            "parallelism": parallelism,
+            "capacity": capacity,
+            "on_error": on_error,
+            "rate": rate,
+        }
         return self._both._then("co_flat_map", functions, **settings)
 
 

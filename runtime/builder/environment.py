@@ -13,6 +13,7 @@ from runtime.errors import DuplicateName, GraphFrozen, GraphInvalid
 from runtime.factory import require_platform
 from runtime.graph.execution_graph import CoFunctions, Edge, ExecutionGraph, OperatorNode, ServiceNode
 from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
+from runtime.graph.rate import Rate
 from runtime.graph.validation import validate_operator, validate_service
 from runtime.operators import Function, Indexed, OneRun, SourceFunction, class_of, is_indexed
 from runtime.texts.preview import is_blank, is_printable, preview
@@ -92,6 +93,7 @@ class Environment:
         name: str | None = None,
         parallelism: int = 1,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
         chain: bool | None = None,
     ) -> Stream[Any]:
         """A stream of what `items` yields: see `Session.source`. Raises `GraphInvalid`, `GraphFrozen`."""
@@ -104,12 +106,14 @@ class Environment:
         if isinstance(items, Iterator):
             self._refuse_shared(items, parallelism)
             items = OneRun(items)
-        node = self.add("source", items, [], name=name, parallelism=parallelism, on_error=on_error, chain=chain)
+        node = self.add(
+            "source", items, [], name=name, parallelism=parallelism, on_error=on_error, rate=rate, chain=chain
+        )
         return Stream(self, (OutputRef(node.name),))
 
-    def input(self, name: str, *, capacity: int | None = None) -> Stream[Any]:
+    def input(self, name: str, *, capacity: int | None = None, rate: Rate | None = None) -> Stream[Any]:
         """A stream of what is put in by hand, until it is ended or the job is stopped."""
-        return Stream(self, (OutputRef(self.add("input", None, [], name=name, capacity=capacity).name),))
+        return Stream(self, (OutputRef(self.add("input", None, [], name=name, capacity=capacity, rate=rate).name),))
 
     def service(self, name: str, make: Callable[[], Any], *, concurrency: int = 1, capacity: int | None = None) -> None:
         """A service `name`: the object that `make` (a class, or any function without arguments) returns in each run.
@@ -135,6 +139,7 @@ class Environment:
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
         options: Mapping[str, Any] | None = None,
         chain: bool | None = None,
     ) -> OperatorNode:
@@ -158,6 +163,7 @@ class Environment:
             function=function,
             options=dict(options or {}),
             max_results_bytes=self.settings.max_results_bytes,
+            rate=rate,
             chained=chain if self.settings.chaining else False,
         )
         validate_operator(node)

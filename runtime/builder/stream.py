@@ -13,6 +13,7 @@ from runtime.builder.not_yet import missing
 from runtime.errors import GraphInvalid
 from runtime.graph.execution_graph import OperatorNode, Strategy
 from runtime.graph.policy import OnError
+from runtime.graph.rate import Rate
 from runtime.operators import NO_INITIAL, Function
 from runtime.operators.joined import How
 from runtime.python.asynchronous import refuse_async
@@ -45,7 +46,8 @@ class Stream(Generic[T]):
     On threads packets are passed on, not copied: all consumers of a stream get the same object, and so does whoever
     kept it before. So a function makes new objects and leaves its packet as it is (`testing.check_unchanged` looks).
     `capacity` limits the queue of each instance of the new operator; `on_error` says what an exception in it does, as
-    for a session. Without them it has the session's. Methods raise `GraphInvalid` and `GraphFrozen`.
+    for a session. Without them it has the session's. `rate` says how many packets may begin in a time, of all instances
+    together. Methods raise `GraphInvalid` and `GraphFrozen`.
     """
 
     def __init__(self, environment: Environment, ends: tuple[OutputRef, ...], keys_end_at: str | None = None) -> None:
@@ -60,6 +62,7 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
         chain: bool | None = None,
     ) -> Stream[U]:
         """One packet for each: what `function` returns. It must not change its packet, which others may have too.
@@ -75,7 +78,14 @@ class Stream(Generic[T]):
         [1, 4, 9]
         """
         return self._then(
-            "map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
+            "map",
+            function,
+            name=name,
+            parallelism=parallelism,
+            capacity=capacity,
+            on_error=on_error,
+            rate=rate,
+            chain=chain,
         )
 
     def filter(
@@ -86,11 +96,19 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
         chain: bool | None = None,
     ) -> Stream[T]:
         """The packets for which `function` returns something true."""
         return self._then(
-            "filter", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
+            "filter",
+            function,
+            name=name,
+            parallelism=parallelism,
+            capacity=capacity,
+            on_error=on_error,
+            rate=rate,
+            chain=chain,
         )
 
     def flat_map(
@@ -101,6 +119,7 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
         chain: bool | None = None,
     ) -> Stream[U]:
         """All that `function` returns or yields for each packet, each result sent as soon as it is made.
@@ -113,7 +132,14 @@ class Stream(Generic[T]):
         ['to', 'be', 'or', 'not']
         """
         return self._then(
-            "flat_map", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
+            "flat_map",
+            function,
+            name=name,
+            parallelism=parallelism,
+            capacity=capacity,
+            on_error=on_error,
+            rate=rate,
+            chain=chain,
         )
 
     def reduce(
@@ -125,6 +151,7 @@ class Stream(Generic[T]):
         name: str | None = None,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
     ) -> Stream[A]:
         """Fold all packets, one instance; send the folded value after each packet, or once at the end of the input.
 
@@ -138,13 +165,17 @@ class Stream(Generic[T]):
                 "round_robin() if one fold of all is meant"
             )
         options = _reduce_options(initial, emit, keyed=False)
-        return self._then("reduce", function, name=name, capacity=capacity, on_error=on_error, options=options)
+        return self._then(
+            "reduce", function, name=name, capacity=capacity, on_error=on_error, rate=rate, options=options
+        )
 
-    def take(self, count: int, *, name: str | None = None, capacity: int | None = None) -> Stream[T]:
+    def take(
+        self, count: int, *, name: str | None = None, capacity: int | None = None, rate: Rate | None = None
+    ) -> Stream[T]:
         """The first `count` packets. A source whose packets nobody else needs then ends by itself."""
         if type(count) is not int or count < 0:
             raise GraphInvalid(f"take needs a whole number of at least 0, not {preview(count)}")
-        return self._then("take", None, name=name, capacity=capacity, options={"count": count})
+        return self._then("take", None, name=name, capacity=capacity, rate=rate, options={"count": count})
 
     def sink(
         self,
@@ -154,21 +185,34 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
         chain: bool | None = None,
     ) -> None:
         """Call `function` for each packet; the stream ends here."""
         self._add(
-            "sink", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
+            "sink",
+            function,
+            name=name,
+            parallelism=parallelism,
+            capacity=capacity,
+            on_error=on_error,
+            rate=rate,
+            chain=chain,
         )
 
     def collect(
-        self, limit: int | None = None, *, name: str | None = None, capacity: int | None = None
+        self,
+        limit: int | None = None,
+        *,
+        name: str | None = None,
+        capacity: int | None = None,
+        rate: Rate | None = None,
     ) -> Collected[T]:
         """Gather the packets where the session lives, in order per producer; with `limit`, keep the first so many."""
         if limit is not None and (type(limit) is not int or limit < 0):
             raise GraphInvalid(f"limit of collect must be None or a whole number of at least 0, not {preview(limit)}")
         collected: Collected[T] = Collected(limit)
-        self._add("collect", collected.gather, name=name, capacity=capacity)
+        self._add("collect", collected.gather, name=name, capacity=capacity, rate=rate)
         self._environment.collected.append(collected)
         return collected
 
@@ -290,6 +334,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
         chain: bool | None = None,
     ) -> KeyedStream[K, T]:
         """The packets for which `function` returns something true, with their keys: the key function is asked again.
@@ -297,7 +342,14 @@ class KeyedStream(Stream[T], Generic[K, T]):
         Of united streams with different key functions the keys end here.
         """
         made = self._add(
-            "filter", function, name=name, parallelism=parallelism, capacity=capacity, on_error=on_error, chain=chain
+            "filter",
+            function,
+            name=name,
+            parallelism=parallelism,
+            capacity=capacity,
+            on_error=on_error,
+            rate=rate,
+            chain=chain,
         ).name
         if len({id(end.key) for end in self._ends}) > 1:
             return cast(KeyedStream[K, T], self._behind(made))
@@ -314,6 +366,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         parallelism: int = ...,
         capacity: int | None = ...,
         on_error: OnError | None = ...,
+        rate: Rate | None = ...,
     ) -> Stream[tuple[K, A]]: ...
 
     @overload
@@ -326,6 +379,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         parallelism: int = ...,
         capacity: int | None = ...,
         on_error: OnError | None = ...,
+        rate: Rate | None = ...,
     ) -> Stream[tuple[K, T]]: ...
 
     def reduce(
@@ -338,6 +392,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
     ) -> Stream[Any]:
         """Fold the packets of each key; send `(key, value)` after each packet, or once per key at the end of input.
 
@@ -352,7 +407,13 @@ class KeyedStream(Stream[T], Generic[K, T]):
         [('be', 2), ('not', 1), ('or', 1), ('to', 2)]
         """
         options = _reduce_options(initial, emit, keyed=True)
-        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        settings: Any = {
+            "name": name,
+            "parallelism": parallelism,
+            "capacity": capacity,
+            "on_error": on_error,
+            "rate": rate,
+        }
         made = self._add("reduce", function, **settings, options=options).name
         return Stream(self._environment, (OutputRef(made),))  # whose packets have their keys in them
 
@@ -381,6 +442,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
     ) -> Stream[V]:
         """`merge(row, other_row)` for each two packets of equal keys, as soon as the later one is there.
 
@@ -401,7 +463,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         for side in (self, other):
             if not side._keyed:
                 raise side._not_keyed()
-        settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        settings = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error, "rate": rate}
         return self._with(other)._then("join", merge, **settings, options=join_options(how))
 
 

@@ -18,6 +18,7 @@ from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.signals import Signal
 from runtime.errors import WrongThread
 from runtime.graph.execution_graph import OperatorNode
+from runtime.graph.rate import Allowance
 from runtime.history.dead_letters import DeadLetter
 
 
@@ -109,7 +110,8 @@ class BaseRuntimeContext:
 class TaskWiring:
     """How a task is joined to the others: by value, so that it can travel to another process.
 
-    `node` is without its function: the operator has one of its own.
+    `node` is without its function: the operator has one of its own. `allowance` is when its packets may begin, if it
+    has a rate: one for all tasks of the operator, as far as they are in one process.
     """
 
     node: OperatorNode
@@ -117,6 +119,7 @@ class TaskWiring:
     queue: QueueDescriptor
     outputs: tuple[Output, ...]
     format: Format
+    allowance: Allowance | None = None
 
 
 class ServiceContext(BaseRuntimeContext):

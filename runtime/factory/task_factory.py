@@ -14,7 +14,8 @@ from runtime.errors import GraphInvalid
 from runtime.factory.backend import Backend, TaskHandle
 from runtime.factory.own_functions import OwnFunctions
 from runtime.factory.service_task_factory import service_queues
-from runtime.graph import Edge, ExecutionGraph, TaskNode
+from runtime.graph import Edge, ExecutionGraph, OperatorNode, TaskNode
+from runtime.graph.rate import Allowance
 from runtime.operators import Operator
 from runtime.proxy import ProxyManager
 from runtime.task.base_task import TaskReporter
@@ -36,6 +37,7 @@ class TaskFactory:
         # Of each operator what all its tasks have: its record without the function, and what lies in their lanes.
         self._nodes = {operator.name: replace(operator, function=None) for operator in graph.operators}
         self._formats = {name: format_of(graph, name) for name in self._nodes}
+        self._allowances: dict[str, Allowance] = {}
         self.functions = OwnFunctions(travels=backend.travels)
         for node in graph.nodes:
             self._queues.setdefault(node.operator, []).append(node.queue)
@@ -49,12 +51,21 @@ class TaskFactory:
             queue=node.queue,
             outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),
             format=self._formats[node.operator],
+            allowance=self._allowance(operator, node.index),
         )
         ctx = TaskContext(node.name, self._graph.name, wiring, ProxyManager(node.name, self._services))
         function = self.functions.of(operator, node.index)
         made = operator.traits.create(function, operator.options, node.index, operator.parallelism)
         self._refuse_inputs(node.operator, made)
         return self._backend.task(ctx, made, self._reporter)
+
+    def _allowance(self, operator: OperatorNode, index: int) -> Allowance | None:
+        """When packets may begin: one for all tasks, or in other processes one for each, of its share."""
+        if (rate := operator.rate) is None:
+            return None
+        if self._backend.travels:
+            return Allowance(rate.share(index, operator.parallelism))
+        return self._allowances.setdefault(operator.name, Allowance(rate))
 
     def _refuse_inputs(self, name: str, made: Operator) -> None:
         numbers = self._graph.input_numbers(name)

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from runtime.graph.policy import MAX_RESULTS_BYTES, OnError, Policy
+from runtime.graph.rate import Rate
 from runtime.operators import Operator, class_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class OperatorNode:
     max_results_bytes: int = MAX_RESULTS_BYTES
     chained: bool | None = None
     """Whether one thread may work it together with its neighbours; True: though its function keeps its thread."""
+    rate: Rate | None = None
+    """How many packets may begin in a time."""
 
     @property
     def traits(self) -> type[Operator]:

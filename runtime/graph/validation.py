@@ -9,6 +9,7 @@ from typing import Any
 from runtime.errors import AsyncRefused, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
 from runtime.graph.execution_graph import ExecutionGraph, OperatorNode, ServiceNode
 from runtime.graph.policy import is_policy
+from runtime.graph.rate import Rate
 from runtime.python.asynchronous import async_method, is_async, refuse_async
 from runtime.texts.preview import is_blank, is_printable, preview
 
@@ -56,6 +57,8 @@ def validate_operator(operator: OperatorNode) -> None:
         raise GraphInvalid(
             f"on_error of {name!r} is {preview(operator.on_error)}; it can be 'fail', 'skip', 'hold' or a Retry"
         )
+    if operator.rate is not None and not isinstance(operator.rate, Rate):
+        raise GraphInvalid(f"rate of {name!r} is {preview(operator.rate)}; it can be a Rate, as Rate(60, per=60)")
     for function in operator.functions:
         refuse_async(function, name)
 

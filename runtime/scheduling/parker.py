@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runtime.scheduling.gate import Gate, Turn
     from runtime.scheduling.quiescence import QuiescenceMonitor
 
-BETWEEN: Final = ("idle", "paused")
+BETWEEN: Final = ("idle", "paused", "held back: rate")
 """What a worker waits for with nothing in work."""
 
 MID_PACKET: Final = ("held back", "waiting", "backing off")

@@ -36,7 +36,10 @@ _FOR: Final = {
     "held back": "room",
     "waiting": "reply",
     "backing off": "next attempt",
+    "held back: rate": "rate",
 }
+
+_FRESH: Final = ("idle", "held back: rate")  # after these waits it takes a packet
 
 
 class SeededScheduler(Scheduler):
@@ -213,7 +216,7 @@ class SeededParker(Parker):
         self._ready, self._held = always, None
         self.doing = before
         self.passes += 1
-        self._fresh = why == "idle"
+        self._fresh = why in _FRESH
         if self.cancelled:
             raise Cancelled
 

@@ -23,6 +23,7 @@ from runtime.errors import InputOpen
 from runtime.facts import Outcome
 from runtime.graph import validate
 from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
+from runtime.graph.rate import Rate
 from runtime.graph.validation import refuse_interceptor
 from runtime.operators import Indexed, SourceFunction
 from runtime.python.interactive import in_kernel, listening
@@ -132,6 +133,7 @@ class Session(Steering):
         name: str | None = None,
         parallelism: int = 1,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
         chain: bool | None = None,
     ) -> Stream[Any]:
         """A stream of what `items` yields: an iterable, a callable that returns one, or a SourceFunction.
@@ -145,11 +147,13 @@ class Session(Steering):
 
         Raises `GraphInvalid`, `GraphFrozen`.
         """
-        return self._environment.source(items, name=name, parallelism=parallelism, on_error=on_error, chain=chain)
+        return self._environment.source(
+            items, name=name, parallelism=parallelism, on_error=on_error, rate=rate, chain=chain
+        )
 
-    def input(self, name: str, *, capacity: int | None = None) -> Stream[Any]:
+    def input(self, name: str, *, capacity: int | None = None, rate: Rate | None = None) -> Stream[Any]:
         """A stream of what `send` puts in, until `end(name)` or `stop()`. Raises `GraphInvalid`, `GraphFrozen`."""
-        return self._environment.input(name, capacity=capacity)
+        return self._environment.input(name, capacity=capacity, rate=rate)
 
     def service(
         self, name: str, make: Callable[[], Any], *, concurrency: int = 1, capacity: int | None = None

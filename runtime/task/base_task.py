@@ -35,6 +35,7 @@ from runtime.task.guards import guarded
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
 from runtime.task.policy_operator import PolicyOperator
+from runtime.task.rated_feed import RatedJoinedFeed, RatedLaneFeed, RatedSourceFeed
 from runtime.task.step_record import StepRecord
 from runtime.task.task_gate import TaskGate
 from runtime.texts.preview import Told
@@ -77,10 +78,18 @@ class BaseTask:
 
     def _feed_of(self, operator: Operator, tracer: Tracer | None, is_guarded: bool) -> Feed:
         ctx, parker = self.ctx, self.parker
+        allowance = ctx.wiring.allowance
         if isinstance(operator, Source):
+            if allowance is not None:
+                return RatedSourceFeed(operator, ctx, parker, is_guarded=is_guarded).by(allowance, parker)
             return SourceFeed(operator, ctx, parker, is_guarded=is_guarded)
         inbox = ctx.wiring.queue.get_queue()
-        feed = (JoinedFeed if operator.wants_input else LaneFeed)(inbox, ctx, operator, parker, tracer)
+        feed: LaneFeed
+        if allowance is not None:
+            rated = RatedJoinedFeed if operator.wants_input else RatedLaneFeed
+            feed = rated(inbox, ctx, operator, parker, tracer).by(allowance, parker)
+        else:
+            feed = (JoinedFeed if operator.wants_input else LaneFeed)(inbox, ctx, operator, parker, tracer)
         hand = inbox.hand.lane
         inbox.read_by(parker, feed.format(hand).stamped(self.name, hand, parker.timestamp))
         return feed

@@ -131,7 +131,7 @@ class TaskControl(WorkerControl):
             self._turn = None
             return self._as_step(turn.record)
         step = self._as_step(gate.record, parker.doing)
-        self._told_running = step.result == "running"
+        self._told_running = step.result == "running" or turn.taker is None  # it waits until its packet may begin
         return step
 
     def _as_step(self, record: StepRecord | None, doing: TaskState | None = None) -> Step:
@@ -391,4 +391,9 @@ def _bare(operator: Operator) -> Operator:
     return operator.inner if isinstance(operator, PolicyOperator) else operator
 
 
-_WAITS: dict[TaskState, Result] = {"held back": "held_back", "waiting": "waiting", "backing off": "waiting"}
+_WAITS: dict[TaskState, Result] = {
+    "held back": "held_back",
+    "waiting": "waiting",
+    "backing off": "waiting",
+    "held back: rate": "held_back",
+}

@@ -65,6 +65,10 @@ class Feed(ABC):
     def settle(self) -> None:  # noqa: B027
         """Make depths exact: delete what has been worked, let in who has room."""
 
+    def begin_again_s(self) -> float:
+        """How long the packet in work has to wait for its next attempt, after its back-off; 0: not at all."""
+        return 0.0
+
     @abstractmethod
     def close_batch(self) -> int:
         """Forget the batch, and say how many of its packets have been worked or begun."""

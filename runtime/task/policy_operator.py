@@ -24,7 +24,7 @@ from runtime.history.dead_letters import DeadLetter
 from runtime.operators import IDLE, Operator
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
-from runtime.task.feed import LaneFeed, SourceFeed
+from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.held_results import HeldResults
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ _NOTHING: Final = object()  # what is drawn where there is nothing
 
 class PolicyOperator(Operator):
     """Works packets of an operator by its policy. Neither state nor side effects of a failed attempt are taken back."""
+
+    _feed: Feed
 
     def __init__(self, operator: Operator, task: BaseTask, router: Router) -> None:
         super().__init__()
@@ -175,6 +177,8 @@ class PolicyOperator(Operator):
         parker = self._task.parker
         try:
             parker.sleep(wait_s, ends)
+            while (wait_s := self._feed.begin_again_s()) > 0:
+                parker.sleep(wait_s, ends)
         except Cancelled:
             self._task.counts.break_off(value is not NO_PACKET)
             raise
@@ -192,6 +196,8 @@ class PolicyOperator(Operator):
 
 class LaneGuard(PolicyOperator):
     """Works packets from lanes, one by one, or, if their results may leave at once, as fast as without a guard."""
+
+    _feed: LaneFeed
 
     def __init__(self, operator: Operator, feed: LaneFeed, task: BaseTask, router: Router) -> None:
         super().__init__(operator, task, router)
@@ -258,6 +264,8 @@ class SourceGuard(PolicyOperator):
     After an error of the iterator itself it is asked for its next item. A generator has none: its own error finishes
     it. An iterator that says that it has ended right after an error is taken to have been finished by that error.
     """
+
+    _feed: SourceFeed
 
     def __init__(self, source: Operator, feed: SourceFeed, task: BaseTask, router: Router) -> None:
         super().__init__(source, task, router)

@@ -1,0 +1,103 @@
+"""Feeds of which a packet is taken only when the rate of its operator lets it begin. Knows nothing of other feeds.
+
+The task waits before its gate, with nothing in work, so packets stay in their lanes, and a pause, an edit or a cancel
+finds it as any other that waits. Where several tasks share an allowance, whoever comes first has it: a packet counts at
+the moment it is taken, and who comes too late waits again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+from runtime.graph.rate import Allowance
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.wake_source import WakeSource
+from runtime.task.feed import Feed, LaneFeed, SourceFeed
+from runtime.task.joined_feed import JoinedFeed
+
+
+class RatedFeed(Feed):
+    """A feed by an allowance: one packet at a time."""
+
+    _allowance: Allowance
+    _waiter: Parker
+
+    def by(self, allowance: Allowance, waiter: Parker) -> Self:
+        """Begin packets by that; `waiter` is how the task waits."""
+        self._allowance, self._waiter = allowance, waiter
+        return self
+
+    def wait(self) -> None:
+        """Return when there is something to take that may begin, or needs no leave. Raises Cancelled."""
+        waiter, sources = self._waiter, self._sources_of_it()
+        while True:
+            super().wait()
+            due_s = self._allowance.due_s()
+            if due_s <= waiter.clock() or self._ends_wait() or not self._has_packet():
+                return
+            due_s = min(due_s, *(source.due_s() for source in sources)) if sources else due_s
+            waiter.park(self._may_go_on, "held back: rate", due_s - waiter.clock(), held=_never, ask=self._ask)
+
+    def take(self, count: int) -> Iterator[Any] | None:
+        """One packet, or None: it may not begin after all, there is an event to be taken first, or the end."""
+        is_free = self._waiter.unneeded or not self._has_packet()
+        began_s = None if is_free else self._allowance.begin(self._waiter.clock)
+        if began_s is None and not is_free:
+            return None
+        values = super().take(count if is_free else 1)  # type: ignore[safe-super]  # of the feed that it is mixed into
+        if values is None and began_s is not None:
+            self._allowance.take_back(began_s)
+        return values
+
+    def begin_again_s(self) -> float:
+        """How long the packet in work has to wait for its next attempt; 0: not at all, and that is counted."""
+        waiter = self._waiter
+        if self.wants_out or waiter.unneeded or self._allowance.begin(waiter.clock) is not None:
+            return 0.0
+        return max(self._allowance.due_s() - waiter.clock(), _LEAST_S)
+
+    def _has_packet(self) -> bool:
+        """Its own thread: whether what is next is a packet."""
+        return not self.wants_out
+
+    def _sources_of_it(self) -> Sequence[WakeSource]:
+        """What its operator waits for besides."""
+        return ()
+
+    def _ask(self) -> None:
+        for source in self._sources_of_it():
+            source.ask()
+
+    def _may_go_on(self) -> bool:
+        """Whether there is a reason not to wait any more. Any thread."""
+        return self._ends_wait() or self._allowance.due_s() <= self._waiter.clock()
+
+    def _ends_wait(self) -> bool:
+        return self.wants_out or self._waiter.unneeded or any(source.ready() for source in self._sources_of_it())
+
+
+_LEAST_S = 1e-6  # of a wait: another task has begun between two looks
+
+
+def _never() -> bool:
+    """Time brings it, so it does not stand still."""
+    return False
+
+
+class RatedLaneFeed(RatedFeed, LaneFeed):
+    """Packets of an inbox, as they may begin."""
+
+    def _has_packet(self) -> bool:
+        return self.inbox.signalled_lane() is None and self.inbox.front() is not None
+
+    def _sources_of_it(self) -> Sequence[WakeSource]:
+        return self._sources
+
+
+class RatedJoinedFeed(RatedLaneFeed, JoinedFeed):
+    """Packets of several inputs, as they may begin."""
+
+
+class RatedSourceFeed(RatedFeed, SourceFeed):
+    """Items of a source, as they may be drawn."""
