@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.planted.records import Mutant, of, one
+from tests.planted.records import SWITCH, Change, Mutant, of, one
 
 POLICY, SEEDED = "graph/policy.py", "scheduling/seeded.py"
-RETRY = "18_retry"
+RATE, RATED = "graph/rate.py", "task/rated_feed.py"
+RETRY, BY_RATE = "18_retry", "18_rate"
+ANY_WINDOW = of(BY_RATE, "test_in_any_window_at_most_so_many_packets_begin_of_all_tasks_together")
 
 OF_RATES: Final[tuple[Mutant, ...]] = (
     one(
@@ -51,5 +53,82 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
         "not self._is_worth_it(error)",
         "not (repeat or self._is_worth_it(error))",
         of(RETRY, "test_an_error_after_others_that_were_repeated_is_asked_about_as_well"),
+    ),
+    one(
+        "rate: a bucket that is filled anew each time",
+        RATE,
+        "                begun.popleft()\n",
+        "                begun.clear()\n",
+        ANY_WINDOW,
+    ),
+    one(
+        "rate: each task has one of its own",
+        "factory/task_factory.py",
+        "return self._allowances.setdefault(operator.name, Allowance(rate))",
+        "return Allowance(rate)",
+        ANY_WINDOW,
+    ),
+    one(
+        "rate: a repeat is not counted",
+        RATED,
+        "if self.wants_out or waiter.unneeded or self._allowance",
+        "if True or self._allowance",
+        of(BY_RATE, "test_each_repeat_counts_as_one_more"),
+    ),
+    one(
+        "rate: counted before it is known whether there is a packet",
+        RATED,
+        "if values is None and began_s is not None:",
+        "if False and began_s is not None:",
+        of(BY_RATE, "test_an_allowance_that_was_not_used_is_given_back"),
+    ),
+    one(
+        "rate: the stop signal waits for it",
+        RATED,
+        "or self._ends_wait() or not self._has_packet():",
+        "or self._ends_wait():",
+        of(BY_RATE, "test_the_end_does_not_wait_for_the_rate"),
+    ),
+    one(
+        "rate: what nobody needs waits for it",
+        RATED,
+        "return self.wants_out or self._waiter.unneeded or any(",
+        "return self.wants_out or any(",
+        of(BY_RATE, "test_what_nobody_needs_does_not_wait_for_its_rate"),
+    ),
+    one(
+        "rate: a source that waits does not hear of a stop",
+        RATED,
+        "return self.wants_out or self._waiter.unneeded or any(",
+        "return self._waiter.unneeded or any(",
+        of(BY_RATE, "test_a_stop_ends_what_waits_to_draw_and_the_rest_is_worked"),
+    ),
+    one(
+        "rate: a timer is not heard meanwhile",
+        RATED,
+        "        return self._sources\n",
+        "        return ()\n",
+        of(BY_RATE, "test_a_timer_is_heard_while_a_packet_waits"),
+    ),
+    one(
+        "rate: waits as if nobody brought it",
+        RATED,
+        "due_s - waiter.clock(), held=_never, ask",
+        "due_s - waiter.clock(), ask",
+        of(BY_RATE, "test_settled_is_only_who_time_does_not_move"),
+    ),
+    Mutant(
+        "rate: asked without the lock (with a switch)",
+        (
+            Change(
+                RATE, "        with self._lock:\n            now_s, begun", "        if True:\n            now_s, begun"
+            ),
+            Change(
+                RATE,
+                "                begun.popleft()\n",
+                f"                {SWITCH}\n                begun.popleft()\n",
+            ),
+        ),
+        (of(BY_RATE, "test_threads_that_ask_at_once_are_never_let_begin_too_often"),),
     ),
 )

@@ -188,3 +188,16 @@ def test_processes_that_do_not_start_at_all_are_named(
     session.source([1, 2]).map(double, name="double").collect()
     with pytest.raises(runtime.GraphInvalid, match=r"not started within 0\.1 s: the processes of 'double'"):
         session.start()
+
+
+def test_each_task_has_its_share_of_a_rate_and_keeps_it(session: runtime.Session) -> None:
+    result = session.source(range(12)).map(double, parallelism=2, rate=runtime.Rate(5, per=0.2)).collect()
+    session.run(PATIENCE_S)
+    assert sorted(result) == list(range(0, 24, 2))
+    assert session.snapshot().at_s >= 0.4  # one has begun two of six at a time, the other three
+
+
+def test_a_rate_that_leaves_a_task_nothing_is_refused(session: runtime.Session) -> None:
+    session.source(range(8)).map(double, parallelism=2, rate=runtime.Rate(1, per=0.5)).collect()
+    with pytest.raises(runtime.GraphInvalid, match=r"leaves none for task 1; use parallelism=1, or Rate\(2, per=1\)"):
+        session.start()
