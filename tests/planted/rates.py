@@ -59,7 +59,8 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
         RATE,
         "                begun.popleft()\n",
         "                begun.clear()\n",
-        ANY_WINDOW,
+        of(BY_RATE, "test_an_allowance_lets_begin_as_many_as_it_may_and_never_more"),
+        of(BY_RATE, "test_packets_that_come_now_and_then_do_not_begin_more_often_either"),
     ),
     one(
         "rate: each task has one of its own",

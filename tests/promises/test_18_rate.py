@@ -92,6 +92,19 @@ def test_in_any_window_at_most_so_many_packets_begin_of_all_tasks_together(
     assert math.isclose(took_s, (begun - 1) // rate.packets * rate.per), "and it waits for nothing else"
 
 
+def test_packets_that_come_now_and_then_do_not_begin_more_often_either() -> None:
+    with runtime.Session(seed=1) as session:
+        timed = Clocked(session)
+        first = session.source(range(40)).map(abs, rate=runtime.Rate(1, per=1))  # then in bursts of five, and a pause
+        first.filter(lambda n: n % 8 < 5).sink(timed, rate=runtime.Rate(3, per=10))
+        session.run(PATIENCE_S)
+    came = [float(n) for n in range(40) if n % 8 < 5]
+    wanted: list[float] = []
+    for at, now in enumerate(came):
+        wanted.append(max(now, *wanted[-1:], wanted[at - 3] + 10 if at > 2 else 0))
+    assert timed.times == pytest.approx(wanted)
+
+
 @pytest.mark.parametrize("end", ["sink", "collect", "take"])
 def test_an_end_has_a_rate_as_well(end: str) -> None:
     with runtime.Session(seed=1) as session:
@@ -293,14 +306,16 @@ def test_what_nobody_needs_does_not_wait_for_its_rate(make_session: MakeSession,
     assert session.snapshot().at_s < 3600
 
 
-def test_a_timer_is_heard_while_a_packet_waits(make_session: MakeSession) -> None:
-    session = make_session()
-    environment = session._environment
-    source = session.source([1, 2], name="numbers")
-    node = environment.add("ticks", lambda n: n, source._ends, name="it", rate=runtime.Rate(1, per=SOON_S * 4.5))
-    result = Stream[Any](environment, (OutputRef(node.name),)).collect()
-    session.run(PATIENCE_S)
+def test_a_timer_is_heard_while_a_packet_waits() -> None:
+    with runtime.Session(seed=1) as session:
+        environment = session._environment
+        source = session.source([1, 2], name="numbers")
+        node = environment.add("ticks", lambda n: n, source._ends, name="it", rate=runtime.Rate(1, per=SOON_S * 4.5))
+        timed = Clocked(session)
+        result = Stream[Any](environment, (OutputRef(node.name),)).map(timed).collect()
+        session.run(PATIENCE_S)
     assert list(result) == [1, *["tick"] * Ticks.times, 2]
+    assert timed.times == pytest.approx([0, 0.01, 0.02, 0.03, 0.045])
 
 
 def test_settled_is_only_who_time_does_not_move(make_session: MakeSession) -> None:
