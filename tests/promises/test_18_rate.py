@@ -269,8 +269,9 @@ def test_a_stop_ends_what_waits_to_draw_and_the_rest_is_worked(
 def test_a_cancel_ends_every_wait(make_session: MakeSession, policy: Any) -> None:
     session = make_session()
     stream = session.source(count, name="source", rate=runtime.Rate(3, per=3600), on_error=policy)
-    stream.map(abs, name="it", rate=SLOW, on_error=policy).sink(abs)
+    stream.map(abs, name="it", rate=SLOW, on_error=policy).sink(abs, name="end")
     session.start()
+    until(lambda: session.snapshot()["end"].processed)
     until(lambda: session.snapshot().states["it"] == session.snapshot().states["source"] == "held back: rate")
     session.cancel()
     outcome = session.wait(PATIENCE_S)
