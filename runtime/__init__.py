@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from runtime.batches.context import BatchContext
 from runtime.builder.collected import Collected
 from runtime.builder.connected import ConnectedStreams
 from runtime.builder.environment import Environment
@@ -48,6 +49,7 @@ from runtime.errors import (
     UnknownName,
     UnstableKey,
     WrongArguments,
+    WrongBatch,
     WrongThread,
 )
 from runtime.facts import (
@@ -78,6 +80,7 @@ __all__ = [
     "NO_PACKET",
     "AlreadyStarted",
     "AsyncRefused",
+    "BatchContext",
     "Breakpoint",
     "Cancelled",
     "Collected",
@@ -148,6 +151,7 @@ __all__ = [
     "UnknownName",
     "UnstableKey",
     "WrongArguments",
+    "WrongBatch",
     "WrongThread",
     "prometheus",
 ]

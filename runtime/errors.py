@@ -25,6 +25,7 @@
     ├── ServiceTimeout             a call has not been answered in time (also a TimeoutError)
     ├── ServiceLoop                a call would wait for itself
     ├── WrongArguments             a service's method does not take these arguments (also a TypeError)
+    ├── WrongBatch                 a function of map_batches has not treated its batch as one (also a ValueError)
     ├── ServiceFailed              a service raised something that is no `Exception`; it is the `__cause__`
     ├── QueueFull                  the lane of the hand has no room
     ├── QueueUnreachable           the queue lives in another process, or has been released
@@ -191,6 +192,10 @@ class ServiceLoop(DataflowError):
 
 class WrongArguments(DataflowError, TypeError):
     """A service's method cannot be called with these arguments; it has not been called."""
+
+
+class WrongBatch(DataflowError, ValueError):
+    """A function of `map_batches` has not returned one result for each packet, or asked for the only key of many."""
 
 
 class ServiceFailed(DataflowError):

@@ -28,12 +28,12 @@ _SHOWN = 6  # outputs, packets
 class Step:
     """One turn of one task or service, and what it did. As text, what was taken, an arrow, and what was sent where.
 
-    `packet` is what was taken (None of a source, of a signal, and where nothing was), `sent` what was sent, as
-    `(target task, packet)` in order; the last of them waits for room while the step is held back. `error` is what user
-    code raised. `signal` is the stop signal that was taken, as `(producer, ending)`, or another one, as
-    `(producer, text)`, and `heard` how many of how many have arrived with it. `ending` is how the task ended if this
-    was its last turn, `doing` what it waits for if the turn is not over. A task that is an end of the graph never
-    `sends`; one with several inputs says on which a packet came.
+    `packet` is what was taken (None of a source, of a signal, and where nothing was), of a batch the first; `packets`
+    are all of it. `sent` is what was sent, as `(target task, packet)` in order; the last of them waits for room while
+    the step is held back. `error` is what user code raised. `signal` is the stop signal that was taken, as
+    `(producer, ending)`, or another one, as `(producer, text)`, and `heard` how many of how many have arrived with it.
+    `ending` is how the task ended if this was its last turn, `doing` what it waits for if the turn is not over. A task
+    that is an end of the graph never `sends`; one with several inputs says on which a packet came.
     """
 
     result: Result
@@ -47,6 +47,13 @@ class Step:
     sends: bool = True
     heard: tuple[int, int] | None = None
     doing: TaskState | None = None
+    more: tuple[Packet, ...] = ()
+    """What was taken after `packet`, where a task works many at once."""
+
+    @property
+    def packets(self) -> tuple[Packet, ...]:
+        """All that was taken, in order: one packet, none, or a batch."""
+        return () if self.packet is None else (self.packet, *self.more)
 
     def __str__(self) -> str:
         if self.task is None:
@@ -66,8 +73,9 @@ class Step:
         return f"Step({self})"
 
     def _taken(self) -> str:
-        if self.packet is not None:
-            return _shown(self.packet, self.several_inputs)
+        if packets := self.packets:
+            shown = [_shown(packet, self.several_inputs) for packet in packets[:_SHOWN]]
+            return ", ".join([*shown, *([f"… {more:,} more"] if (more := len(packets) - _SHOWN) > 0 else [])])
         if self.signal is None:
             return ""
         producer, how = self.signal
@@ -175,8 +183,7 @@ class Path:
     @property
     def packets(self) -> tuple[Packet, ...]:
         """Every packet on the way, in the order of the lines."""
-        own = () if self.step.packet is None else (self.step.packet,)
-        return own + tuple(packet for path in self.then for packet in path.packets)
+        return self.step.packets + tuple(packet for path in self.then for packet in path.packets)
 
     def __repr__(self) -> str:
         return "\n".join(self._lines("", ""))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from runtime import CommandRefused, Packet, PacketGone, QueueView, Session
+from runtime import CommandRefused, Packet, PacketGone, Session
 from runtime.texts.preview import preview
 from sage_nb.command_queue import Done
 from sage_nb.forms import call_of, form_of
@@ -146,8 +146,7 @@ class Commands:
     def _step(self, session: Session, args: Args) -> Done:
         names = _names(args)
         step = session.step(*names, timeout=STEP_S)
-        if step.packet is not None:
-            self._remember([step.packet])
+        self._remember(step.packets)
         return Done(f"session.step({_listed(names)})", str(step), stepped(step))
 
     def _events(self, session: Session, args: Args) -> Done:
@@ -279,7 +278,7 @@ class Commands:
 
     # ── inside ──
 
-    def _remember(self, packets: QueueView | list[Packet]) -> None:
+    def _remember(self, packets: Sequence[Packet]) -> None:
         with self._lock:
             for packet in packets:
                 self._packets.pop(token_of(packet), None)

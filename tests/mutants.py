@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from tests.planted.batches import OF_BATCHES
 from tests.planted.between import BETWEEN
 from tests.planted.chains import OF_CHAINS
 from tests.planted.formats import OF_FORMATS
@@ -306,7 +307,7 @@ HAS_PLACE = 'elif parker.standing != "waiting":  # else'
 FAILED = 'ending, error, packet = "failed", failure, self._failed_on()'
 MAKE = "if not is_made:\n                    make()"
 CLEAR_AND_WAIT = "if not is_made:\n                self._held.clear()\n            self._wait"
-LET_GO = "except Cancelled:\n            self._task.counts.break_off(value is not NO_PACKET)"
+LET_GO = "except Cancelled:\n            self._task.counts.break_off(self._packets_in(value))"
 CANCELS = 'elif kind == "a first failure":\n            self.cancel('
 WITHDRAW = 'began = call.stage == "running"\n                call.queue.withdraw(call)'
 ADMIT = "self._let_in()"
@@ -922,7 +923,7 @@ MUTANTS: Final = (
     one("hand: another packet is edited behind a drop", ORDER, IN_ORDER, "if False:\n        left =", FOUND),
     one("hand: a breakpoint looks at another packet", INBOX, LOOKS_AT, "pass  # else", BREAKS),
     one("hand: a breakpoint is hit behind the packet", TASK_GATE, HITS, "breaks is not None and not breaks()", BREAKS),
-    one("hand: a breakpoint is hit twice", TASK_CONTROL, " or packet.place == self._let_pass", "", BREAKS),
+    one("hand: a breakpoint is hit twice", TASK_CONTROL, "packet.place not in self._let_pass and ", "", BREAKS),
     one(
         "hand: a breakpoint is of one run alone",
         RUNS,
@@ -1157,6 +1158,7 @@ MUTANTS: Final = (
     *OF_SESSIONS,
     *OF_KERNEL,
     *IN_BAND,
+    *OF_BATCHES,
     *OF_FORMATS,
 )
 

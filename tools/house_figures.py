@@ -27,8 +27,8 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 20.8,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 16_639,
-    "bytes of ARCHITECTURE.md": 17_141,
+    "lines of code": 17_005,
+    "bytes of ARCHITECTURE.md": 17_261,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",

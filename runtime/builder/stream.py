@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, cast, overload
 
+from runtime.batches.operator import batch_options
 from runtime.builder.collected import Collected
 from runtime.builder.connected import ConnectedStreams, Settings, join_options, not_keyed
 from runtime.builder.not_yet import missing
@@ -141,6 +142,43 @@ class Stream(Generic[T]):
             rate=rate,
             chain=chain,
         )
+
+    def map_batches(
+        self,
+        function: Callable[[list[T]], Collection[U]] | Function[list[T], Collection[U]],
+        *,
+        size: int = 64,
+        within: float = 0.05,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+    ) -> Stream[U]:
+        """One packet for each, made for up to `size` of them at once: `function` gets a list, and returns as many.
+
+        A list, an array, a column: whatever has a length and can be gone through. Each result is its packet's, in the
+        same order; another number of results is an error, `WrongBatch`, of the batch.
+
+        A batch goes when it is full, `within` seconds after its first packet came, and earlier where waiting could not
+        make it longer: one of the lanes of its queue is full, or a signal is next in one (the end of a producer). It
+        waits in the queue, so with a `capacity` below `size` batches are shorter. At a pause its time stands still; a
+        step works what waits as one batch.
+
+        Under `"skip"` a batch that fails is worked again packet by packet, so that one bad packet costs no other its
+        result; `Retry` first tries the batch again. Under `"fail"` nothing is tried again, and `TaskFailed.packet` is
+        the list. On a keyed input a batch may hold several keys: `ctx.keys` has that of each packet, `ctx.states[key]`
+        what is remembered of it; `ctx.key` and `ctx.state` raise.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     sums = session.source(range(5)).map_batches(lambda batch: [sum(batch)] * len(batch), size=2).collect()
+        ...     outcome = session.run()
+        >>> sums
+        [1, 1, 5, 5, 4]
+        """
+        options = batch_options(size, within)
+        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        return self._then("map_batches", function, **settings, options=options)
 
     def reduce(
         self,

@@ -125,6 +125,10 @@ class Given:
         """The payload of an item of a lane."""
         return self._format.parts(self._format.element_of(item))[1]
 
+    def key(self, item: Any) -> Any:
+        """The key of an item of a lane; None where there are none."""
+        return self._format.parts(self._format.element_of(item))[0]
+
     def value(self, item: Any) -> Any:
         """What the operator was given for an item of a lane, without the number of its input."""
         element = self._format.element_of(item)

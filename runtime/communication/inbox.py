@@ -111,17 +111,29 @@ class Inbox:
                 return True
         return False
 
+    def presses(self, count: int) -> bool:
+        """Whether a reader that waits for `count` packets should take what there is: so many, or no more can come.
+
+        None can where a lane is full, or a signal stands in one; and the hand may want room.
+        """
+        waiting = 0
+        for lane in self._open:
+            if lane.signals or lane.held_back or (lane is not self.hand.lane and not lane.has_room()):
+                return True
+            waiting += len(lane.items)
+        return waiting >= count or self.hand_waits > 0
+
     def wait(self, sources: Sequence[WakeSource] = ()) -> None:
         """Return when there is something to take here, or something has come of `sources`. Raises Cancelled."""
         if sources:
-            wait_for_any(self.reader, self.ready, self._ask, sources)
+            wait_for_any(self.reader, self.ready, self.ask, sources)
         elif self.ready():
             return
         else:
-            self.reader.park(self.ready, "idle", ask=self._ask)
+            self.reader.park(self.ready, "idle", ask=self.ask)
         self.asleep = False
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
         """Let writers wake the reader; one in the middle of a batch does after its next packet."""
         self.asleep = True
         for lane in self._open:

@@ -6,7 +6,7 @@ fills it in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -91,6 +91,10 @@ class Tracer:
         self._taken_over = {}
         if packet is not None and packet.id is not None:
             self._taken_over = {"parents": (packet.id,)}
+
+    def draw_all(self, packets: Sequence[Packet]) -> None:
+        """All these are in work at once."""
+        self._taken_over = {"parents": tuple([packet.id for packet in packets if packet.id is not None])}
 
     def packet(self, payload: Any, key: Any, number: int, keyed: bool, task: str, producer: str) -> Packet:
         """The packet of `producer` that goes to an input of `task`."""

@@ -98,7 +98,7 @@ class Breakpoint:
 
 
 class Tap:
-    """What passes a task, collected while the `with` block runs: in `steps`, one for each packet and stop signal.
+    """What passes a task, collected while the `with` block runs: in `steps`, one for each packet, batch and signal.
 
     With a function `see` nothing is collected: it is called with each, on the task's thread.
     """
@@ -116,7 +116,7 @@ class Tap:
     @property
     def packets(self) -> list[Any]:
         """The payloads that have passed."""
-        return [step.packet.payload for step in self.steps if step.packet is not None]
+        return [packet.payload for step in self.steps for packet in step.packets]
 
     def __enter__(self) -> Self:
         self._show(self._see, True)

@@ -138,8 +138,8 @@ class Stepping:
                 if self._dispatcher.outcome is not None:
                     return None
                 raise PacketGone(f"{packet!r} is not in the queue of {packet.task!r} any more")
-            if step.result in ("done", "held") and step.packet is not None and (taken := step.packet.place) is not None:
-                done[step.packet.task, taken.lane, taken.number] = step
+            if step.result in ("done", "held"):
+                done |= {(taken.task, *taken.place): step for taken in step.packets if taken.place is not None}
         step = done[spot]
         paths = []
         for _, sent in step.sent:

@@ -80,6 +80,10 @@ class Operator(ABC):
     """Whether it makes no results before the end of the input."""
     wants_input: ClassVar[bool] = False
     """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
+    fed_by: ClassVar[Any] = None
+    """What makes the feed of its task, in place of the one that takes packets one by one; it gets the counts as well.
+    And what makes the guard of its policy, in place of the one that works packets one by one."""
+    guarded_by: ClassVar[Any] = None
 
     version = 1
     """Of the user's function: the first one, or how many have taken its place and that of others since."""

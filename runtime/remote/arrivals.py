@@ -211,6 +211,10 @@ class Arrivals(Inbox):
         """Whether there is anything to take, or to raise."""
         return self._broken is not None or super().ready()
 
+    def presses(self, count: int) -> bool:
+        """Whether a reader that waits for `count` packets should take what there is, or hear what there is to raise."""
+        return self._broken is not None or super().presses(count)
+
     def wait(self, sources: Sequence[WakeSource] = ()) -> None:
         """Return when there is something to take. Raises `Cancelled`, and what `fail` was given."""
         if not self.ready():

@@ -329,6 +329,8 @@ class Parker(Waiter):
         """Under the lock of its gate: stand still there, after the packet in work."""
         self.is_gated = True
         self.interrupt()
+        if self._held is not None and self.doing == "idle":  # else it would go on to wait for what time brings
+            self.unpark()
 
     def gate_opens(self) -> None:
         """Under the lock of its gate: it may go on."""

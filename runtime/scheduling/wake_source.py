@@ -66,9 +66,9 @@ def wait_for_any(waiter: Waiter, ready: Ready, ask: Ask, sources: Sequence[WakeS
     if due_s == inf:
         waiter.park(any_ready, "idle", ask=ask_all)
     else:
-        waiter.park(any_ready, "idle", max(0.0, due_s - waiter.clock()), held=_never, ask=ask_all)
+        waiter.park(any_ready, "idle", max(0.0, due_s - waiter.clock()), held=never, ask=ask_all)
 
 
-def _never() -> bool:
-    """Time brings it, so it does not stand still."""
+def never() -> bool:
+    """Whether one that waits for what time brings stands still."""
     return False

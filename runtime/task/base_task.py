@@ -85,7 +85,9 @@ class BaseTask:
             return SourceFeed(operator, ctx, parker, is_guarded=is_guarded)
         inbox = ctx.wiring.queue.get_queue()
         feed: LaneFeed
-        if allowance is not None:
+        if operator.fed_by is not None:
+            feed = operator.fed_by(inbox, ctx, operator, parker, tracer, self.counts)
+        elif allowance is not None:
             rated = RatedJoinedFeed if operator.wants_input else RatedLaneFeed
             feed = rated(inbox, ctx, operator, parker, tracer).by(allowance, parker)
         else:
@@ -381,9 +383,9 @@ class BaseTask:
             self._control = TaskControl(self)
         return self._control
 
-    def front(self) -> Packet | None:
-        """Its own thread: the packet that it would take next."""
-        return self._feed.front()
+    def coming(self) -> Sequence[Packet]:
+        """Its own thread: what it would take next."""
+        return self._feed.coming()
 
     def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
         """What `item` of a lane of its queue is."""

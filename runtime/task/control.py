@@ -48,7 +48,7 @@ class TaskControl(WorkerControl):
         self._dropped: set[Place] = set()  # by hand, and not put back
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
         self._told_running = False  # of that one: that user code is still at it
-        self._let_pass: Place | None = None  # of the packet that a breakpoint has stopped at already
+        self._let_pass: set[Place | None] = set()  # of what comes, where a breakpoint has stopped at already
 
     # ── pause and step ──
 
@@ -144,7 +144,7 @@ class TaskControl(WorkerControl):
             return Step("idle" if doing is None else result, task.name, doing=doing)
         if doing is None:
             stopped = record.arrival is not None and record.arrival.signal.is_last
-            over = stopped or (record.ending is not None and record.packet is None)
+            over = stopped or (record.ending is not None and not record.packets)
             result = "stop" if over else "held" if record.is_held else "done"
             if not over and not record.has_something():
                 result = "idle"  # what it was given for was taken away meanwhile; or a source has nothing yet
@@ -152,7 +152,7 @@ class TaskControl(WorkerControl):
         return Step(
             result,
             task.name,
-            record.packet,
+            next(iter(record.packets), None),
             tuple(record.sent),
             record.error,
             None if arrival is None else (arrival.producer, arrival.signal.text),
@@ -161,6 +161,7 @@ class TaskControl(WorkerControl):
             sends=bool(task.lanes_out),
             heard=None if arrival is None else arrival.heard,
             doing=doing,
+            more=tuple(record.packets[1:]),
         )
 
     # ── look ──
@@ -178,13 +179,14 @@ class TaskControl(WorkerControl):
         self._task.gate.set_breaks((lambda: self._is_hit(conditions, broke)) if conditions else None)
 
     def _is_hit(self, conditions: Sequence[Condition], broke: Broke) -> bool:
-        packet = self._task.front()
-        if packet is None or packet.place == self._let_pass or not (met := _met(conditions, packet)):
-            return False
-        self._let_pass = packet.place
-        self._task.gate.close()
-        broke(packet, met)
-        return True
+        coming = self._task.coming()
+        for packet in coming:
+            if packet.place not in self._let_pass and (met := _met(conditions, packet)):
+                self._let_pass = {each.place for each in coming if each.place in self._let_pass} | {packet.place}
+                self._task.gate.close()
+                broke(packet, met)
+                return True
+        return False
 
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last packets of each lane, lane by lane; of a paused task exact."""

@@ -81,13 +81,13 @@ class Feed(ABC):
     def end(self, how: Ending) -> None:
         """Ask the input to end from outside; any thread."""
 
-    def front(self) -> Packet | None:
-        """The packet that would be taken next; None for a signal, and for a source, which has none yet."""
-        return None
+    def coming(self) -> Sequence[Packet]:
+        """What would be taken next; nothing for a signal, and for a source, which has none yet."""
+        return ()
 
-    def seen(self) -> Packet | None:
-        """The packet that has been taken, of a batch of one; of a source, nothing is."""
-        return None
+    def seen(self) -> Sequence[Packet]:
+        """What has been taken; of a source, nothing is."""
+        return ()
 
 
 class LaneFeed(Feed):
@@ -170,21 +170,21 @@ class LaneFeed(Feed):
         """The payload that was taken last."""
         return next(map(self._given.payload, self._batch.in_work()), NO_PACKET)
 
-    def front(self) -> Packet | None:
-        """The packet that would be taken next; None for a signal."""
+    def coming(self) -> Sequence[Packet]:
+        """The packet that would be taken next; none for a signal."""
         found = None if self.inbox.signalled_lane() is not None else self.inbox.front()
         if found is None:
-            return None
+            return ()
         number, item = found
         lane = self.inbox.lanes[number]
         place = Place(number, number_at(lane, lane.taken))
-        return self.format(lane).packet(item, self._ctx.name, lane, place)
+        return (self.format(lane).packet(item, self._ctx.name, lane, place),)
 
-    def seen(self) -> Packet | None:
+    def seen(self) -> Sequence[Packet]:
         """The packet that has been taken, of a batch of one."""
         lane = self._batch.first
         place = Place(self.inbox.lanes.index(lane), number_at(lane, self._batch.position()))
-        return self._ctx.wiring.format.packet(self._batch.items[0], self._ctx.name, lane, place)
+        return (self._ctx.wiring.format.packet(self._batch.items[0], self._ctx.name, lane, place),)
 
     def format(self, lane: Lane) -> Format:
         """What lies in a lane of its queue."""

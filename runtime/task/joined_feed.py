@@ -10,7 +10,7 @@ worked first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
@@ -60,12 +60,12 @@ class JoinedFeed(LaneFeed):
         # The numbers first: zip then ends before it asks for a packet, and `rest` says exactly how far the batch is.
         return zip(chain.from_iterable(numbers), rest if self._item is None else self._item(rest), strict=False)
 
-    def seen(self) -> Packet | None:
+    def seen(self) -> Sequence[Packet]:
         """The packet that has been taken, of a batch of one."""
-        packet = super().seen()
-        if packet is not None and self._batch.first is self.inbox.hand.lane:
-            packet = replace(packet, input=self._by_hand[0])
-        return packet
+        seen = super().seen()
+        if self._batch.first is self.inbox.hand.lane:
+            return [replace(packet, input=self._by_hand[0]) for packet in seen]
+        return seen
 
     def format(self, lane: Lane) -> Format:
         """What lies in a lane of its queue; in the hand's it names its input."""

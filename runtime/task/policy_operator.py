@@ -151,7 +151,7 @@ class PolicyOperator(Operator):
             self._hold(error, is_made=bool(is_made))
             return ()
         is_skipped = verdict == "skip"
-        task.counts.fail(is_skipped and value is not NO_PACKET)
+        task.counts.fail(self._packets_in(value) if is_skipped else 0)
         if task.gate.record is not None:
             task.gate.record.fail(error)
         if not is_skipped:
@@ -168,7 +168,7 @@ class PolicyOperator(Operator):
         if isinstance(error, Exception) and not isinstance(error, MemoryError):
             return True
         if isinstance(error, Cancelled) and self._task.parker.cancelled:
-            self._task.counts.break_off(value is not NO_PACKET)
+            self._task.counts.break_off(self._packets_in(value))
         return False
 
     def _wait_for_repeat(self, wait_s: float, value: Any, ends: Callable[[], bool] | None = None) -> None:
@@ -180,17 +180,25 @@ class PolicyOperator(Operator):
             while (wait_s := self._feed.begin_again_s()) > 0:
                 parker.sleep(wait_s, ends)
         except Cancelled:
-            self._task.counts.break_off(value is not NO_PACKET)
+            self._task.counts.break_off(self._packets_in(value))
             raise
         if parker.unneeded:
             raise Unneeded
         self._task.counts.retry()
 
+    def _packets_in(self, value: Any) -> int:
+        """How many packets are worked when the function has this."""
+        return int(value is not NO_PACKET)
+
+    def _parts(self, value: Any) -> tuple[Any, Any, int]:
+        """The payload, the key and the input of a packet, as the function was given it."""
+        return self._given.parts(value)
+
     def _letter(self, error: BaseException, value: Any) -> DeadLetter:
         ctx = self._task.ctx
         if value is NO_PACKET:
             return DeadLetter(ctx.name, value, error)
-        packet, key, number = self._given.parts(value)
+        packet, key, number = self._parts(value)
         return DeadLetter(ctx.name, packet, error, key, keyed=ctx.wiring.format.keyed, input=number)
 
 

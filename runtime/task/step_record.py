@@ -1,11 +1,11 @@
-"""One packet, or one signal, seen on its way through a task: what was taken, what was sent where, what was raised.
+"""One turn of a task, seen: the packet, the batch or the signal that was taken, what was sent where, what was raised.
 
 Made only while somebody looks: a step, a tap. Used by the task's thread until it is over, and never changed afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from runtime.communication.lane import Lane
@@ -16,19 +16,19 @@ from runtime.task.alignment import Arrival
 
 
 class StepRecord:
-    """What happened while one packet was worked, or one signal taken. `sent` is `(target task, packet)` in order."""
+    """What happened in one turn: what was taken, and what came of it. `sent` is `(target task, packet)` in order."""
 
     def __init__(self) -> None:
-        self.packet: Packet | None = None
+        self.packets: Sequence[Packet] = ()
         self.arrival: Arrival | None = None
         self.ending: Ending | None = None  # of the task, if this was its last turn
         self.sent: list[tuple[str, Packet]] = []
         self.error: BaseException | None = None
         self.is_held = False
 
-    def take(self, packet: Packet | None) -> None:
-        """This packet was taken."""
-        self.packet = packet
+    def take(self, packets: Sequence[Packet]) -> None:
+        """These were taken: one, or a batch."""
+        self.packets = packets
 
     def arrive(self, arrival: Arrival) -> None:
         """This signal was taken."""
@@ -58,7 +58,7 @@ class StepRecord:
 
     def has_something(self) -> bool:
         """Whether anything was taken, made or raised; the packet that let the task in may have been dropped by hand."""
-        taken = self.packet is not None or self.arrival is not None
+        taken = bool(self.packets) or self.arrival is not None
         return taken or bool(self.sent) or self.ending is not None or self.error is not None
 
 

@@ -76,8 +76,8 @@ class _Seen:
 
     def see(self, task: str, step: Step) -> None:
         """One step of a task is over."""
-        if step.packet is not None:
-            self._compare(step.packet.payload, f"{task!r} has changed its packet, now {{}}, in place")
+        for packet in step.packets:
+            self._compare(packet.payload, f"{task!r} has changed its packet, now {{}}, in place")
         for _, packet in step.sent:
             self._compare(packet.payload, f"{task!r} has sent again an object that it has changed since, now {{}}")
 

@@ -265,7 +265,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "guard: a source's error counts as a packet",
         GUARD,
-        "task.counts.fail(is_skipped and value is not NO_PACKET)",
+        "task.counts.fail(self._packets_in(value) if is_skipped else 0)",
         "task.skipped += 1",
         of(
             "09_policies_of_life",

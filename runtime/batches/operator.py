@@ -1,0 +1,90 @@
+"""MapBatches: one result for each packet, made for many of them at once by a function that is given a list.
+
+When a batch goes is its feed's business (`batches/feed.py`), what an error does its guard's (`batches/guard.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set, Sized
+from math import inf
+from typing import Any, Final
+
+from runtime.batches.context import BatchContext
+from runtime.batches.feed import BatchFeed
+from runtime.batches.gathered import Gathered
+from runtime.batches.guard import BatchGuard
+from runtime.context import TaskContext
+from runtime.errors import GraphInvalid, WrongBatch
+from runtime.operators import Operator, register_operator
+from runtime.operators.function import Context
+from runtime.operators.operator import Attention, Emit
+from runtime.texts.preview import preview
+
+_UNORDERED: Final = (str, bytes, bytearray, Mapping, Set)
+"""What has a length and can be gone through, but does not hold results in the order of packets."""
+
+
+class MapBatches(Operator):
+    """Sends the results that its function returns for a whole batch, each as that of its packet."""
+
+    fed_by = BatchFeed
+    guarded_by = BatchGuard
+
+    def __init__(self, function: Any, *, size: int, within: float) -> None:
+        super().__init__(function)
+        self.size, self.within_s = size, within
+        self._in_work: Gathered | None = None  # the batch that the function has
+
+    def open(self, ctx: Context) -> None:
+        """Give the function a context in which there is no single packet in work."""
+        assert isinstance(ctx, TaskContext), "tasks have no other"
+        of_batches: Any = BatchContext(ctx, self)  # no `Context`: nobody sets its key
+        super().open(of_batches)
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Work what the feed has gathered."""
+        for gathered in values:
+            results = self.results_of(gathered)
+            for _, result in zip(gathered.again(), results, strict=True):
+                emit(result)
+
+    def results_of(self, gathered: Gathered) -> list[Any]:
+        """As many results as there are packets, in their order. Raises what the function raises, and `WrongBatch`."""
+        self._in_work = gathered
+        try:
+            made = self.call(gathered.values.copy())  # which it may change: an error names what it was given
+        finally:
+            self._in_work = None
+        results = made if type(made) is list else _listed(made)
+        if len(results) != len(gathered):
+            raise WrongBatch(
+                f"the function of map_batches returned {len(results):,} results for a batch of {len(gathered):,} "
+                "packets; it has to return one for each of them, in their order"
+            )
+        return results
+
+    def keys(self) -> tuple[Any, ...]:
+        """Those of the batch that the function has."""
+        return () if self._in_work is None else self._in_work.keys
+
+
+def batch_options(size: Any, within: Any) -> dict[str, Any]:
+    """The options of map_batches. Raises `GraphInvalid`."""
+    if type(size) is not int or size < 1:
+        raise GraphInvalid(f"size of map_batches is {preview(size)}; it must be a whole number of at least 1")
+    if type(within) not in (int, float) or not 0 <= within < inf:
+        raise GraphInvalid(f"within of map_batches is {preview(within)}; it must be a number of seconds, 0 or more")
+    return {"size": size, "within": float(within)}
+
+
+def _listed(made: Any) -> list[Any]:
+    """The results that an array, a column or the like holds. Raises `WrongBatch`."""
+    if isinstance(made, _UNORDERED) or not (isinstance(made, Sized) and isinstance(made, Iterable)):
+        raise WrongBatch(
+            f"the function of map_batches returned {preview(made)}; it has to return a list, an array or a column, "
+            "with one result for each packet, in their order"
+        )
+    return list(made)
+
+
+register_operator("map_batches", MapBatches)

@@ -1,0 +1,108 @@
+"""Bugs of batches: when they go, what they reach over, whose result is whose, and who is blamed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.planted.records import Mutant, of, one
+
+FEED, TIME, GATHERED = "batches/feed.py", "batches/batch_time.py", "batches/gathered.py"
+GUARD, OPERATOR, INBOX, PARKER = (
+    "batches/guard.py",
+    "batches/operator.py",
+    "communication/inbox.py",
+    "scheduling/parker.py",
+)
+
+
+def _of(test: str) -> str:
+    return of("19_batches", test)
+
+
+OF_BATCHES: Final[tuple[Mutant, ...]] = (
+    one(
+        "batch: waits for ever",
+        FEED,
+        '"idle", left_s, held=never',
+        '"idle", -1, held=never',
+        _of("test_what_was_there_goes_within_the_time"),
+    ),
+    one(
+        "batch: waits though a lane is full",
+        INBOX,
+        " or (lane is not self.hand.lane and not lane.has_room())",
+        "",
+        _of("test_a_full_lane_lets_a_batch_go_however_little_is_in_the_others"),
+    ),
+    one(
+        "batch: waits in other lanes when a signal was taken",
+        FEED,
+        "self._is_called = True",
+        "pass",
+        _of("test_the_end_of_one_of_two_producers_lets_go_what_waits_in_any_lane"),
+    ),
+    one(
+        "batch: reaches over a signal",
+        INBOX,
+        "if lane.signals and not (part :=",
+        "if not (part := part or",
+        _of("test_a_signal_lets_what_came_before_it_go_and_no_batch_reaches_over_it"),
+    ),
+    one(
+        "batch: its time goes on while paused",
+        TIME,
+        "stood_s = self._parker.clock() - was_s",
+        "stood_s = 0.0",
+        _of("test_the_time_of_a_batch_stands_still_while_its_task_is_paused"),
+    ),
+    one(
+        "batch: a pause does not get it from its wait",
+        PARKER,
+        'if self._held is not None and self.doing == "idle":',
+        "if False:",
+        _of("test_a_pause_while_it_gathers_comes_at_once_and_lets_it_gather_on"),
+    ),
+    one(
+        "batch: a pause lets it go",
+        FEED,
+        "if turn is None and not self._goes():",
+        "if False:",
+        _of("test_a_pause_while_it_gathers_comes_at_once_and_lets_it_gather_on"),
+    ),
+    one(
+        "batch: the wrong packet is blamed",
+        GATHERED,
+        "self.values[drawn - 1] if drawn",
+        "self.values[0] if drawn",
+        _of("test_under_fail_a_key_function_is_blamed_for_the_packet_of_its_result"),
+        _of("test_retry_that_fails_names_the_one_packet"),
+    ),
+    one(
+        "batch: a result belongs to all its packets",
+        OPERATOR,
+        "for _, result in zip(gathered.again(), results, strict=True):",
+        "for result in results:",
+        _of("test_in_a_trace_each_result_belongs_to_its_packet"),
+    ),
+    one(
+        "batch: results that nobody took are not counted",
+        FEED,
+        "self._counts.break_off(gathered.unsent())",
+        "pass",
+        _of("test_a_cancel_while_results_wait_for_room_counts_all_that_nobody_took"),
+    ),
+    one(
+        "batch: what comes while a breakpoint is asked goes along",
+        FEED,
+        "if asked is None or turn is not None else",
+        "if True else",
+        _of("test_a_packet_that_comes_while_a_breakpoint_is_asked_is_asked_for_as_well"),
+    ),
+    one(
+        "batch: one bad packet costs all",
+        GUARD,
+        "for single in gathered.singles():\n                    self._carry_out(partial(self._work, single), single)",
+        "self._carry_out(partial(self._work, gathered), gathered)",
+        _of("test_of_a_batch_that_fails_the_good_packets_come_through_and_the_bad_ones_are_kept"),
+    ),
+)
