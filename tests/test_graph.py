@@ -155,6 +155,14 @@ def test_the_engine_imports_nothing_but_the_standard_library() -> None:
     assert names & {"networkx", "matplotlib", "IPython", "ray", "anywidget", "numpy", "sage_nb"} == set()
 
 
+def test_importing_the_engine_imports_no_event_loop_and_nothing_that_reads_metadata() -> None:
+    script = (
+        "import sys, runtime; print({'asyncio', 'importlib.metadata', 'email', 'multiprocessing'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout == "set()\n"
+
+
 def test_a_descriptor_travels_as_a_value_and_finds_its_queue_only_at_home() -> None:
     descriptor, queue = LocalQueueDescriptor.make("count#2", 7, (LaneSpec("words"),))
     copy = pickle.loads(pickle.dumps(descriptor))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import os
 import re
@@ -36,6 +35,8 @@ def remote_backend() -> Backend:
 
 def refuse_old_ray() -> None:
     """Raise `GraphInvalid` if the Ray that is installed is older than the oldest that works."""
+    import importlib.metadata  # noqa: PLC0415  as in `runtime/reporting/face.py`
+
     try:
         version = importlib.metadata.version("ray")
     except importlib.metadata.PackageNotFoundError:  # a build of one's own, or none: importing it tells

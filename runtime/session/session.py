@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import warnings
 import weakref
@@ -212,6 +211,8 @@ class Session(Steering):
 
     async def wait_async(self, timeout: float | None = None) -> Outcome:
         """`wait()` for a coroutine: the event loop, and with it the notebook's kernel, stays free."""
+        import asyncio  # noqa: PLC0415  where something awaits, it is there
+
         if (ended := self._runs.ended_new) is not None:
             return ended
         dispatcher, commands = self._runs.started().dispatcher, self._runs.commands
