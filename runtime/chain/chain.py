@@ -14,7 +14,6 @@ has been seen to be quick, because a function that holds up that thread holds up
 
 from __future__ import annotations
 
-from _thread import LockType
 from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
@@ -26,7 +25,7 @@ from runtime.chain.watch import Watch
 from runtime.communication.calls import here
 from runtime.errors import Cancelled, Unneeded
 from runtime.facts import TaskState
-from runtime.scheduling.parker import Ask, Parker, Ready, Waiter, new_permit, unpark
+from runtime.scheduling.parker import Ask, Parker, Permit, Ready, Waiter, new_permit, unpark
 from runtime.scheduling.worker import Worker
 from runtime.task.local_task import LocalTask, Rest, follow
 
@@ -55,7 +54,7 @@ class Chain:
         self._closed: tuple[LocalTask, ...] = ()  # those whose thread the chain's is
         self._line: Line | None = None  # these, once they were opened, in their loop
         self._gathering: Gathering | None = None
-        self._permit = new_permit()
+        self._permit: Permit = new_permit()
         self._current: LocalTask | None = None  # whose code its thread runs while it is not in the loop
         self._seen: object = None  # by the watch, at its last look
 
@@ -78,7 +77,7 @@ class Chain:
         worker.start()
 
     @property
-    def permit(self) -> LockType:
+    def permit(self) -> Permit:
         """By which its thread is woken."""
         return self._permit
 

@@ -117,6 +117,11 @@ class Hand:
         """Before anything is put in: let `stamped` make of an item what is to lie in the lane."""
         self._stamped = stamped
 
+    def refuse_offers(self) -> None:
+        """Before anything is put in: `offer` is to do nothing, since an unpark of this reader is no one step of C."""
+        if self._stamped is None:
+            self._stamped = _as_it_is
+
     def offer(self, item: Any, note: Note | None = None) -> bool:
         """Put `item` in if there is a free place. False: nothing has happened; there is none, or it is not said here.
 
@@ -303,3 +308,7 @@ def inject_everywhere(hands: Sequence[Hand], item: Any, noted: Callable[[], Note
         for hand in hands:
             hand._inbox.wake_if_asleep()
     return None
+
+
+def _as_it_is(item: Any) -> Any:
+    return item

@@ -12,7 +12,8 @@ from typing import Any
 
 from runtime.communication.hand import Hand
 from runtime.communication.lane import Lane, LaneSpec
-from runtime.scheduling.parker import ABSENT, Waiter
+from runtime.facts import TaskState
+from runtime.scheduling.parker import ABSENT, Ready, Waiter
 from runtime.scheduling.wake_source import WakeSource, wait_for_any
 
 
@@ -131,6 +132,11 @@ class Inbox:
             return
         else:
             self.reader.park(self.ready, "idle", ask=self.ask)
+        self.asleep = False
+
+    def wait_for(self, ready: Ready, why: TaskState) -> None:
+        """Return when `ready`, which what comes in here may bring about. Raises Cancelled."""
+        self.reader.park(ready, why, ask=self.ask)
         self.asleep = False
 
     def ask(self) -> None:

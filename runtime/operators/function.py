@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator
 from types import FunctionType, MethodType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -13,6 +13,9 @@ from runtime.python.asynchronous import refuse_coroutine
 In_contra = TypeVar("In_contra", contravariant=True)
 Out_co = TypeVar("Out_co", covariant=True)
 T_co = TypeVar("T_co", covariant=True)
+
+MayWait = Coroutine[Any, Any, None] | None
+"""What a method returns of which the result is ignored: nothing, or, if it is an `async def`, what is awaited."""
 
 
 class Context(Protocol):
@@ -47,17 +50,21 @@ class _WithContext(ABC):
 
     ctx: Any  # a TaskContext; typed loosely, so that a test may give another
 
-    def open(self, ctx: Any) -> None:  # noqa: B027  most need none
+    def open(self, ctx: Any) -> MayWait:  # noqa: B027  most need none
         """Prepare for what is to come."""
 
-    def close(self) -> None:  # noqa: B027  most need none
+    def close(self) -> MayWait:  # noqa: B027  most need none
         """Release what `open` has taken. Called once, after success, failure and cancel alike."""
 
-    def _open_in(self, ctx: Context) -> None:
-        """The runtime: begin in this context."""
+    def _opened_in(self, ctx: Context) -> Any:
+        """The runtime: begin in this context. What `open` returns, which may be a coroutine, whatever is declared."""
         self.ctx = ctx
-        opened: Any = self.open  # which may be an `async def`, whatever is declared
-        refuse_coroutine(opened(ctx), f"open() of {ctx.name!r}")
+        opened: Any = self.open
+        return opened(ctx)
+
+    def _open_in(self, ctx: Context) -> None:
+        """The same where nobody awaits it."""
+        refuse_coroutine(self._opened_in(ctx), f"open() of {ctx.name!r}")
 
 
 class Function(_WithContext, Generic[In_contra, Out_co]):
@@ -76,7 +83,7 @@ class Function(_WithContext, Generic[In_contra, Out_co]):
     def process(self, value: In_contra, /) -> Out_co:
         """Work on one packet; the operator decides what the returned value means."""
 
-    def finish(self) -> Iterable[Any] | None:
+    def finish(self) -> Iterable[Any] | AsyncIterable[Any] | Coroutine[Any, Any, Iterable[Any] | None] | None:
         """Return or yield what is still to be sent at the end of the input."""
         return None
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from _thread import LockType, allocate_lock
+from _thread import allocate_lock
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from math import ceil
@@ -25,7 +25,7 @@ from typing import Any, Final, Literal
 
 from runtime.facts import TaskState
 from runtime.scheduling.gate import Gate
-from runtime.scheduling.parker import Parker, new_permit, unpark
+from runtime.scheduling.parker import Parker, Permit, new_permit, unpark
 from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.scheduler import Scheduler
 
@@ -117,7 +117,7 @@ class Admission(Scheduler):
         # waits for the claim: so all below, and of each parker where it stands and what wakes it, has one writer.
         self._orders: deque[Order] = deque()
         self._claim = allocate_lock()
-        self._permits: list[LockType] = []  # to be given once the claim is given back
+        self._permits: list[Permit] = []  # to be given once the claim is given back
         self._is_open = self._is_released = self._is_closed = False
         self._running = 0
         self._queue: OrderedDict[AdmissionParker, None] = OrderedDict()
@@ -204,7 +204,7 @@ class Admission(Scheduler):
         else:
             self._let_wait(parker, parker.place)
 
-    def _let_wait(self, parker: AdmissionParker, by: LockType) -> None:
+    def _let_wait(self, parker: AdmissionParker, by: Permit) -> None:
         """Let it wait for a place, of which it hears `by` that; if it waits already, it keeps its rank."""
         parker.wait_for_place(by)
         self._queue[parker] = None
@@ -310,7 +310,7 @@ class AdmissionParker(Parker):
         super().__init__(admission.monitor)
         self._admission = admission
         self.place = new_permit()
-        self._wakes_by = self.place  # or its permit, of one who sleeps and has not been woken yet
+        self._wakes_by: Permit = self.place  # or its permit, of one who sleeps and has not been woken yet
         self.standing: Standing = "gone"  # until it begins, and when it has ended
         self.round = 0  # when it got its place, or was seen to be the only one
 
@@ -344,11 +344,11 @@ class AdmissionParker(Parker):
 
     # ── whoever has the claim ──
 
-    def wait_for_place(self, by: LockType) -> None:
+    def wait_for_place(self, by: Permit) -> None:
         """It wants a place, and hears of it `by` that."""
         self.standing, self._wakes_by = "waiting", by
 
-    def take_place(self) -> LockType:
+    def take_place(self) -> Permit:
         """It has one; returns what wakes it, to be given once the claim is given back."""
         self.standing = "running"
         return self._wakes_by

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from runtime.errors import NotPaused
 from runtime.facts import TaskState
-from runtime.scheduling.parker import BETWEEN, MID_PACKET, Parker
+from runtime.scheduling.parker import BETWEEN, MID_PACKET, Parker, Ready
 
 T = TypeVar("T")
 
@@ -91,7 +91,11 @@ class Gate:
                     return
                 if parker not in waiting:  # it may have gone on before it was called
                     waiting.append(parker)
-            parker.park_at_gate(lambda: parker not in waiting or not self.closed or self.turn is not None)
+            self._wait_here(parker, lambda: parker not in waiting or not self.closed or self.turn is not None)
+
+    def _wait_here(self, parker: Parker, is_called: Ready) -> None:
+        """Wait until it is called, or for some of that. Raises Cancelled."""
+        parker.park_at_gate(is_called)
 
     def _is_shut(self) -> bool:
         return self.closed and self.turn is None

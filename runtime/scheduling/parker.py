@@ -19,7 +19,7 @@ from math import inf
 from random import random
 from threading import TIMEOUT_MAX
 from time import monotonic, time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
@@ -43,6 +43,16 @@ Ask = Callable[[], None]
 _INTERRUPTIBLE_S: Final = 0.5  # an interrupt that comes just before a wait ends the next one; on Windows, any does
 
 
+class Permit(Protocol):
+    """What one thread parks on: taken, until somebody unparks. A lock, unless something goes on while it sleeps."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Its thread: sleep until it is given, for `timeout` seconds at most; below zero, for ever."""
+
+    def release(self) -> None:
+        """Any thread: give it. Raises RuntimeError if it is given already, or returns."""
+
+
 def new_permit() -> LockType:
     """A lock on which one thread parks: taken, until somebody unparks."""
     permit = allocate_lock()
@@ -50,7 +60,7 @@ def new_permit() -> LockType:
     return permit
 
 
-def unpark(permit: LockType) -> None:
+def unpark(permit: Permit) -> None:
     """Wake the one who parks on `permit`, now or when it comes to park."""
     try:  # noqa: SIM105  suppress() takes three times as long
         permit.release()
@@ -71,7 +81,7 @@ class Waiter:
     """How long it waits for a quick reader; -1 where nobody is quick or slow."""
 
     def __init__(self) -> None:
-        self.permit = new_permit()  # what `unpark` gives, for who can do no more than release a lock
+        self.permit: Permit = new_permit()  # what `unpark` gives, for who can do no more than release a lock
 
     def park(
         self, ready: Ready, why: TaskState, timeout_s: float = -1, held: Ready | None = None, ask: Ask | None = None
@@ -132,6 +142,25 @@ class Outsider(Waiter):
         unpark(self.permit)
 
 
+class Meanwhile(Protocol):
+    """User code that goes on while its thread waits, whatever for: calls that wait themselves."""
+
+    def is_open(self) -> bool:
+        """Whether there is some. Any thread."""
+
+    def can_go_on(self) -> bool:
+        """Whether some can go on now. Any thread."""
+
+    def due_s(self) -> float | None:
+        """When time brings some, by the waiter's clock; None: time alone does not."""
+
+    def go_on(self) -> None:
+        """Let one of it go on, to where it waits again. Its thread; only where turns are handed out."""
+
+    def wake(self) -> None:
+        """Any thread: its thread is to look up, if it waits for some of it."""
+
+
 class Together(Protocol):
     """A thread that works for several parkers at once."""
 
@@ -149,6 +178,8 @@ class Settling(Protocol):
 class Parker(Waiter):
     """How one thread of a job waits. `doing` is written by that thread; `cancelled` is set once and never cleared."""
 
+    takes_turns: ClassVar[bool] = False
+    """Whether it goes on by turns alone, one packet at a time."""
     patience_s = 0.02  # many changes of threads, and nothing to a person who looks
     __slots__ = (
         "_held",
@@ -159,6 +190,7 @@ class Parker(Waiter):
         "doing",
         "helps",
         "is_gated",
+        "meanwhile",
         "monitor",
         "passes",
         "turn",
@@ -174,6 +206,7 @@ class Parker(Waiter):
         self.yield_requested = False
         self.cancelled = self.unneeded = False
         self.chain: Together | None = None  # that works in its name; read after a flag was set
+        self.meanwhile: Meanwhile | None = None  # what goes on while it waits
         self.is_gated = False  # its gate is closed; written by that, under its lock
         self.helps = False  # it stands at its closed gate, and looks at what is to be carried out when it is unparked
         self.turn: Turn | None = None  # by which it has passed a closed gate, until that is over
@@ -274,13 +307,26 @@ class Parker(Waiter):
             elif doing != "paused":  # that, its wait at the gate tells
                 self.monitor.tell()
 
+    def go_on_with(self, meanwhile: Meanwhile | None, permit: Permit) -> None:
+        """From now on `meanwhile` goes on while it waits: to sleep on `permit` is to let it."""
+        self.meanwhile, self.permit = meanwhile, permit
+
+    def hand_over(self) -> Turn | None:
+        """The turn by which it has passed its gate, which is that of something else from now on."""
+        turn, self.turn = self.turn, None
+        return turn
+
+    def take_over(self, turn: Turn | None) -> None:
+        """By this turn it has passed its gate."""
+        self.turn = turn
+
     # ── the thread of a chain ──
 
-    def join(self, chain: Together, permit: LockType) -> None:
+    def join(self, chain: Together, permit: Permit) -> None:
         """From now on a thread that parks on `permit` works in its name."""
         self.permit, self.chain = permit, chain
 
-    def part(self, permit: LockType | None = None) -> None:
+    def part(self, permit: Permit | None = None) -> None:
         """From now on a thread of its own does, that parks on `permit`: a new one, unless that is given."""
         self.permit, self.chain = new_permit() if permit is None else permit, None
 
@@ -342,8 +388,11 @@ class Parker(Waiter):
             self.monitor.tell()
 
     def has_come(self) -> bool:
-        """Whether what it waits for is there, so that it is about to go on."""
-        return self._ready()
+        """Whether what it waits for is there, so that it is about to go on; or whether it goes on as it is."""
+        return self._ready() or self._is_open()
+
+    def _is_open(self) -> bool:
+        return self.meanwhile is not None and self.meanwhile.is_open()
 
     def stands_still(self) -> bool:
         """Whether it has ended, or waits for something that has not come yet and that time cannot bring."""
@@ -351,12 +400,12 @@ class Parker(Waiter):
             return True
         held = self._held
         waits = self.doing in _WAITING if held is None else held() and self.doing in (*_WAITING, "waiting")
-        return waits and not self.cancelled and not self._ready()
+        return waits and not self.cancelled and not self.has_come()
 
     def is_at_work(self) -> bool:
         """Whether it does not wait, or is about to go on."""
         doing = self.doing
-        return doing != "ended" and (doing not in _AT_REST or self.cancelled or self._ready())
+        return doing != "ended" and (doing not in _AT_REST or self.cancelled or self.has_come())
 
     def lacks_turn(self) -> bool:
         """Whether it can do nothing, not even come to its gate, before it is given a turn. Never on free threads."""

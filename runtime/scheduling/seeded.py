@@ -19,7 +19,7 @@ from typing import Final
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
 from runtime.scheduling.gate import Gate
-from runtime.scheduling.parker import Ask, Parker, Ready, always, unpark
+from runtime.scheduling.parker import Ask, Meanwhile, Parker, Permit, Ready, always, unpark
 from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.scheduler import Scheduler
 from runtime.scheduling.waiting import NEVER
@@ -168,6 +168,7 @@ class SeededParker(Parker):
     The permit is the turn: nobody gives it but the scheduler, until that is freed.
     """
 
+    takes_turns = True
     patience_s = -1.0  # turns go by what is there, not by who was woken
     __slots__ = ("_earliest", "_fresh", "_labels", "_name", "_scheduler", "due_s", "serves", "waits")
 
@@ -210,15 +211,27 @@ class SeededParker(Parker):
             self._settling.settle()
         self._ready, self._held = ready, held
         self.say(why)
-        if ask is not None:
-            ask()
-        self._give_back(None if timeout_s < 0 else self._scheduler.now_s + timeout_s)
+        due_s = None if timeout_s < 0 else self._scheduler.now_s + timeout_s
+        while True:
+            if ask is not None:
+                ask()
+            self._give_back(due_s)
+            if self.meanwhile is None or self._is_over(ready, due_s):
+                break
+            self.meanwhile.go_on()
         self._ready, self._held = always, None
         self.doing = before
         self.passes += 1
         self._fresh = why in _FRESH
         if self.cancelled:
             raise Cancelled
+
+    def _is_over(self, ready: Ready, due_s: float | None) -> bool:
+        return self.cancelled or ready() or (due_s is not None and due_s <= self._scheduler.now_s)
+
+    def go_on_with(self, meanwhile: Meanwhile | None, permit: Permit) -> None:
+        """Its permit stays what it is, the turn, of which each part of `meanwhile` needs one."""
+        self.meanwhile = meanwhile
 
     def clock(self) -> float:
         """Virtual seconds."""
@@ -243,6 +256,8 @@ class SeededParker(Parker):
             self._scheduler.pass_on(self)
 
     def _give_back(self, due_s: float | None) -> None:
+        if self.meanwhile is not None and (also_s := self.meanwhile.due_s()) is not None:
+            due_s = also_s if due_s is None else min(also_s, due_s)
         self.due_s = due_s
         if not self._scheduler.pass_on(self):
             self.permit.acquire()
@@ -266,6 +281,8 @@ class SeededParker(Parker):
             unpark(self.permit)
         else:
             self._scheduler.nudge()
+        if self.meanwhile is not None:
+            self.meanwhile.wake()
 
     def gate_closes(self) -> None:
         """No more turns but the hand's."""
@@ -283,6 +300,8 @@ class SeededParker(Parker):
 
     def is_able(self, now_s: float) -> bool:
         """Whether it could use a turn now."""
+        if self.meanwhile is not None and self.meanwhile.can_go_on():
+            return True
         return self.cancelled or self._ready() or (self.due_s is not None and self.due_s <= now_s)
 
     def due(self) -> float | None:

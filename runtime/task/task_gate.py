@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runtime.scheduling.gate import Gate, Turn
-from runtime.scheduling.parker import Parker
+from runtime.scheduling.parker import Parker, Ready
 from runtime.task.step_record import StepRecord, Tap
 
 
@@ -15,7 +15,7 @@ class TaskGate(Gate):
     `record` is what is to be seen of the packet in work: while somebody steps or taps, and never at full speed.
     """
 
-    __slots__ = ("_breaks", "_parker", "_taps", "record")
+    __slots__ = ("_breaks", "_finish", "_parker", "_taps", "record")
 
     def __init__(self, parker: Parker) -> None:
         super().__init__()
@@ -23,7 +23,19 @@ class TaskGate(Gate):
         self._parker = parker
         self._taps: tuple[Tap, ...] = ()
         self._breaks: Callable[[], bool] | None = None  # whether the task is to stand still before its next packet
+        self._finish: Callable[[Ready], bool] | None = None  # what has begun, before it stands still
         self.record: StepRecord | None = None
+
+    def finish_first(self, finish: Callable[[Ready], bool]) -> None:
+        """Before the task stands here, let `finish` bring to its end what has begun; False: nothing has.
+
+        It returns early if the task is called away from here meanwhile.
+        """
+        self._finish = finish
+
+    def _wait_here(self, parker: Parker, is_called: Ready) -> None:
+        if self._finish is None or not self._finish(is_called):
+            super()._wait_here(parker, is_called)
 
     def _stops(self) -> bool:
         breaks = self._breaks
@@ -32,6 +44,16 @@ class TaskGate(Gate):
     def _let_in(self, turn: Turn | None) -> None:
         if turn is not None or self._taps:
             self.record = StepRecord()
+
+    def hand_over(self) -> tuple[StepRecord | None, Turn | None]:
+        """Task: what is to be seen of a packet that stays in work while others begin, and its turn. See `take_over`."""
+        record, self.record = self.record, None
+        return record, self._parker.hand_over()
+
+    def take_over(self, record: StepRecord, turn: Turn | None) -> None:
+        """Task: this is the packet that is in work now; `show` is for that."""
+        self.record = record
+        self._parker.take_over(turn)
 
     def show(self) -> None:
         """Task: what `record` saw is over, or the task itself."""
