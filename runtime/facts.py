@@ -54,6 +54,8 @@ class TaskFacts(NamedTuple):
     (one that is broadcast to three tasks counts three times). `lane_depths` is in the order of `producers`,
     `ended_producers` in that of their stop signals. `errors` counts what user code raised and no retry has mended,
     `skipped` the packets among them that were skipped (they are in `processed`, too), `retries` the repeated attempts.
+    `open` counts the calls of a function that waits which have begun and of which the results have not been accepted;
+    they are in `processed`, too.
     `held` is whether its gate is closed by hand, also while it still works, or waits, in mid-packet.
     `node` is the machine that it runs on, where there may be several. `signals` wait between the packets of its queue.
     """
@@ -76,6 +78,7 @@ class TaskFacts(NamedTuple):
     held: bool = False
     node: str | None = None
     signals: tuple[SignalFacts, ...] = ()
+    open: int = 0
 
     @property
     def lanes(self) -> tuple[LaneFacts, ...]:
@@ -94,6 +97,7 @@ class TaskFacts(NamedTuple):
         parts = [str(self.ending or self.state)]
         parts += [f"queue {self.depth:,} of {self.capacity:,}"] if self.producers else []
         parts += [f"{self.processed:,} in", f"{self.emitted:,} out"]
+        parts += [f"{self.open:,} open"] if self.open else []
         parts += [f"{self.errors:,} error{'s' if self.errors > 1 else ''}"] if self.errors else []
         parts += [f"{self.skipped:,} skipped"] if self.skipped else []
         parts += [f"{self.retries:,} {'retries' if self.retries > 1 else 'retry'}"] if self.retries else []

@@ -133,6 +133,8 @@ class QueueView(Sequence[Packet]):
 
     `depth` is how many wait in all; those that were not asked for have their place before the one of index `left_out`.
     `signals` are what stands between packets: the stop signal behind the last of a lane (its text is the ending).
+    `open` are the packets of calls that have begun and whose results have not been accepted, the oldest first: they
+    wait no more, so they are not in `depth`.
     """
 
     def __init__(
@@ -145,7 +147,9 @@ class QueueView(Sequence[Packet]):
         signals: Sequence[SignalFacts] = (),
         left_out: int | None = None,
         several_inputs: bool = False,
+        open: Sequence[Packet] = (),
     ) -> None:
+        self.open = tuple(open)
         self.task, self.depth, self.capacity, self.several_inputs = task, depth, capacity, several_inputs
         self.left_out = len(packets) if left_out is None else left_out
         self.signals = tuple(signals)
@@ -170,7 +174,8 @@ class QueueView(Sequence[Packet]):
         if (more := self.depth - len(first) - len(last)) > 0:
             shown.append(f"… {more:,} more")
         shown += [_shown(packet, self.several_inputs) for packet in last]
-        return f"QueueView({self.task}, {self.depth:,} of {self.capacity:,}: {', '.join(shown) or 'empty'})"
+        open_ = f"; {len(self.open):,} open" if self.open else ""
+        return f"QueueView({self.task}, {self.depth:,} of {self.capacity:,}: {', '.join(shown) or 'empty'}{open_})"
 
 
 @dataclass(frozen=True, slots=True)

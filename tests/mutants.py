@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from tests.planted.awaiting import OF_AWAITING
 from tests.planted.batches import OF_BATCHES
 from tests.planted.between import BETWEEN
 from tests.planted.chains import OF_CHAINS
@@ -1013,6 +1014,7 @@ MUTANTS: Final = (
     ),
     # ── what is remembered ──
     *MEMORY_BUGS,
+    *OF_AWAITING,
     *OF_MENDING,
     *OF_RATES,
     # ── between processes ──

@@ -20,15 +20,15 @@ PACKAGE: Final = "runtime"
 
 # Today's values. Raise none; where a change needs one to be raised, say why in its commit.
 LIMITS: Final = {
-    "callbacks for each __init__": 0.07,
+    "callbacks for each __init__": 0.06,
     "attributes of a class, of ten the largest but one": 9,
     "attributes of a class, the most": 16,
     "attributes written from outside their class": 4,
     "classes for each 1,000 lines of code": 20.8,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 17_005,
-    "bytes of ARCHITECTURE.md": 17_261,
+    "lines of code": 17_975,
+    "bytes of ARCHITECTURE.md": 17_398,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",

@@ -30,6 +30,15 @@ class Settings(TypedDict, total=False):
     rate: Rate | None
 
 
+class CallSettings(Settings, total=False):
+    """What one may be given, besides its function, that may be an `async def`."""
+
+    chain: bool | None
+    concurrency: int | None
+    ordered: bool
+    timeout: float | None
+
+
 class SourceSettings(TypedDict, total=False):
     """What a source may be given besides its items."""
 

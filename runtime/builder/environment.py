@@ -16,6 +16,7 @@ from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
 from runtime.graph.rate import Rate
 from runtime.graph.validation import validate_operator, validate_service
 from runtime.operators import Function, Indexed, OneRun, SourceFunction, class_of, is_indexed
+from runtime.operators.awaited import awaited_kind
 from runtime.texts.preview import is_blank, is_printable, preview
 
 T = TypeVar("T")
@@ -142,8 +143,12 @@ class Environment:
         rate: Rate | None = None,
         options: Mapping[str, Any] | None = None,
         chain: bool | None = None,
+        calls: tuple[int | None, bool, float | None] | None = None,
     ) -> OperatorNode:
-        """Add an operator of any registered kind, fed by `ends`. Raises `GraphFrozen`, `GraphInvalid`."""
+        """Add an operator of any registered kind, fed by `ends`. Raises `GraphFrozen`, `GraphInvalid`.
+
+        `calls` is what was said of its concurrency, order and timeout, where its function may be one that waits.
+        """
         self._refuse_frozen()
         if name is not None:
             self._refuse_taken(name)
@@ -154,6 +159,8 @@ class Environment:
                 raise GraphInvalid(f"{kind} needs a function, not {preview(each)}")
         name = self._free_name(kind) if name is None else name
         self._require_chains(chain, name)
+        if calls is not None:
+            kind, options = awaited_kind(kind, function, calls)
         node = OperatorNode(
             name=name,
             kind=kind,

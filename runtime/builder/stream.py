@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, cast, overload
 
 from runtime.batches.operator import batch_options
 from runtime.builder.collected import Collected
-from runtime.builder.connected import ConnectedStreams, Settings, join_options, not_keyed
+from runtime.builder.connected import CallSettings, ConnectedStreams, Settings, join_options, not_keyed
 from runtime.builder.not_yet import missing
 from runtime.errors import GraphInvalid
 from runtime.graph.execution_graph import OperatorNode, Strategy
@@ -49,15 +49,31 @@ class Stream(Generic[T]):
     `capacity` limits the queue of each instance of the new operator; `on_error` says what an exception in it does, as
     for a session. Without them it has the session's. `rate` says how many packets may begin in a time, of all instances
     together. Methods raise `GraphInvalid` and `GraphFrozen`.
+
+    Of an `async def` (or a `Function` with `async` methods) in map, filter, flat_map and sink, each instance has up to
+    `concurrency` (None: 16) calls open at once, in an event loop of its own: those under way, and those that are over
+    and wait for their turn. Results come in the order of the packets, or, unless `ordered`, as calls come to their end.
+    After `key_by`, calls of equal keys run one after the other. A call that takes more than `timeout` seconds is
+    cancelled, and raises `TimeoutError` once its `finally` has run.
     """
 
     def __init__(self, environment: Environment, ends: tuple[OutputRef, ...], keys_end_at: str | None = None) -> None:
         self._environment, self._ends = environment, ends
         self._keys_end_at = keys_end_at  # the operator, if it has keys and its packets have none
 
+    @overload
     def map(
         self,
-        function: Callable[[T], U] | Function[T, U],
+        function: Callable[[T], Coroutine[Any, Any, U]] | Function[T, Coroutine[Any, Any, U]],
+        **settings: Unpack[CallSettings],
+    ) -> Stream[U]: ...
+
+    @overload
+    def map(self, function: Callable[[T], U] | Function[T, U], **settings: Unpack[CallSettings]) -> Stream[U]: ...
+
+    def map(
+        self,
+        function: Any,
         *,
         name: str | None = None,
         parallelism: int = 1,
@@ -65,7 +81,10 @@ class Stream(Generic[T]):
         on_error: OnError | None = None,
         rate: Rate | None = None,
         chain: bool | None = None,
-    ) -> Stream[U]:
+        concurrency: int | None = None,
+        ordered: bool = True,
+        timeout: float | None = None,
+    ) -> Stream[Any]:
         """One packet for each: what `function` returns. It must not change its packet, which others may have too.
 
         With `chain=False` no thread ever works it together with its neighbours, here as in the other methods; with
@@ -87,6 +106,7 @@ class Stream(Generic[T]):
             on_error=on_error,
             rate=rate,
             chain=chain,
+            calls=(concurrency, ordered, timeout),
         )
 
     def filter(
@@ -99,6 +119,9 @@ class Stream(Generic[T]):
         on_error: OnError | None = None,
         rate: Rate | None = None,
         chain: bool | None = None,
+        concurrency: int | None = None,
+        ordered: bool = True,
+        timeout: float | None = None,
     ) -> Stream[T]:
         """The packets for which `function` returns something true."""
         return self._then(
@@ -110,11 +133,31 @@ class Stream(Generic[T]):
             on_error=on_error,
             rate=rate,
             chain=chain,
+            calls=(concurrency, ordered, timeout),
         )
+
+    @overload
+    def flat_map(
+        self,
+        function: Callable[[T], AsyncIterable[U]] | Function[T, AsyncIterable[U]],
+        **settings: Unpack[CallSettings],
+    ) -> Stream[U]: ...
+
+    @overload
+    def flat_map(
+        self,
+        function: Callable[[T], Coroutine[Any, Any, Iterable[U]]] | Function[T, Coroutine[Any, Any, Iterable[U]]],
+        **settings: Unpack[CallSettings],
+    ) -> Stream[U]: ...
+
+    @overload
+    def flat_map(
+        self, function: Callable[[T], Iterable[U]] | Function[T, Iterable[U]], **settings: Unpack[CallSettings]
+    ) -> Stream[U]: ...
 
     def flat_map(
         self,
-        function: Callable[[T], Iterable[U]] | Function[T, Iterable[U]],
+        function: Any,
         *,
         name: str | None = None,
         parallelism: int = 1,
@@ -122,7 +165,10 @@ class Stream(Generic[T]):
         on_error: OnError | None = None,
         rate: Rate | None = None,
         chain: bool | None = None,
-    ) -> Stream[U]:
+        concurrency: int | None = None,
+        ordered: bool = True,
+        timeout: float | None = None,
+    ) -> Stream[Any]:
         """All that `function` returns or yields for each packet, each result sent as soon as it is made.
 
         >>> import runtime
@@ -141,6 +187,7 @@ class Stream(Generic[T]):
             on_error=on_error,
             rate=rate,
             chain=chain,
+            calls=(concurrency, ordered, timeout),
         )
 
     def map_batches(
@@ -225,6 +272,9 @@ class Stream(Generic[T]):
         on_error: OnError | None = None,
         rate: Rate | None = None,
         chain: bool | None = None,
+        concurrency: int | None = None,
+        ordered: bool = True,
+        timeout: float | None = None,
     ) -> None:
         """Call `function` for each packet; the stream ends here."""
         self._add(
@@ -236,6 +286,7 @@ class Stream(Generic[T]):
             on_error=on_error,
             rate=rate,
             chain=chain,
+            calls=(concurrency, ordered, timeout),
         )
 
     def collect(
@@ -374,6 +425,9 @@ class KeyedStream(Stream[T], Generic[K, T]):
         on_error: OnError | None = None,
         rate: Rate | None = None,
         chain: bool | None = None,
+        concurrency: int | None = None,
+        ordered: bool = True,
+        timeout: float | None = None,
     ) -> KeyedStream[K, T]:
         """The packets for which `function` returns something true, with their keys: the key function is asked again.
 
@@ -388,6 +442,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
             on_error=on_error,
             rate=rate,
             chain=chain,
+            calls=(concurrency, ordered, timeout),
         ).name
         if len({id(end.key) for end in self._ends}) > 1:
             return cast(KeyedStream[K, T], self._behind(made))

@@ -40,7 +40,17 @@ class Inspection:
         if depth > first + last:
             packets, left_out = heads[:first] + tails[max(len(tails) - last, 0) :], first
         several = views[0].several_inputs
-        return QueueView(name, packets, depth, capacity, signals=signals, left_out=left_out, several_inputs=several)
+        under_way = [packet for view in views for packet in view.open]
+        return QueueView(
+            name,
+            packets,
+            depth,
+            capacity,
+            signals=signals,
+            left_out=left_out,
+            several_inputs=several,
+            open=under_way,
+        )
 
     def tap(self, name: str, see: Callable[[Step], None] | None) -> Tap:
         """What collects the packets that pass, or has `see` called with each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from runtime.errors import GraphInvalid, UnknownName
+from runtime.operators.awaited import AWAITED
 from runtime.operators.joined import CoFlatMap, CoMap, Join
 from runtime.operators.operator import Operator
 from runtime.operators.source import Source
@@ -24,6 +25,7 @@ _KINDS: Final[dict[str, type[Operator]]] = {
     "join": Join,
     "sink": Sink,
     "collect": Collect,
+    **AWAITED,
 }
 
 

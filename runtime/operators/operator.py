@@ -78,6 +78,8 @@ class Operator(ABC):
     line with a colon stands for any number of results. Empty: it always has a thread of its own."""
     sends_at_end = False
     """Whether it makes no results before the end of the input."""
+    is_awaited: ClassVar[bool] = False
+    """Whether its function waits, so that many calls of it are under way at once (`operators/awaited.py`)."""
     wants_input: ClassVar[bool] = False
     """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
     fed_by: ClassVar[Any] = None

@@ -1,4 +1,4 @@
-"""Recognises and refuses functions that would only return a coroutine. Knows nothing of tasks.
+"""Recognises functions that would only return a coroutine, and refuses them where nobody awaits it. Knows no tasks.
 
 A function is checked before anything runs. A decorated one may hide it (its decorator may well run it), so the first
 value that it returns is checked instead.
@@ -63,6 +63,6 @@ def refuse_coroutine(made: Any, what: str) -> Any:
 
 def _refusal(what: str) -> AsyncRefused:
     return AsyncRefused(
-        f"{what} is an `async def`; tasks call functions on threads and await nothing: make it a plain `def` "
-        "(asyncio.run inside it works), and use parallelism= for waiting side by side"
+        f"{what} is an `async def`; only map, filter, flat_map and sink await what they call, where it can be seen to "
+        "be one: make it a plain `def` (asyncio.run inside it works)"
     )

@@ -22,11 +22,14 @@ from runtime.context.report import TaskReport
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
 from runtime.facts import Ending, TaskFacts
 from runtime.operators import Operator, Source
+from runtime.operators.awaited import Awaited
 from runtime.operators.operator import Attention, Emit
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
 from runtime.state import Store
 from runtime.task.alignment import Arrival
+from runtime.task.awaiting.feed import CallFeed
+from runtime.task.awaiting.operator import AwaitingOperator
 from runtime.task.batch import BatchSize
 from runtime.task.control import TaskControl
 from runtime.task.counts import TaskCounts
@@ -71,7 +74,9 @@ class BaseTask:
         self.store = Store(ctx, operator, self._router)
         self._feed = self._feed_of(operator, tracer, is_guarded)
         ctx.bind(self._router.send, self._router.send_signal, reporter)
-        if is_guarded:
+        if isinstance(self._feed, CallFeed) and isinstance(operator, Awaited):
+            self.operator = AwaitingOperator(operator, self._feed, self, self._router)
+        elif is_guarded:
             self.operator = guarded(operator, self._feed, self, self._router)
         self._receive = self.operator.receive_packets  # what the kernel calls; `_discard`, once nobody needs it
         self._was_opened = False
@@ -85,7 +90,9 @@ class BaseTask:
             return SourceFeed(operator, ctx, parker, is_guarded=is_guarded)
         inbox = ctx.wiring.queue.get_queue()
         feed: LaneFeed
-        if operator.fed_by is not None:
+        if isinstance(operator, Awaited):
+            feed = CallFeed(inbox, ctx, operator, parker, tracer, self.counts)
+        elif operator.fed_by is not None:
             feed = operator.fed_by(inbox, ctx, operator, parker, tracer, self.counts)
         elif allowance is not None:
             rated = RatedJoinedFeed if operator.wants_input else RatedLaneFeed
@@ -94,6 +101,8 @@ class BaseTask:
             feed = (JoinedFeed if operator.wants_input else LaneFeed)(inbox, ctx, operator, parker, tracer)
         hand = inbox.hand.lane
         inbox.read_by(parker, feed.format(hand).stamped(self.name, hand, parker.timestamp))
+        if operator.is_awaited:
+            inbox.hand.refuse_offers()
         return feed
 
     @property
@@ -160,7 +169,7 @@ class BaseTask:
         done = self.process(parker.enter(gate, size.packets))
         if gate.record is not None and feed.ending is None:  # else the end of the task belongs to it, too
             gate.show()
-            self._look_away()
+            self.look_away()
         size.end(done, has_waited=passes != parker.passes)
         return True
 
@@ -299,7 +308,8 @@ class BaseTask:
             self.ctx.redirect(plan.send_one)
         return plan.send_one
 
-    def _look_away(self) -> None:
+    def look_away(self) -> None:
+        """Let nobody see what is sent, until `_let_see`."""
         self._router.plan.watch(None)
         self.ctx.redirect(None)
 
@@ -390,6 +400,10 @@ class BaseTask:
     def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
         """What `item` of a lane of its queue is."""
         return self.format(lane).packet(item, self.name, lane, place)
+
+    def open_packets(self) -> list[Packet]:
+        """Those of calls that have begun and have not been sent, the oldest first."""
+        return self._feed.open_packets()
 
     def format(self, lane: Lane) -> Format:
         """What lies in a lane of its queue."""

@@ -202,7 +202,14 @@ class TaskControl(WorkerControl):
             packets, left_out = packets[:first] + packets[depth - last :], first
         capacity, several = task.ctx.wiring.node.capacity, self._several_inputs
         return QueueView(
-            task.name, packets, depth, capacity, signals=signals, left_out=left_out, several_inputs=several
+            task.name,
+            packets,
+            depth,
+            capacity,
+            signals=signals,
+            left_out=left_out,
+            several_inputs=several,
+            open=task.open_packets(),
         )
 
     def ask(self, what: TaskCommand, *arguments: Any) -> Any:

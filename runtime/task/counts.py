@@ -6,16 +6,21 @@ from __future__ import annotations
 class TaskCounts:
     """Counted by the task's thread; any may read."""
 
-    __slots__ = ("broken_off", "errors", "processed", "retries", "skipped")
+    __slots__ = ("broken_off", "errors", "open", "processed", "retries", "skipped")
 
     def __init__(self) -> None:
         self.processed = 0  # added per batch
+        self.open = 0  # of these, calls that have begun and of which the results have not been accepted
         self.errors = self.skipped = self.retries = 0
         self.broken_off = 0  # packets that a cancel found between two attempts
 
     def work(self, packets: int) -> None:
         """So many more have been worked."""
         self.processed += packets
+
+    def have_open(self, calls: int) -> None:
+        """So many calls are open."""
+        self.open = calls
 
     def fail(self, skipped: int = 0) -> None:
         """User code has raised, and is not asked again; of a packet that is skipped by that."""

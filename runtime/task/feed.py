@@ -85,6 +85,10 @@ class Feed(ABC):
         """What would be taken next; nothing for a signal, and for a source, which has none yet."""
         return ()
 
+    def open_packets(self) -> list[Packet]:
+        """Any thread: those that have been taken and go on beside the next ones."""
+        return []
+
     def seen(self) -> Sequence[Packet]:
         """What has been taken; of a source, nothing is."""
         return ()

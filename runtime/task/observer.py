@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
 
 _COLUMNS: Final = (
-    "parker.doing gate.closed counts.processed counts.errors ending ended_producers counts.skipped counts.retries"
+    "parker.doing gate.closed counts.processed counts.errors ending ended_producers "
+    "counts.skipped counts.retries counts.open"
 )
 _OF_TASKS: Final = tuple(column.rpartition(".") for column in _COLUMNS.split())
 _TAKEN: Final = attrgetter("taken")
@@ -90,7 +91,7 @@ class Sample(TaskTable):
     def __getitem__(self, name: str) -> TaskFacts:
         place = self._observer.place[name]
         node = self._observer.tasks[place].ctx.wiring.node
-        processed, errors, ending, ended_producers, skipped, retries = (column[place] for column in self._rest)
+        processed, errors, ending, ended_producers, skipped, retries, open_ = (column[place] for column in self._rest)
         depths = self._lanes(place)
         first, after = self._observer.ends_out[place : place + 2]
         waiting = sum([self._waiting[lane] for lane in self._observer.places_filled[first:after]])
@@ -113,6 +114,7 @@ class Sample(TaskTable):
             retries,
             self._held[place],
             signals=self.signals(name),
+            open=open_,
         )
 
     def counting(self, beyond: Sequence[tuple[BaseTask, int, bool]]) -> Self:
@@ -135,7 +137,7 @@ class Sample(TaskTable):
 
     def columns(self) -> Columns:
         """What a picture of all tasks wants to know of them, many times a second."""
-        processed, errors, endings, ended_producers, skipped, _ = self._rest
+        processed, errors, endings, ended_producers, skipped, _, _ = self._rest
         observer = self._observer
         sent = list(accumulate(map(add, self._taken, _at(observer.places_filled, self._waiting)), initial=0))
         return Columns(

@@ -415,7 +415,7 @@ def test_an_operator_that_says_so_has_a_thread_of_its_own() -> None:
         Session() as session,
         pytest.raises(runtime.GraphInvalid, match="chain of 'map' is 0; it must be True, False or None"),
     ):
-        session.source(range(3)).map(str, chain=0)  # type: ignore[arg-type]
+        session.source(range(3)).map(str, chain=0)  # type: ignore[call-overload]
 
 
 @pytest.fixture

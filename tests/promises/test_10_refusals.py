@@ -116,7 +116,7 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
         runtime.GraphInvalid,
         (r"'a\\nb'", "use printable text"),
     ),
-    "name no text": (lambda s: numbers(s).map(abs, name=3), runtime.GraphInvalid, ("3", "use printable text")),  # type: ignore[arg-type]
+    "name no text": (lambda s: numbers(s).map(abs, name=3), runtime.GraphInvalid, ("3", "use printable text")),  # type: ignore[call-overload]
     "capacity 0": (
         lambda s: numbers(s).map(abs, name="m", capacity=0),
         runtime.GraphInvalid,
@@ -128,7 +128,7 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
         ("capacity of 'in' is -1", "at least 1"),
     ),
     "capacity fraction": (
-        lambda s: numbers(s).map(abs, name="m", capacity=1.5),  # type: ignore[arg-type]
+        lambda s: numbers(s).map(abs, name="m", capacity=1.5),  # type: ignore[call-overload]
         runtime.GraphInvalid,
         ("capacity of 'm' is 1.5", "whole number"),
     ),
@@ -143,33 +143,34 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
         ("parallelism of 'm' is 0", "at least 1"),
     ),
     "policy unknown": (
-        lambda s: numbers(s).map(abs, name="m", on_error="ignore"),  # type: ignore[arg-type]
+        lambda s: numbers(s).map(abs, name="m", on_error="ignore"),  # type: ignore[call-overload]
         runtime.GraphInvalid,
         ("on_error of 'm' is 'ignore'", "can be 'fail'"),
     ),
-    "async map": (lambda s: numbers(s).map(coroutine, name="m"), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
-    "async filter": (lambda s: numbers(s).filter(coroutine, name="m"), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
-    "async flat_map": (
-        lambda s: numbers(s).flat_map(coroutines, name="m"),  # type: ignore[arg-type]
-        runtime.AsyncRefused,
-        ("'m'", *AWAITS_NOTHING),
-    ),
-    "async sink": (lambda s: numbers(s).sink(coroutine, name="m"), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
-    "async partial": (
-        lambda s: numbers(s).map(functools.partial(coroutine, 1), name="m"),
-        runtime.AsyncRefused,
-        ("'m'", *AWAITS_NOTHING),
-    ),
-    "async object": (lambda s: numbers(s).map(AsyncCall(), name="m"), runtime.AsyncRefused, ("'m'", *AWAITS_NOTHING)),
-    "async Function": (
-        lambda s: numbers(s).map(AsyncProcess(), name="m"),
-        runtime.AsyncRefused,
-        ("'m'", *AWAITS_NOTHING),
-    ),
     "async reduce": (
-        lambda s: numbers(s).reduce(lambda _, __: None, name="m").map(coroutine, name="n"),  # type: ignore[arg-type]
+        lambda s: numbers(s).reduce(AsyncCall(), name="m"),  # type: ignore[arg-type,misc]
         runtime.AsyncRefused,
-        ("'n'", *AWAITS_NOTHING),
+        ("'m'", *AWAITS_NOTHING),
+    ),
+    "async function of two streams": (
+        lambda s: numbers(s).connect(s.source([3])).map(abs, coroutine, name="m"),
+        runtime.AsyncRefused,
+        ("'m'", *AWAITS_NOTHING),
+    ),
+    "async partial of two streams": (
+        lambda s: numbers(s).connect(s.source([3])).map(functools.partial(coroutine, 1), abs, name="m"),
+        runtime.AsyncRefused,
+        ("'m'", *AWAITS_NOTHING),
+    ),
+    "async object of two streams": (
+        lambda s: numbers(s).connect(s.source([3])).map(AsyncCall(), abs, name="m"),
+        runtime.AsyncRefused,
+        ("'m'", *AWAITS_NOTHING),
+    ),
+    "async Function of two streams": (
+        lambda s: numbers(s).connect(s.source([3])).map(AsyncProcess(), abs, name="m"),
+        runtime.AsyncRefused,
+        ("'m'", *AWAITS_NOTHING),
     ),
     "async source": (
         lambda s: s.source(coroutines, name="m"),  # type: ignore[arg-type]
@@ -193,7 +194,7 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
         ("GoodSource is a class", r"an object of it: GoodSource\("),
     ),
     "no function": (
-        lambda s: numbers(s).map(3),  # type: ignore[arg-type]
+        lambda s: numbers(s).map(3),  # type: ignore[call-overload]
         runtime.GraphInvalid,
         ("map needs a function, not 3",),
     ),

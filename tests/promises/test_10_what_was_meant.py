@@ -45,8 +45,12 @@ async def generate(value: Any) -> AsyncIterator[Any]:
 # ── async ──
 
 
+def two(session: runtime.Session) -> runtime.ConnectedStreams[int, int]:
+    return session.source([1]).connect(session.source([2]))
+
+
 class AsyncOpen(runtime.Function[int, int]):
-    async def open(self, ctx: Any) -> None:  # type: ignore[override]
+    async def open(self, ctx: Any) -> None:
         """Would prepare."""
 
     def process(self, value: int, /) -> int:
@@ -57,7 +61,7 @@ class AsyncFinish(runtime.Function[int, int]):
     def process(self, value: int, /) -> int:
         return value
 
-    async def finish(self) -> Any:  # type: ignore[override]
+    async def finish(self) -> Any:
         return [1]
 
 
@@ -73,7 +77,7 @@ class AsyncClose(runtime.Function[int, int]):
     def process(self, value: int, /) -> int:
         return value
 
-    async def close(self) -> None:  # type: ignore[override]
+    async def close(self) -> None:
         """Would release."""
 
 
@@ -81,7 +85,7 @@ class AsyncCloseSource(runtime.SourceFunction[int]):
     def run(self) -> Iterator[int]:
         yield 1
 
-    async def close(self) -> None:  # type: ignore[override]
+    async def close(self) -> None:
         """Would release."""
 
 
@@ -94,13 +98,13 @@ class StaticCall:
 @pytest.mark.parametrize(
     ("build", "names"),
     [
-        (lambda s: s.source([1]).map(AsyncOpen(), name="m"), r"open\(\) of 'm'"),
-        (lambda s: s.source([1]).map(AsyncFinish(), name="m"), r"finish\(\) of 'm'"),
-        (lambda s: s.source([1]).map(AsyncFinishes(), name="m"), r"finish\(\) of 'm'"),
-        (lambda s: s.source([1]).map(AsyncClose(), name="m"), r"close\(\) of 'm'"),
+        (lambda s: two(s).map(AsyncOpen(), abs, name="m"), r"open\(\) of 'm'"),
+        (lambda s: two(s).map(AsyncFinish(), abs, name="m"), r"finish\(\) of 'm'"),
+        (lambda s: two(s).map(AsyncFinishes(), abs, name="m"), r"finish\(\) of 'm'"),
+        (lambda s: two(s).map(AsyncClose(), abs, name="m"), r"close\(\) of 'm'"),
         (lambda s: s.source(AsyncCloseSource(), name="m"), r"close\(\) of 'm'"),
-        (lambda s: s.source([1]).map(StaticCall(), name="m"), "the function of 'm'"),
-        (lambda s: s.source([1]).map(functools.partial(functools.partial(later)), name="m"), "the function of 'm'"),
+        (lambda s: s.source([1]).reduce(StaticCall(), name="m"), "the function of 'm'"),
+        (lambda s: s.source([1]).reduce(functools.partial(functools.partial(later)), name="m"), "the function of 'm'"),
     ],
     ids=["open", "finish", "finish that yields", "close", "close of a source", "static call", "partial of a partial"],
 )

@@ -1,0 +1,140 @@
+"""CallFeed: what a task works from whose calls go on while it waits. Knows when one may begin, not how.
+
+`wait` is where such a task spends its time: it sends what is over, and returns when a packet may be taken, or a signal,
+which comes after all results of what came before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from runtime.communication.inbox import Inbox
+from runtime.communication.packet import Packet, Tracer
+from runtime.context import TaskContext
+from runtime.errors import NO_PACKET
+from runtime.operators.awaited import Awaited
+from runtime.scheduling.parker import Parker, Ready
+from runtime.scheduling.wake_source import WakeSource
+from runtime.task.alignment import Arrival
+from runtime.task.awaiting.calls import Calls
+from runtime.task.awaiting.host import LoopHost
+from runtime.task.counts import TaskCounts
+from runtime.task.feed import LaneFeed
+
+if TYPE_CHECKING:
+    from runtime.task.awaiting.sending import Sending
+
+
+class CallFeed(LaneFeed):
+    """Packets from an inbox, as calls of them may begin; a signal when no call is open any more."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        ctx: TaskContext,
+        operator: Awaited,
+        parker: Parker,
+        tracer: Tracer | None,
+        counts: TaskCounts,
+    ) -> None:
+        super().__init__(inbox, ctx, operator, parker, tracer)
+        self._unpack = None  # a call keeps the item as it lay in its lane
+        self._parker, self._is_keyed = parker, ctx.wiring.format.keyed
+        self.calls = Calls(operator.concurrency, counts, is_ordered=operator.ordered)
+        self._sends: Sending | None = None
+        self._host: LoopHost | None = None
+
+    def send_by(self, sends: Sending, host: LoopHost) -> None:
+        """From now on, what is over is sent by that, and calls go on by `host`."""
+        self._sends, self._host = sends, host
+
+    # ── when something may begin ──
+
+    def is_dry(self) -> bool:
+        """Whether nothing is to be taken, or waited for, but what writers bring."""
+        return not self.calls and super().is_dry()
+
+    def wait(self) -> None:
+        """Send what is over, until a packet or a signal may be taken. Raises Cancelled, and what a call has raised."""
+        assert self._sends is not None, "waited for before it was made"
+        assert self._host is not None, "as well"
+        if self._host.can_go_on() or (self.calls.under_way and not self._parker.takes_turns):
+            self._host.go_on()  # which a stream of packets must not keep it from
+        while True:
+            self._sends.send_due()
+            if self._may_take():
+                return
+            if self.calls:
+                self.wait_for_calls(self._may_take_or_send)
+            else:
+                super().wait()
+
+    def finish_calls(self, is_over: Ready) -> bool:
+        """Send what is over, until no call is open, or `is_over`. False: none was. Raises as `wait`."""
+        if not self.calls:
+            return False
+        assert self._sends is not None, "waited for before it was made"
+        while self.calls and not is_over():
+            self._sends.send_due()
+            if self.calls and not is_over():
+                self.wait_for_calls(lambda: self.calls.is_due() or is_over())
+        return True
+
+    def wait_for_calls(self, ready: Ready) -> None:
+        """Let calls go on until `ready`: to who looks, the task is at work. Raises Cancelled."""
+        self.inbox.wait_for(ready, "running")
+
+    def _may_take(self) -> bool:
+        inbox, calls = self.inbox, self.calls
+        if inbox.signalled_lane() is not None:
+            return not calls
+        if not inbox.ready() or calls.room() <= 0:
+            return False
+        return not calls or self._is_free(inbox)
+
+    def _may_take_or_send(self) -> bool:
+        return self.calls.is_due() or self._may_take()
+
+    def _is_free(self, inbox: Inbox) -> bool:
+        """Whether no call of the same key as the next packet is under way."""
+        if not self._is_keyed:
+            return True
+        found = inbox.front()
+        return found is not None and not self.calls.has_key(self.parts(found[1])[0])
+
+    # ── taking ──
+
+    def take_event(self) -> Arrival | WakeSource | None:
+        """Take a signal that is next, once no call is open."""
+        return None if self.calls else super().take_event()
+
+    def take(self, count: int) -> Iterator[Any] | None:
+        """Items of lanes, as many as may begin."""
+        if not self._may_take() or self.inbox.signalled_lane() is not None:
+            return None
+        return super().take(min(count, self.calls.room()))
+
+    def may_go_on(self) -> bool:
+        """Whether a call of the next packet of the batch may begin."""
+        if not self._is_keyed or (begun := self.begun()) == len(self._batch.items):
+            return True
+        return not self.calls.has_key(self.parts(self._batch.items[begun])[0])
+
+    def parts(self, item: Any) -> tuple[Any, Any]:
+        """The key, `NO_PACKET` where there is none, and the payload of an item."""
+        format = self._ctx.wiring.format
+        element = format.element_of(item)
+        return element if format.keyed else (NO_PACKET, element)
+
+    def open_packets(self) -> list[Packet]:
+        """Any thread: those of open calls, the oldest first."""
+        format, task = self._ctx.wiring.format, self._ctx.name
+        return [
+            call.item if format.traced else Packet(*format.parts(call.item)[::-1], 0, format.keyed, task)
+            for call in self.calls.all()
+        ]
+
+    def failed_on(self) -> Any:
+        """What has failed is a call, which says so itself."""
+        return NO_PACKET

@@ -1,0 +1,163 @@
+"""TaskLoop: the event loop of one task, run in pieces by its thread: whenever that has to wait, and for a moment else.
+
+It is asyncio's own loop of selectors, with a selector that can be told to sleep less long. `asyncio` is imported with
+this module, which is when the first task opens whose function waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
+from math import inf
+from threading import get_ident
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime.task.awaiting.permit import LoopPermit
+
+_LONGEST_S: Final = 86_400.0  # that a selector takes
+
+
+class Selector(selectors.DefaultSelector):
+    """Selects without sleep, unless somebody sleeps by it: then until his permit is given, or his time is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._permit: LoopPermit | None = None
+        self.until_s = 0.0
+
+    def sleep_by(self, permit: LoopPermit | None, until_s: float = 0.0) -> None:
+        """From now on sleep by that permit, and no longer; None: not at all."""
+        self._permit, self.until_s = permit, until_s
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What has come, after `timeout` at most."""
+        if self._permit is None or (timeout is not None and timeout <= 0):
+            return super().select(0)
+        timeout_s = min(_LONGEST_S if timeout is None else timeout, max(0.0, self.until_s - monotonic()))
+        return self._permit.sleep(super().select, timeout_s)
+
+
+class TaskLoop(asyncio.SelectorEventLoop):
+    """An event loop that its thread runs in pieces, and that others see running while it does.
+
+    What it uses of `BaseEventLoop` besides its public names is the same in all versions of Python that there are tests
+    for: `_run_once`, what waits to be run, and what `run_forever` sets while it runs.
+    """
+
+    if TYPE_CHECKING:
+        _ready: deque[asyncio.Handle]
+        _scheduled: list[asyncio.TimerHandle]
+        _thread_id: int | None
+        _run_once: Callable[[], None]
+        _process_events: Callable[[Any], None]
+        _write_to_self: Callable[[], None]
+        _asyncgen_firstiter_hook: Callable[[Any], None]
+        _asyncgen_finalizer_hook: Callable[[Any], None]
+
+    def __init__(self) -> None:
+        self._sleeper = Selector()
+        super().__init__(self._sleeper)
+        self._is_news = False  # something has come for which whoever sleeps here is to look up
+        self._hooks: Any = None
+
+    # ── in pieces ──
+
+    def enter(self) -> None:
+        """From now on, until `leave`, this thread runs it: what is called may start tasks."""
+        self._hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
+        self._thread_id = get_ident()
+        asyncio._set_running_loop(self)
+
+    def leave(self) -> None:
+        """It does not any more."""
+        asyncio._set_running_loop(None)
+        self._thread_id = None
+        sys.set_asyncgen_hooks(*self._hooks)
+
+    def run(self, permit: LoopPermit, timeout_s: float) -> None:
+        """Run until the permit is given, there is news, or `timeout_s` have passed."""
+        selector = self._sleeper
+        selector.sleep_by(permit, inf if timeout_s < 0 else monotonic() + timeout_s)
+        self.enter()
+        try:
+            while True:
+                self._run_once()
+                if permit.given or self._is_news or monotonic() >= selector.until_s:
+                    return
+        finally:
+            self._is_news = False
+            selector.sleep_by(None)
+            self.leave()
+
+    def run_until(self, is_over: Callable[[], bool]) -> None:
+        """Run until it is over, which it tells, whatever anybody wants of this thread."""
+        permit = LoopPermit(self)
+        while not is_over():
+            self.run(permit, -1)
+
+    def poll(self) -> None:
+        """Run what can go on now, without sleep."""
+        self.enter()
+        try:
+            self._run_once()
+        finally:
+            self.leave()
+
+    def tell(self, _: object = None) -> None:
+        """Its own thread: something has come for which whoever sleeps here is to look up."""
+        self._is_news = True
+
+    def wake(self) -> None:
+        """Any thread: end the sleep of its selector."""
+        self._write_to_self()
+
+    def end(self) -> None:
+        """Close what is left, and itself: no task of it is left."""
+        for close in (self.shutdown_asyncgens(), self.shutdown_default_executor()):
+            task = self.create_task(close)
+            task.add_done_callback(self.tell)
+            self.run_until(task.done)
+        self.close()
+
+    # ── for who hands out turns ──
+
+    def can_go_on(self) -> bool:
+        """Whether something can be run now."""
+        return bool(self._ready)
+
+    def due_s(self) -> float | None:
+        """When time brings something; None: its own selector sees to that."""
+        return None
+
+    def go_on(self) -> None:
+        """Run what can go on now."""
+        self.poll()
+
+    # ── what runs in it ──
+
+    def start(self, work: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:
+        """Start a task, between `enter` and `leave`; where that can be, its first step is taken at once."""
+        if sys.version_info >= (3, 12):
+            return asyncio.Task(work, loop=self, context=context, eager_start=True)
+        return asyncio.Task(work, loop=self, context=context)
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """All that have not come to their end."""
+        return list(asyncio.all_tasks(self))
+
+
+async def pause(seconds: float) -> None:
+    """Let a call wait."""
+    await asyncio.sleep(seconds)
+
+
+async def within(made: Awaitable[Any], seconds: float) -> Any:
+    """What `made` comes to. Raises `TimeoutError` once it has ended after so long."""
+    async with asyncio.timeout(seconds):
+        return await made

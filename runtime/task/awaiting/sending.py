@@ -1,0 +1,104 @@
+"""Sending: what calls have made gets to where it belongs, each in its turn; and what becomes of one that has failed.
+
+It sends between two packets, outside of the loop in which calls run: so it may wait for room as every task does, and
+calls go on meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runtime.communication.send_plan import Puts
+from runtime.errors import NO_PACKET, ResultsTooLarge, Unneeded
+from runtime.graph.policy import Policy, Verdict
+from runtime.history.dead_letters import DeadLetter
+from runtime.scheduling.parker import always
+from runtime.task.awaiting.call import Call
+from runtime.task.awaiting.calls import Calls
+
+if TYPE_CHECKING:
+    from runtime.communication.router import Router
+    from runtime.task.base_task import BaseTask
+
+
+class Sending:
+    """The outgoing side of a task's calls, under its policy (None: fail). By the task's thread."""
+
+    def __init__(self, task: BaseTask, router: Router, calls: Calls, policy: Policy | None) -> None:
+        self._task, self._router, self._calls, self._policy = task, router, calls, policy
+
+    def send_due(self) -> None:
+        """Send what the calls have made whose turn it is. Raises what one has failed with; Cancelled."""
+        calls, parker = self._calls, self._task.parker
+        while calls.is_due():
+            self._send(calls.take())
+            if parker.takes_turns:  # one for each result
+                parker.park(always, "running")
+
+    def _send(self, call: Call) -> None:
+        router, gate = self._router, self._task.gate
+        if router.tracer is not None:
+            router.tracer.draw(call.item)
+        if call.record is not None:
+            gate.take_over(call.record, call.turn)
+            call.record.watch(router.plan)
+        try:
+            if call.error is not None:
+                self._judge(call, call.error)
+            elif call.puts is not None:
+                router.plan.send(call.puts)
+            else:
+                send = router.send if call.record is None else router.plan.send_one
+                for result in call.results:
+                    send(result)
+        except Unneeded:  # the rest of them, nobody needs
+            pass
+        if call.record is not None:
+            router.plan.watch(None)
+            gate.show()
+
+    def _judge(self, call: Call, error: BaseException) -> None:
+        """Do what the policy says of a call that has failed. Raises its error."""
+        task, router = self._task, self._router
+        verdict: Verdict = "fail"
+        if self._policy is not None and isinstance(error, Exception) and not isinstance(error, MemoryError):
+            verdict = self._policy.given_up(error)
+        if call.record is not None:
+            call.record.fail(error)
+        if verdict == "fail":
+            router.blame(call.payload)
+            raise error
+        router.blame(NO_PACKET)
+        task.counts.fail(verdict == "skip")
+        if verdict == "skip":
+            keyed = task.ctx.wiring.format.keyed
+            letter = DeadLetter(task.ctx.name, call.payload, error, call.key if keyed else None, keyed=keyed)
+            task.reporter.skipped(letter)
+        else:
+            router.plan.send(router.plan.puts(verdict))
+
+
+class Repeats:
+    """When a call is tried again, and where its results go, which are sent all or none."""
+
+    def __init__(self, task: BaseTask, router: Router, policy: Policy) -> None:
+        self._task, self._router, self._policy = task, router, policy
+
+    def puts(self, results: Sequence[object]) -> Puts:
+        """Where results go. Raises what a key function raises."""
+        return self._router.plan.puts(results)
+
+    async def wait_for_repeat(self, error: Exception, attempt: int) -> bool:
+        """Wait until it is to be tried again, which holds up no other call. False: it is not."""
+        from runtime.task.awaiting.loop import pause  # noqa: PLC0415  there is a loop by now
+
+        if isinstance(error, ResultsTooLarge):
+            return False
+        wait_s = self._policy.repeat_after_s(attempt, error, self._task.parker.chance)
+        if wait_s is None:
+            return False
+        self._router.blame(NO_PACKET)
+        await pause(wait_s)
+        self._task.counts.retry()
+        return True
