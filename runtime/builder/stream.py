@@ -301,7 +301,7 @@ class Stream(Generic[T]):
         if limit is not None and (type(limit) is not int or limit < 0):
             raise GraphInvalid(f"limit of collect must be None or a whole number of at least 0, not {preview(limit)}")
         collected: Collected[T] = Collected(limit)
-        self._add("collect", collected.gather, name=name, capacity=capacity, rate=rate)
+        self._add("collect", collected.gather, name=name, capacity=capacity, rate=rate, options={"into": collected})
         self._environment.collected.append(collected)
         return collected
 

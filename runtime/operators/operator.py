@@ -127,6 +127,9 @@ class Operator(ABC):
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work packets until there are no more, or `attention.yield_requested` is set; always after a whole packet."""
 
+    def loop_paused(self) -> None:  # noqa: B027  most need not know
+        """Hear that the loop of a chain has worked some packets as `inline` says. Not always on the task's thread."""
+
     @classmethod
     def is_inlined(cls) -> bool:
         """Whether `inline` says what `receive_packets` does: whoever overrides that alone has no `inline`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from runtime.operators.first_look import doubt_generator, doubt_text, no_results
 from runtime.operators.operator import Attention, Emit, Operator
@@ -105,10 +105,32 @@ class Sink(Operator):
         return doubt_generator(made, "nobody runs those; write it without yield")
 
 
+class Gathered(Protocol):
+    """Where packets are gathered."""
+
+    def arrived(self) -> None:
+        """Hear that some have been, which whoever reads there may wait for."""
+
+
 class Collect(Sink):
-    """The end of a stream whose packets are gathered where the session lives."""
+    """The end of a stream whose packets are gathered where the session lives, by the function, in `into`."""
 
     single = "the list is one"
+    inline = Sink.inline
+
+    def __init__(self, function: Any, *, into: Gathered | None = None) -> None:
+        super().__init__(function)
+        self._into = into
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Gather each packet; after all that there are now, say so."""
+        super().receive_packets(values, emit, attention)
+        self.loop_paused()
+
+    def loop_paused(self) -> None:
+        """Say that packets were gathered."""
+        if self._into is not None:
+            self._into.arrived()
 
     @property
     def in_driver(self) -> bool:

@@ -31,6 +31,7 @@ from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.service.invocation import Interceptor
 from runtime.service.service_caller import enter_by_hand
+from runtime.session.reading import Reading
 from runtime.session.run import Run
 
 T = TypeVar("T")
@@ -241,6 +242,8 @@ class Runs:
         self._manager.job_starts()
         dispatcher.completion.tell(self.commands.tell)
         dispatcher.dead_letters._belong_to(run)
+        for collected in self.environment.collected:
+            collected.read_by(Reading(run))
         dispatcher.intercept(interceptors)
         run.proxies.find_all()
         self.run, self.ended_new = run, None

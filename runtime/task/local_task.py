@@ -386,6 +386,7 @@ class LocalTask(BaseTask):
     def come_through(self, count: int) -> None:
         """It has begun so many more packets."""
         self.counts.work(count)
+        self.operator.loop_paused()
 
     def pass_by(self, count: int) -> None:
         """So many packets have come to it that never lay in its lane."""

@@ -79,6 +79,10 @@ class PolicyOperator(Operator):
             self._outside_of_packets(lambda: [self.hold_back(result) for result in results])
         return ()
 
+    def loop_paused(self) -> None:
+        """Let the operator hear it."""
+        self.inner.loop_paused()
+
     def release(self) -> None:
         """Let the operator let go, and forget what an attempt has made."""
         super().release()

@@ -11,6 +11,9 @@ RATE, RATED = "graph/rate.py", "task/rated_feed.py"
 RETRY, BY_RATE = "18_retry", "18_rate"
 ANY_WINDOW = of(BY_RATE, "test_in_any_window_at_most_so_many_packets_begin_of_all_tasks_together")
 
+READING, COLLECTED, STATELESS = "session/reading.py", "builder/collected.py", "operators/stateless.py"
+COME = "18_results_as_they_come"
+
 OF_RATES: Final[tuple[Mutant, ...]] = (
     one(
         "Retry: comes before the exception wants",
@@ -131,5 +134,65 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
             ),
         ),
         (of(BY_RATE, "test_threads_that_ask_at_once_are_never_let_begin_too_often"),),
+    ),
+    one(
+        "results: who reads is not told of them",
+        STATELESS,
+        "super().receive_packets(values, emit, attention)\n        self.loop_paused()",
+        "super().receive_packets(values, emit, attention)",
+        of(COME, "test_a_value_is_there_as_soon_as_it_has_come"),
+        of(COME, "test_in_a_chain_too_values_are_there_while_the_job_runs"),
+    ),
+    one(
+        "results: not told of those of a chain",
+        "task/local_task.py",
+        "        self.operator.loop_paused()\n",
+        "",
+        of(COME, "test_no_wake_up_is_lost"),
+        of(COME, "test_in_a_chain_too_values_are_there_while_the_job_runs"),
+    ),
+    one(
+        "results: no look after it was said that somebody waits (with a switch)",
+        READING,
+        "if collected.part(self._next, self._round) == ():\n                if has_come:",
+        f"{SWITCH}\n            if True:\n                if has_come:",
+        of(COME, "test_no_wake_up_is_lost"),
+        of(COME, "test_every_schedule_gives_a_reader_what_the_list_has"),
+    ),
+    Mutant(
+        "results: the end is looked at after them",
+        (
+            Change(READING, "            has_come = reading.has_come()  # before", "            # before"),
+            Change(READING, "if has_come:", "if reading.has_come():"),
+        ),
+        (of(COME, "test_the_end_is_looked_at_before_the_last_results"),),
+    ),
+    one(
+        "results: the next run's are mixed in",
+        COLLECTED,
+        "return found if self._round == round_ else None",
+        "return found",
+        of(COME, "test_what_the_next_run_has_taken_away_is_told"),
+    ),
+    one(
+        "results: the event loop has no turn among them",
+        READING,
+        "if not self._next % _MANY:",
+        "if False:",
+        of(COME, "test_the_event_loop_stays_free"),
+    ),
+    one(
+        "results: whoever was cancelled is kept",
+        READING,
+        "            collected.forget(wake)\n",
+        "",
+        of(COME, "test_a_reader_that_is_cancelled_leaves_nothing_behind"),
+    ),
+    one(
+        "results: a pause is not told",
+        READING,
+        "command.result()  # it stands still",
+        "pass",
+        of(COME, "test_a_pause_that_keeps_the_job_from_its_end_is_told_after_what_there_is"),
     ),
 )
