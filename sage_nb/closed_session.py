@@ -13,9 +13,9 @@ from runtime import CommandRefused, Event, Session
 from runtime.facts import ServiceFacts, TaskFacts
 from sage_nb.command_queue import Done
 from sage_nb.frame import Framer
-from sage_nb.serializers import letters_of, queue_of, task_card
+from sage_nb.serializers import letters_of, place_of, queue_of, task_card
 from sage_nb.texts import shown
-from sage_nb.wire import Events, Frame, Frames, Plan, Queue
+from sage_nb.wire import Events, Frame, Frames, Letters, Plan, Queue
 
 MAX_EVENTS: Final = 1_000
 """Of each kind, the last ones."""
@@ -57,7 +57,7 @@ class ClosedSession:
             case "frames":
                 return Done(result=self._frames)
             case "letters":
-                return Done(result=self._letters)
+                return Done(result=self._letters_about(args.get("about")))
             case "breakpoints":
                 return Done(result=[])
             case "peek" if task in self._facts:
@@ -72,6 +72,12 @@ class ClosedSession:
                 card["last_error"] = self._last_errors.get(task, "")
                 return Done(result=card)
         raise CommandRefused("the session was closed: this is how it was left")
+
+    def _letters_about(self, event: Mapping[str, Any] | None) -> Letters:
+        cards = self._letters["letters"]
+        times = [(card["task"], card["at_s"]) for card in cards]
+        place = place_of(event, times, lambda place: cards[place]["text"]) if event else None
+        return self._letters if place is None else {**self._letters, "found": cards[place]["number"]}
 
 
 def _queues(session: Session, depths: Mapping[str, int]) -> dict[str, Queue]:

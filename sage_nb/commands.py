@@ -249,8 +249,8 @@ class Commands:
 
     # ── dead letters ──
 
-    def _letters(self, session: Session, _: Args) -> Done:
-        return Done(result=letters_of(session))
+    def _letters(self, session: Session, args: Args) -> Done:
+        return Done(result=letters_of(session, args.get("about")))
 
     def _retry(self, session: Session, args: Args) -> Done:
         place = _letter_at(session, args)

@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,9 @@ MAX_SENT: Final = 20
 MAX_FULL: Final = 100_000
 FULL_S: Final = 2.0
 _MAX_TRACED: Final = 20_000
+_ROUNDED_S: Final = 0.0001  # as the time of an event is on its way to a page
+_NOTED_S: Final = 0.05  # within which a letter's event is noted
+_SAID: Final = 100  # characters of a letter's text that its event says as well
 _TOLD: Final = ("processed", "emitted", "errors", "skipped", "retries", "capacity")
 _FRAME: Final = re.compile(r'(?P<margin>(?: *\| )?)  File "')  # of a member of a group, after its margin
 _OURS: Final = f"{Path(runtime.__file__).parent}{os.sep}"
@@ -98,18 +101,33 @@ def stepped(step: Step) -> Stepped:
     )
 
 
-def letters_of(session: Session) -> Letters:
-    """The dead letters, newest first, and the error that failed the job."""
+def letters_of(session: Session, about: Mapping[str, Any] | None = None) -> Letters:
+    """The dead letters, newest first, and the error that failed the job; or those around the one of an event."""
     letters = tuple(session.dead_letters)
+    times = [(letter.task, letter.at_s) for letter in letters]
+    found = place_of(about, times, lambda place: shown(letters[place].text)) if about else None
+    end = len(letters) if found is None else min(len(letters), max(found + MAX_LETTERS // 2, MAX_LETTERS))
     failure, traceback = _failure_of(session)
     return Letters(
-        letters=[_letter_card(letter) for letter in reversed(letters[-MAX_LETTERS:])],
+        letters=[_letter_card(letter) for letter in reversed(letters[max(0, end - MAX_LETTERS) : end])],
+        found=0 if found is None else letters[found].number,
         kept=len(letters),
         total=session.dead_letters.total,
         failure=failure,
         traceback=shown(traceback, _MAX_TRACED),
         folded=shown(folded(traceback), _MAX_TRACED),
     )
+
+
+def place_of(
+    event: Mapping[str, Any], letters: Sequence[tuple[str, float]], text_of_place: Callable[[int], str]
+) -> int | None:
+    """Which letter, of which task and when is known, is that of an event, which is noted right after it."""
+    task, at_s, text = str(event.get("task")), float(event.get("at_s", -1)), str(event.get("text", ""))
+    latest, earliest = at_s + _ROUNDED_S, at_s - _NOTED_S
+    near = [place for place, (whose, when) in enumerate(letters) if whose == task and earliest <= when <= latest]
+    said = (place for place in reversed(near) if text.startswith(text_of_place(place)[len(task) + 1 :][:_SAID]))
+    return next(said, near[-1] if near else None)
 
 
 def folded(traceback: str) -> str:
@@ -146,6 +164,7 @@ def _letter_card(letter: DeadLetter) -> LetterCard:
     return LetterCard(
         number=letter.number,
         task=letter.task,
+        at_s=round(letter.at_s, 4),
         text=shown(letter.text),
         packet="" if letter.packet is NO_PACKET else shown(preview(letter.packet)),
         literal=None if letter.packet is NO_PACKET else literal_of(letter.packet),

@@ -231,7 +231,8 @@ Command = Literal[
     # services: {service} -> Form; {service, method, values: {field: text, bool or null}} -> Text, or FieldErrors
     "form",
     "call",
-    # dead letters: {} -> Letters; {number}; {number, value: a text}; {number}; {}; {} -> Letters
+    # dead letters: {} or {about: {task, at_s, text}, of an event} -> Letters; {number}; {number, value: a text};
+    # {number}; {}; {} -> Letters
     "letters",
     "retry",
     "edit_retry",
@@ -409,13 +410,14 @@ class FieldErrors(TypedDict):
 
 
 class LetterCard(TypedDict):
-    """A dead letter: `retriable` is empty, or why its packet cannot be retried.
+    """A dead letter: `retriable` is empty, or why its packet cannot be retried; `at_s` is when it was skipped.
 
     `folded` is the traceback with the runtime's own frames left out and counted; empty if there are none.
     """
 
     number: int
     task: str
+    at_s: float
     text: str
     packet: str
     literal: str | None
@@ -426,9 +428,13 @@ class LetterCard(TypedDict):
 
 
 class Letters(TypedDict):
-    """What was skipped, newest first, at most a hundred; `failure` is the error that failed the job, or empty."""
+    """What was skipped, newest first, at most a hundred; `failure` is the error that failed the job, or empty.
+
+    They are the newest, or those around the one that was asked about: `found` is its number, or 0 if it is not kept.
+    """
 
     letters: list[LetterCard]
+    found: int
     kept: int
     total: int
     failure: str

@@ -1,7 +1,7 @@
 // What went wrong: the error that failed the job, and the packets that were skipped, which can be retried.
 
 import { Control } from "./controls.js";
-import { counted, html, mark, printableLines, quoted, say } from "./elements.js";
+import { counted, html, mark, printable, printableLines, quoted, say, seconds } from "./elements.js";
 import { actions, heading, labelled, reading, renew } from "./forms.js";
 import { button } from "./icons.js";
 import { Throttle } from "./throttle.js";
@@ -25,14 +25,17 @@ export class ErrorsTab {
         wait: () => commands.waits(name),
       });
     this.all = [control("Retry all", "undo", "retry_all"), control("Discard all", "cross", "discard_all")];
+    this.pointed = html("div", { class: "sn-pointed", role: "status" });
     this.failure = html("div");
     this.note = html("span", { class: "sn-hint" });
     this.list = html("ul", { class: "sn-letters" });
     this.line = html("div", { class: "sn-heading-line" }, heading("Skipped packets"), this.note);
     this.buttons = actions(...this.all);
-    this.element = html("div", { class: "sn-errors" }, this.failure, this.line, this.buttons, this.list);
+    this.element = html("div", { class: "sn-errors" }, this.pointed, this.failure, this.line, this.buttons, this.list);
     this.controls = [];
     this.seen = null;
+    this.sought = false; // whether what is pointed out is still to be brought into sight
+    store.on("fault", () => this.seek());
     if (inspector === null) {
       this.element = html("section", { class: "sn-errors-alone", "aria-label": "Errors" }, this.element);
       store.on("plan frame commands", () => this.paint());
@@ -46,14 +49,45 @@ export class ErrorsTab {
   }
 
   async fetch() {
-    if (this.store.frame.number < 0) return;
-    const ack = await this.commands.ask("letters");
-    if (ack.ok && ack.result) this.take(ack.result);
+    const { frame, fault, plan } = this.store;
+    if (frame.number < 0) return;
+    const about = fault && { task: plan.rows[fault.row]?.name ?? "", at_s: fault.at_s, text: fault.text };
+    const ack = await this.commands.ask("letters", about ? { about } : {});
+    if (ack.ok && ack.result && fault === this.store.fault) this.take(ack.result);
+  }
+
+  /** Show the letter, or the failure, of the event that is pointed out, or the newest letters again. */
+  seek() {
+    this.sought = this.store.fault !== null;
+    if (this.inspector === null) this.fetch(); // else it is opened, which does
   }
 
   take(letters) {
     this.letters = letters;
     this.paint();
+    if (this.sought) this.find(letters.found);
+  }
+
+  /** Bring what is pointed out into sight, with its traceback open, and give it the focus. */
+  find(number) {
+    this.sought = false;
+    const card = number > 0 ? this.list.querySelector(`[data-letter="${number}"]`) : null;
+    const shown = card ?? (this.store.fault?.kind === "error" && this.letters.failure ? this.failure : this.pointed);
+    const summary = shown.querySelector("summary");
+    if (summary !== null) summary.parentElement.open = true;
+    shown.scrollIntoView({ block: "nearest" });
+    (summary ?? shown.querySelector("button"))?.focus({ preventScroll: true });
+  }
+
+  /** What is said of the event that is pointed out, and the way back to the newest letters. */
+  pointing(fault, letters) {
+    if (fault === null) return [];
+    const { plan } = this.store;
+    const what = `${seconds(fault.at_s)}  ${plan.rows[fault.row]?.name ?? plan.name}: ${fault.text}`;
+    const gone = "its packet is not kept any more: it was retried or discarded, or too many came after it";
+    const lost = fault.kind === "skip" && letters?.found === 0 ? html("div", { class: "sn-hint" }, gone) : null;
+    const back = new Control("Show the newest", null, { why: () => "", act: () => this.store.pointOut(null) });
+    return [html("div", { class: "sn-pointed-line" }, quoted(what, { limit: 300 }), back.element), lost];
   }
 
   async change(cmd, args) {
@@ -73,6 +107,8 @@ export class ErrorsTab {
     }
     for (const control of [...this.all, ...this.controls]) control.refresh();
     const letters = this.letters;
+    const { fault } = this.store;
+    renew(this.pointed, [fault?.number, letters?.found], () => this.pointing(fault, letters));
     renew(this.failure, [letters?.failure, letters?.traceback, letters?.folded], () => this.failed(letters));
     const shown = letters?.letters.length ?? 0;
     const total = letters?.total ?? 0;
@@ -85,7 +121,7 @@ export class ErrorsTab {
           : "newest first",
     );
     this.buttons.hidden = shown === 0;
-    renew(this.list, [letters?.letters, this.editing], () => {
+    renew(this.list, [letters?.letters, letters?.found, this.editing], () => {
       this.controls = [];
       return (letters?.letters ?? []).map((letter) => this.card(letter));
     });
@@ -116,7 +152,7 @@ export class ErrorsTab {
     const discard = control("Discard", "cross", "discard", () => this.change("discard", { number }));
     return html(
       "li",
-      { class: "sn-letter" },
+      { class: "sn-letter", "data-letter": number, "data-found": number === this.letters.found ? "yes" : null },
       html(
         "div",
         { class: "sn-letter-head" },

@@ -64,6 +64,7 @@ export class Inspector {
     store.on("plan frame select packet commands events look", () => this.paint());
     store.on("select", () => this.follow());
     store.on("packet", () => (store.packet ?? store.step) !== null && this.activate("packet"));
+    store.on("fault", () => this.activate("errors"));
     this.active = "task";
     this.asked = false; // for a tab, though nothing is selected
     this.build();

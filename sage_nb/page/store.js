@@ -60,6 +60,7 @@ export class Store {
     this.selected = -1;
     this.packet = null; // the packet looked at, a PacketCard
     this.step = null; // the step that it was taken by, a Stepped, or null
+    this.fault = null; // the error or skip that its reader wants to see, an EventCard
     this.past = -1; // the place in the history that is shown, or -1 for now
     this.plan = this.drawn = EMPTY_PLAN; // as it was laid out, and as it is drawn
     this.frame = emptyFrame(EMPTY_PLAN);
@@ -67,7 +68,7 @@ export class Store {
     this.readFrame();
   }
 
-  /** Call `listener` in an animation frame after something of these kinds has changed: plan frame select packet look fold. */
+  /** Call `listener` in an animation frame after something of these kinds has changed: plan frame select packet look fold fault. */
   on(kinds, listener) {
     for (const kind of kinds.split(" ")) {
       if (!this.listeners.has(kind)) this.listeners.set(kind, []);
@@ -113,8 +114,7 @@ export class Store {
     this.text = null; // of the frame read last
     this.history.clear();
     this.past = -1;
-    this.packet = null;
-    this.step = null;
+    this.packet = this.step = this.fault = null;
     this.changed("plan");
     this.changed("frame");
     this.readFrame();
@@ -168,6 +168,13 @@ export class Store {
     this.packet = packet;
     this.step = step;
     this.changed("packet");
+  }
+
+  /** Show the packet and the traceback of an error or a skip, wherever that can be shown; null: of none. */
+  pointOut(event) {
+    this.fault = event;
+    if (event !== null) this.select(event.row);
+    this.changed("fault");
   }
 
   indexOf(name) {

@@ -4,6 +4,7 @@
 import { Control } from "./controls.js";
 import { counted, html, mark, printable, say, seconds } from "./elements.js";
 import { eventText } from "./log.js";
+import { faultAt, nextFault } from "./marks.js";
 import { Throttle } from "./throttle.js";
 import { TimelinePainter } from "./timeline_painter.js";
 import { ENDED_JOB, stateOf } from "./states.js";
@@ -24,7 +25,7 @@ export class Timeline {
       role: "img",
       onpointermove: (event) => this.point(event),
       onpointerleave: () => this.pointed(""),
-      onclick: (event) => this.jump(event),
+      onclick: (event) => this.clicked(event),
     });
     this.space = html("div", { class: "sn-lane-space" }, this.canvas);
     this.area = html(
@@ -54,6 +55,12 @@ export class Timeline {
       new Control("One look on", "right", { why: () => nothing() || now(), act: () => this.step(1), bare: true }),
       new Control("Live", "step", { why: now, act: () => store.lookBack(-1), hint: "show how it stands now" }),
     ];
+    const none = () => (nextFault(store.history.events, null, 1) === null ? "nothing has gone wrong" : "");
+    const turn = (by) => store.pointOut(nextFault(store.history.events, store.fault, by));
+    this.faults = [
+      new Control("Error before", "left", { why: none, act: () => turn(-1), hint: "packet and traceback", bare: true }),
+      new Control("Next error", "right", { why: none, act: () => turn(1), hint: "packet and traceback" }),
+    ];
     this.note = html("span", { class: "sn-looking", role: "status" });
     const toNow = new Control("Live", "step", { why: () => "", act: () => store.lookBack(-1) });
     /** To stand above what is not now. */
@@ -61,12 +68,13 @@ export class Timeline {
     this.hint = html("span", { class: "sn-hint sn-quoted" });
     this.which = html("span", { class: "sn-hint sn-which-lanes" });
     const [back, on, live] = this.controls.map((control) => control.element);
+    this.turns = html("span", { class: "sn-fault-buttons" }, ...this.faults.map((control) => control.element));
     this.element = html(
       "section",
       { class: "sn-timeline", "aria-label": "Timeline" },
       html("div", { class: "sn-scrub" }, html("span", { class: "sn-scrub-buttons" }, back, on, live), this.slider),
       this.area,
-      html("div", { class: "sn-timeline-foot" }, this.hint, this.which),
+      html("div", { class: "sn-timeline-foot" }, this.hint, this.which, this.turns),
     );
     this.painter = new TimelinePainter(this.canvas);
     this.throttle = new Throttle(PAINT_MS, () => this.paint());
@@ -78,7 +86,7 @@ export class Timeline {
     this.themed.addEventListener("change", this.retheme);
     store.on("plan", () => this.build());
     store.on("plan frame events", () => this.throttle.soon());
-    store.on("look", () => this.paint());
+    store.on("look fault", () => this.paint());
     store.on("select", () => this.follow());
     this.build();
     this.pointed("");
@@ -128,7 +136,7 @@ export class Timeline {
 
   paint() {
     const { store } = this;
-    for (const control of this.controls) control.refresh();
+    for (const control of [...this.controls, ...this.faults]) control.refresh();
     const { frames, events } = store.history;
     const [start, end] = this.span;
     const width = this.area.clientWidth;
@@ -147,6 +155,7 @@ export class Timeline {
         frames,
         events,
         selected: store.selected,
+        fault: store.fault,
         at: store.past < 0 ? null : store.shown.at_s,
       });
     }
@@ -214,8 +223,23 @@ export class Timeline {
     };
   }
 
-  jump(event) {
+  /** Where a time is on the canvas that was painted last. */
+  placeOf(time) {
+    const [start, end] = this.span;
+    return Math.max(GUTTER, GUTTER + ((time - start) / (end - start)) * (this.area.clientWidth - GUTTER - END));
+  }
+
+  faultAt(event) {
+    const { lane } = this.timeAt(event);
+    const at = event.clientX - this.canvas.getBoundingClientRect().left;
+    return faultAt(this.painter.marks, lane, at, (time) => this.placeOf(time));
+  }
+
+  /** A mark of an error leads to its packet and traceback, any other place back to that time. */
+  clicked(event) {
     const { share, time, lane } = this.timeAt(event);
+    const fault = this.faultAt(event);
+    if (fault !== null) return this.store.pointOut(fault);
     if (lane >= 0 && lane < this.lanes) this.store.select(lane);
     if (share >= 0) this.store.lookBack(share >= 1 ? -1 : this.store.history.placeAt(time));
   }
@@ -224,11 +248,15 @@ export class Timeline {
   point(event) {
     const { share, time, lane, each } = this.timeAt(event);
     const row = this.store.plan.rows[lane];
+    const fault = row === undefined ? null : this.faultAt(event);
+    this.canvas.classList.toggle("sn-leads-on", fault !== null);
     if (row === undefined || share < 0 || share > 1) return this.pointed("");
     const { frames, events } = this.store.history;
     const frame = frames[this.store.history.placeAt(time)];
     const near = events.filter((one) => one.row === lane && Math.abs(one.at_s - time) < 4 * each);
     const words = near.slice(0, 3).map((one) => eventText(this.store, one));
+    if (near.length > 3) words.push(`and ${counted(near.length - 3)} more`);
+    if (fault !== null) words.push("click to see its packet and traceback");
     const state = frame === undefined ? "" : `${row.name} ${stateOf(frame.states[lane]).word}`;
     return this.pointed([seconds(time), state, ...words].filter((one) => one).join(" · "));
   }

@@ -1,7 +1,8 @@
 // The brush of the timeline. Every state has a shape of its own, so that none is told by its colour alone.
 
-import { fitted } from "./elements.js";
+import { counted, fitted } from "./elements.js";
 import { GLYPHS } from "./icons.js";
+import { marksOf } from "./marks.js";
 import { stateOf } from "./states.js";
 
 const STEPS_S = [
@@ -49,6 +50,7 @@ export class TimelinePainter {
   constructor(canvas) {
     this.canvas = canvas;
     this.brush = canvas.getContext("2d");
+    this.marks = []; // as they were drawn last
     this.glyphs = new Map(Object.entries(GLYPHS).map(([name, path]) => [name, new Path2D(path)]));
   }
 
@@ -146,28 +148,51 @@ export class TimelinePainter {
     }
   }
 
-  drawEvents({ events, lanes, lane, gutter }, x) {
-    const { brush, colours } = this;
+  drawEvents({ events, lanes, lane, gutter, fault }, x) {
     const ys = new Map(lanes.map(({ index, y }) => [index, y + lane / 2]));
-    const taken = new Map(); // of turns, which there are many of, one for each place
-    for (const { row, kind, text, at_s } of events) {
-      const y = ys.get(row);
-      if (y === undefined) continue;
-      const at = Math.max(gutter, x(at_s));
-      if (kind === "turn") {
-        const place = Math.round(at / 3);
-        if (taken.get(row) === place) continue;
-        taken.set(row, place);
-      }
-      const sign = kind === "end" && text === "cancelled" ? CANCELLED : SIGNS.get(kind);
-      const [glyph, colour, size] = sign ?? SIGNS.get("turn");
-      brush.save();
-      brush.translate(at - size / 2, y - size / 2);
-      brush.scale(size / 12, size / 12);
+    this.marks = marksOf(events, ys, (time) => Math.max(gutter, x(time)));
+    for (const mark of this.marks) this.drawMark(mark, ys.get(mark.row), fault);
+  }
+
+  /** A sign; of many that lie on each other, one sign, how many they are, and a line as long as they are. */
+  drawMark({ kind, from, to, events }, y, fault) {
+    const { brush, colours } = this;
+    const sign = kind === "end" && events.at(-1).text === "cancelled" ? CANCELLED : SIGNS.get(kind);
+    const [glyph, colour, size] = sign ?? SIGNS.get("turn");
+    const many = events.length > 1 && kind !== "turn";
+    if (many) {
       brush.fillStyle = colours[colour];
-      brush.fill(this.glyphs.get(glyph), "evenodd");
-      brush.restore();
+      brush.fillRect(from, y + 4, Math.max(2, to - from), 3); // the states above it stay to be seen
+      this.drawNumber(events.length, from + size / 2 + 3, to, y);
     }
+    if (kind === "error" || kind === "skip") brush.clearRect(from - 6, y - 6, 12, 10); // or it is lost in a state
+    brush.save();
+    brush.translate(from - size / 2, y - size / 2);
+    brush.scale(size / 12, size / 12);
+    brush.fillStyle = colours[colour];
+    brush.fill(this.glyphs.get(glyph), "evenodd");
+    brush.restore();
+    if (fault !== null && events.includes(fault)) this.ring(fault === events[0] ? from : to, y);
+  }
+
+  drawNumber(number, from, to, y) {
+    const { brush, colours } = this;
+    const text = counted(number);
+    brush.font = `10px ${colours.font}`;
+    brush.textAlign = "left";
+    brush.fillStyle = colours.ink;
+    const { width } = brush.measureText(text);
+    if (width > to - from) return;
+    brush.clearRect(from - 1, y - 6, width + 2, 10);
+    brush.fillText(text, from, y - 0.5);
+  }
+
+  /** Around what is pointed out. */
+  ring(at, y) {
+    const { brush, colours } = this;
+    brush.strokeStyle = colours.accent;
+    brush.lineWidth = 2;
+    brush.strokeRect(at - 7, y - 7, 14, 14);
   }
 
   axis({ start, until, width, height, axis, end }, x, scale) {

@@ -130,6 +130,7 @@ def letter(number: int, **more: Any) -> LetterCard:
     card = LetterCard(
         number=number,
         task="count#1",
+        at_s=number / 10,
         text="count#1 skipped 'question'",
         packet="'question'",
         literal="'question'",
@@ -144,6 +145,7 @@ def letter(number: int, **more: Any) -> LetterCard:
 def letters(*numbers: int, failure: str = "") -> Letters:
     return Letters(
         letters=[letter(number) for number in numbers],
+        found=0,
         kept=len(numbers),
         total=len(numbers),
         failure=failure,
