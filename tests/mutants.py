@@ -603,7 +603,7 @@ MUTANTS: Final = (
     one(
         "policy: open that fails is skipped",
         GUARD,
-        "self._outside_of_packets(partial(self.inner.open, ctx))",
+        "self.outside_of_packets(partial(self.inner.open, ctx))",
         "self._carry_out(partial(self.inner.open, ctx), NO_PACKET)",
         NO_PACKETS,
         NEVER_OPENED,

@@ -37,6 +37,7 @@ class Inbox:
         self.capacity = capacity
         self.asleep = False
         self.hand_waits = 0  # how many packets of the hand wait for room
+        self._is_called = False  # the reader is wanted elsewhere
         share, left_over = shares(capacity, len(lanes))
         self.hand = self._make_hand(left_over, several_inputs=len({spec.input for spec in lanes}) > 1)
         self.lanes = [self.hand.lane, *(Lane(self, spec, share) for spec in lanes)]
@@ -107,10 +108,10 @@ class Inbox:
     def ready(self) -> bool:
         """Whether there is anything to take."""
         signalled = self._signalled
-        for lane in self._open:  # noqa: SIM110  any() over a generator takes three times as long
+        for lane in self._open:
             if lane.items or (signalled and lane.signals):
                 return True
-        return False
+        return self._is_called
 
     def presses(self, count: int) -> bool:
         """Whether a reader that waits for `count` packets should take what there is: so many, or no more can come.
@@ -144,6 +145,12 @@ class Inbox:
         self.asleep = True
         for lane in self._open:
             lane.writer.request_yield()
+
+    def call(self, is_called: bool) -> None:
+        """Any thread: let the reader wait no more, though nothing may be there; or wait again, as ever."""
+        self._is_called = is_called
+        if is_called:
+            self.reader.unpark()
 
     def seem_asleep(self, is_asleep: bool) -> None:
         """Let whoever puts something in wake the reader, though that waits elsewhere; or no more."""

@@ -20,8 +20,13 @@ Met = Sequence[tuple[int, BaseException | None]]
 
 Broke = Callable[[Packet, Met], None]
 
-TaskCommand = Literal["number_of", "edit", "drop", "move", "undo", "state", "set_state", "fault", "skip"]
+TaskCommand = Literal[
+    "number_of", "edit", "drop", "move", "undo", "state", "set_state", "fault", "skip", "is_at_rest", "replace_later"
+]
 """What can be asked of a task at its closed gate: methods of `TaskControl`. Services refuse it."""
+
+Errand = Literal["prepare", "exchange", "give_back"]
+"""What a task does itself: methods of `Mending`."""
 
 
 class WorkerControl(ABC):
@@ -59,6 +64,13 @@ class WorkerControl(ABC):
     @abstractmethod
     def set_breaks(self, conditions: Sequence[Condition], broke: Broke) -> None:
         """Before each packet, close the gate if one of `conditions` is met, or raises, and tell `broke` which."""
+
+    @abstractmethod
+    def have_done(self, what: Errand, *arguments: Any) -> Waiting[Any]:
+        """Have a task, between two packets, do `what` itself, on the thread that works it, and wait for that.
+
+        Raises what it raises, and `TaskEnded` if it ends instead. Services refuse it.
+        """
 
     @abstractmethod
     def ask(self, what: TaskCommand, *arguments: Any) -> Any:

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from runtime.context.report import TaskReport
-from runtime.context.worker_control import Broke, Condition, TaskCommand, WorkerControl
+from runtime.context.worker_control import Broke, Condition, Errand, TaskCommand, WorkerControl
 from runtime.driver.job import Job
 from runtime.errors import CommandRefused, NotSendable, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, TaskFacts
@@ -59,6 +59,13 @@ class RemoteWorkerControl(WorkerControl):
             step: Step = wrapper.end_ask(asked)
             if step.result != "running" or left_s <= _SLICE_S:
                 return step
+
+    def have_done(self, what: Errand, *arguments: Any) -> Waiting[Any]:
+        """Have it done over there."""
+        asked = self._wrapper.begin_ask("hand", "have_done", what, *arguments)
+        asked.add_done_callback(lambda _: self._job.poller.wake())
+        yield Until(asked.done, watched=False)
+        return self._wrapper.end_ask(asked)
 
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last packets of its queue."""

@@ -89,7 +89,7 @@ def validate_service(service: ServiceNode) -> None:
             f"service {service.name!r} needs a class, or a function without arguments that makes its object, not "
             f"{preview(service.make)}; of an object that is there already: lambda: it"
         )
-    if not _takes(service.make, 0):
+    if not takes(service.make, 0):
         raise GraphInvalid(
             f"what makes service {service.name!r} needs arguments, and none are given: "
             f"{preview(service.make)}; use functools.partial or a lambda without arguments"
@@ -117,7 +117,7 @@ def refuse_async_method(candidate: Any, method: str, service: str) -> None:
 
 def refuse_interceptor(interceptor: Any) -> None:
     """Raise if `interceptor` cannot be called, or would make a coroutine."""
-    if not callable(interceptor) or isinstance(interceptor, type) or not _takes(interceptor, 1):
+    if not callable(interceptor) or isinstance(interceptor, type) or not takes(interceptor, 1):
         raise GraphInvalid(
             f"{preview(interceptor)} is no interceptor; give a function that takes an Invocation and returns the reply"
         )
@@ -128,7 +128,7 @@ def refuse_interceptor(interceptor: Any) -> None:
         )
 
 
-def _takes(function: Any, count: int) -> bool:
+def takes(function: Any, count: int) -> bool:
     """Whether `function` can be called with so many arguments, as far as its signature says."""
     try:
         signature = inspect.signature(function)

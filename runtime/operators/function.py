@@ -77,7 +77,7 @@ class Function(_WithContext, Generic[In_contra, Out_co]):
     thread, for one run of one operator.)
     """
 
-    called_by_the_runtime: ClassVar[tuple[str, ...]] = ("open", "process", "finish", "close")
+    called_by_the_runtime: ClassVar[tuple[str, ...]] = ("open", "process", "finish", "close", "take_over")
 
     @abstractmethod
     def process(self, value: In_contra, /) -> Out_co:
@@ -86,6 +86,13 @@ class Function(_WithContext, Generic[In_contra, Out_co]):
     def finish(self) -> Iterable[Any] | AsyncIterable[Any] | Coroutine[Any, Any, Iterable[Any] | None] | None:
         """Return or yield what is still to be sent at the end of the input."""
         return None
+
+    def take_over(self, old: Any) -> None:
+        """Keep what `old` has kept in attributes, whose place this one takes (`Session.replace`).
+
+        Called after `open`, on the task's thread. Change nothing of `old`: should the replacement come to nothing, it
+        works on.
+        """
 
 
 class SourceFunction(_WithContext, Generic[T_co]):

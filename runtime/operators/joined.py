@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -37,22 +37,40 @@ class CoOperator(Operator):
 
     def __init__(self, first: Any, second: Any) -> None:
         super().__init__()
-        self._given = (first, second)
+        self._give(first, second)
         self.calls = (callable_of(first), callable_of(second))
+        self._opened: list[Function[Any, Any]] = []  # also the one whose open() failed half-way
+
+    def _give(self, first: Any, second: Any) -> None:
+        self._given = (first, second)
         functions = (first,) if second is first else (first, second)
         self._functions = [function for function in functions if isinstance(function, Function)]
-        self._opened: list[Function[Any, Any]] = []  # also the one whose open() failed half-way
 
     @property
     def has_context(self) -> bool:
         """Whether one of the two can reach the task's context."""
         return bool(self._functions)
 
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """That of each input."""
+        return self._given
+
     def open(self, ctx: Context) -> None:
         """Give each function the context, and let it prepare."""
         for function in self._functions:
             self._opened.append(function)
             function._open_in(ctx)
+        self._look(ctx)
+
+    def replace(self, functions: Sequence[Any], ctx: Context) -> None:
+        """Call these from now on, which have been opened. Between two packets."""
+        self._give(*functions)
+        self._opened = [*self._functions]
+        self._look(ctx)
+        self.version += 1
+
+    def _look(self, ctx: Context) -> None:
         first, second = map(callable_of, self._given)
         looks = (partial(self._looked_at, 0), partial(self._looked_at, 1))
         self.calls = (first_look(first, ctx, self.doubt, looks[0]), first_look(second, ctx, self.doubt, looks[1]))
@@ -144,6 +162,7 @@ class Join(Operator):
     wants_keys = True
     remembers = True
     wants_input = True
+    arguments = 2
 
     def __init__(self, function: Any, *, how: How = "inner") -> None:
         super().__init__(function)

@@ -80,6 +80,10 @@ class Operator(ABC):
     """Whether it makes no results before the end of the input."""
     is_awaited: ClassVar[bool] = False
     """Whether its function waits, so that many calls of it are under way at once (`operators/awaited.py`)."""
+    arguments: ClassVar[int] = 1
+    """With how many arguments the user's function is called."""
+    replaceable: ClassVar[bool] = True
+    """Whether another function can take the place of the user's between two packets."""
     wants_input: ClassVar[bool] = False
     """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
     fed_by: ClassVar[Any] = None
@@ -115,6 +119,17 @@ class Operator(ABC):
             self.function._open_in(ctx)
         if self.function is not None:
             self.call = first_look(callable_of(self.function), ctx, self.doubt, self._looked)
+
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """What it calls: one thing, or one for each of two inputs."""
+        return (self.function,)
+
+    def replace(self, functions: Sequence[Any], ctx: Context) -> None:
+        """Call these from now on, which have been opened. Between two packets."""
+        (self.function,) = functions
+        self.call = first_look(callable_of(self.function), ctx, self.doubt, self._looked)
+        self.version += 1
 
     def doubt(self, made: Any) -> str | None:
         """What to warn of, if the function returns this for its first packet."""

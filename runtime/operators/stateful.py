@@ -29,6 +29,7 @@ class Reduce(Operator):
     emits_last = True
     wants_keys = True
     remembers = True
+    arguments = 2
     inline: tuple[str, ...] = (
         "if {key} in {folds}:",
         "    {made} = {call}({folds}[{key}], {value})",

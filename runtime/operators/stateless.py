@@ -116,6 +116,7 @@ class Collect(Sink):
     """The end of a stream whose packets are gathered where the session lives, by the function, in `into`."""
 
     single = "the list is one"
+    replaceable = False
     inline = Sink.inline
 
     def __init__(self, function: Any, *, into: Gathered | None = None) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from runtime.context.worker_control import Errand
 from runtime.errors import DataflowError, TaskLost, error_text
 from runtime.facts import ServiceFacts, TaskFacts
 from runtime.history.dead_letters import DeadLetter
@@ -196,6 +197,10 @@ class Host(ABC):
         """One turn, waited for on this thread. The driver asks for one at a time."""
         step: Step = drive(self._control().step(deadline_of(timeout_s)), self.monitor.wait_for)
         return step
+
+    def hand_have_done(self, what: Errand, *arguments: Any) -> Any:
+        """Something that it does itself between two packets, waited for on this thread."""
+        return drive(self._control().have_done(what, *arguments), self.monitor.wait_for)
 
     # ── what is reported by whatever runs here ──
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from runtime.communication.packet import Asked, Packet
-from runtime.context.worker_control import TaskCommand, WorkerControl
+from runtime.context.worker_control import Errand, TaskCommand, WorkerControl
 from runtime.errors import CommandRefused, NotPaused
 from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import BETWEEN, MID_PACKET
@@ -120,6 +120,10 @@ class ServiceControl(WorkerControl):
     def set_breaks(self, breaks: object, broke: object) -> NoReturn:
         """Refused: a service is paused, or a task that calls it is stopped before its packet."""
         raise CommandRefused(f"{self._service.name!r} is a service; set the breakpoint at a task that calls it")
+
+    def have_done(self, what: Errand, *arguments: Any) -> NoReturn:
+        """Refused."""
+        raise CommandRefused(f"{self._service.name!r} is a service")
 
     def ask(self, what: TaskCommand, *arguments: Any) -> NoReturn:
         """Refused: somebody waits for the answer to what he has asked."""

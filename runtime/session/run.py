@@ -17,6 +17,7 @@ from runtime.control.injector import Given, Injector
 from runtime.control.inspection import Inspection
 from runtime.control.pausing import Pausing
 from runtime.control.records import Records
+from runtime.control.replacing import Replacing
 from runtime.control.stepping import Stepping
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
@@ -44,6 +45,7 @@ class Run:
     editing: Editing
     hits: Hits
     holding: Holding
+    replacing: Replacing
     records: Records
     injector: Injector
     proxies: ProxyManager
@@ -63,6 +65,7 @@ class Run:
             editing,
             Hits(dispatcher, workers),
             Holding(dispatcher, workers, editing),
+            Replacing(dispatcher, workers, records),
             records,
             Injector(graph, dispatcher.backend, dispatcher.tasks),
             ProxyManager(HAND_CALLER, service_queues(graph)),

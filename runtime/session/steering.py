@@ -234,6 +234,24 @@ class Steering(Observed):
         """
         self._runs.do("undo", self._runs.started().editing.undo)
 
+    def replace(self, name: str, *functions: Any) -> None:
+        """Let another function take the place of an operator's, in all its tasks, while they are held or paused.
+
+        An operator on two connected streams is given two. What the operator remembers, `ctx.state` and what waits stays
+        as it is; so does the graph, of which the next run is made. A `Function` is opened first, on the thread of each
+        task; if that raises, the old one stays, everywhere. Then the old one is closed. Of its attributes nothing is
+        kept, and a warning says so, unless the new one has `take_over(self, old)`. An event has the version: 2 is the
+        first that was replaced.
+
+        Nothing has changed if it raises: `UnknownName`; `CommandRefused` for what calls no function for each packet;
+        `GraphInvalid` for what cannot be called as the operator does, for a `Function` in place of a plain function and
+        the other way round, and `AsyncRefused`; `NotCopyable`; on Ray `NotSendable`; `NotPaused`, `TaskEnded`,
+        `NotStarted`, and what `open` and `take_over` raise.
+        """
+        replacing = self._runs.started().replacing
+        new = replacing.new(name, functions)
+        self._runs.do("replace", lambda: replacing.replace(new), lasting=True)
+
     def breakpoint(self, task: str, when: Callable[[Any], object] | None = None) -> Breakpoint:
         """Pause the job before the next packet of a task for which `when(payload)` is true; each, without `when`.
 

@@ -110,6 +110,11 @@ class BaseTask:
         """Its own among all tasks of the job."""
         return self.ctx.name
 
+    @property
+    def may_change_threads(self) -> bool:
+        """Whether several threads may work it in turn."""
+        return False
+
     # ── the thread that works it ──
 
     def _worker_loop(self, failure: BaseException | None = None) -> bool:

@@ -15,17 +15,19 @@ from runtime.communication.lane import Lane
 from runtime.communication.order import has_left, index_of, number_at, waiting
 from runtime.communication.packet import HAND_LANE, Packet, Place
 from runtime.communication.signals import Signal
-from runtime.context.worker_control import Broke, Condition, Met, TaskCommand, WorkerControl
+from runtime.context.worker_control import Broke, Condition, Errand, Met, TaskCommand, WorkerControl
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import SignalFacts, TaskState
 from runtime.operators import Operator, Source
 from runtime.python.asynchronous import refuse_coroutine
+from runtime.scheduling.command import Answer
 from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import MID_PACKET
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Result, Step
 from runtime.task.hold_guard import Fault, HoldGuard
+from runtime.task.mending import Mending
 from runtime.task.policy_operator import PolicyOperator
 from runtime.task.step_record import StepRecord
 
@@ -41,13 +43,12 @@ class TaskControl(WorkerControl):
     def __init__(self, task: BaseTask) -> None:
         self._task = task
         self.helper = task.parker
-        operator = _bare(task.operator)
-        self._several_inputs = operator.wants_input
         self._backs: dict[int, Callable[[], None]] = {}  # what takes a change back, by its number
         self._numbers = count()
         self._dropped: set[Place] = set()  # by hand, and not put back
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
         self._told_running = False  # of that one: that user code is still at it
+        self._mending = Mending(task)
         self._let_pass: set[Place | None] = set()  # of what comes, where a breakpoint has stopped at already
 
     # ── pause and step ──
@@ -85,6 +86,10 @@ class TaskControl(WorkerControl):
     def rests(self) -> bool:
         """What `WorkerState.rests` says, by itself: it is asked of all at each step."""
         return self._task.gate.at_its_place() or self._is_let_be()
+
+    @property
+    def _several_inputs(self) -> bool:
+        return _bare(self._task.operator).wants_input
 
     def _is_let_be(self) -> bool:
         """Whether nobody waits for it, though it moves."""
@@ -332,6 +337,43 @@ class TaskControl(WorkerControl):
     def _refuse_ended(self) -> None:
         if self._task.ending is not None:
             raise TaskEnded(f"{self._task.name!r} has ended; nothing of it can be changed any more")
+
+    def is_at_rest(self) -> bool:
+        """Whether it has nothing in work; False: it waits in mid-packet. Raises `NotPaused`, `TaskEnded`."""
+        self._refuse_ended()
+        try:
+            with self._task.gate.at_rest(self._task.name):
+                self._refuse_ended()
+                return True
+        except NotPaused as refusal:
+            if self._task.gate.closed and not refusal.on_its_way:
+                return False
+            raise
+
+    def replace_later(self, functions: tuple[Any, ...]) -> None:
+        """Let the task replace its functions when its packet is done. They are such that this cannot fail."""
+        self._task.gate.send_on(lambda: self._mending.replace(functions))
+
+    def have_done(self, what: Errand, *arguments: Any) -> Waiting[Any]:
+        """Send the task on an errand, and wait until it is back. Raises what that raises, and `TaskEnded`."""
+        task, inbox, answer = self._task, self._task.inbox, Answer()
+        over: list[bool] = []
+
+        def errand() -> None:
+            inbox.call(False)
+            try:
+                answer.close(getattr(self._mending, what)(*arguments), None)
+            except BaseException as error:  # noqa: BLE001  the border to user code; it is raised where it was asked for
+                answer.close(None, error)
+            over.append(True)
+            task.parker.tell()
+
+        task.gate.send_on(errand)
+        inbox.call(True)
+        yield Until(lambda: bool(over) or task.ending is not None)
+        if not over:
+            self._refuse_ended()
+        return answer.result()
 
     # ── what is held ──
 

@@ -96,6 +96,11 @@ class LocalTask(BaseTask):
         return isinstance(function, Function | SourceFunction) and type(function).open is not Function.open
 
     @property
+    def may_change_threads(self) -> bool:
+        """Whether it has a chain, and does not keep to one thread there."""
+        return self.chain is not None and not self.keeps_thread
+
+    @property
     def has_last_words(self) -> bool:
         """Whether it may send something, or wait, when its input has ended."""
         return self._inner.has_context or isinstance(self._inner, Reduce)

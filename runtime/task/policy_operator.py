@@ -54,14 +54,14 @@ class PolicyOperator(Operator):
 
     def open(self, ctx: Context) -> None:
         """Open the operator. What that raises fails the job: nobody could work packets with it."""
-        self._outside_of_packets(partial(self.inner.open, ctx))
+        self.outside_of_packets(partial(self.inner.open, ctx))
 
     def parts_of_finish(self) -> Iterable[Part]:
         """Send what the operator has left, each part all or nothing; nothing is left for the kernel to send."""
         for part in self.inner.parts_of_finish():  # what makes the parts is no user code
             send = partial(part.send, self.hold_back)
             if part.value is NO_PACKET:
-                self._outside_of_packets(send)
+                self.outside_of_packets(send)
             else:
                 self._carry_out(send, part.value)
         return ()
@@ -76,7 +76,7 @@ class PolicyOperator(Operator):
 
     def _send_between(self, results: Iterable[Any] | None) -> tuple[()]:
         if results is not None:
-            self._outside_of_packets(lambda: [self.hold_back(result) for result in results])
+            self.outside_of_packets(lambda: [self.hold_back(result) for result in results])
         return ()
 
     def loop_paused(self) -> None:
@@ -91,9 +91,9 @@ class PolicyOperator(Operator):
 
     def close(self) -> None:
         """Close the operator. What that raises fails the job."""
-        self._outside_of_packets(self.inner.close)
+        self.outside_of_packets(self.inner.close)
 
-    def _outside_of_packets(self, make: Callable[[], object]) -> None:
+    def outside_of_packets(self, make: Callable[[], object]) -> None:
         """Send all that `make` makes, or nothing. Raises what it raises: policies are for packets."""
         try:
             make()

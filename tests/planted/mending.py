@@ -14,6 +14,9 @@ GUARD, BATCH, POLICY, HOLDING = (
 )
 HEARD = "task.reporter.held(task.name, failure_text(packet.payload, error))"
 AT_THE_MOMENT = of("20_held", "test_a_resume_at_the_moment_of_a_hold_leaves_nothing_skipped")
+MENDING, JOINED, REPLACING = "task/mending.py", "operators/joined.py", "control/replacing.py"
+ANY_MOMENT = of("20_mended", "test_replacements_at_any_moment_lose_and_double_nothing_and_each_packet_is_worked_by_one")
+CANNOT_OPEN = of("20_mended", "test_if_one_cannot_be_opened_the_old_ones_stay_everywhere")
 RESUMED = of("20_held", "test_resume_tries_a_held_packet_again_and_loses_and_doubles_nothing")
 NOT_SENT = of("20_held", "test_what_a_packet_makes_before_its_function_raises_is_not_sent")
 KEYS = of("20_held", "test_if_a_key_function_raises_only_that_is_tried_again")
@@ -36,5 +39,25 @@ OF_MENDING: Final[tuple[Mutant, ...]] = (
     one("hold: an edited packet is held on", GUARD, "lane.items[index] is not self._item", "False", EDITED),
     one("hold: another lane goes first", GUARD, "self._inbox.look_first_at(lane)", "pass",
         of("20_held", "test_a_held_packet_is_the_first_to_be_tried_whichever_lane_it_came_by")),
+    one("replace: the packet at fault is dropped", MENDING, "operator.replace(self._next, self._task.ctx)",
+        "operator.replace(self._next, self._task.ctx)\n        self._task.inbox.drop(self._task.inbox.lanes[1], 1)",
+        of("20_mended", "test_a_replaced_function_works_the_held_packet_and_all_that_follow[local]")),
+    one("replace: state is lost", MENDING, "operator.replace(self._next, self._task.ctx)",
+        "operator.replace(self._next, self._task.ctx)\n        self._task.ctx.states.clear()",
+        of("20_mended", "test_state_accumulators_and_rows_stay")),
+    one("replace: the old one is closed before the new one is opened", MENDING, "self._next = functions",
+        "_close([each for each in self._operator.functions if isinstance(each, Function)])\n"
+        "        self._next = functions", CANNOT_OPEN),
+    one("replace: those that were opened stay open", REPLACING, 'yield from self._give_back(name, control)', "pass",
+        CANNOT_OPEN),
+    one("replace: one task is enough", REPLACING, 'failed = ""\n        for control, functions, is_at_rest in tasks:',
+        'failed = ""\n        for control, functions, is_at_rest in tasks[:1]:',
+        of("20_mended", "test_a_paused_operator_of_any_policy_can_be_replaced_in_all_its_tasks[local]")),
+    one("replace: a task that waits is not woken", "task/control.py", "        inbox.call(True)\n", "",
+        of("20_mended", "test_a_task_that_has_waited_since_before_the_pause_is_replaced_too[local]")),
+    one("replace: only one of two inputs", JOINED, "self._give(*functions)", "self._give(functions[0], self._given[1])",
+        of("20_mended", "test_two_connected_streams_have_two_functions[local]")),
+    one("replace: a packet in work is cut off", "task/task_gate.py", "return not self._errands and super()._is_shut()",
+        "return super()._is_shut()", ANY_MOMENT),
     one("hold: nobody waits for it", HOLDING, "self._dispatcher.completion.look_at_gates()", "pass", RESUMED),
 )  # fmt: skip

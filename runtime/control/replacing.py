@@ -1,0 +1,190 @@
+"""Replacing: lets another function take the place of an operator's, in all its tasks or in none. Knows no thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runtime.context.worker_control import WorkerControl
+from runtime.control.records import Record, Records
+from runtime.control.workers import Workers
+from runtime.dispatcher import Dispatcher
+from runtime.errors import CommandRefused, GraphInvalid, NotPaused, UnknownName, error_text
+from runtime.factory import Handle
+from runtime.factory.own_functions import OwnFunctions
+from runtime.graph import CoFunctions, OperatorNode
+from runtime.graph.validation import takes
+from runtime.operators import Function
+from runtime.operators.function import callable_of
+from runtime.python.asynchronous import refuse_async
+from runtime.scheduling.waiting import Until, Waiting
+from runtime.texts.preview import preview, printable
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What is to take the place of an operator's functions: of each task, what is sent to it."""
+
+    operator: OperatorNode
+    handles: Sequence[Handle]
+    sent: Sequence[Any]
+    text: str
+    given: tuple[str | None, ...]
+
+    @property
+    def is_opened(self) -> bool:
+        """Whether user code is run before they are called."""
+        return any(_begins(function) for function in self.operator.functions)
+
+
+class Replacing:
+    """Replaces functions of one run. Only the thread of commands does, but for what says that it is the caller's."""
+
+    def __init__(self, dispatcher: Dispatcher, workers: Workers, records: Records) -> None:
+        self._dispatcher, self._workers, self._records = dispatcher, workers, records
+        self._busy: set[str] = set()  # operators of which a replacement is under way
+        self._versions: dict[str, int] = {}  # of those that have had one
+
+    def new(self, name: str, functions: Sequence[Any]) -> Replacement:
+        """The caller's part, which runs user code: copies, as tasks are given them.
+
+        Raises as `Session.replace` says, but for what only the tasks can know.
+        """
+        node = self._operator(name)
+        functions = _checked(node, functions)
+        handles = self._workers.find(node.name)
+        own = OwnFunctions(travels=self._workers.backend.travels)
+        mended = replace(node, function=CoFunctions(*functions) if len(functions) > 1 else functions[0])
+        copies = [own.of(mended, index) for index in range(node.parallelism)]
+        own.use()
+        sent = [
+            self._workers.backend.sendable([handle], tuple(each) if type(each) is CoFunctions else (each,), stays=True)
+            for handle, each in zip(handles, copies, strict=True)
+        ]
+        names = tuple(map(_name_of, functions))
+        text = " and ".join(_called(function) for function in functions)
+        return Replacement(mended, handles, sent, text, (repr(node.name), *names))
+
+    def _operator(self, name: str) -> OperatorNode:
+        """The operator of this name, or that of the task. Raises `UnknownName`, `CommandRefused`."""
+        graph = self._workers.graph
+        found = self._workers.operator_of.get(name, name)
+        if found not in graph.by_name:
+            raise UnknownName("operator", name, graph.by_name)
+        node = graph.by_name[found]
+        if node.traits.is_awaited:
+            raise CommandRefused(
+                f"the function of {found!r} is an `async def`, of which many calls may be under way; those are not "
+                "replaced yet: cancel() the job and run it with another function"
+            )
+        if not node.traits.needs_function or not node.traits.replaceable:
+            raise CommandRefused(
+                f"{node.kind} {found!r} has no function that is called for each packet, and that another could replace"
+            )
+        return node
+
+    def replace(self, new: Replacement) -> Waiting[None]:
+        """Open the new functions in all tasks, then let them take the place of the old ones, which are closed.
+
+        Raises `NotPaused`, `TaskEnded`, and what opening raises: then all is as it was.
+        """
+        name = new.operator.name
+        yield Until(lambda: name not in self._busy, watched=False)
+        self._busy.add(name)
+        try:
+            yield from self._replace(new)
+        finally:
+            self._busy.discard(name)
+
+    def _replace(self, new: Replacement) -> Waiting[None]:
+        name, controls = new.operator.name, [handle.control for handle in new.handles]
+        at_rest = yield from self._workers.at_its_gate(
+            controls, lambda: [control.ask("is_at_rest") for control in controls]
+        )
+        tasks = list(zip(controls, new.sent, at_rest, strict=True))
+        if new.is_opened and not all(at_rest):
+            handle = new.handles[at_rest.index(False)]
+            raise NotPaused(
+                f"{handle.name!r} is paused in the middle of a packet, and the new function is to be opened on its "
+                "thread; step() whom it waits for until it is done, or resume() and pause() again"
+            )
+        ready: list[WorkerControl] = []
+        lost: dict[str, None] = {}
+        try:
+            for control, functions, is_at_rest in tasks:
+                if is_at_rest:
+                    lost |= dict.fromkeys((yield from control.have_done("prepare", functions)))
+                    ready.append(control)
+        except BaseException:
+            for control in ready:
+                yield from self._give_back(name, control)
+            raise
+        failed = ""
+        for control, functions, is_at_rest in tasks:
+            if is_at_rest:
+                _, why = yield from control.have_done("exchange")
+                failed = failed or why
+            else:
+                control.ask("replace_later", functions)
+        self._put_down(new)
+        if lost:
+            names = ", ".join(lost)
+            self._dispatcher.warned(
+                name, f"attributes of the old function are gone ({names}): take_over(self, old) can keep them"
+            )
+        if failed:
+            self._dispatcher.warned(name, f"close() of the function that was replaced raised {failed}")
+
+    def _give_back(self, name: str, control: WorkerControl) -> Waiting[None]:
+        try:
+            yield from control.have_done("give_back")
+        except Exception as error:  # noqa: BLE001  the border to user code; another error is on its way
+            self._dispatcher.warned(name, f"close() of the function that was not wanted raised {error_text(error)}")
+
+    def _put_down(self, new: Replacement) -> None:
+        version = self._versions[new.operator.name] = self._versions.get(new.operator.name, 1) + 1
+        text = f"replace: {printable(new.text)} is version {version} of its function"
+        self._records.add(Record("replace", new.operator.name, text, new.given, self._workers.turns()))
+        self._dispatcher.edited(new.operator.name, text)
+
+
+def _checked(node: OperatorNode, functions: Sequence[Any]) -> tuple[Any, ...]:
+    """These, if they can take the place of an operator's. Raises `GraphInvalid`, `AsyncRefused`."""
+    name, wanted = node.name, len(node.functions)
+    if len(functions) != wanted:
+        many = "a function for each of its two inputs" if wanted > 1 else "one function"
+        raise GraphInvalid(f"{node.kind} {name!r} has {many}, and {len(functions)} were given")
+    for old, new in zip(node.functions, functions, strict=True):
+        if not isinstance(new, Function) and not callable(new):
+            raise GraphInvalid(f"{preview(new)} cannot take the place of the function of {name!r}: it cannot be called")
+        refuse_async(new, name)
+        if isinstance(old, Function) != isinstance(new, Function):
+            kind, given = ("Function", "plain function")[:: 1 if isinstance(old, Function) else -1]
+            raise GraphInvalid(
+                f"{preview(new)} is a {given}, and {name!r} has a {kind}: what its tasks can do for it was settled "
+                f"when they were made; give a {kind}"
+            )
+        if not takes(callable_of(new), node.traits.arguments):
+            raise GraphInvalid(
+                f"{preview(new)} cannot take the place of the function of {name!r}, a {node.kind}: it has to be called "
+                f"with {node.traits.arguments} argument{'s' if node.traits.arguments > 1 else ''}"
+            )
+    return tuple(functions)
+
+
+def _begins(function: Any) -> bool:
+    kind = type(function)
+    return isinstance(function, Function) and (kind.open, kind.take_over) != (Function.open, Function.take_over)
+
+
+def _called(function: Any) -> str:
+    """What to call it in an event."""
+    name = getattr(function, "__name__", None)
+    return name if type(name) is str else type(function).__name__
+
+
+def _name_of(function: Any) -> str | None:
+    """By which name a cell may know it; None: by none."""
+    name = _called(function)
+    return name if name.isidentifier() and not isinstance(function, Function) else None
