@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.batches import batches
 from benchmarks.calls import call, flight, intercept
 from benchmarks.flow import broadcast, hop, keyed, throughput
 from benchmarks.frames import frame, sender
@@ -48,6 +49,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "hand": hand,
     "turns": turns,
     "join": join,
+    "batches": batches,
     "frame": frame,
     "sender": sender,
     "paint": paint,

@@ -55,6 +55,7 @@ class Scale:
     calls_per_session: int = 1_000
     seeded_packets: int = 10_000
     joined_rows: int = 100_000  # on each side
+    batched_vectors: int = 100_000
     frames: int = 400
     watched_s: float = 10.0
     painted: int = 150  # frames, ten in a second
@@ -83,6 +84,7 @@ QUICK: Final = Scale(
     calls_per_session=100,
     seeded_packets=200,
     joined_rows=2_000,
+    batched_vectors=2_000,
     frames=20,
     watched_s=0.5,
     painted=5,

@@ -21,6 +21,7 @@ from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.order import number_at
 from runtime.communication.packet import Packet, Place, Tracer
+from runtime.communication.router import Router
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.scheduling.parker import Parker
@@ -44,9 +45,11 @@ class BatchFeed(LaneFeed):
         parker: Parker,
         tracer: Tracer | None,
         counts: TaskCounts,
+        router: Router,
     ) -> None:
         super().__init__(inbox, ctx, operator, parker, tracer)
-        self._size, self._parker, self._tracer, self._counts = operator.size, parker, tracer, counts
+        self._size, self._parker, self._tracer = operator.size, parker, tracer
+        self._counts, self._router = counts, router
         self._time = BatchTime(parker, operator.within_s)
         self._is_called = False  # a signal was taken: what came before it in other lanes goes
         self._asked: Parts | None = None  # what a breakpoint has let pass, and nothing else
@@ -102,7 +105,7 @@ class BatchFeed(LaneFeed):
             self.inbox.drop(lane, length)
         if not self.inbox.ready():
             self._time.begin()
-        self._gathered = Gathered(items, values, parts, self._given)
+        self._gathered = Gathered(items, values, parts, self._given, self._router)
         return iter((self._gathered,))
 
     def close_batch(self) -> int:

@@ -7,11 +7,14 @@ of lanes; neither lanes nor functions.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from operator import length_hint
 from typing import Any
 
 from runtime.communication.element import Given
 from runtime.communication.lane import Lane
+from runtime.communication.router import Router
+from runtime.operators.operator import Emit
 
 Parts = list[tuple[Lane, int]]
 """How many packets of which lane, in order."""
@@ -20,11 +23,11 @@ Parts = list[tuple[Lane, int]]
 class Gathered:
     """Packets that are worked together, in order. Used by the task's thread alone."""
 
-    __slots__ = ("_given", "_rest", "items", "parts", "values")
+    __slots__ = ("_given", "_rest", "_router", "items", "parts", "values")
 
-    def __init__(self, items: list[Any], values: list[Any], parts: Parts, given: Given) -> None:
-        self.items, self.values, self.parts, self._given = items, values, parts, given
-        self._rest: Iterator[Any] | None = None  # those that `again` has still to draw
+    def __init__(self, items: list[Any], values: list[Any], parts: Parts, given: Given, router: Router) -> None:
+        self.items, self.values, self.parts, self._given, self._router = items, values, parts, given, router
+        self._rest: Iterator[Any] | None = None  # as many as have results that are still to be sent
 
     def __len__(self) -> int:
         return len(self.items)
@@ -33,6 +36,21 @@ class Gathered:
     def keys(self) -> tuple[Any, ...]:
         """The key of each packet; None where there are no keys."""
         return tuple([self._given.key(item) for item in self.items])
+
+    def send(self, results: list[Any], emit: Emit) -> None:
+        """Send each result as that of its packet; where nobody could tell whose it is, as many at once as have room."""
+        router = self._router
+        lane = router.plain_lane if emit is router.send else None
+        if lane is None:
+            for _, result in zip(self.again(), results, strict=True):
+                emit(result)
+            return
+        rest = self._rest = iter(results)
+        while left := length_hint(rest):
+            if room := lane.claim_room(left):
+                lane.fill(list(islice(rest, room)))
+            else:
+                lane.put(next(rest))
 
     def again(self) -> Iterator[Any]:
         """The values once more; each is the one in work until the next is drawn, which is when it is over."""
@@ -43,13 +61,13 @@ class Gathered:
         """Each of its packets as a batch of its own, drawn as by `again`."""
         items = iter(self.items)
         for value in self.again():
-            yield Gathered([next(items)], [value], [], self._given)
+            yield Gathered([next(items)], [value], [], self._given, self._router)
 
     def unsent(self) -> int:
-        """How many `again` has not drawn, once it has begun."""
+        """How many results have not been sent, nor are being, since the first was."""
         return 0 if self._rest is None else length_hint(self._rest)
 
     def in_work(self) -> Any:
-        """What is to be blamed for an error: the value that `again` drew last, or all that the function was given."""
+        """What is to be blamed for an error: the value whose result is sent, or all that the function was given."""
         drawn = 0 if self._rest is None else len(self.items) - length_hint(self._rest)
         return self.values[drawn - 1] if drawn else self.values

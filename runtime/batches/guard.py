@@ -48,8 +48,7 @@ class BatchGuard(LaneGuard):
                 for single, result in zip(gathered.singles(), results, strict=True):
                     self._carry_out(partial(self.hold_back, result), single, repeats=True)
             else:
-                for _, result in zip(gathered.again(), results, strict=True):
-                    emit(result)
+                gathered.send(results, emit)
 
     def _packets_in(self, value: Any) -> int:
         return 0 if value is NO_PACKET else len(value)

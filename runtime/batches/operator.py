@@ -44,9 +44,7 @@ class MapBatches(Operator):
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work what the feed has gathered."""
         for gathered in values:
-            results = self.results_of(gathered)
-            for _, result in zip(gathered.again(), results, strict=True):
-                emit(result)
+            gathered.send(self.results_of(gathered), emit)
 
     def results_of(self, gathered: Gathered) -> list[Any]:
         """As many results as there are packets, in their order. Raises what the function raises, and `WrongBatch`."""

@@ -15,10 +15,6 @@ _CHECKPOINTS: Final = (
 _WAYS_ROUND: Final = {
     **dict.fromkeys(("window", "timestamps", "arrival_times", "watermarks", "late"), _WINDOWS),
     **dict.fromkeys(("checkpoint", "checkpoints", "save", "restore"), _CHECKPOINTS),
-    "map_batches": (
-        "there are no batches yet; give flat_map an object of runtime.Function that gathers packets in a list, returns "
-        "what comes of a full one, and what comes of the last one in finish()"
-    ),
     "reply": (
         "nothing can be asked through a graph yet; ask a service: session.service(…), then session.call(…) by hand, "
         "and ctx.call_service(…) from functions"

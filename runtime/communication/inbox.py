@@ -225,6 +225,7 @@ class Inbox:
         Said before room is looked for: the reader deletes first, and reads this then.
         """
         self.hand_waits += 1
+        self.wake_if_asleep()  # it may be gathering, and leave room for the asking
         try:
             yield
         finally:

@@ -58,6 +58,14 @@ class Router:
         """The slower way to send: all or nothing, and seen. For tasks that are guarded, traced or looked at."""
         return SendPlan(self)
 
+    @cached_property
+    def plain_lane(self) -> Lane | None:
+        """Into which all goes that is sent, as it is; None if there are several, or keys or traces."""
+        is_plain = (
+            len(self.lanes) == 1 and self.tracer is None and all(output.key is None for output, _, _ in self.ways)
+        )
+        return self.lanes[0] if is_plain else None
+
     def blame(self, value: Any) -> None:
         """A key function, or what is asked beside it, has raised for `value`; `NO_PACKET`: that is dealt with."""
         self.failed_on = value

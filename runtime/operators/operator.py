@@ -87,8 +87,8 @@ class Operator(ABC):
     wants_input: ClassVar[bool] = False
     """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
     fed_by: ClassVar[Any] = None
-    """What makes the feed of its task, in place of the one that takes packets one by one; it gets the counts as well.
-    And what makes the guard of its policy, in place of the one that works packets one by one."""
+    """What makes the feed of its task, in place of the one that takes packets one by one; it gets counts and router,
+    too. And what makes the guard of its policy, in place of the one that works packets one by one."""
     guarded_by: ClassVar[Any] = None
 
     version = 1

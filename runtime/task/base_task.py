@@ -93,7 +93,7 @@ class BaseTask:
         if isinstance(operator, Awaited):
             feed = CallFeed(inbox, ctx, operator, parker, tracer, self.counts)
         elif operator.fed_by is not None:
-            feed = operator.fed_by(inbox, ctx, operator, parker, tracer, self.counts)
+            feed = operator.fed_by(inbox, ctx, operator, parker, tracer, self.counts, self._router)
         elif allowance is not None:
             rated = RatedJoinedFeed if operator.wants_input else RatedLaneFeed
             feed = rated(inbox, ctx, operator, parker, tracer).by(allowance, parker)

@@ -79,8 +79,8 @@ OF_BATCHES: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "batch: a result belongs to all its packets",
-        OPERATOR,
-        "for _, result in zip(gathered.again(), results, strict=True):",
+        GATHERED,
+        "for _, result in zip(self.again(), results, strict=True):",
         "for result in results:",
         _of("test_in_a_trace_each_result_belongs_to_its_packet"),
     ),

@@ -11,6 +11,8 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import runtime
 from runtime.communication.signals import Signal
@@ -221,6 +223,19 @@ def test_what_the_hand_puts_in_is_gathered_as_any_other(make_session: MakeSessio
     session.inject("work", "c")
     until(lambda: len(result) == 3)
     assert sorted(result[0]) == ["a", "b", "c"]
+    session.cancel()
+
+
+@pytest.mark.concurrent
+def test_a_hand_that_waits_for_room_lets_a_batch_go(make_session: MakeSession) -> None:
+    session = make_session()
+    session.input("in").map_batches(same, size=3, within=LATE_S, capacity=2, name="work").collect()
+    session.start()
+    session.send("in", 1)
+    until(lambda: session.snapshot()["work"].depth == 1)
+    with pytest.raises(runtime.QueueFull):
+        session.inject("work", 2)
+    session.inject("work", 2, timeout=PATIENCE_S)
     session.cancel()
 
 
@@ -634,3 +649,44 @@ def test_under_every_seed_it_equals_map(keyed: bool, policy: Any) -> None:
         assert session.outcome.dropped == 0
 
     assert explore(build, check, seeds=60) is None
+
+
+@settings(max_examples=60)
+@given(
+    numbers=st.lists(st.integers(-3, 3), max_size=12),
+    size=st.integers(1, 6),
+    capacity=st.integers(1, 6),
+    within=st.sampled_from([0.0, 1.0]),
+    policy=st.sampled_from(["skip", runtime.Retry(1, then="skip"), runtime.Retry(2, backoff=0.5, then="skip")]),
+    keyed=st.booleans(),
+    key_fails=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_with_any_failures_it_leaves_what_map_leaves(
+    numbers: list[int],
+    size: int,
+    capacity: int,
+    within: float,
+    policy: Any,
+    keyed: bool,
+    key_fails: bool,
+    seed: int,
+) -> None:
+    def key_of(number: float) -> int:
+        return round(6 / (number - 6)) if key_fails else 1  # which the inverse of 2 has none of
+
+    found = []
+    for many in (True, False):
+        with runtime.Session(seed=seed, on_error=policy) as session:
+            source: Any = session.source(numbers)
+            stream = source.key_by(abs) if keyed else source
+            if many:
+                made = stream.map_batches(inverse, size=size, within=within, capacity=capacity, name="work")
+            else:
+                made = stream.map(lambda number: 12 / number, capacity=capacity, name="work")
+            result = (made.key_by(key_of).map(abs) if key_fails else made).collect()
+            outcome = session.run()
+            letters = [(letter.packet, type(letter.error), letter.key) for letter in session.dead_letters]
+            counts = (outcome.packets_in, outcome.packets_out, outcome.skipped, outcome.dropped)
+            found.append((list(result), letters, counts))
+    assert found[0] == found[1]
