@@ -19,15 +19,16 @@ from time import perf_counter
 from typing import NamedTuple
 
 from runtime.chain.gathering import Gathering
-from runtime.chain.line import NOBODY, LeftLoop, Line, VersionedLock
+from runtime.chain.line import Line, VersionedLock
 from runtime.chain.pace import Pace
 from runtime.chain.watch import Watch
 from runtime.communication.calls import here
-from runtime.errors import Cancelled, Unneeded
+from runtime.communication.lane import Lane
+from runtime.errors import Cancelled
 from runtime.facts import TaskState
 from runtime.scheduling.parker import Ask, Parker, Permit, Ready, Waiter, new_permit, unpark
 from runtime.scheduling.worker import Worker
-from runtime.task.local_task import LocalTask, Rest, follow
+from runtime.task.local_task import LocalTask, follow
 
 
 class Parted(NamedTuple):
@@ -103,16 +104,11 @@ class Chain:
         self.open()
         with self.lock:
             line = self._line
-            if line is None or not line.is_at_work() or (taken := line.take_over()) is None:
+            if line is None or not line.is_at_work() or (owner := line.take_over()) is None:
                 return
-            at, rests = taken
-            owner, keeper = line.tasks[at], self._keeper()
-            for step, task in enumerate(line.tasks):
-                if task is owner:
-                    task.parker.part(self._permit)  # this thread may wait in its name
-                elif task is not keeper:
-                    task.parker.part()
-                    task.go_alone(rests.get(step))
+            owner.parker.part(self._permit)  # this thread may wait in its name
+            self._hand_out(but=owner)
+            keeper = self._keeper()
             if keeper is None or keeper is owner:
                 owner.take_worker(owner)
 
@@ -122,7 +118,7 @@ class Chain:
         task = None if line is None else line.current()
         return self._current if task is None else task
 
-    def beyond(self) -> list[tuple[LocalTask, int, bool]]:
+    def beyond(self) -> list[tuple[LocalTask, int, Lane | None]]:
         """As `Line.beyond`."""
         line = self._line
         return [] if line is None else line.beyond()
@@ -174,8 +170,6 @@ class Chain:
                 return self._part(task, error)
             if self.is_to_open:
                 break
-        with self.lock:
-            self._line = Line(self._closed, self.lock)
         if not all(task.is_free() for task in self._closed):
             self.open()
         try:
@@ -184,20 +178,17 @@ class Chain:
             return self._part(self._closed[0], error)
 
     def _work_closed(self) -> Parted | None:
-        while not self.is_to_open:
+        while not self.is_to_open and len(self._closed) > 1:
             self._current = head = self._closed[0]
-            line = self._line
-            if line is None:
-                break
             if head.has_input_ended:
                 if head.has_last_words:
                     break
-                self._end(head, line)
-            elif any(task.is_ready() for task in self._closed[1:]):
+                self._end(head)
+            elif self._has_visitors():
                 self.open()
             elif not head.is_ready():
                 self._wait(head)
-            elif not head.take_event() and (parted := self._work_slice(line)) is not None:
+            elif not head.take_event() and (parted := self._work_slice(head)) is not None:
                 return parted
         return self._part(self._closed[0])
 
@@ -214,15 +205,23 @@ class Chain:
                 task.rise()
 
     def _has_news(self) -> bool:
-        return self.is_to_open or any(task.is_ready() for task in self._closed[1:])
+        return self.is_to_open or self._has_visitors()
 
-    def _work_slice(self, line: Line) -> Parted | None:
+    def _has_visitors(self) -> bool:
+        """Whether something was put into a member from outside, other than the end of what was the head."""
+        return any(task.is_ready() and not task.is_about_to_end for task in self._closed[1:])
+
+    def _work_slice(self, head: LocalTask) -> Parted | None:
+        line = self._line
+        if line is None:
+            with self.lock:
+                self._line = line = Line(self._closed, self.lock)
         line.use()
         if self.is_to_open:  # said before the loop was halted, if that was just undone
             line.halt()
         began_s = perf_counter()
         with self.lock:
-            items = line.tasks[0].take(self._pace.size)
+            items = head.take(self._pace.size)
         if items is None:
             return None
         error: BaseException | None = None
@@ -235,7 +234,7 @@ class Chain:
             error = raised
         try:
             with self.lock:
-                if line.owner is not None or error is not None or self.is_to_open:
+                if line.is_left or error is not None or self.is_to_open:
                     return self._leave(line, error, -1 if left is None else left)
                 packets = line.close_slice()
         finally:
@@ -244,18 +243,18 @@ class Chain:
             self.open()
         return None
 
-    def _end(self, head: LocalTask, line: Line) -> None:
-        """The head's input has ended: it ends, and the others are a chain of their own."""
+    def _end(self, head: LocalTask) -> None:
+        """The head's input has ended: it ends, and the others follow, each as the head of what is left."""
         members = self._closed[1:]
         for task in members:
             task.rest()
         head.end(None)
         with self.lock:
-            line.forget()
-            self._closed = members
+            if self._line is not None:
+                self._line.forget()
+            self._closed, self._line = members, None
             head.parker.part()
             head.parker.tell()
-            self._line = Line(members, self.lock) if len(members) > 1 else None
         if not self.is_to_open:
             for task in members:
                 task.rise()
@@ -263,49 +262,39 @@ class Chain:
     # ── opening, on its thread, under the lock ──
 
     def _leave(self, line: Line, error: BaseException | None, left: int) -> Parted:
-        """The loop was left before its time; by `left`, a step that may have results still. What is to go on."""
-        raised, failure, not_begun = None, None, left + 1
-        if isinstance(error, LeftLoop):
-            not_begun = error.step
-        elif error is not None:
-            raised, value = line.raised(error)
-            not_begun = raised
-            task = line.tasks[raised]
-            if not isinstance(error, Unneeded):
-                failure = task.blame(error, line.made(raised), value)
-        owner = line.owner
-        line.leave(raised)
-        rests = line.rests(not_begun)
-        if owner is None or owner == NOBODY:
-            owner = raised or 0
-            self._hand_out(rests, but=line.tasks[owner])
-        return self._go_on(line.tasks[owner], rests.get(owner), failure)
+        """The loop was left before its time; by the site `left`, which may have results still. What is to go on."""
+        is_taken = line.is_taken
+        task, failure = line.leave(error, left)
+        if not is_taken:
+            self._hand_out(but=task)
+        return self._go_on(task, failure)
 
     def _part(self, task: LocalTask, failure: BaseException | None = None) -> Parted:
         """Not in the loop: go on with `task`, which has failed, if that is given."""
         with self.lock:
-            self._hand_out({}, but=task)
-            return self._go_on(task, None, failure)
+            self._hand_out(but=task)
+            return self._go_on(task, failure)
 
-    def _hand_out(self, rests: dict[int, Rest], but: LocalTask) -> None:
+    def _hand_out(self, but: LocalTask) -> None:
         """Give each a thread of its own, but for that one, and the one whose thread this is for good."""
-        keeper = self._keeper()
-        for step, task in enumerate(self._closed):
+        keeper, line = self._keeper(), self._line
+        for task in self._closed:
             if task is not but and task is not keeper:
                 task.parker.part()
-                task.go_alone(rests.get(step))
+                task.go_alone(None if line is None else line.rest_of(task))
 
-    def _go_on(self, task: LocalTask, rest: Rest | None, failure: BaseException | None) -> Parted:
-        keeper = self._keeper()
+    def _go_on(self, task: LocalTask, failure: BaseException | None) -> Parted:
+        keeper, line = self._keeper(), self._line
+        rest = None if line is None or failure is not None else line.rest_of(task)
         if keeper is not None and task is not keeper:
             task.parker.part()
             task.go_alone(rest, failure)
-            task, rest, failure = keeper, None, None
+            task, rest, failure = keeper, None if line is None else line.rest_of(keeper), None
         task.parker.part(self._permit)
         task.take_worker(task)
         task.go_on(rest)
-        if self._line is not None:
-            self._line.forget()
+        if line is not None:
+            line.forget()
         self._closed, self._line, self._current = (), None, None
         self.is_to_open = True
         self._pace.open()

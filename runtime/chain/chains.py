@@ -5,45 +5,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtime.chain.chain import Chain
-from runtime.chain.line import steps_of
-from runtime.chain.loop import fits
+from runtime.chain.line import step_of
+from runtime.chain.loop import Extent
 from runtime.chain.watch import Watch
+from runtime.communication.lane import Lane
 from runtime.task.local_task import LocalTask
 
 
 def chains_of(tasks: Sequence[LocalTask], watch: Watch) -> list[Chain]:
-    """The longest chains there can be of these tasks; of those that are in none, none."""
-    reader = {id(task.inbox): task for task in tasks if not task.is_source}
-    following = {task: after for task in tasks if (after := _after(task, reader)) is not None}
-    chains = []
-    for task in sorted(set(following) - set(following.values()), key=tasks.index):
-        line = [task]
-        while line[-1] in following:
-            after = following[line[-1]]
-            if (after.keeps_thread and any(each.keeps_thread for each in line)) or not fits(steps_of([*line, after])):
-                chains += _chain(line, watch)
-                line = [after]
-            else:
-                line.append(after)
-        chains += _chain(line, watch)
+    """The largest chains there can be of these tasks, which are in the order of the graph; of single ones, none.
+
+    A task is in that of those who feed it, if all of them are in one; else it may be the head of its own.
+    """
+    feeds = {id(lane): task for task in tasks for lanes in _ways(task) if len(lanes) == 1 for lane in lanes}
+    groups: list[_Group] = []
+    group_of: dict[LocalTask, _Group] = {}
+    for task in tasks:
+        if not task.may_be_chained:
+            continue
+        before = [feeds.get(id(lane)) for lane in task.lanes_in[1:]]
+        of = {None if each is None else group_of.get(each) for each in before}
+        group = of.pop() if len(of) == 1 else None
+        if group is None or not group.add(task, [each for each in before if each is not None]):
+            group = _Group(task)
+            groups.append(group)
+        group_of[task] = group
+    chains = [Chain(group.tasks, watch) for group in groups if len(group.tasks) > 1]
+    for chain in chains:
+        for task in chain.tasks:
+            task.be_in(chain)
     return chains
 
 
-def _chain(line: Sequence[LocalTask], watch: Watch) -> list[Chain]:
-    if len(line) < 2:
-        return []
-    chain = Chain(line, watch)
-    for task in line:
-        task.be_in(chain)
-    return [chain]
+class _Group:
+    """Tasks that may be a chain, if they are more than one: the first feeds the others, directly or not."""
+
+    def __init__(self, head: LocalTask) -> None:
+        self.tasks = [head]
+        self._extent = Extent()
+        self._extent.add(step_of(head, is_head=True), ())
+        self._keeps_thread = head.keeps_thread
+
+    def add(self, task: LocalTask, before: Sequence[LocalTask]) -> bool:
+        """Let it be one of them, fed by these only, by a lane each. False: it does not fit."""
+        if task.keeps_thread and self._keeps_thread:
+            return False
+        if not self._extent.add(step_of(task, is_head=False), [self.tasks.index(each) for each in before]):
+            return False
+        self.tasks.append(task)
+        self._keeps_thread |= task.keeps_thread
+        return True
 
 
-def _after(task: LocalTask, reader: dict[int, LocalTask]) -> LocalTask | None:
-    """The one that takes all that `task` makes, and nothing else, if both may be worked in one loop."""
-    if not task.may_be_chained or len(task.lanes_out) != 1 or task.is_end:
-        return None
-    inbox = task.lanes_out[0].inbox
-    after = reader.get(id(inbox))
-    if after is None or not after.may_be_chained or len(after.inbox.lanes) != 2 or after.is_source:
-        return None
-    return after
+def _ways(task: LocalTask) -> list[list[Lane]]:
+    """Where its results go while its input lasts."""
+    return [] if task.is_end else task.ways

@@ -7,17 +7,22 @@ is written here; `current`, `beyond` and `look` read without it.
 somebody gives the other tasks their threads while a function is at work: then the thread goes on as that task's. A
 diversion asks who it was; where the function had not begun yet, which nobody can see from outside, it begins then. So
 no lane ever has two writers.
+
+A packet is at one site of the loop at a time. What those before it have made and not given to all their ways yet is
+theirs: each sends it on by its own thread, first of all (`Rest`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import is_not
 from types import SimpleNamespace
 from typing import Any, Final
 
-from runtime.chain.loop import Loop, Numbers, Shape, Step
+from runtime.chain.loop import OUT, At, Loop, Numbers, Part, Shape, Step
+from runtime.communication.lane import Lane
+from runtime.errors import NO_PACKET, Unneeded
 from runtime.task.local_task import LocalTask, Rest
 
 NOBODY: Final = -1
@@ -43,39 +48,40 @@ class VersionedLock:
 
 
 class LeftLoop(BaseException):
-    """A packet was diverted in front of the function of this step."""
+    """A packet was diverted in front of a function: what was made of it at a site was given to so many of its ways."""
 
-    def __init__(self, step: int) -> None:
-        self.step = step
+    def __init__(self, made: At) -> None:
+        self.made = made
+        self.failure: BaseException | None = None  # what has come of sending it on
 
 
 class Line:
-    """Tasks in a made loop. `tasks[0]` is the head: what comes to the line comes to it."""
+    """Tasks in a made loop. `tasks[0]` is the head: what comes to the line comes to it.
+
+    The others are those of the given ones, in the order of the graph, to which its packets come.
+    """
 
     def __init__(self, tasks: Sequence[LocalTask], lock: VersionedLock) -> None:
-        head, tail = tasks[0], tasks[-1]
-        self.tasks, self._lock = tuple(tasks), lock
-        self.owner: int | None = None  # the step whose packet in work is for good; None while the loop goes on
+        head = tasks[0]
+        self.tasks, self._steps = steps_of(tasks)
+        self._lock = lock
+        self._owner: int | None = None  # the site whose packet in work is for good; None while the loop goes on
         self._is_in_loop = False  # in the loop
-        shape = Shape(steps_of(tasks), head.loop_counts, head.idles, not tail.is_end)
-        self._loop = Loop(shape, self)
+        self._loop = Loop(Shape(self._steps, head.loop_counts, head.idles), self)
+        self._sites = self._loop.sites
         self._calls: list[Any] = []
         self._slice_began = self._loop.numbers()
         self._slices_begun = 0  # packets that came to the head before this slice
-        self._through = [0] * len(tasks)  # to each, that it knows of
+        self._through = [0] * len(self._sites)  # to each site, that its task knows of
+        self._rests: dict[LocalTask, Rest] = {}  # what they go on with once it was left, or taken over
         head.begin_to_count()
 
     # ── its ways out, for the loop ──
 
-    @property
-    def send(self) -> Callable[[Any], object]:
-        """Where the results of the last step go."""
-        return self.tasks[-1].send
-
-    def part(self, what: str, step: int) -> Any:
+    def part(self, part: Part) -> Any:
         """As `Exits` says."""
-        task = self.tasks[step]
-        match what:
+        task = self.tasks[part.step]
+        match part.what:
             case "call":
                 return task.call
             case "start":
@@ -87,34 +93,53 @@ class Line:
             case "skip":
                 return task.skip
             case "keyof":
-                return self.tasks[step - 1].key_of
-        return self.tasks[step - 1].key_check
+                return task.key_of(part.way)
+            case "check":
+                return task.key_check
+        return task.send if len(self._steps[part.step].ways) == 1 else task.send_by(part.way)
 
-    def diversion(self, what: str, step: int) -> Any:
-        """What takes the place of a `part` once the loop is halted: it sends the packet to its step, and leaves."""
-        task = self.tasks[step]
-        if what == "ctx":
+    def diversion(self, part: Part) -> Any:
+        """What takes the place of a `part` once the loop is halted: it has the packet sent on, and leaves the loop."""
+        if part.what == "ctx":
             return SimpleNamespace(key=None)  # that of the step is its own thread's, or set by its diversion
-        if not step:
-            return self.part(what, step)
-        before, is_keyed = self.tasks[step - 1], task.is_keyed
+        is_own = part.what in ("call", "start")
+        if is_own and not part.step:
+            return self.part(part)
 
         def divert(*given: Any) -> Any:
+            at = self._loop.at()
+            assert at is not None, "it is called there"
+            site = self._sites[at.site]
+            made = At(site.parent, site.way) if is_own else at
+            key = self._loop.values()[f"key{at.site}"] if is_own and self._steps[part.step].is_keyed else NO_PACKET
             with self._lock:
-                if self.owner is None:
-                    self.owner = NOBODY
-                    self._count(self._loop.numbers(), diverted=step)
-            if self.owner == step:
+                if self._owner is None:
+                    self._owner = NOBODY
+                    self._count(self._loop.numbers(), self._missing(made, is_made=is_own))
+                    self._rests = self._rests_of(made, key)
+            if is_own and self._owner == at.site:
+                task = self.tasks[part.step]
                 if task.sets_key:
-                    task.ctx.set_key(self._loop.key(step))
-                return self.part(what, step)(*given)
-            if is_keyed:
-                before.put_with_key(self._loop.key(step), given[-1])
-            else:
-                before.send(given[-1])
-            raise LeftLoop(step)
+                    task.ctx.set_key(key)
+                return self.part(part)(*given)
+            left = LeftLoop(made)
+            if self._owner == made.site:  # this thread is its task's
+                left.failure = self._send_on(made, given[-1], key)
+            raise left
 
         return divert
+
+    def _send_on(self, made: At, result: Any, key: Any) -> BaseException | None:
+        """Let a result go the ways that it has not gone yet. What that raises, as its task would raise it."""
+        site = self._sites[made.site]
+        task = self.tasks[site.step]
+        try:
+            task.send_on(result, made.given, key)
+        except Unneeded:  # the packet in work has ended
+            return None
+        except BaseException as error:  # noqa: BLE001  the border to user code: a key function
+            return task.blame(error, None, self._loop.values()[site.value])
+        return None
 
     # ── any thread, without the lock ──
 
@@ -124,28 +149,33 @@ class Line:
 
     def is_at_work(self) -> bool:
         """Whether the loop runs, and nobody has been given the packet in work."""
-        return self._is_in_loop and self.owner is None
+        return self._is_in_loop and self._owner is None
 
     def current(self) -> LocalTask | None:
         """Whose function is at work; None: nobody's, or nobody knows in this moment."""
-        owner = self.owner
-        step = self._loop.step() if owner is None or owner == NOBODY else owner
-        return self.tasks[step] if self._is_in_loop and step is not None else None
+        site = self._owner
+        if site is None or site == NOBODY:
+            at = self._loop.at()
+            site = None if at is None else at.site
+        return self._task_at(site) if self._is_in_loop and site is not None else None
 
     def look(self) -> object:
         """Equal to what it was before, if the same packet is at the same place."""
-        return self._slices_begun, self._loop.numbers(), self._loop.step(), self.tasks[0].begun()
+        return self._slices_begun, self._loop.numbers(), self._loop.at(), self.tasks[0].begun()
 
-    def beyond(self) -> list[tuple[LocalTask, int, bool]]:
-        """How many packets have come to each that are not in its counts yet, and whether past its lane.
+    def beyond(self) -> list[tuple[LocalTask, int, Lane | None]]:
+        """How many packets have come to each that are not in its counts yet, and past which lane.
 
         True if the lock's version is even, and the same before and after.
         """
-        if self.owner is not None:
+        if self._owner is not None:
             return []
         numbers, at = self._where()
-        totals = zip(self.tasks, self._totals(numbers, at), self._through, strict=True)
-        return [(task, now - then, task is not self.tasks[0]) for task, now, then in totals]
+        totals = self._totals(numbers, self._missing(at))
+        return [
+            (self._task_at(site), now - then, self._lane_before(site))
+            for site, (now, then) in enumerate(zip(totals, self._through, strict=True))
+        ]
 
     # ── its thread ──
 
@@ -166,6 +196,16 @@ class Line:
 
     # ── under the lock ──
 
+    @property
+    def is_left(self) -> bool:
+        """Whether its loop was halted in front of a function, or the packet in work was given to somebody."""
+        return self._owner is not None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether somebody has been given the packet in work, and the others their threads."""
+        return self._owner is not None and self._owner != NOBODY
+
     def close_slice(self) -> int:
         """The slice is over, and no packet in work. Returns how many it had."""
         self._is_in_loop = False
@@ -175,83 +215,140 @@ class Line:
         self._close_batch(numbers, is_whole=True)
         return self._slices_begun - before
 
-    def take_over(self) -> tuple[int, dict[int, Rest]] | None:
-        """While it is at work: its thread has the packet of the step at work, which is returned with what others have.
+    def take_over(self) -> LocalTask | None:
+        """While it is at work: its thread goes on as that of the task at work, which is returned.
 
         None if it is about to leave by itself.
         """
         numbers, at = self._where()
         if at is None:
             return None
-        self.owner = at
-        self._count(numbers, at)
-        if at:
+        self._owner = at.site
+        self._count(numbers, self._missing(at))
+        self._rests = self._rests_of(self._before(at.site))
+        if at.site:
             self._close_batch(numbers)
-        return at, self.rests(at)
+        return self._task_at(at.site)
 
-    def leave(self, at: int | None) -> None:
-        """The loop was left; `at` is the step that has raised. From now on nobody's packet is in work."""
+    def leave(self, error: BaseException | None, left: int) -> tuple[LocalTask, BaseException | None]:
+        """The loop was left: by an error, or by site `left`, of which results may be left. Whose thread this is now.
+
+        And what its function has raised, if it has. From now on nobody's packet is in work.
+        """
         self._is_in_loop = False
-        numbers = self._loop.numbers()
-        if self.owner is None:
-            self.owner = NOBODY
-            self._count(numbers, at)
-        if self.owner == NOBODY:
+        numbers, failure, raised = self._loop.numbers(), None, None
+        made = None if left == OUT else At(left, len(self._steps[self._sites[left].step].ways))
+        missing = self._missing(made)
+        if isinstance(error, LeftLoop):
+            failure, made = error.failure, At(error.made.site, len(self._steps[self._sites[error.made.site].step].ways))
+        elif error is not None:
+            at, value = self._loop.raised(error)
+            raised, missing, made = at.site, self._missing(at), self._before(at.site)
+            if not isinstance(error, Unneeded):
+                failure = self._task_at(raised).blame(error, self._loop.rest(raised), value)
+        if made is not None and not (isinstance(error, LeftLoop) and self._owner == NOBODY):
+            self._rests = self._rests_of(made) | self._rests
+        if self._owner is None:
+            self._owner = NOBODY
+            self._count(numbers, missing)
+        if self._owner == NOBODY:
             self._close_batch(numbers)
-        elif self.owner == 0:  # what its thread has drawn since somebody took over
-            self.tasks[0].come_through(self._totals(numbers, 0)[0] - self._through[0])
+        elif self._owner == 0:  # what its thread has drawn since somebody took over
+            self.tasks[0].come_through(self._totals(numbers)[0] - self._through[0])
             self._close_batch(numbers)
+        self._loop.let_go()
+        return self._task_at((raised or 0) if self._owner == NOBODY else self._owner), failure
+
+    def rest_of(self, task: LocalTask) -> Rest | None:
+        """What a task has not finished of its packet, once the loop was left or taken over."""
+        return self._rests.get(task)
 
     def forget(self) -> None:
         """Its loop was left for the last time."""
+        self._rests = {}
         self._loop.forget()
 
-    def raised(self, error: BaseException) -> tuple[int, Any]:
-        """Whose function has raised `error`, and what it was given."""
-        step, value = self._loop.raised(error)
-        return step or 0, value
+    # ── sites ──
 
-    def made(self, step: int) -> Any:
-        """What the function of a step that is a loop itself has returned last."""
-        return self._loop.rest(step)
+    def _task_at(self, site: int) -> LocalTask:
+        return self.tasks[self._sites[site].step]
 
-    def rests(self, before: int) -> dict[int, Rest]:
-        """What steps before that one have not finished of their packets."""
-        rests = ((step, self._loop.rest(step)) for step in range(before))
-        return {step: Rest(None, rest) for step, rest in rests if rest is not None}
+    def _lane_before(self, site: int) -> Lane | None:
+        """The lane past which packets come to a site."""
+        _, parent, way, *_ = self._sites[site]
+        return None if parent == OUT else self._task_at(parent).ways[way][0]
+
+    def _before(self, site: int) -> At:
+        """Where the packets that come to a site are made."""
+        _, parent, way, *_ = self._sites[site]
+        return At(parent, way + 1)
+
+    def _rests_of(self, made: At, key: Any = NO_PACKET) -> dict[LocalTask, Rest]:
+        """What sites on the way there, and that itself, have made and not given to all their ways, or not made yet.
+
+        Its result has been given to so many ways, and has a `key` for the next one, if that was asked for. Where none
+        has anything left the loop may be over by now, and have no values.
+        """
+        rests: dict[LocalTask, Rest] = {}
+        number, given = made
+        while number != OUT:
+            site, results = self._sites[number], self._loop.rest(number)
+            is_given = given == len(self._steps[site.step].ways)
+            if not is_given or results is not None:
+                values = self._loop.values()
+                result = NO_PACKET if is_given else values[site.made]
+                rests[self.tasks[site.step]] = Rest(values[site.value], result, given, key, results or iter(()))
+            number, given, key = site.parent, site.way + 1, NO_PACKET
+        return rests
 
     # ── counting ──
 
-    def _where(self) -> tuple[Numbers, int | None]:
-        """What has come how far, and which step is at work, at one moment."""
+    def _where(self) -> tuple[Numbers, At | None]:
+        """What has come how far, and where the packet in work is, at one moment."""
         loop = self._loop
         while True:
-            numbers, at = loop.numbers(), loop.step()
+            numbers, at = loop.numbers(), loop.at()
             if numbers == loop.numbers():
                 return numbers, at
 
-    def _totals(self, numbers: Numbers, at: int | None, diverted: int | None = None) -> list[int]:
-        """How many packets have come to each since the loop was made. `at` is the step that has a packet in work.
+    def _missing(self, at: At | None, *, is_made: bool = False) -> set[int]:
+        """The sites to which a packet that is `at` has not come yet, though it is counted as made for them.
 
-        One that was `diverted` in front of a step has not come to it.
+        `is_made`: the function there is not at work, even if its result was given to nobody yet.
         """
+        if at is None:
+            return set()
+        number, given = at
+        is_counted = (
+            given > 0 or is_made or not (number in self._loop.passing or (not number and self.tasks[0].is_source))
+        )
+        missing = set(self._next(number, given)) if is_counted else set[int]()
+        while (site := self._sites[number]).parent != OUT:
+            number = site.parent
+            missing |= set(self._next(number, site.way + 1))
+        return missing
+
+    def _next(self, number: int, given: int) -> list[int]:
+        """The sites to which the ways of one lead, without the first so many ways."""
+        return [child for child, site in enumerate(self._sites) if site.parent == number and site.way >= given]
+
+    def _totals(self, numbers: Numbers, missing: Collection[int] = ()) -> list[int]:
+        """How many packets have come to each site since the loop was made."""
         head, before = self.tasks[0], self._slice_began
         total = self._slices_begun + head.begun(numbers.drawn - before.drawn) - (numbers.idled - before.idled)
         totals = [total]
-        flow = numbers.passed.get(0, total - (at == 0 and not head.is_source))
-        for step in range(1, len(self.tasks)):
-            total = flow - (diverted == step)
-            totals.append(total)
-            flow = numbers.passed.get(step, total - (at == step))
+        for number, site in enumerate(self._sites[1:], 1):
+            made = numbers.passed.get(site.parent, totals[site.parent])
+            totals.append(made - (number in missing))
         return totals
 
-    def _count(self, numbers: Numbers, at: int | None = None, diverted: int | None = None) -> None:
+    def _count(self, numbers: Numbers, missing: Collection[int] = ()) -> None:
         """Let each know of what has come to it."""
-        totals = self._totals(numbers, at, diverted)
-        for task, now, then in zip(self.tasks, totals, self._through, strict=True):
-            task.come_through(now - then)
-            if task is not self.tasks[0]:
-                task.pass_by(now - then)
+        totals = self._totals(numbers, missing)
+        for number, (now, then) in enumerate(zip(totals, self._through, strict=True)):
+            self._task_at(number).come_through(now - then)
+            if (lane := self._lane_before(number)) is not None:
+                lane.pass_by(now - then)
         self._through = totals
 
     def _close_batch(self, numbers: Numbers, *, is_whole: bool = False) -> None:
@@ -261,10 +358,33 @@ class Line:
         self.tasks[0].close_batch(numbers.drawn - before.drawn, numbers.idled - before.idled, is_whole=is_whole)
 
 
-def steps_of(tasks: Sequence[LocalTask]) -> tuple[Step, ...]:
-    """What a loop has to know of them."""
+def steps_of(tasks: Sequence[LocalTask]) -> tuple[tuple[LocalTask, ...], tuple[Step, ...]]:
+    """Those to which packets of the first one come, and what a loop has to know of them."""
     head = tasks[0]
-    return tuple(
-        Step(task.inline, task.is_keyed if task is not head else task.takes_pairs, task.sets_key, task.skips)
-        for task in tasks
+    fed: set[int] = set()  # inboxes
+    reached = [head]
+    fed = _fed_by(head)
+    for task in tasks[1:]:
+        if id(task.inbox) in fed:
+            reached.append(task)
+            fed |= _fed_by(task)
+    number = {id(task.inbox): at for at, task in enumerate(reached) if at}
+    return tuple(reached), tuple(
+        step_of(task, is_head=task is head)._replace(ways=_ways(task, number)) for task in reached
     )
+
+
+def step_of(task: LocalTask, *, is_head: bool) -> Step:
+    """What a loop has to know of one task, but for where its results go."""
+    return Step(task.inline, task.takes_pairs if is_head else task.is_keyed, task.sets_key, task.skips)
+
+
+def _fed_by(task: LocalTask) -> set[int]:
+    return set() if task.is_end else {id(lanes[0].inbox) for lanes in task.ways if len(lanes) == 1}
+
+
+def _ways(task: LocalTask, number: dict[int, int]) -> tuple[int, ...]:
+    if task.is_end:
+        return ()
+    ways = tuple(number.get(id(lanes[0].inbox), OUT) if len(lanes) == 1 else OUT for lanes in task.ways)
+    return (OUT,) if set(ways) == {OUT} else ways

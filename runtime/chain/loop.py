@@ -4,6 +4,9 @@ Knows what operators say of their steps (`Operator.inline`), no tasks and no thr
 for each shape. The functions are in its cells, so that others can be put in their place while it runs; so are the
 numbers of what filters have let through, and what a `flat_map` still has to yield. Between two packets it reads `stop`.
 
+Its text is a tree of *sites*: a step is written below each step of which it takes results. A step with several ways
+gives each result to one after the other. One that several steps feed is written once for each way to it.
+
 Where it is, any thread can see by the line of its frame. CPython changes threads at calls and at jumps backwards only:
 so the line, and all numbers, are those of the call that is being made.
 """
@@ -11,13 +14,16 @@ so the line, and all numbers, are those of the call that is being made.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import FrameType
 from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.errors import NO_PACKET
 from runtime.operators import IDLE
+
+OUT: Final = -1
+"""Where a way leads that leaves the loop."""
 
 MAX_DEPTH: Final = 60
 """How many blocks may be in one another: Python indents a hundred times at the most."""
@@ -27,6 +33,9 @@ MAX_LOOPS: Final = 15
 
 MAX_LINES: Final = 200
 """How long it may be."""
+
+MAX_SITES: Final = 9
+"""How often one step may be written: a row of diamonds doubles that with each."""
 
 _NAME: Final = __file__.replace("loop.py", "made.py")
 
@@ -43,6 +52,8 @@ class Step(NamedTuple):
     """Whether its function can ask for the key."""
     skips: bool = False
     """Whether a packet that it raises for is skipped."""
+    ways: tuple[int, ...] = ()
+    """Where its results go, one after the other: to the steps of these numbers, all above its own, or `OUT`."""
 
     @property
     def is_loop(self) -> bool:
@@ -52,7 +63,12 @@ class Step(NamedTuple):
     @property
     def is_block(self) -> bool:
         """Whether what follows is indented."""
-        return bool(self.lines) and self.lines[-1].endswith(":")
+        return self.skips or (bool(self.lines) and self.lines[-1].endswith(":"))
+
+    @property
+    def length(self) -> int:
+        """How many lines it takes, at the most."""
+        return len(self.lines) + 2 * self.is_block + self.is_loop + 4 * self.is_keyed + 5 * self.skips + self.sets_key
 
     def uses(self, what: str) -> bool:
         """Whether its lines name that."""
@@ -67,12 +83,40 @@ class Shape(NamedTuple):
     """Whether it counts what it draws: where the iterator does not say."""
     idles: bool
     """Whether what it draws may be `IDLE`."""
-    emits: bool
-    """Whether the last step has results."""
 
 
-Part = tuple[str, int]
-"""What of which step: see `Exits`."""
+class Part(NamedTuple):
+    """What of which step, or of which of its ways: see `Exits`."""
+
+    what: str
+    step: int
+    way: int = OUT
+
+    @property
+    def name(self) -> str:
+        """Of its cell."""
+        return f"{self.what}{self.step}" if self.way == OUT else f"{self.what}{self.step}_{self.way}"
+
+
+class Site(NamedTuple):
+    """One place where a step is written."""
+
+    step: int
+    parent: int
+    """The site that gives it packets; `OUT` for the first."""
+    way: int
+    """By which of its ways."""
+    value: str
+    """The name of what it is given."""
+    made: str
+    """The name of what it makes of that."""
+
+
+class At(NamedTuple):
+    """Where a packet is: the function of a site is at work, or its result was given to so many of its ways."""
+
+    site: int
+    given: int
 
 
 class Code(NamedTuple):
@@ -83,141 +127,156 @@ class Code(NamedTuple):
     """What `make` is given first, and is exchanged when the loop is halted."""
     fixed: tuple[Part, ...]
     """And then: what stays."""
-    steps: dict[int, int]
-    """Which step is at work, by the line; at no other line any is."""
-    values: dict[int, str]
-    """The name of what the step is given, by the line; none while it is drawn."""
+    sites: tuple[Site, ...]
+    at: dict[int, At]
+    """Where the packet is, by the line; at no other line one is in work."""
     passing: list[int]
-    """The steps that have not one result for each packet, and are counted."""
+    """The sites that have not one result for each packet, and are counted."""
     looping: list[int]
-    """Those of them that are loops themselves."""
+    """Those that are loops themselves."""
+    first: int
+    """The line at which packets are drawn."""
 
 
 class _Text:
     """The text of a loop, and whose lines are which."""
 
-    def __init__(self, shape: Shape, passing: Sequence[int], lines: Sequence[str]) -> None:
-        self.lines = list(lines)
-        self.steps: dict[int, int] = {}
-        self.values: dict[int, str] = {}
-        self._shape, self._passing = shape, passing
+    def __init__(self, shape: Shape) -> None:
+        self.lines: list[str] = []
+        self.at: dict[int, At] = {}
+        self.sites: list[Site] = []
+        self.passing: list[int] = []
+        self._shape = shape
         self._indent = " " * 8
-        self._loops: list[tuple[int, str]] = []  # the steps that are loops, and where what is done with each result is
 
-    def write(self) -> list[str]:
-        """All lines, to the end of the loop over `items`."""
-        shape, steps = self._shape, self._shape.steps
-        self.lines.append(f"{self._indent}for {'key0, ' if steps[0].is_keyed else ''}value0 in items:")
-        if not steps[0].lines:
-            self.steps[len(self.lines)] = 0
+    def write(self) -> None:
+        """All lines of the loop over `items`."""
+        shape, head = self._shape, self._shape.steps[0]
+        self._add(None, f"for {'key0, ' if head.is_keyed else ''}value0 in items:")
+        if not head.lines:
+            self.at[len(self.lines)] = At(0, 0)
         self._indent += "    "
         if shape.counts:
-            self.lines.append(f"{self._indent}drawn += 1")
+            self._add(None, "drawn += 1")
         if shape.idles:
-            self.lines += [f"{self._indent}if value0 is idle:", f"{self._indent}    idled += 1", f"{self._indent}else:"]
+            self._add(None, "if value0 is idle:", "    idled += 1", "else:")
             self._indent += "    "
-        self._write_steps()
-        return [*self.lines, "            if stop:", "                return -1"]
+        self._write_site(Site(0, OUT, OUT, "value0", "made0" if head.uses("made") else "value0"))
+        self.lines += ["            if stop:", "                return -1"]
 
-    def _write_steps(self) -> None:
-        value = given = "value0"
-        steps = self._shape.steps
-        for number, step in enumerate(steps):
-            made = f"value{number + 1}" if step.uses("made") else value
-            if number and step.sets_key:
-                self._add(number, value, f"ctx{number}.key = key{number}")
-            self._add_step(number, value, made)
-            following = number + 1
-            if following < len(steps) and steps[following].is_keyed:
-                self._add(number, value, f"key{following} = keyof{following}({made})")
-                look = f"if type(key{following}) is not kind{following}:"
-                self._add(number, value, look, f"    kind{following} = check{following}(key{following})")
-            if number in self._passing:
-                self._add(number, value, f"passed{number} += 1")
-            value, given = made, value
-        if self._shape.emits:
-            self._add(len(steps) - 1, given, f"emit({value})")
-        for number, indent in reversed(self._loops):  # what else it yields belongs to whoever works it from now on
-            self.lines += [f"{indent}if stop:", f"{indent}    return {number}"]
+    def _write_site(self, site: Site) -> None:
+        """A step, and all that follows."""
+        number, step, outside = len(self.sites), self._shape.steps[site.step], self._indent
+        at = At(number, 0)
+        self.sites.append(site)
+        if number and step.sets_key:
+            self._add(at, f"ctx{site.step}.key = key{number}")
+        self._write_step(number, site, step)
+        is_passing = step.is_block or (not step.lines and bool(step.ways) and self._has_words(step.ways[0]))
+        if is_passing and any(way != OUT for way in step.ways):
+            self.passing.append(number)
+        for way, target in enumerate(step.ways):
+            self._write_way(number, way, target)
+        if step.is_loop:  # what else it yields belongs to whoever works it from now on
+            self._add(None, "if stop:", f"    return {number}")
+        self._indent = outside
 
-    def _add_step(self, number: int, value: str, made: str) -> None:
-        step = self._shape.steps[number]
-        key = f"key{number}" if step.is_keyed else "None"
-        names = {"call": f"call{number}", "start": f"start{number}", "folds": f"folds{number}", "all": f"rest{number}"}
-        lines = [line.format(value=value, made=made, key=key, **names) for line in step.lines]
-        if step.skips:
-            after = []
-            if lines[-1].startswith("if "):  # what the function returns is looked at by the step, too
-                lines[-1] = f"passes{number} = not not {lines[-1][3:-1]}"
-                after = [f"if passes{number}:"]
-            self._add(number, value, "try:", *(f"    {line}" for line in lines), "except BaseException as error:")
-            self._add(
-                number, value, f"    if not skip{number}(error, {value}, {key}):", "        raise", "    if stop:"
-            )
-            self._add(number, value, f"        return {self._loops[-1][0] if self._loops else -1}")
-            self._add(number, value, "    continue", *after)
-        else:
-            self._add(number, value, *lines)
-        if step.is_block:
+    def _has_words(self, target: int) -> bool:
+        """Whether a way there takes a call of the step before."""
+        return target == OUT or self._shape.steps[target].is_keyed
+
+    def _write_way(self, number: int, way: int, target: int) -> None:
+        site, at, child = self.sites[number], At(number, way), len(self.sites)
+        if target == OUT:
+            self._add(at, f"send{site.step}_{way}({site.made})")
+        elif self._shape.steps[target].is_keyed:
+            self._add(at, f"key{child} = keyof{site.step}_{way}({site.made})")
+            look = f"if type(key{child}) is not kind{target}:"
+            self._add(at, look, f"    kind{target} = check{site.step}_{way}(key{child})")
+        if not way and number in self.passing:
+            self._add(at, f"passed{number} += 1")
+        if target != OUT:
+            made = f"made{child}" if self._shape.steps[target].uses("made") else site.made
+            self._write_site(Site(target, number, way, site.made, made))
+
+    def _write_step(self, number: int, site: Site, step: Step) -> None:
+        at, key = At(number, 0), f"key{number}" if step.is_keyed else "None"
+        names = {what: f"{what}{site.step}" for what in ("call", "start", "folds")}
+        names |= {"all": f"rest{number}", "value": site.value, "made": site.made, "key": key}
+        lines = [line.format_map(names) for line in step.lines]
+        if not step.skips:
+            self._add(at, *lines)
+            self._indent += "    " * step.is_block
+            return
+        passes = lines[-1].startswith("if ")  # what the function returns is looked at by the step, too
+        if passes:
+            lines[-1] = f"passes{number} = not not {lines[-1][3:-1]}"
+        self._add(at, "try:", *(f"    {line}" for line in lines), "except BaseException as error:")
+        self._add(at, f"    if not skip{site.step}(error, {site.value}, {key}):", "        raise")
+        if step.ways:
+            self._add(at, "else:")
             self._indent += "    "
-        if step.is_loop:
-            self._loops.append((number, self._indent))
+        if passes:
+            self._add(at, f"if passes{number}:")
+            self._indent += "    "
 
-    def _add(self, step: int, value: str, *lines: str) -> None:
+    def _add(self, at: At | None, *lines: str) -> None:
         for line in lines:
             self.lines.append(self._indent + line)
-            self.steps[len(self.lines)] = step
-            self.values[len(self.lines)] = value
+            if at is not None:
+                self.at[len(self.lines)] = at
 
 
 @lru_cache(maxsize=256)
 def code_of(shape: Shape) -> Code:
     """Write and compile it."""
     steps = list(enumerate(shape.steps))
-    keyed = [number for number, step in steps if number and step.is_keyed]
-    looping = [number for number, step in steps if step.is_loop]
-    passing = [number for number, step in steps if step.is_block or step.skips or (not step.lines and 1 in keyed)]
-    swapped: list[Part] = [("call", number) for number, _ in steps]
-    swapped += [("start", number) for number, step in steps if step.uses("start")]
-    swapped += [("ctx", number) for number, step in steps if number and step.sets_key]
-    fixed: list[Part] = [("folds", number) for number, step in steps if step.uses("folds")]
-    fixed += [("skip", number) for number, step in steps if step.skips]
-    fixed += [(what, number) for what in ("keyof", "check") for number in keyed]
+    ways = [(number, way, target) for number, step in steps for way, target in enumerate(step.ways)]
+    keyed = [(number, way) for number, way, target in ways if target != OUT and shape.steps[target].is_keyed]
+    out = [(number, way) for number, way, target in ways if target == OUT]
+    swapped = [Part("call", number) for number, _ in steps]
+    swapped += [Part("start", number) for number, step in steps if step.uses("start")]
+    swapped += [Part("ctx", number) for number, step in steps if number and step.sets_key]
+    swapped += [Part("keyof", number, way) for number, way in keyed if way]
+    swapped += [Part("send", number, way) for number, way in out if len(shape.steps[number].ways) > 1]
+    fixed = [Part("folds", number) for number, step in steps if step.uses("folds")]
+    fixed += [Part("skip", number) for number, step in steps if step.skips]
+    fixed += [Part("keyof", number, way) for number, way in keyed if not way]
+    fixed += [Part("check", number, way) for number, way in keyed]
+    fixed += [Part("send", number, way) for number, way in out if len(shape.steps[number].ways) == 1]
 
-    counters = ["drawn", "idled", *(f"passed{number}" for number in passing)]
+    kinds = [f"kind{number}" for number, step in steps if number and step.is_keyed]
+    text = _Text(shape)
+    text.write()
+    looping = [number for number, site in enumerate(text.sites) if shape.steps[site.step].is_loop]
+    counters = ["drawn", "idled", *(f"passed{number}" for number in text.passing)]
     rests = [f"rest{number}" for number in looping]
-    kinds = [f"kind{number}" for number in keyed]
-    swaps = _names(swapped)
-    text = _Text(
-        shape,
-        passing,
-        [
-            f"def make(frames, emit, {', '.join([*swaps, *_names(fixed)])}):",
-            f"    {' = '.join(counters)} = 0",
-            *(f"    {name} = ()" for name in rests),
-            *(f"    {name} = None" for name in kinds),
-            "    stop = False",
-            "    def run(items):",
-            f"        nonlocal {', '.join([*counters, *rests, *kinds])}",
-            "        frames.append(getframe())",
-        ],
-    )
-    lines = text.write()
+    swaps, stay = [part.name for part in swapped], [part.name for part in fixed]
+    before = [
+        f"def make(frames, {', '.join([*swaps, *stay])}):",
+        f"    {' = '.join(counters)} = 0",
+        *(f"    {name} = ()" for name in rests),
+        *(f"    {name} = None" for name in kinds),
+        "    stop = False",
+        "    def run(items):",
+        f"        nonlocal {', '.join([*counters, *rests, *kinds])}",
+        "        frames.append(getframe())",
+    ]
+    lines = [*before, *text.lines]
     for name, is_halted in (("halt", True), ("use", False)):
         lines += [f"    def {name}(*swaps):", f"        nonlocal stop, {', '.join(swaps)}"]
         lines.append(f"        stop, {', '.join(swaps)}, = {is_halted}, *swaps")
     for name, made in (("numbers", counters), ("rests", rests)):
         lines += [f"    def {name}():", f"        return ({', '.join(made)}{',' if made else ''})"]
-    left = [*rests, *_names(fixed)]
+    left = [*rests, *stay]
     lines += ["    def forget():", *([f"        nonlocal {', '.join(left)}"] if left else [])]
-    lines += [f"        {' = '.join([*left, '()'])}", "    return run, halt, use, numbers, rests, forget"]
+    lines += [f"        {' = '.join([*left, '_'])} = ()", "    return run, halt, use, numbers, rests, forget"]
     space: dict[str, Any] = {"getframe": sys._getframe, "idle": IDLE, "type": type}
     exec(compile("\n".join(lines) + "\n", _NAME, "exec"), space)
-    return Code(space["make"], tuple(swapped), tuple(fixed), text.steps, text.values, passing, looping)
-
-
-def _names(parts: Sequence[Part]) -> list[str]:
-    return [f"{what}{number}" for what, number in parts]
+    at = {line + len(before): at for line, at in text.at.items()}
+    return Code(
+        space["make"], tuple(swapped), tuple(fixed), tuple(text.sites), at, text.passing, looping, len(before) + 1
+    )
 
 
 class Numbers(NamedTuple):
@@ -226,27 +285,27 @@ class Numbers(NamedTuple):
     drawn: int
     idled: int
     passed: dict[int, int]
-    """Of each step that has not one result for each packet, how many it has let through, or made."""
+    """Of each site that has not one result for each packet, how many it has let through, or made."""
 
 
 class Exits(Protocol):
-    """What a loop is made of, and where packets leave it. `what` names, of a step:
+    """What a loop is made of, and where packets leave it. `Part.what` names, of a step:
 
     * `call`, its function, and `start`, what it calls where there is nothing to fold into; `ctx`, whose `key` it reads;
     * `folds`, its folded values by key; `skip`, which is given what it has raised, and says whether that is all;
-    * `keyof`, which gives its packets their keys, and `check`, which refuses keys, or returns a type of which all
-      values are keys.
+
+    and of one of its ways:
+
+    * `keyof`, which gives its results their keys, and `check`, which refuses keys, or returns a type of which all
+      values are keys;
+    * `send`, by which they leave the loop.
     """
 
-    @property
-    def send(self) -> Callable[[Any], object]:
-        """Where the results of the last step go."""
-
-    def part(self, what: str, step: int) -> Any:
+    def part(self, part: Part) -> Any:
         """What the loop works with."""
 
-    def diversion(self, what: str, step: int) -> Any:
-        """What takes the place of a `call`, a `start` or a `ctx` once the loop is halted."""
+    def diversion(self, part: Part) -> Any:
+        """What takes the place of a part that is exchanged once the loop is halted."""
 
 
 class Loop:
@@ -256,28 +315,40 @@ class Loop:
         self._code = code = code_of(shape)
         self._frames: list[FrameType] = []
         nothing = [None] * len(code.swapped)
-        fixed = [exits.part(*part) for part in code.fixed]
         self._run, self._halt, self._use, self._numbers, self._rests, self._forget = code.make(
-            self._frames, exits.send, *nothing, *fixed
+            self._frames, *nothing, *map(exits.part, code.fixed)
         )
-        self._diversions = [exits.diversion(*part) for part in code.swapped]
+        self._diversions = [exits.diversion(part) for part in code.swapped]
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """All places where a step is written, each after the one that gives it packets."""
+        return self._code.sites
+
+    @property
+    def passing(self) -> list[int]:
+        """Those that have not one result for each packet, and are counted."""
+        return self._code.passing
 
     def use(self, exits: Exits) -> None:
         """Put the functions into the loop."""
-        self._use(*(exits.part(*part) for part in self._code.swapped))
+        self._use(*map(exits.part, self._code.swapped))
 
     def run(self, items: Iterator[Any]) -> int | None:
-        """Work all of `items`, or until `halt`. Raises what a function raises.
+        """Work all of `items`, or until `halt`. Raises what a function raises; then, until `let_go`, it has `values`.
 
-        After `halt` it returns the step, itself a loop, of which results may be left; -1 if none are.
+        After `halt` it returns the site, itself a loop, of which results may be left, and has `values`; or `OUT`.
         """
-        frames = self._frames
-        try:
-            left: int | None = self._run(items)
-            frames[-1].clear()  # tracebacks of what was skipped hold it, and would hold the last packet
-            return left
-        finally:
-            frames.clear()
+        left: int | None = self._run(items)
+        if left is None or left == OUT:
+            self.let_go()
+        return left
+
+    def let_go(self) -> None:
+        """After `run`: keep nothing of the packet that was in work."""
+        for frame in self._frames:
+            frame.clear()  # tracebacks of what was skipped hold it, and would hold the last packet
+        self._frames.clear()
 
     def halt(self) -> None:
         """Let `run` return after the packet in work; instead of functions, diversions begin. Any thread."""
@@ -289,43 +360,60 @@ class Loop:
         self._use(*self._diversions)
         self._forget()
 
-    def step(self) -> int | None:
-        """Whose function is at work; None: nobody's. Any thread; of a loop that runs."""
+    def at(self) -> At | None:
+        """Where the packet in work is; None: none is. Any thread; of a loop that runs."""
         frames = self._frames
-        return self._code.steps.get(frames[-1].f_lineno) if frames else None
+        return self._code.at.get(frames[-1].f_lineno) if frames else None
 
-    def key(self, step: int) -> Any:
-        """The key of the packet that comes to a step: on the loop's thread, in its diversion."""
-        return self._frames[-1].f_locals[f"key{step}"]
+    def values(self) -> Mapping[str, Any]:
+        """What of the packet in work has which name. Of a loop that runs, or was left."""
+        return self._frames[-1].f_locals
 
     def numbers(self) -> Numbers:
         """What has come how far. Any thread."""
         drawn, idled, *passed = self._numbers()
         return Numbers(drawn, idled, dict(zip(self._code.passing, passed, strict=True)))
 
-    def rest(self, step: int) -> Any:
-        """What a step still has to yield of its packet, if it is a loop itself; else None. Any thread."""
+    def rest(self, site: int) -> Any:
+        """What a site still has to yield of its packet, if it is a loop itself; else None. Any thread."""
         looping = self._code.looping
-        return self._rests()[looping.index(step)] if step in looping else None
+        return self._rests()[looping.index(site)] if site in looping else None
 
-    def raised(self, error: BaseException) -> tuple[int | None, Any]:
+    def raised(self, error: BaseException) -> tuple[At, Any]:
         """Whose function has raised `error`, and what it was given; `NO_PACKET` while that was drawn."""
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code is not self._run.__code__:
             trace = trace.tb_next
         assert trace is not None, "raised by the loop"
-        frame, line = trace.tb_frame, trace.tb_lineno
-        value = frame.f_locals.get(self._code.values.get(line, ""), NO_PACKET)
-        frame.clear()
-        return self._code.steps.get(line), value
+        at = self._code.at.get(trace.tb_lineno)
+        if at is None or trace.tb_lineno == self._code.first:
+            return At(0, 0), NO_PACKET
+        return at, self.values()[self.sites[at.site].value]
 
 
 def _nothing(*_: Any) -> Any:
     """In a loop that does not run."""
 
 
-def fits(steps: Sequence[Step]) -> bool:
-    """Whether Python can compile a loop of these steps, and makes good code of it."""
-    blocks = sum(step.is_block for step in steps)
-    lines = sum(len(step.lines) + 4 * step.is_keyed + 7 * step.skips + 1 for step in steps)
-    return blocks <= MAX_DEPTH and sum(step.is_loop for step in steps) <= MAX_LOOPS and lines <= MAX_LINES
+class Extent:
+    """How much a loop would be that is to be made: whether Python can compile it, and makes good code of it."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self._sites: list[int] = []  # how often each step is written
+        self._blocks: list[int] = []  # how deep what follows it stands
+        self._loops: list[int] = []
+
+    def add(self, step: Step, before: Sequence[int]) -> bool:
+        """One step more, fed by those of these numbers, each for every way. False: that would be too much."""
+        sites = sum(self._sites[number] for number in before) if before else 1
+        lines = self._lines + sites * step.length
+        blocks = max((self._blocks[number] for number in before), default=0) + step.is_block + step.skips
+        loops = max((self._loops[number] for number in before), default=0) + step.is_loop
+        if blocks > MAX_DEPTH or loops > MAX_LOOPS or lines > MAX_LINES or sites > MAX_SITES:
+            return False
+        self._lines = lines
+        self._sites.append(sites)
+        self._blocks.append(blocks)
+        self._loops.append(loops)
+        return True

@@ -48,8 +48,7 @@ class Router:
         elif len(edges) != 1 and all(_to_every_lane(output, lanes) for output, lanes, _ in self.ways):
             self.send = _broadcast(self.lanes)
         else:
-            sends = [self._edge(output, lanes, turns) for output, lanes, turns in self.ways]
-            self.send = sends[0] if len(sends) == 1 else _to_all(sends)
+            self.send = self.by_way[0] if len(self.by_way) == 1 else _to_all(self.by_way)
         # The lane into which results may go by a window.
         self.only = self.lanes[0] if windows and len(self.lanes) == 1 and outputs[0].key is None else None
 
@@ -65,6 +64,19 @@ class Router:
             len(self.lanes) == 1 and self.tracer is None and all(output.key is None for output, _, _ in self.ways)
         )
         return self.lanes[0] if is_plain else None
+
+    @cached_property
+    def by_way(self) -> list[Send]:
+        """What sends along one edge alone."""
+        return [self._edge(output, lanes, turns) for output, lanes, turns in self.ways]
+
+    def send_on(self, value: Any, way: int, key: Any) -> None:
+        """Send what the first edges, so many, have got along the others. `key`: for the next, if it was asked for."""
+        if key is not NO_PACKET:
+            self.ways[way][1][0].put((key, value))
+            way += 1
+        for send in self.by_way[way:]:
+            send(value)
 
     def blame(self, value: Any) -> None:
         """A key function, or what is asked beside it, has raised for `value`; `NO_PACKET`: that is dealt with."""

@@ -12,8 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.communication.calls import here
+from runtime.communication.lane import Lane
 from runtime.context import TaskContext
-from runtime.errors import Unneeded
+from runtime.errors import NO_PACKET, Unneeded
 from runtime.operators import Function, Operator, Reduce, Source, SourceFunction
 from runtime.scheduling.parker import Parker, Ready
 from runtime.scheduling.wake_source import News
@@ -28,9 +29,15 @@ if TYPE_CHECKING:
 
 
 class Rest(NamedTuple):
-    """What of a packet is still to be sent: it was taken, and `results` have still to be drawn."""
+    """What of a packet is still to be sent: it was taken, one result was made, and others have still to be drawn."""
 
     value: Any
+    result: Any
+    """`NO_PACKET`: all consumers have what was made."""
+    given: int
+    """How many of the task's ways it was sent."""
+    key: Any
+    """Of the result, for the next way; `NO_PACKET` if that was not asked for."""
     results: Iterator[Any]
 
 
@@ -234,14 +241,16 @@ class LocalTask(BaseTask):
                 self._feed.wait()
                 self.parker.go_on()
             return
-        (value, results), self._rest = self._rest, None
+        rest, self._rest = self._rest, None
         try:
-            for result in results:
+            if rest.result is not NO_PACKET:
+                self._router.send_on(rest.result, rest.given, rest.key)
+            for result in rest.results:
                 self._router.send(result)
         except Unneeded:  # the packet in work has ended
             pass
         except BaseException:
-            self._packet = value
+            self._packet = rest.value
             raise
 
     # ── on its chain's thread ──
@@ -290,21 +299,29 @@ class LocalTask(BaseTask):
         assert isinstance(self.operator, LaneGuard), "it skips"
         return self.operator.skip(error, payload, key)
 
-    @property
-    def key_of(self) -> Callable[[Any], Any]:
-        """What gives its results their keys; it has one edge."""
-        (output,) = self.ctx.wiring.outputs
-        assert output.key is not None, "its results have keys"
-        return output.key
+    def key_of(self, way: int) -> Callable[[Any], Any]:
+        """What gives its results the keys that they have that way."""
+        key = self.ctx.wiring.outputs[way].key
+        assert key is not None, "they have"
+        return key
 
     @property
     def key_check(self) -> Callable[[Any], type | None]:
         """What refuses a key, or returns its type if all of that are keys."""
         return self._router.key_check
 
-    def put_with_key(self, key: Any, value: Any) -> None:
-        """Put a result with its key into its one lane."""
-        self.lanes_out[0].put((key, value))
+    @property
+    def ways(self) -> list[list[Lane]]:
+        """Where its results go: along each of its edges, into one of these lanes, or all."""
+        return [lanes for _, lanes, _ in self._router.ways]
+
+    def send_by(self, way: int) -> Callable[[Any], object]:
+        """How its results are sent one way."""
+        return self._router.by_way[way]
+
+    def send_on(self, result: Any, given: int, key: Any) -> None:
+        """Send a result the ways that it has not gone yet, after so many."""
+        self._router.send_on(result, given, key)
 
     @property
     def send(self) -> Callable[[Any], object]:
@@ -324,6 +341,11 @@ class LocalTask(BaseTask):
     def is_ready(self) -> bool:
         """Whether there is something to take."""
         return self._inbox is None or self._inbox.ready()
+
+    @property
+    def is_about_to_end(self) -> bool:
+        """Whether one of its producers has ended."""
+        return any(lane.closed for lane in self.lanes_in[1:])
 
     def wait(self, news: Ready) -> None:
         """Wait until there is something to take, or `news`. Raises Cancelled."""
@@ -392,10 +414,6 @@ class LocalTask(BaseTask):
         """It has begun so many more packets."""
         self.counts.work(count)
         self.operator.loop_paused()
-
-    def pass_by(self, count: int) -> None:
-        """So many packets have come to it that never lay in its lane."""
-        self.inbox.lanes[1].pass_by(count)
 
     def blame(self, error: BaseException, made: Any, value: Any) -> BaseException:
         """What its step has raised, as `process` would have raised it."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from runtime.facts import Columns, SignalFacts, TaskFacts, TaskState, TaskTable
 
 if TYPE_CHECKING:
+    from runtime.communication.lane import Lane
     from runtime.task.base_task import BaseTask
 
 _COLUMNS: Final = (
@@ -117,14 +118,14 @@ class Sample(TaskTable):
             open=open_,
         )
 
-    def counting(self, beyond: Sequence[tuple[BaseTask, int, bool]]) -> Self:
-        """The same, with packets that have come to tasks uncounted, some past their only lane."""
+    def counting(self, beyond: Sequence[tuple[BaseTask, int, Lane | None]]) -> Self:
+        """The same, with packets that have come to tasks uncounted, past a lane each, or none."""
         processed, observer = self._rest[0], self._observer
         place_of_lane = {id(lane): at for at, lane in enumerate(observer.filled)}
-        for task, count, is_past_lane in beyond:
+        for task, count, lane in beyond:
             processed[observer.place[task.name]] += count
-            if is_past_lane:
-                self._taken[place_of_lane[id(task.lanes_in[1])]] += count
+            if lane is not None:
+                self._taken[place_of_lane[id(lane)]] += count
         return self
 
     def depths(self) -> dict[str, int]:

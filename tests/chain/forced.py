@@ -36,12 +36,12 @@ def forced(seed: int) -> Iterator[Counter[str]]:
     kind = chain.Chain
     work_slice, close_again = kind._work_slice, kind._close_again
 
-    def works(self: Any, line: Any) -> Any:
+    def works(self: Any, head: Any) -> Any:
         self._pace.size = rng.choice((1, 2, 3, 5, 8))
         if rng.random() < 0.15:
             counts["opened"] += 1
             self.open()
-        parted = work_slice(self, line)
+        parted = work_slice(self, head)
         counts["left"] += parted is not None
         return parted
 
@@ -57,7 +57,7 @@ def forced(seed: int) -> Iterator[Counter[str]]:
         dice = rng.random()
         if dice < 0.3:
             self.give_away()
-            counts["given away"] += line.owner is not None
+            counts["given away"] += line.is_left
         elif dice < 0.6:
             counts["opened"] += 1
             self.open()

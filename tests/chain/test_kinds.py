@@ -15,7 +15,7 @@ import pytest
 
 import runtime
 from runtime import Session
-from runtime.chain.loop import Step, fits
+from runtime.chain.loop import Extent, Step
 from runtime.testing import Hold
 from tests.chain.forced import forced
 from tests.chain.test_chains import HANDS
@@ -294,7 +294,24 @@ def test_letters_of_a_chain_hold_no_packets_but_their_own() -> None:
         assert alive == [letter.packet.number for letter in session.dead_letters] == list(range(3, 2_000, 10))
 
 
+def fits(step: Step, times: int) -> bool:
+    extent = Extent()
+    return all(extent.add(step, (at - 1,) if at else ()) for at in range(times))
+
+
 def test_a_loop_is_no_longer_than_it_may_be() -> None:
-    assert fits([Step(("{made} = {call}({value})",))] * 90)
-    assert not fits([Step(("{made} = {call}({value})",))] * 110)
-    assert not fits([Step(("for {made} in {call}({value}):",))] * 16)
+    call = Step(("{made} = {call}({value})",))
+    assert fits(call, 200)
+    assert not fits(call, 201)
+    assert fits(Step(("for {made} in {call}({value}):",)), 15)
+    assert not fits(Step(("for {made} in {call}({value}):",)), 16)
+
+
+def test_a_row_of_diamonds_is_not_written_out_as_often_as_there_are_ways_through_it() -> None:
+    extent, call = Extent(), Step(("{made} = {call}({value})",))
+    assert extent.add(call, ())
+    assert all(extent.add(call, (0,)) for _ in range(3))
+    assert extent.add(call, (1, 2, 3))
+    assert all(extent.add(call, (4,)) for _ in range(3))
+    assert extent.add(call, (5, 6, 7))
+    assert not extent.add(call, (8, 8))

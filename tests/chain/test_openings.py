@@ -33,7 +33,7 @@ def test_whoever_was_given_the_packet_in_work_works_it_though_its_function_had_n
     def enters(self: VersionedLock) -> None:
         caller = sys._getframe(1)
         if caller.f_code.co_name == "divert" and not given:
-            given.append(caller.f_locals["step"])
+            given.append(caller.f_locals["part"].step)
             chain_of(session, "b").give_away()
         enter(self)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -79,7 +79,7 @@ def add(stream: Any, kind: str, function: Callable[..., Any], name: str) -> Any:
         case "fold":
             return keyed.round_robin().reduce(function, name=name)
         case "keyed fold":
-            return keyed.reduce(function, initial=0, name=name).map(sum)
+            return keyed.reduce(function, initial=0, name=name).map(sum, name=f"{name}-sum")
     return getattr(keyed, kind.rpartition(" ")[2])(function, name=name, on_error="skip" if "skipping" in kind else None)
 
 
@@ -112,3 +112,74 @@ def test_a_chain_does_what_its_tasks_do_by_themselves(seed: int) -> None:
     assert outcome_of(plan, seed, chaining=True) == alone
     with forced(seed):
         assert outcome_of(plan, seed, chaining=True) == alone
+
+
+TREES = ("map", "filter", "flat_map", "keyed map", "fold", "keyed fold", "skipping map", "skipping filter", "union")
+ANY_ORDER = ("map", "filter", "flat_map", "union")  # which make the same of packets in whatever order they come
+
+
+class Node(NamedTuple):
+    """One operator of a tree: of which streams it takes packets, and what it is."""
+
+    of: tuple[int, ...]
+    kind: str
+    fails_on: int
+
+
+def tree_of(rng: Random) -> list[Node]:
+    """Stream 0 is the source's; each node adds one. Below a union packets come in any order."""
+    nodes: list[Node] = []
+    mixed = [False]
+    for _ in range(rng.randint(2, 9)):
+        of: tuple[int, ...] = (rng.randrange(max(0, len(mixed) - 4), len(mixed)),)
+        kind = rng.choice(ANY_ORDER if mixed[of[0]] else TREES)
+        if kind == "union":
+            of = tuple(rng.sample(range(len(mixed)), rng.randint(1, min(3, len(mixed)))))
+        nodes.append(Node(of, kind, -1))
+        mixed.append(kind == "union" or mixed[of[0]])
+    pure = [at for at, node in enumerate(nodes) if node.kind != "union" and not any(mixed[each] for each in node.of)]
+    if pure and rng.random() < 0.5:
+        at = rng.choice(pure)
+        nodes[at] = nodes[at]._replace(fails_on=rng.randrange(NUMBERS))
+    return nodes
+
+
+def outcome_of_tree(nodes: list[Node], seed: int, *, chaining: bool) -> tuple[Any, ...]:
+    errors = Random(seed)
+    kept = errors.random() < 0.3
+    with Session(capacity=errors.choice((1, 4, 64)), chaining=chaining) as session:
+        numbers: Any = (lambda: (each for each in range(NUMBERS))) if kept else range(NUMBERS)
+        streams: list[Any] = [session.source(numbers, name="numbers")]
+        used: set[int] = set()
+        for at, (of, kind, fails_on) in enumerate(nodes):
+            used |= set(of)
+            first, *others = (streams[each] for each in of)
+            if kind == "union":
+                streams.append(first.union(*others).map(lambda number: number, name=f"union-{at}"))
+            else:
+                function = function_of(kind.rpartition(" ")[2], fails_on, errors)
+                streams.append(add(first, kind, function, f"{kind.replace(' ', '-')}-{at}"))
+        got = [
+            stream.collect(name=f"got-{at}")
+            for at, stream in enumerate(streams)
+            if at not in used or errors.random() < 0.3
+        ]
+        try:
+            session.run(PATIENCE_S)
+        except runtime.TaskFailed as failed:
+            cause = failed.__cause__
+            worked = session.snapshot()[failed.task].processed
+            return failed.task, failed.packet, type(cause).__name__, str(cause), worked
+        facts = session.snapshot()
+        letters = [(letter.task, letter.packet, letter.key, repr(letter.error)) for letter in session.dead_letters]
+        counts = [(task.name, task.processed, task.emitted, task.skipped) for task in facts]
+        return [sorted(each) for each in got], counts, sorted(letters)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_tree_in_a_chain_does_what_its_tasks_do_by_themselves(seed: int) -> None:
+    nodes = tree_of(Random(seed))
+    alone = outcome_of_tree(nodes, seed, chaining=False)
+    assert outcome_of_tree(nodes, seed, chaining=True) == alone
+    with forced(seed):
+        assert outcome_of_tree(nodes, seed, chaining=True) == alone

@@ -26,40 +26,52 @@ FOLD = "chain/test_kinds.py::test_a_keyed_fold_in_a_chain_folds_each_packet_once
 KEY = "chain/test_kinds.py::test_a_key_is_that_of_the_packet_in_work_though_a_chain_is_left_meanwhile"
 SKIPPED = "chain/test_kinds.py::test_what_is_skipped_in_a_chain_is_a_dead_letter_and_nothing_else_is_lost"
 LETTERS = "chain/test_kinds.py::test_letters_of_a_chain_hold_no_packets_but_their_own"
-SEES_MEMBERS = "elif any(task.is_ready() for task in self._closed[1:]):"
+SEES_MEMBERS = "elif self._has_visitors():"
+TREE = "chain/test_trees.py::"
+STUCK_BRANCH = f"{TREE}test_a_function_that_is_stuck_keeps_nothing_from_the_other_consumers"
+TREE_ERROR = f"{TREE}test_an_error_in_a_tree_names_its_task_and_its_packet"
+TREE_KEYS = f"{TREE}test_each_key_function_of_a_tree_is_asked_once_a_packet"
+ONE_THREAD = f"{TREE}test_a_tree_needs_one_thread_to_its_end"
+TREES = f"{TREE}test_a_tree_under_all_hands_loses_and_doubles_nothing"
 
 OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: the packet in work is counted for the next task already",
         LINE,
-        "flow = numbers.passed.get(step, total - (at == step))",
-        "flow = numbers.passed.get(step, total)",
+        "given > 0 or is_made or not (",
+        "given > 0 or is_made and not (",
         ERROR,
         HANDS,
     ),
     one(
         "chain: a packet that is diverted is counted where it has not come",
         LINE,
-        "total = flow - (diverted == step)",
-        "total = flow",
+        "self._missing(made, is_made=is_own))",
+        "())",
         HANDS,
         OPENINGS,
         SAME,
     ),
-    one("chain: a filter's counts are lost", LINE, "flow = numbers.passed.get(step, total", "flow = (total", SAME),
+    one(
+        "chain: a filter's counts are lost",
+        LINE,
+        "numbers.passed.get(site.parent, totals[site.parent])",
+        "(totals[site.parent])",
+        SAME,
+    ),
     one(
         "chain: a diversion is one function late",
         LINE,
-        "                before.send(given[-1])\n",
-        "                task.send(task.call(given[-1]))\n",
+        "if is_own and self._owner == at.site:",
+        "if is_own and self._owner in (at.site, made.site):",
         SAME,
         HANDS,
     ),
     one(
         "chain: what a flat_map has not yielded yet is lost at an opening",
         LINE,
-        "for step, rest in rests if rest is not None",
-        "for step, rest in rests if False",
+        "given, key, results or iter(()))",
+        "given, key, iter(()))",
         SAME,
         OPENINGS,
     ),
@@ -92,7 +104,7 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: the owner chosen is diverted all the same",
         LINE,
-        "if self.owner == step:",
+        "if is_own and self._owner == at.site:",
         "if False:",
         f"{MOMENTS}test_whoever_was_given_the_packet_in_work_works_it_though_its_function_had_not_begun",
     ),
@@ -149,8 +161,8 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: the key of a packet that is diverted is asked for twice",
         LINE,
-        "before.put_with_key(self._loop.key(step), given[-1])",
-        "before.send(given[-1])",
+        "self._rests = self._rests_of(made, key)",
+        "self._rests = self._rests_of(made)",
         FOLD,
     ),
     one(
@@ -160,12 +172,55 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         "return task.ctx",
         KEY,
     ),
-    one("chain: what follows one that is skipped is lost", LOOP, '"    continue"', '"    break"', SKIPPED),
+    one(
+        "chain: what follows one that is skipped is lost",
+        LOOP,
+        '{key}):", "        raise")',
+        '{key}):", "        raise", "    break")',
+        SKIPPED,
+    ),
     one(
         "chain: letters hold the loop's last packet",
         LOOP,
-        "            frames[-1].clear()",
+        "            frame.clear()",
         "            pass",
         LETTERS,
     ),
+    one(
+        "chain: what the other consumers have not got yet is lost at an opening",
+        LINE,
+        "is_given = given ==",
+        "is_given = True or given ==",
+        TREES,
+        STUCK_BRANCH,
+    ),
+    one("chain: a consumer that has a packet gets it again", LINE, "At(parent, way + 1)", "At(parent, way)", TREES),
+    one(
+        "chain: a packet is counted for consumers that have not got it yet",
+        LINE,
+        "missing |= set(self._next(number, site.way + 1))",
+        "pass",
+        TREES,
+        TREE_ERROR,
+    ),
+    one(
+        "chain: a result that somebody else has sends its maker's thread as well",
+        LINE,
+        "if self._owner == made.site:",
+        "if self._owner != NOBODY:",
+        TREES,
+    ),
+    one(
+        "chain: what a source that keeps its thread has not sent yet is lost",
+        CHAIN,
+        "None if line is None else line.rest_of(keeper), None",
+        "None, None",
+        TREES,
+    ),
+    Mutant(
+        "chain: the second key function is asked by two threads",
+        (Change(LOOP, "in keyed if way]", "in ()]"), Change(LOOP, "in keyed if not way]", "in keyed]")),
+        (TREE_KEYS,),
+    ),
+    one("chain: the end of one consumer opens the chain", CHAIN, " and not task.is_about_to_end", "", ONE_THREAD),
 )
