@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtime.chain.chain import Chain
-from runtime.chain.line import step_of
 from runtime.chain.loop import Extent
+from runtime.chain.tree import step_of
 from runtime.chain.watch import Watch
 from runtime.communication.lane import Lane
 from runtime.task.local_task import LocalTask

@@ -18,9 +18,10 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from operator import is_not
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from runtime.chain.loop import OUT, At, Loop, Numbers, Part, Shape, Step
+from runtime.chain.loop import OUT, At, Loop, Numbers, Part
+from runtime.chain.tree import Tree
 from runtime.communication.lane import Lane
 from runtime.errors import NO_PACKET, Unneeded
 from runtime.task.local_task import LocalTask, Rest
@@ -50,37 +51,37 @@ class VersionedLock:
 class LeftLoop(BaseException):
     """A packet was diverted in front of a function: what was made of it at a site was given to so many of its ways."""
 
-    def __init__(self, made: At) -> None:
-        self.made = made
-        self.failure: BaseException | None = None  # what has come of sending it on
+    def __init__(self, made: At, failure: BaseException | None) -> None:
+        self.made, self.failure = made, failure  # what has come of sending it on
+
+
+class Beginning(NamedTuple):
+    """Of a slice of work: what had come how far, and how many packets to the head."""
+
+    numbers: Numbers
+    packets: int
 
 
 class Line:
-    """Tasks in a made loop. `tasks[0]` is the head: what comes to the line comes to it.
-
-    The others are those of the given ones, in the order of the graph, to which its packets come.
-    """
+    """Tasks in a made loop: the first of the given ones, and those to which its packets come."""
 
     def __init__(self, tasks: Sequence[LocalTask], lock: VersionedLock) -> None:
-        head = tasks[0]
-        self.tasks, self._steps = steps_of(tasks)
+        self._tree = Tree(tasks)
         self._lock = lock
         self._owner: int | None = None  # the site whose packet in work is for good; None while the loop goes on
         self._is_in_loop = False  # in the loop
-        self._loop = Loop(Shape(self._steps, head.loop_counts, head.idles), self)
-        self._sites = self._loop.sites
+        self._loop = Loop(self._tree.shape, self)
         self._calls: list[Any] = []
-        self._slice_began = self._loop.numbers()
-        self._slices_begun = 0  # packets that came to the head before this slice
-        self._through = [0] * len(self._sites)  # to each site, that its task knows of
+        self._began = Beginning(self._loop.numbers(), 0)
+        self._through = [0] * len(self._tree.sites)  # to each site, that its task knows of
         self._rests: dict[LocalTask, Rest] = {}  # what they go on with once it was left, or taken over
-        head.begin_to_count()
+        self._tree.head.begin_to_count()
 
     # ── its ways out, for the loop ──
 
     def part(self, part: Part) -> Any:
         """As `Exits` says."""
-        task = self.tasks[part.step]
+        task = self._tree.tasks[part.step]
         match part.what:
             case "call":
                 return task.call
@@ -96,7 +97,7 @@ class Line:
                 return task.key_of(part.way)
             case "check":
                 return task.key_check
-        return task.send if len(self._steps[part.step].ways) == 1 else task.send_by(part.way)
+        return task.send if len(self._tree.shape.steps[part.step].ways) == 1 else task.send_by(part.way)
 
     def diversion(self, part: Part) -> Any:
         """What takes the place of a `part` once the loop is halted: it has the packet sent on, and leaves the loop."""
@@ -109,30 +110,32 @@ class Line:
         def divert(*given: Any) -> Any:
             at = self._loop.at()
             assert at is not None, "it is called there"
-            site = self._sites[at.site]
+            site = self._tree.sites[at.site]
             made = At(site.parent, site.way) if is_own else at
-            key = self._loop.values()[f"key{at.site}"] if is_own and self._steps[part.step].is_keyed else NO_PACKET
+            key = (
+                self._loop.values()[f"key{at.site}"]
+                if is_own and self._tree.shape.steps[part.step].is_keyed
+                else NO_PACKET
+            )
             with self._lock:
                 if self._owner is None:
                     self._owner = NOBODY
-                    self._count(self._loop.numbers(), self._missing(made, is_made=is_own))
+                    self._count(self._loop.numbers(), self._tree.missing(made, is_made=is_own))
                     self._rests = self._rests_of(made, key)
             if is_own and self._owner == at.site:
-                task = self.tasks[part.step]
+                task = self._tree.tasks[part.step]
                 if task.sets_key:
                     task.ctx.set_key(key)
                 return self.part(part)(*given)
-            left = LeftLoop(made)
-            if self._owner == made.site:  # this thread is its task's
-                left.failure = self._send_on(made, given[-1], key)
-            raise left
+            is_mine = self._owner == made.site  # this thread is its task's
+            raise LeftLoop(made, self._send_on(made, given[-1], key) if is_mine else None)
 
         return divert
 
     def _send_on(self, made: At, result: Any, key: Any) -> BaseException | None:
         """Let a result go the ways that it has not gone yet. What that raises, as its task would raise it."""
-        site = self._sites[made.site]
-        task = self.tasks[site.step]
+        site = self._tree.sites[made.site]
+        task = self._tree.tasks[site.step]
         try:
             task.send_on(result, made.given, key)
         except Unneeded:  # the packet in work has ended
@@ -157,11 +160,11 @@ class Line:
         if site is None or site == NOBODY:
             at = self._loop.at()
             site = None if at is None else at.site
-        return self._task_at(site) if self._is_in_loop and site is not None else None
+        return self._tree.task(site) if self._is_in_loop and site is not None else None
 
     def look(self) -> object:
         """Equal to what it was before, if the same packet is at the same place."""
-        return self._slices_begun, self._loop.numbers(), self._loop.at(), self.tasks[0].begun()
+        return self._began.packets, self._loop.numbers(), self._loop.at(), self._tree.head.begun()
 
     def beyond(self) -> list[tuple[LocalTask, int, Lane | None]]:
         """How many packets have come to each that are not in its counts yet, and past which lane.
@@ -171,9 +174,9 @@ class Line:
         if self._owner is not None:
             return []
         numbers, at = self._where()
-        totals = self._totals(numbers, self._missing(at))
+        totals = self._totals(numbers, self._tree.missing(at))
         return [
-            (self._task_at(site), now - then, self._lane_before(site))
+            (self._tree.task(site), now - then, self._tree.lane(site))
             for site, (now, then) in enumerate(zip(totals, self._through, strict=True))
         ]
 
@@ -181,7 +184,7 @@ class Line:
 
     def use(self) -> None:
         """Put the tasks' functions into the loop, unless they are there: a person may have changed one."""
-        calls = [task.call for task in self.tasks]
+        calls = [task.call for task in self._tree.tasks]
         if len(self._calls) != len(calls) or any(map(is_not, self._calls, calls)):
             self._calls = calls
             self._loop.use(self)
@@ -209,11 +212,11 @@ class Line:
     def close_slice(self) -> int:
         """The slice is over, and no packet in work. Returns how many it had."""
         self._is_in_loop = False
-        before = self._slices_begun
+        before = self._began.packets
         numbers = self._loop.numbers()
         self._count(numbers)
         self._close_batch(numbers, is_whole=True)
-        return self._slices_begun - before
+        return self._began.packets - before
 
     def take_over(self) -> LocalTask | None:
         """While it is at work: its thread goes on as that of the task at work, which is returned.
@@ -224,11 +227,11 @@ class Line:
         if at is None:
             return None
         self._owner = at.site
-        self._count(numbers, self._missing(at))
-        self._rests = self._rests_of(self._before(at.site))
+        self._count(numbers, self._tree.missing(at))
+        self._rests = self._rests_of(self._tree.before(at.site))
         if at.site:
             self._close_batch(numbers)
-        return self._task_at(at.site)
+        return self._tree.task(at.site)
 
     def leave(self, error: BaseException | None, left: int) -> tuple[LocalTask, BaseException | None]:
         """The loop was left: by an error, or by site `left`, of which results may be left. Whose thread this is now.
@@ -237,15 +240,15 @@ class Line:
         """
         self._is_in_loop = False
         numbers, failure, raised = self._loop.numbers(), None, None
-        made = None if left == OUT else At(left, len(self._steps[self._sites[left].step].ways))
-        missing = self._missing(made)
+        made = None if left == OUT else self._tree.given(left)
+        missing = self._tree.missing(made)
         if isinstance(error, LeftLoop):
-            failure, made = error.failure, At(error.made.site, len(self._steps[self._sites[error.made.site].step].ways))
+            failure, made = error.failure, self._tree.given(error.made.site)
         elif error is not None:
             at, value = self._loop.raised(error)
-            raised, missing, made = at.site, self._missing(at), self._before(at.site)
+            raised, missing, made = at.site, self._tree.missing(at), self._tree.before(at.site)
             if not isinstance(error, Unneeded):
-                failure = self._task_at(raised).blame(error, self._loop.rest(raised), value)
+                failure = self._tree.task(raised).blame(error, self._loop.rest(raised), value)
         if made is not None and not (isinstance(error, LeftLoop) and self._owner == NOBODY):
             self._rests = self._rests_of(made) | self._rests
         if self._owner is None:
@@ -254,10 +257,10 @@ class Line:
         if self._owner == NOBODY:
             self._close_batch(numbers)
         elif self._owner == 0:  # what its thread has drawn since somebody took over
-            self.tasks[0].come_through(self._totals(numbers)[0] - self._through[0])
+            self._tree.head.come_through(self._totals(numbers)[0] - self._through[0])
             self._close_batch(numbers)
         self._loop.let_go()
-        return self._task_at((raised or 0) if self._owner == NOBODY else self._owner), failure
+        return self._tree.task((raised or 0) if self._owner == NOBODY else self._owner), failure
 
     def rest_of(self, task: LocalTask) -> Rest | None:
         """What a task has not finished of its packet, once the loop was left or taken over."""
@@ -268,20 +271,7 @@ class Line:
         self._rests = {}
         self._loop.forget()
 
-    # ── sites ──
-
-    def _task_at(self, site: int) -> LocalTask:
-        return self.tasks[self._sites[site].step]
-
-    def _lane_before(self, site: int) -> Lane | None:
-        """The lane past which packets come to a site."""
-        _, parent, way, *_ = self._sites[site]
-        return None if parent == OUT else self._task_at(parent).ways[way][0]
-
-    def _before(self, site: int) -> At:
-        """Where the packets that come to a site are made."""
-        _, parent, way, *_ = self._sites[site]
-        return At(parent, way + 1)
+    # ── what is left ──
 
     def _rests_of(self, made: At, key: Any = NO_PACKET) -> dict[LocalTask, Rest]:
         """What sites on the way there, and that itself, have made and not given to all their ways, or not made yet.
@@ -292,12 +282,12 @@ class Line:
         rests: dict[LocalTask, Rest] = {}
         number, given = made
         while number != OUT:
-            site, results = self._sites[number], self._loop.rest(number)
-            is_given = given == len(self._steps[site.step].ways)
+            site, results = self._tree.sites[number], self._loop.rest(number)
+            is_given = given == len(self._tree.step(number).ways)
             if not is_given or results is not None:
                 values = self._loop.values()
                 result = NO_PACKET if is_given else values[site.made]
-                rests[self.tasks[site.step]] = Rest(values[site.value], result, given, key, results or iter(()))
+                rests[self._tree.tasks[site.step]] = Rest(values[site.value], result, given, key, results or iter(()))
             number, given, key = site.parent, site.way + 1, NO_PACKET
         return rests
 
@@ -311,33 +301,12 @@ class Line:
             if numbers == loop.numbers():
                 return numbers, at
 
-    def _missing(self, at: At | None, *, is_made: bool = False) -> set[int]:
-        """The sites to which a packet that is `at` has not come yet, though it is counted as made for them.
-
-        `is_made`: the function there is not at work, even if its result was given to nobody yet.
-        """
-        if at is None:
-            return set()
-        number, given = at
-        is_counted = (
-            given > 0 or is_made or not (number in self._loop.passing or (not number and self.tasks[0].is_source))
-        )
-        missing = set(self._next(number, given)) if is_counted else set[int]()
-        while (site := self._sites[number]).parent != OUT:
-            number = site.parent
-            missing |= set(self._next(number, site.way + 1))
-        return missing
-
-    def _next(self, number: int, given: int) -> list[int]:
-        """The sites to which the ways of one lead, without the first so many ways."""
-        return [child for child, site in enumerate(self._sites) if site.parent == number and site.way >= given]
-
     def _totals(self, numbers: Numbers, missing: Collection[int] = ()) -> list[int]:
         """How many packets have come to each site since the loop was made."""
-        head, before = self.tasks[0], self._slice_began
-        total = self._slices_begun + head.begun(numbers.drawn - before.drawn) - (numbers.idled - before.idled)
+        head, (before, packets) = self._tree.head, self._began
+        total = packets + head.begun(numbers.drawn - before.drawn) - (numbers.idled - before.idled)
         totals = [total]
-        for number, site in enumerate(self._sites[1:], 1):
+        for number, site in enumerate(self._tree.sites[1:], 1):
             made = numbers.passed.get(site.parent, totals[site.parent])
             totals.append(made - (number in missing))
         return totals
@@ -346,45 +315,12 @@ class Line:
         """Let each know of what has come to it."""
         totals = self._totals(numbers, missing)
         for number, (now, then) in enumerate(zip(totals, self._through, strict=True)):
-            self._task_at(number).come_through(now - then)
-            if (lane := self._lane_before(number)) is not None:
+            self._tree.task(number).come_through(now - then)
+            if (lane := self._tree.lane(number)) is not None:
                 lane.pass_by(now - then)
         self._through = totals
 
     def _close_batch(self, numbers: Numbers, *, is_whole: bool = False) -> None:
         """After it was counted: the head's batch is over."""
-        before, self._slice_began = self._slice_began, numbers
-        self._slices_begun = self._through[0]
-        self.tasks[0].close_batch(numbers.drawn - before.drawn, numbers.idled - before.idled, is_whole=is_whole)
-
-
-def steps_of(tasks: Sequence[LocalTask]) -> tuple[tuple[LocalTask, ...], tuple[Step, ...]]:
-    """Those to which packets of the first one come, and what a loop has to know of them."""
-    head = tasks[0]
-    fed: set[int] = set()  # inboxes
-    reached = [head]
-    fed = _fed_by(head)
-    for task in tasks[1:]:
-        if id(task.inbox) in fed:
-            reached.append(task)
-            fed |= _fed_by(task)
-    number = {id(task.inbox): at for at, task in enumerate(reached) if at}
-    return tuple(reached), tuple(
-        step_of(task, is_head=task is head)._replace(ways=_ways(task, number)) for task in reached
-    )
-
-
-def step_of(task: LocalTask, *, is_head: bool) -> Step:
-    """What a loop has to know of one task, but for where its results go."""
-    return Step(task.inline, task.takes_pairs if is_head else task.is_keyed, task.sets_key, task.skips)
-
-
-def _fed_by(task: LocalTask) -> set[int]:
-    return set() if task.is_end else {id(lanes[0].inbox) for lanes in task.ways if len(lanes) == 1}
-
-
-def _ways(task: LocalTask, number: dict[int, int]) -> tuple[int, ...]:
-    if task.is_end:
-        return ()
-    ways = tuple(number.get(id(lanes[0].inbox), OUT) if len(lanes) == 1 else OUT for lanes in task.ways)
-    return (OUT,) if set(ways) == {OUT} else ways
+        before, self._began = self._began.numbers, Beginning(numbers, self._through[0])
+        self._tree.head.close_batch(numbers.drawn - before.drawn, numbers.idled - before.idled, is_whole=is_whole)

@@ -320,16 +320,6 @@ class Loop:
         )
         self._diversions = [exits.diversion(part) for part in code.swapped]
 
-    @property
-    def sites(self) -> tuple[Site, ...]:
-        """All places where a step is written, each after the one that gives it packets."""
-        return self._code.sites
-
-    @property
-    def passing(self) -> list[int]:
-        """Those that have not one result for each packet, and are counted."""
-        return self._code.passing
-
     def use(self, exits: Exits) -> None:
         """Put the functions into the loop."""
         self._use(*map(exits.part, self._code.swapped))
@@ -388,7 +378,7 @@ class Loop:
         at = self._code.at.get(trace.tb_lineno)
         if at is None or trace.tb_lineno == self._code.first:
             return At(0, 0), NO_PACKET
-        return at, self.values()[self.sites[at.site].value]
+        return at, self.values()[self._code.sites[at.site].value]
 
 
 def _nothing(*_: Any) -> Any:

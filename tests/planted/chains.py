@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.planted.records import Change, Mutant, one
 
-CHAIN, LINE, LOOP = "chain/chain.py", "chain/line.py", "chain/loop.py"
+CHAIN, LINE, LOOP, TREE_OF = "chain/chain.py", "chain/line.py", "chain/loop.py", "chain/tree.py"
 GATHERING, WATCH = "chain/gathering.py", "chain/watch.py"
 PARKER, LOCAL = "scheduling/parker.py", "task/local_task.py"
 TESTS, MOMENTS = "chain/test_chains.py::", "chain/test_openings.py::"
@@ -37,7 +37,7 @@ TREES = f"{TREE}test_a_tree_under_all_hands_loses_and_doubles_nothing"
 OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: the packet in work is counted for the next task already",
-        LINE,
+        TREE_OF,
         "given > 0 or is_made or not (",
         "given > 0 or is_made and not (",
         ERROR,
@@ -46,7 +46,7 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: a packet that is diverted is counted where it has not come",
         LINE,
-        "self._missing(made, is_made=is_own))",
+        "self._tree.missing(made, is_made=is_own))",
         "())",
         HANDS,
         OPENINGS,
@@ -154,7 +154,7 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         "chain: settled while it has its packet",
         CHAIN,
         "        line.use()\n",
-        "        line.use()\n        for task in line.tasks:\n            task.rest()\n",
+        "        line.use()\n        for task in self._closed:\n            task.rest()\n",
         SETTLED,
     ),
     one("chain: its last packet is kept", LINE, "        self._loop.forget()\n", "        pass\n", KEPT),
@@ -194,10 +194,10 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         TREES,
         STUCK_BRANCH,
     ),
-    one("chain: a consumer that has a packet gets it again", LINE, "At(parent, way + 1)", "At(parent, way)", TREES),
+    one("chain: a consumer that has a packet gets it again", TREE_OF, "At(parent, way + 1)", "At(parent, way)", TREES),
     one(
         "chain: a packet is counted for consumers that have not got it yet",
-        LINE,
+        TREE_OF,
         "missing |= set(self._next(number, site.way + 1))",
         "pass",
         TREES,
@@ -206,8 +206,8 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: a result that somebody else has sends its maker's thread as well",
         LINE,
-        "if self._owner == made.site:",
-        "if self._owner != NOBODY:",
+        "is_mine = self._owner == made.site",
+        "is_mine = self._owner != NOBODY",
         TREES,
     ),
     one(
