@@ -217,8 +217,15 @@ def test_what_is_skipped_in_a_branch_is_kept_from_no_other(eager: None, seed: in
     assert counts["left"]
 
 
-def test_a_function_that_is_stuck_keeps_nothing_from_the_other_consumers() -> None:
-    hold, got, all_there = Hold[int](), list[int](), threading.Event()
+@pytest.mark.parametrize("is_keyed", [False, True], ids=["plain", "keyed"])
+@pytest.mark.parametrize("held", ["map", "filter", "sink"])
+def test_a_function_that_is_stuck_keeps_nothing_from_the_other_consumers(held: str, is_keyed: bool) -> None:
+    """And when it goes on they get nothing again, and no key function is asked again."""
+    hold, asked, got, all_there = Hold[int](), list[int](), list[int](), threading.Event()
+
+    def key(number: int) -> int:
+        asked.append(number)
+        return number
 
     def see(number: int) -> None:
         got.append(number)
@@ -227,14 +234,21 @@ def test_a_function_that_is_stuck_keeps_nothing_from_the_other_consumers() -> No
 
     with Session(capacity=4) as session:
         numbers = session.source(range(4), name="numbers")
-        numbers.map(hold, name="held").sink(lambda _: None)
-        numbers.sink(see, name="other")
+        if held == "sink":
+            numbers.sink(hold, name="held")
+        else:
+            getattr(numbers, held)(hold, name="held").sink(lambda _: None)
+        other: Any = numbers.key_by(key) if is_keyed else numbers
+        other.sink(see, name="other")
         session.start()
         hold.reached.wait()
         assert all_there.wait(PATIENCE_S)
-        assert got == [0, 1, 2, 3]
         hold.release()
         session.wait(PATIENCE_S)
+        assert got == [0, 1, 2, 3]
+        assert asked == ([0, 1, 2, 3] if is_keyed else [])
+        facts = session.snapshot()
+        assert (facts["numbers"].emitted, facts["held"].processed, facts["other"].processed) == (8, 4, 4)
 
 
 def test_a_tree_needs_one_thread_to_its_end() -> None:

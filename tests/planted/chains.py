@@ -30,7 +30,6 @@ SEES_MEMBERS = "elif self._has_visitors():"
 TREE = "chain/test_trees.py::"
 STUCK_BRANCH = f"{TREE}test_a_function_that_is_stuck_keeps_nothing_from_the_other_consumers"
 TREE_ERROR = f"{TREE}test_an_error_in_a_tree_names_its_task_and_its_packet"
-TREE_KEYS = f"{TREE}test_each_key_function_of_a_tree_is_asked_once_a_packet"
 ONE_THREAD = f"{TREE}test_a_tree_needs_one_thread_to_its_end"
 TREES = f"{TREE}test_a_tree_under_all_hands_loses_and_doubles_nothing"
 
@@ -208,7 +207,7 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         LINE,
         "is_mine = self._owner == made.site",
         "is_mine = self._owner != NOBODY",
-        TREES,
+        STUCK_BRANCH,
     ),
     one(
         "chain: what a source that keeps its thread has not sent yet is lost",
@@ -220,7 +219,7 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
     Mutant(
         "chain: the second key function is asked by two threads",
         (Change(LOOP, "in keyed if way]", "in ()]"), Change(LOOP, "in keyed if not way]", "in keyed]")),
-        (TREE_KEYS,),
+        (STUCK_BRANCH,),
     ),
     one("chain: the end of one consumer opens the chain", CHAIN, " and not task.is_about_to_end", "", ONE_THREAD),
 )
