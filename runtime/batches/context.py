@@ -37,6 +37,10 @@ class BatchContext(TaskContext):
         """Of an input without keys, None. Raises `WrongBatch`."""
         self._refuse_single("key", "keys: ctx.keys has one for each packet")
 
+    @key.setter
+    def key(self, key: Any) -> None:
+        """It belongs to the packets."""
+
     @property
     def state(self) -> MutableMapping[Any, Any]:
         """Of an input without keys, what the task remembers. Raises `WrongBatch`."""

@@ -35,11 +35,10 @@ class MapBatches(Operator):
         self.size, self.within_s = size, within
         self._in_work: Gathered | None = None  # the batch that the function has
 
-    def open(self, ctx: Context) -> None:
-        """Give the function a context in which there is no single packet in work."""
+    def context_of(self, ctx: Context) -> Context:
+        """One in which there is no single packet in work."""
         assert isinstance(ctx, TaskContext), "tasks have no other"
-        of_batches: Any = BatchContext(ctx, self)  # no `Context`: nobody sets its key
-        super().open(of_batches)
+        return BatchContext(ctx, self)
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work what the feed has gathered."""

@@ -113,8 +113,13 @@ class Operator(ABC):
         """Whether the user's function can reach the task's context, and so send packets by itself."""
         return isinstance(self.function, Function | SourceFunction)
 
+    def context_of(self, ctx: Context) -> Context:
+        """What the user's function sees as the context of its task."""
+        return ctx
+
     def open(self, ctx: Context) -> None:
         """Give the user's function its context, and let it prepare."""
+        ctx = self.context_of(ctx)
         if isinstance(self.function, Function | SourceFunction):
             self.function._open_in(ctx)
         if self.function is not None:

@@ -48,7 +48,7 @@ class Mending:
             if not isinstance(new, Function) or any(new is opened for opened in self._opened):
                 continue
             self._opened.append(new)
-            new._open_in(self._task.ctx)
+            new._open_in(self._operator.context_of(self._task.ctx))
             if type(new).take_over is Function.take_over:
                 lost |= dict.fromkeys(name for name in vars(old) if name != "ctx")
             else:

@@ -545,6 +545,20 @@ def test_without_keys_a_batch_has_the_state_of_its_task(make_session: MakeSessio
     assert (list(states), list(keys)) == ([{}] * 3, [(None, None, None)] * 3)
 
 
+def test_a_function_that_takes_the_place_of_another_sees_the_keys_of_its_batch(make_session: MakeSession) -> None:
+    session = make_session()
+    words = session.input("in").key_by(str)
+    result = words.map_batches(AsksFor("key"), size=2, within=LATE_S, name="work").collect(name="out")
+    session.start(paused=True)
+    session.replace("work", AsksFor("keys"))
+    for word in "ab":
+        session.send("in", word)
+    session.end("in")
+    session.resume()
+    session.wait(PATIENCE_S)
+    assert list(result) == [("a", "b")] * 2
+
+
 # ── policies ──
 
 
