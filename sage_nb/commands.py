@@ -20,9 +20,10 @@ from sage_nb.frame import Framer
 from sage_nb.frame_history import FrameHistory
 from sage_nb.latency import Measures
 from sage_nb.page_breakpoints import PageBreakpoints
+from sage_nb.python import Typed, typed
 from sage_nb.said_again import change_of, inject_of
 from sage_nb.serializers import full_text_of, letters_of, queue_of, state_of, stepped, task_card, text_of, token_of
-from sage_nb.texts import shown, value_of
+from sage_nb.texts import shown
 from sage_nb.wire import Events, Frames
 
 STEP_S: Final = 0.5
@@ -168,9 +169,10 @@ class Commands:
         return Done(result=queue_of(view))
 
     def _edit(self, session: Session, args: Args) -> Done:
-        packet, value = self._packet(args), value_of(str(args["value"]))
-        session.edit(packet, value)
-        return Done(change_of(session, "edit", packet), f"{packet.text} is {preview(value)} now")
+        packet, typed = self._packet(args), _typed(args)
+        session.edit(packet, typed.value)
+        line = change_of(session, "edit", packet, typed.source)
+        return Done(line, f"{packet.text} is {preview(typed.value)} now")
 
     def _drop(self, session: Session, args: Args) -> Done:
         packet = self._packet(args)
@@ -187,9 +189,10 @@ class Commands:
         return Done("session.undo()", "the last change is taken back")
 
     def _inject(self, session: Session, args: Args) -> Done:
-        target, value, number = str(args["task"]), value_of(str(args["value"])), int(args.get("input", 0))
-        session.inject(target, value, input=number if _has_several_inputs(session, target) else None)
-        return Done(inject_of(session, target, value), f"{preview(value)} is in the queue of {target}")
+        target, typed, number = str(args["task"]), _typed(args), int(args.get("input", 0))
+        session.inject(target, typed.value, input=number if _has_several_inputs(session, target) else None)
+        line = inject_of(session, target, typed.value, typed.source)
+        return Done(line, f"{preview(typed.value)} is in the queue of {target}")
 
     def _full(self, _: Session, args: Args) -> Done:
         return Done(result=full_text_of(self._packet(args).payload))
@@ -258,10 +261,11 @@ class Commands:
         return Done(f"session.dead_letters.retry({place})", "back in its queue", letters_of(session))
 
     def _edit_retry(self, session: Session, args: Args) -> Done:
-        place, value = _letter_at(session, args), value_of(str(args["value"]))
-        session.dead_letters.retry(place, value=value)
-        line = f"session.dead_letters.retry({place}, value={value!r})"
-        return Done(line, f"{preview(value)} is in its queue", letters_of(session))
+        place, typed = _letter_at(session, args), _typed(args)
+        session.dead_letters.retry(place, value=typed.value)
+        text = repr(typed.value) if typed.source is None else typed.source.text
+        line = f"session.dead_letters.retry({place}, value={text})"
+        return Done(line, f"{preview(typed.value)} is in its queue", letters_of(session))
 
     def _discard(self, session: Session, args: Args) -> Done:
         place = _letter_at(session, args)
@@ -316,6 +320,10 @@ def _last_error(session: Session, task: str) -> str:
         if event.task == task and event.kind in ("error", "skip"):
             return shown(event.text)
     return ""
+
+
+def _typed(args: Args) -> Typed:
+    return typed(str(args["value"]), as_python=args.get("as_python") is True)
 
 
 def _names(args: Args) -> tuple[str, ...]:

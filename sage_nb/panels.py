@@ -97,6 +97,9 @@ class Injector(Panel):
         self._value = ipywidgets.Text(
             description="value", placeholder="a Python literal, or else text", layout=_field()
         )
+        self._as_python = ipywidgets.Checkbox(
+            description="evaluate as Python, with the names of this notebook", layout=_field()
+        )
         self._input = ipywidgets.Dropdown(description="input", options=[0], layout=_field())
         self._inputs = {
             name: list(session.graph.input_numbers(each.name))
@@ -106,14 +109,15 @@ class Injector(Panel):
         self._target.observe(lambda _: self._choose(), "value")
         self._choose()
         put = self.button("Inject", self._order, "sign-in")
-        self.show(injector_table(session), self._target, self._value, self._input, put)
+        self.show(injector_table(session), self._target, self._value, self._as_python, self._input, put)
 
     def _choose(self) -> None:
         self._input.options = self._inputs.get(self._target.value, [0])
         self._input.layout.display = "" if len(self._input.options) > 1 else "none"
 
     def _order(self) -> tuple[str, Mapping[str, Any]]:
-        return "inject", {"task": self._target.value, "value": self._value.value, "input": self._input.value}
+        given = {"task": self._target.value, "value": self._value.value, "input": self._input.value}
+        return "inject", given | ({"as_python": True} if self._as_python.value else {})
 
 
 class Stepper(Panel):

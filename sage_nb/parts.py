@@ -36,7 +36,10 @@ def errors(session: Session) -> View:
 
 
 def injector(session: Session) -> Any:
-    """A form that puts a packet into a queue, an `ipywidgets.VBox`. What is typed is a Python literal, or else text."""
+    """A form that puts a packet into a queue, an `ipywidgets.VBox`.
+
+    What is typed is a Python literal or a text, or, where its reader allows it, an expression of the notebook's names.
+    """
     from sage_nb.panels import Injector  # noqa: PLC0415  it imports ipywidgets
 
     return Injector(session).box

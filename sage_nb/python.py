@@ -22,6 +22,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from runtime import CommandRefused
+from runtime.errors import error_text
+from runtime.texts.preview import preview
+from sage_nb.texts import value_of
+
 # Of these, and not of their subclasses, `repr` is Python that makes an equal value.
 _PLAIN: Final = frozenset({types.NoneType, bool, int, str, bytes, types.EllipsisType})
 _WITH_MODULE: Final = frozenset({datetime.date, datetime.timedelta, datetime.timezone, zoneinfo.ZoneInfo})
@@ -91,6 +96,41 @@ def evaluated(text: str) -> Any:
     """The value of an expression, with the names of the notebook. Raises what it raises."""
     code = compile(text.strip(), "<typed>", "eval")
     return eval(code, names_of_notebook())
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What somebody has typed as a value, and the Python that makes it, if it is more than a literal."""
+
+    value: Any
+    source: Source | None = None
+
+
+def typed(text: str, *, as_python: bool = False) -> Typed:
+    """What somebody means who types `text`: with `as_python` any expression, with the names of the notebook.
+
+    Else a literal, or the text itself. Raises `CommandRefused` for an expression that does not work, and for one with
+    a call in it that is not to be evaluated: it is hardly meant as a text.
+    """
+    if as_python:
+        try:
+            return Typed(evaluated(text), unparsed(text))
+        except Exception as error:  # noqa: BLE001  the border to what somebody has typed
+            why = str(error.msg) if isinstance(error, SyntaxError) else error_text(error)
+            raise CommandRefused(f"{preview(text)} does not work as Python: {why}") from None
+    value = value_of(text)
+    if value is text and _has_call(text):
+        how = "have it evaluated (the box beside it), or put it in quotation marks to send the text"
+        raise CommandRefused(f"{preview(text)} is a call, and only literals are read here: {how}")
+    return Typed(value)
+
+
+def _has_call(text: str) -> bool:
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return any(isinstance(node, ast.Call) for node in ast.walk(tree))
 
 
 def names_of_notebook() -> dict[str, Any]:

@@ -213,6 +213,7 @@ Command = Literal[
     "resume",
     "step",  # -> Stepped
     # queues: {task, first, last} -> Queue; {token, value: a text} | {token} | {token, to: index} | {} -> {}
+    # A value is a literal or a text, or with {as_python: true} an expression with the names of the notebook.
     "peek",
     "edit",
     "drop",

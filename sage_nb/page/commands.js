@@ -1,7 +1,10 @@
-// Commands to the kernel and their answers. Each gets one answer; until then the same command is not sent again.
+// Commands to the kernel and their answers. Each gets one answer; until then the same command is not sent again, but for
+// a step: who presses twice means two. The kernel carries them out in order.
 
 const BUSY_MS = 1_000;
 const KEPT_LINES = 1_000;
+const REPEATED = new Set(["step"]);
+const MOST_REPEATED = 16; // that wait for an answer, so that none goes on for long after the last press
 
 export const BUSY_TEXT = "kernel busy: will apply after the cell";
 export const SLOW_TEXT = "no answer yet: it is still being carried out";
@@ -32,9 +35,15 @@ export class Commands {
     return this.post(cmd, args, true);
   }
 
+  /** Whether a person's command has to be answered before it can be given again. */
   waits(cmd) {
-    for (const each of this.pending.values()) if (each.cmd === cmd && each.loud) return true;
-    return false;
+    const waiting = this.waiting(cmd);
+    return waiting >= (REPEATED.has(cmd) ? MOST_REPEATED : 1);
+  }
+
+  /** How many of a person's commands of this name have not been answered yet. */
+  waiting(cmd) {
+    return [...this.pending.values()].filter((each) => each.cmd === cmd && each.loud).length;
   }
 
   post(cmd, args, loud) {
@@ -43,11 +52,15 @@ export class Commands {
       return Promise.resolve({ ok: false, reason: this.gone, python: "", text: "" });
     }
     const key = `${cmd} ${JSON.stringify(args)}`;
-    for (const each of this.pending.values()) {
-      if (each.key === key) {
-        each.loud ||= loud;
-        return each.promise;
-      }
+    const same = REPEATED.has(cmd) ? undefined : [...this.pending.values()].find((each) => each.key === key);
+    if (same !== undefined) {
+      same.loud ||= loud;
+      return same.promise;
+    }
+    if (REPEATED.has(cmd) && this.waits(cmd)) {
+      const reason = `${MOST_REPEATED} times ${cmd} wait for the kernel already: this one is not sent`;
+      this.noted(reason, "refused");
+      return Promise.resolve({ ok: false, reason, python: "", text: "" });
     }
     const id = `${this.view}-${++this.number}`;
     const entry = { cmd, key, loud, since: performance.now(), resolve: null, promise: null };

@@ -2,7 +2,7 @@
 
 import { Control } from "./controls.js";
 import { counted, html, mark, printable, printableLines, quoted, say, seconds } from "./elements.js";
-import { actions, heading, labelled, reading, renew } from "./forms.js";
+import { actions, heading, reading, renew, ValueField } from "./forms.js";
 import { button } from "./icons.js";
 import { Throttle } from "./throttle.js";
 import { reasonFor } from "./reasons.js";
@@ -175,13 +175,14 @@ export class ErrorsTab {
     const field = html("textarea", { class: "sn-input sn-code", rows: 3, spellcheck: "false" });
     field.value = letter.literal ?? "";
     this.field = field;
+    const typed = new ValueField(this.store, "New value, a Python literal", field);
     const close = () => {
       this.editing = -1;
       this.paint();
     };
     const apply = new Control("Retry with this", "check", {
       why: () => reasonFor("retry", this.store, { letter }),
-      act: async () => (await this.change("edit_retry", { number: letter.number, value: field.value })) && close(),
+      act: async () => (await this.change("edit_retry", { number: letter.number, ...typed.value() })) && close(),
       wait: () => this.commands.waits("edit_retry"),
     });
     this.controls.push(apply);
@@ -192,7 +193,7 @@ export class ErrorsTab {
       close();
       this.list.querySelector("button")?.focus();
     };
-    return html("div", { onkeydown: leave }, labelled("New value, a Python literal", field), actions(apply, cancel));
+    return html("div", { onkeydown: leave }, typed.element, actions(apply, cancel));
   }
 
   close() {

@@ -40,6 +40,28 @@ export function reading(text, label) {
   return html("pre", props, printableLines(text, MOST_READ));
 }
 
+/** A value to be typed, and whether it is to be evaluated, which its reader has to allow. `value()` is what is sent. */
+export class ValueField {
+  constructor(store, label, field, hint = "") {
+    this.store = store;
+    this.field = field;
+    this.box = html("input", { type: "checkbox", class: "sn-checkbox", onchange: () => this.allow() });
+    this.box.checked = store.evaluates;
+    const words = "evaluate as Python, with the names of this notebook";
+    const choice = html("label", { class: "sn-evaluate sn-hint" }, this.box, words);
+    this.element = html("div", { class: "sn-value-field" }, labelled(label, field, hint), choice);
+  }
+
+  allow() {
+    this.store.evaluates = this.box.checked;
+  }
+
+  value() {
+    const given = { value: this.field.value };
+    return this.box.checked ? { ...given, as_python: true } : given;
+  }
+}
+
 /** A heading inside a tab. */
 export function heading(text) {
   return html("h4", { class: "sn-heading" }, text);

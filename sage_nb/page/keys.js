@@ -39,8 +39,8 @@ const ARROWS = new Set(["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"]);
 const EDITABLE = "input, select, textarea, [contenteditable='true']";
 
 /**
- * Listen to the keys of a view. `does` names what can be done: move(index), inspect(index), toggle(), step(), inject(),
- * back(); each only if the view has the part for it. Of a box that shows one line for all its tasks, by its place:
+ * Listen to the keys of a view. `does` names what can be done: move(index), inspect(index), toggle(), step(held),
+ * inject(), back(); each only if the view has the part for it. Of a box that shows one line for all its tasks, by its place:
  * fold(box), toggleAll(box), notAll(box).
  */
 export function listenToKeys(root, store, does) {
@@ -60,7 +60,8 @@ export function listenToKeys(root, store, does) {
     const { box } = store.plan.rows[index];
     const folded = inGraph && store.drawn.boxes[box].folded;
     const fold = inGraph ? () => does.fold(box) : undefined;
-    const one = { Enter: () => does.inspect(index), " ": does.toggle, ".": does.step, i: does.inject, c: fold };
+    const step = () => does.step(event.repeat);
+    const one = { Enter: () => does.inspect(index), " ": does.toggle, ".": step, i: does.inject, c: fold };
     const not = () => does.notAll(box);
     const all = { Enter: fold, " ": () => does.toggleAll(box), ".": not, i: not, c: fold };
     const act = (folded ? all : one)[event.key];

@@ -3,7 +3,7 @@
 import { meter, paintMeter } from "./depths_and_stops.js";
 import { Control } from "./controls.js";
 import { counted, freshId, html, mark, printable, quoted, say } from "./elements.js";
-import { actions, group, heading, labelled, renew, textField } from "./forms.js";
+import { actions, group, heading, labelled, renew, textField, ValueField } from "./forms.js";
 import { icon } from "./icons.js";
 import { Throttle } from "./throttle.js";
 import { reasonFor } from "./reasons.js";
@@ -64,6 +64,7 @@ export class QueueTab {
     this.paging = actions(more);
     this.editor = html("div", { hidden: true, onkeydown: (event) => this.leaveEditor(event) });
     this.value = textField({ class: "sn-input sn-code", placeholder: "a Python literal, such as 3 or 'text'" });
+    this.typed = new ValueField(store, "Inject a value", this.value);
     this.input = html("select", { class: "sn-input" });
     this.inputField = labelled("Input", this.input);
     const submit = (event) => {
@@ -75,7 +76,7 @@ export class QueueTab {
     this.form = html(
       "form",
       { class: "sn-inject", onsubmit: submit },
-      labelled("Inject a value", this.value),
+      this.typed.element,
       this.inputField,
       inject.element,
     );
@@ -135,17 +136,18 @@ export class QueueTab {
     this.editing = packet.token;
     const field = html("textarea", { class: "sn-input sn-code", rows: 3, spellcheck: "false" });
     field.value = packet.literal ?? "";
+    const hint =
+      packet.literal === null ? "It cannot be written as a Python literal: type what shall take its place." : "";
+    const typed = new ValueField(this.store, "New value, a Python literal", field, hint);
     const close = () => this.closeEditor();
     const apply = new Control("Apply", "check", {
       why: () => reasonFor("change_packet", this.store, { packet: this.picked().packet }),
-      act: async () => (await this.change("edit", { token: packet.token, value: field.value })) && close(),
+      act: async () => (await this.change("edit", { token: packet.token, ...typed.value() })) && close(),
       wait: () => this.commands.waits("edit"),
     });
     this.controls.apply = apply;
     const cancel = new Control("Cancel", null, { why: () => "", act: close });
-    const hint =
-      packet.literal === null ? "It cannot be written as a Python literal: type what shall take its place." : "";
-    this.editor.replaceChildren(labelled("New value, a Python literal", field, hint), actions(apply, cancel));
+    this.editor.replaceChildren(typed.element, actions(apply, cancel));
     this.editor.hidden = false;
     field.focus();
   }
@@ -164,7 +166,7 @@ export class QueueTab {
 
   async sendValue() {
     const { row } = this.store;
-    const args = { task: row.name, value: this.value.value, input: Number(this.input.value || 0) };
+    const args = { task: row.name, ...this.typed.value(), input: Number(this.input.value || 0) };
     if (await this.change("inject", args)) this.value.select();
   }
 

@@ -60,6 +60,7 @@ export class Store {
     this.selected = -1;
     this.packet = null; // the packet looked at, a PacketCard
     this.step = null; // the step that it was taken by, a Stepped, or null
+    this.evaluates = false; // whether what is typed as a value is evaluated as Python: its reader has to allow it
     this.fault = null; // the error or skip that its reader wants to see, an EventCard
     this.past = -1; // the place in the history that is shown, or -1 for now
     this.plan = this.drawn = EMPTY_PLAN; // as it was laid out, and as it is drawn

@@ -198,7 +198,8 @@ class View {
       },
       toggle: () =>
         reasonFor("pause_task", store) === "" ? ordered("pause_task", "pause") : ordered("resume_task", "resume"),
-      step: () => ordered("step_task", "step"),
+      // A key that is held down takes one step after the other; one that is pressed again means another.
+      step: (held) => (held && commands.waiting("step") > 0 ? undefined : ordered("step_task", "step")),
       fold: (place) => this.graph?.fold(place, { focus: true }),
       toggleAll: (place) => {
         const { rows, name } = store.plan.boxes[place];

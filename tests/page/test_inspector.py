@@ -513,3 +513,24 @@ def test_a_closed_session_can_still_be_looked_into(load: Load) -> None:
     shown.root.locator("[data-tab=queue]").click()
     inject = shown.root.get_by_role("button", name="Inject", exact=True)
     assert inject.get_attribute("title") == "Inject: the session was closed"
+
+
+def test_what_is_typed_is_evaluated_only_where_its_reader_allows_it(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers=answers.ALL)
+    shown.row("count#1").focus()
+    shown.page.keyboard.press("i")
+    box = panel(shown).get_by_label("evaluate as Python, with the names of this notebook")
+    assert not box.is_checked()
+    shown.page.keyboard.type("Order('a', 2)")
+    shown.page.keyboard.press("Enter")
+    shown.page.keyboard.press("Tab")
+    shown.page.keyboard.press("Space")
+    assert box.is_checked()
+    shown.page.keyboard.press("Shift+Tab")
+    shown.page.keyboard.press("Enter")
+    shown.settle()
+    given = {"task": "count#1", "value": "Order('a', 2)", "input": 0}
+    assert [each["args"] for each in shown.sent("inject")] == [given, {**given, "as_python": True}]
+    shown.root.locator(".sn-packet").nth(1).click()
+    panel(shown).get_by_role("button", name="Edit", exact=True).click()
+    assert panel(shown).get_by_label("evaluate as Python").last.is_checked(), "it is said once"

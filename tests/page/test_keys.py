@@ -93,9 +93,39 @@ def test_a_key_that_is_held_down_takes_one_step_at_a_time(load: Load) -> None:
     shown = load(PLAN, plans.paused(PLAN), answers={"step": None})
     shown.row("count#1").focus()
     for _ in range(5):
-        shown.page.keyboard.press(".")
+        shown.page.keyboard.down(".")
+    shown.page.keyboard.up(".")
     shown.settle()
     assert len(shown.sent("step")) == 1
+
+
+def test_a_step_that_is_pressed_again_is_carried_out_again_up_to_a_bound(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers={"step": None})
+    shown.page.evaluate(
+        """() => { window.notes = [];
+             new MutationObserver(() => notes.push(document.querySelector('.sn-note').textContent))
+               .observe(document.querySelector('.sn-note'), {characterData: true, subtree: true, childList: true}); }"""
+    )
+    shown.row("count#1").focus()
+    for _ in range(20):
+        shown.page.keyboard.press(".")
+    shown.settle()
+    assert shown.sent("step") == [{"cmd": "step", "args": {"name": "count#1"}}] * 16
+    assert "16 times step wait for the kernel already: this one is not sent" in shown.page.evaluate("notes")
+    ids = shown.page.evaluate("sent.filter(each => each.cmd === 'step').map(each => each.id)")
+    assert len(set(ids)) == 16
+    shown.page.evaluate("id => kernelSends({ack: id, ok: true, reason: '', python: '', text: ''})", ids[0])
+    shown.page.keyboard.press(".")
+    shown.settle()
+    assert len(shown.sent("step")) == 17
+
+
+def test_the_button_of_a_step_can_be_pressed_again_before_the_answer(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers={"step": None})
+    button = shown.root.get_by_role("button", name="Step", exact=True)
+    button.dblclick()
+    shown.settle()
+    assert len(shown.sent("step")) == 2
 
 
 def test_a_key_for_what_cannot_work_says_why(load: Load) -> None:
