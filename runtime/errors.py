@@ -22,6 +22,7 @@
     │   ├── PacketGone             the packet is not in its queue any more
     │   ├── ServicePaused          the service is paused by hand, and the caller could be the one to resume it
     │   └── ServiceStopped         the service has stopped, or stopped while the call waited
+    ├── NotOne                     of what is to be one result there is none, or there are several (also a ValueError)
     ├── ServiceTimeout             a call has not been answered in time (also a TimeoutError)
     ├── ServiceLoop                a call would wait for itself
     ├── WrongArguments             a service's method does not take these arguments (also a TypeError)
@@ -180,6 +181,10 @@ class ServicePaused(CommandRefused):
 
 class ServiceStopped(CommandRefused):
     """The service has stopped with its job, before the call or while it waited. The call was not answered."""
+
+
+class NotOne(DataflowError, ValueError):
+    """`one()` is for exactly one result, and there is none, or there are several."""
 
 
 class ServiceTimeout(DataflowError, TimeoutError):

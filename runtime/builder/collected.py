@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar, overload
 
-from runtime.errors import NotStarted
+from runtime.errors import CommandRefused, NotOne, NotStarted
 from runtime.texts.preview import preview
 
 T = TypeVar("T")
@@ -15,6 +15,12 @@ T = TypeVar("T")
 
 class Reading(Protocol):
     """How the results of a run are read as they come."""
+
+    def has_come(self) -> bool:
+        """Whether the job has ended."""
+
+    def end(self) -> None:
+        """Of a job that has ended: raise `TaskFailed` if it has failed."""
 
     def tell(self, collected: Collected[Any]) -> None:
         """Before the start: let who reads `collected` hear of the end."""
@@ -51,6 +57,25 @@ class Collected(Sequence[T]):
     def total(self) -> int:
         """How many packets have come."""
         return len(self._values) + self._beyond
+
+    def one(self) -> T:
+        """The only result, of a job that has ended.
+
+        Raises `NotOne` if there is none, or more than one; `TaskFailed` if the job has failed; `NotStarted`, and
+        `CommandRefused` while it runs, and more may come.
+        """
+        reading = self._reading
+        if reading is None:
+            raise NotStarted("there is no result before the session has been started; run() it first")
+        if not reading.has_come():
+            if self.total <= 1:
+                raise CommandRefused("the job still runs, so more results may come; wait() for its end, then ask")
+        else:
+            reading.end()
+        if self.total != 1 or not self._values:
+            kept = "" if len(self._values) == self.total else f", of which {len(self._values):,} are kept"
+            raise NotOne(f"one() is for exactly one result, and there are {self.total or 'none'}{kept}: {self!r}")
+        return self._values[0]
 
     def clear(self) -> None:
         """Forget what has come. Each run begins with this by itself."""

@@ -17,6 +17,7 @@ from runtime.graph.policy import OnError
 from runtime.graph.rate import Rate
 from runtime.operators import NO_INITIAL, Function
 from runtime.operators.joined import How
+from runtime.operators.stateful import one_more
 from runtime.python.asynchronous import refuse_async
 from runtime.texts.preview import preview
 
@@ -244,15 +245,68 @@ class Stream(Generic[T]):
         A value that is changed in place is sent again and again as the same object: return a new one, or `emit="end"`.
         Where an operator before it has keys, which do not reach it, `round_robin()` says that one fold of all is meant.
         """
-        if self._keys_end_at is not None:
-            raise GraphInvalid(
-                f"reduce would fold all packets of {self.name!r} together, as keys {_end_at(self._keys_end_at)}, or "
-                "round_robin() if one fold of all is meant"
-            )
-        options = _reduce_options(initial, emit, keyed=False)
+        self._refuse_ended_keys("reduce", "fold")
+        options = _fold_options("reduce", initial, emit, keyed=False)
         return self._then(
             "reduce", function, name=name, capacity=capacity, on_error=on_error, rate=rate, options=options
         )
+
+    def count(
+        self,
+        *,
+        emit: Literal["each", "end"] = "each",
+        name: str | None = None,
+        capacity: int | None = None,
+        rate: Rate | None = None,
+    ) -> Stream[int]:
+        """How many packets there have been: after each, or once, at the end of the input, where it may be 0.
+
+        After `key_by`: see `KeyedStream`.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     lines = session.source(["one", "two", "three"]).count(emit="end").collect()
+        ...     outcome = session.run()
+        >>> lines.one()
+        3
+        """
+        self._refuse_ended_keys("count", "count")
+        options = _fold_options("count", 0, emit, keyed=False)
+        return self._then("count", one_more, name=name, capacity=capacity, rate=rate, options=options)
+
+    def scan(
+        self,
+        function: Callable[[A, T], tuple[A, U]],
+        *,
+        initial: A,
+        name: str | None = None,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+        rate: Rate | None = None,
+    ) -> Stream[U]:
+        """For each packet a result that `function` makes of it and of a state: it returns `(state, result)`.
+
+        One instance. `initial` is copied. After `key_by`, with a state per key: see `KeyedStream`.
+
+        >>> import runtime
+        >>> def gap(last, now):
+        ...     return now, now - last
+        >>> with runtime.Session() as session:
+        ...     gaps = session.source([3, 5, 10]).scan(gap, initial=0).collect()
+        ...     outcome = session.run()
+        >>> gaps
+        [3, 2, 5]
+        """
+        self._refuse_ended_keys("scan", "scan")
+        options = _fold_options("scan", initial, "each", keyed=False)
+        return self._then("scan", function, name=name, capacity=capacity, on_error=on_error, rate=rate, options=options)
+
+    def _refuse_ended_keys(self, method: str, verb: str) -> None:
+        if self._keys_end_at is not None:
+            raise GraphInvalid(
+                f"{method} would {verb} all packets of {self.name!r} together, as keys {_end_at(self._keys_end_at)}, "
+                f"or round_robin() if one {method} of all is meant"
+            )
 
     def take(
         self, count: int, *, name: str | None = None, capacity: int | None = None, rate: Rate | None = None
@@ -499,15 +553,61 @@ class KeyedStream(Stream[T], Generic[K, T]):
         >>> sorted(counts)
         [('be', 2), ('not', 1), ('or', 1), ('to', 2)]
         """
-        options = _reduce_options(initial, emit, keyed=True)
-        settings: Any = {
-            "name": name,
-            "parallelism": parallelism,
-            "capacity": capacity,
-            "on_error": on_error,
-            "rate": rate,
-        }
-        made = self._add("reduce", function, **settings, options=options).name
+        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        return self._fold("reduce", function, {**settings, "rate": rate}, initial, emit)
+
+    def count(  # type: ignore[override]
+        self,
+        *,
+        emit: Literal["each", "end"] = "each",
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        rate: Rate | None = None,
+    ) -> Stream[tuple[K, int]]:
+        """How many packets of each key: `(key, count)` after each packet, or once per key at the end of the input.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     words = session.source("to be or not to be".split()).key_by(str)
+        ...     counts = words.count(emit="end", parallelism=2).collect()
+        ...     outcome = session.run()
+        >>> sorted(counts)
+        [('be', 2), ('not', 1), ('or', 1), ('to', 2)]
+        """
+        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "rate": rate}
+        return self._fold("count", one_more, settings, 0, emit)
+
+    def scan(  # type: ignore[override]
+        self,
+        function: Callable[[A, T], tuple[A, U]],
+        *,
+        initial: A,
+        name: str | None = None,
+        parallelism: int = 1,
+        capacity: int | None = None,
+        on_error: OnError | None = None,
+        rate: Rate | None = None,
+    ) -> Stream[tuple[K, U]]:
+        """For each packet `(key, result)`: `function` makes of a key's state and a packet `(state, result)`.
+
+        `initial` is copied per key.
+
+        >>> import runtime
+        >>> def change(last, each):
+        ...     return each[1], each[1] - last
+        >>> with runtime.Session() as session:
+        ...     prices = session.source([("tea", 310), ("milk", 120), ("tea", 300)]).key_by(lambda each: each[0])
+        ...     found = prices.scan(change, initial=0).collect()
+        ...     outcome = session.run()
+        >>> found
+        [('tea', 310), ('milk', 120), ('tea', -10)]
+        """
+        settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
+        return self._fold("scan", function, {**settings, "rate": rate}, initial, "each")
+
+    def _fold(self, kind: str, function: Any, settings: dict[str, Any], initial: Any, emit: str) -> Stream[Any]:
+        made = self._add(kind, function, **settings, options=_fold_options(kind, initial, emit, keyed=True)).name
         return Stream(self._environment, (OutputRef(made),))  # whose packets have their keys in them
 
     @overload  # type: ignore[override]
@@ -564,11 +664,11 @@ def _end_at(operator: str) -> str:
     return f"end at {operator!r}, which sends packets of its own; call key_by after it"
 
 
-def _reduce_options(initial: Any, emit: str, *, keyed: bool) -> dict[str, Any]:
+def _fold_options(method: str, initial: Any, emit: str, *, keyed: bool) -> dict[str, Any]:
     if emit not in ("each", "end"):
-        raise GraphInvalid(f"emit of reduce is {emit!r}; it can be 'each' or 'end'")
+        raise GraphInvalid(f"emit of {method} is {emit!r}; it can be 'each' or 'end'")
     try:
         copy.deepcopy(initial)
     except Exception as error:  # the border to user code
-        raise GraphInvalid(f"initial of reduce cannot be copied ({error}), and each key needs its own") from error
+        raise GraphInvalid(f"initial of {method} cannot be copied ({error}), and each key needs its own") from error
     return {"initial": initial, "emit": emit, "keyed": keyed}

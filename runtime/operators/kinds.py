@@ -9,7 +9,7 @@ from runtime.operators.awaited import AWAITED
 from runtime.operators.joined import CoFlatMap, CoMap, Join
 from runtime.operators.operator import Operator
 from runtime.operators.source import Source
-from runtime.operators.stateful import Reduce, Take
+from runtime.operators.stateful import Count, Reduce, Scan, Take
 from runtime.operators.stateless import Collect, Filter, FlatMap, Input, Map, Sink
 
 _KINDS: Final[dict[str, type[Operator]]] = {
@@ -19,6 +19,8 @@ _KINDS: Final[dict[str, type[Operator]]] = {
     "filter": Filter,
     "flat_map": FlatMap,
     "reduce": Reduce,
+    "count": Count,
+    "scan": Scan,
     "take": Take,
     "co_map": CoMap,
     "co_flat_map": CoFlatMap,

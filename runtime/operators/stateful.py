@@ -1,4 +1,4 @@
-"""Operators that remember: reduce and take."""
+"""Operators that remember: reduce and its kin, count and scan; and take."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
 from runtime.operators.memory import ALL, Mapped, copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator
+from runtime.texts.preview import preview
 from runtime.texts.sentinel import Sentinel
 
 NO_INITIAL: Final = Sentinel("NO_INITIAL", __name__)
@@ -105,6 +106,52 @@ class Reduce(Operator):
             return super().finish()
         folded: Iterable[Any] = self.accumulators.items() if self._keyed else self.accumulators.values()
         return chain(folded, super().finish())
+
+
+class Count(Reduce):
+    """How many packets there are, per key on a keyed input. Without keys that is also said of none, at the end."""
+
+    def finish(self) -> Iterable[Any]:
+        """The numbers, if they were not sent all along."""
+        if self.sends_at_end and not self._keyed and not self.accumulators:
+            return (0,)
+        return super().finish()
+
+
+class Scan(Reduce):
+    """For each packet what the function makes of it and of what it remembers: it returns both, `(state, result)`.
+
+    Sends `(key, result)`, on an unkeyed input the bare result. `initial` is copied for each key.
+    """
+
+    inline = (*Reduce.inline[:-1], "{folds}[{key}], {made} = {made}")
+
+    def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Send the result for each packet, and remember the state."""
+        call, states, new, keyed = self.call, self.accumulators, self._new, self._keyed
+        pairs = values if keyed else ((None, value) for value in values)
+        for key, value in pairs:
+            made = call(states[key] if key in states else new(), value)
+            try:
+                states[key], result = made
+            except (TypeError, ValueError) as error:
+                raise TypeError(_no_pair(made)) from error
+            emit((key, result) if keyed else result)
+            if attention.yield_requested:
+                return
+
+    def doubt(self, made: Any) -> str | None:
+        """What is no pair."""
+        return None if isinstance(made, tuple | list) and len(made) == 2 else _no_pair(made)
+
+
+def _no_pair(made: Any) -> str:
+    return f"the function of scan returned {preview(made)}; it has to return (state, result)"
+
+
+def one_more(count: int, _: Any) -> int:
+    """What counts."""
+    return count + 1
 
 
 class Take(Operator):
