@@ -167,6 +167,26 @@ def test_a_fold_without_keys_in_a_chain(eager: None, seed: int) -> None:
     assert counts["left"]
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_scans_and_counts_in_a_chain(eager: None, seed: int) -> None:
+    rng = Random(seed)
+    with forced(seed) as counts, Session(capacity=rng.choice((1, 4, 64))) as session:
+        numbers = session.source(range(3_000), name="numbers").map(lambda number: number + 1, name="more")
+        sums = numbers.key_by(lambda number: number % 7).scan(lambda s, n: (s + n, (s, n)), initial=0, name="sums")
+        got = sums.key_by(lambda pair: pair[0] % 2).count(name="count").collect(name="got")
+        tasks = ("numbers", "more", "sums", "count", "got")
+        with_hands(session, rng, tasks)
+        assert_counts_agree(session, tasks)
+        kept = session.state("sums"), session.state("count")
+    each = [number % 7 % 2 for number in range(1, 3_001)]
+    assert list(got) == [(parity, each[: at + 1].count(parity)) for at, parity in enumerate(each)]
+    assert kept == (
+        {k: sum(range(k or 7, 3_001, 7)) for k in (1, 2, 3, 4, 5, 6, 0)},
+        {1: each.count(1), 0: each.count(0)},
+    )
+    assert counts["left"]
+
+
 def read(line: int) -> int:
     if line % 100 == 57:
         raise ValueError(line)

@@ -14,6 +14,9 @@ ANY_WINDOW = of(BY_RATE, "test_in_any_window_at_most_so_many_packets_begin_of_al
 READING, COLLECTED, STATELESS = "session/reading.py", "builder/collected.py", "operators/stateless.py"
 COME = "18_results_as_they_come"
 
+STATEFUL, WORDS = "operators/stateful.py", "18_small_words"
+IN_CHAIN = "chain/test_kinds.py::test_scans_and_counts_in_a_chain"
+
 OF_RATES: Final[tuple[Mutant, ...]] = (
     one(
         "Retry: comes before the exception wants",
@@ -194,5 +197,33 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
         "command.result()  # it stands still",
         "pass",
         of(COME, "test_a_pause_that_keeps_the_job_from_its_end_is_told_after_what_there_is"),
+    ),
+    one(
+        "count: says nothing of no packets",
+        STATEFUL,
+        "if self.sends_at_end and not self._keyed and not self.accumulators:",
+        "if False:",
+        of(WORDS, "test_a_count_of_all_is_one_number"),
+    ),
+    one(
+        "scan: results are remembered in place of states",
+        STATEFUL,
+        "states[key], result = made",
+        "result, states[key] = made",
+        of(WORDS, "test_a_scan_without_keys_remembers_one_state"),
+    ),
+    one(
+        "scan: results are remembered in place of states, in a chain",
+        STATEFUL,
+        '"{folds}[{key}], {made} = {made}"',
+        '"{made}, {folds}[{key}] = {made}"',
+        IN_CHAIN,
+    ),
+    one(
+        "one: does not wait for what may still come",
+        COLLECTED,
+        "if self.total <= 1:",
+        "if False:",
+        of(WORDS, "test_while_more_may_come_one_is_refused"),
     ),
 )
