@@ -50,6 +50,9 @@ class Proxies(Protocol):
     def call_async(self, service: str, ask: Ask, timeout_s: float | None) -> Future[Any]:
         """Call, and return the future of the answer."""
 
+    def begin(self, service: str, ask: Ask, timeout_s: float | None) -> Future[Any]:
+        """The same, and wait for nothing."""
+
 
 class BaseRuntimeContext:
     """What tasks and services have in common: a name, a logger, and a way to call services."""

@@ -46,6 +46,10 @@ class ProxyManager:
         """Call, and return the future of the answer. Raises `UnknownName`, `ServiceLoop`, `ServiceStopped`."""
         return self._manager.call_async(self._find(service), ask, _limit(timeout_s))
 
+    def begin(self, service: str, ask: Ask, timeout_s: float | None = None) -> Future[Any]:
+        """The same without waiting, though the request queue be full: for who must not hold up his thread."""
+        return self._manager.begin(self._find(service), ask, _limit(timeout_s))
+
     def _find(self, service: str) -> RequestQueue:
         queue = self._queues.get(service)
         if queue is None:

@@ -45,17 +45,29 @@ class ServiceManager:
 
     def call_async(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Future[Any]:
         """Call, and return at once the future of the answer; wait only while the request queue is full."""
+        call, future = self._begin(queue, ask, timeout_s)
+        if call.stage == "held back":
+            try:
+                _wait(call, call.is_accepted)
+            except BaseException:
+                uninterrupted(partial(queue.ledger.abandon, call))
+                raise
+        return future
+
+    def begin(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Future[Any]:
+        """Call, and return at once the future of the answer, though the request queue be full."""
+        return self._begin(queue, ask, timeout_s)[1]
+
+    def _begin(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> tuple[Call, CallFuture]:
         call = self._make(queue, ask, timeout_s, waits=False)
         future = CallFuture(call)
         call.answer_to(future)
         try:
             _enter(call)
-            if call.stage == "held back":
-                _wait(call, call.is_accepted)
         except BaseException:
             uninterrupted(partial(queue.ledger.abandon, call))
             raise
-        return future
+        return call, future
 
     def prepare_by_hand(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> tuple[Call, Answer]:
         """The caller's part of a call by hand, which runs user code: a call to be entered, and its answer."""

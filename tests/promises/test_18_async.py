@@ -516,6 +516,50 @@ def test_a_service_is_not_waited_for_in_the_loop(session: runtime.Session) -> No
         session.run(PATIENCE_S)
 
 
+class Slow:
+    """A service that takes its time."""
+
+    def process(self, value: int) -> int:
+        if value == 7:
+            raise ValueError(value)
+        return value * 10
+
+
+class AsksAsync(runtime.Function[int, Any]):
+    async def process(self, value: int) -> int:
+        return int(await self.ctx.call_service_async("slow", value))
+
+
+def test_a_service_is_awaited_without_holding_up_other_calls(make_session: MakeSession) -> None:
+    session = make_session(on_error="skip")
+    session.service("slow", Slow, capacity=2)
+    result = session.source(range(20)).map(AsksAsync(), name="asks").collect()
+    outcome = session.run(PATIENCE_S)
+    assert list(result) == [value * 10 for value in range(20) if value != 7]
+    assert outcome.skipped == 1
+    assert type(session.dead_letters[0].error) is ValueError
+
+
+def test_a_cancel_takes_back_what_a_service_was_asked(session: runtime.Session) -> None:
+    all_ask = Moment()
+
+    class Asks(AsksAsync):
+        async def process(self, value: int) -> int:
+            if value == 4:
+                all_ask.set()
+            return await super().process(value)
+
+    session.service("slow", Slow)
+    session.source(range(5), name="numbers").map(Asks(), name="asks").collect()
+    session.start(paused=True)
+    session.resume("numbers")
+    session.resume("asks")
+    all_ask.wait()
+    session.cancel()
+    outcome = session.wait(PATIENCE_S)
+    assert (outcome.state, outcome.dropped) == ("cancelled", 5)
+
+
 def test_no_loop_is_imported_before_something_waits() -> None:
     code = "import sys, runtime; sys.exit('runtime.task.awaiting.loop' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -52,6 +52,15 @@ class CallContext(TaskContext):
             self._refuse(service)
         return self._of.call_service(service, *args, method=method, timeout=timeout, **kwargs)
 
+    def call_service_async(
+        self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any
+    ) -> Any:
+        """In a call, what can be awaited: the answer; elsewhere, its future. A cancel takes the request back."""
+        ask = (method, args, kwargs)
+        if self._loop.is_running():
+            return self._loop.answer_of(self._proxies.begin(service, ask, timeout))
+        return self._proxies.call_async(service, ask, timeout)
+
     def _refuse(self, service: str) -> NoReturn:
         raise AsyncRefused(
             f"call_service({service!r}, …) in an `async def` of {self.name!r} would hold up all its calls; "

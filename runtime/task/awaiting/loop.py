@@ -11,12 +11,15 @@ import selectors
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from contextvars import Context
 from math import inf
 from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from runtime.errors import Cancelled
 from runtime.task.awaiting.permit import LoopPermit
 
 _LONGEST_S: Final = 86_400.0  # that a selector takes
@@ -146,6 +149,32 @@ class TaskLoop(asyncio.SelectorEventLoop):
         if sys.version_info >= (3, 12):
             return asyncio.Task(work, loop=self, context=context, eager_start=True)
         return asyncio.Task(work, loop=self, context=context)
+
+    def answer_of(self, reply: Future[Any]) -> asyncio.Future[Any]:
+        """What `reply` comes to, which another thread brings. To cancel it cancels that."""
+        answer = self.create_future()
+
+        def bring() -> None:
+            if answer.done():  # cancelled meanwhile
+                return
+            try:
+                answer.set_result(reply.result())
+            except (Cancelled, CancelledError):
+                answer.cancel()
+            except BaseException as error:  # noqa: BLE001  the service's, which is the caller's to hear
+                answer.set_exception(error)
+
+        def tell(_: object) -> None:
+            with suppress(RuntimeError):  # it is closed: nobody waits any more
+                self.call_soon_threadsafe(bring)
+
+        def give_up(_: object) -> None:
+            if answer.cancelled():
+                reply.cancel()
+
+        reply.add_done_callback(tell)
+        answer.add_done_callback(give_up)
+        return answer
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """All that have not come to their end."""
