@@ -295,6 +295,9 @@ class Parker(Waiter):
         """Seconds since the epoch."""
         return time()
 
+    def tell_of_outside(self) -> None:
+        """Where time is virtual: what it waits for now comes from outside of the session, in real time."""
+
     def wake_by(self, earliest: Callable[[], float]) -> None:
         """Where time is virtual: what this one waits for may have become later than it knows. Real time just passes."""
 

@@ -27,6 +27,9 @@ from runtime.scheduling.waiting import NEVER
 MAX_TURNS: Final = 1_000_000
 """How many turns are remembered."""
 
+OUTSIDE: Final = "something outside of the session"
+"""What ends the line of the trace of one who waits for that: from then on a run does not repeat."""
+
 # What a thread has been given its turn for, by what it waited for.
 _FOR: Final = {
     "new": "start",
@@ -156,6 +159,11 @@ class SeededScheduler(Scheduler):
             self.now_s = min(times)
             self._note(f"time: {self.now_s:.6g} s")
 
+    def note_outside(self, name: str) -> None:
+        """Whoever has the turn waits with it, in real time, for something that no turn brings."""
+        with self.lock:
+            self._note(f"{name}: {OUTSIDE}")
+
     def _note(self, line: str) -> None:
         """Behind the end of the job nothing: what happens then depends on when somebody closes it."""
         if self._players:
@@ -240,6 +248,10 @@ class SeededParker(Parker):
     def chance(self) -> float:
         """By the seed."""
         return self._scheduler.chance()
+
+    def tell_of_outside(self) -> None:
+        """Let the trace say that it waits for something outside of the session."""
+        self._scheduler.note_outside(self._name)
 
     def timestamp(self) -> float:
         """Virtual seconds."""

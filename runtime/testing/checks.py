@@ -26,6 +26,7 @@ from runtime.communication.inbox import Inbox
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import GraphInvalid, LostReply, error_text
 from runtime.facts import TaskFacts
+from runtime.scheduling.seeded import OUTSIDE
 from runtime.service.invocation import Invocation
 from runtime.session import Session
 from runtime.texts.preview import preview
@@ -325,13 +326,26 @@ def explore(
                 if check(session, built) is False:
                     raise AssertionError(f"{_name(check)} has returned False")
             except Exception as error:  # noqa: BLE001  whatever it is, it is what was looked for
+                _refuse_outside(session.turns)
                 turns = tuple(session.turns)
                 session.close()  # before the end of the block, which would wait for what still runs
                 given = [f"seeds=[{seed}]", *([] if run is _run else [f"run={_name(run)}"])]
                 given += [f"{name}={value!r}" for name, value in settings.items()]
                 replay = f"explore({_name(build)}, {_name(check)}, {', '.join(given)})"
                 return Finding(seed, error, replay, turns)
+            _refuse_outside(session.turns)
     return None
+
+
+def _refuse_outside(turns: Iterable[str]) -> None:
+    """Raise `GraphInvalid` if a run has waited for what no seed decides: another one would not be the same."""
+    for line in turns:
+        if line.endswith(OUTSIDE):
+            task = line.partition(":")[0]
+            raise GraphInvalid(
+                f"a call of {task!r} waits for {OUTSIDE} (a descriptor, or a job of an executor), so a seed does not "
+                "repeat its run; let it wait for asyncio.sleep, or for a service of the session, in its place"
+            )
 
 
 def _name(function: Callable[..., object]) -> str:

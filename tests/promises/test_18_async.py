@@ -20,7 +20,7 @@ import runtime
 from runtime import AsyncRefused, GraphInvalid, Retry, TaskFailed
 from runtime.graph.policy import OnError
 from runtime.operators.awaited import CONCURRENCY
-from runtime.testing import PATIENCE_S, Moment
+from runtime.testing import PATIENCE_S, Moment, explore
 from tests.platforms import MakeSession
 
 SHORT_S = 0.001
@@ -128,8 +128,13 @@ def test_a_call_that_returns_at_once_does_not_hold_up_those_that_wait(session: r
             await asyncio.sleep(SHORT_S)
         return value
 
-    result = session.source(range(3_000)).map(mostly_at_once, ordered=False).collect()
-    session.run(PATIENCE_S)
+    numbers = session.source(range(3_000), name="numbers")
+    result = numbers.map(mostly_at_once, ordered=False, capacity=3_000).collect(capacity=3_000)
+    session.start(paused=True)
+    session.resume("numbers")
+    session.settle(PATIENCE_S)
+    session.resume()
+    session.wait(PATIENCE_S)
     assert sorted(result) == list(range(3_000))
     assert result.index(0) < 2_900
 
@@ -609,6 +614,38 @@ def test_what_is_outside_is_waited_for_with_the_clock_at_rest() -> None:
         assert not any(line.startswith("time") for line in session.turns)
         told = [event for event in session.events if "outside of the session" in str(event)]
         assert len(told) == 1
+
+
+def test_explore_refuses_what_waits_outside_of_the_session() -> None:
+    async def outside(value: int) -> int:
+        return await asyncio.to_thread(int, value)
+
+    def build(session: runtime.Session) -> Any:
+        return session.source(range(4)).map(outside, name="asks").collect()
+
+    with pytest.raises(GraphInvalid, match="a call of 'asks' waits for something outside of the session"):
+        explore(build, lambda session, result: True, seeds=3)
+
+
+def test_explore_finds_an_order_of_calls() -> None:
+    shared: list[int] = []
+
+    async def counts(value: int) -> int:
+        before = len(shared)
+        await asyncio.sleep(0)
+        shared[before:] = [value]  # takes back what came meanwhile
+        return value
+
+    def build(session: runtime.Session) -> Any:
+        shared.clear()
+        return session.source(range(3)).map(counts).collect()
+
+    def check(session: runtime.Session, result: Any) -> None:
+        assert len(shared) == 3
+
+    finding = explore(build, check, seeds=30)
+    assert finding is not None
+    assert explore(build, check, seeds=[finding.seed]) is not None
 
 
 # ── the same as of plain functions ──

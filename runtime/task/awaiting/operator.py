@@ -57,6 +57,7 @@ class AwaitingOperator(Operator):
         """Under a seed: a call waits for something outside of the session."""
         if not self._has_told:
             self._has_told = True
+            self._task.parker.tell_of_outside()
             self._task.ctx.warn(
                 "a call waits for something outside of the session; virtual time stands still meanwhile, and this run "
                 "will not repeat from its seed"
