@@ -29,9 +29,7 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         PROMISE,
     ),
     one("async: two calls of one key", CALLS, "return key in self._keys", "return False", PROMISE),
-    one(
-        "async: two calls of one key in a batch", FEED, "if not self._is_keyed or (begun", "if True or (begun", PROMISE
-    ),
+    one("async: two calls of one key in a batch", FEED, "if not self.is_keyed or (begun", "if True or (begun", PROMISE),
     one(
         "async: no finally is awaited",
         HOST,
@@ -65,13 +63,6 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         GATE,
         "if self._finish is None or not self._finish(is_called)",
         "if True",
-        PROMISE,
-    ),
-    one(
-        "async: a stream of packets starves calls",
-        FEED,
-        "            self._host.go_on()  #",
-        "            pass  #",
         PROMISE,
     ),
     one(

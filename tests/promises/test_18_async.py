@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
+from time import sleep
 from typing import Any
 
 import pytest
@@ -387,6 +388,19 @@ def test_what_nobody_needs_any_more_ends(session: runtime.Session) -> None:
     assert list(result) == [0] * 5
 
 
+def test_what_the_hand_puts_in_is_called_for_at_once(session: runtime.Session) -> None:
+    numbers = session.input("numbers").union(session.input("others"))
+    result = numbers.map(doubled, name="work", capacity=5).collect()  # one place is the hand's own
+    session.start()
+    session.settle(PATIENCE_S)
+    for value in range(5):
+        session.inject("work", value)
+        session.settle(PATIENCE_S)
+        assert result[-1] == value * 2
+    session.stop()
+    session.wait(PATIENCE_S)
+
+
 # ── pause, step, look ──
 
 
@@ -614,6 +628,29 @@ def test_what_is_outside_is_waited_for_with_the_clock_at_rest() -> None:
         assert not any(line.startswith("time") for line in session.turns)
         told = [event for event in session.events if "outside of the session" in str(event)]
         assert len(told) == 1
+
+
+def test_time_does_not_pass_while_something_outside_is_waited_for() -> None:
+    async def waits(value: int) -> int:
+        await (asyncio.sleep(1) if value else asyncio.to_thread(sleep, 0.05))
+        return value
+
+    with runtime.Session(seed=1) as session:
+        result = session.source(range(3)).map(waits, ordered=False).collect()
+        session.run(PATIENCE_S)
+        assert result[0] == 0
+
+
+def test_a_turn_goes_on_with_one_call_to_its_next_await() -> None:
+    async def awaits(value: int) -> int:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return value
+
+    with runtime.Session(seed=1) as session:
+        session.source(range(10)).map(awaits, name="work").collect()
+        session.run(PATIENCE_S)
+        assert sum(line.startswith("work: ") for line in session.turns) > 10 * 5
 
 
 def test_explore_refuses_what_waits_outside_of_the_session() -> None:

@@ -34,43 +34,36 @@ class Tries(Protocol):
 class Call:
     """From the moment when its packet has left its lane until its results have been accepted. By the task's thread."""
 
-    __slots__ = ("error", "is_over", "item", "key", "payload", "puts", "record", "results", "task", "turn")
+    # What most calls never have stands on the class.
+    puts: Puts | None = None  # where its results go, if that was decided with them
+    error: BaseException | None = None
+    is_over = False
+    task: Task[None] | None = None  # while it is under way
+    record: StepRecord | None = None  # what is to be seen of it
+    turn: Turn | None = None  # by which it was let in
 
     def __init__(self, item: Any, key: Any, payload: Any) -> None:
         self.item, self.key, self.payload = item, key, payload  # as it lay in its lane, and what that is
         self.results: list[Any] = []
-        self.puts: Puts | None = None  # where they go, if that was decided with them
-        self.error: BaseException | None = None
-        self.is_over = False
-        self.task: Task[None] | None = None  # while it is under way
-        self.record: StepRecord | None = None  # what is to be seen of it
-        self.turn: Turn | None = None  # by which it was let in
 
     def be_seen(self, record: StepRecord | None, turn: Turn | None) -> None:
         """What it comes to is to be seen there, and is the end of this turn."""
         self.record, self.turn = record, turn
 
     def is_run_by(self, task: Task[None]) -> None:
-        """It goes on as this task, if it is not over already."""
-        if not self.is_over:
-            self.task = task
+        """It goes on as this task."""
+        self.task = task
 
     def end(self) -> None:
         """It is over."""
         self.is_over, self.task = True, None
 
-    async def work(self, attempt: Attempt, tries: Tries | None) -> None:
-        """Carry it out. Raises nothing: what user code raises is kept."""
-        CURRENT.set(self)
-        try:
-            if tries is None:
-                self.results += await attempt(self.payload)
-            else:
-                await self._try(attempt, tries)
-        except BaseException as error:  # noqa: BLE001  the border to user code: SystemExit too must be heard
-            self.error = error
+    def fail(self, error: BaseException) -> None:
+        """That is what it has come to."""
+        self.error = error
 
-    async def _try(self, attempt: Attempt, tries: Tries) -> None:
+    async def make(self, attempt: Attempt, tries: Tries) -> None:
+        """Attempt it until that succeeds. Raises what the last attempt has raised."""
         number, is_made = 0, False
         while True:
             try:

@@ -41,6 +41,10 @@ class Calls:
         """How many more may begin."""
         return self.most - len(self._open)
 
+    def count(self) -> None:
+        """Let those who look know how many are open."""
+        self._counts.have_open(len(self._open))
+
     def has_key(self, key: object) -> bool:
         """Whether a call of this key is under way."""
         return key in self._keys
@@ -48,7 +52,6 @@ class Calls:
     def begin(self, call: Call) -> None:
         """One more is under way."""
         self._open.append(call)
-        self._counts.have_open(len(self._open))
         self.under_way += 1
         if call.key is not NO_PACKET:
             self._keys.add(call.key)
@@ -69,11 +72,9 @@ class Calls:
     def take(self) -> Call:
         """The call that is to be sent next: it is not open any more."""
         if self.is_ordered:
-            call = self._open.popleft()
-        else:
-            call = self._over.popleft()
-            self._open.remove(call)
-        self._counts.have_open(len(self._open))
+            return self._open.popleft()
+        call = self._over.popleft()
+        self._open.remove(call)
         return call
 
     def clear(self) -> int:
@@ -81,5 +82,5 @@ class Calls:
         count = len(self._open)
         self._open.clear()
         self._over.clear()
-        self._counts.have_open(0)
+        self.count()
         return count

@@ -40,7 +40,7 @@ class CallFeed(LaneFeed):
     ) -> None:
         super().__init__(inbox, ctx, operator, parker, tracer)
         self._unpack = None  # a call keeps the item as it lay in its lane
-        self._parker, self._is_keyed = parker, ctx.wiring.format.keyed
+        self._parker, self.is_keyed = parker, ctx.wiring.format.keyed
         self.calls = Calls(operator.concurrency, counts, is_ordered=operator.ordered)
         self._sends: Sending | None = None
         self._host: LoopHost | None = None
@@ -59,8 +59,7 @@ class CallFeed(LaneFeed):
         """Send what is over, until a packet or a signal may be taken. Raises Cancelled, and what a call has raised."""
         assert self._sends is not None, "waited for before it was made"
         assert self._host is not None, "as well"
-        if self._host.can_go_on() or (self.calls.under_way and not self._parker.takes_turns):
-            self._host.go_on()  # which a stream of packets must not keep it from
+        self._host.look_in()
         while True:
             self._sends.send_due()
             if self._may_take():
@@ -98,7 +97,7 @@ class CallFeed(LaneFeed):
 
     def _is_free(self, inbox: Inbox) -> bool:
         """Whether no call of the same key as the next packet is under way."""
-        if not self._is_keyed:
+        if not self.is_keyed:
             return True
         found = inbox.front()
         return found is not None and not self.calls.has_key(self.parts(found[1])[0])
@@ -117,9 +116,14 @@ class CallFeed(LaneFeed):
 
     def may_go_on(self) -> bool:
         """Whether a call of the next packet of the batch may begin."""
-        if not self._is_keyed or (begun := self.begun()) == len(self._batch.items):
+        if not self.is_keyed or (begun := self.begun()) == len(self._batch.items):
             return True
         return not self.calls.has_key(self.parts(self._batch.items[begun])[0])
+
+    def settle(self) -> None:
+        """Before the task waits: make exact what others see."""
+        super().settle()
+        self.calls.count()
 
     def parts(self, item: Any) -> tuple[Any, Any]:
         """The key, `NO_PACKET` where there is none, and the payload of an item."""

@@ -97,6 +97,14 @@ class LoopHost:
         if self._loop is not None:
             self._loop.go_on()
 
+    def look_in(self) -> None:
+        """Between two packets: a stream of them must not keep calls from going on. Where turns are, chance decides."""
+        if not self._parker.takes_turns:
+            if self.is_open() or self.can_go_on():
+                self.go_on()
+        elif self.can_go_on() and self._parker.chance() < 0.5:
+            self.go_on()
+
     def wake(self) -> None:
         """Any thread: let the loop look up, if it waits for what is outside."""
         self._permit.release()

@@ -150,6 +150,11 @@ class TaskLoop(asyncio.SelectorEventLoop):
             return asyncio.Task(work, loop=self, context=context, eager_start=True)
         return asyncio.Task(work, loop=self, context=context)
 
+    async def within(self, made: Awaitable[Any], seconds: float) -> Any:
+        """What `made` comes to. Raises `TimeoutError` once it has ended after so long."""
+        async with asyncio.timeout(seconds):
+            return await made
+
     def answer_of(self, reply: Future[Any]) -> asyncio.Future[Any]:
         """What `reply` comes to, which another thread brings. To cancel it cancels that."""
         answer = self.create_future()
@@ -184,9 +189,3 @@ class TaskLoop(asyncio.SelectorEventLoop):
 async def pause(seconds: float) -> None:
     """Let a call wait."""
     await asyncio.sleep(seconds)
-
-
-async def within(made: Awaitable[Any], seconds: float) -> Any:
-    """What `made` comes to. Raises `TimeoutError` once it has ended after so long."""
-    async with asyncio.timeout(seconds):
-        return await made

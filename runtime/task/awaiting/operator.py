@@ -6,10 +6,9 @@ To the kernel it is an operator. It begins a call for each packet that it is giv
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import NO_PACKET, Cancelled
@@ -20,12 +19,14 @@ from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
 from runtime.task.awaiting.call import Call
 from runtime.task.awaiting.context import CallContext
-from runtime.task.awaiting.host import LoopHost, all_of
+from runtime.task.awaiting.host import LoopHost
 from runtime.task.awaiting.sending import Repeats, Sending
+from runtime.task.awaiting.working import Work, not_open, work_of
 
 if TYPE_CHECKING:
     from runtime.communication.router import Router
     from runtime.task.awaiting.feed import CallFeed
+    from runtime.task.awaiting.loop import TaskLoop
     from runtime.task.base_task import BaseTask
 
 
@@ -40,6 +41,7 @@ class AwaitingOperator(Operator):
         self._tries = None if policy is None else Repeats(task, router, policy)
         self._host = LoopHost(task.parker)
         self._host.serve(feed.calls.how_many_under_way)
+        self._work: Work = not_open  # carries out one call
         self._has_told = False  # of something outside that a call waits for
         task.gate.finish_first(feed.finish_calls)
         feed.send_by(Sending(task, router, feed.calls, policy), self._host)
@@ -49,6 +51,7 @@ class AwaitingOperator(Operator):
     def open(self, ctx: Context) -> None:
         """Let the function prepare, and wait until it has."""
         loop = self._host.open(self)
+        self._work = work_of(self.inner, self._feed.calls, loop, self._tries)
         function = self.inner.function
         if isinstance(function, Function):
             self._await(function._opened_in(CallContext(self._task.ctx, loop)))
@@ -109,39 +112,24 @@ class AwaitingOperator(Operator):
         try:
             while feed.may_go_on():
                 for item in values:
-                    self._begin(item)
-                    break
+                    self._begin(item, loop)
+                    if attention.yield_requested:
+                        return
+                    if feed.is_keyed:  # the next one's key may be under way
+                        break
                 else:
-                    return
-                if attention.yield_requested:
                     return
         finally:
             loop.leave()
+            feed.calls.count()
 
-    def _begin(self, item: Any) -> None:
-        call = Call(item, *self._feed.parts(item))
-        gate = self._task.gate
+    def _begin(self, item: Any, loop: TaskLoop) -> None:
+        feed, gate = self._feed, self._task.gate
+        call = Call(item, *feed.parts(item))
         if gate.record is not None:
             call.be_seen(*gate.hand_over())
             self._task.look_away()
-        self._feed.calls.begin(call)
-        call.is_run_by(self._host.loop.start(self._work(call), copy_context()))
-
-    async def _work(self, call: Call) -> None:
-        await call.work(self._attempt, self._tries)
-        self._feed.calls.end(call)
-        self._host.loop.tell()
-
-    async def _attempt(self, payload: Any) -> Sequence[Any]:
-        """Call the function once. Raises what it raises."""
-        inner = self.inner
-        made = inner.call(payload)
-        if isawaitable(made) or isinstance(made, AsyncGenerator):
-            waited_for = all_of(made) if isinstance(made, AsyncGenerator) else made
-            if inner.timeout is None:
-                made = await waited_for
-            else:
-                from runtime.task.awaiting.loop import within  # noqa: PLC0415  there is a loop by now
-
-                made = await within(waited_for, inner.timeout)
-        return inner.results(payload, made)
+        feed.calls.begin(call)
+        task = loop.start(self._work(call), copy_context())
+        if not call.is_over:
+            call.is_run_by(task)

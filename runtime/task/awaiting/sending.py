@@ -35,6 +35,7 @@ class Sending:
             self._send(calls.take())
             if parker.takes_turns:  # one for each result
                 parker.park(always, "running")
+        calls.count()
 
     def _send(self, call: Call) -> None:
         router, gate = self._router, self._task.gate
