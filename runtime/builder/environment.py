@@ -39,7 +39,7 @@ class JobSettings:
     max_results_bytes: int = MAX_RESULTS_BYTES
     seed: int | None = None
     trace: bool = False
-    chaining: bool = False
+    chaining: bool = True
     ray_address: str | None = None
     resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -61,7 +61,8 @@ class Session(Steering):
     * `trace`: every packet has an id, the ids of its parents and a timestamp, in `peek`, `step`, `tap` and `follow`.
       That costs some microseconds for each packet; without it none of the three exists.
     * `chaining`: consecutive quick tasks are worked by one thread, packet by packet, while nobody holds them, and by
-      a thread each as soon as somebody does. Without it, always by one each. New, so it has to be asked for.
+      a thread each as soon as somebody does, or one of them takes long; so the thread that calls a function may be
+      another one later. `chaining=False`: always by a thread each. Nothing is chained under a seed and on Ray.
     * `ray_address`: of a cluster for `"remote"`. Without it, that of your own `ray.init`, or a local one.
     * `resources`: for `"remote"`, what Ray is to give each task of an operator, or a service:
       `{"count": {"num_cpus": 0.5}}`. Without it they need no CPU of Ray's, and are spread over its machines.
@@ -87,7 +88,7 @@ class Session(Steering):
         max_results_bytes: int = MAX_RESULTS_BYTES,
         seed: int | None = None,
         trace: bool = False,
-        chaining: bool = False,
+        chaining: bool = True,
         ray_address: str | None = None,
         resources: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:

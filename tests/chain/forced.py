@@ -14,19 +14,9 @@ from typing import Any
 
 import pytest
 
-from runtime import Session
 from runtime.chain import chain, pace, watch
 
 LATER_S = 0.01  # a chain with one that keeps its thread: it has to be seen to be quick first
-
-
-@contextmanager
-def chaining() -> Iterator[None]:
-    """While this lasts, a session has chains if it does not say otherwise."""
-    defaults: Any = Session.__init__.__kwdefaults__
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(defaults, "chaining", True)
-        yield
 
 
 @contextmanager
@@ -85,5 +75,5 @@ def undisturbed() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop() -> Iterator[None]:
     """As a plugin: for the whole run."""
-    with chaining(), forced(int(os.environ.get("CHAIN_SEED", "1"))):
+    with forced(int(os.environ.get("CHAIN_SEED", "1"))):
         return (yield)

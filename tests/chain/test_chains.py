@@ -265,7 +265,7 @@ def test_without_chaining_every_task_has_its_thread() -> None:
         stream.sink(lambda _: names.add(threading.current_thread().name), name="sink")
         session.run(PATIENCE_S)
     assert names == {"each/map", "each/sink"}
-    assert JobSettings().chaining is False, "it has to be asked for"
+    assert JobSettings().chaining is True, "nobody has to ask for it"
     with pytest.raises(runtime.GraphInvalid, match="chaining is 1; it must be True or False"):
         Session(chaining=1)  # type: ignore[arg-type]
 
