@@ -147,6 +147,17 @@ class ServiceFacts(NamedTuple):
         return f"{self.name}: {', '.join(parts)}"
 
 
+class ChainFacts(NamedTuple):
+    """Consecutive tasks that one thread works, packet by packet, as long as `opened_by` is empty.
+
+    Else it says why each of them has a thread of its own at the moment: "'double' is paused". Nothing waits between
+    tasks that one thread works.
+    """
+
+    tasks: tuple[str, ...]
+    opened_by: str = ""
+
+
 class Columns(NamedTuple):
     """Single facts of all tasks, each as a list in graph order: how a task ended or what it is doing, and numbers.
 
@@ -205,6 +216,10 @@ class TaskTable(Mapping[str, TaskFacts]):
         """How many packets wait in each lane of a task's queue, the hand's first."""
         return self[name].lane_depths
 
+    def chains(self) -> tuple[ChainFacts, ...]:
+        """Which of them are worked together, or would be; those that have ended are left out."""
+        return ()
+
     def signals(self, name: str) -> tuple[SignalFacts, ...]:
         """The signals that wait in a task's queue, lane by lane."""
         return self[name].signals
@@ -242,6 +257,11 @@ class Snapshot:
     def states(self) -> dict[str, TaskState]:
         """What each task is doing: cheap enough for a sampler."""
         return self.tasks.states()
+
+    @property
+    def chains(self) -> tuple[ChainFacts, ...]:
+        """Which tasks one thread works together, or would, and why it does not: see `Session(chaining=…)`."""
+        return self.tasks.chains()
 
     @property
     def queued(self) -> int:

@@ -68,7 +68,8 @@ class ClosedSession:
                 return Done(result=self._queues.get(task, nothing))
             case "task":
                 policy = self._policies.get(task, self._policies.get(task.rpartition("#")[0]))
-                card = task_card(task, self._facts.get(task), policy, self._looks, self._row(task))
+                more = {} if policy is None else {"on error": policy}
+                card = task_card(task, self._facts.get(task), more, self._looks, self._row(task))
                 card["last_error"] = self._last_errors.get(task, "")
                 return Done(result=card)
         raise CommandRefused("the session was closed: this is how it was left")

@@ -22,7 +22,17 @@ from sage_nb.latency import Measures
 from sage_nb.page_breakpoints import PageBreakpoints
 from sage_nb.python import Typed, typed
 from sage_nb.said_again import change_of, inject_of
-from sage_nb.serializers import full_text_of, letters_of, queue_of, state_of, stepped, task_card, text_of, token_of
+from sage_nb.serializers import (
+    chain_of,
+    full_text_of,
+    letters_of,
+    queue_of,
+    state_of,
+    stepped,
+    task_card,
+    text_of,
+    token_of,
+)
 from sage_nb.texts import shown
 from sage_nb.wire import Events, Frames
 
@@ -205,9 +215,11 @@ class Commands:
         row = framer.row(task) if framer is not None else -1
         operators = session.graph.by_name
         name = task.rpartition("#")[0] if task not in operators else task
-        policy = str(operators[name].on_error) if name in operators and operators[name].on_error != "fail" else None
+        more = {"thread": found} if (found := chain_of(task, snapshot.chains)) else {}
+        if name in operators and operators[name].on_error != "fail":
+            more["on error"] = str(operators[name].on_error)
         facts = snapshot.tasks.get(task) or snapshot.services.get(task)
-        card = task_card(task, facts, policy, tuple(self.looks), row)
+        card = task_card(task, facts, more, tuple(self.looks), row)
         card["last_error"] = _last_error(session, task)
         measure = self._measures.of(task)
         card["measuring"] = measure is not None

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from runtime import Event, Session, Snapshot, TaskTable
 from runtime.facts import Columns, Ending
 from runtime.graph import ExecutionGraph, OperatorNode
+from sage_nb.chain_cards import ChainCards
 from sage_nb.plan import task_spans
 from sage_nb.serializers import signal_cards
 from sage_nb.texts import shown
@@ -61,6 +62,7 @@ class Framer:
         # The rows of which every frame tells the lanes, and the signals: others are told of while they are watched.
         self._lane_rows = self._if_few(2)
         self._signal_rows = self._if_few(1)
+        self._chains = ChainCards(self.row)
 
     @property
     def revision(self) -> int:
@@ -111,6 +113,7 @@ class Framer:
             order=self._order(snapshot.order),
             lanes=self._lanes(snapshot.tasks, watched),
             signals=self._signals(snapshot.tasks, watched),
+            chains=self._chains.cards(snapshot.chains, snapshot.at_s),
             letters=len(session.dead_letters),
             letters_total=session.dead_letters.total,
             breakpoints=[],

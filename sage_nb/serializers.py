@@ -13,7 +13,7 @@ from typing import Any, Final
 import runtime
 from runtime import NO_PACKET, DeadLetter, Packet, QueueView, Session, Step
 from runtime.errors import error_text
-from runtime.facts import ServiceFacts, SignalFacts, TaskFacts
+from runtime.facts import ChainFacts, ServiceFacts, SignalFacts, TaskFacts
 from runtime.texts.literal import literal_of
 from runtime.texts.preview import preview, type_name
 from sage_nb.texts import shown, size_of
@@ -199,9 +199,9 @@ def split_of(looks: Sequence[str], row: int) -> list[tuple[str, float]]:
 
 
 def task_card(
-    task: str, facts: TaskFacts | ServiceFacts | None, on_error: str | None, looks: Sequence[str], row: int
+    task: str, facts: TaskFacts | ServiceFacts | None, more: Mapping[str, str], looks: Sequence[str], row: int
 ) -> TaskCard:
-    """What is known of a task or service, apart from measurements; `on_error` if it is not the default."""
+    """What is known of a task or service, apart from measurements, and `more`."""
     told: dict[str, object] = {}
     producers: list[tuple[str, str | None, int]] = []
     if isinstance(facts, TaskFacts):
@@ -211,7 +211,7 @@ def task_card(
     elif facts is not None:
         told = dict(facts._asdict()) | {"open": facts.open}
         del told["name"]
-    told["on error"] = on_error
+    told |= more
     return TaskCard(
         task=task,
         facts=facts_of({name: value for name, value in told.items() if value is not None}),
@@ -222,6 +222,15 @@ def task_card(
         measuring=False,
         latency=None,
     )
+
+
+def chain_of(task: str, chains: Iterable[ChainFacts]) -> str:
+    """In one sentence, with whom it shares a thread, or why it does not; empty of a task that never does."""
+    for tasks, opened_by in chains:
+        if task in tasks:
+            others = ", ".join(repr(each) for each in tasks if each != task)
+            return f"has its own now, as {opened_by}" if opened_by else f"shared with {others}"
+    return ""
 
 
 def text_of(value: object) -> Text:

@@ -143,6 +143,13 @@ class SignalCard(TypedDict):
     text: str
 
 
+class ChainCard(TypedDict):
+    """The rows that one thread works together while `opened_by` is empty; else it says why it does not."""
+
+    rows: list[int]
+    opened_by: str
+
+
 class Frame(TypedDict):
     """How everything stands. Columns have an entry for each row of the plan.
 
@@ -154,6 +161,7 @@ class Frame(TypedDict):
     `lanes` gives for some rows the depths of the lanes of their queue, first the hand's, then in the order of
     `Row.producers`: of all rows with more than one producer in a small graph, of the watched ones in a large one.
     `signals` gives for the same rows, and in a small graph for all, the signals that wait in their queues.
+    `chains` are steady: each changes at most once in a second.
     `events` are the events that are new since the frame before; a page that finds a gap in their numbers asks
     for them (`events`).
 
@@ -184,6 +192,7 @@ class Frame(TypedDict):
     order: list[int]
     lanes: dict[str, list[int]]
     signals: dict[str, list[SignalCard]]
+    chains: list[ChainCard]
     letters: int
     letters_total: int
     breakpoints: list[int]

@@ -25,8 +25,8 @@ from runtime.chain.watch import Watch
 from runtime.communication.calls import here
 from runtime.communication.lane import Lane
 from runtime.errors import Cancelled
-from runtime.facts import TaskState
-from runtime.scheduling.parker import Ask, Parker, Permit, Ready, Waiter, new_permit, unpark
+from runtime.facts import ChainFacts, TaskState
+from runtime.scheduling.parker import MID_PACKET, Ask, Parker, Permit, Ready, Waiter, new_permit, unpark
 from runtime.scheduling.worker import Worker
 from runtime.task.local_task import LocalTask, follow
 
@@ -132,6 +132,15 @@ class Chain:
         """Whether all of them have ended."""
         return all(task.has_ended() for task in self.tasks)
 
+    def facts(self) -> ChainFacts:
+        """Which tasks are worked together, or would be, and why they are not."""
+        if (closed := self._closed) and not self.is_to_open:
+            return ChainFacts(tuple(task.name for task in closed))
+        wanted = next(filter(None, (task.apart_for() for task in self.tasks)), "")
+        waiting = (f"{task.name!r} is {task.parker.doing}" for task in self.tasks if task.parker.doing in MID_PACKET)
+        why = wanted or self._pace.opened_by or next(waiting, "") or "something waits in a queue"
+        return ChainFacts(tuple(task.name for task in self.tasks), why)
+
     def look(self) -> bool:
         """The watch: if the same packet is at the same place as it was at the last look, it takes too long."""
         line = self._line
@@ -140,7 +149,8 @@ class Chain:
             return False
         seen = line.look()
         if seen == self._seen:
-            self._pace.find_slow()
+            task = line.current()
+            self._pace.find_slow("a packet takes long" if task is None else f"{task.name!r} takes long for a packet")
             self.give_away()
         self._seen = seen
         return True

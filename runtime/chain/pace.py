@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Final
 
+STARTS_OPEN: Final = "the source keeps its thread, and all others have to be seen to be quick first"
 FIRST: Final = 16  # packets in a slice
 ENOUGH: Final = 16  # packets, to say how long one takes
 SLOW_PACKET_S: Final = 0.0001  # what takes longer gains nothing by one thread, and may use two cores
@@ -25,7 +26,8 @@ class Pace:
         self.size = FIRST
         self._due_s = perf_counter() + STARTS_OPEN_S if starts_open else 0.0
         self._pause_s, self._closed_s = SOON_S, 0.0
-        self._was_slow = False
+        self._slow = ""  # who was found slow since it was opened last
+        self.opened_by = STARTS_OPEN if starts_open else ""  # if it was for its pace: what was found then
         self._packets, self._seconds = 0, 0.0  # that are still to be judged
 
     def took(self, seconds: float, packets: int) -> bool:
@@ -40,27 +42,29 @@ class Pace:
             return True
         is_quick = self._seconds < SLOW_PACKET_S * self._packets
         self._packets, self._seconds = 0, 0.0
-        self._was_slow |= not is_quick
+        if not is_quick:
+            self.find_slow(f"packets take more than {SLOW_PACKET_S * 1000:.1f} ms each")
         return is_quick
 
-    def find_slow(self) -> None:
-        """The watch: one packet takes so long that the chain is opened for it."""
-        self._was_slow = True
+    def find_slow(self, found: str) -> None:
+        """Packets, or one of them, take so long that the chain is opened for it."""
+        self._slow = self.opened_by = found
 
     def close(self) -> None:
         """It was closed."""
+        self.opened_by = ""
         self.size, self._closed_s = FIRST, perf_counter()
 
     def open(self) -> None:
         """It was opened: the more often slow functions have done that soon, the later it is closed again."""
         now_s = perf_counter()
-        if not self._was_slow:
+        if not self._slow:
             self._pause_s = SOON_S
         elif now_s - self._closed_s > LASTING_S:
             self._pause_s = SLOW_PAUSE_S
         else:
             self._pause_s = min(LATEST_S, max(SLOW_PAUSE_S, self._pause_s * 2))
-        self._was_slow = False
+        self._slow = ""
         self._due_s = now_s + self._pause_s
 
     def fail_to_close(self) -> None:

@@ -175,7 +175,7 @@ class LocalBackend:
             sample = self._observer.observe()
             beyond = [each for chain in self._chains for each in chain.beyond()]
             if versions == [chain.version for chain in self._chains] and not any(each % 2 for each in versions):
-                return sample.counting(beyond) if beyond else sample
+                return sample.counting(beyond, [chain.facts() for chain in self._chains if not chain.is_over()])
             sleep(0)  # let go of the GIL: who counts is done in a moment
 
     def clock(self) -> float:

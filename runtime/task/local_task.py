@@ -144,6 +144,17 @@ class LocalTask(BaseTask):
         """Whether its iterator cannot say how far it has come."""
         return isinstance(self.operator, Source) and not self.operator.says_position
 
+    def apart_for(self) -> str:
+        """Why it wants a thread of its own, if it does."""
+        gate = self.gate
+        if self._first_call.has_set_context:
+            return f"{self.name!r} has set context variables, or how decimals are computed, for its thread"
+        if gate.closed:
+            return f"{self.name!r} is paused"
+        if gate.attentive:
+            return f"{self.name!r} has a tap or a breakpoint"
+        return ""
+
     # ── its threads ──
 
     def be_in(self, chain: Chain) -> None:

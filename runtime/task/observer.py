@@ -13,7 +13,7 @@ from itertools import accumulate, chain
 from operator import add, attrgetter, sub
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from runtime.facts import Columns, SignalFacts, TaskFacts, TaskState, TaskTable
+from runtime.facts import ChainFacts, Columns, SignalFacts, TaskFacts, TaskState, TaskTable
 
 if TYPE_CHECKING:
     from runtime.communication.lane import Lane
@@ -88,6 +88,7 @@ class Sample(TaskTable):
         self._observer, self._doing, self._held, self._rest = observer, doing, held, rest
         self._waiting = waiting  # in each lane, by reader
         self._taken = taken  # from each lane, by writer
+        self._chains: tuple[ChainFacts, ...] = ()
 
     def __getitem__(self, name: str) -> TaskFacts:
         place = self._observer.place[name]
@@ -118,8 +119,9 @@ class Sample(TaskTable):
             open=open_,
         )
 
-    def counting(self, beyond: Sequence[tuple[BaseTask, int, Lane | None]]) -> Self:
-        """The same, with packets that have come to tasks uncounted, past a lane each, or none."""
+    def counting(self, beyond: Sequence[tuple[BaseTask, int, Lane | None]], chains: Sequence[ChainFacts]) -> Self:
+        """The same, with `chains`, and packets that have come to tasks uncounted, past a lane each, or none."""
+        self._chains = tuple(chains)
         processed, observer = self._rest[0], self._observer
         place_of_lane = {id(lane): at for at, lane in enumerate(observer.filled)}
         for task, count, lane in beyond:
@@ -155,6 +157,10 @@ class Sample(TaskTable):
     def lane_depths(self, name: str) -> tuple[int, ...]:
         """How many packets wait in each lane of a task's queue, the hand's first."""
         return self._lanes(self._observer.place[name])
+
+    def chains(self) -> tuple[ChainFacts, ...]:
+        """Which of them are worked together, or would be."""
+        return self._chains
 
     def signals(self, name: str) -> tuple[SignalFacts, ...]:
         """The signals that wait in a task's queue now, each in its place among the packets that waited then."""

@@ -3,6 +3,7 @@
 import { BoxPicture } from "./boxes.js";
 import { html, mark, printable, say, svg } from "./elements.js";
 import { button, icon } from "./icons.js";
+import { Chains } from "./chains.js";
 import { blockedEdges, boxEnded, EdgePicture } from "./edges.js";
 import { Overview } from "./overview.js";
 import { kindOf, newSignals } from "./signals.js";
@@ -79,9 +80,11 @@ export class Graph {
     this.rows = this.boxes.flatMap(({ rows }) => rows);
     this.rowOf.clear();
     for (const { box, rows } of this.boxes) box.rows.forEach((index, at) => this.rowOf.set(index, rows[at] ?? rows[0]));
+    this.chains = new Chains();
     this.markers = svg("g", { class: "sn-markers", "aria-hidden": "true" });
     const labels = this.edges.map((edge) => edge.label).filter((label) => label !== null);
     this.drawing.replaceChildren(
+      this.chains.element,
       svg("g", { class: "sn-edges" }, ...this.edges.map((edge) => edge.element)),
       svg("g", { class: "sn-boxes" }, ...this.boxes.map((box) => box.element)),
       svg("g", { class: "sn-labels" }, ...labels),
@@ -146,6 +149,7 @@ export class Graph {
     for (const box of this.boxes) box.paint(frame);
     this.overview.paint(frame);
     this.paintEdges(plan, frame, places);
+    this.chains.paint(this.store.drawn, frame.chains ?? []);
     this.before = frame;
   }
 

@@ -127,6 +127,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         order=[],
         lanes={},
         signals={},
+        chains=[],
         letters=0,
         letters_total=0,
         breakpoints=[],

@@ -94,6 +94,20 @@ def test_a_row_counts_the_producers_that_have_ended_and_says_as_what_it_has(load
     assert label(shown, "split").endswith("ended as number 2")
 
 
+def test_one_line_goes_around_boxes_that_one_thread_works_and_stays_as_it_is_while_nothing_changes(load: Load) -> None:
+    plan = plans.small()
+    together = [{"rows": [0, 1], "opened_by": ""}]
+    shown = load(plan, plans.running(plan, 1, chains=together), parts=["graph"])
+    chain = shown.root.locator(".sn-chain")
+    assert chain.locator("title").text_content() == "One thread works these, packet by packet: lines, split"
+    assert chain.locator(".sn-chain-line rect").count() == 2
+    shown.page.evaluate("document.querySelector('.sn-chain').marked = true")
+    shown.push(*(plans.running(plan, number, chains=together) for number in range(2, 12)))
+    assert shown.page.evaluate("document.querySelector('.sn-chain').marked") is True, "it was drawn again"
+    shown.push(plans.running(plan, 12, chains=[{"rows": [0, 1], "opened_by": "'split' is paused"}]))
+    assert chain.count() == 0
+
+
 def test_a_stop_signal_travels_along_each_way_from_who_has_ended(load: Load) -> None:
     plan = plans.small()
     shown = load(plan, plans.running(plan, 1), parts=["graph"], motion="no-preference")
