@@ -54,6 +54,7 @@ from runtime.errors import (
     WrongThread,
 )
 from runtime.facts import (
+    ChainFacts,
     Columns,
     Event,
     LaneFacts,
@@ -84,6 +85,7 @@ __all__ = [
     "BatchContext",
     "Breakpoint",
     "Cancelled",
+    "ChainFacts",
     "Collected",
     "Columns",
     "CommandRefused",
