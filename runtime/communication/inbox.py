@@ -135,9 +135,9 @@ class Inbox:
             self.reader.park(self.ready, "idle", ask=self.ask)
         self.asleep = False
 
-    def wait_for(self, ready: Ready, why: TaskState) -> None:
-        """Return when `ready`, which what comes in here may bring about. Raises Cancelled."""
-        self.reader.park(ready, why, ask=self.ask)
+    def wait_for(self, ready: Ready, why: TaskState, timeout_s: float = -1, held: Ready | None = None) -> None:
+        """Return when `ready`, which what comes in here may bring about, or after `timeout_s`. Raises Cancelled."""
+        self.reader.park(ready, why, timeout_s, held=held, ask=self.ask)
         self.asleep = False
 
     def ask(self) -> None:

@@ -64,11 +64,6 @@ def validate_operator(operator: OperatorNode) -> None:
             f"on_error of {operator.kind} {name!r} is {preview(operator.on_error)}, and a batch cannot be held; use "
             "'skip', which keeps the packets at fault in session.dead_letters, or a Retry"
         )
-    if operator.traits.is_awaited and operator.rate is not None:
-        raise GraphInvalid(
-            f"rate of {name!r}: calls of an `async def` cannot be held to a rate; let an operator before it have the "
-            "rate, as a filter that lets all pass"
-        )
     if operator.traits.is_awaited and policy_of(operator.on_error).may_hold:
         raise GraphInvalid(
             f"on_error of {name!r} may hold its packets, and no call of an `async def` can be held; choose 'fail', "

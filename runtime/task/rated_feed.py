@@ -8,7 +8,7 @@ the moment it is taken, and who comes too late waits again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from runtime.graph.rate import Allowance
 from runtime.scheduling.parker import Parker
@@ -55,7 +55,7 @@ class RatedFeed(Feed):
         waiter = self._waiter
         if self.wants_out or waiter.unneeded or self._allowance.begin(waiter.clock) is not None:
             return 0.0
-        return max(self._allowance.due_s() - waiter.clock(), _LEAST_S)
+        return max(self._allowance.due_s() - waiter.clock(), LEAST_S)
 
     def _has_packet(self) -> bool:
         """Its own thread: whether what is next is a packet."""
@@ -77,7 +77,7 @@ class RatedFeed(Feed):
         return self.wants_out or self._waiter.unneeded or any(source.ready() for source in self._sources_of_it())
 
 
-_LEAST_S = 1e-6  # of a wait: another task has begun between two looks
+LEAST_S: Final = 1e-6  # of a wait: another task has begun between two looks
 
 
 def _never() -> bool:

@@ -503,7 +503,6 @@ class Clock:
         (lambda stream: stream.map(doubled, timeout=-1), r"timeout of map is -1"),
         (lambda stream: stream.map(doubled, ordered=1), r"ordered of map is 1"),
         (lambda stream: stream.map(doubled, on_error="hold"), r"on_error of 'map' may hold"),
-        (lambda stream: stream.map(doubled, rate=runtime.Rate(1)), r"rate of 'map'"),
         (lambda stream: stream.reduce(doubled), r"'reduce' is an `async def`"),
         (lambda stream: stream.key_by(doubled), r"key_by' is an `async def`"),
     ],
@@ -628,6 +627,47 @@ def test_what_is_outside_is_waited_for_with_the_clock_at_rest() -> None:
         assert not any(line.startswith("time") for line in session.turns)
         told = [event for event in session.events if "outside of the session" in str(event)]
         assert len(told) == 1
+
+
+def test_calls_begin_by_the_rate_and_go_on_meanwhile() -> None:
+    began: list[float] = []
+
+    async def slow(value: int) -> int:
+        began.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(5)
+        return value
+
+    with runtime.Session(seed=1) as session:
+        result = session.source(range(12)).map(slow, rate=runtime.Rate(3, per=2)).collect()
+        session.run(PATIENCE_S)
+        assert list(result) == list(range(12))
+        assert began == [0, 0, 0, 2, 2, 2, 4, 4, 4, 6, 6, 6]
+        assert seconds_of(session) == 11
+
+
+def test_a_repeat_of_a_call_counts_for_the_rate() -> None:
+    began: list[float] = []
+
+    async def fails_once(value: int) -> int:
+        began.append(asyncio.get_running_loop().time())
+        if len(began) <= 2:
+            raise ValueError(value)
+        return value
+
+    with runtime.Session(seed=1) as session:
+        stream = session.source(range(4))
+        result = stream.map(fails_once, rate=runtime.Rate(2, per=1), on_error=Retry(2, 0.1)).collect()
+        session.run(PATIENCE_S)
+        assert sorted(result) == list(range(4))
+        assert began == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_rate_holds_calls_back_in_real_time(make_session: MakeSession, concurrency: int) -> None:
+    session = make_session()
+    result = session.source(range(9)).map(Gauge(), rate=runtime.Rate(3, per=0.05), concurrency=concurrency).collect()
+    session.run(PATIENCE_S)
+    assert list(result) == list(range(9))
 
 
 def test_time_does_not_pass_while_something_outside_is_waited_for() -> None:

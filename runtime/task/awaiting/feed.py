@@ -21,6 +21,7 @@ from runtime.task.awaiting.calls import Calls
 from runtime.task.awaiting.host import LoopHost
 from runtime.task.counts import TaskCounts
 from runtime.task.feed import LaneFeed
+from runtime.task.rated_feed import LEAST_S
 
 if TYPE_CHECKING:
     from runtime.task.awaiting.sending import Sending
@@ -62,12 +63,32 @@ class CallFeed(LaneFeed):
         self._host.look_in()
         while True:
             self._sends.send_due()
-            if self._may_take():
+            may_take = self._may_take()
+            if may_take and (held_s := self._held_s()) > 0:
+                self._wait_for_rate(held_s)
+            elif may_take:
                 return
-            if self.calls:
+            elif self.calls:
                 self.wait_for_calls(self._may_take_or_send)
             else:
                 super().wait()
+
+    def _held_s(self) -> float:
+        """For how long the rate keeps the next packet from its beginning."""
+        allowance, parker = self._ctx.wiring.allowance, self._parker
+        if allowance is None or parker.unneeded or self.inbox.signalled_lane() is not None:
+            return 0.0
+        return allowance.due_s() - parker.clock()
+
+    def _wait_for_rate(self, held_s: float) -> None:
+        ready = self._is_let_or_sends
+        if self.calls:
+            self.inbox.wait_for(ready, "running", held_s)
+        else:
+            self.inbox.wait_for(ready, "held back: rate", held_s, held=_never)
+
+    def _is_let_or_sends(self) -> bool:
+        return self.calls.is_due() or self._held_s() <= 0
 
     def finish_calls(self, is_over: Ready) -> bool:
         """Send what is over, until no call is open, or `is_over`. False: none was. Raises as `wait`."""
@@ -112,7 +133,17 @@ class CallFeed(LaneFeed):
         """Items of lanes, as many as may begin."""
         if not self._may_take() or self.inbox.signalled_lane() is not None:
             return None
-        return super().take(min(count, self.calls.room()))
+        if (allowance := self._ctx.wiring.allowance) is None or self._parker.unneeded:
+            return super().take(min(count, self.calls.room()))
+        # What may be taken is there: who counts takes it.
+        return None if allowance.begin(self._parker.clock) is None else super().take(1)
+
+    def begin_again_s(self) -> float:
+        """How long a call has to wait for its next attempt; 0: not at all, and that is counted."""
+        allowance, parker = self._ctx.wiring.allowance, self._parker
+        if allowance is None or parker.unneeded or allowance.begin(parker.clock) is not None:
+            return 0.0
+        return max(allowance.due_s() - parker.clock(), LEAST_S)
 
     def may_go_on(self) -> bool:
         """Whether a call of the next packet of the batch may begin."""
@@ -142,3 +173,8 @@ class CallFeed(LaneFeed):
     def failed_on(self) -> Any:
         """What has failed is a call, which says so itself."""
         return NO_PACKET
+
+
+def _never() -> bool:
+    """Time brings it, so it does not stand still."""
+    return False

@@ -38,7 +38,7 @@ class AwaitingOperator(Operator):
         self.inner, self._feed, self._task = operator, feed, task
         node = task.ctx.wiring.node
         policy = None if node.on_error == "fail" else policy_of(node.on_error)
-        self._tries = None if policy is None else Repeats(task, router, policy)
+        self._tries = None if policy is None else Repeats(task, feed, router, policy)
         self._host = LoopHost(task.parker)
         self._host.serve(feed.calls.how_many_under_way)
         self._work: Work = not_open  # carries out one call

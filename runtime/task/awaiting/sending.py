@@ -19,6 +19,7 @@ from runtime.task.awaiting.calls import Calls
 
 if TYPE_CHECKING:
     from runtime.communication.router import Router
+    from runtime.task.awaiting.feed import CallFeed
     from runtime.task.base_task import BaseTask
 
 
@@ -83,8 +84,8 @@ class Sending:
 class Repeats:
     """When a call is tried again, and where its results go, which are sent all or none."""
 
-    def __init__(self, task: BaseTask, router: Router, policy: Policy) -> None:
-        self._task, self._router, self._policy = task, router, policy
+    def __init__(self, task: BaseTask, feed: CallFeed, router: Router, policy: Policy) -> None:
+        self._task, self._feed, self._router, self._policy = task, feed, router, policy
 
     def puts(self, results: Sequence[object]) -> Puts:
         """Where results go. Raises what a key function raises."""
@@ -101,5 +102,7 @@ class Repeats:
             return False
         self._router.blame(NO_PACKET)
         await pause(wait_s)
+        while (wait_s := self._feed.begin_again_s()) > 0:
+            await pause(wait_s)
         self._task.counts.retry()
         return True
