@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.asynchronous import at_once, awaits
 from benchmarks.batches import batches
 from benchmarks.calls import call, flight, intercept
 from benchmarks.flow import broadcast, hop, keyed, throughput
@@ -50,6 +51,8 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "turns": turns,
     "join": join,
     "batches": batches,
+    "awaits": awaits,
+    "at once": at_once,
     "frame": frame,
     "sender": sender,
     "paint": paint,

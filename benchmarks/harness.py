@@ -56,6 +56,8 @@ class Scale:
     seeded_packets: int = 10_000
     joined_rows: int = 100_000  # on each side
     batched_vectors: int = 100_000
+    awaited_naps: int = 2_000
+    calls_at_once: int = 50_000
     frames: int = 400
     watched_s: float = 10.0
     painted: int = 150  # frames, ten in a second
@@ -85,6 +87,8 @@ QUICK: Final = Scale(
     seeded_packets=200,
     joined_rows=2_000,
     batched_vectors=2_000,
+    awaited_naps=100,
+    calls_at_once=2_000,
     frames=20,
     watched_s=0.5,
     painted=5,
