@@ -77,7 +77,9 @@ class Function(_WithContext, Generic[In_contra, Out_co]):
     thread, for one run of one operator.)
     """
 
-    called_by_the_runtime: ClassVar[tuple[str, ...]] = ("open", "process", "finish", "close", "take_over")
+    called_by_the_runtime: ClassVar[tuple[str, ...]] = (
+        *("open", "process", "input_ended", "finish", "close", "take_over"),
+    )
 
     @abstractmethod
     def process(self, value: In_contra, /) -> Out_co:
@@ -85,6 +87,14 @@ class Function(_WithContext, Generic[In_contra, Out_co]):
 
     def finish(self) -> Iterable[Any] | AsyncIterable[Any] | Coroutine[Any, Any, Iterable[Any] | None] | None:
         """Return or yield what is still to be sent at the end of the input."""
+        return None
+
+    def input_ended(self, number: int) -> Iterable[Any] | None:
+        """Hear that nothing more comes from input `number` of two connected streams: 0 is the first, 1 the other.
+
+        Called once for each input, on both functions, after the last packet from there, if its producers have ended
+        well; before `finish`. Return or yield what is to be sent now. What it raises fails the job, as of `finish`.
+        """
         return None
 
     def take_over(self, old: Any) -> None:

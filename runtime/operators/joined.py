@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
 
 from runtime.errors import CommandRefused
 from runtime.operators import memory
@@ -17,7 +17,7 @@ from runtime.python.asynchronous import refuse_coroutine
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
-    from runtime.communication.signals import Signal
+    from runtime.communication.signals import Signal, StopSignal
 
 How = Literal["inner", "left", "outer"]
 
@@ -78,6 +78,17 @@ class CoOperator(Operator):
     def _looked_at(self, number: int) -> None:
         good = callable_of(self._given[number])
         self.calls = (self.calls[0], good) if number else (good, self.calls[1])
+
+    def signalled(self, signal: Signal, number: int | None) -> Iterable[Any] | None:
+        """What the functions make of the end of an input, the first before the second."""
+        if number is None or cast("StopSignal", signal).how not in ("completed", "stopped"):
+            return None
+        return self._input_ended(number)
+
+    def _input_ended(self, number: int) -> Iterator[Any]:
+        for function in self._functions:
+            function.ctx.set_key(None)  # from the last packet
+            yield from refuse_coroutine(function.input_ended(number), "input_ended()") or ()
 
     def finish(self) -> Iterable[Any]:
         """What the first function has left, then the second."""

@@ -71,14 +71,30 @@ class JoinedFeed(LaneFeed):
         """What lies in a lane of its queue; in the hand's it names its input."""
         return self._hand_format if lane is self.inbox.hand.lane else super().format(lane)
 
+    def ready(self) -> bool:
+        """Whether there is something to take, or an end to be heard."""
+        return bool(self._ended()) or super().ready()
+
+    def wait(self) -> None:
+        """Return when there is something to take, or an end to be heard: the hand's last packet brings no signal."""
+        if not self._ended():
+            super().wait()
+
+    def is_dry(self) -> bool:
+        """Whether there is neither."""
+        return not self._ended() and super().is_dry()
+
+    def _ended(self) -> list[int]:
+        """Which inputs have ended, hand and all, of which the operator has not heard. Any thread."""
+        if not self._closed:
+            return []
+        worked_by_hand = self.inbox.hand.lane.taken
+        return [number for number, (before, _) in tuple(self._closed.items()) if worked_by_hand >= before]
+
     def take_event(self) -> Arrival | WakeSource | None:
         """Take what is next; the operator has to hear which input has ended as well, hand and all."""
         event = super().take_event()
-        if not self._closed or not (event is None or isinstance(event, Arrival)):
-            return event
-        worked_by_hand = self.inbox.hand.lane.taken
-        ended = [number for number, (before, _) in self._closed.items() if worked_by_hand >= before]
-        if not ended:
+        if not (event is None or isinstance(event, Arrival)) or not (ended := self._ended()):
             return event
         inputs = tuple((self._closed.pop(number)[1], number) for number in ended)
         if event is None:  # by the hand's packets that were worked since

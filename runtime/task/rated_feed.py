@@ -98,6 +98,9 @@ class RatedLaneFeed(RatedFeed, LaneFeed):
 class RatedJoinedFeed(RatedLaneFeed, JoinedFeed):
     """Packets of several inputs, as they may begin."""
 
+    def _has_packet(self) -> bool:
+        return not self._ended() and super()._has_packet()
+
 
 class RatedSourceFeed(RatedFeed, SourceFeed):
     """Items of a source, as they may be drawn."""

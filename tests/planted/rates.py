@@ -226,4 +226,25 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
         "if False:",
         of(WORDS, "test_while_more_may_come_one_is_refused"),
     ),
+    one(
+        "input_ended: heard of an input whose producer was cancelled",
+        "operators/joined.py",
+        """how not in ("completed", "stopped"):""",
+        """how not in ("completed", "stopped", "cancelled"):""",
+        of(WORDS, "test_of_a_job_that_is_cancelled_no_function_hears_of_an_end"),
+    ),
+    one(
+        "input_ended: with the key of the last packet",
+        "operators/joined.py",
+        "            function.ctx.set_key(None)  # from the last packet\n",
+        "",
+        of(WORDS, "test_each_schedule_brings_each_end_once_after_the_last_packet_from_there"),
+    ),
+    one(
+        "input_ended: not heard after the hand's last packet until something else comes",
+        "task/joined_feed.py",
+        "        if not self._ended():\n            super().wait()",
+        "        super().wait()",
+        of(WORDS, "test_what_is_put_in_by_hand_comes_before_its_inputs_end"),
+    ),
 )

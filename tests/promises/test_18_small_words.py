@@ -240,3 +240,131 @@ def test_one_of_a_failed_job_raises_as_wait_does(make_session: MakeSession) -> N
         session.run(PATIENCE_S)
     with pytest.raises(runtime.TaskFailed):
         result.one()
+
+
+# ── input_ended ──
+
+
+class Prices(runtime.Function[Any, Any]):
+    """Keeps orders until all prices are there. One object for both inputs."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.prices: dict[str, int] = {}
+        self.orders: list[str] = []
+        self.heard: list[int] = []
+        self.fails = fails
+
+    def process(self, value: Any, /) -> Any:
+        if isinstance(value, tuple):
+            self.prices[value[0]] = value[1]
+            return []
+        if 1 not in self.heard:
+            self.orders.append(value)
+            return []
+        return [(value, self.prices.get(value))]
+
+    def input_ended(self, number: int) -> Any:
+        self.heard.append(number)
+        if self.fails:
+            raise ValueError(number)
+        if number == 1:
+            yield from ((order, self.prices.get(order)) for order in self.orders)
+
+    def finish(self) -> Any:
+        yield self.heard
+
+
+ORDERS, PRICES = ["tea", "milk", "tea", "juice"], [("tea", 310), ("milk", 120)]
+BILLS = [("juice", None), ("milk", 120), ("tea", 310), ("tea", 310)]
+
+
+@pytest.mark.also_remote
+def test_a_function_of_connected_streams_hears_that_an_input_has_ended(make_session: MakeSession) -> None:
+    session = make_session(capacity=1)
+    function = Prices()
+    prices = session.source(PRICES)
+    result = session.source(ORDERS).connect(prices).flat_map(function, function, name="it").collect()
+    session.run(PATIENCE_S)
+    *bills, heard = result
+    assert sorted(bills, key=str) == sorted(BILLS, key=str)
+    assert sorted(heard) == [0, 1]
+
+
+def test_each_schedule_brings_each_end_once_after_the_last_packet_from_there() -> None:
+    class Notes(runtime.Function[int, str]):
+        def __init__(self, number: int) -> None:
+            self.number, self.seen = number, list[str]()
+
+        def process(self, value: int, /) -> str:
+            return f"{self.number}: {value}"
+
+        def input_ended(self, number: int) -> list[str]:
+            assert self.ctx.key is None, "that of no packet"
+            return [f"{self.number} hears {number}"]
+
+    def build(session: runtime.Session) -> Any:
+        first = session.source(range(4), parallelism=2).union(session.source(range(3)))
+        second = session.source(range(5))
+        one, other = first.key_by(abs), second.key_by(abs)
+        return one.connect(other).map(Notes(0), Notes(1), name="it", capacity=1).collect()
+
+    def check(session: runtime.Session, result: Any) -> None:
+        found = list(result)
+        for number in (0, 1):
+            last = max(at for at, text in enumerate(found) if text.startswith(f"{number}: "))
+            heard = found.index(f"0 hears {number}")
+            assert last < heard
+            assert found[heard + 1] == f"1 hears {number}"
+        assert len(found) == 12 + 4
+
+    assert explore(build, check, 60) is None
+
+
+def test_what_is_put_in_by_hand_comes_before_its_inputs_end(make_session: MakeSession) -> None:
+    session = make_session()
+    function = Prices()
+    prices = session.input("prices")
+    stream = session.input("orders").connect(prices).flat_map(function, function, name="it")
+    result = stream.collect(name="result")
+    session.start()
+    session.send("orders", "tea")
+    session.settle(PATIENCE_S)
+    session.pause("it")
+    session.inject("it", ("tea", 5), input=1)
+    session.end("prices")
+    session.resume()
+    session.settle(PATIENCE_S)
+    assert list(result) == [("tea", 5)]
+    session.end("orders")
+    session.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip", runtime.Retry(2)], ids=["fail", "skip", "retry"])
+def test_what_input_ended_raises_fails_the_job_under_every_policy(make_session: MakeSession, policy: Any) -> None:
+    session = make_session()
+    function = Prices(fails=True)
+    prices = session.source(PRICES)
+    session.source(ORDERS).connect(prices).flat_map(function, function, on_error=policy).collect()
+    with pytest.raises(runtime.TaskFailed) as failed:
+        session.run(PATIENCE_S)
+    assert isinstance(failed.value.__cause__, ValueError)
+
+
+def test_of_a_job_that_is_cancelled_no_function_hears_of_an_end(make_session: MakeSession) -> None:
+    heard: list[int] = []
+
+    class Hears(runtime.Function[int, int]):
+        def process(self, value: int, /) -> int:
+            return value
+
+        def input_ended(self, number: int) -> None:
+            heard.append(number)
+
+    session = make_session()
+    session.input("a").connect(session.input("b")).map(Hears(), abs).collect()
+    session.start()
+    session.send("a", 1)
+    session.settle(PATIENCE_S)
+    session.cancel()
+    session.wait(PATIENCE_S)
+    assert heard == []
