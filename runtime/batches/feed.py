@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runtime.batches.batch_time import BatchTime
-from runtime.batches.gathered import Gathered, Parts
+from runtime.batches.gathered import Gathered, Part
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.order import number_at
@@ -27,11 +27,15 @@ from runtime.errors import NO_PACKET
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource, never
 from runtime.task.alignment import Arrival
+from runtime.task.batch import KeptBatch
 from runtime.task.counts import TaskCounts
 from runtime.task.feed import LaneFeed
 
 if TYPE_CHECKING:
     from runtime.batches.operator import MapBatches
+
+Parts = list[tuple[Lane, int]]
+"""How many packets of which lane, in order."""
 
 
 class BatchFeed(LaneFeed):
@@ -54,6 +58,13 @@ class BatchFeed(LaneFeed):
         self._is_called = False  # a signal was taken: what came before it in other lanes goes
         self._asked: Parts | None = None  # what a breakpoint has let pass, and nothing else
         self._gathered: Gathered | None = None  # the batch in work
+        self._keeps = False  # until it is done, it stays in its lanes
+        self._holds = False  # one packet of the last batch has stayed, and is to be worked alone
+
+    def keep_in_work(self) -> KeptBatch:
+        """Before anything is taken: let the packets of a batch stay in their lanes until it is done, or longer."""
+        self._keeps = True
+        return super().keep_in_work()
 
     # ── when a batch goes ──
 
@@ -63,7 +74,7 @@ class BatchFeed(LaneFeed):
 
     def _goes(self) -> bool:
         """Whether what waits is to be worked now."""
-        return self._is_called or self.inbox.presses(self._size) or self._time.is_over()
+        return self._is_called or self._holds or self.inbox.presses(self._size) or self._time.is_over()
 
     def wait(self) -> None:
         """Return when a batch is to go, or a signal is next; or something waits, and the gate is closed."""
@@ -94,28 +105,63 @@ class BatchFeed(LaneFeed):
         turn = self._parker.turn
         if turn is None and not self._goes():
             return None
-        items, parts = self.inbox.gather(self._size) if asked is None or turn is not None else _fronts(asked)
+        items, parts = self.inbox.gather(self._most()) if asked is None or turn is not None else _fronts(asked)
         if not items:
             return None
-        self._is_called = False
+        self._is_called = self._holds = False
+        if len(items) == len(self.inbox):
+            self._time.begin()
         values = list(items if self._unpack is None else self._unpack(iter(items)))
         if self._tracer is not None:
             self._tracer.draw_all(items)
-        for lane, length in parts:
-            self.inbox.drop(lane, length)
-        if not self.inbox.ready():
-            self._time.begin()
-        self._gathered = Gathered(items, values, parts, self._given, self._router)
+        self._gathered = Gathered(items, values, _placed(parts), self._given, self._router)
+        if not self._keeps:
+            for lane, length in parts:
+                self.inbox.drop(lane, length)
         return iter((self._gathered,))
 
+    def _most(self) -> int:
+        return 1 if self._holds else self._size
+
     def close_batch(self) -> int:
-        """Forget the batch. Of what it has made, all that was not accepted counts as dropped."""
+        """Forget the batch. What it has made, and was not accepted, counts as dropped, if it has left its lanes."""
         gathered, self._gathered = self._gathered, None
         if gathered is None:
             return 0
+        if self._keeps:
+            return self._let_leave(gathered)
         if not self._parker.unneeded:
             self._counts.break_off(gathered.unsent())
         return len(gathered)
+
+    def hold(self) -> tuple[Lane, int, Any]:
+        """Of the batch in work, let the packet stay that is worked now: its lane, its position there, the item."""
+        gathered = self._gathered
+        assert gathered is not None, "it is of that"
+        index = gathered.keep()
+        (lane, position, _), first = next(each for each in gathered.ranges() if index < each[1] + each[0][2])
+        return lane, position + index - first, gathered.items[index]
+
+    def first_lane(self) -> Lane:
+        """That of the first packet of the batch in work."""
+        assert self._gathered is not None, "it is of that"
+        return self._gathered.parts[0][0]
+
+    def _let_leave(self, gathered: Gathered) -> int:
+        """Delete what has been worked of a batch that has stayed; what is held, or was not reached, stays."""
+        staying = gathered.staying(0 if self._parker.unneeded else gathered.unsent())
+        left = 0
+        for (lane, _, length), first in reversed(list(gathered.ranges())):
+            leaving = [index for index in range(length) if first + index not in staying]
+            if len(leaving) == length:
+                self.inbox.drop(lane, length)
+            else:
+                for index in reversed(leaving):
+                    self.inbox.take_out(lane, index)
+            left += len(leaving)
+        if gathered.kept:
+            self._holds = True
+        return left
 
     def failed_on(self) -> Any:
         """The payload whose result was sent last; before that, the list of all."""
@@ -127,17 +173,16 @@ class BatchFeed(LaneFeed):
         """The packets that will be taken next, and no others, unless the gate is closed first; none, if a signal is."""
         if self.inbox.signalled_lane() is not None:
             return ()
-        items, self._asked = self.inbox.gather(self._size)
-        return self._packets(items, [(lane, lane.taken, length) for lane, length in self._asked])
+        items, self._asked = self.inbox.gather(self._most())
+        return self._packets(items, _placed(self._asked))
 
     def seen(self) -> Sequence[Packet]:
         """The packets that have been taken."""
-        gathered = self._gathered
-        assert gathered is not None, "some have"
-        return self._packets(gathered.items, [(lane, lane.taken - length, length) for lane, length in gathered.parts])
+        assert self._gathered is not None, "some have"
+        return self._packets(self._gathered.items, self._gathered.parts)
 
-    def _packets(self, items: Sequence[Any], parts: Sequence[tuple[Lane, int, int]]) -> list[Packet]:
-        """Items as a person sees them; of each lane so many, from a position on."""
+    def _packets(self, items: Sequence[Any], parts: Sequence[Part]) -> list[Packet]:
+        """Items as a person sees them."""
         found, rest = [], iter(items)
         for lane, first, length in parts:
             at = self.inbox.lanes.index(lane)
@@ -145,6 +190,11 @@ class BatchFeed(LaneFeed):
                 place = Place(at, number_at(lane, position))
                 found.append(self.format(lane).packet(item, self._ctx.name, lane, place))
         return found
+
+
+def _placed(parts: Parts) -> list[Part]:
+    """With how many packets of each lane have left before these. Asked before they leave."""
+    return [(lane, lane.taken, length) for lane, length in parts]
 
 
 def _fronts(parts: Parts) -> tuple[list[Any], Parts]:

@@ -6,7 +6,7 @@ of lanes; neither lanes nor functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import length_hint
 from typing import Any
@@ -16,18 +16,21 @@ from runtime.communication.lane import Lane
 from runtime.communication.router import Router
 from runtime.operators.operator import Emit
 
-Parts = list[tuple[Lane, int]]
-"""How many packets of which lane, in order."""
+Part = tuple[Lane, int, int]
+"""Of a lane: how many packets had left when these came, and how many these are."""
 
 
 class Gathered:
     """Packets that are worked together, in order. Used by the task's thread alone."""
 
-    __slots__ = ("_given", "_rest", "_router", "items", "parts", "values")
+    __slots__ = ("_given", "_rest", "_router", "items", "kept", "parts", "values")
 
-    def __init__(self, items: list[Any], values: list[Any], parts: Parts, given: Given, router: Router) -> None:
+    def __init__(
+        self, items: list[Any], values: list[Any], parts: Sequence[Part], given: Given, router: Router
+    ) -> None:
         self.items, self.values, self.parts, self._given, self._router = items, values, parts, given, router
         self._rest: Iterator[Any] | None = None  # as many as have results that are still to be sent
+        self.kept: list[int] = []  # which are to stay in their lanes
 
     def __len__(self) -> int:
         return len(self.items)
@@ -66,6 +69,22 @@ class Gathered:
     def unsent(self) -> int:
         """How many results have not been sent, nor are being, since the first was."""
         return 0 if self._rest is None else length_hint(self._rest)
+
+    def ranges(self) -> Iterator[tuple[Part, int]]:
+        """Each part, and the index of its first packet in the batch."""
+        first = 0
+        for part in self.parts:
+            yield part, first
+            first += part[2]
+
+    def keep(self) -> int:
+        """Let that one stay in its lane of which the result is to be sent now. Its index."""
+        self.kept.append(len(self.items) - self.unsent() - 1)
+        return self.kept[-1]
+
+    def staying(self, unsent: int) -> set[int]:
+        """Which stay: those, and so many at the end."""
+        return {*self.kept, *range(len(self.items) - unsent, len(self.items))}
 
     def in_work(self) -> Any:
         """What is to be blamed for an error: the value whose result is sent, or all that the function was given."""

@@ -7,19 +7,25 @@ are sent packet by packet; where a key function raises for one of them, only tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from runtime.batches.gathered import Gathered
+from runtime.communication.lane import Lane
+from runtime.communication.order import number_at
+from runtime.communication.packet import Place
 from runtime.communication.router import Router
+from runtime.communication.send_plan import Puts
 from runtime.errors import NO_PACKET
 from runtime.operators.operator import Attention, Emit
 from runtime.task.feed import LaneFeed
-from runtime.task.policy_operator import LaneGuard
+from runtime.task.hold_guard import HoldGuard
+from runtime.task.policy_operator import LaneGuard, PolicyOperator
 
 if TYPE_CHECKING:
+    from runtime.batches.feed import BatchFeed
     from runtime.batches.operator import MapBatches
     from runtime.task.base_task import BaseTask
 
@@ -38,17 +44,28 @@ class BatchGuard(LaneGuard):
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work what the feed has gathered."""
         for gathered in values:
-            results = self._results_of(gathered) if len(gathered) > 1 else None
             if len(gathered) == 1:
-                self._carry_out(partial(self._work, gathered), gathered, repeats=True)
-            elif results is None:
-                for single in gathered.singles():
-                    self._carry_out(partial(self._work, single), single)
-            elif self._can_send_fail:
-                for single, result in zip(gathered.singles(), results, strict=True):
-                    self._carry_out(partial(self.hold_back, result), single, repeats=True)
+                self._carry_out(self._way_of(gathered), gathered, repeats=True)
             else:
-                gathered.send(results, emit)
+                self._work_all(gathered, emit)
+
+    def _work_all(self, gathered: Gathered, emit: Emit) -> None:
+        results = self._results_of(gathered)
+        if results is None:
+            for single in gathered.singles():
+                self._carry_out(partial(self._work, single), single)
+        elif self._can_send_fail:
+            for single, result in zip(gathered.singles(), results, strict=True):
+                self._carry_out(partial(self.hold_back, result), single, repeats=True)
+        else:
+            gathered.send(results, emit)
+
+    def _way_of(self, single: Gathered) -> Callable[[], object]:
+        """How to work a batch of one packet."""
+        return partial(self._work, single)
+
+    def _may_come_again(self, repeats: bool) -> bool:
+        return True
 
     def _packets_in(self, value: Any) -> int:
         return 0 if value is NO_PACKET else len(value)
@@ -82,3 +99,29 @@ class BatchGuard(LaneGuard):
                 break
             self._wait_for_repeat(wait_s, gathered)
         return None
+
+
+class BatchHoldGuard(BatchGuard, HoldGuard):
+    """Works batches under a policy that may hold packets: the good ones of a batch are done, the others stay.
+
+    Of those, the first is what is held; it is worked alone when the gate opens again. The others are tried again then,
+    in the batches that come after.
+    """
+
+    _feed: BatchFeed
+
+    def _way_of(self, single: Gathered) -> Callable[[], object]:
+        way = super()._way_of(single)
+        return way if self._fault is None else self._again(way, self._fault)
+
+    def _lane_in_work(self) -> Lane:
+        return self._feed.first_lane()
+
+    def _puts(self, make: Callable[[], object], value: Any, repeats: bool, attempt: int) -> Puts:
+        return PolicyOperator._puts(self, make, value, repeats, attempt)  # what stays, the feed is told
+
+    def _hold(self, error: Exception, *, is_made: bool) -> None:
+        lane, position, item = self._feed.hold()
+        if self._fault is None:
+            place = Place(self._inbox.lanes.index(lane), number_at(lane, position))
+            self._hold_at(lane, place, item, error, is_made=is_made)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from runtime.batches.context import BatchContext
 from runtime.batches.feed import BatchFeed
 from runtime.batches.gathered import Gathered
-from runtime.batches.guard import BatchGuard
+from runtime.batches.guard import BatchGuard, BatchHoldGuard
 from runtime.context import TaskContext
 from runtime.errors import GraphInvalid, WrongBatch
 from runtime.operators import Operator, register_operator
@@ -28,7 +28,7 @@ class MapBatches(Operator):
     """Sends the results that its function returns for a whole batch, each as that of its packet."""
 
     fed_by = BatchFeed
-    guarded_by = BatchGuard
+    guarded_by = (BatchGuard, BatchHoldGuard)
 
     def __init__(self, function: Any, *, size: int, within: float) -> None:
         super().__init__(function)

@@ -213,9 +213,11 @@ class Stream(Generic[T]):
         step works what waits as one batch.
 
         Under `"skip"` a batch that fails is worked again packet by packet, so that one bad packet costs no other its
-        result; `Retry` first tries the batch again. Under `"fail"` nothing is tried again, and `TaskFailed.packet` is
-        the list. On a keyed input a batch may hold several keys: `ctx.keys` has that of each packet, `ctx.states[key]`
-        what is remembered of it; `ctx.key` and `ctx.state` raise.
+        result; `Retry` first tries the batch again. Under `"hold"` the good ones come through as well, and the others
+        stay. Under `"fail"` nothing is tried again, and `TaskFailed.packet` is the list.
+
+        On a keyed input a batch may hold several keys: `ctx.keys` has that of each packet, `ctx.states[key]` what is
+        remembered of it; `ctx.key` and `ctx.state` raise.
 
         >>> import runtime
         >>> with runtime.Session() as session:

@@ -180,6 +180,14 @@ class Inbox:
         if self.hand_waits:
             self.notify_hand()
 
+    def take_out(self, lane: Lane, index: int) -> None:
+        """Reader: delete one packet from between others, which stay."""
+        lane.remove(index)
+        if lane is self.hand.lane:
+            self.hand.left(1)
+        if self.hand_waits:
+            self.notify_hand()
+
     def let_in(self) -> None:
         """Wake every writer that is held back and has room. (Low water is for a reader at work.)"""
         for lane in self.lanes:

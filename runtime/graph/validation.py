@@ -59,11 +59,6 @@ def validate_operator(operator: OperatorNode) -> None:
         )
     if operator.rate is not None and not isinstance(operator.rate, Rate):
         raise GraphInvalid(f"rate of {name!r} is {preview(operator.rate)}; it can be a Rate, as Rate(60, per=60)")
-    if operator.traits.guarded_by is not None and policy_of(operator.on_error).may_hold:
-        raise GraphInvalid(
-            f"on_error of {operator.kind} {name!r} is {preview(operator.on_error)}, and a batch cannot be held; use "
-            "'skip', which keeps the packets at fault in session.dead_letters, or a Retry"
-        )
     if operator.traits.is_awaited and policy_of(operator.on_error).may_hold:
         raise GraphInvalid(
             f"on_error of {name!r} may hold its packets, and no call of an `async def` can be held; choose 'fail', "

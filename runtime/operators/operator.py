@@ -88,8 +88,9 @@ class Operator(ABC):
     """Whether there are several inputs, and `receive_packets` takes pairs of an input's number and what came there."""
     fed_by: ClassVar[Any] = None
     """What makes the feed of its task, in place of the one that takes packets one by one; it gets counts and router,
-    too. And what makes the guard of its policy, in place of the one that works packets one by one."""
-    guarded_by: ClassVar[Any] = None
+    too. And what makes the guard of its policy, in place of the one that works packets one by one: one that holds no
+    packet, and one that may."""
+    guarded_by: ClassVar[tuple[Any, Any] | None] = None
 
     version = 1
     """Of the user's function: the first one, or how many have taken its place and that of others since."""

@@ -23,6 +23,7 @@ def guarded(operator: Operator, feed: Feed, task: BaseTask, router: Router) -> O
     else:
         assert isinstance(feed, LaneFeed), "all but sources are fed from lanes"
         may_hold = policy_of(task.ctx.wiring.node.on_error).may_hold
-        guard = (operator.guarded_by or (HoldGuard if may_hold else LaneGuard))(operator, feed, task, router)
+        guards = operator.guarded_by or (LaneGuard, HoldGuard)
+        guard = guards[may_hold](operator, feed, task, router)
     task.ctx.bind(guard.hold_back, router.send_signal, task.reporter)
     return guard

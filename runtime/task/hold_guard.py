@@ -72,7 +72,7 @@ class HoldGuard(LaneGuard):
     def _again(self, make: Callable[[], object], fault: Fault) -> Callable[[], object]:
         """How to work the packet that comes after a hold, which is the same unless somebody has changed that."""
         packet, _, version = fault
-        lane, item, made = self._batch.lane_in_work(), self._item, self._made
+        lane, item, made = self._lane_in_work(), self._item, self._made
         self._fault = self._item = self._made = None
         if self._place(lane) != packet.place or lane.items[0] is not item:
             return make
@@ -85,11 +85,19 @@ class HoldGuard(LaneGuard):
         """That of the first packet of a lane."""
         return Place(self._inbox.lanes.index(lane), number_at(lane, lane.taken))
 
+    def _lane_in_work(self) -> Lane:
+        """In which lane the packet in work is; it is the first one there."""
+        return self._batch.lane_in_work()
+
     def _hold(self, error: Exception, *, is_made: bool) -> None:
-        task, lane = self._task, self._batch.end_in_work()
-        self._item = lane.items[0]
+        lane = self._batch.end_in_work()
+        self._hold_at(lane, self._place(lane), lane.items[0], error, is_made=is_made)
+
+    def _hold_at(self, lane: Lane, place: Place, item: Any, error: Exception, *, is_made: bool) -> None:
+        task = self._task
+        self._item = item
         self._made = tuple(self._held.all()) if is_made else None
-        packet = task.packet(lane, self._item, self._place(lane))
+        packet = task.packet(lane, item, place)
         self._fault = packet, error, self.inner.version
         self._inbox.look_first_at(lane)
         if task.gate.record is not None:

@@ -130,7 +130,9 @@ class PolicyOperator(Operator):
                 is_last = not repeats or isinstance(error, ResultsTooLarge)
                 wait_s = None if is_last else self._repeat_after_s(attempt, error)
                 if wait_s is None:
-                    if (puts := self._given_up(error, value, is_made if repeats else None)) is None:
+                    if (
+                        puts := self._given_up(error, value, is_made if self._may_come_again(repeats) else None)
+                    ) is None:
                         raise
                     return puts
             if not is_made:
@@ -162,6 +164,10 @@ class PolicyOperator(Operator):
             return self._plan.puts(verdict)
         task.reporter.skipped(self._letter(error, value))
         return ()
+
+    def _may_come_again(self, repeats: bool) -> bool:
+        """Whether what is worked could be tried again later; `repeats`: it can be at once."""
+        return repeats
 
     def _hold(self, error: Exception, *, is_made: bool) -> None:
         """Let the packet in work stay where it is, and let the task stand still."""

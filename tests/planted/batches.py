@@ -101,8 +101,29 @@ OF_BATCHES: Final[tuple[Mutant, ...]] = (
     one(
         "batch: one bad packet costs all",
         GUARD,
-        "for single in gathered.singles():\n                    self._carry_out(partial(self._work, single), single)",
+        "for single in gathered.singles():\n                self._carry_out(partial(self._work, single), single)",
         "self._carry_out(partial(self._work, gathered), gathered)",
         _of("test_of_a_batch_that_fails_the_good_packets_come_through_and_the_bad_ones_are_kept"),
+    ),
+    one(
+        "batch: what is held leaves its lane",
+        GATHERED,
+        "self.kept.append(len(self.items) - self.unsent() - 1)",
+        "self.kept[:] = [len(self.items)]",
+        _of("test_of_a_batch_that_is_held_the_good_packets_are_worked_and_the_first_bad_one_is_first_in_its_lane"),
+    ),
+    one(
+        "batch: what was made before a hold is made again",
+        GUARD,
+        "return way if self._fault is None else self._again(way, self._fault)",
+        "return way",
+        _of("test_a_packet_whose_key_cannot_be_told_is_held_with_what_was_made_of_it"),
+    ),
+    one(
+        "batch: good packets stay with the held one",
+        FEED,
+        "self.inbox.take_out(lane, index)",
+        "pass",
+        _of("test_of_a_batch_that_is_held_the_good_packets_are_worked_and_the_first_bad_one_is_first_in_its_lane"),
     ),
 )

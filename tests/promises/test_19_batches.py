@@ -120,12 +120,6 @@ def test_what_does_not_describe_a_batch_is_refused(session: runtime.Session) -> 
             numbers.map_batches(doubled, within=within)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("policy", ["hold", runtime.Retry(1, then="hold")])
-def test_a_batch_that_would_be_held_is_refused_by_name(session: runtime.Session, policy: Any) -> None:
-    with pytest.raises(runtime.GraphInvalid, match="a batch cannot be held; use 'skip'"):
-        session.source([1]).map_batches(doubled, on_error=policy)
-
-
 # ── when a batch goes ──
 
 
@@ -642,6 +636,125 @@ def test_under_fail_a_key_function_is_blamed_for_the_packet_of_its_result(make_s
     with pytest.raises(runtime.TaskFailed) as failed:
         session.run()
     assert failed.value.packet == 3
+
+
+# ── held ──
+
+HOLDS: dict[str, Any] = {"hold": "hold", "retry": runtime.Retry(1, then="hold")}
+
+
+@pytest.mark.also_remote
+@pytest.mark.parametrize("policy", HOLDS)
+def test_of_a_batch_that_is_held_the_good_packets_are_worked_and_the_first_bad_one_is_first_in_its_lane(
+    make_session: MakeSession, policy: str
+) -> None:
+    session = make_session()
+    stream = session.source(NUMBERS).map_batches(inverse, size=64, within=LATE_S, on_error=HOLDS[policy], name="work")
+    result = stream.collect()
+    session.start()
+    with pytest.raises(runtime.JobHeld, match="'work'"):
+        session.wait(PATIENCE_S)
+    (held,) = session.held
+    assert (held.task, held.packet, type(held.error)) == ("work", 0, ZeroDivisionError)
+    session.resume("collect")
+    until(lambda: len(result) == 5)
+    assert list(result) == [12 / number for number in NUMBERS if number]
+    assert [packet.payload for packet in session.peek("work")] == [0, 0]
+    assert session.snapshot()["work"].processed == 5
+    held.edit(8)
+    session.resume()
+    with pytest.raises(runtime.JobHeld):
+        session.wait(PATIENCE_S)
+    (other,) = session.held
+    other.skip()
+    session.resume()
+    outcome = session.wait(PATIENCE_S)
+    assert list(result)[5:] == [12 / 8]
+    assert (outcome.packets_in, outcome.packets_out, outcome.skipped, outcome.dropped) == (7, 6, 1, 0)
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+@pytest.mark.parametrize("policy", HOLDS)
+def test_fail_replace_resume_gives_what_the_good_function_would_have_given(policy: str, keyed: bool) -> None:
+    def mended(batch: list[int]) -> list[float]:
+        return [12 / number if number else 0.0 for number in batch]
+
+    def build(session: runtime.Session) -> Any:
+        both: Any = session.source(NUMBERS, name="a").union(session.source((0, 7, 0), name="b"))
+        stream = both.key_by(abs) if keyed else both
+        work = stream.map_batches(inverse, size=4, capacity=4, on_error=HOLDS[policy], parallelism=2, name="work")
+        return work.collect()
+
+    def run(session: runtime.Session) -> None:
+        session.start()
+        for _ in range(20):
+            try:
+                session.wait(PATIENCE_S)
+            except runtime.JobHeld:
+                session.replace("work", mended)
+                session.resume()
+            else:
+                return
+        raise AssertionError("held again and again")
+
+    def check(session: runtime.Session, result: Any) -> None:
+        assert sorted(result) == sorted(mended([*NUMBERS, 0, 7, 0]))
+        assert session.outcome is not None
+        assert session.outcome.dropped == session.outcome.skipped == 0
+
+    assert explore(build, check, seeds=30, run=run) is None
+
+
+def test_a_packet_whose_key_cannot_be_told_is_held_with_what_was_made_of_it(make_session: MakeSession) -> None:
+    given: list[list[int]] = []
+
+    def notes(batch: list[int]) -> list[int]:
+        given.append(list(batch))
+        return batch
+
+    broken = [True]
+
+    def key_of(number: int) -> float:
+        return 12 / number if broken else 1.0
+
+    session = make_session()
+    stream = session.source((1, 0, 2)).map_batches(notes, size=64, within=LATE_S, on_error="hold", name="work")
+    result = stream.key_by(key_of).map(abs, name="after").collect(name="out")
+    session.start()
+    with pytest.raises(runtime.JobHeld):
+        session.wait(PATIENCE_S)
+    broken.clear()
+    session.resume()
+    session.wait(PATIENCE_S)
+    assert (given, list(result)) == ([[1, 0, 2]], [1, 2, 0])
+
+
+@pytest.mark.parametrize("how", ["cancel", "close"])
+def test_a_held_batch_that_is_cancelled_counts_what_stays_as_dropped(make_session: MakeSession, how: str) -> None:
+    session = make_session()
+    session.source(NUMBERS).map_batches(inverse, size=64, within=LATE_S, on_error="hold", name="work").sink(float)
+    session.start()
+    with pytest.raises(runtime.JobHeld):
+        session.wait(PATIENCE_S)
+    session.resume("sink")
+    session.settle(PATIENCE_S)
+    getattr(session, how)()
+    outcome = session.outcome if how == "close" else session.wait(PATIENCE_S)
+    assert outcome is not None
+    assert (outcome.packets_in, outcome.packets_out, outcome.dropped) == (7, 5, 2)
+
+
+def test_a_step_by_hand_that_holds_says_so(make_session: MakeSession) -> None:
+    session = make_session()
+    session.source(NUMBERS).map_batches(inverse, size=64, within=LATE_S, on_error="hold", name="work").collect()
+    session.start(paused=True)
+    while session.step("source").result == "done":
+        pass
+    step = session.step("work")
+    assert step.result == "held"
+    assert [packet.payload for packet in step.packets] == list(NUMBERS)
+    assert [packet.payload for packet in session.peek("work")] == [0, 0]
+    session.cancel()
 
 
 # ── any order ──
