@@ -19,13 +19,13 @@ from sage_nb.forms import call_of, form_of
 from sage_nb.frame import Framer
 from sage_nb.frame_history import FrameHistory
 from sage_nb.latency import Measures
+from sage_nb.mending import all_letters_of, held_of, replace_from_cell
 from sage_nb.page_breakpoints import PageBreakpoints
 from sage_nb.python import Typed, typed
 from sage_nb.said_again import change_of, inject_of
 from sage_nb.serializers import (
     chain_of,
     full_text_of,
-    letters_of,
     queue_of,
     state_of,
     stepped,
@@ -88,6 +88,9 @@ class Commands:
             "discard": self._discard,
             "retry_all": self._retry_all,
             "discard_all": self._discard_all,
+            "skip_held": self._skip_held,
+            "edit_held": self._edit_held,
+            "replace": self._replace,
         }
 
     def execute(self, command: str, args: Args) -> Done:
@@ -265,32 +268,51 @@ class Commands:
     # ── dead letters ──
 
     def _letters(self, session: Session, args: Args) -> Done:
-        return Done(result=letters_of(session, args.get("about")))
+        return Done(result=all_letters_of(session, args.get("about")))
 
     def _retry(self, session: Session, args: Args) -> Done:
         place = _letter_at(session, args)
         session.dead_letters.retry(place)
-        return Done(f"session.dead_letters.retry({place})", "back in its queue", letters_of(session))
+        return Done(f"session.dead_letters.retry({place})", "back in its queue", all_letters_of(session))
 
     def _edit_retry(self, session: Session, args: Args) -> Done:
         place, typed = _letter_at(session, args), _typed(args)
         session.dead_letters.retry(place, value=typed.value)
         text = repr(typed.value) if typed.source is None else typed.source.text
         line = f"session.dead_letters.retry({place}, value={text})"
-        return Done(line, f"{preview(typed.value)} is in its queue", letters_of(session))
+        return Done(line, f"{preview(typed.value)} is in its queue", all_letters_of(session))
 
     def _discard(self, session: Session, args: Args) -> Done:
         place = _letter_at(session, args)
         session.dead_letters.discard(place)
-        return Done(f"session.dead_letters.discard({place})", "forgotten", letters_of(session))
+        return Done(f"session.dead_letters.discard({place})", "forgotten", all_letters_of(session))
 
     def _retry_all(self, session: Session, _: Args) -> Done:
         number = session.dead_letters.retry_all()
-        return Done("session.dead_letters.retry_all()", f"{number:,} back in their queues", letters_of(session))
+        return Done("session.dead_letters.retry_all()", f"{number:,} back in their queues", all_letters_of(session))
 
     def _discard_all(self, session: Session, _: Args) -> Done:
         number = session.dead_letters.discard_all()
-        return Done("session.dead_letters.discard_all()", f"{number:,} forgotten", letters_of(session))
+        return Done("session.dead_letters.discard_all()", f"{number:,} forgotten", all_letters_of(session))
+
+    # ── what is held ──
+
+    def _skip_held(self, session: Session, args: Args) -> Done:
+        place, held = held_of(session, str(args["task"]))
+        held.skip()
+        return Done(f"session.held[{place}].skip()", "skipped: it is a dead letter", all_letters_of(session))
+
+    def _edit_held(self, session: Session, args: Args) -> Done:
+        place, held = held_of(session, str(args["task"]))
+        typed = _typed(args)
+        held.edit(typed.value)
+        line = f"session.held[{place}].edit({repr(typed.value) if typed.source is None else typed.source.text})"
+        return Done(line, f"{preview(held.packet)} is {preview(typed.value)} now", all_letters_of(session))
+
+    def _replace(self, session: Session, args: Args) -> Done:
+        operator = str(args["operator"])
+        line = replace_from_cell(session, operator)
+        return Done(line, f"{operator} has another function: resume to try again", all_letters_of(session))
 
     # ── inside ──
 

@@ -24,7 +24,7 @@ MAX_STATE: Final = 100
 MAX_SENT: Final = 20
 MAX_FULL: Final = 100_000
 FULL_S: Final = 2.0
-_MAX_TRACED: Final = 20_000
+MAX_TRACED: Final = 20_000
 _ROUNDED_S: Final = 0.0001  # as the time of an event is on its way to a page
 _NOTED_S: Final = 0.05  # within which a letter's event is noted
 _SAID: Final = 100  # characters of a letter's text that its event says as well
@@ -114,8 +114,9 @@ def letters_of(session: Session, about: Mapping[str, Any] | None = None) -> Lett
         kept=len(letters),
         total=session.dead_letters.total,
         failure=failure,
-        traceback=shown(traceback, _MAX_TRACED),
-        folded=shown(folded(traceback), _MAX_TRACED),
+        traceback=shown(traceback, MAX_TRACED),
+        folded=shown(folded(traceback), MAX_TRACED),
+        held=[],
     )
 
 
@@ -169,8 +170,8 @@ def _letter_card(letter: DeadLetter) -> LetterCard:
         packet="" if letter.packet is NO_PACKET else shown(preview(letter.packet)),
         literal=None if letter.packet is NO_PACKET else literal_of(letter.packet),
         error=shown(error_text(letter.error)),
-        traceback=shown(traceback, _MAX_TRACED),
-        folded=shown(folded(traceback), _MAX_TRACED),
+        traceback=shown(traceback, MAX_TRACED),
+        folded=shown(folded(traceback), MAX_TRACED),
         retriable="it happened outside of packets" if letter.packet is NO_PACKET else "",
     )
 

@@ -249,6 +249,10 @@ Command = Literal[
     "discard",
     "retry_all",
     "discard_all",
+    # what is held: {task}; {task, value: a text}; {operator}: by the function of that name in the notebook -> Letters
+    "skip_held",
+    "edit_held",
+    "replace",
 ]
 
 
@@ -437,8 +441,28 @@ class LetterCard(TypedDict):
     retriable: str
 
 
+class HeldCard(TypedDict):
+    """A packet that is held: what raised for it, and the source of that, as far as it is known.
+
+    `version` is that of the function, `function` by which name the notebook's would take its place, or empty.
+    """
+
+    task: str
+    operator: str
+    packet: str
+    literal: str | None
+    error: str
+    traceback: str
+    folded: str
+    source: str
+    version: int
+    function: str
+
+
 class Letters(TypedDict):
     """What was skipped, newest first, at most a hundred; `failure` is the error that failed the job, or empty.
+
+    `held` is what is held, in graph order.
 
     They are the newest, or those around the one that was asked about: `found` is its number, or 0 if it is not kept.
     """
@@ -450,6 +474,7 @@ class Letters(TypedDict):
     failure: str
     traceback: str
     folded: str
+    held: list[HeldCard]
 
 
 class Text(TypedDict):

@@ -18,21 +18,30 @@ export class ErrorsTab {
     this.editing = -1;
     this.throttle = new Throttle(LETTERS_MS, () => this.fetch());
     const count = () => ({ letters: this.letters?.kept ?? 0 });
-    const control = (word, glyph, name) =>
+    const control = (word, glyph, name, more = {}) =>
       new Control(word, glyph, {
         why: () => reasonFor(name, store, count()),
         act: () => this.change(name, {}),
         wait: () => commands.waits(name),
+        ...more,
       });
     this.all = [control("Retry all", "undo", "retry_all"), control("Discard all", "cross", "discard_all")];
+    this.resume = control("Resume", "play", "resume", {
+      act: async () => (await commands.order("resume", {}), this.fetch()),
+    });
+    this.held = html("ul", { class: "sn-letters" });
+    const hint = html("span", { class: "sn-hint" }, "Resume tries them again");
+    const line = html("div", { class: "sn-heading-line" }, heading("Held packets"), hint);
+    this.heldSection = html("div", { hidden: true }, line, actions(this.resume), this.held);
     this.pointed = html("div", { class: "sn-pointed", role: "status" });
     this.failure = html("div");
     this.note = html("span", { class: "sn-hint" });
     this.list = html("ul", { class: "sn-letters" });
     this.line = html("div", { class: "sn-heading-line" }, heading("Skipped packets"), this.note);
     this.buttons = actions(...this.all);
-    this.element = html("div", { class: "sn-errors" }, this.pointed, this.failure, this.line, this.buttons, this.list);
-    this.controls = [];
+    const parts = [this.pointed, this.failure, this.heldSection, this.line, this.buttons, this.list];
+    this.element = html("div", { class: "sn-errors" }, ...parts);
+    this.controls = { letters: [], held: [] };
     this.seen = null;
     this.sought = false; // whether what is pointed out is still to be brought into sight
     store.on("fault", () => this.seek());
@@ -72,7 +81,11 @@ export class ErrorsTab {
   find(number) {
     this.sought = false;
     const card = number > 0 ? this.list.querySelector(`[data-letter="${number}"]`) : null;
-    const shown = card ?? (this.store.fault?.kind === "error" && this.letters.failure ? this.failure : this.pointed);
+    const { fault, plan } = this.store;
+    const failed = fault?.kind === "error" && this.letters.failure ? this.failure : null;
+    const name = CSS.escape(plan.rows[fault?.row]?.name ?? "");
+    const held = fault?.kind === "error" ? this.held.querySelector(`[data-held="${name}"]`) : null;
+    const shown = card ?? held ?? failed ?? this.pointed;
     const summary = shown.querySelector("summary");
     if (summary !== null) summary.parentElement.open = true;
     shown.scrollIntoView({ block: "nearest" });
@@ -99,13 +112,15 @@ export class ErrorsTab {
 
   paint() {
     const { frame, visible } = this.store;
-    const now = `${frame.revision} ${frame.letters} ${frame.counts.errors} ${frame.counts.skipped} ${frame.state}`;
+    const counts = `${frame.letters} ${frame.counts.errors} ${frame.counts.skipped}`;
+    const holding = frame.holding === "none" ? "" : frame.number; // something may be mended at any time
+    const now = `${frame.revision} ${counts} ${frame.state} ${holding}`;
     if (now !== this.seen && visible) {
       const first = this.seen === null && this.inspector !== null;
       this.seen = now;
       if (!first) this.throttle.soon();
     }
-    for (const control of [...this.all, ...this.controls]) control.refresh();
+    for (const control of [...this.all, this.resume, ...Object.values(this.controls).flat()]) control.refresh();
     const letters = this.letters;
     const { fault } = this.store;
     renew(this.pointed, [fault?.number, letters?.found], () => this.pointing(fault, letters));
@@ -121,8 +136,14 @@ export class ErrorsTab {
           : "newest first",
     );
     this.buttons.hidden = shown === 0;
+    const heldNow = letters?.held ?? [];
+    this.heldSection.hidden = heldNow.length === 0;
+    renew(this.held, [heldNow, this.editing], () => {
+      this.controls.held = [];
+      return heldNow.map((held) => this.heldCard(held));
+    });
     renew(this.list, [letters?.letters, letters?.found, this.editing], () => {
-      this.controls = [];
+      this.controls.letters = [];
       return (letters?.letters ?? []).map((letter) => this.card(letter));
     });
   }
@@ -136,62 +157,94 @@ export class ErrorsTab {
     ];
   }
 
+  /** A button of a card, in one of the lists of `controls`. */
+  control(list, about, word, glyph, name, act, rule = name) {
+    const made = new Control(word, glyph, {
+      why: () => reasonFor(rule, this.store, about),
+      act,
+      wait: () => this.commands.waits(name),
+    });
+    this.controls[list].push(made);
+    return made;
+  }
+
+  heldCard(held) {
+    const { task, operator, source, version } = held;
+    const control = (...given) => this.control("held", { held }, ...given);
+    const replace = () => this.change("replace", { operator });
+    const name = held.function ? `Replace by ${printable(held.function, 40)} from cell` : "Replace from cell";
+    const buttons = [
+      control(name, null, "replace", replace),
+      control("Edit", null, "edit_held", () => this.edit(task)),
+      control("Skip", "cross", "skip_held", () => this.change("skip_held", { task })),
+    ];
+    const written = reading(source, "Source");
+    const open = { class: "sn-details", open: true };
+    const from = source && html("details", open, html("summary", {}, `Source, version ${version}`), written);
+    const put = (typed) => this.change("edit_held", { task, ...typed });
+    return html(
+      "li",
+      { class: "sn-letter", "data-held": task },
+      this.head(held),
+      html("div", { class: "sn-letter-packet" }, quoted(held.packet, { limit: 200, look: "sn-code" })),
+      this.editing === task
+        ? this.editor("held", held, { held }, "Put this in its place", "edit_held", put)
+        : actions(...buttons),
+      details(held, true),
+      from || null,
+    );
+  }
+
+  head({ task, error }) {
+    const whose = quoted(task, { limit: 40, look: "sn-strong" });
+    return html("div", { class: "sn-letter-head" }, whose, quoted(error, { limit: 200 }));
+  }
+
   card(letter) {
     const { number } = letter;
-    const control = (word, glyph, name, act, more = {}) => {
-      const made = new Control(word, glyph, {
-        why: () => reasonFor(more.rule ?? name, this.store, { letter }),
-        act,
-        wait: () => this.commands.waits(name),
-      });
-      this.controls.push(made);
-      return made;
-    };
+    const control = (...given) => this.control("letters", { letter }, ...given);
     const retry = control("Retry", "undo", "retry", () => this.change("retry", { number }));
-    const edit = control("Edit and retry", null, "edit_retry", () => this.edit(number), { rule: "retry" });
+    const edit = control("Edit and retry", null, "edit_retry", () => this.edit(number), "retry");
     const discard = control("Discard", "cross", "discard", () => this.change("discard", { number }));
     return html(
       "li",
       { class: "sn-letter", "data-letter": number, "data-found": number === this.letters.found ? "yes" : null },
-      html(
-        "div",
-        { class: "sn-letter-head" },
-        quoted(letter.task, { limit: 40, look: "sn-strong" }),
-        quoted(letter.error, { limit: 200 }),
-      ),
+      this.head(letter),
       html("div", { class: "sn-letter-packet" }, quoted(letter.packet, { limit: 200, look: "sn-code" })),
       details(letter),
-      this.editing === number ? this.editor(letter) : actions(retry, edit, discard),
+      this.editing === number
+        ? this.editor("letters", letter, { letter }, "Retry with this", "edit_retry", (typed) =>
+            this.change("edit_retry", { number, ...typed }),
+          )
+        : actions(retry, edit, discard),
     );
   }
 
-  edit(number) {
-    this.editing = number;
+  /** Edit the letter of this number, or what this task holds. */
+  edit(which) {
+    this.editing = which;
     this.paint();
     this.field?.focus();
   }
 
-  editor(letter) {
+  editor(list, { literal }, about, word, name, put) {
     const field = html("textarea", { class: "sn-input sn-code", rows: 3, spellcheck: "false" });
-    field.value = letter.literal ?? "";
+    field.value = literal ?? "";
     this.field = field;
     const typed = new ValueField(this.store, "New value, a Python literal", field);
     const close = () => {
       this.editing = -1;
       this.paint();
     };
-    const apply = new Control("Retry with this", "check", {
-      why: () => reasonFor("retry", this.store, { letter }),
-      act: async () => (await this.change("edit_retry", { number: letter.number, ...typed.value() })) && close(),
-      wait: () => this.commands.waits("edit_retry"),
-    });
-    this.controls.push(apply);
+    const rule = list === "held" ? name : "retry";
+    const act = async () => (await put(typed.value())) && close();
+    const apply = this.control(list, about, word, "check", name, act, rule);
     const cancel = new Control("Cancel", null, { why: () => "", act: close });
     const leave = (event) => {
       if (event.key !== "Escape") return;
       event.preventDefault();
       close();
-      this.list.querySelector("button")?.focus();
+      (list === "held" ? this.held : this.list).querySelector("button")?.focus();
     };
     return html("div", { onkeydown: leave }, typed.element, actions(apply, cancel));
   }

@@ -51,6 +51,13 @@ const RULES = {
   call: [closed, going],
   retry: [closed, going, ({ letter }) => letter?.retriable ?? ""],
   retry_all: [closed, going, ({ letters }) => (letters === 0 ? "there is no dead letter" : "")],
+  skip_held: [closed, going],
+  edit_held: [closed, going],
+  replace: [
+    closed,
+    going,
+    ({ held }) => (held?.function ? "" : "its function has no name by which a cell could have made another"),
+  ],
   discard: [closed],
   discard_all: [closed, ({ letters }) => (letters === 0 ? "there is no dead letter" : "")],
 };

@@ -8,6 +8,7 @@ from sage_nb.wire import (
     BreakpointCard,
     Field,
     Form,
+    HeldCard,
     LetterCard,
     Letters,
     Method,
@@ -151,7 +152,24 @@ def letters(*numbers: int, failure: str = "") -> Letters:
         failure=failure,
         traceback=TRACEBACK if failure else "",
         folded=FOLDED if failure else "",
+        held=[],
     )
+
+
+def held(task: str = "count#1", **more: Any) -> HeldCard:
+    card = HeldCard(
+        task=task,
+        operator=task.partition("#")[0],
+        packet="'question'",
+        literal="'question'",
+        error="ValueError: invalid literal for int() with base 10: 'question'",
+        traceback=TRACEBACK,
+        folded=FOLDED,
+        source="def count(value):\n    return int(value)\n",
+        version=1,
+        function="count",
+    )
+    return cast(HeldCard, {**card, **more})
 
 
 STATE: Final = State(rows=[("'be'", "2"), ("'to'", "3"), ("'not'", "1")], total=3)
