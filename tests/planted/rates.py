@@ -231,7 +231,7 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
         "operators/joined.py",
         """how not in ("completed", "stopped"):""",
         """how not in ("completed", "stopped", "cancelled"):""",
-        of(WORDS, "test_of_a_job_that_is_cancelled_no_function_hears_of_an_end"),
+        of(WORDS, "test_the_end_of_a_producer_that_has_not_ended_well_is_no_end_of_an_input"),
     ),
     one(
         "input_ended: with the key of the last packet",

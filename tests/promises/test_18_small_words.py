@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import runtime
+from runtime.communication.signals import StopSignal
+from runtime.operators.joined import CoMap
 from runtime.testing import PATIENCE_S, Moment, explore
 from tests.pairs import every_pair_of
 from tests.platforms import MakeSession, Platform
@@ -348,6 +350,12 @@ def test_what_input_ended_raises_fails_the_job_under_every_policy(make_session: 
     with pytest.raises(runtime.TaskFailed) as failed:
         session.run(PATIENCE_S)
     assert isinstance(failed.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("how", ["failed", "cancelled"])
+def test_the_end_of_a_producer_that_has_not_ended_well_is_no_end_of_an_input(how: Any) -> None:
+    operator = CoMap(Prices(), abs)
+    assert operator.signalled(StopSignal("numbers", how), 0) is None
 
 
 def test_of_a_job_that_is_cancelled_no_function_hears_of_an_end(make_session: MakeSession) -> None:
