@@ -97,6 +97,10 @@ class Line:
                 return task.key_of(part.way)
             case "check":
                 return task.key_check
+            case "known":
+                return task.partition(part.way).known
+            case "find":
+                return task.partition(part.way).find
         return task.send if len(self._tree.shape.steps[part.step].ways) == 1 else task.send_by(part.way)
 
     def diversion(self, part: Part) -> Any:
@@ -112,15 +116,11 @@ class Line:
             assert at is not None, "it is called there"
             site = self._tree.sites[at.site]
             made = At(site.parent, site.way) if is_own else at
-            key = (
-                self._loop.values()[f"key{at.site}"]
-                if is_own and self._tree.shape.steps[part.step].is_keyed
-                else NO_PACKET
-            )
+            key = self._loop.values()[site.key] if is_own and site.key else NO_PACKET
             with self._lock:
                 if self._owner is None:
                     self._owner = NOBODY
-                    self._count(self._loop.numbers(), self._tree.missing(made, is_made=is_own))
+                    self._count(self._loop.numbers(), self._tree.missing(made, at.site if is_own else OUT))
                     self._rests = self._rests_of(made, key)
             if is_own and self._owner == at.site:
                 task = self._tree.tasks[part.step]
@@ -308,7 +308,7 @@ class Line:
         totals = [total]
         for number, site in enumerate(self._tree.sites[1:], 1):
             made = numbers.passed.get(site.parent, totals[site.parent])
-            totals.append(made - (number in missing))
+            totals.append(numbers.came.get(number, made) - (number in missing))
         return totals
 
     def _count(self, numbers: Numbers, missing: Collection[int] = ()) -> None:

@@ -23,7 +23,7 @@ from runtime.errors import NO_PACKET
 from runtime.operators import IDLE
 
 OUT: Final = -1
-"""Where a way leads that leaves the loop."""
+"""Stands for no site: what gives packets to the first one, and what has nothing left."""
 
 MAX_DEPTH: Final = 60
 """How many blocks may be in one another: Python indents a hundred times at the most."""
@@ -52,8 +52,9 @@ class Step(NamedTuple):
     """Whether its function can ask for the key."""
     skips: bool = False
     """Whether a packet that it raises for is skipped."""
-    ways: tuple[int, ...] = ()
-    """Where its results go, one after the other: to the steps of these numbers, all above its own, or `OUT`."""
+    ways: tuple[tuple[int, ...], ...] = ()
+    """Where its results go, one way after the other: each to one of the steps of these numbers, all above its own, by
+    its key if they are several; of a way that leaves the loop there are none."""
 
     @property
     def is_loop(self) -> bool:
@@ -106,6 +107,10 @@ class Site(NamedTuple):
     """The site that gives it packets; `OUT` for the first."""
     way: int
     """By which of its ways."""
+    lane: int
+    """Which of those is this, to one of which each result goes by its key."""
+    key: str
+    """The name of the key of what it is given, if that has one."""
     value: str
     """The name of what it is given."""
     made: str
@@ -132,6 +137,8 @@ class Code(NamedTuple):
     """Where the packet is, by the line; at no other line one is in work."""
     passing: list[int]
     """The sites that have not one result for each packet, and are counted."""
+    coming: list[int]
+    """Those to which some results of the site before come by their keys: what comes to them is counted."""
     looping: list[int]
     """Those that are loops themselves."""
     first: int
@@ -146,6 +153,7 @@ class _Text:
         self.at: dict[int, At] = {}
         self.sites: list[Site] = []
         self.passing: list[int] = []
+        self.coming: list[int] = []
         self._shape = shape
         self._indent = " " * 8
 
@@ -161,7 +169,8 @@ class _Text:
         if shape.idles:
             self._add(None, "if value0 is idle:", "    idled += 1", "else:")
             self._indent += "    "
-        self._write_site(Site(0, OUT, OUT, "value0", "made0" if head.uses("made") else "value0"))
+        made = "made0" if head.uses("made") else "value0"
+        self._write_site(Site(0, OUT, OUT, 0, "key0" if head.is_keyed else "", "value0", made))
         self.lines += ["            if stop:", "                return -1"]
 
     def _write_site(self, site: Site) -> None:
@@ -170,37 +179,51 @@ class _Text:
         at = At(number, 0)
         self.sites.append(site)
         if number and step.sets_key:
-            self._add(at, f"ctx{site.step}.key = key{number}")
+            self._add(at, f"ctx{site.step}.key = {site.key}")
         self._write_step(number, site, step)
         is_passing = step.is_block or (not step.lines and bool(step.ways) and self._has_words(step.ways[0]))
-        if is_passing and any(way != OUT for way in step.ways):
+        if is_passing and any(step.ways):
             self.passing.append(number)
-        for way, target in enumerate(step.ways):
-            self._write_way(number, way, target)
+        for way, targets in enumerate(step.ways):
+            self._write_way(number, way, targets)
         if step.is_loop:  # what else it yields belongs to whoever works it from now on
             self._add(None, "if stop:", f"    return {number}")
         self._indent = outside
 
-    def _has_words(self, target: int) -> bool:
+    def _has_words(self, targets: Sequence[int]) -> bool:
         """Whether a way there takes a call of the step before."""
-        return target == OUT or self._shape.steps[target].is_keyed
+        return not targets or self._shape.steps[targets[0]].is_keyed
 
-    def _write_way(self, number: int, way: int, target: int) -> None:
-        site, at, child = self.sites[number], At(number, way), len(self.sites)
-        if target == OUT:
-            self._add(at, f"send{site.step}_{way}({site.made})")
-        elif self._shape.steps[target].is_keyed:
-            self._add(at, f"key{child} = keyof{site.step}_{way}({site.made})")
-            look = f"if type(key{child}) is not kind{target}:"
-            self._add(at, look, f"    kind{target} = check{site.step}_{way}(key{child})")
+    def _write_way(self, number: int, way: int, targets: Sequence[int]) -> None:
+        site, at, first = self.sites[number], At(number, way), len(self.sites)
+        steps, edge, key = self._shape.steps, f"{site.step}_{way}", ""
+        if not targets:
+            self._add(at, f"send{edge}({site.made})")
+        elif steps[targets[0]].is_keyed:
+            key = f"key{first}"
+            self._add(at, f"{key} = keyof{edge}({site.made})")
+            if len(targets) == 1:
+                look = f"if type({key}) is not kind{targets[0]}:"
+                self._add(at, look, f"    kind{targets[0]} = check{edge}({key})")
+            else:
+                self._add(at, "try:", f"    lane{first} = known{edge}[type({key})][{key}]", "except BaseException:")
+                self._add(at, f"    lane{first} = find{edge}({key})")  # not seen yet, or it is no key
         if not way and number in self.passing:
             self._add(at, f"passed{number} += 1")
-        if target != OUT:
-            made = f"made{child}" if self._shape.steps[target].uses("made") else site.made
-            self._write_site(Site(target, number, way, site.made, made))
+        outside = self._indent
+        for lane, target in enumerate(targets):
+            if len(targets) > 1:
+                self._indent = outside
+                self._add(at, f"{'elif' if lane else 'if'} lane{first} == {lane}:")
+                self._indent += "    "
+                self._add(at, f"came{len(self.sites)} += 1")
+                self.coming.append(len(self.sites))
+            made = f"made{len(self.sites)}" if steps[target].uses("made") else site.made
+            self._write_site(Site(target, number, way, lane, key, site.made, made))
+        self._indent = outside
 
     def _write_step(self, number: int, site: Site, step: Step) -> None:
-        at, key = At(number, 0), f"key{number}" if step.is_keyed else "None"
+        at, key = At(number, 0), site.key or "None"
         names = {what: f"{what}{site.step}" for what in ("call", "start", "folds")}
         names |= {"all": f"rest{number}", "value": site.value, "made": site.made, "key": key}
         lines = [line.format_map(names) for line in step.lines]
@@ -231,9 +254,10 @@ class _Text:
 def code_of(shape: Shape) -> Code:
     """Write and compile it."""
     steps = list(enumerate(shape.steps))
-    ways = [(number, way, target) for number, step in steps for way, target in enumerate(step.ways)]
-    keyed = [(number, way) for number, way, target in ways if target != OUT and shape.steps[target].is_keyed]
-    out = [(number, way) for number, way, target in ways if target == OUT]
+    ways = [(number, way, targets) for number, step in steps for way, targets in enumerate(step.ways)]
+    keyed = [(number, way) for number, way, targets in ways if targets and shape.steps[targets[0]].is_keyed]
+    several = [(number, way) for number, way in keyed if len(shape.steps[number].ways[way]) > 1]
+    out = [(number, way) for number, way, targets in ways if not targets]
     swapped = [Part("call", number) for number, _ in steps]
     swapped += [Part("start", number) for number, step in steps if step.uses("start")]
     swapped += [Part("ctx", number) for number, step in steps if number and step.sets_key]
@@ -242,7 +266,8 @@ def code_of(shape: Shape) -> Code:
     fixed = [Part("folds", number) for number, step in steps if step.uses("folds")]
     fixed += [Part("skip", number) for number, step in steps if step.skips]
     fixed += [Part("keyof", number, way) for number, way in keyed if not way]
-    fixed += [Part("check", number, way) for number, way in keyed]
+    fixed += [Part("check", number, way) for number, way in keyed if (number, way) not in several]
+    fixed += [Part(what, number, way) for what in ("known", "find") for number, way in several]
     fixed += [Part("send", number, way) for number, way in out if len(shape.steps[number].ways) == 1]
 
     kinds = [f"kind{number}" for number, step in steps if number and step.is_keyed]
@@ -250,6 +275,7 @@ def code_of(shape: Shape) -> Code:
     text.write()
     looping = [number for number, site in enumerate(text.sites) if shape.steps[site.step].is_loop]
     counters = ["drawn", "idled", *(f"passed{number}" for number in text.passing)]
+    counters += [f"came{number}" for number in text.coming]
     rests = [f"rest{number}" for number in looping]
     swaps, stay = [part.name for part in swapped], [part.name for part in fixed]
     before = [
@@ -274,9 +300,8 @@ def code_of(shape: Shape) -> Code:
     space: dict[str, Any] = {"getframe": sys._getframe, "idle": IDLE, "type": type}
     exec(compile("\n".join(lines) + "\n", _NAME, "exec"), space)
     at = {line + len(before): at for line, at in text.at.items()}
-    return Code(
-        space["make"], tuple(swapped), tuple(fixed), tuple(text.sites), at, text.passing, looping, len(before) + 1
-    )
+    counted = (text.passing, text.coming)
+    return Code(space["make"], tuple(swapped), tuple(fixed), tuple(text.sites), at, *counted, looping, len(before) + 1)
 
 
 class Numbers(NamedTuple):
@@ -286,6 +311,8 @@ class Numbers(NamedTuple):
     idled: int
     passed: dict[int, int]
     """Of each site that has not one result for each packet, how many it has let through, or made."""
+    came: dict[int, int]
+    """How many have come to each site to which not all come that the one before makes."""
 
 
 class Exits(Protocol):
@@ -297,7 +324,7 @@ class Exits(Protocol):
     and of one of its ways:
 
     * `keyof`, which gives its results their keys, and `check`, which refuses keys, or returns a type of which all
-      values are keys;
+      values are keys; for several steps, `known`, which of them has which key, and `find`, which finds that;
     * `send`, by which they leave the loop.
     """
 
@@ -361,8 +388,10 @@ class Loop:
 
     def numbers(self) -> Numbers:
         """What has come how far. Any thread."""
-        drawn, idled, *passed = self._numbers()
-        return Numbers(drawn, idled, dict(zip(self._code.passing, passed, strict=True)))
+        drawn, idled, *counted = self._numbers()
+        passing, coming = self._code.passing, self._code.coming
+        passed, came = counted[: len(passing)], counted[len(passing) :]
+        return Numbers(drawn, idled, dict(zip(passing, passed, strict=True)), dict(zip(coming, came, strict=True)))
 
     def rest(self, site: int) -> Any:
         """What a site still has to yield of its packet, if it is a loop itself; else None. Any thread."""
@@ -390,20 +419,23 @@ class Extent:
 
     def __init__(self) -> None:
         self._lines = 0
-        self._sites: list[int] = []  # how often each step is written
-        self._blocks: list[int] = []  # how deep what follows it stands
-        self._loops: list[int] = []
+        self._steps: list[tuple[int, int, int]] = []  # how often each is written, in how many blocks, and loops
 
-    def add(self, step: Step, before: Sequence[int]) -> bool:
-        """One step more, fed by those of these numbers, each for every way. False: that would be too much."""
-        sites = sum(self._sites[number] for number in before) if before else 1
-        lines = self._lines + sites * step.length
-        blocks = max((self._blocks[number] for number in before), default=0) + step.is_block + step.skips
-        loops = max((self._loops[number] for number in before), default=0) + step.is_loop
-        if blocks > MAX_DEPTH or loops > MAX_LOOPS or lines > MAX_LINES or sites > MAX_SITES:
+    def add(self, steps: Sequence[Step], before: Sequence[int]) -> bool:
+        """Steps more, each fed by those of these numbers, for every way; several share these ways by keys.
+
+        False: that would be too much, and none was added.
+        """
+        fed_by = [self._steps[number] for number in before] or [(1, 0, 0)]
+        sites = sum(each[0] for each in fed_by)
+        deepest, most = max(each[1] for each in fed_by), max(each[2] for each in fed_by)
+        blocks, is_by_key = deepest + (len(steps) > 1), len(steps) > 1
+        lines = self._lines + sites * sum(step.length + 2 * is_by_key for step in steps)
+        added = [(sites, blocks + step.is_block + step.skips, most + step.is_loop) for step in steps]
+        if lines > MAX_LINES or sites * len(steps) > MAX_SITES:
+            return False
+        if any(blocks > MAX_DEPTH or loops > MAX_LOOPS for _, blocks, loops in added):
             return False
         self._lines = lines
-        self._sites.append(sites)
-        self._blocks.append(blocks)
-        self._loops.append(loops)
+        self._steps += added
         return True

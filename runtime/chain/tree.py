@@ -38,8 +38,8 @@ class Tree:
 
     def lane(self, site: int) -> Lane | None:
         """Past which packets come to a site; None: they come to the head."""
-        _, parent, way, *_ = self.sites[site]
-        return None if parent == OUT else self.task(parent).ways[way][0]
+        _, parent, way, lane, *_ = self.sites[site]
+        return None if parent == OUT else self.task(parent).ways[way][lane]
 
     def given(self, site: int) -> At:
         """Where a packet has come whose result was given to all ways of that site."""
@@ -50,25 +50,29 @@ class Tree:
         _, parent, way, *_ = self.sites[site]
         return At(parent, way + 1)
 
-    def missing(self, at: At | None, *, is_made: bool = False) -> set[int]:
+    def missing(self, at: At | None, diverted: int = OUT) -> set[int]:
         """The sites to which a packet that is `at` has not come yet, though it is counted as made for them.
 
-        `is_made`: the function there is not at work, even if its result was given to nobody yet.
+        Or, if its result was `diverted` in front of a site, as having come there.
         """
         if at is None:
             return set()
         number, given = at
         is_drawn = not number and self.head.is_source
-        is_counted = given > 0 or is_made or not (number in self._code.passing or is_drawn)
+        is_counted = given > 0 or diverted != OUT or not (number in self._code.passing or is_drawn)
         missing = set(self._next(number, given)) if is_counted else set[int]()
+        if diverted in self._code.coming:
+            missing.add(diverted)
         while (site := self.sites[number]).parent != OUT:
             number = site.parent
             missing |= set(self._next(number, site.way + 1))
         return missing
 
     def _next(self, number: int, given: int) -> list[int]:
-        """The sites to which the ways of one lead, without the first so many ways."""
-        return [child for child, site in enumerate(self.sites) if site.parent == number and site.way >= given]
+        """The sites to which the ways of one lead, without the first so many ways, and without those that count."""
+        sites = enumerate(self.sites)
+        after = [child for child, site in sites if site.parent == number and site.way >= given]
+        return [child for child in after if child not in self._code.coming]
 
 
 def _steps_of(tasks: Sequence[LocalTask]) -> tuple[tuple[LocalTask, ...], tuple[Step, ...]]:
@@ -93,11 +97,10 @@ def step_of(task: LocalTask, *, is_head: bool) -> Step:
 
 
 def _fed_by(task: LocalTask) -> set[int]:
-    return set() if task.is_end else {id(lanes[0].inbox) for lanes in task.ways if len(lanes) == 1}
+    return {id(lane.inbox) for lanes in task.ways_in_loop for lane in lanes}
 
 
-def _ways(task: LocalTask, number: dict[int, int]) -> tuple[int, ...]:
-    if task.is_end:
-        return ()
-    ways = tuple(number.get(id(lanes[0].inbox), OUT) if len(lanes) == 1 else OUT for lanes in task.ways)
-    return (OUT,) if set(ways) == {OUT} else ways
+def _ways(task: LocalTask, number: dict[int, int]) -> tuple[tuple[int, ...], ...]:
+    ways = [tuple(number.get(id(lane.inbox), OUT) for lane in lanes) for lanes in task.ways_in_loop]
+    ways = [() if OUT in way else way for way in ways]
+    return tuple(ways if any(ways) else ways[:1])

@@ -41,7 +41,7 @@ class Router:
         self.ways = [(output, lanes, cycle(lanes)) for output, lanes in zip(outputs, edges, strict=True)]
         self._turned = [0] * len(self.ways)  # how many turns of each edge were skipped by hand
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
-        self._partitions: list[Partition[Lane]] = []
+        self._partitions: list[Partition[Any]] = []
         self.send: Send
         if tracer is not None:
             self.send = self.plan.send_one
@@ -70,10 +70,18 @@ class Router:
         """What sends along one edge alone."""
         return [self._edge(output, lanes, turns) for output, lanes, turns in self.ways]
 
+    @cached_property
+    def places(self) -> list[Partition[int]]:
+        """Of each edge: into which of its lanes a key belongs."""
+        places = [Partition(range(len(lanes))) for _, lanes, _ in self.ways]
+        self._partitions += places
+        return places
+
     def send_on(self, value: Any, way: int, key: Any) -> None:
         """Send what the first edges, so many, have got along the others. `key`: for the next, if it was asked for."""
         if key is not NO_PACKET:
-            self.ways[way][1][0].put((key, value))
+            lanes = self.ways[way][1]
+            lanes[self.places[way].find(key) if len(lanes) > 1 else 0].put((key, value))
             way += 1
         for send in self.by_way[way:]:
             send(value)

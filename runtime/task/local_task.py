@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.communication.calls import here
 from runtime.communication.lane import Lane
+from runtime.communication.partition import Partition
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET, Unneeded
 from runtime.operators import Function, Operator, Reduce, Source, SourceFunction
@@ -325,6 +326,18 @@ class LocalTask(BaseTask):
     def ways(self) -> list[list[Lane]]:
         """Where its results go: along each of its edges, into one of these lanes, or all."""
         return [lanes for _, lanes, _ in self._router.ways]
+
+    @property
+    def ways_in_loop(self) -> list[list[Lane]]:
+        """The same of those where each result goes into one lane, by its key if there are more; of others, nothing."""
+        ways = self._router.ways
+        if self.is_end:
+            return []
+        return [lanes if len(lanes) == 1 or output.key is not None else [] for output, lanes, _ in ways]
+
+    def partition(self, way: int) -> Partition[int]:
+        """Into which lane of a way a key belongs."""
+        return self._router.places[way]
 
     def send_by(self, way: int) -> Callable[[Any], object]:
         """How its results are sent one way."""

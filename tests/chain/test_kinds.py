@@ -316,7 +316,7 @@ def test_letters_of_a_chain_hold_no_packets_but_their_own() -> None:
 
 def fits(step: Step, times: int) -> bool:
     extent = Extent()
-    return all(extent.add(step, (at - 1,) if at else ()) for at in range(times))
+    return all(extent.add([step], (at - 1,) if at else ()) for at in range(times))
 
 
 def test_a_loop_is_no_longer_than_it_may_be() -> None:
@@ -329,9 +329,9 @@ def test_a_loop_is_no_longer_than_it_may_be() -> None:
 
 def test_a_row_of_diamonds_is_not_written_out_as_often_as_there_are_ways_through_it() -> None:
     extent, call = Extent(), Step(("{made} = {call}({value})",))
-    assert extent.add(call, ())
-    assert all(extent.add(call, (0,)) for _ in range(3))
-    assert extent.add(call, (1, 2, 3))
-    assert all(extent.add(call, (4,)) for _ in range(3))
-    assert extent.add(call, (5, 6, 7))
-    assert not extent.add(call, (8, 8))
+    assert extent.add([call], ())
+    assert all(extent.add([call], (0,)) for _ in range(3))
+    assert extent.add([call], (1, 2, 3))
+    assert all(extent.add([call], (4,)) for _ in range(3))
+    assert extent.add([call], (5, 6, 7))
+    assert not extent.add([call], (8, 8))

@@ -73,7 +73,12 @@ class Seen(runtime.Function[int, int]):
 def add(stream: Any, kind: str, function: Callable[..., Any], name: str) -> Any:
     """What `kind` makes of a stream, with numbers again."""
     keyed = stream.key_by(lambda number: number % 3) if "keyed" in kind else stream
+    shared = stream.key_by(lambda number: number % 10)
     match kind:
+        case "shared map":
+            return shared.map(Seen(function), name=name, parallelism=3)
+        case "shared fold":
+            return shared.reduce(function, initial=0, name=name, parallelism=4).map(sum, name=f"{name}-sum")
         case "keyed map":
             return keyed.map(Seen(function), name=name)
         case "fold":
@@ -115,6 +120,7 @@ def test_a_chain_does_what_its_tasks_do_by_themselves(seed: int) -> None:
 
 
 TREES = ("map", "filter", "flat_map", "keyed map", "fold", "keyed fold", "skipping map", "skipping filter", "union")
+BY_KEY = ("shared map", "shared fold")  # by several instances, to each of which some keys belong
 ANY_ORDER = ("map", "filter", "flat_map", "union")  # which make the same of packets in whatever order they come
 
 
@@ -132,12 +138,16 @@ def tree_of(rng: Random) -> list[Node]:
     mixed = [False]
     for _ in range(rng.randint(2, 9)):
         of: tuple[int, ...] = (rng.randrange(max(0, len(mixed) - 4), len(mixed)),)
-        kind = rng.choice(ANY_ORDER if mixed[of[0]] else TREES)
+        kind = rng.choice(ANY_ORDER if mixed[of[0]] else TREES + BY_KEY)
         if kind == "union":
             of = tuple(rng.sample(range(len(mixed)), rng.randint(1, min(3, len(mixed)))))
         nodes.append(Node(of, kind, -1))
-        mixed.append(kind == "union" or mixed[of[0]])
-    pure = [at for at, node in enumerate(nodes) if node.kind != "union" and not any(mixed[each] for each in node.of)]
+        mixed.append(kind in ("union", *BY_KEY) or mixed[of[0]])
+    pure = [
+        at
+        for at, node in enumerate(nodes)
+        if node.kind not in ("union", *BY_KEY) and not any(mixed[each] for each in node.of)
+    ]
     if pure and rng.random() < 0.5:
         at = rng.choice(pure)
         nodes[at] = nodes[at]._replace(fails_on=rng.randrange(NUMBERS))

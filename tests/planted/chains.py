@@ -27,6 +27,7 @@ KEY = "chain/test_kinds.py::test_a_key_is_that_of_the_packet_in_work_though_a_ch
 SKIPPED = "chain/test_kinds.py::test_what_is_skipped_in_a_chain_is_a_dead_letter_and_nothing_else_is_lost"
 LETTERS = "chain/test_kinds.py::test_letters_of_a_chain_hold_no_packets_but_their_own"
 SEES_MEMBERS = "elif self._has_visitors():"
+INSTANCES = "chain/test_instances.py::test_keys_under_all_hands_are_worked_by_their_instance_once_and_in_order"
 TREE = "chain/test_trees.py::"
 STUCK_BRANCH = f"{TREE}test_a_function_that_is_stuck_keeps_nothing_from_the_other_consumers"
 TREE_ERROR = f"{TREE}test_an_error_in_a_tree_names_its_task_and_its_packet"
@@ -37,15 +38,15 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: the packet in work is counted for the next task already",
         TREE_OF,
-        "given > 0 or is_made or not (",
-        "given > 0 or is_made and not (",
+        "given > 0 or diverted != OUT or not (",
+        "given > 0 or diverted != OUT and not (",
         ERROR,
         HANDS,
     ),
     one(
         "chain: a packet that is diverted is counted where it has not come",
         LINE,
-        "self._tree.missing(made, is_made=is_own))",
+        "self._tree.missing(made, at.site if is_own else OUT))",
         "())",
         HANDS,
         OPENINGS,
@@ -222,4 +223,26 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         (STUCK_BRANCH,),
     ),
     one("chain: the end of one consumer opens the chain", CHAIN, " and not task.is_about_to_end", "", ONE_THREAD),
+    one(
+        "chain: a packet that is diverted is counted for the instance of its key",
+        TREE_OF,
+        "            missing.add(diverted)",
+        "            pass",
+        INSTANCES,
+    ),
+    one(
+        "chain: what is diverted goes to the first instance, whatever its key",
+        "communication/router.py",
+        "self.places[way].find(key) if len(lanes) > 1 else 0",
+        "0",
+        INSTANCES,
+        SAME,
+    ),
+    one(
+        "chain: what comes to an instance is counted for each of them",
+        LINE,
+        "numbers.came.get(number, made)",
+        "(made)",
+        INSTANCES,
+    ),
 )
