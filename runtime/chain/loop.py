@@ -365,6 +365,7 @@ class Loop:
         """After `run`: keep nothing of the packet that was in work."""
         for frame in self._frames:
             frame.clear()  # tracebacks of what was skipped hold it, and would hold the last packet
+            _ = frame.f_locals  # before Python 3.13 it keeps what `values` has read until it is read again
         self._frames.clear()
 
     def halt(self) -> None:
