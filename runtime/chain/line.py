@@ -164,7 +164,7 @@ class Line:
 
     def look(self) -> object:
         """Equal to what it was before, if the same packet is at the same place."""
-        return self._began.packets, self._loop.numbers(), self._loop.at(), self._tree.head.begun()
+        return self._began.packets, self._loop.mark(), self._tree.head.begun()
 
     def beyond(self) -> list[tuple[LocalTask, int, Lane | None]]:
         """How many packets have come to each that are not in its counts yet, and past which lane.

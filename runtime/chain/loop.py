@@ -383,6 +383,11 @@ class Loop:
         frames = self._frames
         return self._code.at.get(frames[-1].f_lineno) if frames else None
 
+    def mark(self) -> object:
+        """Equal to what it was before, if its frame and its numbers are where they were. Any thread."""
+        frames = self._frames
+        return frames[-1].f_lasti if frames else None, self._numbers()
+
     def values(self) -> Mapping[str, Any]:
         """What of the packet in work has which name. Of a loop that runs, or was left."""
         return self._frames[-1].f_locals
