@@ -240,6 +240,7 @@ class Stream(Generic[T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
         rate: Rate | None = None,
+        chain: bool | None = None,
     ) -> Stream[A]:
         """Fold all packets, one instance; send the folded value after each packet, or once at the end of the input.
 
@@ -250,7 +251,7 @@ class Stream(Generic[T]):
         self._refuse_ended_keys("reduce", "fold")
         options = _fold_options("reduce", initial, emit, keyed=False)
         return self._then(
-            "reduce", function, name=name, capacity=capacity, on_error=on_error, rate=rate, options=options
+            "reduce", function, name=name, capacity=capacity, on_error=on_error, rate=rate, chain=chain, options=options
         )
 
     def count(
@@ -285,6 +286,7 @@ class Stream(Generic[T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
         rate: Rate | None = None,
+        chain: bool | None = None,
     ) -> Stream[U]:
         """For each packet a result that `function` makes of it and of a state: it returns `(state, result)`.
 
@@ -301,7 +303,9 @@ class Stream(Generic[T]):
         """
         self._refuse_ended_keys("scan", "scan")
         options = _fold_options("scan", initial, "each", keyed=False)
-        return self._then("scan", function, name=name, capacity=capacity, on_error=on_error, rate=rate, options=options)
+        return self._then(
+            "scan", function, name=name, capacity=capacity, on_error=on_error, rate=rate, chain=chain, options=options
+        )
 
     def _refuse_ended_keys(self, method: str, verb: str) -> None:
         if self._keys_end_at is not None:
@@ -516,6 +520,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         capacity: int | None = ...,
         on_error: OnError | None = ...,
         rate: Rate | None = ...,
+        chain: bool | None = ...,
     ) -> Stream[tuple[K, A]]: ...
 
     @overload
@@ -529,6 +534,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         capacity: int | None = ...,
         on_error: OnError | None = ...,
         rate: Rate | None = ...,
+        chain: bool | None = ...,
     ) -> Stream[tuple[K, T]]: ...
 
     def reduce(
@@ -542,6 +548,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
         rate: Rate | None = None,
+        chain: bool | None = None,
     ) -> Stream[Any]:
         """Fold the packets of each key; send `(key, value)` after each packet, or once per key at the end of input.
 
@@ -556,7 +563,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         [('be', 2), ('not', 1), ('or', 1), ('to', 2)]
         """
         settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
-        return self._fold("reduce", function, {**settings, "rate": rate}, initial, emit)
+        return self._fold("reduce", function, {**settings, "rate": rate, "chain": chain}, initial, emit)
 
     def count(  # type: ignore[override]
         self,
@@ -590,6 +597,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
         rate: Rate | None = None,
+        chain: bool | None = None,
     ) -> Stream[tuple[K, U]]:
         """For each packet `(key, result)`: `function` makes of a key's state and a packet `(state, result)`.
 
@@ -606,7 +614,7 @@ class KeyedStream(Stream[T], Generic[K, T]):
         [('tea', 310), ('milk', 120), ('tea', -10)]
         """
         settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
-        return self._fold("scan", function, {**settings, "rate": rate}, initial, "each")
+        return self._fold("scan", function, {**settings, "rate": rate, "chain": chain}, initial, "each")
 
     def _fold(self, kind: str, function: Any, settings: dict[str, Any], initial: Any, emit: str) -> Stream[Any]:
         made = self._add(kind, function, **settings, options=_fold_options(kind, initial, emit, keyed=True)).name

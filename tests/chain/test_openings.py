@@ -125,6 +125,10 @@ def test_whoever_asks_for_a_chain_where_there_is_none_is_told_so() -> None:
         Session(seed=1).source([1], chain=True)
     with pytest.raises(runtime.GraphInvalid, match="chain of 'map' is 1; it must be True, False or None"):
         Session().source([1]).map(abs, chain=1)  # type: ignore[call-overload]
+    with pytest.raises(runtime.GraphInvalid, match="'scan' has chain=True in a session with a seed"):
+        Session(seed=1).source([1]).scan(lambda a, b: (a, b), initial=0, chain=True)
+    with pytest.raises(runtime.GraphInvalid, match="'reduce' has chain=True in a session with a seed"):
+        Session(seed=1).source([1]).key_by(abs).reduce(max, chain=True)
     Session(seed=1).source([1], chain=False).map(abs).sink(print)
     session = Session(platform="remote")
     session.source([1]).map(abs, name="positive", chain=True).sink(print)
