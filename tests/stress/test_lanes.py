@@ -5,13 +5,12 @@ Every packet arrives once, in its producer's order, and no queue ever holds more
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from functools import partial
 from random import Random
 from typing import Any
 
-from runtime import Dispatcher, Environment, JobManager, Session
+from runtime import Dispatcher, Environment, Function, JobManager, Session
 from tests.stress.rounds import PATIENCE_S, Packet, give_way, in_order, numbers, one_round, repeat, told
 
 KEYS = (0, "", None, (), "key", 1)
@@ -57,16 +56,23 @@ def test_short_runs_lose_double_reorder_and_overfill_nothing() -> None:
     repeat(short_run)
 
 
+class Tag(Function[Packet, tuple[str, Packet]]):
+    """Says which instance has worked a packet; now and then another thread may run."""
+
+    def __init__(self, pause: int) -> None:
+        self.pause = pause
+
+    def process(self, value: Packet, /) -> tuple[str, Packet]:
+        if value[1] % self.pause == 0:
+            give_way()
+        return self.ctx.name, value
+
+
 def parallel_run(rng: Random) -> None:
     counts = [rng.randrange(40) for _ in range(rng.randint(1, 3))]
     instances, strategy = rng.randint(1, 3), rng.choice(("round_robin", "hash", "broadcast"))
     got: list[tuple[str, Packet]] = []
-
-    def tag(packet: Packet, pause: int = rng.choice((1, 5, 9))) -> tuple[str, Packet]:
-        if packet[1] % pause == 0:
-            give_way()
-        return threading.current_thread().name, packet
-
+    pause = rng.choice((1, 5, 9))
     session = Session(capacity=rng.randint(1, 8))
     streams = [session.source(partial(numbers, i, n)) for i, n in enumerate(counts)]
     united: Any = streams[0].union(*streams[1:])
@@ -74,7 +80,7 @@ def parallel_run(rng: Random) -> None:
         united = united.key_by(lambda packet: KEYS[packet[1] % len(KEYS)])
     elif strategy == "broadcast":
         united = united.broadcast()
-    united.map(tag, name="tag", parallelism=instances).sink(got.append)
+    united.map(Tag(pause), name="tag", parallelism=instances).sink(got.append)
     with one_round(session):
         session.run(PATIENCE_S)
         copies = instances if strategy == "broadcast" else 1
