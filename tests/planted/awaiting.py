@@ -104,4 +104,25 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
     one(
         "async: the hand unparks a lock", HAND, "            self._stamped = _as_it_is\n", "            pass\n", PROMISE
     ),
+    one(
+        "async: nobody is told of a call that blocks",
+        "task/awaiting/blocking.py",
+        "if (call is not None) not in self._has_told_of:",
+        "if False:",
+        PROMISE,
+    ),
+    one(
+        "async: a rate holds no call back",
+        FEED,
+        "        return allowance.due_s() - parker.clock()\n",
+        "        return 0.0\n",
+        PROMISE,
+    ),
+    one(
+        "async: a repeat does not count for the rate",
+        FEED,
+        "allowance.begin(parker.clock) is not None:",
+        "True:",
+        PROMISE,
+    ),
 )

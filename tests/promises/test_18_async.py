@@ -485,6 +485,23 @@ def test_parents_of_results_are_the_packets_of_their_calls(make_session: MakeSes
     session.cancel()
 
 
+@pytest.mark.concurrent
+def test_a_call_that_blocks_its_loop_is_a_warning_that_names_it(make_session: MakeSession) -> None:
+    async def blocks(value: int) -> int:
+        await asyncio.sleep(0)
+        if value in (1, 6):
+            sleep(0.15)
+        return value
+
+    session = make_session()
+    session.source(range(10)).map(blocks, name="work", concurrency=2).collect()
+    session.run(PATIENCE_S)
+    told = [event.text for event in session.events if event.kind == "warning"]
+    assert len(told) == 2
+    assert told[0].startswith("a call has held up all others for ")
+    assert told[1].startswith(("the call with packet 6 has held up", "the call with packet 1 has held up"))
+
+
 # ── refused ──
 
 

@@ -12,8 +12,8 @@ from runtime.task.awaiting.permit import LoopPermit
 if TYPE_CHECKING:
     from asyncio import Task
 
+    from runtime.task.awaiting.blocking import Listener
     from runtime.task.awaiting.loop import TaskLoop
-    from runtime.task.awaiting.virtual import TellsOfOutside
 
 
 class LoopHost:
@@ -36,13 +36,13 @@ class LoopHost:
         assert self._loop is not None, "it is open"
         return self._loop
 
-    def open(self, listener: TellsOfOutside) -> TaskLoop:
+    def open(self, listener: Listener) -> TaskLoop:
         """Make the loop."""
         # asyncio is imported where something waits
         from runtime.task.awaiting.loop import TaskLoop  # noqa: PLC0415
         from runtime.task.awaiting.virtual import VirtualLoop  # noqa: PLC0415
 
-        self._loop = VirtualLoop(self._parker, listener) if self._parker.takes_turns else TaskLoop()
+        self._loop = VirtualLoop(self._parker, listener) if self._parker.takes_turns else TaskLoop(listener)
         self._permit.run_by(self._loop)
         return self._loop
 

@@ -20,6 +20,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.errors import Cancelled
+from runtime.task.awaiting.blocking import Blocking, Listener
 from runtime.task.awaiting.permit import LoopPermit
 
 _LONGEST_S: Final = 86_400.0  # that a selector takes
@@ -32,6 +33,7 @@ class Selector(selectors.DefaultSelector):
         super().__init__()
         self._permit: LoopPermit | None = None
         self.until_s = 0.0
+        self.woke_s = monotonic()  # when it last came back
 
     def sleep_by(self, permit: LoopPermit | None, until_s: float = 0.0) -> None:
         """From now on sleep by that permit, and no longer; None: not at all."""
@@ -40,9 +42,12 @@ class Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What has come, after `timeout` at most."""
         if self._permit is None or (timeout is not None and timeout <= 0):
-            return super().select(0)
-        timeout_s = min(_LONGEST_S if timeout is None else timeout, max(0.0, self.until_s - monotonic()))
-        return self._permit.sleep(super().select, timeout_s)
+            come = super().select(0)
+        else:
+            timeout_s = min(_LONGEST_S if timeout is None else timeout, max(0.0, self.until_s - monotonic()))
+            come = self._permit.sleep(super().select, timeout_s)
+        self.woke_s = monotonic()
+        return come
 
 
 class TaskLoop(asyncio.SelectorEventLoop):
@@ -62,9 +67,10 @@ class TaskLoop(asyncio.SelectorEventLoop):
         _asyncgen_firstiter_hook: Callable[[Any], None]
         _asyncgen_finalizer_hook: Callable[[Any], None]
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Listener) -> None:
         self._sleeper = Selector()
         super().__init__(self._sleeper)
+        self._blocking = Blocking(listener)
         self._is_news = False  # something has come for which whoever sleeps here is to look up
         self._hooks: Any = None
 
@@ -90,7 +96,7 @@ class TaskLoop(asyncio.SelectorEventLoop):
         self.enter()
         try:
             while True:
-                self._run_once()
+                self._turn()
                 if permit.given or self._is_news or monotonic() >= selector.until_s:
                     return
         finally:
@@ -108,9 +114,26 @@ class TaskLoop(asyncio.SelectorEventLoop):
         """Run what can go on now, without sleep."""
         self.enter()
         try:
-            self._run_once()
+            self._turn()
         finally:
             self.leave()
+
+    def _turn(self) -> None:
+        """Run what can go on, after a sleep if that is nothing; see whether some of it holds up the rest."""
+        blocking, ready = self._blocking, self._ready
+        if not (blocking.looks_closely() and ready):
+            self._run_once()
+            blocking.turn_took(monotonic() - self._sleeper.woke_s)
+            return
+        later = [ready.pop() for _ in range(len(ready) - 1)]
+        context = ready[0]._context  # type: ignore[attr-defined]
+        self._run_once()
+        blocking.step_took(monotonic() - self._sleeper.woke_s, context)
+        ready.extendleft(later)
+
+    def begun_since(self, began_s: float) -> None:
+        """Calls have begun since then, one after the other, and have taken their first steps."""
+        self._blocking.turn_took(monotonic() - began_s)
 
     def tell(self, _: object = None) -> None:
         """Its own thread: something has come for which whoever sleeps here is to look up."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from runtime.errors import NO_PACKET, Cancelled
@@ -22,6 +23,7 @@ from runtime.task.awaiting.context import CallContext
 from runtime.task.awaiting.host import LoopHost
 from runtime.task.awaiting.sending import Repeats, Sending
 from runtime.task.awaiting.working import Work, not_open, work_of
+from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
     from runtime.communication.router import Router
@@ -66,6 +68,14 @@ class AwaitingOperator(Operator):
                 "will not repeat from its seed"
             )
 
+    def tell_of_block(self, seconds: float, call: Call | None) -> None:
+        """A call, or some of several, has kept the loop from going on."""
+        which = "a call" if call is None else f"the call with packet {preview(call.payload)}"
+        self._task.ctx.warn(
+            f"{which} has held up all others for {seconds:.2g} s: what computes or waits without `await` keeps the "
+            "thread; `await asyncio.to_thread(…)` gives it to another one"
+        )
+
     def _await(self, made: Any) -> Any:
         """What a method returned, once that has come. Raises what it raises; Cancelled."""
         if (task := self._host.begin(made)) is None:
@@ -108,6 +118,7 @@ class AwaitingOperator(Operator):
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Begin a call for each packet, as long as nobody wants attention."""
         loop, feed = self._host.loop, self._feed
+        began_s = monotonic()
         loop.enter()
         try:
             while feed.may_go_on():
@@ -121,6 +132,7 @@ class AwaitingOperator(Operator):
                     return
         finally:
             loop.leave()
+            loop.begun_since(began_s)
             feed.calls.count()
 
     def _begin(self, item: Any, loop: TaskLoop) -> None:

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Callable
 from heapq import heappop
 from math import inf
-from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
 
 from runtime.scheduling.parker import Waiter
+from runtime.task.awaiting.blocking import Listener
 from runtime.task.awaiting.loop import TaskLoop
 from runtime.task.awaiting.permit import LoopPermit
 
@@ -24,21 +25,14 @@ Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 
-class TellsOfOutside(Protocol):
-    """Who is told."""
-
-    def tell_of_outside(self) -> None:
-        """A call waits for something outside of the session. Any number of times."""
-
-
 class VirtualLoop(TaskLoop):
     """A loop of which one callback is run at a time, and whose time is the session's."""
 
-    def __init__(self, waiter: Waiter, listener: TellsOfOutside) -> None:
+    def __init__(self, waiter: Waiter, listener: Listener) -> None:
         self._waiter, self._listener = waiter, listener
         self._ahead_s = 0.0  # of the session, at the end, which gives its time to nobody
         self._jobs = 0  # of executors, that have not come to their end
-        super().__init__()
+        super().__init__(listener)
         self._own_keys = len(self._sleeper.get_map())
 
     def time(self) -> float:
@@ -65,6 +59,13 @@ class VirtualLoop(TaskLoop):
 
     def _job_ended(self, _: object) -> None:
         self._jobs -= 1
+
+    def _turn(self) -> None:
+        """What takes real time is not looked at: it would not be the same in each run."""
+        self._run_once()
+
+    def begun_since(self, began_s: float) -> None:
+        """As well."""
 
     # ── for who hands out turns ──
 
