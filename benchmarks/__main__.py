@@ -18,6 +18,7 @@ from benchmarks.harness import FULL, QUICK, FigureOf, measure
 from benchmarks.joins import join
 from benchmarks.machine import Neighbours
 from benchmarks.memory import memory
+from benchmarks.mending import mending
 from benchmarks.notebook import click, display
 from benchmarks.paint import paint
 from benchmarks.pipelines import pipelines
@@ -53,6 +54,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "batches": batches,
     "awaits": awaits,
     "at once": at_once,
+    "mending": mending,
     "frame": frame,
     "sender": sender,
     "paint": paint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from runtime.context.worker_control import WorkerControl
 from runtime.control.records import Record, Records
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
-from runtime.errors import CommandRefused, GraphInvalid, NotPaused, UnknownName, error_text
+from runtime.errors import CommandRefused, GraphInvalid, NotPaused, TaskEnded, UnknownName, error_text
 from runtime.factory import Handle
 from runtime.factory.own_functions import OwnFunctions
 from runtime.graph import CoFunctions, OperatorNode
@@ -99,11 +100,9 @@ class Replacing:
 
     def _replace(self, new: Replacement) -> Waiting[None]:
         name, controls = new.operator.name, [handle.control for handle in new.handles]
-        at_rest = yield from self._workers.at_its_gate(
-            controls, lambda: [control.ask("is_at_rest") for control in controls]
-        )
+        at_rest = yield from self._workers.at_its_gate(controls, lambda: _at_rest(controls))
         tasks = list(zip(controls, new.sent, at_rest, strict=True))
-        if new.is_opened and not all(at_rest):
+        if new.is_opened and False in at_rest:
             handle = new.handles[at_rest.index(False)]
             raise NotPaused(
                 f"{handle.name!r} is paused in the middle of a packet, and the new function is to be opened on its "
@@ -122,11 +121,12 @@ class Replacing:
             raise
         failed = ""
         for control, functions, is_at_rest in tasks:
-            if is_at_rest:
-                _, why = yield from control.have_done("exchange")
-                failed = failed or why
-            else:
-                control.ask("replace_later", functions)
+            with suppress(TaskEnded):  # by a cancel: it has closed both
+                if is_at_rest:
+                    _, why = yield from control.have_done("exchange")
+                    failed = failed or why
+                elif is_at_rest is not None:
+                    control.ask("replace_later", functions)
         self._put_down(new)
         if lost:
             names = ", ".join(lost)
@@ -139,6 +139,8 @@ class Replacing:
     def _give_back(self, name: str, control: WorkerControl) -> Waiting[None]:
         try:
             yield from control.have_done("give_back")
+        except TaskEnded:  # it has closed both
+            pass
         except Exception as error:  # noqa: BLE001  the border to user code; another error is on its way
             self._dispatcher.warned(name, f"close() of the function that was not wanted raised {error_text(error)}")
 
@@ -147,6 +149,21 @@ class Replacing:
         text = f"replace: {printable(new.text)} is version {version} of its function"
         self._records.add(Record("replace", new.operator.name, text, new.given, self._workers.turns()))
         self._dispatcher.edited(new.operator.name, text)
+
+
+def _at_rest(controls: Sequence[WorkerControl]) -> list[bool | None]:
+    """Of each, whether it is at rest, or waits in mid-packet; None: it has ended. Raises `TaskEnded` if all have."""
+    found: list[bool | None] = []
+    over: TaskEnded | None = None
+    for control in controls:
+        try:
+            found.append(control.ask("is_at_rest"))
+        except TaskEnded as error:
+            found.append(None)
+            over = error
+    if over is not None and found.count(None) == len(found):
+        raise over
+    return found
 
 
 def _checked(node: OperatorNode, functions: Sequence[Any]) -> tuple[Any, ...]:

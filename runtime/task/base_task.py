@@ -190,6 +190,8 @@ class BaseTask:
                 failure = raised
         if failure is not None and not self._let_go(failure):
             ending, error, packet = "failed", failure, self._failed_on()
+        if self._control is not None:
+            self._control.end()
         try:
             self.operator.close()
         except Unneeded:  # it has tried to send something

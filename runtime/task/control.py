@@ -350,6 +350,10 @@ class TaskControl(WorkerControl):
                 return False
             raise
 
+    def end(self) -> None:
+        """Its own thread: the task ends."""
+        self._mending.end()
+
     def replace_later(self, functions: tuple[Any, ...]) -> None:
         """Let the task replace its functions when its packet is done. They are such that this cannot fail."""
         self._task.gate.send_on(lambda: self._mending.replace(functions))

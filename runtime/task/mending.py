@@ -85,6 +85,15 @@ class Mending:
         opened, self._next, self._opened = self._opened, (), []
         self._between_packets(lambda: _close(opened))
 
+    def end(self) -> None:
+        """The task ends: what was prepared is closed."""
+        try:
+            self.give_back()
+        except BaseException as error:  # noqa: BLE001  the border to user code; the old one still has to be closed
+            self._task.reporter.warned(
+                self._task.name, f"close() of a function that was prepared raised {error_text(error)}"
+            )
+
     @property
     def _operator(self) -> Operator:
         operator = self._task.operator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -382,6 +383,52 @@ def test_a_function_that_is_replaced_may_be_replaced_again_and_each_is_copied_fo
     assert new.seen == 0
     assert "version 3" in session.events[-2].text
     session.cancel()
+
+
+@pytest.mark.also_remote
+def test_tasks_of_the_operator_that_have_ended_are_left_alone(session: runtime.Session) -> None:
+    numbers = session.source(lambda: iter(EIGHT), name="numbers")
+    result = numbers.map(raises_at_three, name="work", on_error="hold", parallelism=2).collect(name="out")
+    session.start(paused=True)
+    session.step("numbers", 9)
+    while session.snapshot()["work#0"].ending is None:
+        session.step("work#0")
+    while not session.held:
+        session.step("work#1")
+    session.replace("work", good)
+    finish(session)
+    assert sorted(result) == EIGHT
+
+
+@pytest.mark.concurrent
+def test_a_cancel_closes_what_was_prepared_as_well(make_session: MakeSession) -> None:
+    session = make_session()
+    entered, release = Moment(), Moment()
+    log: Log = []
+
+    class Waits(Lives):
+        def open(self, ctx: Any) -> None:
+            super().open(ctx)
+            if ctx.index == 1:
+                entered.set()
+                release.wait()
+
+    work(session, Lives("old", log), parallelism=2)
+    session.start(paused=True)
+    thread = threading.Thread(target=lambda: suppressing(lambda: session.replace("work", Waits("new", log))))
+    thread.start()
+    entered.wait()
+    session.cancel()
+    release.set()
+    thread.join(PATIENCE_S)
+    assert session.wait(PATIENCE_S).state == "cancelled"
+    assert sorted(told(log)) == sorted((name, what) for name in ("old", "new") for what in ("open", "close") * 2)
+
+
+def suppressing(work: Callable[[], None]) -> None:
+    """Do it; it may be too late."""
+    with suppress(CommandRefused):
+        work()
 
 
 @pytest.mark.concurrent
