@@ -6,14 +6,16 @@ An untouched field is not passed on, so the method's own default holds. What doe
 from __future__ import annotations
 
 import ast
+import dataclasses
 import datetime
 import decimal
 import enum
 import fractions
 import inspect
 import pathlib
+import typing
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, get_args, get_origin
@@ -21,15 +23,16 @@ from typing import Any, Final, Literal, get_args, get_origin
 from runtime.errors import error_text
 from runtime.texts.preview import preview
 from sage_nb.annotations import called, choices_of, fits, plain
-from sage_nb.python import Source, evaluated, source_of, unparsed
+from sage_nb.python import Source, evaluated, joined, source_of, source_of_name, unparsed
 from sage_nb.texts import shown
 from sage_nb.wire import Field
 
-Kind = Literal["checkbox", "select", "number", "text", "literal"]
+Kind = Literal["checkbox", "select", "number", "text", "literal", "fields"]
 
 _EMPTY: Final = inspect.Parameter.empty
 _SEVERAL: Final[dict[Any, str]] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 _HINTS: Final = {"*": "several, with commas between them", "**": "name=value, with commas between them"}
+_DEEPEST: Final = 3  # dataclasses within each other: what is below is typed as Python
 _NUMBERS: Final = (int, float, decimal.Decimal, fractions.Fraction)
 
 _WRITTEN: Final[dict[Any, Callable[[str], Any]]] = {
@@ -47,7 +50,15 @@ _WRITTEN: Final[dict[Any, Callable[[str], Any]]] = {
 
 
 class FieldError(Exception):
-    """What was filled into one field does not do; the message says why."""
+    """What was filled into one field does not do; the message says why, `within` of which of its own fields."""
+
+    def __init__(self, message: str, within: Mapping[str, str] | None = None) -> None:
+        self.within = dict(within or {})
+        super().__init__(message)
+
+    def within_of(self, field: str) -> dict[str, str]:
+        """Why, by the names of what does not do, if that is a field of `field`, or `field` itself."""
+        return {f"{field}.{name}": why for name, why in self.within.items()} or {field: str(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class FormField:
 
     parameter: inspect.Parameter
     annotation: Any
+    depth: int = 0
 
     @property
     def stars(self) -> str:
@@ -107,10 +119,26 @@ class FormField:
         return tuple(found) if found != [None] else ()
 
     @cached_property
+    def parts(self) -> tuple[FormField, ...]:
+        """The fields of a dataclass, where one is asked for and its fields are asked for one by one."""
+        kind = plain(self.wanted)
+        if self.stars or self.depth >= _DEEPEST or not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+            return ()
+        try:
+            parameters = inspect.signature(kind).parameters.values()
+            hints = typing.get_type_hints(kind.__init__, include_extras=True)
+        except Exception:  # noqa: BLE001  the border to user code: annotations are expressions
+            return ()
+        fields = [FormField(each, hints.get(each.name, _EMPTY), self.depth + 1) for each in parameters]
+        return () if any(field.stars for field in fields) else tuple(fields)
+
+    @cached_property
     def kind(self) -> Kind:
         """How it is asked for."""
         if self.stars:
             return "literal"
+        if self.parts:
+            return "fields"
         if plain(self.wanted) is bool and (not self.optional or type(self.parameter.default) is bool):
             return "checkbox"
         if self.choices:
@@ -126,7 +154,7 @@ class FormField:
         words = [_HINTS[self.stars]] if self.stars else []
         if self.annotation is not _EMPTY:
             words.append(called(self.annotation))
-        return Field(
+        field = Field(
             name=self.name,
             kind=self.kind,
             default="" if self.stars or not self.optional else shown(_named(self.parameter.default)),
@@ -135,6 +163,9 @@ class FormField:
             none=self.kind == "text" and None in choices_of(self.wanted),
             hint=shown(": ".join(words), 100),
         )
+        if self.parts:
+            field["fields"] = [part.field for part in self.parts]
+        return field
 
     def read(self, filled: Any) -> Given | None:
         """What was filled in, as a page sends it (`wire.Field`); None if it was left alone. Raises `FieldError`."""
@@ -142,6 +173,8 @@ class FormField:
             if not fits(None, self.wanted):
                 raise FieldError(f"it cannot be None, but {called(self.wanted)}")
             return Given(None, Source("None"))
+        if isinstance(filled, Mapping):  # of what has fields of its own; it may be typed as Python, too
+            return self._made(filled)
         if self.kind == "checkbox":
             value = filled is True or filled == "true"
             return Given(value, Source(repr(value)))
@@ -160,6 +193,32 @@ class FormField:
         if not fits(given.value, self.wanted):
             raise FieldError(f"it is {_as_seen(given.value, text)}, which is no {called(self.wanted)}")
         return given
+
+    def _made(self, filled: Mapping[str, Any]) -> Given:
+        """The dataclass of what was filled into its fields."""
+        kind: Any = plain(self.wanted)
+        given: dict[str, Given] = {}
+        refused: dict[str, str] = {}
+        for part in self.parts:
+            try:
+                if part.name in filled and (one := part.read(filled[part.name])) is not None:
+                    given[part.name] = one
+                elif not part.optional:
+                    raise FieldError("fill it in")
+            except FieldError as error:
+                refused |= error.within_of(part.name)
+        if refused:
+            raise FieldError("; ".join(f"{name}: {why}" for name, why in refused.items()), refused)
+        try:
+            value = kind(**{name: one.value for name, one in given.items()})
+        except Exception as error:  # noqa: BLE001  the border to user code
+            raise FieldError(f"{kind.__name__} refuses it: {error_text(error)}") from None
+        whose, sources = source_of_name(kind), [(name, one.source) for name, one in given.items()]
+        known = [joined([source], f"{name}=", "") for name, source in sources if source is not None]
+        if whose is None or len(known) < len(sources):
+            return Given(value, None)
+        call = joined(known, f"{whose.text}(", ")")
+        return Given(value, Source(call.text, call.modules | whose.modules))
 
     def read_several(self, filled: Any) -> list[Given]:
         """Of a `*` field: the values, in order. Raises `FieldError`."""

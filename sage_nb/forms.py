@@ -94,7 +94,7 @@ def _read(asked: _Asked, values: Mapping[str, Any]) -> tuple[dict[str, Given], l
     given: dict[str, Given] = {}
     rest: list[Given] = []
     more: dict[str, Given] = {}
-    refused = {}
+    refused: dict[str, str] = {}
     for field in asked.fields:
         try:
             if field.stars == "*":
@@ -110,7 +110,7 @@ def _read(asked: _Asked, values: Mapping[str, Any]) -> tuple[dict[str, Given], l
             if field.name in given and field.parameter.kind is inspect.Parameter.KEYWORD_ONLY:
                 _check_own([field.name])
         except FieldError as error:
-            refused[field.name] = str(error)
+            refused |= error.within_of(field.name)
     if refused:
         raise CallRefused(refused)
     return given, rest, more

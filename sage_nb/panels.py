@@ -182,8 +182,13 @@ class FieldWidgets:
         name, default = field["name"], f"default: {field['default']}" if field["default"] else ""
         hint = ", ".join(filter(None, [field["hint"], default, "optional" if optional and not default else ""]))
         self._how: Any = None
+        self._parts: list[FieldWidgets] = [FieldWidgets(part) for part in field.get("fields", [])]
         self.widget: Any
-        if field["kind"] == "checkbox":
+        self.box: Any
+        if self._parts:
+            title = ipywidgets.HTML(value=f"<b>{escape(name)}</b> {escape(hint)}")
+            self.widget = ipywidgets.VBox([title, *(part.box for part in self._parts)])
+        elif field["kind"] == "checkbox":
             self.widget = ipywidgets.Checkbox(description=name, value=field["default"] == "True", layout=_field())
         elif field["kind"] == "select":
             options = [(text, str(number)) for number, text in enumerate(field["options"])]
@@ -215,7 +220,11 @@ class FieldWidgets:
 
     def sent(self) -> dict[str, Any]:
         """What a call is given of it, as `wire.Field` says."""
-        name, value, required = self.field["name"], self.widget.value, self.field["required"]
+        name, required = self.field["name"], self.field["required"]
+        value = None if self._parts else self.widget.value
+        if self._parts:
+            inner = {part: value for each in self._parts for part, value in each.sent().items()}
+            return {name: inner} if inner or required else {}
         if self._how is not None:
             return {"default": {}, "text": {name: value}, "none": {name: None}}[self._how.value]
         if self.field["kind"] == "checkbox":

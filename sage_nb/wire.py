@@ -389,16 +389,18 @@ class Field(TypedDict):
     `checkbox` gives a bool; `select` the index of one of `options`, as text; `text` is passed on as it is, an empty one
     too; `number` and `literal` are texts that are read, as a number or as Python. A page sends those fields that were
     touched: one that is left out, or left empty unless it is `text`, is the method's own default, of which `default` is
-    a preview. With `none` a text can also be None, which is sent as null.
+    a preview. With `none` a text can also be None, which is sent as null. `fields` are those of a dataclass; what is
+    sent of it is an object with those that were touched, by their names.
     """
 
     name: str
-    kind: Literal["checkbox", "select", "number", "text", "literal"]
+    kind: Literal["checkbox", "select", "number", "text", "literal", "fields"]
     default: str
     options: list[str]
     required: bool
     none: bool
     hint: str
+    fields: NotRequired[list[Field]]
 
 
 class Method(TypedDict):
@@ -418,7 +420,10 @@ class Form(TypedDict):
 
 
 class FieldErrors(TypedDict):
-    """Why a call was not made: what does not do, by the names of the fields. Comes with a refusal."""
+    """Why a call was not made: what does not do, by the names of the fields, `order.item` of one within another.
+
+    Comes with a refusal.
+    """
 
     fields: dict[str, str]
 

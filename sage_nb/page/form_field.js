@@ -4,7 +4,7 @@
 import { freshId, html, mark, printable, say } from "./elements.js";
 import { labelled, textField } from "./forms.js";
 
-export class FormField {
+class FormField {
   constructor(field) {
     this.field = field;
     const { optional } = this;
@@ -85,10 +85,60 @@ export class FormField {
     return input.value !== "" || (field.kind === "text" && field.required) ? given(input.value) : {};
   }
 
+  /** Say at the field why what was filled in does not do, if `misfits` does; whether it did. */
+  refuseOf(misfits, path = this.field.name) {
+    this.refuse(misfits[path] ?? "");
+    return path in misfits;
+  }
+
+  focus() {
+    this.input.focus();
+  }
+
   /** Say at the field why what was filled in does not do; nothing takes it back. */
   refuse(reason) {
     say(this.error, printable(reason, 300));
     mark(this.input, "aria-invalid", reason ? "true" : null);
     mark(this.input, "aria-errormessage", reason ? this.error.id : null);
   }
+}
+
+/** A dataclass: its own fields, within a frame that has its name. Left alone it sends nothing, unless it is required. */
+class FieldGroup {
+  constructor(field) {
+    this.field = field;
+    this.parts = field.fields.map(fieldOf);
+    this.touched = field.required;
+    this.error = html("span", { class: "sn-field-error", role: "alert" });
+    const asked = field.required ? field.name : `${field.name} (optional)`;
+    const hint = [field.hint, field.default && `default: ${field.default}`].filter(Boolean).join(" · ");
+    this.element = html(
+      "fieldset",
+      { class: "sn-fieldset", oninput: () => (this.touched = true), onchange: () => (this.touched = true) },
+      html("legend", { class: "sn-label" }, printable(asked, 100)),
+      html("span", { class: "sn-hint" }, printable(hint, 300)),
+      ...this.parts.map((part) => part.element),
+      this.error,
+    );
+  }
+
+  sent() {
+    const inner = Object.assign({}, ...this.parts.map((part) => part.sent()));
+    return this.touched ? { [this.field.name]: inner } : {};
+  }
+
+  refuseOf(misfits, path = this.field.name) {
+    say(this.error, printable(misfits[path] ?? "", 300));
+    this.wrong = this.parts.filter((part) => part.refuseOf(misfits, `${path}.${part.field.name}`))[0] ?? null;
+    return this.wrong !== null || path in misfits;
+  }
+
+  focus() {
+    (this.wrong ?? this.parts[0]).focus();
+  }
+}
+
+/** How a field is asked for. */
+export function fieldOf(field) {
+  return field.kind === "fields" ? new FieldGroup(field) : new FormField(field);
 }

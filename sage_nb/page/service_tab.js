@@ -2,7 +2,7 @@
 
 import { Control } from "./controls.js";
 import { html, numbered, printable, printableLines, say } from "./elements.js";
-import { FormField } from "./form_field.js";
+import { fieldOf } from "./form_field.js";
 import { group, heading, labelled, reading, renew } from "./forms.js";
 import { reasonFor } from "./reasons.js";
 
@@ -88,7 +88,7 @@ export class ServiceTab {
   }
 
   inputs(method) {
-    this.given = (method?.fields ?? []).map((field) => new FormField(field));
+    this.given = (method?.fields ?? []).map(fieldOf);
     return this.given.map((each) => each.element);
   }
 
@@ -105,8 +105,8 @@ export class ServiceTab {
     const ack = await this.commands.order("call", { service, method, values });
     if (this.given !== given) return; // another method's form is there by now
     const misfits = ack.ok ? {} : (ack.result?.fields ?? {});
-    for (const each of given) each.refuse(misfits[each.field.name] ?? "");
-    given.find((each) => each.field.name in misfits)?.input.focus();
+    const wrong = given.filter((each) => each.refuseOf(misfits));
+    wrong[0]?.focus();
     this.answer = { service, ok: ack.ok, reason: ack.reason, ...ack.result };
     this.paint();
   }

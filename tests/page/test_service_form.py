@@ -106,3 +106,39 @@ def test_the_answer_of_one_method_does_not_stand_under_another(load: Load) -> No
     panel(shown).get_by_label("Method").select_option("reset")
     shown.settle()
     assert panel(shown).locator(".sn-result pre").count() == 0
+
+
+def part(name: str, kind: str = "text", **more: Any) -> dict[str, Any]:
+    blank = {"name": name, "kind": kind, "default": "", "options": [], "required": True, "none": False, "hint": ""}
+    return blank | more
+
+
+PLACE: Any = part("to", "fields", required=False, fields=[part("street")], default="Address('here')")
+ORDER: Any = part("order", "fields", hint="Order", fields=[part("item"), part("count", "number"), PLACE])
+ORDERS: Any = {
+    "result": {"service": "clock", "methods": [{"name": "process", "doc": "", "fields": [ORDER]}], "note": ""}
+}
+
+
+def test_a_dataclass_has_fields_of_its_own_and_what_was_not_touched_of_it_is_not_sent(load: Load) -> None:
+    shown = opened(load, "service", row="clock", answers={"form": ORDERS})
+    panel(shown).get_by_label("item").fill("tea")
+    panel(shown).get_by_label("count").fill("2")
+    press(shown, "Call")
+    assert values_of(shown) == {"order": {"item": "tea", "count": "2"}}
+    panel(shown).get_by_label("street").focus()
+    shown.page.keyboard.type("Main")
+    shown.page.keyboard.press("Enter")
+    shown.settle()
+    assert values_of(shown) == {"order": {"item": "tea", "count": "2", "to": {"street": "Main"}}}
+
+
+def test_what_does_not_do_within_a_dataclass_is_said_there(load: Load) -> None:
+    refused = {"ok": False, "reason": "no", "result": {"fields": {"order.to.street": "fill it in", "order": "odd"}}}
+    shown = opened(load, "service", row="clock", answers={"form": ORDERS, "call": refused})
+    panel(shown).get_by_label("item").fill("tea")
+    panel(shown).get_by_label("count").fill("2")
+    press(shown, "Call")
+    assert error_at(shown, "street") == "fill it in"
+    assert panel(shown).get_by_text("odd", exact=True).is_visible()
+    assert shown.page.evaluate("document.activeElement.closest('.sn-fieldset fieldset') !== null")
