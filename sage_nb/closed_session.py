@@ -62,10 +62,7 @@ class ClosedSession:
                 return Done(result=[])
             case "peek" if task in self._facts:
                 facts = self._facts[task]
-                nothing = Queue(
-                    task=task, depth=facts.depth, capacity=facts.capacity, left_out=0, packets=[], signals=[]
-                )
-                return Done(result=self._queues.get(task, nothing))
+                return Done(result=self._queues.get(task, _no_packets(task, facts)))
             case "task":
                 policy = self._policies.get(task, self._policies.get(task.rpartition("#")[0]))
                 more = {} if policy is None else {"on error": policy}
@@ -79,6 +76,10 @@ class ClosedSession:
         times = [(card["task"], card["at_s"]) for card in cards]
         place = place_of(event, times, lambda place: cards[place]["text"]) if event else None
         return self._letters if place is None else {**self._letters, "found": cards[place]["number"]}
+
+
+def _no_packets(task: str, facts: TaskFacts | ServiceFacts) -> Queue:
+    return Queue(task=task, depth=facts.depth, capacity=facts.capacity, left_out=0, packets=[], signals=[], open=[])
 
 
 def _queues(session: Session, depths: Mapping[str, int]) -> dict[str, Queue]:

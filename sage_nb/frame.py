@@ -63,6 +63,8 @@ class Framer:
         self._lane_rows = self._if_few(2)
         self._signal_rows = self._if_few(1)
         self._chains = ChainCards(self.row)
+        waits = {operator.name for operator in graph.operators if operator.traits.is_awaited}
+        self._waiting = [(self._row[task], task) for name in waits for task in graph.tasks(name)]
 
     @property
     def revision(self) -> int:
@@ -114,6 +116,7 @@ class Framer:
             lanes=self._lanes(snapshot.tasks, watched),
             signals=self._signals(snapshot.tasks, watched),
             chains=self._chains.cards(snapshot.chains, snapshot.at_s),
+            open=self._open(snapshot.tasks),
             letters=len(session.dead_letters),
             letters_total=session.dead_letters.total,
             breakpoints=[],
@@ -180,6 +183,13 @@ class Framer:
     def _signals(self, tasks: TaskTable, watched: Iterable[int]) -> dict[str, list[SignalCard]]:
         rows = self._shown(self._signal_rows, tasks, watched)
         return {str(row): signal_cards(found) for row in rows if (found := tasks.signals(self._tasks[row]))}
+
+    def _open(self, tasks: TaskTable) -> dict[str, int]:
+        """How many calls are open, of the tasks whose functions wait."""
+        found: Counter[str] = Counter()
+        for row, task in self._waiting if tasks else ():
+            found[str(row)] += tasks[task].open
+        return dict(+found)
 
     def _by_operator(self, columns: Columns) -> Columns:
         states, *numbers, _, held = columns

@@ -8,6 +8,7 @@ from typing import Final
 
 from runtime import DataflowError, ExecutionGraph, Session
 from runtime.graph import Edge, OperatorNode, ServiceNode
+from runtime.operators.awaited import CONCURRENCY
 from sage_nb.layout import ROW_GAP, Layout, arrange
 from sage_nb.picture import DETAIL_PX, edges_by_key, layers_of, printable, text_width
 from sage_nb.wire import Box, Plan, PlanEdge, Row
@@ -29,6 +30,7 @@ _WIDTH_PX: Final = 172.0
 _WIDE_PX: Final = 208.0  # of a box with several lines that say `1,006/1,024`
 _FIGURE_PX: Final = 7.0
 _HEIGHT_PX: Final = 80.0  # of a box that shows one row
+_LINE_PX: Final = 17.0
 _SERVICE_WIDTH_PX: Final = 210.0
 _NAME: Final = 60  # characters: what the page cuts further, and shows whole when it is pointed at
 
@@ -77,6 +79,7 @@ def _rows_and_boxes(graph: ExecutionGraph, grouped: bool) -> tuple[list[Row], li
         rows += _rows_of(graph, node, grouped, len(boxes))
         boxes.append(_box(node.name, node.kind, node.parallelism, list(range(first, len(rows)))))
         boxes[-1]["width"] = width_of(rows[first:], tasks)
+        boxes[-1]["height"] = height_of(len(rows) - first, calls_of(node))
     for service in graph.service_nodes:
         boxes.append(_service_box(service, len(rows)))
         rows.append(_row(service.name, service.name, "service", service.capacity, [], 1, len(boxes) - 1))
@@ -88,11 +91,21 @@ def _rows_of(graph: ExecutionGraph, node: OperatorNode, grouped: bool, box: int)
     inputs = len(graph.input_numbers(node.name))
     # A queue holds one packet per lane at least; the hand's lane borrows its room from the others.
     capacity = 0 if node.kind == "source" else max(node.capacity, len(producers))
+    calls = calls_of(node)
     if grouped:
         row = _row(node.name, node.name, node.kind, capacity * node.parallelism, producers, inputs, box)
         row["tasks"] = node.parallelism
-        return [row]
-    return [_row(task, node.name, node.kind, capacity, producers, inputs, box) for task in graph.tasks(node.name)]
+        return [row | {"calls": calls * node.parallelism} if calls else row]
+    rows = [_row(task, node.name, node.kind, capacity, producers, inputs, box) for task in graph.tasks(node.name)]
+    return [row | {"calls": calls} for row in rows] if calls else rows
+
+
+def calls_of(node: OperatorNode) -> int:
+    """How many calls of one task may be open at once; 0 where the function does not wait."""
+    if not node.traits.is_awaited:
+        return 0
+    concurrency: int = node.options.get("concurrency", CONCURRENCY)
+    return concurrency
 
 
 def _row(name: str, operator: str, kind: str, capacity: int, producers: list[str], inputs: int, box: int) -> Row:
@@ -123,10 +136,10 @@ def _box(name: str, kind: str, number: int, rows: list[int]) -> Box:
     )
 
 
-def height_of(rows: int) -> float:
-    """How high a box with so many rows is laid out."""
+def height_of(rows: int, calls: int = 0) -> float:
+    """How high a box with so many rows is laid out, of which one by itself has a line more if it tells of calls."""
     if rows == 1:
-        return _HEIGHT_PX
+        return _HEIGHT_PX + (_LINE_PX if calls else 0)
     return FOLDED_PX if rows > COLLAPSE_BEYOND else HEAD_PX + ROW_PX * rows + FOOT_PX
 
 
@@ -137,10 +150,12 @@ def width_of(rows: Sequence[Row], tasks: int) -> float:
     48, `0/16`.
     """
     least = _FOLDED_WIDTH_PX if len(rows) > COLLAPSE_BEYOND else _WIDTH_PX
+    calls = rows[0].get("calls", 0) if len(rows) > 1 else 0
+    for_calls = _FIGURE_PX * (2 * len(str(calls)) + 11) if calls else 0
     if len(rows) == 1 or rows[0]["capacity"] < 1_000:
-        return least
+        return least + for_calls
     more = [len(rows), tasks, *[len(rows[0]["producers"])] * 2]
-    return max(least, _WIDE_PX + _FIGURE_PX * sum(len(str(number)) - 1 for number in more))
+    return max(least, _WIDE_PX + _FIGURE_PX * sum(len(str(number)) - 1 for number in more)) + for_calls
 
 
 def _service_box(service: ServiceNode, row: int) -> Box:

@@ -22,6 +22,7 @@ from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, Queue, SignalC
 MAX_LETTERS: Final = 100
 MAX_STATE: Final = 100
 MAX_SENT: Final = 20
+MAX_OPEN: Final = 100
 MAX_FULL: Final = 100_000
 FULL_S: Final = 2.0
 MAX_TRACED: Final = 20_000
@@ -85,6 +86,7 @@ def queue_of(view: QueueView) -> Queue:
         left_out=view.left_out,
         packets=packet_cards(view),
         signals=signal_cards(view.signals),
+        open=[shown(packet.text) for packet in view.open[:MAX_OPEN]],
     )
 
 

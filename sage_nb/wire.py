@@ -22,7 +22,10 @@ Part = Literal["toolbar", "graph", "table", "inspector", "timeline", "log", "dep
 
 
 class Row(TypedDict):
-    """A task, a service, or an operator with all its tasks. `producers` are those of its queue, without the hand."""
+    """A task, a service, or an operator with all its tasks. `producers` are those of its queue, without the hand.
+
+    `calls` is how many calls of a function that waits may be open at once.
+    """
 
     name: str
     operator: str
@@ -32,6 +35,7 @@ class Row(TypedDict):
     inputs: int
     box: int
     tasks: int
+    calls: NotRequired[int]
 
 
 class Box(TypedDict):
@@ -162,6 +166,7 @@ class Frame(TypedDict):
     `Row.producers`: of all rows with more than one producer in a small graph, of the watched ones in a large one.
     `signals` gives for the same rows, and in a small graph for all, the signals that wait in their queues.
     `chains` are steady: each changes at most once in a second.
+    `open` gives, of the rows whose functions wait, how many calls are open, where there are any.
     `events` are the events that are new since the frame before; a page that finds a gap in their numbers asks
     for them (`events`).
 
@@ -193,6 +198,7 @@ class Frame(TypedDict):
     lanes: dict[str, list[int]]
     signals: dict[str, list[SignalCard]]
     chains: list[ChainCard]
+    open: dict[str, int]
     letters: int
     letters_total: int
     breakpoints: list[int]
@@ -313,7 +319,7 @@ class PacketCard(TypedDict):
 class Queue(TypedDict):
     """What waits for a task. `left_out` is the index before which packets were not shown, if there are more.
 
-    `signals` are all that wait there, shown or not.
+    `signals` are all that wait there, shown or not. `open` are previews of the packets of open calls, the oldest first.
     """
 
     task: str
@@ -322,6 +328,7 @@ class Queue(TypedDict):
     left_out: int
     packets: list[PacketCard]
     signals: list[SignalCard]
+    open: list[str]
 
 
 class Stepped(TypedDict):

@@ -34,10 +34,11 @@ function talliesText(tallies, room) {
 
 /** What a frame says of all tasks of a box together. */
 function groupFacts(rows, frame) {
-  const facts = { depth: 0, processed: 0, emitted: 0, errors: 0, ended: Infinity, stops: false };
+  const facts = { depth: 0, processed: 0, emitted: 0, errors: 0, open: 0, ended: Infinity, stops: false };
   for (const index of rows) {
     for (const name of ["processed", "emitted", "errors"]) facts[name] += frame[name][index] ?? 0;
     facts.depth += frame.depths[index] ?? 0;
+    facts.open += frame.open?.[index] ?? 0;
     facts.ended = Math.min(facts.ended, frame.ended[index] ?? 0);
     facts.stops ||= frame.breakpoints.includes(index);
   }
@@ -54,6 +55,7 @@ export class GroupPicture {
     const [top, height] = [box.y + plan.head_px, box.height - plan.head_px];
     this.place = { x, y: top, width, height };
     this.capacity = box.rows.reduce((sum, index) => sum + plan.rows[index].capacity, 0);
+    this.calls = box.rows.reduce((sum, index) => sum + (plan.rows[index].calls ?? 0), 0);
     this.capacities = box.rows.map((index) => plan.rows[index].capacity);
     const frame = svg("rect", { class: "sn-row-frame", rx: 4, x: x + 4, y: top + 1, width: width - 8, height: height - 4 });
     this.title = svg("title");
@@ -125,7 +127,8 @@ export class GroupPicture {
     this.large.paint(glyph);
     mark(this.element, "data-state", look);
     say(this.states, talliesText(tallies, this.statesRoom));
-    say(this.counts, countsOf(this.row.kind, facts, this.countsRoom));
+    const calls = `${counted(facts.open)} of ${counted(this.calls)} calls`;
+    say(this.counts, this.calls > 0 ? calls : countsOf(this.row.kind, facts, this.countsRoom));
     if (this.capacity > 0) {
       const full = `${counted(facts.depth)}/${counted(this.capacity)}`;
       say(this.depth, full.length <= 11 ? full : `${compact(facts.depth)}/${compact(this.capacity)}`);
@@ -152,10 +155,11 @@ export class GroupPicture {
   }
 
   /** `count, 32 tasks, 12 running, 3 held back, queues 113 of 128`. */
-  words(tallies, { depth, ended, errors }) {
+  words(tallies, { depth, open, ended, errors }) {
     const parts = [this.box.name, numbered(this.box.rows.length, "task")];
     parts.push(...tallies.map(([letter, number]) => `${counted(number)} ${stateOf(letter).word}`));
     if (this.capacity > 0) parts.push(`queues ${counted(depth)} of ${counted(this.capacity)}`);
+    if (this.calls > 0) parts.push(`${counted(open)} of ${counted(this.calls)} calls open`);
     if (ended > 0) parts.push(`${counted(ended)} of ${counted(this.row.producers.length)} producers ended`);
     if (errors > 0) parts.push(numbered(errors, "error"));
     return parts.join(", ");

@@ -35,6 +35,7 @@ export class QueueTab {
     this.head = html("div", { class: "sn-queue-head" });
     this.bar = meter();
     this.lanes = html("div");
+    this.calls = html("div");
     this.note = html("span", { class: "sn-hint" });
     const keys = (event) => this.walk(event);
     const props = {
@@ -86,7 +87,7 @@ export class QueueTab {
     this.groups = html(
       "div",
       { class: "sn-groups" },
-      group(this.head, this.bar.element, this.lanes, this.form),
+      group(this.head, this.bar.element, this.lanes, this.calls, this.form),
       group(line, this.list, this.paging, actions(look, edit, drop, up, down, undo), this.editor),
     );
     this.element = html("div", {}, this.nothing, this.groups);
@@ -205,7 +206,7 @@ export class QueueTab {
     const now =
       row === null
         ? ""
-        : `${selected} ${frame.depths[selected]} ${frame.processed[selected]} ${store.history.revision}`;
+        : `${selected} ${frame.depths[selected]} ${frame.processed[selected]} ${frame.open?.[selected]} ${store.history.revision}`;
     if (now !== this.seen && store.visible) {
       this.seen = now;
       if (row !== null && frame.depths[selected] <= LOOKED_AT) this.throttle.soon();
@@ -231,11 +232,26 @@ export class QueueTab {
     paintMeter(this.bar, depth, capacity);
     const depths = row === null ? undefined : (frame.lanes[selected] ?? frame.lanes[String(selected)]);
     renew(this.lanes, depths === undefined ? null : [selected, depths], () => this.laneList(row, depths));
+    const open = row?.calls > 0 ? (frame.open?.[selected] ?? 0) : -1;
+    renew(this.calls, [open, row?.calls, this.queue?.open], () => this.openCalls(row, open));
     const inputs = row?.inputs ?? 1;
     this.inputField.hidden = inputs < 2;
     renew(this.input, inputs, () =>
       Array.from({ length: inputs }, (_, at) => html("option", { value: at }, String(at))),
     );
+  }
+
+  /** How many calls are open, which is under way longest, and the packets of the others. */
+  openCalls(row, open) {
+    if (open < 0) return [];
+    const packets = this.queue?.open ?? [];
+    const lines = packets.map((text, place) =>
+      html("li", {}, quoted(text, { limit: 120, look: "sn-code" }), place === 0 ? html("span", { class: "sn-hint" }, "longest") : null),
+    );
+    const line = html("div", { class: "sn-heading-line" }, heading("Open calls"));
+    line.append(html("span", { class: "sn-hint" }, `${counted(open)} of ${counted(row.calls)}, oldest first`));
+    const props = { class: "sn-open-calls", tabindex: "0", "aria-label": "Open calls, oldest first" };
+    return [line, lines.length > 0 ? html("ol", props, ...lines) : null];
   }
 
   laneList(row, depths) {

@@ -11,6 +11,8 @@ const MOST_CELLS = 12;
 const LEAST_CELL = 3.6; // px; where there is less room for each, even a short queue is a bar
 const NAME = 13;
 const BOLD = 1.18; // times as wide
+const MOST_CALL_CELLS = 40;
+const LEAST_CALL_CELL = 2.6;
 const SIGNAL_PX = 8;
 const NO_SIGNALS = [];
 
@@ -26,14 +28,16 @@ export function factsAt(frame, index, places) {
     place: places.get(index) ?? 0,
     stops: frame.breakpoints.includes(index),
     signals: frame.signals?.[index] ?? NO_SIGNALS,
+    open: frame.open?.[index] ?? 0,
   };
 }
 
-/** The queue as cells or as a bar, `width` px wide from (`x`, `y`), 10 px high. */
+/** A queue, or calls, as cells or as a bar, `width` px wide from (`x`, `y`), 10 px high; `most` is how many cells. */
 class Gauge {
-  constructor(capacity, x, y, width) {
+  constructor(capacity, x, y, width, { most = MOST_CELLS, least = LEAST_CELL, levels = true } = {}) {
     this.capacity = capacity;
-    this.celled = capacity <= MOST_CELLS && width / capacity >= LEAST_CELL;
+    this.levels = levels; // whether it is bad to be full
+    this.celled = capacity <= most && width / capacity >= least;
     this.full = svg("path", { class: "sn-full" });
     this.middle = y + 5;
     this.signals = svg("g");
@@ -56,7 +60,7 @@ class Gauge {
   }
 
   paint(depth) {
-    const level = levelOf(depth, this.capacity);
+    const level = this.levels ? levelOf(depth, this.capacity) : "";
     if (level !== this.level) mark(this.element, "data-level", (this.level = level) || null);
     let path = "";
     if (this.celled) for (let at = 0; at < Math.min(depth, this.capacity); at++) path += this.cell(at);
@@ -137,7 +141,8 @@ export class RowPicture {
     const left = x + PAD + side;
     const right = x + width - PAD - side;
     const queued = this.row.capacity > 0;
-    const lines = queued || this.producers > 0 ? 4 : 3;
+    const calls = this.row.calls ?? 0;
+    const lines = (queued || this.producers > 0 ? 4 : 3) + (calls > 0 ? 1 : 0);
     const pitch = Math.max(12, Math.min(LINE, (height - 8) / lines));
     let baseline = y + (height - pitch * lines) / 2 + pitch * 0.5 + 4.5;
     this.putGlyph(left, baseline - 10);
@@ -147,10 +152,14 @@ export class RowPicture {
     baseline += pitch;
     this.detail = detail;
     this.text("state", left, baseline, "sn-faint");
-    if (lines === 4) {
+    if (queued || this.producers > 0) {
       baseline += pitch;
       const stops = this.stopsAt(right, baseline);
       if (queued) this.queueAt(left, right - stops, baseline);
+    }
+    if (calls > 0) {
+      baseline += pitch;
+      this.callsAt(left, right, baseline);
     }
     baseline += pitch;
     this.text("counts", left, baseline, "sn-counts");
@@ -194,6 +203,16 @@ export class RowPicture {
     return this.gauge.width + text;
   }
 
+  /** The calls that are open, a cell for each, and `18 of 32`. */
+  callsAt(left, right, baseline) {
+    const { calls } = this.row;
+    const text = `${counted(calls)} of ${counted(calls)}`.length * DIGIT;
+    const look = { most: MOST_CALL_CELLS, least: LEAST_CALL_CELL, levels: false };
+    this.calls = new Gauge(calls, left, baseline - 9.5, Math.max(18, Math.min(right - left - text - 6, 10 * calls)), look);
+    this.element.append(svg("g", { class: "sn-calls" }, this.calls.element));
+    this.text("calls", left + this.calls.width + 5, baseline, "sn-depth");
+  }
+
   /** How many producers have ended, ending at `right`; returns how much room it takes. */
   stopsAt(right, baseline) {
     if (this.producers === 0) return 0;
@@ -235,6 +254,10 @@ export class RowPicture {
     }
     if (this.gauge && !sameSignals(last?.signals ?? NO_SIGNALS, facts.signals)) this.gauge.paintSignals(facts.signals);
     if (last?.ended !== facts.ended) this.stops?.paint(facts.ended);
+    if (this.calls && last?.open !== facts.open) {
+      this.calls.paint(facts.open);
+      say(this.texts.calls, `${counted(facts.open)} of ${counted(row.calls)}`);
+    }
     if (this.texts.counts) say(this.texts.counts, countsOf(row.kind, facts, this.countsRoom));
     if (this.texts.count) say(this.texts.count, this.countText(facts));
     if (last?.place !== facts.place) this.paintPlace(facts.place);
@@ -257,8 +280,9 @@ export class RowPicture {
   }
 
   /** The one number of a line: what it has processed, or made; and errors, if there were any. */
-  countText({ processed, emitted, errors }) {
-    const number = compact(this.row.capacity > 0 || STARTS.has(this.row.kind) ? processed : emitted);
+  countText({ processed, emitted, errors, open }) {
+    const made = compact(this.row.capacity > 0 || STARTS.has(this.row.kind) ? processed : emitted);
+    const number = this.row.calls > 0 ? `${compact(open)}/${compact(this.row.calls)}` : made; // calls are the news
     if (errors === 0) return number;
     return this.countRoom > 90 ? `${number} · ${compact(errors)} ✕` : `${compact(errors)} ✕`;
   }
@@ -307,6 +331,7 @@ function sameFacts(one, other) {
     one.ended === other.ended &&
     one.place === other.place &&
     one.stops === other.stops &&
+    one.open === other.open &&
     sameSignals(one.signals, other.signals)
   );
 }

@@ -40,9 +40,10 @@ export function levelOf(depth, capacity) {
 }
 
 /** The facts of a row in words: "count, paused, queue 3 of 4, 1 signal, 1 of 2 producers ended". */
-export function spoken(row, { letter, depth, signals, ended, errors, place }) {
+export function spoken(row, { letter, depth, signals, open, ended, errors, place }) {
   const parts = [row.name, stateOf(letter).word];
   if (row.capacity > 0) parts.push(`queue ${counted(depth)} of ${counted(row.capacity)}`);
+  if (row.calls > 0) parts.push(`${counted(open)} of ${counted(row.calls)} calls open`);
   if (signals.length > 0) parts.push(numbered(signals.length, "signal"));
   if (ended > 0) parts.push(`${counted(ended)} of ${counted(row.producers.length)} producers ended`);
   if (errors > 0) parts.push(numbered(errors, "error"));

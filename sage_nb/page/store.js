@@ -29,6 +29,7 @@ function emptyFrame(plan) {
       heard: {},
       lanes: {},
       signals: {},
+      open: {},
       letters: 0,
       letters_total: 0,
       breakpoints: [],

@@ -103,7 +103,8 @@ export class Table {
       state.setAttribute("data-look", look);
     }
     const [queue, processed, emitted, errors, stops, place] = cells;
-    say(queue, row.capacity > 0 ? `${counted(facts.depth)}/${counted(row.capacity)}` : "");
+    const calls = row.calls > 0 ? ` · ${counted(facts.open)}/${counted(row.calls)} calls` : "";
+    say(queue, row.capacity > 0 ? `${counted(facts.depth)}/${counted(row.capacity)}${calls}` : "");
     mark(queue, "data-level", levelOf(facts.depth, row.capacity) || null);
     say(processed, counted(facts.processed));
     say(emitted, counted(facts.emitted));

@@ -51,6 +51,7 @@ def queue(waiting: int = 7, *, depth: int | None = None) -> Queue:
         left_out=waiting if depth is not None else 0,
         packets=packets,
         signals=[],
+        open=[],
     )
 
 

@@ -28,6 +28,7 @@ class Op:
     feeds: Sequence[tuple[str, Strategy]] = ()
     parallelism: int = 1
     capacity: int = 4
+    calls: int = 0
     number: int = field(default=1, repr=False)
 
 
@@ -54,8 +55,10 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
                     tasks=1,
                 )
             )
+            if op.calls:
+                rows[-1]["calls"] = op.calls
         alone = op.parallelism == 1
-        height = height_of(op.parallelism)
+        height = height_of(op.parallelism, op.calls)
         detail = op.kind if alone else f"{op.kind} × {op.parallelism}"
         width = width_of([rows[place] for place in places], sum(each.parallelism for each in ops))
         boxes.append(_box(op.name, op.kind, detail, op.parallelism, width, height, places))
@@ -128,6 +131,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         lanes={},
         signals={},
         chains=[],
+        open={},
         letters=0,
         letters_total=0,
         breakpoints=[],
