@@ -28,7 +28,7 @@ LIMITS: Final = {
     "folders in a cycle": 0,
     "modules at the root": 8,
     "lines of code": 19_154,
-    "bytes of ARCHITECTURE.md": 17_398,
+    "bytes of ARCHITECTURE.md": 17_407,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",
