@@ -30,21 +30,32 @@ class RatedFeed(Feed):
 
     def wait(self) -> None:
         """Return when there is something to take that may begin, or needs no leave. Raises Cancelled."""
-        waiter, sources = self._waiter, self._sources_of_it()
         while True:
             super().wait()
-            due_s = self._allowance.due_s()
-            if due_s <= waiter.clock() or self._ends_wait() or not self._has_packet():
+            if self._allowance.due_s() <= self._waiter.clock() or self._ends_wait() or not self._has_packet():
                 return
-            due_s = min(due_s, *(source.due_s() for source in sources)) if sources else due_s
-            waiter.park(self._may_go_on, "held back: rate", due_s - waiter.clock(), held=_never, ask=self._ask)
+            self._wait_for_leave()
+
+    def _wait_for_leave(self) -> None:
+        """Wait until the next packet may begin, or there is a reason to look again. Raises Cancelled."""
+        waiter, due_s = self._waiter, self._allowance.due_s()
+        due_s = min([due_s, *(source.due_s() for source in self._sources_of_it())])
+        waiter.park(self._may_go_on, "held back: rate", max(0.0, due_s - waiter.clock()), held=_never, ask=self._ask)
 
     def take(self, count: int) -> Iterator[Any] | None:
-        """One packet, or None: it may not begin after all, there is an event to be taken first, or the end."""
-        is_free = self._waiter.unneeded or not self._has_packet()
-        began_s = None if is_free else self._allowance.begin(self._waiter.clock)
-        if began_s is None and not is_free:
-            return None
+        """One packet, or None: it may not begin after all, there is an event to be taken first, or the end.
+
+        If it may not, but was given a turn at its closed gate, it waits here: that turn is for this packet.
+        """
+        waiter = self._waiter
+        while True:
+            is_free = waiter.unneeded or not self._has_packet()
+            began_s = None if is_free else self._allowance.begin(waiter.clock)
+            if is_free or began_s is not None:
+                break
+            if waiter.turn is None or self._ends_wait():
+                return None
+            self._wait_for_leave()
         values = super().take(count if is_free else 1)  # type: ignore[safe-super]  # of the feed that it is mixed into
         if values is None and began_s is not None:
             self._allowance.take_back(began_s)

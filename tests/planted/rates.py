@@ -118,10 +118,17 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
         of(BY_RATE, "test_a_timer_is_heard_while_a_packet_waits"),
     ),
     one(
+        "rate: a turn is lost to another task's packet",
+        RATED,
+        "if waiter.turn is None or self._ends_wait():",
+        "if True:",
+        of(BY_RATE, "test_a_turn_that_was_given_is_for_the_packet_though_another_task_has_begun_before"),
+    ),
+    one(
         "rate: waits as if nobody brought it",
         RATED,
-        "due_s - waiter.clock(), held=_never, ask",
-        "due_s - waiter.clock(), ask",
+        "due_s - waiter.clock()), held=_never, ask",
+        "due_s - waiter.clock()), ask",
         of(BY_RATE, "test_settled_is_only_who_time_does_not_move"),
     ),
     Mutant(

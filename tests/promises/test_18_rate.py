@@ -226,6 +226,25 @@ def test_a_step_takes_the_packet_when_it_may_begin(make_session: MakeSession, pl
     session.wait(PATIENCE_S)
 
 
+def test_a_turn_that_was_given_is_for_the_packet_though_another_task_has_begun_before(
+    make_session: MakeSession,
+) -> None:
+    session = make_session()
+    numbers = session.input("in").map(abs, name="it", parallelism=2, rate=runtime.Rate(1, per=0.2))
+    result = numbers.collect(name="result")
+    session.start()
+    session.pause("it")
+    for number in range(4):
+        session.send("in", number)
+    until(lambda: session.snapshot().depths["it#0"] == session.snapshot().depths["it#1"] == 2)
+    assert [session.step(name).result for name in ("it#0", "it#1", "it#1", "it#0")] == ["done"] * 4
+    session.settle(PATIENCE_S)
+    assert sorted(result) == [0, 1, 2, 3]
+    session.end("in")
+    session.resume()
+    session.wait(PATIENCE_S)
+
+
 @pytest.mark.concurrent  # there, time does not stand
 def test_a_step_that_ends_before_says_so_and_the_task_keeps_its_turn(make_session: MakeSession) -> None:
     session = make_session()
