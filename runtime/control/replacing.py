@@ -70,6 +70,11 @@ class Replacing:
     def _operator(self, name: str) -> OperatorNode:
         """The operator of this name, or that of the task. Raises `UnknownName`, `CommandRefused`."""
         graph = self._workers.graph
+        if any(node.name == name for node in graph.service_nodes):
+            raise CommandRefused(
+                f"{name!r} is a service, and its object is not replaced while the job runs; cancel() the job, or let "
+                "intercept() mend its replies"
+            )
         found = self._workers.operator_of.get(name, name)
         if found not in graph.by_name:
             raise UnknownName("operator", name, graph.by_name)

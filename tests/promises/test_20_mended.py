@@ -14,6 +14,7 @@ import runtime
 from runtime import CommandRefused, GraphInvalid, JobHeld, NotPaused, NotSendable, TaskEnded, TaskFailed
 from runtime.testing import PATIENCE_S, Moment, explore
 from tests.platforms import MakeSession
+from tests.services import Echo
 
 EIGHT = list(range(8))
 
@@ -298,6 +299,17 @@ def test_what_cannot_take_its_place_is_refused_before_anything_changes(session: 
     session.held[0].skip()
     finish(session)
     assert list(result) == [value for value in EIGHT if value != 3]
+
+
+def test_a_service_and_an_operator_that_awaits_are_refused_by_name(session: runtime.Session) -> None:
+    session.service("echo", Echo)
+    work(session, waits, on_error="fail")
+    session.start(paused=True)
+    with pytest.raises(CommandRefused, match="'echo' is a service"):
+        session.replace("echo", Echo)
+    with pytest.raises(CommandRefused, match="'work' is an `async def`"):
+        session.replace("work", waits)
+    session.cancel()
 
 
 def test_a_running_operator_is_not_replaced(make_session: MakeSession) -> None:
