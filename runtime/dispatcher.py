@@ -238,6 +238,7 @@ class Dispatcher:
         What was left in queues is there to be seen as previews, a thousand of them. Tasks that were abandoned keep all.
         """
         assert self.outcome is not None, "released before its end"
+        self.on_hold(bool, _nothing_held)  # else what mends a hold, and this, would keep each other
         left = iter(range(MAX_TOLD))
         gone = Told("…")
 
