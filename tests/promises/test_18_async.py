@@ -56,6 +56,7 @@ class Gauge:
 # ── many at once ──
 
 
+@pytest.mark.also_remote
 def test_results_of_calls_come_in_the_order_of_their_packets(session: runtime.Session) -> None:
     result = session.source(range(100)).map(doubled).collect()
     session.run(PATIENCE_S)
@@ -173,6 +174,7 @@ class Remembers(runtime.Function[int, Any]):
         return ("last", value)
 
 
+@pytest.mark.also_remote
 @pytest.mark.parametrize("ordered", [True, False])
 def test_key_state_and_packets_sent_belong_to_the_call(session: runtime.Session, ordered: bool) -> None:
     keyed = session.source(range(40)).key_by(lambda value: value % 5)
@@ -228,6 +230,7 @@ async def fails_on_three(value: int) -> int:
     return value
 
 
+@pytest.mark.also_remote
 def test_a_call_that_fails_does_so_in_its_turn(session: runtime.Session) -> None:
     result = session.source(range(10)).map(fails_on_three, name="work").collect()
     with pytest.raises(TaskFailed, match=r"'work' failed on packet 3: ValueError: 3"):
@@ -281,6 +284,18 @@ def test_what_an_attempt_has_made_is_sent_only_if_it_succeeds(session: runtime.S
     result = session.source([1, 2]).map(Half(), on_error=Retry(3), concurrency=1).collect()
     session.run(PATIENCE_S)
     assert list(result) == [-1, 1, -2, 2]
+
+
+def test_results_of_one_call_are_held_up_to_a_bound(make_session: MakeSession) -> None:
+    async def endless(value: int) -> AsyncIterator[str]:
+        while True:
+            yield "x" * 1000
+            await asyncio.sleep(0)
+
+    session = make_session(max_results_bytes=50_000)
+    session.source([1]).flat_map(endless, name="work").collect()
+    with pytest.raises(TaskFailed, match="a call of 'work' has made results of more than 50,000 bytes"):
+        session.run(PATIENCE_S)
 
 
 def test_a_call_that_takes_too_long_raises_after_its_finally(session: runtime.Session) -> None:

@@ -22,7 +22,7 @@ from runtime.task.awaiting.call import Call
 from runtime.task.awaiting.context import CallContext
 from runtime.task.awaiting.host import LoopHost
 from runtime.task.awaiting.sending import Repeats, Sending
-from runtime.task.awaiting.working import Work, not_open, work_of
+from runtime.task.awaiting.working import Bound, Work, not_open, work_of
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ class AwaitingOperator(Operator):
     def open(self, ctx: Context) -> None:
         """Let the function prepare, and wait until it has."""
         loop = self._host.open(self)
-        self._work = work_of(self.inner, self._feed.calls, loop, self._tries)
+        node = self._task.ctx.wiring.node
+        bound = Bound(node.name, node.max_results_bytes)
+        self._work = work_of(self.inner, self._feed.calls, loop, self._tries, bound)
         function = self.inner.function
         if isinstance(function, Function):
             self._await(function._opened_in(CallContext(self._task.ctx, loop)))
