@@ -124,7 +124,7 @@ class Scan(Reduce):
     Sends `(key, result)`, on an unkeyed input the bare result. `initial` is copied for each key.
     """
 
-    inline = (*Reduce.inline[:-1], "{folds}[{key}], {made} = {made}")
+    inline = ()  # an unpacking that fails in a loop could not be told from an error of the user's function
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send the result for each packet, and remember the state."""

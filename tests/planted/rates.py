@@ -15,7 +15,6 @@ READING, COLLECTED, STATELESS = "session/reading.py", "builder/collected.py", "o
 COME = "18_results_as_they_come"
 
 STATEFUL, WORDS = "operators/stateful.py", "18_small_words"
-IN_CHAIN = "chain/test_kinds.py::test_scans_and_counts_in_a_chain"
 
 OF_RATES: Final[tuple[Mutant, ...]] = (
     one(
@@ -218,13 +217,6 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
         "states[key], result = made",
         "result, states[key] = made",
         of(WORDS, "test_a_scan_without_keys_remembers_one_state"),
-    ),
-    one(
-        "scan: results are remembered in place of states, in a chain",
-        STATEFUL,
-        '"{folds}[{key}], {made} = {made}"',
-        '"{made}, {folds}[{key}] = {made}"',
-        IN_CHAIN,
     ),
     one(
         "one: does not wait for what may still come",
