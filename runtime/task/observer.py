@@ -123,7 +123,7 @@ class Sample(TaskTable):
         """The same, with `chains`, and packets that have come to tasks uncounted, past a lane each, or none."""
         self._chains = tuple(chains)
         processed, observer = self._rest[0], self._observer
-        place_of_lane = {id(lane): at for at, lane in enumerate(observer.filled)}
+        place_of_lane = {id(lane): at for at, lane in enumerate(observer.filled)} if beyond else {}
         for task, count, lane in beyond:
             processed[observer.place[task.name]] += count
             if lane is not None:
