@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, Final, Literal, TypeGuard
 
 from runtime.errors import GraphInvalid
@@ -102,6 +102,11 @@ class Retry(Policy):
             )
         if type(self.jitter) is not bool:
             raise GraphInvalid(f"jitter of Retry is {preview(self.jitter)}; it must be True or False")
+
+    def __repr__(self) -> str:
+        """As it is written, without what is said by name and is as by default."""
+        shown = [each for each in fields(self) if not each.kw_only or getattr(self, each.name) != each.default]
+        return f"Retry({', '.join(f'{each.name}={getattr(self, each.name)!r}' for each in shown)})"
 
     @property
     def _types(self) -> tuple[Any, ...]:

@@ -283,3 +283,9 @@ def test_errors_of_a_class_of_the_notebook_are_known_and_asked_wherever_the_task
 def test_a_retry_that_cannot_be_is_refused_by_name(make: Callable[[], object], message: str) -> None:
     with pytest.raises(runtime.GraphInvalid, match=message):
         make()
+
+
+def test_a_retry_shows_itself_without_what_is_as_by_default() -> None:
+    assert repr(runtime.Retry(3, 0.1)) == "Retry(n=3, backoff=0.1, then='fail')"
+    shown = repr(runtime.Retry(3, then="skip", on=KeyError, jitter=True))
+    assert shown == "Retry(n=3, backoff=0.0, then='skip', on=<class 'KeyError'>, jitter=True)"
