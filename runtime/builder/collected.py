@@ -85,7 +85,7 @@ class Collected(Sequence[T]):
 
     # ── read while it grows ──
 
-    def read_by(self, reading: Reading) -> None:
+    def bind(self, reading: Reading) -> None:
         """A run begins: so its results are read."""
         self._reading = reading
         reading.tell(self)

@@ -243,7 +243,7 @@ class Runs:
         dispatcher.completion.tell(self.commands.tell)
         dispatcher.dead_letters._belong_to(run)
         for collected in self.environment.collected:
-            collected.read_by(Reading(run))
+            collected.bind(Reading(run))
         dispatcher.intercept(interceptors)
         run.proxies.find_all()
         self.run, self.ended_new = run, None
