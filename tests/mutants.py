@@ -1203,7 +1203,12 @@ def copy_tree(tree: Path, into: Path) -> None:
             shutil.copy(tree / name, into / name)
 
 
-def run(tree: Path, tests: Iterable[str], time_limit_s: float = TIME_LIMIT_S) -> tuple[bool, str]:
+def is_of_chains(mutant: Mutant) -> bool:
+    """Whether its tests run with chains, as sessions do by default; those of all others, by tasks that work alone."""
+    return mutant in OF_CHAINS or any(test.startswith("chain/") for test in mutant.tests)
+
+
+def run(tree: Path, tests: Iterable[str], time_limit_s: float = TIME_LIMIT_S, *, chains: bool) -> tuple[bool, str]:
     """Run tests of the copy until the first is red: whether all were green, else which was not. Raises `Stale`."""
     environment = {
         **os.environ,
@@ -1220,6 +1225,7 @@ def run(tree: Path, tests: Iterable[str], time_limit_s: float = TIME_LIMIT_S) ->
         "-q",
         "-p",
         "no:cacheprovider",
+        *(() if chains else ("-p", "tests.chain.alone")),
         *(f"tests/{test}" for test in tests),
     ]
     try:
@@ -1242,7 +1248,7 @@ def try_mutant(mutant: Mutant, frozen: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         copy_tree(frozen, Path(folder))
         where = plant(mutant, Path(folder))
-        green, red = run(Path(folder), mutant.tests)
+        green, red = run(Path(folder), mutant.tests, chains=is_of_chains(mutant))
     well = green is mutant.harmless
     told = red or ("nothing, as it should be" if mutant.harmless else "nothing")
     verdict = "ok" if well else "SURVIVED" if green else "NOT GREEN"
@@ -1314,10 +1320,12 @@ def main(words: list[str]) -> int:
         if problems := stale(mutants, frozen):
             print("\n".join(problems))
             return 1
-        green, red = run(frozen, sorted({test for mutant in mutants for test in mutant.tests}), 3 * TIME_LIMIT_S)
-        if not green:
-            print(f"NOT GREEN without any bug: {red}")
-            return 1
+        for chains in (False, True):
+            tests = {test for mutant in mutants if is_of_chains(mutant) is chains for test in mutant.tests}
+            green, red = run(frozen, sorted(tests), 3 * TIME_LIMIT_S, chains=chains) if tests else (True, "")
+            if not green:
+                print(f"NOT GREEN without any bug: {red}")
+                return 1
         print(f"ok        without any bug, all tests named below are green ({time.monotonic() - began_s:.0f} s)")
         print(f"{'':9} {'bug':52} {'where in runtime/':48} {'time':>6}  caught by", flush=True)
         failed = [mutant.bug for mutant in mutants if not try_mutant(mutant, frozen)]
