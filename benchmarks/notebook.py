@@ -108,14 +108,15 @@ LATER: Final = 5  # sessions, behind the first
 FIRST: Final = "the first one of a kernel"
 NEXT: Final = "each further one"
 PEER: Final = f"a bare anywidget of {TASKS} rows"
+# Few enough tasks for each operator that each has a row.
 _SESSIONS: Final = f"""
 import runtime
 def session_of(number):
     session = runtime.Session(f"mesh {{number}}")
-    stream = session.source([], name="source", parallelism=10)
-    for layer in range(3):
-        stream = stream.map(abs, name=f"stage {{layer}}", parallelism=10)
-    stream.sink(print, name="sink", parallelism=10)
+    stream = session.source([], name="source", parallelism=5)
+    for layer in range(8):
+        stream = stream.map(abs, name=f"stage {{layer}}", parallelism=5)
+    stream.sink(print, name="sink", parallelism=5)
     return session
 sessions = [session_of(number) for number in range({LATER + 1})]
 def show():

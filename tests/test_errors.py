@@ -55,7 +55,7 @@ try:
     shell.user_ns["session"].wait()
 except runtime.TaskFailed as error:
     import traceback
-    print("WHOLE", "base_task.py" in "".join(traceback.format_exception(error)))
+    print("WHOLE", "/runtime/" in "".join(traceback.format_exception(error)))
 """
 
 

@@ -269,7 +269,9 @@ export class RowPicture {
 
   stateText(word) {
     const room = this.place.width - 2 * PAD - (this.service ? 16 : 0);
-    return fitted(this.detail ? `${this.detail} · ${word}` : word, room, SMALL);
+    const whole = this.detail ? `${this.detail} · ${word}` : word;
+    const shown = fitted(whole, room, SMALL);
+    return shown === whole ? whole : fitted(word, room, SMALL); // where not both have room, the state matters more
   }
 
   depthText(depth) {

@@ -10,7 +10,7 @@ export const STATES = {
   h: { word: "held back", glyph: "triangle", look: "held" },
   w: { word: "waiting", glyph: "hourglass", look: "waiting" },
   b: { word: "backing off", glyph: "dots", look: "backing" },
-  t: { word: "held back: rate", glyph: "dots", look: "backing" },
+  t: { word: "held back: rate", glyph: "clock", look: "backing" },
   c: { word: "completed", glyph: "check", look: "ended" },
   s: { word: "stopped", glyph: "check", look: "ended" },
   f: { word: "failed", glyph: "cross", look: "failed" },

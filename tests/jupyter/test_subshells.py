@@ -59,7 +59,7 @@ def test_a_click_is_heard_while_a_cell_keeps_the_kernel_busy(notebook: Kernel) -
 def test_a_form_is_heard_when_the_subshell_of_another_page_has_gone(notebook: Kernel) -> None:
     comm = comm_of(notebook)
     notebook.order(comm, "run")
-    text, button = notebook.ask("[form.children[1].comm.comm_id, form.children[3].comm.comm_id]")
+    text, button = notebook.ask("[form.children[1].comm.comm_id, form.children[-2].comm.comm_id]")
     gone = notebook.subshell()
     notebook.set_trait(text, "value", "1", subshell=gone)
     notebook.click(button, subshell=gone)
