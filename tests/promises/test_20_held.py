@@ -11,10 +11,9 @@ import pytest
 import runtime
 from runtime import CommandRefused, JobHeld, JobPaused, NotPaused, PacketGone, Retry, TaskFailed
 from runtime.testing import PATIENCE_S, explore
+from tests.holds import EIGHT, finish, hold, raises_at_three, work
 from tests.platforms import MakeSession
 from tests.services import Calling, Echo
-
-EIGHT = list(range(8))
 
 
 class Faulty:
@@ -29,34 +28,6 @@ class Faulty:
         if value in self.bad:
             raise ValueError(f"no {value}")
         return self.made(value)
-
-
-def work(session: runtime.Session, function: Any, **settings: Any) -> runtime.Collected[Any]:
-    """`numbers → work → out`, eight of them."""
-    settings = {"on_error": "hold", "name": "work", **settings}
-    return session.source(lambda: iter(EIGHT), name="numbers").map(function, **settings).collect(name="out")
-
-
-def hold(session: runtime.Session) -> tuple[runtime.Held, ...]:
-    """Run until something is held."""
-    if session.run_number == 0:
-        session.start()
-    with pytest.raises(JobHeld):
-        session.wait(PATIENCE_S)
-    return session.held
-
-
-def finish(session: runtime.Session) -> runtime.Outcome:
-    """Resume to the end."""
-    session.resume()
-    return session.wait(PATIENCE_S)
-
-
-def raises_at_three(value: int) -> int:
-    """For another process."""
-    if value == 3:
-        raise ValueError("no 3")
-    return value
 
 
 @pytest.mark.also_remote

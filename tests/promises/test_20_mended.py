@@ -13,16 +13,9 @@ import pytest
 import runtime
 from runtime import CommandRefused, GraphInvalid, JobHeld, NotPaused, NotSendable, TaskEnded, TaskFailed
 from runtime.testing import PATIENCE_S, Moment, explore
+from tests.holds import EIGHT, finish, hold, raises_at_three, work
 from tests.platforms import MakeSession
 from tests.services import Echo
-
-EIGHT = list(range(8))
-
-
-def raises_at_three(value: int) -> int:
-    if value == 3:
-        raise ValueError("no 3")
-    return value
 
 
 def good(value: int) -> int:
@@ -31,27 +24,6 @@ def good(value: int) -> int:
 
 def negated(value: int) -> int:
     return -value
-
-
-def work(session: runtime.Session, function: Any, **settings: Any) -> runtime.Collected[Any]:
-    """`numbers → work → out`, eight of them."""
-    settings = {"on_error": "hold", "name": "work", **settings}
-    return session.source(lambda: iter(EIGHT), name="numbers").map(function, **settings).collect(name="out")
-
-
-def hold(session: runtime.Session) -> tuple[runtime.Held, ...]:
-    """Run until something is held."""
-    if session.run_number == 0:
-        session.start()
-    with pytest.raises(JobHeld):
-        session.wait(PATIENCE_S)
-    return session.held
-
-
-def finish(session: runtime.Session) -> runtime.Outcome:
-    """Resume to the end."""
-    session.resume()
-    return session.wait(PATIENCE_S)
 
 
 @pytest.mark.also_remote
