@@ -1,6 +1,6 @@
 """The notebook's face of `runtime`: a session's graph as a picture, alive, and in parts.
 
-Imports matplotlib, networkx and ipywidgets when they are needed.
+Imports matplotlib and ipywidgets when they are needed; without matplotlib it paints pictures itself.
 """
 
 from runtime import Session

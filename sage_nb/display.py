@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from runtime import Session
+from sage_nb.drawing import to_svg
 from sage_nb.outputs import show
 from sage_nb.picture import picture_of
 from sage_nb.stills import bundle_of, marker_of, still_of
@@ -46,9 +47,7 @@ def dashboard(session: Session, view: Literal["graph", "table"] = "graph") -> Vi
 
 def svg(session: Session) -> str:
     """The picture as SVG."""
-    from sage_nb.painter import svg_of  # noqa: PLC0415  it imports matplotlib, which takes longer than a view
-
-    return svg_of(picture_of(session))
+    return to_svg(session)
 
 
 def _live(view: View) -> dict[str, Any]:

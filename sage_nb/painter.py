@@ -20,18 +20,22 @@ from PIL import Image
 
 from sage_nb.layout import Box, Point, swing
 from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, Operator, Picture, PictureEdge
+from sage_nb.picture_style import (
+    ARROW_PX,
+    BORDER,
+    BOX,
+    FAINT,
+    FONTS,
+    INK,
+    MARGIN_PX,
+    NAME_AT_PX,
+    PANEL,
+    PANEL_BORDER,
+    STACK_PX,
+    on_panel,
+    size_px,
+)
 
-_INK: Final = "#1f2328"
-_FAINT: Final = "#59636e"
-_BORDER: Final = "#8c959f"
-_PANEL: Final = "#f6f8fa"
-_PANEL_BORDER: Final = "#d1d9e0"
-_BOX: Final = "#ffffff"
-
-_MARGIN_PX: Final = 20.0
-_HEAD_PX: Final = 52.0
-_ARROW_PX: Final = 8.0
-_STACK_PX: Final = 4.0  # by how much the box behind shows where there are parallel instances
 _PX_PER_INCH: Final = 96.0  # a browser's
 _POINTS_PER_INCH: Final = 72.0
 _PNG_COLOURS: Final = 32
@@ -43,7 +47,7 @@ _SETTINGS: Final[dict[str, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sage_nb",
     "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Helvetica", "Arial"],
+    "font.sans-serif": list(FONTS),
 }
 
 
@@ -80,17 +84,12 @@ def png_of(picture: Picture) -> bytes:
     return packed.getvalue()
 
 
-def width_px(picture: Picture) -> float:
-    """How wide `picture` is as SVG on a screen."""
-    return picture.width + 2 * _MARGIN_PX
-
-
 class _Painter:
     """One picture on one pair of axes, whose data coordinates are px with y growing downwards."""
 
     def __init__(self, picture: Picture, ax: Axes | None) -> None:
         self.picture = picture
-        self.width, self.height = picture.width + 2 * _MARGIN_PX, picture.height + _HEAD_PX + _MARGIN_PX
+        self.width, self.height = size_px(picture)
         self.ax = self._own_axes() if ax is None else ax
         self.ax.set(xlim=(0, self.width), ylim=(self.height, 0), aspect="equal")
         self.ax.set_axis_off()
@@ -109,9 +108,9 @@ class _Painter:
         """Panel, headline, edges, then operators and labels on top."""
         picture = self.picture
         panel = Box(self.width / 2, self.height / 2, self.width - 1, self.height - 1)
-        self._rectangle(panel, 8, face=_PANEL, edge=_PANEL_BORDER, line_px=1, zorder=0)
-        self._text((_MARGIN_PX, 22), picture.name, NAME_PX, weight="bold", ha="left", zorder=0.5)
-        self._text((_MARGIN_PX, 39), picture.subtitle, DETAIL_PX, colour=_FAINT, ha="left", zorder=0.5)
+        self._rectangle(panel, 8, face=PANEL, edge=PANEL_BORDER, line_px=1, zorder=0)
+        self._text((MARGIN_PX, 22), picture.name, NAME_PX, weight="bold", ha="left", zorder=0.5)
+        self._text((MARGIN_PX, 39), picture.subtitle, DETAIL_PX, colour=FAINT, ha="left", zorder=0.5)
         for edge in picture.edges:
             self._edge(edge)
         for operator in picture.operators:
@@ -121,24 +120,24 @@ class _Painter:
     def _operator(self, operator: Operator) -> None:
         box = _moved(operator.box)
         status = operator.status
-        edge, line_px, style = _BORDER, 1.2, "-"
+        edge, line_px, style = BORDER, 1.2, "-"
         if status is not None:
             edge, line_px, style = status.colour, 3 if status.broken else 2, "--" if status.broken else "-"
         radius = min(box.height / 2, 20.0) if operator.is_round else 5.0
         if operator.parallelism > 1:
-            behind = Box(box.x + _STACK_PX, box.y - _STACK_PX, box.width, box.height)
-            self._rectangle(behind, radius, face=_BOX, edge=edge, line_px=line_px, zorder=2, style=style)
-        self._rectangle(box, radius, face=_BOX, edge=edge, line_px=line_px, zorder=3, style=style)
-        baseline = box.y - LINE_PX * len(operator.lines) / 2 + 12.5
+            behind = Box(box.x + STACK_PX, box.y - STACK_PX, box.width, box.height)
+            self._rectangle(behind, radius, face=BOX, edge=edge, line_px=line_px, zorder=2, style=style)
+        self._rectangle(box, radius, face=BOX, edge=edge, line_px=line_px, zorder=3, style=style)
+        baseline = box.y - LINE_PX * len(operator.lines) / 2 + NAME_AT_PX
         self._text((box.x, baseline), operator.name, NAME_PX, weight="bold")
         for number, line in enumerate(operator.lines[1:], 1):
-            colour = _FAINT if number == 1 else _INK
+            colour = FAINT if number == 1 else INK
             self._text((box.x, baseline + number * LINE_PX), line, DETAIL_PX, colour=colour)
 
     def _edge(self, edge: PictureEdge) -> None:
-        points = [_shifted(point) for point in edge.points]
+        points = [on_panel(point) for point in edge.points]
         tip = points[-1]
-        points[-1] = (tip[0] - _ARROW_PX, tip[1])
+        points[-1] = (tip[0] - ARROW_PX, tip[1])
         vertices, codes = [points[0]], [Path.MOVETO]
         for number, (start, end) in enumerate(pairwise(points)):
             if number % 2:  # past a column
@@ -150,20 +149,20 @@ class _Painter:
         line = PathPatch(
             Path(vertices, codes),
             facecolor="none",
-            edgecolor=_FAINT,
+            edgecolor=FAINT,
             linewidth=self._points(1.3),
             zorder=1,
             clip_on=False,
         )
-        half = _ARROW_PX / 2
-        corners = [tip, (tip[0] - _ARROW_PX, tip[1] - half), (tip[0] - _ARROW_PX, tip[1] + half)]
-        head = Polygon(corners, facecolor=_FAINT, edgecolor="none", zorder=1, clip_on=False)
+        half = ARROW_PX / 2
+        corners = [tip, (tip[0] - ARROW_PX, tip[1] - half), (tip[0] - ARROW_PX, tip[1] + half)]
+        head = Polygon(corners, facecolor=FAINT, edgecolor="none", zorder=1, clip_on=False)
         for patch in (line, head):
             self.ax.add_patch(patch)
-        x, y = _shifted(edge.label_at)
+        x, y = on_panel(edge.label_at)
         # A hole in the line, for the label.
-        self._rectangle(Box(x, y, edge.label_width + 4, 14), 3, face=_PANEL, edge="none", line_px=0, zorder=1.5)
-        self._text((x, y + 4), edge.label, DETAIL_PX, colour=_FAINT, zorder=1.6)
+        self._rectangle(Box(x, y, edge.label_width + 4, 14), 3, face=PANEL, edge="none", line_px=0, zorder=1.5)
+        self._text((x, y + 4), edge.label, DETAIL_PX, colour=FAINT, zorder=1.6)
 
     def _rectangle(
         self, box: Box, radius: float, *, face: str, edge: str, line_px: float, zorder: float, style: str = "-"
@@ -189,7 +188,7 @@ class _Painter:
         text: str,
         size_px: float,
         *,
-        colour: str = _INK,
+        colour: str = INK,
         weight: str = "normal",
         ha: str = "center",
         zorder: float = 4,
@@ -211,10 +210,6 @@ class _Painter:
         return px * self.points_per_px
 
 
-def _shifted(point: Point) -> Point:
-    return point[0] + _MARGIN_PX, point[1] + _HEAD_PX
-
-
 def _moved(box: Box) -> Box:
-    x, y = _shifted((box.x, box.y))
+    x, y = on_panel((box.x, box.y))
     return Box(x, y, box.width, box.height)

@@ -1,8 +1,8 @@
 """The still picture as outputs of a cell: what a notebook keeps, for where no view is alive.
 
-As HTML for pages, which shows the picture as SVG in a form that survives where scripts and bare SVG are stripped; as
-PNG for LaTeX and PDF. A bare SVG is left out: nbconvert would ask for Inkscape to make a PDF of it, though a PNG is
-there.
+As HTML for pages, which shows the picture as SVG in a form that survives where scripts and bare SVG are stripped; where
+there is matplotlib, as PNG for LaTeX and PDF. A bare SVG is left out: nbconvert would ask for Inkscape to make a PDF of
+it, though a PNG is there.
 
 Each still brings the two rules by which a page shows it or its view, never both, in a trusted notebook. A view that is
 alive and its still carry the same marker. The place of a view that is gone carries none: applications put a line of
@@ -17,10 +17,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from sage_nb.picture import Picture
+from sage_nb.drawing import png_of, svg_of
+from sage_nb.picture import Picture
+from sage_nb.picture_style import size_px
 
 # An output, and in it a widget's place: in JupyterLab and Notebook 7; classic Notebook and nbclassic; VS Code; Colab,
 # where nothing is known of places. JupyterLab names the kind of every output but of those, which are panels.
@@ -34,7 +35,10 @@ _LEAST: Final = 0.75  # of its size: a long pipeline scrolls rather than becomin
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """What is left of one part: HTML; of a picture, also the PNG, in base 64. `run`: the run whose end it tells of."""
+    """What is left of one part: HTML; of a picture also a PNG, if there is one, in base 64.
+
+    `run`: the run whose end it tells of.
+    """
 
     html: str = ""
     png: str = ""
@@ -43,10 +47,8 @@ class Still:
 
 def still_of(picture: Picture) -> Still:
     """The picture."""
-    from sage_nb.painter import png_of, svg_of, width_px  # noqa: PLC0415  matplotlib takes longer than a view
-
     encoded = base64.b64encode(svg_of(picture).encode()).decode("ascii")
-    least = round(_LEAST * width_px(picture))
+    least = round(_LEAST * size_px(picture)[0])
     image = (
         f'<img alt="{escape(picture.alt)}" style="max-width: 100%; min-width: {least}px" '
         f'src="data:image/svg+xml;base64,{encoded}">'
