@@ -44,13 +44,13 @@ which interceptors raise and nobody hears.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.facts import Outcome
 from runtime.renamed import old_names
 from runtime.texts.error_message import message_of
+from runtime.texts.near import did_you_mean
 from runtime.texts.notebook_traceback import rendered
 from runtime.texts.preview import preview, type_name
 from runtime.texts.sentinel import Sentinel
@@ -88,9 +88,7 @@ class UnknownName(GraphInvalid, LookupError):
     def __init__(self, what: str, name: object, known: Iterable[str]) -> None:
         names = sorted(known)
         listed = ", ".join(map(repr, names)) or "none"
-        near = difflib.get_close_matches(str(name), names, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        super().__init__(f"no {what} {name!r}; there is {listed}{hint}")
+        super().__init__(f"no {what} {name!r}; there is {listed}{did_you_mean(str(name), names)}")
 
 
 class DuplicateName(GraphInvalid):

@@ -63,9 +63,7 @@ def svg_of(picture: Picture) -> str:
     with context(["default", _SETTINGS]), warnings.catch_warnings():
         # Whether matplotlib's own font has a glyph does not matter: the reader's font is used.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = paint(picture).get_figure(root=True)
-        assert figure is not None
-        figure.savefig(drawing, format="svg", metadata=metadata)
+        _figure_of(paint(picture)).savefig(drawing, format="svg", metadata=metadata)
     svg = drawing.getvalue()
     return svg[svg.index("<svg") :]
 
@@ -75,13 +73,16 @@ def png_of(picture: Picture) -> bytes:
     drawing, packed = io.BytesIO(), io.BytesIO()
     with context(["default", _SETTINGS]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = paint(picture).get_figure(root=True)
-        assert figure is not None
-        figure.savefig(drawing, format="png", dpi=_PRINT_DPI)
+        _figure_of(paint(picture)).savefig(drawing, format="png", dpi=_PRINT_DPI)
     with Image.open(drawing) as drawn:
         on_paper = Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn.convert("RGBA")).convert("RGB")
     on_paper.quantize(_PNG_COLOURS).save(packed, format="png", optimize=True, dpi=(_PRINT_DPI, _PRINT_DPI))
     return packed.getvalue()
+
+
+def _figure_of(ax: Axes) -> Figure:
+    """The whole figure, in every matplotlib: that of a part of one is the whole, and that of the whole is itself."""
+    return ax.figure.figure
 
 
 class _Painter:
@@ -93,11 +94,9 @@ class _Painter:
         self.ax = self._own_axes() if ax is None else ax
         self.ax.set(xlim=(0, self.width), ylim=(self.height, 0), aspect="equal")
         self.ax.set_axis_off()
-        figure = self.ax.get_figure(root=True)
-        assert figure is not None
         place = self.ax.get_window_extent()
         scale = min(place.width / self.width, place.height / self.height)
-        self.points_per_px = scale * _POINTS_PER_INCH / figure.dpi
+        self.points_per_px = scale * _POINTS_PER_INCH / _figure_of(self.ax).dpi
 
     def _own_axes(self) -> Axes:
         figure = Figure(figsize=(self.width / _PX_PER_INCH, self.height / _PX_PER_INCH), dpi=_PX_PER_INCH)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from runtime.graph import ServiceNode
 from runtime.graph.validation import refuse_async_method, refuse_async_methods
 from runtime.python.asynchronous import is_async
 from runtime.scheduling.parker import Parker
+from runtime.texts.near import did_you_mean
 
 LIFE: Final = ("setup", "close")
 """The methods that the runtime calls itself."""
@@ -107,8 +107,7 @@ def _refusal(
         signature.bind(*args, **kwargs)
     except TypeError as error:
         unknown = [name for name in kwargs if name not in signature.parameters]
-        near = difflib.get_close_matches(unknown[0], signature.parameters, n=1) if unknown else []
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = did_you_mean(unknown[0], signature.parameters) if unknown else ""
         return WrongArguments(f"{what}{signature} cannot be called so: {error}{hint}")
     return None
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import re
 import sys
-import zoneinfo
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -24,7 +23,7 @@ _MAX_INT_BITS: Final = 256
 # By identity: looking a type up in a set would ask its metaclass for a hash.
 _PLAIN: Final = frozenset(map(id, (bool, float, complex, type(None), type(...), datetime.date, datetime.timedelta)))
 _TIMES: Final = frozenset(map(id, (datetime.datetime, datetime.time)))
-_ZONES: Final = frozenset(map(id, (type(None), datetime.timezone, zoneinfo.ZoneInfo)))
+_ZONES: Final = frozenset(map(id, (type(None), datetime.timezone)))
 _TEXTS: Final = frozenset(map(id, (str, bytes, bytearray)))
 _NUMBERS: Final = (
     *("bool_", "float16", "float32", "float64"),
@@ -122,7 +121,9 @@ def is_blank(text: str) -> bool:
 
 def _time(value: Any) -> str:
     zone = type(value.tzinfo)
-    return repr(value) if id(zone) in _ZONES else f"{value.replace(tzinfo=None)!r} in <{type_name(zone)}>"
+    if id(zone) in _ZONES or zone is getattr(sys.modules.get("zoneinfo"), "ZoneInfo", None):
+        return repr(value)
+    return f"{value.replace(tzinfo=None)!r} in <{type_name(zone)}>"
 
 
 def _cut(text: str | bytes | bytearray) -> str:

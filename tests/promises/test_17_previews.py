@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy
 import pytest
@@ -115,6 +116,7 @@ class Reading:
         (Point(1, "b"), "Point(x=1, y='b')"),
         (Reading("Oslo", 3.5, ("cold",)), "Reading(city='Oslo', degrees=3.5, tags=('cold',))"),
         (datetime.date(2024, 2, 29), "datetime.date(2024, 2, 29)"),
+        (datetime.time(1, tzinfo=ZoneInfo("UTC")), "datetime.time(1, 0, tzinfo=zoneinfo.ZoneInfo(key='UTC'))"),
         (object(), "<object>"),
         (Decimal("1.5"), "<Decimal>"),
     ],
