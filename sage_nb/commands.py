@@ -298,12 +298,12 @@ class Commands:
     # ── what is held ──
 
     def _skip_held(self, session: Session, args: Args) -> Done:
-        place, held = held_of(session, str(args["task"]))
+        place, held = held_of(session, str(args["task"]), args["place"])
         held.skip()
         return Done(f"session.held[{place}].skip()", "skipped: it is a dead letter", all_letters_of(session))
 
     def _edit_held(self, session: Session, args: Args) -> Done:
-        place, held = held_of(session, str(args["task"]))
+        place, held = held_of(session, str(args["task"]), args["place"])
         typed = _typed(args)
         held.edit(typed.value)
         line = f"session.held[{place}].edit({repr(typed.value) if typed.source is None else typed.source.text})"

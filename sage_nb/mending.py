@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any, Final
@@ -34,6 +34,7 @@ def _card(session: Session, held: Held) -> HeldCard:
     names = _names(session, operator)
     return HeldCard(
         task=held.task,
+        place=list(held.waiting.place or ()),
         operator=operator,
         packet=shown(preview(held.packet)),
         literal=literal_of(held.packet),
@@ -46,12 +47,12 @@ def _card(session: Session, held: Held) -> HeldCard:
     )
 
 
-def held_of(session: Session, task: str) -> tuple[int, Held]:
-    """What a task holds, and its place in `session.held`. Raises `CommandRefused`."""
-    for place, held in enumerate(session.held):
-        if held.task == task:
-            return place, held
-    raise CommandRefused(f"{task!r} holds no packet any more: it was mended, or tried again")
+def held_of(session: Session, task: str, place: Sequence[int]) -> tuple[int, Held]:
+    """What a task holds that lay at this place, and which of `session.held` it is. Raises `CommandRefused`."""
+    for index, held in enumerate(session.held):
+        if held.task == task and list(held.waiting.place or ()) == list(place):
+            return index, held
+    raise CommandRefused(f"{task!r} does not hold this packet any more: it was mended, or tried again")
 
 
 def operator_of(session: Session, task: str) -> str:

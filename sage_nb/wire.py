@@ -456,10 +456,12 @@ class LetterCard(TypedDict):
 class HeldCard(TypedDict):
     """A packet that is held: what raised for it, and the source of that, as far as it is known.
 
-    `version` is that of the function, `function` by which name the notebook's would take its place, or empty.
+    `place` tells it apart from others of its task. `version` is that of the function, `function` by which name the
+    notebook's would take its place, or empty.
     """
 
     task: str
+    place: list[int]
     operator: str
     packet: str
     literal: str | None

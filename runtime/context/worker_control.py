@@ -21,7 +21,7 @@ Met = Sequence[tuple[int, BaseException | None]]
 Broke = Callable[[Packet, Met], None]
 
 TaskCommand = Literal[
-    "number_of", "edit", "drop", "move", "undo", "state", "set_state", "fault", "skip", "is_at_rest", "replace_later"
+    "number_of", "edit", "drop", "move", "undo", "state", "set_state", "faults", "skip", "is_at_rest", "replace_later"
 ]
 """What can be asked of a task at its closed gate: methods of `TaskControl`. Services refuse it."""
 

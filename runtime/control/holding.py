@@ -27,7 +27,7 @@ from runtime.texts.error_traceback import traceback_text
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """A packet that user code raised for, and that waits, first in its lane, until somebody resumes.
+    """A packet that user code raised for, and that waits until somebody resumes: first in its lane, or as a call.
 
     `task` is whose queue it is in, `packet` its payload, `error` the original with its traceback, `version` which of
     the operator's functions has raised: 1 is the first, and each `replace` makes the next one.
@@ -93,11 +93,10 @@ class Holding:
     def _each(self, tasks: list[str]) -> Iterator[Held]:
         for task in tasks:
             try:
-                fault = self._workers.handles[task].control.ask("fault")
+                faults = self._workers.handles[task].control.ask("faults")
             except TaskEnded:  # its process is gone
                 continue
-            if fault is not None:
-                packet, error, version = fault
+            for packet, error, version in faults:
                 yield Held(task, packet.payload, error, version, packet, self)
 
     # ── a task has stopped ──

@@ -17,8 +17,8 @@ from runtime.factory.own_functions import OwnFunctions
 from runtime.graph import CoFunctions, OperatorNode
 from runtime.graph.validation import takes
 from runtime.operators import Function
+from runtime.operators.awaited import refuse_other_kind
 from runtime.operators.function import callable_of
-from runtime.python.asynchronous import refuse_async
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.texts.preview import preview, printable
 
@@ -79,11 +79,6 @@ class Replacing:
         if found not in graph.by_name:
             raise UnknownName("operator", name, graph.by_name)
         node = graph.by_name[found]
-        if node.traits.is_awaited:
-            raise CommandRefused(
-                f"the function of {found!r} is an `async def`, of which many calls may be under way; those are not "
-                "replaced yet: cancel() the job and run it with another function"
-            )
         if not node.traits.needs_function or not node.traits.replaceable:
             raise CommandRefused(
                 f"{node.kind} {found!r} has no function that is called for each packet, and that another could replace"
@@ -180,7 +175,7 @@ def _checked(node: OperatorNode, functions: Sequence[Any]) -> tuple[Any, ...]:
     for old, new in zip(node.functions, functions, strict=True):
         if not isinstance(new, Function) and not callable(new):
             raise GraphInvalid(f"{preview(new)} cannot take the place of the function of {name!r}: it cannot be called")
-        refuse_async(new, name)
+        refuse_other_kind(node.kind, name, new, is_awaited=node.traits.is_awaited)
         if isinstance(old, Function) != isinstance(new, Function):
             kind, given = ("Function", "plain function")[:: 1 if isinstance(old, Function) else -1]
             raise GraphInvalid(

@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.errors import AsyncRefused, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
 from runtime.graph.execution_graph import ExecutionGraph, OperatorNode, ServiceNode
-from runtime.graph.policy import is_policy, policy_of
+from runtime.graph.policy import is_policy
 from runtime.graph.rate import Rate
 from runtime.python.asynchronous import async_method, is_async, refuse_async
 from runtime.texts.preview import is_blank, is_printable, preview
@@ -59,11 +59,6 @@ def validate_operator(operator: OperatorNode) -> None:
         )
     if operator.rate is not None and not isinstance(operator.rate, Rate):
         raise GraphInvalid(f"rate of {name!r} is {preview(operator.rate)}; it can be a Rate, as Rate(60, per=60)")
-    if operator.traits.is_awaited and policy_of(operator.on_error).may_hold:
-        raise GraphInvalid(
-            f"on_error of {name!r} may hold its packets, and no call of an `async def` can be held; choose 'fail', "
-            "'skip' or a Retry that ends so"
-        )
     for function in () if operator.traits.is_awaited else operator.functions:
         refuse_async(function, name)
 

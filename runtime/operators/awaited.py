@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from runtime.errors import AsyncRefused, GraphInvalid
 from runtime.operators.first_look import no_results
 from runtime.operators.operator import Attention, Emit, Operator
-from runtime.python.asynchronous import async_method
+from runtime.python.asynchronous import async_method, refuse_async
 from runtime.texts.preview import preview
 
 CONCURRENCY: Final = 16
@@ -38,6 +38,12 @@ class Awaited(Operator):
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Its packets are calls, which go on side by side."""
         raise AssertionError("a task of an operator whose function waits begins calls")
+
+    def exchange(self, functions: Sequence[Any]) -> None:
+        """Call another function from now on."""
+        (self.function,) = functions
+        self._looked()
+        self.version += 1
 
     def results(self, value: Any, made: Any) -> Sequence[Any]:
         """What is sent of a packet for which the call has returned `made`."""
@@ -104,15 +110,33 @@ def awaited_kind(kind: str, function: Any, given: tuple[int | None, bool, float 
     if method is None:
         _refuse(kind, options)
         return kind, {}
-    operator = _KINDS[kind]
+    _refuse_generator(kind, function, method)
+    _check(kind, **options)
+    return f"async_{kind}", options
+
+
+def _refuse_generator(kind: str, function: Any, method: str) -> None:
     called = getattr(function, method) if method and method != "process" else getattr(function, "process", function)
-    if inspect.isasyncgenfunction(called) and not operator.streams and method in ("", "process"):
+    if inspect.isasyncgenfunction(called) and not _KINDS[kind].streams and method in ("", "process"):
         raise AsyncRefused(
             f"the function of {kind} is an asynchronous generator, which makes many results: flat_map sends them; "
             f"for {kind}, return one"
         )
-    _check(kind, **options)
-    return f"async_{kind}", options
+
+
+def refuse_other_kind(kind: str, operator: str, function: Any, *, is_awaited: bool) -> None:
+    """Raise `AsyncRefused` if `function` cannot take the place of another one in an operator of this kind."""
+    kind, method = kind.removeprefix("async_"), async_method(function)
+    if kind not in _KINDS:
+        refuse_async(function, operator)
+    elif is_awaited and method is not None:
+        _refuse_generator(kind, function, method)
+    elif is_awaited or method is not None:
+        given, other = ("a plain function", "an `async def`")[:: 1 if is_awaited else -1]
+        raise AsyncRefused(
+            f"{preview(function)} is {given}, and the function of {operator!r} is {other}: how its tasks call it was "
+            f"settled when they were made; give {other}, or run the job again with {given}"
+        )
 
 
 def _refuse(kind: str, options: Mapping[str, Any]) -> None:

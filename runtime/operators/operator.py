@@ -137,6 +137,14 @@ class Operator(ABC):
         self.call = first_look(callable_of(self.function), ctx, self.doubt, self._looked)
         self.version += 1
 
+    def come_to(self, made: Any, what: str) -> Any:
+        """What a method of the user's, `what`, has returned. Raises `AsyncRefused` if that had to be awaited."""
+        return refuse_coroutine(made, what)
+
+    def close_function(self, function: Any) -> None:
+        """Let a function of the user's release what it has taken."""
+        refuse_coroutine(function.close(), "close()")
+
     def doubt(self, made: Any) -> str | None:
         """What to warn of, if the function returns this for its first packet."""
         return None
@@ -226,4 +234,4 @@ class Operator(ABC):
         """Let the user's function release what it has taken."""
         self._looked()
         if isinstance(self.function, Function | SourceFunction):
-            refuse_coroutine(self.function.close(), "close()")
+            self.close_function(self.function)

@@ -243,10 +243,11 @@ class Steering(Observed):
         kept, and a warning says so, unless the new one has `take_over(self, old)`. An event has the version: 2 is the
         first that was replaced.
 
-        Nothing has changed if it raises: `UnknownName`; `CommandRefused` for what calls no function per packet, for
-        a service, and for a function that is an `async def`; `GraphInvalid` for what cannot be called as the operator
-        does, for a `Function` in place of a plain function and the other way round, and `AsyncRefused`; `NotCopyable`;
-        on Ray `NotSendable`; `NotPaused`, `TaskEnded`, `NotStarted`, and what `open` and `take_over` raise.
+        Nothing has changed if it raises: `UnknownName`; `CommandRefused` for what calls no function per packet, and for
+        a service; `GraphInvalid` for what cannot be called as the operator does, and for a `Function` in place of a
+        plain function, `AsyncRefused` for an `async def` in place of one that is none, and the other way round;
+        `NotCopyable`; on Ray `NotSendable`; `NotPaused`, `TaskEnded`, `NotStarted`, and what `open` and `take_over`
+        raise.
         """
         replacing = self._runs.started().replacing
         new = replacing.new(name, functions)

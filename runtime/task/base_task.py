@@ -28,6 +28,7 @@ from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
 from runtime.state import Store
 from runtime.task.alignment import Arrival
+from runtime.task.awaiting.control import CallControl
 from runtime.task.awaiting.feed import CallFeed
 from runtime.task.awaiting.operator import AwaitingOperator
 from runtime.task.batch import BatchSize
@@ -397,7 +398,8 @@ class BaseTask:
     def control(self) -> TaskControl:
         """What a person controls it by."""
         if self._control is None:
-            self._control = TaskControl(self)
+            feed = self._feed
+            self._control = CallControl(self, feed) if isinstance(feed, CallFeed) else TaskControl(self)
         return self._control
 
     def coming(self) -> Sequence[Packet]:

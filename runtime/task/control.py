@@ -381,19 +381,20 @@ class TaskControl(WorkerControl):
 
     # ── what is held ──
 
-    def fault(self) -> Fault | None:
-        """What it holds under its policy, and why; None: nothing."""
-        return self._task.gate.look(self._fault)
+    def faults(self) -> list[Fault]:
+        """What it holds under its policy, and why."""
+        return self._task.gate.look(self._faults)
 
-    def _fault(self) -> Fault | None:
+    def _faults(self) -> list[Fault]:
         guard = self._task.operator
-        return guard.fault() if isinstance(guard, HoldGuard) and self._task.ending is None else None
+        fault = guard.fault() if isinstance(guard, HoldGuard) and self._task.ending is None else None
+        return [] if fault is None else [fault]
 
     def skip(self, place: Place) -> None:
         """Count the packet that is held as worked, and skipped. Raises `NotPaused`, `PacketGone`."""
         with self._grip(place) as (lane, index):
-            if (fault := self._fault()) is None or fault[0].place != place:
-                raise PacketGone("the packet is not held any more; drop() takes any other out of its queue")
+            if all(fault[0].place != place for fault in self._faults()):
+                raise not_held()
             lane.move(index, 0)
             self._task.inbox.drop(lane, 1)
             self._task.counts.work(1)
@@ -411,6 +412,11 @@ class TaskControl(WorkerControl):
         with self._task.gate.at_rest(self._task.name):
             self._refuse_ended()
             self._task.store.set(key, value)
+
+
+def not_held() -> PacketGone:
+    """What to raise for a packet that is not held any more."""
+    return PacketGone("the packet is not held any more; drop() takes any other out of its queue")
 
 
 def _waits_on(turn: Turn) -> bool:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.errors import CommandRefused, error_text
 from runtime.operators import Function, Operator
-from runtime.python.asynchronous import refuse_coroutine
 from runtime.task.policy_operator import PolicyOperator
 
 if TYPE_CHECKING:
@@ -48,11 +47,12 @@ class Mending:
             if not isinstance(new, Function) or any(new is opened for opened in self._opened):
                 continue
             self._opened.append(new)
-            new._open_in(self._operator.context_of(self._task.ctx))
+            operator = self._operator
+            operator.come_to(new._opened_in(operator.context_of(self._task.ctx)), f"open() of {self._task.name!r}")
             if type(new).take_over is Function.take_over:
                 lost |= dict.fromkeys(name for name in vars(old) if name != "ctx")
             else:
-                new.take_over(old)
+                operator.come_to(new.take_over(old), f"take_over() of {self._task.name!r}")
 
     def _require_thread(self, functions: Sequence[Any]) -> None:
         """Raise `CommandRefused` where a function would want one thread for its life, and may get several."""
@@ -69,7 +69,7 @@ class Mending:
         operator.replace(self._next, self._task.ctx)
         self._next, self._opened = (), []
         try:
-            self._between_packets(lambda: _close(list(old.values())))
+            self._between_packets(lambda: _close(operator, list(old.values())))
         except Exception as error:  # noqa: BLE001  the border to user code; nobody waits for it any more
             return operator.version, error_text(error)
         return operator.version, ""
@@ -83,7 +83,7 @@ class Mending:
     def give_back(self) -> None:
         """Close them: they will not take anybody's place. Raises what that raises."""
         opened, self._next, self._opened = self._opened, (), []
-        self._between_packets(lambda: _close(opened))
+        self._between_packets(lambda: _close(self._operator, opened))
 
     def end(self) -> None:
         """The task ends: what was prepared is closed."""
@@ -108,15 +108,11 @@ class Mending:
             work()
 
 
-def _close(functions: Sequence[Any]) -> None:
+def _close(operator: Operator, functions: Sequence[Any]) -> None:
     """All of them, whatever the others raise."""
     with ExitStack() as closing:
         for function in functions:
-            closing.callback(_close_one, function)
-
-
-def _close_one(function: Any) -> None:
-    refuse_coroutine(function.close(), "close()")
+            closing.callback(operator.close_function, function)
 
 
 def _keeps_thread(function: Any) -> bool:

@@ -169,25 +169,26 @@ export class ErrorsTab {
   }
 
   heldCard(held) {
-    const { task, operator, source, version } = held;
+    const { task, place, operator, source, version } = held;
+    const which = `${task} ${place}`;
     const control = (...given) => this.control("held", { held }, ...given);
     const replace = () => this.change("replace", { operator });
     const name = held.function ? `Replace by ${printable(held.function, 40)} from cell` : "Replace from cell";
     const buttons = [
       control(name, null, "replace", replace),
-      control("Edit", null, "edit_held", () => this.edit(task)),
-      control("Skip", "cross", "skip_held", () => this.change("skip_held", { task })),
+      control("Edit", null, "edit_held", () => this.edit(which)),
+      control("Skip", "cross", "skip_held", () => this.change("skip_held", { task, place })),
     ];
     const written = reading(source, "Source");
     const open = { class: "sn-details", open: true };
     const from = source && html("details", open, html("summary", {}, `Source, version ${version}`), written);
-    const put = (typed) => this.change("edit_held", { task, ...typed });
+    const put = (typed) => this.change("edit_held", { task, place, ...typed });
     return html(
       "li",
       { class: "sn-letter", "data-held": task },
       this.head(held),
       html("div", { class: "sn-letter-packet" }, quoted(held.packet, { limit: 200, look: "sn-code" })),
-      this.editing === task
+      this.editing === which
         ? this.editor("held", held, { held }, "Put this in its place", "edit_held", put)
         : actions(...buttons),
       details(held, true),
@@ -220,7 +221,7 @@ export class ErrorsTab {
     );
   }
 
-  /** Edit the letter of this number, or what this task holds. */
+  /** Edit the letter of this number, or the held packet of this task and place. */
   edit(which) {
     this.editing = which;
     this.paint();

@@ -160,6 +160,7 @@ def letters(*numbers: int, failure: str = "") -> Letters:
 def held(task: str = "count#1", **more: Any) -> HeldCard:
     card = HeldCard(
         task=task,
+        place=[1, 7],
         operator=task.partition("#")[0],
         packet="'question'",
         literal="'question'",

@@ -35,7 +35,7 @@ def test_a_held_packet_is_shown_with_its_traceback_and_the_source_of_its_functio
     ("word", "message"),
     [
         ("Replace by count from cell", {"cmd": "replace", "args": {"operator": "count"}}),
-        ("Skip", {"cmd": "skip_held", "args": {"task": "count#1"}}),
+        ("Skip", {"cmd": "skip_held", "args": {"task": "count#1", "place": [1, 7]}}),
     ],
 )
 def test_a_held_packet_is_mended_and_the_list_is_what_the_kernel_says_then(load: Load, word: str, message: Any) -> None:
@@ -53,8 +53,16 @@ def test_a_held_packet_is_edited(load: Load) -> None:
     panel(shown).get_by_label("New value").fill("'answer'")
     shown.push(plans.paused(PLAN, 3))
     press(shown, "Put this in its place")
-    assert shown.sent("edit_held") == [{"cmd": "edit_held", "args": {"task": "count#1", "value": "'answer'"}}]
+    args = {"task": "count#1", "place": [1, 7], "value": "'answer'"}
+    assert shown.sent("edit_held") == [{"cmd": "edit_held", "args": args}]
     assert panel(shown).locator("[data-held]").count() == 0
+
+
+def test_of_several_packets_that_a_task_holds_one_is_edited(load: Load) -> None:
+    shown = shown_with(load, answers.held(), answers.held(place=[1, 8]))
+    panel(shown).locator("[data-held]").nth(1).get_by_role("button", name="Edit").click()
+    assert panel(shown).get_by_label("New value").count() == 1
+    assert panel(shown).locator("[data-held]").nth(1).get_by_label("New value").is_visible()
 
 
 def test_escape_leaves_the_editor_of_a_held_packet(load: Load) -> None:

@@ -534,7 +534,6 @@ class Clock:
         (lambda stream: stream.map(doubled, concurrency=0), r"concurrency of map is 0"),
         (lambda stream: stream.map(doubled, timeout=-1), r"timeout of map is -1"),
         (lambda stream: stream.map(doubled, ordered=1), r"ordered of map is 1"),
-        (lambda stream: stream.map(doubled, on_error="hold"), r"on_error of 'map' may hold"),
         (lambda stream: stream.reduce(doubled), r"'reduce' is an `async def`"),
         (lambda stream: stream.key_by(doubled), r"key_by' is an `async def`"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
@@ -79,13 +80,41 @@ def test_where_no_cell_has_made_one_it_says_which_names_it_looks_for(show: ShowP
 def test_a_held_packet_is_edited_and_skipped_by_a_page_and_the_lines_do_the_same(show: ShowPage) -> None:
     with held_session() as session:
         page = show(session)
-        done = page.order("edit_held", task="numbers", value="'x'")
+        (card,) = page.order("letters")["result"]["held"]
+        place = card["place"]
+        done = page.order("edit_held", task="numbers", place=place, value="'x'")
         assert (done["ok"], done["python"]) == (True, "session.held[0].edit('x')")
         assert not done["result"]["held"]
-        assert not page.ask("skip_held", task="numbers")["ok"]
+        assert not page.ask("skip_held", task="numbers", place=place)["ok"]
         assert page.order("undo")["ok"]
-        done = page.order("skip_held", task="numbers")
+        done = page.order("skip_held", task="numbers", place=place)
         assert (done["ok"], done["python"]) == (True, "session.held[0].skip()")
         assert [letter["packet"] for letter in done["result"]["letters"]] == ["'4,50'"]
         page.order("resume")
         assert session.wait(PATIENCE_S).skipped == 1
+
+
+def test_of_several_calls_that_a_task_holds_the_one_that_was_meant_is_skipped(show: ShowPage) -> None:
+    began: list[int] = []
+
+    async def checked(value: int) -> int:
+        began.append(value)
+        while len(began) < 5:
+            await asyncio.sleep(0.001)
+        if value % 2:
+            raise ValueError(value)
+        return value
+
+    with runtime.Session("prices") as session:
+        result = session.source(range(5)).map(checked, name="work", on_error="hold").collect()
+        session.start()
+        with pytest.raises(runtime.JobHeld):
+            session.wait(PATIENCE_S)
+        page = show(session)
+        first, second = page.order("letters")["result"]["held"]
+        done = page.order("skip_held", task="work", place=second["place"])
+        assert (done["ok"], done["python"]) == (True, "session.held[1].skip()")
+        assert page.order("edit_held", task="work", place=first["place"], value="10")["ok"]
+        page.order("resume")
+        assert session.wait(PATIENCE_S).skipped == 1
+        assert list(result) == [0, 10, 2, 4]

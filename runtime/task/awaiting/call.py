@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from runtime.communication.packet import Place
 from runtime.communication.send_plan import Puts
+from runtime.graph.policy import Verdict
 from runtime.scheduling.gate import Turn
 from runtime.task.step_record import StepRecord
 
@@ -31,6 +33,14 @@ class Tries(Protocol):
         """Wait until it is to be tried again. False: it is not."""
 
 
+class Failure(NamedTuple):
+    """Why a call is held: what it was called for, what that raised, and in which version of the function."""
+
+    item: Any
+    error: Exception
+    version: int
+
+
 class Call:
     """From the moment when its packet has left its lane until its results have been accepted. By the task's thread."""
 
@@ -38,12 +48,16 @@ class Call:
     puts: Puts | None = None  # where its results go, if that was decided with them
     error: BaseException | None = None
     is_over = False
+    is_made = False  # the function has made all its results
+    verdict: Verdict | None = None  # of its policy, once that was asked
+    held: Failure | None = None  # why it is held
     task: Task[None] | None = None  # while it is under way
     record: StepRecord | None = None  # what is to be seen of it
     turn: Turn | None = None  # by which it was let in
 
-    def __init__(self, item: Any, key: Any, payload: Any) -> None:
+    def __init__(self, item: Any, key: Any, payload: Any, place: Place | None = None) -> None:
         self.item, self.key, self.payload = item, key, payload  # as it lay in its lane, and what that is
+        self.place = place  # where that was, if it may be held
         self.results: list[Any] = []
 
     def be_seen(self, record: StepRecord | None, turn: Turn | None) -> None:
@@ -54,6 +68,10 @@ class Call:
         """It goes on as this task."""
         self.task = task
 
+    def has_begun(self) -> bool:
+        """Whether it is under way, or over."""
+        return self.is_over or self.task is not None
+
     def end(self) -> None:
         """It is over."""
         self.is_over, self.task = True, None
@@ -62,20 +80,47 @@ class Call:
         """That is what it has come to."""
         self.error = error
 
+    def judge(self, verdict: Verdict) -> None:
+        """That is what its policy says."""
+        self.verdict = verdict
+
+    def be_held(self, failure: Failure) -> None:
+        """It stays open, neither under way nor over."""
+        self.held, self.is_over = failure, False
+
+    def exchange(self, item: Any, key: Any, payload: Any) -> Any:
+        """While it is held: let it be called for another item. Returns the one before."""
+        before = self.item
+        self.item, self.key, self.payload = item, key, payload
+        return before
+
+    def fault(self) -> Failure | None:
+        """Why it is held; None if it is not, or was changed since."""
+        return self.held if self.held is not None and self.held.item is self.item else None
+
+    def begin_again(self, version: int) -> bool:
+        """It was held. What all was made of the same item, by the same function, stays. Whether it is the same item."""
+        failure = self.fault()
+        if failure is None or not self.is_made or failure.version != version:
+            self.is_made = False
+            self.results = []
+        self.held = self.verdict = self.error = None
+        return failure is not None
+
     async def make(self, attempt: Attempt, tries: Tries) -> None:
         """Attempt it until that succeeds. Raises what the last attempt has raised."""
-        number, is_made = 0, False
+        number = 0
         while True:
             try:
-                if not is_made:
+                if not self.is_made:
                     self.results += await attempt(self.payload)
-                    is_made = True
+                    self.is_made = True
                 self.puts = tries.puts(self.results)
                 return
             except Exception as error:
                 if isinstance(error, MemoryError) or not await tries.wait_for_repeat(error, number):
                     raise
-            if not is_made:
+            if not self.is_made:
                 self.results.clear()
             number += 1
 

@@ -1,7 +1,8 @@
 """Calls: those of one task that are open, and whose turn it is to be sent. Knows no loop, no lane and no policy.
 
 Open is what is under way, and what is over and waits for its turn; `most` bounds both together. In order, the oldest is
-sent first; else, whichever is over first. Of equal keys one is under way at a time.
+sent first; else, whichever is over first. Of equal keys one is under way at a time. A call that is held is open, and
+neither under way nor over: in order, those after it wait for their turn.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 from collections import deque
 
 from runtime.errors import NO_PACKET
-from runtime.task.awaiting.call import Call
+from runtime.task.awaiting.call import Call, Failure
 from runtime.task.counts import TaskCounts
 
 
 class Calls:
     """The open calls, in the order in which they began. By the task's thread; any may ask for the length."""
 
-    __slots__ = ("_counts", "_keys", "_open", "_over", "is_ordered", "most", "under_way")
+    __slots__ = ("_counts", "_keys", "_open", "_over", "held", "is_ordered", "may_hold", "most", "under_way")
 
-    def __init__(self, most: int, counts: TaskCounts, *, is_ordered: bool) -> None:
+    def __init__(self, most: int, counts: TaskCounts, *, is_ordered: bool, may_hold: bool) -> None:
         self.most, self.is_ordered = most, is_ordered
+        self.may_hold = may_hold  # so the key of one that has failed is not free before that is decided
+        self.held = 0
         self._counts = counts  # which are told how many are open
         self._open: deque[Call] = deque()
         self._over: deque[Call] = deque()  # that wait for nobody, in the order in which they came to their end
@@ -60,7 +63,7 @@ class Calls:
         """It is over."""
         call.end()
         self.under_way -= 1
-        if call.key is not NO_PACKET:
+        if call.key is not NO_PACKET and not (self.may_hold and call.error is not None):
             self._keys.discard(call.key)
         if not self.is_ordered:
             self._over.append(call)
@@ -69,18 +72,85 @@ class Calls:
         """Whether some call is to be sent next. Any thread."""
         return bool(self._open and self._open[0].is_over) if self.is_ordered else bool(self._over)
 
-    def take(self) -> Call:
-        """The call that is to be sent next: it is not open any more."""
+    def due(self) -> Call | None:
+        """The call that is to be sent next."""
         if self.is_ordered:
-            return self._open.popleft()
-        call = self._over.popleft()
+            return self._open[0] if self._open and self._open[0].is_over else None
+        return self._over[0] if self._over else None
+
+    def take(self, call: Call) -> None:
+        """The call that is due is not open any more."""
+        if self.is_ordered:
+            self._open.popleft()
+        else:
+            self._over.popleft()
+            self._open.remove(call)
+
+    def moves(self) -> bool:
+        """Whether some call is under way, or to be sent."""
+        return self.under_way > 0 or self.is_due()
+
+    # ── those that are held ──
+
+    def free_key(self, call: Call) -> None:
+        """What becomes of a call that has failed was decided: the next one of its key may begin."""
+        if self.may_hold:  # else it was free when the call was over, and another one may have it
+            self._keys.discard(call.key)
+
+    def hold(self, call: Call, failure: Failure) -> None:
+        """A call that is over and has failed stays open. As long as there is one, no other packet is begun."""
+        if not self.is_ordered:
+            self._over.remove(call)
+        call.be_held(failure)
+        self.held += 1
+        self.free_key(call)
+
+    def failed(self) -> list[Call]:
+        """Those that have failed and wait for their turn."""
+        return [call for call in self._open if call.is_over and call.error is not None]
+
+    def next_held(self) -> Call | None:
+        """The oldest of those that are held and may begin again. Any thread."""
+        held = (call for call in self.all() if call.held is not None)
+        return next((call for call in held if call.key not in self._keys), None)
+
+    def all_held(self) -> list[Call]:
+        """The oldest first. Any thread."""
+        return [call for call in self.all() if call.held is not None] if self.held else []
+
+    def begin_again(self, call: Call, version: int) -> bool:
+        """A call that was held is under way, by this version of the function. Whether it is the same packet."""
+        self.held -= 1
+        self.under_way += 1
+        if call.key is not NO_PACKET:
+            self._keys.add(call.key)
+        return call.begin_again(version)
+
+    def discard(self, call: Call) -> None:
+        """One that was to begin again is open no more."""
+        self.under_way -= 1
+        self._keys.discard(call.key)
         self._open.remove(call)
-        return call
+
+    def remove(self, call: Call) -> tuple[Call, ...]:
+        """One that is held is open no more. Which were before it, for `put_back`."""
+        before = self.all()
+        self._open.remove(call)
+        self.held -= 1
+        self.count()
+        return before[: before.index(call)]
+
+    def put_back(self, call: Call, before: tuple[Call, ...]) -> None:
+        """Undo `remove`: it is after the last of those that were before it, as far as they are there."""
+        self._open.insert(1 + max((at for at, each in enumerate(self._open) if each in before), default=-1), call)
+        self.held += 1
+        self.count()
 
     def clear(self) -> int:
         """Forget all, which are over. How many they were."""
         count = len(self._open)
         self._open.clear()
         self._over.clear()
+        self.held = 0
         self.count()
         return count

@@ -6,17 +6,20 @@ which comes after all results of what came before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runtime.communication.inbox import Inbox
-from runtime.communication.packet import Packet, Tracer
+from runtime.communication.order import number_at
+from runtime.communication.packet import Packet, Place, Tracer
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
+from runtime.graph.policy import policy_of
 from runtime.operators.awaited import Awaited
 from runtime.scheduling.parker import Parker, Ready
 from runtime.scheduling.wake_source import WakeSource
 from runtime.task.alignment import Arrival
+from runtime.task.awaiting.call import Call
 from runtime.task.awaiting.calls import Calls
 from runtime.task.awaiting.host import LoopHost
 from runtime.task.counts import TaskCounts
@@ -42,7 +45,10 @@ class CallFeed(LaneFeed):
         super().__init__(inbox, ctx, operator, parker, tracer)
         self._unpack = None  # a call keeps the item as it lay in its lane
         self._parker, self.is_keyed = parker, ctx.wiring.format.keyed
-        self.calls = Calls(operator.concurrency, counts, is_ordered=operator.ordered)
+        may_hold = policy_of(ctx.wiring.node.on_error).may_hold
+        self.calls = Calls(operator.concurrency, counts, is_ordered=operator.ordered, may_hold=may_hold)
+        self.takes_again = False  # the batch: calls that were held
+        self._operator, self._counts = operator, counts
         self._sends: Sending | None = None
         self._host: LoopHost | None = None
 
@@ -51,6 +57,10 @@ class CallFeed(LaneFeed):
         self._sends, self._host = sends, host
 
     # ── when something may begin ──
+
+    def ready(self) -> bool:
+        """Whether there is a packet, a signal, or a call that is held."""
+        return self.calls.held > 0 or super().ready()
 
     def is_dry(self) -> bool:
         """Whether nothing is to be taken, or waited for, but what writers bring."""
@@ -82,7 +92,7 @@ class CallFeed(LaneFeed):
 
     def _wait_for_rate(self, held_s: float) -> None:
         ready = self._is_let_or_sends
-        if self.calls:
+        if self.calls.moves():
             self.inbox.wait_for(ready, "running", held_s)
         else:
             self.inbox.wait_for(ready, "held back: rate", held_s, held=_never)
@@ -91,14 +101,16 @@ class CallFeed(LaneFeed):
         return self.calls.is_due() or self._held_s() <= 0
 
     def finish_calls(self, is_over: Ready) -> bool:
-        """Send what is over, until no call is open, or `is_over`. False: none was. Raises as `wait`."""
-        if not self.calls:
+        """Send what is over, until all that is open is held, or `is_over`. False: it was. Raises as `wait`."""
+        if not self.calls.moves():
             return False
         assert self._sends is not None, "waited for before it was made"
-        while self.calls and not is_over():
+        while self.calls.moves() and not is_over():
             self._sends.send_due()
-            if self.calls and not is_over():
-                self.wait_for_calls(lambda: self.calls.is_due() or is_over())
+            if self.calls.moves() and not is_over():
+                self.wait_for_calls(lambda: self.calls.is_due() or not self.calls.under_way or is_over())
+        if self.calls.held:  # what has failed since, and waits for its turn
+            self._sends.send_due()
         return True
 
     def wait_for_calls(self, ready: Ready) -> None:
@@ -107,6 +119,8 @@ class CallFeed(LaneFeed):
 
     def _may_take(self) -> bool:
         inbox, calls = self.inbox, self.calls
+        if calls.held:
+            return calls.next_held() is not None
         if inbox.signalled_lane() is not None:
             return not calls
         if not inbox.ready() or calls.room() <= 0:
@@ -130,13 +144,33 @@ class CallFeed(LaneFeed):
         return None if self.calls else super().take_event()
 
     def take(self, count: int) -> Iterator[Any] | None:
-        """Items of lanes, as many as may begin."""
-        if not self._may_take() or self.inbox.signalled_lane() is not None:
+        """Items of lanes, as many as may begin; before these, calls that were held."""
+        self.takes_again = self.calls.held > 0
+        if not self._may_take() or (not self.takes_again and self.inbox.signalled_lane() is not None):
             return None
         if (allowance := self._ctx.wiring.allowance) is None or self._parker.unneeded:
-            return super().take(min(count, self.calls.room()))
+            return self._take(count if self.takes_again else min(count, self.calls.room()))
         # What may be taken is there: who counts takes it.
-        return None if allowance.begin(self._parker.clock) is None else super().take(1)
+        return None if allowance.begin(self._parker.clock) is None else self._take(1)
+
+    def _take(self, count: int) -> Iterator[Any] | None:
+        if self.takes_again:
+            return self._again(count)
+        # One that may be held has to know its place.
+        return super().take(1 if self.calls.may_hold else count)
+
+    def _again(self, count: int) -> Iterator[Call]:
+        """Calls that were held, each under way as it is taken."""
+        for _ in range(count):
+            if (call := self.calls.next_held()) is None:
+                return
+            if self.calls.begin_again(call, self._operator.version):
+                self._counts.retry()
+            try:
+                yield call
+            finally:
+                if not call.has_begun():  # it was discarded: nobody needs what it would make
+                    self.calls.discard(call)
 
     def begin_again_s(self) -> float:
         """How long a call has to wait for its next attempt; 0: not at all, and that is counted."""
@@ -162,13 +196,31 @@ class CallFeed(LaneFeed):
         element = format.element_of(item)
         return element if format.keyed else (NO_PACKET, element)
 
+    def place(self) -> Place:
+        """Where the packet lay that was taken, of a batch of one."""
+        lane = self._batch.first
+        return Place(self.inbox.lanes.index(lane), number_at(lane, self._batch.position()))
+
     def open_packets(self) -> list[Packet]:
         """Any thread: those of open calls, the oldest first."""
+        return list(map(self.packet_of, self.calls.all()))
+
+    def packet_of(self, call: Call) -> Packet:
+        """The packet of an open call, as a person sees it. Any thread."""
         format, task = self._ctx.wiring.format, self._ctx.name
-        return [
-            call.item if format.traced else Packet(*format.parts(call.item)[::-1], 0, format.keyed, task)
-            for call in self.calls.all()
-        ]
+        if call.place is not None:
+            return format.packet(call.item, task, self.inbox.lanes[call.place.lane], call.place)
+        packet: Packet = call.item if format.traced else Packet(*format.parts(call.item)[::-1], 0, format.keyed, task)
+        return packet
+
+    def coming(self) -> Sequence[Packet]:
+        """The packet that would be taken next; none for a signal."""
+        call = self.calls.next_held()
+        return super().coming() if call is None else (self.packet_of(call),)
+
+    def seen(self) -> Sequence[Packet]:
+        """The packet that has been taken, of a batch of one."""
+        return self.coming() if self.takes_again else super().seen()
 
     def failed_on(self) -> Any:
         """What has failed is a call, which says so itself."""

@@ -6,7 +6,7 @@ To the kernel it is an operator. It begins a call for each packet that it is giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from time import monotonic
@@ -46,19 +46,26 @@ class AwaitingOperator(Operator):
         self._work: Work = not_open  # carries out one call
         self._has_told = False  # of something outside that a call waits for
         task.gate.finish_first(feed.finish_calls)
-        feed.send_by(Sending(task, router, feed.calls, policy), self._host)
+        feed.send_by(Sending(task, operator, router, feed.calls, policy), self._host)
 
     # ── its life ──
 
     def open(self, ctx: Context) -> None:
         """Let the function prepare, and wait until it has."""
-        loop = self._host.open(self)
-        node = self._task.ctx.wiring.node
-        bound = Bound(node.name, node.max_results_bytes)
-        self._work = work_of(self.inner, self._feed.calls, loop, self._tries, bound)
+        self._host.open(self)
+        self._make_work()
         function = self.inner.function
         if isinstance(function, Function):
-            self._await(function._opened_in(CallContext(self._task.ctx, loop)))
+            self._await(function._opened_in(self.context_of(self._task.ctx)))
+
+    def _make_work(self) -> None:
+        node = self._task.ctx.wiring.node
+        bound = Bound(node.name, node.max_results_bytes)
+        self._work = work_of(self.inner, self._feed.calls, self._host.loop, self._tries, bound)
+
+    def context_of(self, ctx: Context) -> Context:
+        """What the user's function sees as the context of its task."""
+        return CallContext(self._task.ctx, self._host.loop)
 
     def tell_of_outside(self) -> None:
         """Under a seed: a call waits for something outside of the session."""
@@ -100,15 +107,35 @@ class AwaitingOperator(Operator):
         try:
             self._host.cancel([call.task for call in calls.all() if call.task is not None])
             self._task.counts.break_off(calls.clear())
-            function = self.inner.function
-            close: Any = function.close if isinstance(function, Function) else bool
-            if (task := self._host.begin(close())) is not None:
-                with suppress(Cancelled):  # what has begun comes to its end whatever is wanted
-                    self._feed.wait_for_calls(task.done)
-                self._host.loop.run_until(task.done)
-                task.result()
+            if isinstance(self.inner.function, Function):
+                self.close_function(self.inner.function)
         finally:
             self._host.close()
+
+    # ── another function ──
+
+    @property
+    def functions(self) -> tuple[Any, ...]:
+        """What it calls."""
+        return self.inner.functions
+
+    def replace(self, functions: Sequence[Any], ctx: Context) -> None:
+        """Call these from now on, which have been opened. No call is under way."""
+        self.inner.exchange(functions)
+        self.version = self.inner.version
+        self._make_work()
+
+    def come_to(self, made: Any, what: str) -> Any:
+        """What a method of the user's has returned, once that has come. Raises Cancelled."""
+        return self._await(made)
+
+    def close_function(self, function: Any) -> None:
+        """Let it release what it has taken. What has begun comes to its end whatever is wanted."""
+        if (task := self._host.begin(function.close())) is not None:
+            with suppress(Cancelled):
+                self._feed.wait_for_calls(task.done)
+            self._host.loop.run_until(task.done)
+            task.result()
 
     def release(self) -> None:
         """Let go of the user's function."""
@@ -120,12 +147,13 @@ class AwaitingOperator(Operator):
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Begin a call for each packet, as long as nobody wants attention."""
         loop, feed = self._host.loop, self._feed
+        begin = self._start if feed.takes_again else self._begin
         began_s = monotonic()
         loop.enter()
         try:
             while feed.may_go_on():
                 for item in values:
-                    self._begin(item, loop)
+                    begin(item, loop)
                     if attention.yield_requested:
                         return
                     if feed.is_keyed:  # the next one's key may be under way
@@ -138,12 +166,16 @@ class AwaitingOperator(Operator):
             feed.calls.count()
 
     def _begin(self, item: Any, loop: TaskLoop) -> None:
-        feed, gate = self._feed, self._task.gate
-        call = Call(item, *feed.parts(item))
+        feed = self._feed
+        call = Call(item, *feed.parts(item), feed.place() if feed.calls.may_hold else None)
+        feed.calls.begin(call)
+        self._start(call, loop)
+
+    def _start(self, call: Call, loop: TaskLoop) -> None:
+        gate = self._task.gate
         if gate.record is not None:
             call.be_seen(*gate.hand_over())
             self._task.look_away()
-        feed.calls.begin(call)
         task = loop.start(self._work(call), copy_context())
         if not call.is_over:
             call.is_run_by(task)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runtime.communication.send_plan import Puts
-from runtime.errors import NO_PACKET, ResultsTooLarge, Unneeded
+from runtime.errors import NO_PACKET, ResultsTooLarge, Unneeded, failure_text
 from runtime.graph.policy import Policy, Verdict
 from runtime.history.dead_letters import DeadLetter
+from runtime.operators.awaited import Awaited
 from runtime.scheduling.parker import always
-from runtime.task.awaiting.call import Call
+from runtime.task.awaiting.call import Call, Failure
 from runtime.task.awaiting.calls import Calls
 
 if TYPE_CHECKING:
@@ -26,16 +27,23 @@ if TYPE_CHECKING:
 class Sending:
     """The outgoing side of a task's calls, under its policy (None: fail). By the task's thread."""
 
-    def __init__(self, task: BaseTask, router: Router, calls: Calls, policy: Policy | None) -> None:
+    def __init__(self, task: BaseTask, operator: Awaited, router: Router, calls: Calls, policy: Policy | None) -> None:
         self._task, self._router, self._calls, self._policy = task, router, calls, policy
+        self._operator = operator
 
     def send_due(self) -> None:
         """Send what the calls have made whose turn it is. Raises what one has failed with; Cancelled."""
         calls, parker = self._calls, self._task.parker
-        while calls.is_due():
-            self._send(calls.take())
+        while (call := calls.due()) is not None:
+            if call.error is not None and self._verdict(call, call.error) == "hold":
+                self._hold(call)
+                continue
+            calls.take(call)
+            self._send(call)
             if parker.takes_turns:  # one for each result
                 parker.park(always, "running")
+        if calls.held:
+            self._hold_others()
         calls.count()
 
     def _send(self, call: Call) -> None:
@@ -62,10 +70,8 @@ class Sending:
 
     def _judge(self, call: Call, error: BaseException) -> None:
         """Do what the policy says of a call that has failed. Raises its error."""
-        task, router = self._task, self._router
-        verdict: Verdict = "fail"
-        if self._policy is not None and isinstance(error, Exception) and not isinstance(error, MemoryError):
-            verdict = self._policy.given_up(error)
+        task, router, verdict = self._task, self._router, self._verdict(call, error)
+        self._calls.free_key(call)
         if call.record is not None:
             call.record.fail(error)
         if verdict == "fail":
@@ -77,8 +83,39 @@ class Sending:
             keyed = task.ctx.wiring.format.keyed
             letter = DeadLetter(task.ctx.name, call.payload, error, call.key if keyed else None, keyed=keyed)
             task.reporter.skipped(letter)
-        else:
+        elif verdict != "hold":
             router.plan.send(router.plan.puts(verdict))
+
+    def _verdict(self, call: Call, error: BaseException) -> Verdict:
+        """What becomes of a call that has failed; the policy is asked once."""
+        if call.verdict is None:
+            verdict: Verdict = "fail"
+            if self._policy is not None and isinstance(error, Exception) and not isinstance(error, MemoryError):
+                verdict = self._policy.given_up(error)
+            call.judge(verdict)
+            return verdict
+        return call.verdict
+
+    def _hold_others(self) -> None:
+        """Whoever mends one sees all: no other waits for its turn to be held."""
+        for call in self._calls.failed():
+            if call.error is not None and self._verdict(call, call.error) == "hold":
+                self._hold(call)
+
+    def _hold(self, call: Call) -> None:
+        """Let a call that has failed stay open, and let the task stand still."""
+        task, error = self._task, call.error
+        assert self._calls.may_hold, "only what `may_hold` says so"
+        assert isinstance(error, Exception), "policies are for these"
+        self._router.blame(NO_PACKET)
+        self._calls.hold(call, Failure(call.item, error, self._operator.version))
+        task.gate.close()
+        task.reporter.held(task.name, failure_text(call.payload, error))
+        if call.record is not None:
+            call.record.hold(error)
+            task.gate.take_over(call.record, call.turn)
+            call.be_seen(None, None)
+            task.gate.show()
 
 
 class Repeats:

@@ -1,0 +1,102 @@
+"""CallControl: how a person controls a task whose function waits: its queue as any other's, and calls that are held.
+
+A call that is held has left its lane. It is found by the place where it lay, and is changed, skipped and dropped as a
+packet that waits there would be; `move` is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from runtime.communication.packet import Place
+from runtime.errors import CommandRefused
+from runtime.task.awaiting.call import Call
+from runtime.task.control import TaskControl, not_held
+from runtime.task.hold_guard import Fault
+
+if TYPE_CHECKING:
+    from runtime.task.awaiting.feed import CallFeed
+    from runtime.task.base_task import BaseTask
+
+
+class CallControl(TaskControl):
+    """Controls one task of which many calls are open."""
+
+    def __init__(self, task: BaseTask, feed: CallFeed) -> None:
+        super().__init__(task)
+        self._feed, self._calls = feed, feed.calls
+
+    def number_of(self, place: Place) -> int:
+        """Which packet of its lane it is, or was. Raises `PacketGone` if it neither waits any more nor is held."""
+        return super().number_of(place) if self._held_at(place) is None else place.number
+
+    def edit(self, place: Place, item: Any) -> int:
+        """Put another item in the place of a packet; the number of the change. Raises `NotPaused`, `PacketGone`."""
+        if self._held_at(place) is None:
+            return super().edit(place, item)
+        with self._grip_of_call(place) as call:
+            before = self._exchange(call, self._task.ctx.wiring.format.exchanged(call.item, item))
+            return self._changed(lambda: self._exchange_back(place, before))
+
+    def drop(self, place: Place) -> int:
+        """Take a packet out; it counts as dropped. Raises `NotPaused`, `PacketGone`."""
+        if self._held_at(place) is None:
+            return super().drop(place)
+        with self._grip_of_call(place) as call:
+            before = self._calls.remove(call)
+            self._task.counts.break_off(1)
+            self._dropped.add(place)
+            return self._changed(lambda: self._put_call_back(call, before))
+
+    def move(self, place: Place, to: int) -> int:
+        """Move a packet within its lane. Raises `CommandRefused` if it has left its lane, as a call that is held."""
+        if self._held_at(place) is None:
+            return super().move(place, to)
+        raise CommandRefused("the packet is no longer in its queue: it is held as a call, and is the first to be tried")
+
+    def skip(self, place: Place) -> None:
+        """Count the packet of a call that is held as skipped. Raises `NotPaused`, `PacketGone`."""
+        with self._grip_of_call(place) as call:
+            if call.fault() is None:
+                raise not_held()
+            self._calls.remove(call)
+            self._task.counts.fail(skipped=1)
+
+    def _faults(self) -> list[Fault]:
+        if self._task.ending is not None:
+            return []
+        held = [(call, failure) for call in self._calls.all_held() if (failure := call.fault()) is not None]
+        return [(self._feed.packet_of(call), failure.error, failure.version) for call, failure in held]
+
+    # ── a call that is held ──
+
+    def _held_at(self, place: Place) -> Call | None:
+        return next((call for call in self._calls.all_held() if call.place == place), None)
+
+    @contextmanager
+    def _grip_of_call(self, place: Place) -> Iterator[Call]:
+        """A call that is held, of the paused task, which stays so meanwhile."""
+        self._refuse_ended()
+        with self._task.gate.at_rest(self._task.name):
+            self._refuse_ended()
+            if (call := self._held_at(place)) is None:
+                raise not_held()
+            yield call
+
+    def _exchange(self, call: Call, item: Any) -> Any:
+        return call.exchange(item, *self._feed.parts(item))
+
+    def _exchange_back(self, place: Place, item: Any) -> None:
+        with self._grip_of_call(place) as call:
+            self._exchange(call, item)
+
+    def _put_call_back(self, call: Call, before: tuple[Call, ...]) -> None:
+        assert call.place is not None, "it was held"
+        self._refuse_ended()
+        with self._task.gate.at_rest(self._task.name):
+            self._refuse_ended()
+            self._calls.put_back(call, before)
+            self._task.counts.break_off(-1)
+            self._dropped.discard(call.place)
