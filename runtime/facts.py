@@ -14,10 +14,20 @@ Ending = Literal["completed", "stopped", "failed", "cancelled"]
 """How a producer, a task or a job ended: by itself, by `stop()`, by an error, by `cancel()`."""
 
 TaskState = Literal[
-    "new", "idle", "running", "paused", "held back", "waiting", "backing off", "held back: rate", "ended"
+    "new",
+    "idle",
+    "running",
+    "paused",
+    "held back",
+    "waiting",
+    "backing off",
+    "held back: rate",
+    "held back: all busy",
+    "ended",
 ]
 """What a task is doing: not started, waiting for packets, working, held by its closed gate, waiting for room
-downstream, for a service's reply, for its next attempt, until its rate lets the next packet begin, gone."""
+downstream, for a service's reply, for its next attempt, until its rate lets the next packet begin, until
+some instance downstream is free, gone."""
 
 EventKind = Literal[
     "start", "stop signal", "end", "error", "skip", "warning", "command", "turn", "late reply", "abandoned"

@@ -85,7 +85,7 @@ class Step:
 
     def _sent(self) -> str:
         """What has gone, target by target; `nothing` of a packet that is over and of which something might have."""
-        gone = self.sent[:-1] if self.result == "held_back" else self.sent
+        gone = self.sent[:-1] if self.result == "held_back" and self.doing not in _SAY_WHY else self.sent
         shown = []
         for target, group in groupby(gone[:_SHOWN], key=lambda each: each[0]):
             shown.append(f"{', '.join(packet.text for _, packet in group)} to {target}")
@@ -98,7 +98,7 @@ class Step:
     def _then(self) -> list[str]:
         """What there is to say behind what was sent: what went wrong, what is waited for, that it was the end."""
         if self.result == "held_back":
-            if self.doing == "held back: rate":
+            if self.doing in _SAY_WHY:
                 return [self.doing]
             return [f"held back: {packet.text} to {target}" for target, packet in self.sent[-1:]] or ["held back"]
         if self.result in ("waiting", "running"):
@@ -117,6 +117,7 @@ class Step:
 
 
 _ENDINGS: Final = get_args(Ending)
+_SAY_WHY: Final[tuple[str, ...]] = ("held back: rate", "held back: all busy")  # with nothing under way
 _WAITS_FOR: dict[TaskState | None, str] = {
     "held back": "waiting for room",
     "waiting": "waiting for a reply",

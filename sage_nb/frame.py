@@ -31,6 +31,7 @@ _WORST: Final = (
         "waiting",
         "backing off",
         "held back: rate",
+        "held back: all busy",
         "running",
         "paused",
         "idle",

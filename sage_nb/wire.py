@@ -67,7 +67,7 @@ class PlanEdge(TypedDict):
 
     source: int
     target: int
-    strategy: Literal["round_robin", "hash", "broadcast"]
+    strategy: Literal["round_robin", "hash", "broadcast", "first_free"]
     label: str
     label_at: Point
     label_width: float
@@ -108,6 +108,7 @@ STATES = {
     "waiting": "w",
     "backing off": "b",
     "held back: rate": "t",
+    "held back: all busy": "u",
     "completed": "c",
     "stopped": "s",
     "failed": "f",

@@ -28,6 +28,7 @@ from tests.planted.awaiting import OF_AWAITING
 from tests.planted.batches import OF_BATCHES
 from tests.planted.between import BETWEEN
 from tests.planted.chains import OF_CHAINS
+from tests.planted.first_free import OF_FIRST_FREE
 from tests.planted.formats import OF_FORMATS
 from tests.planted.injects import INJECTS
 from tests.planted.kernel import OF_KERNEL
@@ -1161,6 +1162,7 @@ MUTANTS: Final = (
     *OF_KERNEL,
     *IN_BAND,
     *OF_BATCHES,
+    *OF_FIRST_FREE,
     *OF_FORMATS,
 )
 

@@ -395,6 +395,28 @@ class Stream(Generic[T]):
         """Each instance of whoever consumes this gets every packet: the same object, so do not change it."""
         return Stream(self._environment, tuple(OutputRef(end.operator, "broadcast") for end in self._ends))
 
+    def first_free(self) -> Stream[T]:
+        """Each packet goes to the first instance of whoever consumes this that is free, and waits until one is.
+
+        An instance is free when its `open` has returned, no packet waits for it and none is in work, so a slow packet
+        keeps none waiting while another instance could take it. Then no instance has more than one packet waiting,
+        whatever its `capacity`: the others wait where they are, in the queue before, or in a source that is not asked
+        for them. Order is kept per producer and instance, as ever: so *not* from this stream to what all instances
+        send. Equal packets may meet any instance. While all are busy, a producer is `held back: all busy`.
+
+        For operators whose instances work one packet at a time, and on threads: refused by name (`GraphInvalid`) of an
+        `async def`, which has many calls open, `map_batches`, an operator with two inputs, one that other streams feed
+        in another way (call this after `union`), and where tasks are processes of their own. Nothing is chained there.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     sizes = session.source(["a", "bb", "ccc"]).first_free().map(len, parallelism=2).collect()
+        ...     outcome = session.run()
+        >>> sorted(sizes)
+        [1, 2, 3]
+        """
+        return Stream(self._environment, tuple(OutputRef(end.operator, "first_free") for end in self._ends))
+
     def union(self, *others: Stream[T]) -> Self:
         """The packets of all these streams, as they come; order is kept per producer.
 

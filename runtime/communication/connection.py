@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.communication.element import Format
+from runtime.communication.free_instances import FreeInstances
 from runtime.communication.lane import Lane
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.graph.execution_graph import Strategy
@@ -27,10 +28,14 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What one task sends along one edge: connections to all instances of a target; who gets which packet, as what."""
+    """What one task sends along one edge: connections to all instances of a target; who gets which packet, as what.
+
+    `free` says who is, where each packet goes to the first free instance.
+    """
 
     target: str
     strategy: Strategy
     connections: tuple[Connection, ...]
     format: Format
     key: Callable[[Any], Any] | None = None
+    free: FreeInstances | None = None

@@ -38,7 +38,9 @@ class Router:
         edges = [[connection.open(writer) for connection in output.connections] for output in outputs]
         self.lanes: list[Lane] = [lane for lanes in edges for lane in lanes]
         # The edges, each with its lanes, and whose turn it is where they have turns.
-        self.ways = [(output, lanes, cycle(lanes)) for output, lanes in zip(outputs, edges, strict=True)]
+        self.ways = [
+            (output, lanes, _turns(output, lanes, writer)) for output, lanes in zip(outputs, edges, strict=True)
+        ]
         self._turned = [0] * len(self.ways)  # how many turns of each edge were skipped by hand
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
         self._partitions: list[Partition[Any]] = []
@@ -161,8 +163,8 @@ class Router:
     def restore(self, copied: Sequence[int]) -> None:
         """Let these lanes be the next. Between two packets, as `copy`."""
         for number, (now, wanted) in enumerate(zip(self.copy(None), copied, strict=True)):
-            _, lanes, turns = self.ways[number]
-            skipped = (wanted - now) % len(lanes)
+            output, lanes, turns = self.ways[number]
+            skipped = (wanted - now) % len(lanes) if output.free is None else 0
             for _ in range(skipped):
                 next(turns)
             self._turned[number] += skipped
@@ -230,6 +232,10 @@ class Router:
                 inbox.wake()
 
         return send
+
+
+def _turns(output: Output, lanes: list[Lane], writer: Waiter) -> Iterator[Lane]:
+    return cycle(lanes) if output.free is None else output.free.lanes(lanes, writer)
 
 
 def _to_every_lane(output: Output, lanes: list[Lane]) -> bool:

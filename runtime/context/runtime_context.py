@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Protocol
 from runtime.communication.calls import DEFAULT_METHOD, Ask
 from runtime.communication.connection import Output
 from runtime.communication.element import Format
+from runtime.communication.free_instances import FreeInstances
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.communication.signals import Signal
 from runtime.errors import WrongThread
@@ -114,7 +115,8 @@ class TaskWiring:
     """How a task is joined to the others: by value, so that it can travel to another process.
 
     `node` is without its function: the operator has one of its own. `allowance` is when its packets may begin, if it
-    has a rate: one for all tasks of the operator, as far as they are in one process.
+    has a rate: one for all tasks of the operator, as far as they are in one process. `free` is where the task says that
+    it is, if it is sent packets only then: one for all tasks of the operator.
     """
 
     node: OperatorNode
@@ -123,6 +125,7 @@ class TaskWiring:
     outputs: tuple[Output, ...]
     format: Format
     allowance: Allowance | None = None
+    free: FreeInstances | None = None
 
 
 class ServiceContext(BaseRuntimeContext):

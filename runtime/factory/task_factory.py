@@ -7,6 +7,7 @@ from itertools import takewhile
 
 from runtime.communication.connection import Connection, Output
 from runtime.communication.element import format_of
+from runtime.communication.free_instances import FreeInstances
 from runtime.communication.lane import LaneSpec
 from runtime.communication.queue_descriptor import QueueDescriptor
 from runtime.context import TaskContext, TaskWiring
@@ -36,6 +37,7 @@ class TaskFactory:
         self._services = service_queues(graph)
         # Of each operator what all its tasks have: its record without the function, and what lies in their lanes.
         self._nodes = {operator.name: replace(operator, function=None) for operator in graph.operators}
+        self._free = self._instances()
         self._formats = {name: format_of(graph, name) for name in self._nodes}
         self._allowances: dict[str, Allowance] = {}
         self.functions = OwnFunctions(travels=backend.travels)
@@ -52,12 +54,24 @@ class TaskFactory:
             outputs=tuple(self._output(edge, node.index) for edge in self._graph.outputs(node.operator)),
             format=self._formats[node.operator],
             allowance=self._allowance(operator, node.index),
+            free=self._free.get(node.operator),
         )
         ctx = TaskContext(node.name, self._graph.name, wiring, ProxyManager(node.name, self._services))
         function = self.functions.of(operator, node.index)
         made = operator.traits.create(function, operator.options, node.index, operator.parallelism)
         self._refuse_inputs(node.operator, made)
         return self._backend.task(ctx, made, self._reporter)
+
+    def _instances(self) -> dict[str, FreeInstances]:
+        """Of the operators whose instances get packets when they are free: which are. Raises `GraphInvalid`."""
+        edges = [edge for edge in self._graph.edges if edge.strategy == "first_free"]
+        if edges and self._backend.travels:
+            raise GraphInvalid(
+                f"packets are to go to the first free instance of {edges[0].target!r}, and its instances are processes "
+                "of their own here, which do not tell each producer in time; leave first_free() out, or use "
+                "platform='local'"
+            )
+        return {edge.target: FreeInstances() for edge in edges if self._nodes[edge.target].parallelism > 1}
 
     def _allowance(self, operator: OperatorNode, index: int) -> Allowance | None:
         """When packets may begin: one for all tasks, or in other processes one for each, of its share."""
@@ -80,4 +94,6 @@ class TaskFactory:
         earlier = takewhile(lambda other: other is not edge, self._graph.inputs(edge.target))
         before = sum(self._nodes[other.source].parallelism for other in earlier)  # lanes in the target's queues
         connections = tuple(Connection(queue, before + producer) for queue in self._queues[edge.target])
-        return Output(edge.target, edge.strategy, connections, self._formats[edge.target], edge.key)
+        return Output(
+            edge.target, edge.strategy, connections, self._formats[edge.target], edge.key, self._free.get(edge.target)
+        )

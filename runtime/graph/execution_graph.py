@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runtime.communication.queue_descriptor import QueueDescriptor
     from runtime.communication.request_queue import RequestQueueDescriptor
 
-Strategy = Literal["round_robin", "hash", "broadcast"]
+Strategy = Literal["round_robin", "hash", "broadcast", "first_free"]
 
 
 class CoFunctions(NamedTuple):

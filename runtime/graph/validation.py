@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from runtime.errors import AsyncRefused, CyclicGraph, DuplicateName, GraphInvalid, UnconsumedStream, UnknownName
-from runtime.graph.execution_graph import ExecutionGraph, OperatorNode, ServiceNode
+from runtime.graph.execution_graph import Edge, ExecutionGraph, OperatorNode, ServiceNode
 from runtime.graph.policy import is_policy
 from runtime.graph.rate import Rate
 from runtime.python.asynchronous import async_method, is_async, refuse_async
@@ -161,3 +162,20 @@ def _validate_shape(graph: ExecutionGraph) -> None:
             raise GraphInvalid(
                 f"some inputs of {operator.name!r} are keyed and that from {unkeyed!r} is not; call key_by after union"
             )
+        if any(edge.strategy == "first_free" for edge in inputs):
+            _validate_first_free(operator, inputs)
+
+
+def _validate_first_free(operator: OperatorNode, inputs: Sequence[Edge]) -> None:
+    """Raise where an instance of `operator` is not busy with one packet, or is sent others as well."""
+    name, why = operator.name, ""
+    if operator.traits.is_awaited:
+        why = "waits for many calls at once, and is not busy with one; leave first_free() out"
+    elif operator.traits.fed_by is not None:
+        why = f"takes many packets at once, as {operator.kind} does; leave first_free() out"
+    elif len({edge.input for edge in inputs}) > 1:
+        why = "has two inputs, and who sends to one does not know of the other; leave first_free() out"
+    elif (other := next((edge for edge in inputs if edge.strategy != "first_free"), None)) is not None:
+        why = f"is fed by {other.source!r} as well, which does not ask who is free; call first_free() after union"
+    if why:
+        raise GraphInvalid(f"packets are to go to the first free instance of {name!r}, which {why}")

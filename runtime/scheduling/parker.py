@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 BETWEEN: Final = ("idle", "paused", "held back: rate")
 """What a worker waits for with nothing in work."""
 
-MID_PACKET: Final = ("held back", "waiting", "backing off")
+MID_PACKET: Final = ("held back", "held back: all busy", "waiting", "backing off")
 """What it waits for in the middle of a packet or a request."""
 
 Ready = Callable[[], bool]
@@ -420,5 +420,5 @@ def always() -> bool:
     return True
 
 
-_WAITING: Final = (*BETWEEN, "held back")  # for what time cannot bring
+_WAITING: Final = (*BETWEEN, "held back", "held back: all busy")  # for what time cannot bring
 _AT_REST: Final = (*BETWEEN, *MID_PACKET)

@@ -40,6 +40,7 @@ _FOR: Final = {
     "waiting": "reply",
     "backing off": "next attempt",
     "held back: rate": "rate",
+    "held back: all busy": "free instance",
 }
 
 _FRESH: Final = ("idle", "held back: rate")  # after these waits it takes a packet

@@ -35,6 +35,7 @@ from runtime.task.batch import BatchSize
 from runtime.task.control import TaskControl
 from runtime.task.counts import TaskCounts
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
+from runtime.task.free_feed import FreeFeed, RatedFreeFeed
 from runtime.task.guards import guarded
 from runtime.task.joined_feed import JoinedFeed
 from runtime.task.observer import Observer
@@ -95,6 +96,12 @@ class BaseTask:
             feed = CallFeed(inbox, ctx, operator, parker, tracer, self.counts)
         elif operator.fed_by is not None:
             feed = operator.fed_by(inbox, ctx, operator, parker, tracer, self.counts, self._router)
+        elif (free := ctx.wiring.free) is not None and allowance is not None:
+            feed = (
+                RatedFreeFeed(inbox, ctx, operator, parker, tracer).among(free, ctx.wiring.index).by(allowance, parker)
+            )
+        elif free is not None:
+            feed = FreeFeed(inbox, ctx, operator, parker, tracer).among(free, ctx.wiring.index)
         elif allowance is not None:
             rated = RatedJoinedFeed if operator.wants_input else RatedLaneFeed
             feed = rated(inbox, ctx, operator, parker, tracer).by(allowance, parker)

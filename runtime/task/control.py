@@ -457,4 +457,5 @@ _WAITS: dict[TaskState, Result] = {
     "waiting": "waiting",
     "backing off": "waiting",
     "held back: rate": "held_back",
+    "held back: all busy": "held_back",
 }
