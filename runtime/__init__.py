@@ -1,6 +1,12 @@
 """A dataflow runtime that a person can open up: tasks, services, queues, packets and stop signals, on threads."""
 
+import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+if _sys.platform == "emscripten":
+    from runtime.browser.install import install as _install
+
+    _install()
 
 from runtime.batches.context import BatchContext
 from runtime.builder.collected import Collected
@@ -29,6 +35,7 @@ from runtime.errors import (
     JobPaused,
     LostReply,
     NotCopyable,
+    NotInBrowser,
     NotOne,
     NotPaused,
     NotSendable,
@@ -113,6 +120,7 @@ __all__ = [
     "LaneFacts",
     "LostReply",
     "NotCopyable",
+    "NotInBrowser",
     "NotOne",
     "NotPaused",
     "NotSendable",

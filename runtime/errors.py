@@ -33,6 +33,7 @@
     ├── NotSendable                a value that would have to travel to another process, and cannot (also a TypeError)
     ├── ResultsTooLarge            one packet has made more results than may be held back
     ├── UnstableKey                a key without a digest that is the same in every process (also a TypeError)
+    ├── NotInBrowser               a tab of a browser has not what this needs (also a RuntimeError)
     ├── TaskLost                   the process of a task has died, on platforms that have them
     └── TaskFailed                 user code raised; the original is the `__cause__`
 
@@ -227,6 +228,10 @@ class ResultsTooLarge(DataflowError):
 
 class UnstableKey(DataflowError, TypeError):
     """A key has no digest that is the same in every process and every run."""
+
+
+class NotInBrowser(DataflowError, RuntimeError):
+    """Raised where Python runs in a tab of a browser, which has not what this would need: processes, or a thread."""
 
 
 class TaskLost(DataflowError):

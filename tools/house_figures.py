@@ -27,8 +27,8 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 20.5,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 19_586,
-    "bytes of ARCHITECTURE.md": 17_462,
+    "lines of code": 20_043,
+    "bytes of ARCHITECTURE.md": 17_542,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",

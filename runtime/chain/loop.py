@@ -37,6 +37,9 @@ MAX_LINES: Final = 200
 MAX_SITES: Final = 9
 """How often one step may be written: a row of diamonds doubles that with each."""
 
+PREEMPTED: Final = sys.platform != "emscripten"
+"""Whether other threads go on while the loop runs, without its doing."""
+
 _NAME: Final = __file__.replace("loop.py", "made.py")
 
 
@@ -171,7 +174,8 @@ class _Text:
             self._indent += "    "
         made = "made0" if head.uses("made") else "value0"
         self._write_site(Site(0, OUT, OUT, 0, "key0" if head.is_keyed else "", "value0", made))
-        self.lines += ["            if stop:", "                return -1"]
+        self._indent = " " * 12
+        self._write_stop(OUT)
 
     def _write_site(self, site: Site) -> None:
         """A step, and all that follows."""
@@ -187,8 +191,14 @@ class _Text:
         for way, targets in enumerate(step.ways):
             self._write_way(number, way, targets)
         if step.is_loop:  # what else it yields belongs to whoever works it from now on
-            self._add(None, "if stop:", f"    return {number}")
+            self._write_stop(number)
         self._indent = outside
+
+    def _write_stop(self, site: int) -> None:
+        """Here, the loop may be left; where nobody is preempted, here alone others go on."""
+        if not PREEMPTED:
+            self._add(None, "left -= 1", "if not left:", "    left = look()")
+        self._add(None, "if stop:", f"    return {site}")
 
     def _has_words(self, targets: Sequence[int]) -> bool:
         """Whether a way there takes a call of the step before."""
@@ -288,6 +298,9 @@ def code_of(shape: Shape) -> Code:
         f"        nonlocal {', '.join([*counters, *rests, *kinds])}",
         "        frames.append(getframe())",
     ]
+    if not PREEMPTED:
+        before.insert(1, "    look = new_look()")
+        before.append("        left = 1")
     lines = [*before, *text.lines]
     for name, is_halted in (("halt", True), ("use", False)):
         lines += [f"    def {name}(*swaps):", f"        nonlocal stop, {', '.join(swaps)}"]
@@ -298,6 +311,10 @@ def code_of(shape: Shape) -> Code:
     lines += ["    def forget():", *([f"        nonlocal {', '.join(left)}"] if left else [])]
     lines += [f"        {' = '.join([*left, '_'])} = ()", "    return run, halt, use, numbers, rests, forget"]
     space: dict[str, Any] = {"getframe": sys._getframe, "idle": IDLE, "type": type}
+    if sys.platform == "emscripten":
+        from runtime.scheduling.unpreempted import new_look  # noqa: PLC0415
+
+        space["new_look"] = new_look
     exec(compile("\n".join(lines) + "\n", _NAME, "exec"), space)
     at = {line + len(before): at for line, at in text.at.items()}
     counted = (text.passing, text.coming)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -223,7 +224,7 @@ class LocalBackend:
 
     def _parker(self, name: str, job: str) -> Parker:
         """For another thread; of a job with many tasks and services one that needs a place to run."""
-        if self._scheduler.admits_all and len(self._queues) > MANY:
+        if self._scheduler.admits_all and len(self._queues) > MANY and sys.platform != "emscripten":
             self._scheduler = Admission(f"{job}/admission", self._scheduler.monitor)
         return self._scheduler.parker(name)
 

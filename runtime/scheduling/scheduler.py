@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
 from time import perf_counter
@@ -28,6 +29,10 @@ class Scheduler:
 
     def parker(self, name: str, *, serves: bool = False) -> Parker:
         """For another thread; one that only `serves` the others may outlive the job."""
+        if sys.platform == "emscripten":
+            from runtime.scheduling.unpreempted import GivingParker  # noqa: PLC0415
+
+            return GivingParker(self.monitor)
         return Parker(self.monitor)
 
     def clock(self) -> float:

@@ -1,0 +1,193 @@
+"""Stacks: how the one thread of a tab runs several, and who of them runs. Knows no locks and no threads.
+
+Python in a tab can put a call aside and go on with another one, by JavaScript promise integration: `run_sync(promise)`
+returns when the promise is settled, and whatever else the page has to do is done meanwhile. So each thread is a stack,
+and a wait is one promise. Nobody is preempted: a stack runs until it waits, or gives way.
+
+*Who runs is put aside by us.* Pyodide keeps frames, errors being handled, context variables and the running task of
+asyncio for each stack. It does not keep what C keeps for each thread: the thread's number, thread locals, the running
+event loop. So around each wait `Running` puts these away, and whoever comes from the page meanwhile is the main thread.
+
+*After 8 ms a wake-up goes through the event loop.* A settled promise goes on before anything else of the page: two
+stacks that wake each other would keep messages, timers and the painting of the page out for ever.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+from asyncio import _get_running_loop, _set_running_loop
+from collections.abc import Callable
+from itertools import count
+from time import monotonic
+from typing import Any, Final
+
+from pyodide.code import run_js
+from pyodide.ffi import can_run_sync, create_proxy, run_sync
+
+from runtime.browser.collector import tidy
+from runtime.errors import NotInBrowser
+
+SLICE_S: Final = 0.008
+"""For how long one wakes the other, or works, until the page has its turn."""
+PATIENCE_S: Final = 0.02  # for how long a stack may run until a `with lock:` gives way
+LONGEST_MS: Final = 2**31 - 1  # that a timer of JavaScript takes
+MAIN: Final = get_ident()
+"""The number of the main thread, whose stacks are all that the page begins."""
+
+_JS: Final = """((sliceMs) => {
+  const waits = new Map();
+  let last = performance.now();
+  const pass = (resolve) => { last = performance.now(); resolve(true); };
+  const channel = new MessageChannel();
+  const due = [];
+  channel.port1.onmessage = () => pass(due.shift());
+  channel.port1.unref?.();
+  const later = globalThis.setImmediate
+    ? (resolve) => setImmediate(pass, resolve)
+    : (resolve) => { due.push(resolve); channel.port2.postMessage(0); };
+  const counts = {parks: 0, through: 0, starts: 0};
+  return {
+    counts,
+    park(id, ms) {
+      counts.parks += 1;
+      return new Promise((resolve) => {
+        const timer = ms < 0 ? 0 : setTimeout(() => {
+          last = performance.now();
+          waits.delete(id);
+          resolve(false);
+        }, ms);
+        waits.set(id, {resolve, timer});
+      });
+    },
+    ring(id) {
+      const wait = waits.get(id);
+      if (wait === undefined) return false;
+      waits.delete(id);
+      if (wait.timer) clearTimeout(wait.timer);
+      if (performance.now() - last > sliceMs) { counts.through += 1; later(wait.resolve); }
+      else wait.resolve(true);
+      return true;
+    },
+    start(run) {
+      counts.starts += 1;
+      run.callPromising().catch((error) => console.error("thread", String(error))).finally(() => run.destroy());
+    },
+    breathe() { counts.through += 1; return new Promise(later); },
+  };
+})"""
+
+_page: Final = run_js(_JS)(SLICE_S * 1000)
+_ids: Final = count(1)
+counts: Final = _page.counts
+"""How many waits there were, how many wake-ups went through the event loop, how many stacks were started."""
+
+
+class Running:
+    """Which thread runs now. There is one of it, and each stack finds in it what it has put there."""
+
+    __slots__ = ("_hooks_of_page", "_locks", "_since_s", "ident", "loop_of_page")
+
+    def __init__(self) -> None:
+        self.ident = MAIN
+        self._locks = 0  # how many `with` blocks of locks the running stack is in
+        self._since_s = monotonic()  # since when the page has had no turn from this stack
+        self.loop_of_page = _get_running_loop()
+        self._hooks_of_page = sys.get_asyncgen_hooks()  # for generators of its loop
+
+    def wait_for(self, promise: Callable[..., Any], *given: Any) -> Any:
+        """What `promise(*given)` comes to; all else goes on meanwhile. Raises NotInBrowser where that cannot be.
+
+        It is called as the page would: a promise belongs to the event loop that runs when Python first sees it.
+        """
+        if not can_run_sync():
+            raise NotInBrowser(
+                "this would have to wait, and it was called by JavaScript, which cannot: call it from a cell, or start "
+                "a thread that does"
+            )
+        tidy()
+        ident, locks, loop = self.ident, self._locks, _get_running_loop()
+        hooks = None if loop is self.loop_of_page else sys.get_asyncgen_hooks()
+        self._go_to_page()
+        try:
+            return run_sync(promise(*given))
+        finally:
+            self.ident, self._locks, self._since_s = ident, locks, monotonic()
+            _set_running_loop(loop)
+            if hooks is not None:
+                sys.set_asyncgen_hooks(*hooks)
+
+    def begin(self, ident: int) -> None:
+        """A stack of its own begins to run that thread."""
+        self._hooks_of_page = sys.get_asyncgen_hooks()
+        self.ident, self._locks, self._since_s = ident, 0, monotonic()
+        _set_running_loop(None)
+        sys.set_asyncgen_hooks(None, None)
+
+    def end(self) -> None:
+        """It ends, and returns to the page."""
+        self._go_to_page()
+
+    def _go_to_page(self) -> None:
+        """Whoever comes next comes from the page."""
+        if self.ident != MAIN:
+            sys.set_asyncgen_hooks(*self._hooks_of_page)
+        self.ident, self._locks = MAIN, 0
+        _set_running_loop(self.loop_of_page)
+
+    def enter(self) -> None:
+        """A `with lock:` has begun."""
+        self._locks += 1
+
+    def leave(self) -> None:
+        """It is over."""
+        self._locks -= 1
+
+    def give_way(self, after_s: float = PATIENCE_S) -> None:
+        """Let all others go on, and the page, if this stack has run for so long and holds no lock.
+
+        One that holds a lock does not: what the page begins then could need that lock, and cannot always wait.
+        """
+        if not self._locks and monotonic() - self._since_s > after_s and can_run_sync():
+            self.wait_for(_page.breathe)
+
+
+RUNNING: Final = Running()
+
+
+def new_wait() -> int:
+    """A number by which somebody can be woken."""
+    return next(_ids)
+
+
+def park(wait: int, timeout_s: float = -1) -> bool:
+    """Wait until it is rung, for `timeout_s` at most, below zero for ever. False: nobody has."""
+    woken: bool = RUNNING.wait_for(_page.park, wait, -1 if timeout_s < 0 else min(timeout_s * 1000, LONGEST_MS))
+    return woken
+
+
+def ring(wait: int) -> bool:
+    """Wake who waits for it. False: nobody does, or not any more."""
+    rung: bool = _page.ring(wait)
+    return rung
+
+
+def breathe() -> None:
+    """Let all others go on, and the page."""
+    RUNNING.wait_for(_page.breathe)
+
+
+def run_sync_here(awaitable: Any) -> Any:
+    """As `pyodide.ffi.run_sync`, for threads too. Raises NotInBrowser inside of a function that waits by itself."""
+    if _get_running_loop() not in (None, RUNNING.loop_of_page):
+        raise NotInBrowser("run_sync would wait for the event loop in which it was called: await it instead")
+    return RUNNING.wait_for(_same, awaitable)
+
+
+def _same(awaitable: Any) -> Any:
+    return awaitable
+
+
+def start(run: Any) -> None:
+    """Call it soon, on a stack of its own."""
+    _page.start(create_proxy(run))

@@ -1,0 +1,55 @@
+"""Install Node and Pyodide, and run the tests of tests/in_node, and the promises, inside: `python -m tests.in_node`.
+
+Both come from npm, the wheels from PyPI, all in pinned versions with their digests, into build/in_node. Once they are
+there, nothing is fetched any more. What is given is given to pytest in there: `python -m tests.in_node -k collector`.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).parent
+TREE: Final = HERE.parent.parent
+INSTALLED: Final = TREE / "build" / "in_node"
+PINS: Final = ("package.json", "package-lock.json", "requirements.txt")
+
+
+def install(into: Path = INSTALLED) -> None:
+    """Install what is pinned, unless it is there."""
+    if all((into / pin).exists() and (into / pin).read_bytes() == (HERE / pin).read_bytes() for pin in PINS):
+        return
+    print(f"[{into}] Installing Node and Pyodide", flush=True)
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    for pin in PINS[:2]:
+        shutil.copy(HERE / pin, into)
+    quiet = ("--no-audit", "--no-fund", "--silent")
+    subprocess.run(["npm", "ci", *quiet, "--prefix", str(into)], check=True)
+    wheels = ("--no-deps", "--only-binary=:all:", "--require-hashes", "--no-compile", "--quiet")
+    pure = ("--platform=any", "--python-version=3.14", f"--target={into / 'wheels'}", "--disable-pip-version-check")
+    pins = ("-r", str(HERE / PINS[2]))
+    subprocess.run([sys.executable, "-m", "pip", "install", *wheels, *pure, *pins], check=True)
+    shutil.copy(HERE / PINS[2], into)
+
+
+def node(installed: Path = INSTALLED) -> Path:
+    """The Node that was installed; where there is none for this system, that of PATH, which is to be 24 or newer."""
+    machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x64"
+    own = installed / "node_modules" / f"node-linux-{machine}" / "bin" / "node"
+    return own if platform.system() == "Linux" else Path("node")
+
+
+def run(module: str, *given: str, tree: Path = TREE, installed: Path = INSTALLED) -> int:
+    """Run a module of `tree` inside, by its `main(given)`; its exit status."""
+    command = [str(node(installed)), str(HERE / "run.mjs"), str(tree), str(installed), module, *given]
+    return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    install()
+    sys.exit(run("tests.in_node.pytest_inside", *sys.argv[1:]))

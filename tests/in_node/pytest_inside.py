@@ -1,0 +1,20 @@
+"""Runs pytest inside of Python in WebAssembly: `main` is called there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import runtime  # noqa: F401  its layer comes first, before anything takes a lock
+
+OPTIONS: Final = (
+    *("-c", "tests/in_node/pytest.ini", "--rootdir", "/tree", "--noconftest", "-p", "tests.in_node.plugin"),
+    *("-p", "no:cacheprovider", "-p", "no:faulthandler", "--tb=short", "-q"),
+)
+
+
+def main(given: Sequence[str]) -> int:
+    """Run what is asked for; without that, what there is to run."""
+    import pytest
+
+    return int(pytest.main([*OPTIONS, *(given or ("tests/in_node",))]))

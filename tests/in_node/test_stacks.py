@@ -1,0 +1,331 @@
+"""Threads in a tab are stacks that are put away: each trap of that, as told in runtime/browser."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyodide.code import run_js
+from pyodide.ffi import create_proxy, run_sync
+
+import runtime
+from runtime.browser import install
+from runtime.browser.collector import YOUNG
+from runtime.browser.stacks import counts
+from runtime.errors import NotInBrowser
+from runtime.testing import PATIENCE_S
+
+later = run_js("(value, ms) => new Promise((resolve) => setTimeout(() => resolve(value), ms))")
+call_from_page = run_js("(f) => new Promise((resolve) => setTimeout(() => resolve(f()), 0))")
+
+
+def all_of(*works: Callable[[], object]) -> None:
+    """Run each on a thread, and wait for all."""
+    threads = [threading.Thread(target=work, daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+# ── who runs ──
+
+
+def test_each_thread_has_its_own_number_and_locals_whoever_has_waited_meanwhile() -> None:
+    local, seen = threading.local(), []
+
+    def work(name: str) -> None:
+        local.name = name
+        ident = threading.get_ident()
+        for _ in range(5):
+            time.sleep(0.001)
+            assert (local.name, threading.get_ident()) == (name, ident)
+        assert threading.current_thread().ident == ident
+        seen.append(ident)
+
+    all_of(*(lambda name=name: work(name) for name in "abc"))
+    assert len(set(seen)) == 3
+    assert threading.get_ident() == threading.main_thread().ident
+    assert not hasattr(local, "name")
+
+
+def test_an_event_loop_of_a_thread_is_the_running_one_of_that_thread_alone() -> None:
+    page = asyncio.get_running_loop()
+    seen: list[Any] = []
+
+    async def wait() -> None:
+        time.sleep(0.01)
+        await asyncio.sleep(0.01)
+        seen.append(asyncio.get_running_loop())
+
+    def work() -> None:
+        with pytest.raises(RuntimeError):
+            asyncio.get_running_loop()
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(wait())
+            assert seen[-1] is runner.get_loop()
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(0.001)
+        assert asyncio.get_running_loop() is page
+    assert len({*map(id, seen)}) == 2
+
+
+def test_what_is_awaited_of_javascript_wakes_the_loop_that_awaits_it() -> None:
+    async def wait() -> int:
+        value: int = await later(7, 5)
+        return value
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            assert runner.run(wait()) == 7
+
+    all_of(work, work)
+
+
+def test_to_wait_for_javascript_inside_of_a_function_that_waits_is_refused_by_name() -> None:
+    async def wait() -> None:
+        with pytest.raises(NotInBrowser, match="await it instead"):
+            run_sync(later(7, 5))
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(wait())
+        assert run_sync(later(8, 5)) == 8
+
+    all_of(work)
+
+
+def test_a_socket_in_an_event_loop_is_refused_by_name() -> None:
+    loop = asyncio.SelectorEventLoop()
+    with pytest.raises(NotInBrowser, match="pyfetch"):
+        loop.add_reader(0, print)
+    loop.close()
+
+
+# ── the page has its turn ──
+
+
+def test_two_threads_that_wake_each_other_for_ever_let_the_page_have_its_turn() -> None:
+    there, back = threading.Lock(), threading.Lock()
+    there.acquire()
+    back.acquire()
+    is_over: list[bool] = []
+
+    def work(mine: Any, other: Any) -> None:
+        while not is_over:
+            other.release()
+            mine.acquire()
+        if other.locked():
+            other.release()
+
+    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in ((there, back), (back, there))]
+    for thread in threads:
+        thread.start()
+    asked = run_js("(f) => { setTimeout(f, 0); setTimeout(f, 1); }")
+    proxy = create_proxy(lambda: is_over.append(True))
+    asked(proxy)
+    bound_s = time.monotonic() + PATIENCE_S
+    while not is_over and time.monotonic() < bound_s:
+        back.acquire(True, 0.01)
+        if back.locked():
+            back.release()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert is_over
+    proxy.destroy()
+
+
+def test_a_loop_that_only_looks_under_a_lock_sees_what_others_bring() -> None:
+    brought: list[int] = []
+    lock = threading.Lock()
+    all_of(lambda: _look(lock, brought), lambda: brought.append(1))
+
+
+def _look(lock: Any, brought: list[int]) -> None:
+    bound_s = time.monotonic() + PATIENCE_S
+    while not brought:
+        with lock:
+            assert time.monotonic() < bound_s
+
+
+def test_nobody_gives_way_while_he_holds_another_lock() -> None:
+    seen: list[str] = []
+    outer, inner = threading.Lock(), threading.Lock()
+
+    def work() -> None:
+        with outer:
+            until_s = time.monotonic() + 0.1
+            while time.monotonic() < until_s:
+                with inner:
+                    assert not seen
+        seen.append("after")
+
+    def look() -> None:
+        seen.append("first" if outer.locked() else "second")
+
+    all_of(work, look)
+    assert seen == ["after", "second"]
+
+
+# ── locks ──
+
+
+def test_a_lock_is_handed_over_to_who_came_first() -> None:
+    lock, order = threading.Lock(), []
+    lock.acquire()
+
+    def work(name: int) -> None:
+        with lock:
+            order.append(name)
+
+    threads = [threading.Thread(target=work, args=(name,), daemon=True) for name in range(4)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0)
+    lock.release()
+    assert lock.locked()
+    assert not lock.acquire(False)
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert order == [0, 1, 2, 3]
+    assert not lock.locked()
+
+
+def test_who_waits_no_longer_is_handed_nothing() -> None:
+    lock = threading.Lock()
+    lock.acquire()
+    assert not lock.acquire(True, 0.001)
+    all_of(lambda: lock.acquire(True, 0.001))
+    lock.release()
+    assert not lock.locked()
+    with pytest.raises(RuntimeError, match="release unlocked lock"):
+        lock.release()
+
+
+def test_rlocks_conditions_events_queues_and_futures_work_between_threads() -> None:
+    rlock, condition, event = threading.RLock(), threading.Condition(), threading.Event()
+    simple: queue.SimpleQueue[int] = queue.SimpleQueue()
+    seen: list[int] = []
+
+    def bring() -> None:
+        with rlock, rlock:
+            time.sleep(0.001)
+        event.set()
+        with condition:
+            seen.append(1)
+            condition.notify()
+        simple.put(2)
+
+    def take() -> None:
+        assert event.wait(PATIENCE_S)
+        with condition:
+            assert condition.wait_for(lambda: bool(seen), PATIENCE_S)
+        with rlock:
+            seen.append(simple.get(timeout=PATIENCE_S))
+
+    all_of(take, bring)
+    assert seen == [1, 2]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(abs, [-1, -2, -3])) == [1, 2, 3]
+
+
+# ── what the page calls ──
+
+
+def test_a_thread_can_be_started_by_a_message_whose_handler_cannot_wait() -> None:
+    ran = threading.Event()
+    thread = threading.Thread(target=ran.set, daemon=True)
+    proxy = create_proxy(thread.start)
+    run_sync(call_from_page(proxy))
+    assert ran.wait(PATIENCE_S)
+    proxy.destroy()
+
+
+def test_a_handler_that_would_have_to_wait_is_refused_by_name() -> None:
+    lock, said = threading.Lock(), []
+    lock.acquire()
+
+    def handle() -> None:
+        try:
+            lock.acquire()
+        except NotInBrowser as error:
+            said.append(str(error))
+
+    proxy = create_proxy(handle)
+    run_sync(call_from_page(proxy))
+    assert "cannot: call it from a cell" in said[0]
+    proxy.destroy()
+
+
+# ── what is ours ──
+
+
+def test_garbage_is_collected_though_the_collector_of_python_is_off() -> None:
+    assert not gc.isenabled()
+    gc.collect()
+
+    class Knot:
+        def __init__(self) -> None:
+            self.me = self
+
+    for _ in range(20):
+        knots = [Knot() for _ in range(YOUNG)]
+        del knots
+        time.sleep(0)
+    assert sum(isinstance(each, Knot) for each in gc.get_objects()) <= 2 * YOUNG
+
+
+def test_waiting_stacks_survive_collections_made_beside_them() -> None:
+    bell = threading.Event()
+
+    class Nested:
+        """Its `repr` has a frame of C for each level."""
+
+        def __init__(self, depth: int) -> None:
+            self.depth = depth
+
+        def __repr__(self) -> str:
+            if self.depth:
+                return repr(Nested(self.depth - 1))
+            bell.wait(PATIENCE_S)
+            return "x"
+
+    threads = [threading.Thread(target=repr, args=(Nested(3 * number % 17),), daemon=True) for number in range(30)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0)
+        junk: list[Any] = [[] for _ in range(2 * YOUNG)]
+        for each in junk:
+            each.append(each)
+        del junk, each
+    bell.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_without_promise_integration_one_sentence_says_which_browsers_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "CAN_SWITCH", "false")
+    with pytest.raises(NotInBrowser, match="Chrome and Edge from 137 on"):
+        install.install()
+
+
+def test_to_install_it_again_changes_nothing() -> None:
+    lock = threading.Lock
+    install.install()
+    assert threading.Lock is lock
+    assert counts.starts > 0
+    assert issubclass(runtime.NotInBrowser, RuntimeError)
