@@ -122,7 +122,8 @@ class ServiceFacts(NamedTuple):
     `depth` counts the requests that wait, `working` those being executed by the service's `concurrency` threads. Each
     of the `received` calls ends as one of `results`, `errors`, `timeouts` or `stopped` (with the job, or given up by
     its caller), or is still `open`. `late` replies came after the end of their call, `lost` ones vanished in an
-    interceptor.
+    interceptor. `callers` says how many of them each task or service has made (`hand`: who is no part of the job),
+    in the order of their first calls; while calls come it may be ahead of `received` by what has come meanwhile.
     """
 
     name: str
@@ -139,6 +140,7 @@ class ServiceFacts(NamedTuple):
     late: int
     lost: int
     ending: Ending | None
+    callers: tuple[tuple[str, int], ...] = ()
 
     @property
     def open(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from runtime import Event, Session, Snapshot, TaskTable
 from runtime.facts import Columns, Ending
 from runtime.graph import ExecutionGraph, OperatorNode
+from sage_nb.call_cards import CallCards
 from sage_nb.chain_cards import ChainCards
 from sage_nb.plan import task_spans
 from sage_nb.serializers import signal_cards
@@ -63,7 +64,7 @@ class Framer:
         # The rows of which every frame tells the lanes, and the signals: others are told of while they are watched.
         self._lane_rows = self._if_few(2)
         self._signal_rows = self._if_few(1)
-        self._chains = ChainCards(self.row)
+        self._chains, self._calls = ChainCards(self.row), CallCards(self.row)
         waits = {operator.name for operator in graph.operators if operator.traits.is_awaited}
         self._waiting = [(self._row[task], task) for name in waits for task in graph.tasks(name)]
 
@@ -117,6 +118,7 @@ class Framer:
             lanes=self._lanes(snapshot.tasks, watched),
             signals=self._signals(snapshot.tasks, watched),
             chains=self._chains.cards(snapshot.chains, snapshot.at_s),
+            calls=self._calls.cards(services, snapshot.at_s, runs=snapshot.state in ("running", "draining")),
             open=self._open(snapshot.tasks),
             letters=len(session.dead_letters),
             letters_total=session.dead_letters.total,

@@ -32,6 +32,7 @@ _FIGURE_PX: Final = 7.0
 _HEIGHT_PX: Final = 80.0  # of a box that shows one row
 _LINE_PX: Final = 17.0
 _SERVICE_WIDTH_PX: Final = 210.0
+_SERVICE_GAP_PX: Final = 46.0  # between the graph and the services below it: room for who calls them
 _NAME: Final = 60  # characters: what the page cuts further, and shows whole when it is pointed at
 
 
@@ -42,14 +43,14 @@ def plan_of(session: Session, revision: int) -> Plan:
     grouped = tasks > MAX_TASKS
     rows, boxes = _rows_and_boxes(graph, grouped)
     layout = _layout(graph, boxes)
-    below = layout.height + ROW_GAP if layout.height else 0.0
+    below = layout.height + _SERVICE_GAP_PX if layout.height else 0.0
     for box in boxes:
         if not box["service"]:
             place = layout.boxes[box["name"]]
             box["x"], box["y"] = place.x - place.width / 2, place.y - place.height / 2
             box["width"] = place.width
     services = [box for box in boxes if box["service"]]
-    for number, box in enumerate(services):  # in a row below the graph: any task may call them, so no edge leads there
+    for number, box in enumerate(services):  # in a row below the graph: any task may call them
         box["x"], box["y"] = number * (_SERVICE_WIDTH_PX + ROW_GAP), below
     return Plan(
         revision=revision,

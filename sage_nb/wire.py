@@ -155,6 +155,15 @@ class ChainCard(TypedDict):
     opened_by: str
 
 
+class CallCard(TypedDict):
+    """How often the row `caller` has called the row `service`, in all and in the last second; -1 is the hand."""
+
+    service: int
+    caller: int
+    calls: int
+    per_s: float
+
+
 class Frame(TypedDict):
     """How everything stands. Columns have an entry for each row of the plan.
 
@@ -167,6 +176,7 @@ class Frame(TypedDict):
     `Row.producers`: of all rows with more than one producer in a small graph, of the watched ones in a large one.
     `signals` gives for the same rows, and in a small graph for all, the signals that wait in their queues.
     `chains` are steady: each changes at most once in a second.
+    `calls` says who has called which service.
     `open` gives, of the rows whose functions wait, how many calls are open, where there are any.
     `events` are the events that are new since the frame before; a page that finds a gap in their numbers asks
     for them (`events`).
@@ -199,6 +209,7 @@ class Frame(TypedDict):
     lanes: dict[str, list[int]]
     signals: dict[str, list[SignalCard]]
     chains: list[ChainCard]
+    calls: list[CallCard]
     open: dict[str, int]
     letters: int
     letters_total: int

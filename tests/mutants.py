@@ -27,6 +27,7 @@ from typing import Final
 from tests.planted.awaiting import OF_AWAITING
 from tests.planted.batches import OF_BATCHES
 from tests.planted.between import BETWEEN
+from tests.planted.calls import OF_CALLS
 from tests.planted.chains import OF_CHAINS
 from tests.planted.first_free import OF_FIRST_FREE
 from tests.planted.formats import OF_FORMATS
@@ -1017,6 +1018,7 @@ MUTANTS: Final = (
     *MEMORY_BUGS,
     *OF_AWAITING,
     *OF_MENDING,
+    *OF_CALLS,
     *OF_RATES,
     # ── between processes ──
     one("far: a little ends the wait of an answer", "remote/acknowledgements.py", "if much:", "if True:", FAR_MAIL),

@@ -32,9 +32,9 @@ class RequestQueue:
 
     def __init__(self, service: str, capacity: int, ledger: Ledger) -> None:
         self.service, self.capacity, self.ledger = service, capacity, ledger
-        self.ended = dict.fromkeys(_ENDS, 0)  # how many calls have ended how
+        self.counts = dict.fromkeys(("received", *_ENDS), 0)  # how many calls have come, and have ended how
         self.shown: tuple[int, ...] = (0,) * 9  # what `publish` has said last
-        self.received = 0
+        self.callers: dict[str, int] = {}  # how many of them each task or service has made
         self.running = 0  # requests being executed, also those whose caller has gone
         self.refusing = False
         self.failure: BaseException | None = None  # what has ended the service
@@ -57,11 +57,11 @@ class RequestQueue:
 
     def publish(self) -> None:
         """Publish in one step how many calls wait, run and have come, and how they ended: readers take no lock."""
-        self.shown = (len(self.waiting), self.running, self.received, *self.ended.values())
+        self.shown = (len(self.waiting), self.running, *self.counts.values())
 
     def count(self, end: End) -> None:
         """A call has ended so."""
-        self.ended[end] += 1
+        self.counts[end] += 1
         self.publish()
 
     def refuse(self) -> None:
@@ -86,7 +86,9 @@ class RequestQueue:
             raise stopped(self)
         if not self.is_set_up:
             self.ledger.refuse_circle(call.request)
-        self.received += 1
+        self.counts["received"] += 1
+        caller = call.request.callers[-1]
+        self.callers[caller] = self.callers.get(caller, 0) + 1
         self.ledger.enter(call)
         if self._held_back or len(self.waiting) >= self.capacity:
             self._held_back.append(call)

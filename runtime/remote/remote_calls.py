@@ -60,7 +60,6 @@ class RemoteRequestQueue(RequestQueue):
         """Send a call, or hold it back while too many are under way. Raises `ServiceStopped`."""
         if self.refusing:
             raise stopped(self)
-        self.received += 1
         call.set_no_deadline()  # the service watches over it
         self.ledger.enter(call)
         if self._held_back or len(self._sent) >= self.capacity:

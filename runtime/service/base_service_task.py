@@ -214,7 +214,7 @@ class BaseServiceTask:
         waiting, running, received, results, errors, timeouts, stopped, late, lost = queue.shown
         return ServiceFacts(
             self.name, self._state(), waiting, queue.capacity, len(self.parkers), running, received, results, errors,
-            timeouts, stopped, late, lost, self.ending,
+            timeouts, stopped, late, lost, self.ending, tuple(queue.callers.copy().items()),
         )  # fmt: skip
 
     def _state(self) -> TaskState:

@@ -2,7 +2,7 @@
 // boxes and edges then. The kernel lays a plan out once; a box that gets higher or lower moves those above and below it
 // in its column, so the reader can open and collapse boxes without the kernel, also when it has gone.
 
-const SERVICE_GAP = 26; // between the graph and the services below it
+export const SERVICE_GAP = 46; // between the graph and the services below it: room for who calls them
 
 export class Folding {
   constructor() {

@@ -3,6 +3,7 @@
 import { BoxPicture } from "./boxes.js";
 import { html, mark, printable, say, svg } from "./elements.js";
 import { button, icon } from "./icons.js";
+import { CallLines } from "./call_lines.js";
 import { Chains } from "./chains.js";
 import { blockedEdges, boxEnded, EdgePicture } from "./edges.js";
 import { Overview } from "./overview.js";
@@ -81,13 +82,16 @@ export class Graph {
     this.rowOf.clear();
     for (const { box, rows } of this.boxes) box.rows.forEach((index, at) => this.rowOf.set(index, rows[at] ?? rows[0]));
     this.chains = new Chains();
+    this.calls = new CallLines(plan);
     this.markers = svg("g", { class: "sn-markers", "aria-hidden": "true" });
     const labels = this.edges.map((edge) => edge.label).filter((label) => label !== null);
     this.drawing.replaceChildren(
       this.chains.element,
+      this.calls.element,
       svg("g", { class: "sn-edges" }, ...this.edges.map((edge) => edge.element)),
       svg("g", { class: "sn-boxes" }, ...this.boxes.map((box) => box.element)),
       svg("g", { class: "sn-labels" }, ...labels),
+      this.calls.labels,
       this.markers,
     );
     this.width = plan.width + 2 * MARGIN;
@@ -150,6 +154,7 @@ export class Graph {
     this.overview.paint(frame);
     this.paintEdges(plan, frame, places);
     this.chains.paint(this.store.drawn, frame.chains ?? []);
+    this.calls.paint(frame.calls ?? []);
     this.before = frame;
   }
 
@@ -263,6 +268,7 @@ export class Graph {
   paintSelected() {
     const chosen = this.rowOf.get(this.store.selected);
     const stop = chosen ?? this.rows[0];
+    this.calls.choose(this.store.plan.rows[this.store.selected]?.box);
     for (const row of this.rows) {
       row.choose(row === chosen);
       mark(row.element, "tabindex", row === stop ? "0" : "-1");

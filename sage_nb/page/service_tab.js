@@ -1,10 +1,13 @@
 // A service: a form made from a method's signature, the call, and its result or error.
 
+import { callsText, perSecond } from "./call_lines.js";
 import { Control } from "./controls.js";
 import { html, numbered, printable, printableLines, say } from "./elements.js";
 import { fieldOf } from "./form_field.js";
-import { group, heading, labelled, reading, renew } from "./forms.js";
+import { factList, group, heading, labelled, reading, renew } from "./forms.js";
 import { reasonFor } from "./reasons.js";
+
+const MOST_CALLERS = 20;
 
 export class ServiceTab {
   constructor(store, commands, inspector) {
@@ -35,7 +38,14 @@ export class ServiceTab {
     );
     this.result = html("div", { class: "sn-result", "aria-live": "polite" });
     this.service = html("p", { class: "sn-heading" });
-    this.element = html("div", { class: "sn-groups" }, group(this.service, this.note, this.form), group(this.result));
+    this.callers = html("div", { class: "sn-callers" });
+    this.element = html(
+      "div",
+      { class: "sn-groups" },
+      group(this.service, this.note, this.form),
+      group(this.result),
+      group(this.callers),
+    );
     store.on("plan", () => this.forms.clear());
   }
 
@@ -79,6 +89,26 @@ export class ServiceTab {
     this.call.refresh();
     const answer = this.answer?.service === name ? this.answer : null;
     renew(this.result, answer, () => (answer === null ? [] : this.answered(answer)));
+    this.paintCallers(name);
+  }
+
+  /** Who has called it, the most frequent first. */
+  paintCallers(name) {
+    const { plan, shown } = this.store;
+    const index = plan.rows.findIndex((row) => row.name === name);
+    const cards = (shown.calls ?? []).filter(({ service }) => service === index);
+    cards.sort((one, other) => other.calls - one.calls || one.caller - other.caller);
+    const rows = cards.slice(0, MOST_CALLERS).map(({ caller, calls, per_s }) => {
+      const who = plan.rows[caller]?.name ?? "the hand, from outside";
+      return [who, per_s > 0 ? `${callsText(calls)}, ${perSecond(per_s)}` : callsText(calls)];
+    });
+    const more = cards.length - rows.length;
+    renew(this.callers, [name, rows.flat().join("\n"), more], () => {
+      if (name === null) return [];
+      if (rows.length === 0) return [heading("Callers"), html("p", { class: "sn-hint" }, "nobody has called it yet")];
+      const rest = more > 0 ? html("p", { class: "sn-hint" }, `and ${numbered(more, "other")}`) : null;
+      return [heading("Callers"), factList(rows), rest];
+    });
   }
 
   /** Another method: what the one before has answered says nothing of it. */

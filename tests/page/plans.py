@@ -12,6 +12,7 @@ from sage_nb.wire import STATES, Box, Counts, EventCard, Frame, Plan, PlanEdge, 
 
 SINGLE_PX: Final = 80.0
 GAP_PX: Final = 26.0
+SERVICE_GAP_PX: Final = 46.0
 COLUMN_PX: Final = 104.0  # between two columns, label included
 
 Strategy = Literal["round_robin", "hash", "broadcast"]
@@ -84,7 +85,7 @@ def plan_of(ops: Sequence[Op], services: Sequence[str] = (), *, name: str = "wor
             )
         )
         box = _box(service, "service", "service", 1, service_px, SINGLE_PX, places, service=True)
-        box["x"], box["y"] = left, bottom + GAP_PX
+        box["x"], box["y"] = left, bottom + SERVICE_GAP_PX
         left += service_px + GAP_PX
         boxes.append(box)
     plan = Plan(
@@ -131,6 +132,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         lanes={},
         signals={},
         chains=[],
+        calls=[],
         open={},
         letters=0,
         letters_total=0,

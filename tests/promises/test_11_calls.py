@@ -99,7 +99,7 @@ def test_each_result_belongs_to_its_request(make_session: MakeSession) -> None:
     result = doubled.key_by(lambda value: value % 7).map(lambda value: value).collect()
     session.run(PATIENCE_S)
     assert sorted(result) == [2 * number for number in range(300)]
-    assert facts(session, "echo")[6:] == (300, 300, 0, 0, 0, 0, 0, "completed")
+    assert facts(session, "echo")[6:14] == (300, 300, 0, 0, 0, 0, 0, "completed")
 
 
 def test_a_future_is_the_stdlib_s_and_ends_as_the_call_does(session: runtime.Session) -> None:
@@ -353,7 +353,7 @@ def test_a_call_that_takes_too_long_ends_and_its_reply_is_counted_not_delivered(
         return ctx.call_service("echo", "in time")
 
     assert in_task(session, work) == ["in time"]
-    assert facts(session, "echo")[6:] == (2, 1, 0, 1, 0, 1, 0, "completed")
+    assert facts(session, "echo")[6:14] == (2, 1, 0, 1, 0, 1, 0, "completed")
     late = [event for event in session.events if event.kind == "late reply"]
     assert [repr(event) for event in late] == ["echo: process answered caller too late"]
 
@@ -378,7 +378,7 @@ def test_a_request_that_timed_out_before_it_began_is_never_executed(
 
     in_task(session, work)
     assert log == [1]
-    assert facts(session, "logs")[6:] == (2, 1, 0, 1, 0, 0, 0, "completed")
+    assert facts(session, "logs")[6:14] == (2, 1, 0, 1, 0, 0, 0, "completed")
 
 
 def test_a_future_is_told_of_its_timeout(session: runtime.Session) -> None:
@@ -663,7 +663,7 @@ def test_a_request_that_is_taken_back_is_gone_at_once(session: runtime.Session) 
 
     in_task(session, work)
     assert log == [1, 3]
-    assert facts(session, "holds")[6:] == (3, 2, 0, 0, 1, 0, 0, "completed")
+    assert facts(session, "holds")[6:14] == (3, 2, 0, 0, 1, 0, 0, "completed")
 
 
 @pytest.mark.parametrize("error", [ValueError("mine"), SystemExit(1), runtime.Cancelled()])
