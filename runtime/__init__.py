@@ -71,6 +71,7 @@ from runtime.facts import (
     Snapshot,
     TaskFacts,
     TaskTable,
+    Times,
 )
 from runtime.graph import ExecutionGraph
 from runtime.graph.policy import OnError, Retry
@@ -159,6 +160,7 @@ __all__ = [
     "TaskFailed",
     "TaskLost",
     "TaskTable",
+    "Times",
     "UnconsumedStream",
     "UnknownName",
     "UnstableKey",

@@ -269,6 +269,7 @@ class Dispatcher:
             self.tally.order,
             {name: service.facts() for name, service in self.services.items()},
             self.backend.clock() - self._began_s,
+            {name: service.times() for name, service in self.services.items()},
         )
 
     def until_settled(self, timeout_s: float | None) -> Waiting[bool]:

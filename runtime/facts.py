@@ -6,9 +6,9 @@ were read, but not all at the same moment; once the job stands still, they fit t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Ending = Literal["completed", "stopped", "failed", "cancelled"]
 """How a producer, a task or a job ended: by itself, by `stop()`, by an error, by `cancel()`."""
@@ -170,6 +170,82 @@ class ChainFacts(NamedTuple):
     opened_by: str = ""
 
 
+class Times(NamedTuple):
+    """Where the time of a task, or of all threads of a service, has gone: seconds, which add up to `lasted_s`.
+
+    Real ones, also under a seed. `busy_s` is all that is no wait: user code, that of the engine, and waits that this
+    does not see (for the GIL, in another library, for a disk). `on_processor_s` is how much of it the thread was on a
+    processor; None where the platform has no clock that tells. The others are waits: `idle_s` for packets,
+    `held_back_s` for room downstream, `rate_s` until its rate lets the next packet begin, `waiting_s` for a service's
+    reply or for its own open calls, `backing_off_s` for its next attempt, `paused_s` at its closed gate (one that has
+    nothing to take is idle, whatever its gate), `turn_s` until it may run, under a seed or in a job of many threads.
+    `packets` are those that were worked in this time, of a service its results and errors; counted per batch.
+
+    Tasks of a chain (`together` are the others) share one thread. Its work is theirs by where its loop stands whenever
+    it is looked at; while it works for others, a task is idle.
+    """
+
+    busy_s: float = 0.0
+    idle_s: float = 0.0
+    held_back_s: float = 0.0
+    rate_s: float = 0.0
+    waiting_s: float = 0.0
+    backing_off_s: float = 0.0
+    paused_s: float = 0.0
+    turn_s: float = 0.0
+    on_processor_s: float | None = None
+    packets: int = 0
+    together: tuple[str, ...] = ()
+    threads: int = 1
+
+    @classmethod
+    def of(cls, seconds: Iterable[float], on_processor_s: float | None, packets: int, threads: int = 1) -> Times:
+        """These seconds, in the order of `SHARES`."""
+        return cls(*seconds, on_processor_s=on_processor_s, packets=packets, threads=threads)  # type: ignore[misc, arg-type]
+
+    @property
+    def seconds(self) -> tuple[float, ...]:
+        """What they are divided into, in the order of `SHARES`."""
+        return self[:8]
+
+    @property
+    def lasted_s(self) -> float:
+        """How long it all was, of a service the sum over its `threads`."""
+        return sum(self[:8])
+
+    @property
+    def per_s(self) -> float:
+        """Packets for each second; 0 of no time."""
+        return self.packets * self.threads / lasted_s if (lasted_s := self.lasted_s) > 0 else 0.0
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Which part of it was what: "busy", "idle", "held back" and so on add up to 1. Empty of no time."""
+        lasted_s = self.lasted_s
+        return {name: part / lasted_s for name, part in zip(SHARES, self.seconds, strict=True)} if lasted_s > 0 else {}
+
+    def __repr__(self) -> str:
+        shares = {name: f"{name} {share:.0%}" for name, share in self.shares.items() if share >= 0.005}
+        if self.on_processor_s is not None and "busy" in shares:
+            shares["busy"] += f" ({self.on_processor_s / self.busy_s:.0%} on the processor)"
+        parts = shares.values()
+        return f"Times({self.lasted_s:.3f} s: {', '.join([*parts, f'{self.per_s:,.0f} packets/s'])})"
+
+
+class Spent(NamedTuple):
+    """Where time has gone: from the beginning until now, and in the last second."""
+
+    whole: Times = Times()
+    lately: Times = Times()
+
+
+NO_TIME: Final = Spent()
+"""Of what has not begun."""
+
+SHARES: Final = ("busy", "idle", "held back", "held back: rate", "waiting", "backing off", "paused", "turn")
+"""What a task's time is divided into, as in `Times.shares`; but for the first, what it waits for, as in its state."""
+
+
 class Columns(NamedTuple):
     """Single facts of all tasks, each as a list in graph order: how a task ended or what it is doing, and numbers.
 
@@ -232,6 +308,10 @@ class TaskTable(Mapping[str, TaskFacts]):
         """Which of them are worked together, or would be; those that have ended are left out."""
         return ()
 
+    def spent(self) -> dict[str, Spent]:
+        """Where the time of each has gone until now, when this is asked; it is the same whenever it is asked again."""
+        return {}
+
     def signals(self, name: str) -> tuple[SignalFacts, ...]:
         """The signals that wait in a task's queue, lane by lane."""
         return self[name].signals
@@ -250,6 +330,7 @@ class Snapshot:
     order: tuple[str, ...] = ()
     services: Mapping[str, ServiceFacts] = field(default_factory=dict)
     at_s: float = field(default=0.0, compare=False)
+    spent_by_services: Mapping[str, Spent] = field(default_factory=dict, compare=False, repr=False)
 
     def __getitem__(self, task: str) -> TaskFacts:
         return self.tasks[task]
@@ -274,6 +355,20 @@ class Snapshot:
     def chains(self) -> tuple[ChainFacts, ...]:
         """Which tasks one thread works together, or would, and why it does not: see `Session(chaining=…)`."""
         return self.tasks.chains()
+
+    @property
+    def times(self) -> dict[str, Times]:
+        """Where the time of each task and service has gone since its beginning, by name.
+
+        `snapshot.times["count"].shares` adds up to 1: "busy", "idle", "held back" and so on. Measured by the engine,
+        whether somebody looks or not. Of tasks it is read when it is asked for the first time, not with the counts.
+        """
+        return {name: spent.whole for name, spent in (*self.tasks.spent().items(), *self.spent_by_services.items())}
+
+    @property
+    def lately(self) -> dict[str, Times]:
+        """The same of the last second: `snapshot.lately["count"].per_s`. What has ended before has spent no time."""
+        return {name: spent.lately for name, spent in (*self.tasks.spent().items(), *self.spent_by_services.items())}
 
     @property
     def queued(self) -> int:

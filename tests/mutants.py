@@ -39,6 +39,7 @@ from tests.planted.rates import OF_RATES
 from tests.planted.records import SWITCH, Change, Mutant, one
 from tests.planted.sessions import OF_SESSIONS
 from tests.planted.signals import IN_BAND
+from tests.planted.times import OF_TIMES
 
 TREE: Final = Path(__file__).resolve().parent.parent
 COPIED: Final = ("runtime", "sage_nb", "examples", "tests", "pyproject.toml")
@@ -1020,6 +1021,7 @@ MUTANTS: Final = (
     *OF_MENDING,
     *OF_CALLS,
     *OF_RATES,
+    *OF_TIMES,
     # ── between processes ──
     one("far: a little ends the wait of an answer", "remote/acknowledgements.py", "if much:", "if True:", FAR_MAIL),
     one("far: answers may take every thread", "remote/acknowledgements.py", ">= MOST_OPEN", "> MOST_OPEN", FAR_MAIL),

@@ -20,13 +20,15 @@ from typing import NamedTuple
 
 from runtime.chain.gathering import Gathering
 from runtime.chain.line import Line, VersionedLock
+from runtime.chain.loop_time import LoopTime
 from runtime.chain.pace import Pace
 from runtime.chain.watch import Watch
 from runtime.communication.calls import here
 from runtime.communication.lane import Lane
 from runtime.errors import Cancelled
-from runtime.facts import ChainFacts, TaskState
+from runtime.facts import ChainFacts, Spent, TaskState
 from runtime.scheduling.parker import MID_PACKET, Ask, Parker, Permit, Ready, Waiter, new_permit, unpark
+from runtime.scheduling.stopwatch import Stopwatch
 from runtime.scheduling.worker import Worker
 from runtime.task.local_task import LocalTask, follow
 
@@ -58,6 +60,7 @@ class Chain:
         self._permit: Permit = new_permit()
         self._current: LocalTask | None = None  # whose code its thread runs while it is not in the loop
         self._seen: object = None  # by the watch, at its last look
+        self._time = LoopTime()
 
     # ── any thread ──
 
@@ -106,6 +109,7 @@ class Chain:
             line = self._line
             if line is None or not line.is_at_work() or (owner := line.take_over()) is None:
                 return
+            self._time.close(owner.parker.stopwatch)
             owner.parker.part(self._permit)  # this thread may wait in its name
             self._hand_out(but=owner)
             keeper = self._keeper()
@@ -117,6 +121,24 @@ class Chain:
         line = self._line
         task = None if line is None else line.current()
         return self._current if task is None else task
+
+    def times(self) -> dict[str, Spent]:
+        """Where the time of the tasks has gone that share its thread now, by name."""
+        with self.lock:
+            spent = self._time.spent(self._stopwatch_at_work())
+        found = {task.name: spent[task.parker.stopwatch] for task in self.tasks if task.parker.stopwatch in spent}
+        for name, (whole, lately) in found.items():
+            others = tuple(other for other in found if other != name)
+            found[name] = Spent(whole._replace(together=others), lately._replace(together=others))
+        return found
+
+    def _divide_time(self) -> None:
+        with self.lock:
+            self._time.settle(self._stopwatch_at_work())
+
+    def _stopwatch_at_work(self) -> Stopwatch | None:
+        task = self.current()
+        return None if task is None else task.parker.stopwatch
 
     def beyond(self) -> list[tuple[LocalTask, int, Lane | None]]:
         """As `Line.beyond`."""
@@ -147,6 +169,8 @@ class Chain:
         if line is None or not line.is_at_work():
             self._seen = None
             return False
+        if self._time.is_due():
+            self._divide_time()
         seen = line.look()
         if seen == self._seen:
             task = line.current()
@@ -171,10 +195,14 @@ class Chain:
     def work(self) -> Parted | None:
         """Work, until it is opened. What this thread goes on with, if anything."""
         here.begin(_Waiter(self), self.tasks[0].parker.monitor)
+        self._time.begin()
         for task in reversed(self._closed):
             self._current = task
+            with self.lock:
+                self._time.add(task.parker.stopwatch)
             try:
                 task.begin()
+                self._divide_time()
                 task.work_here(self.give_away)
             except BaseException as error:  # noqa: BLE001  the border to user code
                 return self._part(task, error)
@@ -204,6 +232,7 @@ class Chain:
 
     def _wait(self, head: LocalTask) -> None:
         members = self._closed[1:]
+        self._time.stop()
         for task in members:
             task.rest()
         try:
@@ -213,6 +242,7 @@ class Chain:
         if not self.is_to_open:  # else they are seen as waiting until they have threads
             for task in members:
                 task.rise()
+            self._time.start()
 
     def _has_news(self) -> bool:
         return self.is_to_open or self._has_visitors()
@@ -256,10 +286,13 @@ class Chain:
     def _end(self, head: LocalTask) -> None:
         """The head's input has ended: it ends, and the others follow, each as the head of what is left."""
         members = self._closed[1:]
+        with self.lock:
+            self._time.serve([head.parker.stopwatch])
         for task in members:
             task.rest()
         head.end(None)
         with self.lock:
+            self._time.serve([task.parker.stopwatch for task in members])
             if self._line is not None:
                 self._line.forget()
             self._closed, self._line = members, None
@@ -273,6 +306,7 @@ class Chain:
 
     def _leave(self, line: Line, error: BaseException | None, left: int) -> Parted:
         """The loop was left before its time; by the site `left`, which may have results still. What is to go on."""
+        self._time.close()
         is_taken = line.is_taken
         task, failure = line.leave(error, left)
         if not is_taken:
@@ -282,6 +316,7 @@ class Chain:
     def _part(self, task: LocalTask, failure: BaseException | None = None) -> Parted:
         """Not in the loop: go on with `task`, which has failed, if that is given."""
         with self.lock:
+            self._time.close()
             self._hand_out(but=task)
             return self._go_on(task, failure)
 

@@ -16,7 +16,7 @@ from runtime.context.report import TaskReport
 from runtime.context.worker_control import Broke, Condition, Errand, TaskCommand, WorkerControl
 from runtime.driver.job import Job
 from runtime.errors import CommandRefused, NotSendable, QueueFull, TaskEnded, TaskLost
-from runtime.facts import Ending, ServiceFacts, TaskFacts
+from runtime.facts import Ending, ServiceFacts, Spent, TaskFacts
 from runtime.remote.by_value import Encoded, decode
 from runtime.remote.channel import Channel, Message
 from runtime.remote.codec import Serialized, not_sendable
@@ -206,6 +206,10 @@ class ActorWrapper:
         """What it has done so far, or had done at its end."""
         return self._final or self.look()
 
+    def times(self) -> Spent:
+        """Where its time has gone, by the clocks of its process."""
+        return self.counts.spent if self._final is None else Spent(self._final.spent.whole)
+
     # ── life ──
 
     def start(self) -> None:
@@ -304,7 +308,7 @@ class ActorWrapper:
         facts = last.facts._replace(ending="failed", state="ended")
         return HostState(
             facts, injected=last.injected, broken_off=last.broken_off, refused=last.refused, removed=last.removed,
-            puts=last.puts, taken=last.taken,
+            puts=last.puts, taken=last.taken, spent=last.spent,
         )  # fmt: skip
 
     # ── what is seen from here ──

@@ -27,7 +27,7 @@ from runtime.driver.job import Job
 from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskEnded
 from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
 from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
-from runtime.facts import Ending, TaskFacts, TaskTable
+from runtime.facts import Ending, Spent, TaskFacts, TaskTable
 from runtime.graph import ServiceNode
 from runtime.operators import Operator
 from runtime.remote.codec import Codec, Serialized
@@ -234,7 +234,8 @@ class RemoteBackend(ABC):
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """What all tasks say of themselves, asked at once."""
         with self._job.poller.look_at(self._job.wrappers.values()):
-            return _Table({handle.name: handle.facts() for handle in handles})
+            facts = {handle.name: handle.facts() for handle in handles}
+            return _Table(facts, {handle.name: handle.times() for handle in handles})
 
     def pause(self, handles: Iterable[Handle]) -> None:
         """Close the gates of all these, by hand: all are asked before any answer is waited for."""
@@ -314,8 +315,12 @@ class RemoteBackend(ABC):
 
 
 class _Table(TaskTable):
-    def __init__(self, facts: dict[str, TaskFacts]) -> None:
-        self._facts = facts
+    def __init__(self, facts: dict[str, TaskFacts], spent: dict[str, Spent]) -> None:
+        self._facts, self._spent = facts, spent
+
+    def spent(self) -> dict[str, Spent]:
+        """Where the time of each had gone when all were looked at."""
+        return self._spent
 
     def __getitem__(self, name: str) -> TaskFacts:
         return self._facts[name]

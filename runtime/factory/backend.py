@@ -17,7 +17,7 @@ from runtime.communication.request_queue import RequestQueueDescriptor
 from runtime.context import ServiceContext, TaskContext
 from runtime.context.worker_control import WorkerControl
 from runtime.errors import GraphInvalid, UnknownName
-from runtime.facts import Ending, ServiceFacts, TaskFacts, TaskTable
+from runtime.facts import Ending, ServiceFacts, Spent, TaskFacts, TaskTable
 from runtime.graph import ServiceNode
 from runtime.operators import Operator
 from runtime.scheduling.quiescence import QuiescenceMonitor
@@ -70,6 +70,9 @@ class TaskHandle(Protocol):
     def facts(self) -> TaskFacts:
         """Where it stands now."""
 
+    def times(self) -> Spent:
+        """Where its time has gone."""
+
     def worked(self) -> tuple[int, int, int]:
         """How many packets it has worked; of these skipped, and broken off by a cancel, which are in `left_over`."""
 
@@ -111,6 +114,9 @@ class ServiceHandle(Protocol):
 
     def facts(self) -> ServiceFacts:
         """Where it stands now."""
+
+    def times(self) -> Spent:
+        """Where the time of its threads has gone."""
 
     def is_current(self) -> bool:
         """Whether the caller is this very service: it cannot wait for it."""

@@ -176,7 +176,8 @@ class LocalBackend:
             sample = self._observer.observe()
             beyond = [each for chain in self._chains for each in chain.beyond()]
             if versions == [chain.version for chain in self._chains] and not any(each % 2 for each in versions):
-                return sample.counting(beyond, [chain.facts() for chain in self._chains if not chain.is_over()])
+                living = [chain for chain in self._chains if not chain.is_over()]
+                return sample.counting(beyond, [chain.facts() for chain in living], living)
             sleep(0)  # let go of the GIL: who counts is done in a moment
 
     def clock(self) -> float:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from runtime.session import Session
 
-Metrics = dict[str, dict[str, int]]
+Metrics = dict[str, dict[str, float]]
 """Name of the metric, then of the task or service, then its value."""
 
 _TASKS: Final = {
@@ -39,6 +39,17 @@ _SERVICES: Final = {
     "service_queue_depth": ("depth", "Requests that wait"),
     "service_queue_capacity": ("capacity", "How many requests may wait"),
 }
+_TIMES: Final = {
+    "busy_seconds": ("busy_s", "Seconds at work"),
+    "on_processor_seconds": ("on_processor_s", "Seconds at work on a processor; none where the platform cannot tell"),
+    "idle_seconds": ("idle_s", "Seconds of waiting for packets or requests"),
+    "held_back_seconds": ("held_back_s", "Seconds of waiting for room downstream"),
+    "rate_seconds": ("rate_s", "Seconds of waiting until the rate lets the next packet begin"),
+    "waiting_seconds": ("waiting_s", "Seconds of waiting for replies of services, or for open calls"),
+    "backing_off_seconds": ("backing_off_s", "Seconds of waiting for the next attempt"),
+    "paused_seconds": ("paused_s", "Seconds at a closed gate"),
+    "turn_seconds": ("turn_s", "Seconds of waiting to run: under a seed, or in a job of many threads"),
+}
 _GAUGES: Final = ("_depth", "_capacity")
 
 
@@ -46,11 +57,16 @@ def metrics_of(snapshot: Snapshot) -> Metrics:
     """All counters and depths of a snapshot: metric, then task or service, then value."""
     result = {metric: _column(snapshot.tasks, fact) for metric, (fact, _) in _TASKS.items()}
     result |= {metric: _column(snapshot.services, fact) for metric, (fact, _) in _SERVICES.items()}
+    times = snapshot.times
+    for label, names in (("task", snapshot.tasks), ("service", snapshot.services)):
+        of_these = {name: times[name] for name in names if name in times}
+        result |= {f"{label}_{metric}": _column(of_these, fact) for metric, (fact, _) in _TIMES.items()}
     return result
 
 
-def _column(facts: Mapping[str, Any], fact: str) -> dict[str, int]:
-    return {name: getattr(of_one, fact) for name, of_one in facts.items()}
+def _column(facts: Mapping[str, Any], fact: str) -> dict[str, float]:
+    pairs = ((name, getattr(of_one, fact)) for name, of_one in facts.items())
+    return {name: value for name, value in pairs if value is not None}
 
 
 def prometheus(*sessions: Session) -> CollectorRegistry:
@@ -84,7 +100,8 @@ class _Collector:
 
         taken = [(session.name, session.metrics()) for session in self._sessions]
         for label, metrics in (("task", _TASKS), ("service", _SERVICES)):
-            for metric, (_, text) in metrics.items():
+            times = {f"{label}_{metric}": each for metric, each in _TIMES.items()}
+            for metric, (_, text) in (metrics | times).items():
                 kind = GaugeMetricFamily if metric.endswith(_GAUGES) else CounterMetricFamily
                 family = kind(f"sage_{metric}", text, labels=("session", label))
                 for session, values in taken:

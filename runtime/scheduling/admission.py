@@ -321,13 +321,17 @@ class AdmissionParker(Parker):
         self._enter()
 
     def _enter(self) -> None:
+        outer = self.stopwatch.wait("turn")
         self._admission.enter(self)
+        self.stopwatch.wait(outer)
         self.round = self._admission.round
 
     def enter(self, gate: Gate, want: int) -> int:
         """How many packets may be worked now, once those have had their turn who are due."""
         if self.round != self._admission.round and not gate.attentive and not self.cancelled:
+            self.stopwatch.wait("turn")
             self._admission.pass_on(self)
+            self.stopwatch.go_on()
             self.round = self._admission.round
         return super().enter(gate, want)
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
+from runtime.scheduling.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from runtime.scheduling.gate import Gate, Turn
@@ -193,6 +194,7 @@ class Parker(Waiter):
         "meanwhile",
         "monitor",
         "passes",
+        "stopwatch",
         "turn",
         "unneeded",
         "yield_requested",
@@ -211,6 +213,7 @@ class Parker(Waiter):
         self.helps = False  # it stands at its closed gate, and looks at what is to be carried out when it is unparked
         self.turn: Turn | None = None  # by which it has passed a closed gate, until that is over
         self.doing: TaskState = "new"
+        self.stopwatch = Stopwatch()
         self.passes = 0  # how many waits are over; tells two waits with the same name apart
         self._settling: Settling | None = None
         self._ready: Ready = bool  # it has not come
@@ -245,6 +248,8 @@ class Parker(Waiter):
         if self._settling is not None:
             self._settling.settle()
         self._ready, self._held = ready, held
+        stopwatch = self.stopwatch
+        outer = stopwatch.wait(why)
         self.say(why)
         deadline_s = None if timeout_s < 0 else monotonic() + timeout_s
         while True:
@@ -262,6 +267,9 @@ class Parker(Waiter):
         self._ready, self._held = always, None
         self.doing = before
         self.passes += 1
+        stopwatch.go_on()
+        if outer is not None:
+            stopwatch.wait(outer)
         if self.cancelled:
             raise Cancelled
 
@@ -336,12 +344,14 @@ class Parker(Waiter):
     def rest(self, ready: Ready) -> None:
         """It has nothing in work: to all who look it waits, until `ready`."""
         self._ready, self._held = ready, None
+        self.stopwatch.wait("idle")
         self.say("idle")
 
     def go_on(self) -> None:
         """That wait is over."""
         self._ready, self.doing = always, "running"
         self.passes += 1
+        self.stopwatch.go_on()
 
     # ── any thread ──
 

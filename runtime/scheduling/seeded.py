@@ -196,13 +196,17 @@ class SeededParker(Parker):
 
     def begin(self) -> None:
         """Wait for the first turn."""
+        self.stopwatch.wait("turn")
         self.permit.acquire()
+        self.stopwatch.go_on()
 
     def enter(self, gate: Gate, want: int) -> int:
         """Wait for a turn: one packet, whatever is wanted; where the hand has closed it, for one of the hand's, too."""
         if not self._fresh:
             self._ready = always
+            self.stopwatch.wait("turn")
             self._give_back(None)
+            self.stopwatch.go_on()
         if self.cancelled:
             raise Cancelled
         self._fresh = False
@@ -219,6 +223,8 @@ class SeededParker(Parker):
         if self._settling is not None:
             self._settling.settle()
         self._ready, self._held = ready, held
+        stopwatch = self.stopwatch
+        outer = stopwatch.wait(why)
         self.say(why)
         due_s = None if timeout_s < 0 else self._scheduler.now_s + timeout_s
         while True:
@@ -227,10 +233,15 @@ class SeededParker(Parker):
             self._give_back(due_s)
             if self.meanwhile is None or self._is_over(ready, due_s):
                 break
+            self.stopwatch.work()
             self.meanwhile.go_on()
+            self.stopwatch.wait(why)
         self._ready, self._held = always, None
         self.doing = before
         self.passes += 1
+        stopwatch.go_on()
+        if outer is not None:
+            stopwatch.wait(outer)
         self._fresh = why in _FRESH
         if self.cancelled:
             raise Cancelled

@@ -16,10 +16,11 @@ from runtime.communication.request_queue import RequestQueue, RequestQueueDescri
 from runtime.context import Reporter, ServiceContext
 from runtime.context.report import TaskReport
 from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, error_text
-from runtime.facts import Ending, ServiceFacts, TaskState
+from runtime.facts import Ending, ServiceFacts, Spent, TaskState
 from runtime.graph import ServiceNode
 from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Parker
+from runtime.scheduling.stopwatch import ThreadClock, total
 from runtime.service.control import ServiceControl
 from runtime.service.invocation import Interceptor, ServiceObject
 from runtime.step import Step
@@ -70,6 +71,8 @@ class BaseServiceTask:
         ending: Ending = "cancelled"
         error: BaseException | None = None
         try:
+            parker.stopwatch.begin(self if parker is self.parkers[0] else None)
+            parker.stopwatch.work_by(ThreadClock())
             parker.begin()
             if parker is self.parkers[0]:
                 self._set_up()
@@ -87,6 +90,7 @@ class BaseServiceTask:
                 self.queue.fail(error)
         if last:
             self._end(ending)
+        parker.stopwatch.end()
         parker.say("ended")
         self.gate.ended(parker)
 
@@ -216,6 +220,16 @@ class BaseServiceTask:
             self.name, self._state(), waiting, queue.capacity, len(self.parkers), running, received, results, errors,
             timeouts, stopped, late, lost, self.ending, tuple(queue.callers.copy().items()),
         )  # fmt: skip
+
+    @property
+    def processed(self) -> int:
+        """How many requests it has answered."""
+        _, _, _, results, errors, *_ = self.queue.shown
+        return results + errors
+
+    def times(self) -> Spent:
+        """Where the time of its threads has gone."""
+        return total([parker.stopwatch.spent() for parker in self.parkers])
 
     def _state(self) -> TaskState:
         doing = {parker.doing for parker in self.parkers}

@@ -90,6 +90,7 @@ class RayServiceTask(Host):
             still=quiet and all(parker.stands_still() for parker in service.parkers) and endpoint.is_quiet(),
             moved=moved,
             busy=service.ending is None and (service.queue.busy or not quiet),
+            spent=service.times(),
         )
 
     def hand_intercept(self, interceptors: tuple[Interceptor, ...]) -> None:

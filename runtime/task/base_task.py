@@ -20,7 +20,7 @@ from runtime.communication.signals import StopSignal
 from runtime.context import Reporter, TaskContext
 from runtime.context.report import TaskReport
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
-from runtime.facts import Ending, TaskFacts
+from runtime.facts import Ending, Spent, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.awaited import Awaited
 from runtime.operators.operator import Attention, Emit
@@ -160,6 +160,7 @@ class BaseTask:
         if self.has_begun():
             return
         parker.settle_first(self._feed)
+        parker.stopwatch.begin(self.counts)
         parker.begin()
         with suppress(Unneeded):  # it has to give up because nobody needs it, and will not have to `finish`
             self.operator.open(self.ctx)
@@ -183,7 +184,9 @@ class BaseTask:
         if gate.record is not None and feed.ending is None:  # else the end of the task belongs to it, too
             gate.show()
             self.look_away()
-        size.end(done, has_waited=passes != parker.passes)
+        now_s = size.end(done, has_waited=passes != parker.passes)
+        if now_s >= parker.stopwatch.due_s:
+            parker.stopwatch.mark(now_s)
         return True
 
     def end(self, failure: BaseException | None) -> None:
@@ -307,6 +310,7 @@ class BaseTask:
         if report.error is not None:
             self.counts.fail()
         self.ending = report.ending
+        self.parker.stopwatch.end()
         self.reporter.task_ended(report)
         self._router.send_signal(StopSignal(self.name, report.ending))
         if (record := self.gate.record) is not None:
@@ -480,6 +484,10 @@ class BaseTask:
     def facts(self) -> TaskFacts:
         """Where the task stands now."""
         return Observer([self]).observe()[self.name]
+
+    def times(self) -> Spent:
+        """Where its time has gone."""
+        return self.parker.stopwatch.spent()
 
 
 def _discard(values: Iterator[Any], emit: Emit, attention: Attention) -> None:

@@ -160,13 +160,14 @@ class BatchSize:
         """When the last one was over."""
         return self._began_s
 
-    def end(self, done: int, *, has_waited: bool) -> None:
-        """A batch of `done` packets is over. One that has waited says nothing about user code."""
+    def end(self, done: int, *, has_waited: bool) -> float:
+        """A batch of `done` packets is over. One that has waited says nothing about user code. Returns when it was."""
         now_s = perf_counter()
         took_s, self._began_s = now_s - self._began_s, now_s
         if has_waited:
-            return
+            return now_s
         if took_s > self.SLOW_S:
             self.packets = max(1, int(done * self.QUICK_S / took_s))
         elif took_s < self.QUICK_S and done == self.packets < self.LARGEST:
             self.packets = min(self.packets * 2, self.LARGEST)
+        return now_s

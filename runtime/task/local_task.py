@@ -18,6 +18,7 @@ from runtime.context import TaskContext
 from runtime.errors import NO_PACKET, Unneeded
 from runtime.operators import Function, Operator, Reduce, Source, SourceFunction
 from runtime.scheduling.parker import Parker, Ready
+from runtime.scheduling.stopwatch import ThreadClock
 from runtime.scheduling.wake_source import News
 from runtime.scheduling.worker import Served, Worker
 from runtime.task.base_task import BaseTask, TaskReporter
@@ -240,7 +241,11 @@ class LocalTask(BaseTask):
         """Work by itself until its end. False: its chain has taken it in; this thread is over, or the chain's."""
         here.begin(self.parker, self.parker.monitor)
         self.ctx.begin()
-        return self._worker_loop(failure)
+        self.parker.stopwatch.work_by(ThreadClock())
+        try:
+            return self._worker_loop(failure)
+        finally:
+            self.parker.stopwatch.work_by(None)
 
     def has_left(self) -> bool:
         """Between two batches: whether its chain has taken it in."""

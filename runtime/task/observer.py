@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
 from operator import add, attrgetter, sub
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from runtime.facts import ChainFacts, Columns, SignalFacts, TaskFacts, TaskState, TaskTable
+from runtime.facts import ChainFacts, Columns, SignalFacts, Spent, TaskFacts, TaskState, TaskTable
 
 if TYPE_CHECKING:
     from runtime.communication.lane import Lane
@@ -25,6 +25,13 @@ _COLUMNS: Final = (
 )
 _OF_TASKS: Final = tuple(column.rpartition(".") for column in _COLUMNS.split())
 _TAKEN: Final = attrgetter("taken")
+
+
+class Shares(Protocol):
+    """What works several tasks by one thread."""
+
+    def times(self) -> dict[str, Spent]:
+        """Where their time has gone, by name; of those that it works now."""
 
 
 class Observer:
@@ -89,6 +96,8 @@ class Sample(TaskTable):
         self._waiting = waiting  # in each lane, by reader
         self._taken = taken  # from each lane, by writer
         self._chains: tuple[ChainFacts, ...] = ()
+        self._sharing: Sequence[Shares] = ()
+        self._spent: dict[str, Spent] | None = None
 
     def __getitem__(self, name: str) -> TaskFacts:
         place = self._observer.place[name]
@@ -119,9 +128,14 @@ class Sample(TaskTable):
             open=open_,
         )
 
-    def counting(self, beyond: Sequence[tuple[BaseTask, int, Lane | None]], chains: Sequence[ChainFacts]) -> Self:
-        """The same, with `chains`, and packets that have come to tasks uncounted, past a lane each, or none."""
-        self._chains = tuple(chains)
+    def counting(
+        self,
+        beyond: Sequence[tuple[BaseTask, int, Lane | None]],
+        chains: Sequence[ChainFacts],
+        sharing: Sequence[Shares],
+    ) -> Self:
+        """The same, with `chains`, which share threads, and packets that have come uncounted, past a lane or none."""
+        self._chains, self._sharing = tuple(chains), sharing
         processed, observer = self._rest[0], self._observer
         place_of_lane = {id(lane): at for at, lane in enumerate(observer.filled)} if beyond else {}
         for task, count, lane in beyond:
@@ -161,6 +175,15 @@ class Sample(TaskTable):
     def chains(self) -> tuple[ChainFacts, ...]:
         """Which of them are worked together, or would be."""
         return self._chains
+
+    def spent(self) -> dict[str, Spent]:
+        """Where the time of each has gone until now, when this is asked for the first time."""
+        if self._spent is None:
+            shared: dict[str, Spent] = {}
+            for each in self._sharing:
+                shared |= each.times()
+            self._spent = {task.name: shared.get(task.name) or task.times() for task in self._observer.tasks}
+        return self._spent
 
     def signals(self, name: str) -> tuple[SignalFacts, ...]:
         """The signals that wait in a task's queue now, each in its place among the packets that waited then."""

@@ -107,6 +107,7 @@ class RayTask(Host):
             removed=0 if queue is None else queue.hand.removed,
             puts=endpoint.lanes.put_counts(),
             taken=() if queue is None else tuple(lane.taken for lane in queue.lanes),
+            spent=task.times(),
         )
 
     # ── the hand ──

@@ -28,6 +28,7 @@ class LoopHost:
     def serve(self, under_way: Callable[[], int]) -> None:
         """From now on the task sleeps by the loop, with so many calls under way."""
         self.under_way = under_way
+        self._permit.time_by(self._parker.stopwatch, self.is_open)
         self._parker.go_on_with(self, self._permit)
 
     @property

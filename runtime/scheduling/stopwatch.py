@@ -1,0 +1,260 @@
+"""Stopwatch: where the time of one worker goes. What it waits for is timed, the rest is work. Knows no tasks.
+
+A wait reads the clock twice, a packet never. What is no wait is work, by subtraction: so the parts always add up to
+the time that has passed. A wait in progress is one record, with the sum of those before it, and counts in place of that
+sum: so whoever reads it, and then the sums, sees each wait once, whenever that is.
+
+*On the processor* is what the thread's own clock says, which anybody may read at any time, as long as the thread lives;
+its last reading is kept by the thread itself, before it goes. Time at work that is not on the processor went by in the
+kernel, in another library without the GIL, or in a wait for the GIL.
+
+*The last second* needs to know how everything stood a second ago. So between two batches, and after a wait, a *mark* is
+set, if the last one is a tenth of a second old; between two marks, time is divided as on the whole between them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from threading import get_ident
+from time import perf_counter
+from typing import Final, Literal, Protocol
+
+from runtime.facts import Spent, TaskState, Times
+
+Wait = TaskState | Literal["turn"]
+"""What a worker waits for; "turn": to run at all."""
+
+MARK_S: Final = 0.1
+LATELY_S: Final = 1.0
+TRIES: Final = 4
+"""To read what somebody else goes on to write: of one moment, or of several that are close together."""
+
+_KEPT: Final = 32  # marks: more than there can be in the last second
+_WAITS: Final[tuple[Wait, ...]] = (
+    *("idle", "held back", "held back: rate", "waiting", "backing off", "paused", "turn"),
+)
+
+Clock = int
+"""What tells how long a thread has been on a processor."""
+
+_clock_of: Callable[[int], Clock] | None = getattr(time, "pthread_getcpuclockid", None)
+_read: Callable[[Clock], float] | None = getattr(time, "clock_gettime", None)
+
+HAS_CLOCK: Final = _clock_of is not None and _read is not None
+"""Whether the platform tells how long a thread has been on a processor."""
+
+
+class Counts(Protocol):
+    """What tells how many packets were worked."""
+
+    @property
+    def processed(self) -> int:
+        """So many, so far."""
+
+
+class ThreadClock:
+    """How long one thread has been on a processor. Made on that thread; any may read, until it `ends`."""
+
+    __slots__ = ("_clock",)
+
+    def __init__(self) -> None:
+        self._clock = None if _clock_of is None else _clock_of(get_ident())
+
+    def read_s(self, otherwise_s: float = 0.0) -> float:
+        """Seconds; `otherwise_s` if the thread has ended, or the platform has no such clock."""
+        if _read is None or self._clock is None:
+            return otherwise_s
+        try:
+            return _read(self._clock)
+        except OSError:
+            return otherwise_s
+
+
+class Stopwatch:
+    """The times of one worker, from `begin` to `end`. Written by the thread that works for it; any may read.
+
+    `lose` alone is for whoever divides the time of a thread that works for several: under a lock of his own.
+    """
+
+    __slots__ = (
+        "_began_s",
+        "_counts",
+        "_ended_s",
+        "_gained_s",
+        "_marks",
+        "_others_s",
+        "_sums",
+        "_thread",
+        "_wait",
+        "due_s",
+    )
+
+    def __init__(self) -> None:
+        self._counts: Counts | None = None
+        self._began_s = self._ended_s = 0.0
+        self._sums: dict[Wait | None, float] = dict.fromkeys(_WAITS, 0.0)  # of waits that are over
+        # What is waited for now, since when, and the sum before that. While it is there, it counts in place of the sum.
+        self._wait: tuple[Wait | None, float, float] | None = None
+        self._others_s = 0.0  # that a thread of several has worked for others
+        self._gained_s = 0.0  # that such a thread has been on a processor for it
+        # Seconds on a processor so far, of which thread more is to be added, and what its clock said in the beginning.
+        self._thread: tuple[float, ThreadClock | None, float] = (0.0, None, 0.0)
+        self._marks: tuple[tuple[float, Times], ...] = ()
+        self.due_s = 0.0  # when the next mark is to be set
+
+    # ── the thread that works for it ──
+
+    def begin(self, counts: Counts | None = None) -> None:
+        """It begins: from now on time passes for it."""
+        self._counts = counts
+        self._began_s = now_s = perf_counter()
+        self.due_s = now_s + MARK_S
+
+    def work_by(self, clock: ThreadClock | None) -> None:
+        """From now on the thread of this clock works for it alone; None: no thread does."""
+        on_s = self._alone_s()
+        self._thread = (on_s, clock, 0.0 if clock is None else clock.read_s())
+
+    def wait(self, why: Wait | None) -> Wait | None:
+        """It waits from now on. Returns what it was waiting for until now, to be waited for again after that.
+
+        What is no wait, as to go on, and None, is work.
+        """
+        before = None if self._wait is None else self.work()
+        if (sum_s := self._sums.get(why)) is not None:
+            self._wait = (why, perf_counter(), sum_s)
+        return before
+
+    def go_on(self) -> None:
+        """That wait is over."""
+        if (wait := self._wait) is None:
+            return
+        why, since_s, sum_s = wait
+        now_s = perf_counter()
+        if now_s >= self.due_s:
+            self.mark(since_s)  # what lasted so long was a wait, and nothing else
+        self._sums[why] = sum_s + now_s - since_s
+        self._wait = None
+        if now_s >= self.due_s:
+            self.mark(now_s)
+
+    def work(self) -> Wait | None:
+        """In the middle of a wait there is work. Returns what is waited for, to be waited for again after that."""
+        why = None if self._wait is None else self._wait[0]
+        self.go_on()
+        return why
+
+    def mark(self, now_s: float) -> None:
+        """Remember how everything stands. Its thread, or whoever divides the time of that."""
+        if self._marks and self._marks[-1][0] >= now_s:
+            return
+        self._marks = (*self._marks[1 - _KEPT :], (now_s, self.read(now_s)))
+        self.due_s = now_s + MARK_S
+
+    def end(self) -> None:
+        """It has ended: for it, no more time passes."""
+        self.go_on()
+        self.work_by(None)
+        self._ended_s = perf_counter()
+
+    # ── whoever divides the time of a thread that works for several ──
+
+    def lose(self, seconds: float) -> None:
+        """So long its thread has worked for others."""
+        self._others_s += seconds
+
+    def gain(self, seconds: float) -> None:
+        """So long that thread has been on a processor for it."""
+        self._gained_s += seconds
+
+    # ── any thread ──
+
+    def spent(self) -> Spent:
+        """Its times until now, and in the last second: of one moment, within a wait or between two."""
+        now_s = 0.0
+        for _ in range(TRIES):
+            wait, sums, now_s = self._wait, self._sums.copy(), perf_counter()
+            if wait is self._wait and sums == self._sums:  # else it began to wait, or ended a wait, meanwhile
+                break
+        return self.spent_until(now_s)
+
+    def spent_until(self, now_s: float) -> Spent:
+        """The same until a moment since which it has not begun to wait, nor ended a wait."""
+        whole = self.read(now_s)
+        return Spent(whole, self._lately(now_s, whole))
+
+    def read(self, now_s: float) -> Times:
+        """Its times from the beginning until then."""
+        if not self._began_s:
+            return Times(on_processor_s=0.0 if HAS_CLOCK else None)
+        packets = 0 if self._counts is None else self._counts.processed
+        others_s, on_s = self._others_s, self._alone_s() + self._gained_s
+        wait, sums = self._wait, self._sums.copy()
+        until_s = self._ended_s or now_s
+        if wait is not None:
+            why, since_s, sum_s = wait
+            sums[why] = sum_s + max(0.0, until_s - since_s)
+        idle_s, *rest = sums.values()
+        idle_s += others_s
+        busy_s = max(0.0, until_s - self._began_s - idle_s - sum(rest))
+        return Times.of((busy_s, idle_s, *rest), min(on_s, busy_s) if HAS_CLOCK else None, packets)
+
+    def _lately(self, now_s: float, now: Times) -> Times:
+        """Of the last second; of no time if it has ended before."""
+        then_s = now_s - LATELY_S
+        if not self._began_s or self._began_s >= then_s:
+            return now
+        points = [(self._began_s, Times(on_processor_s=now.on_processor_s and 0.0)), *self._marks]
+        return less(now, self._stood(points, then_s, self._ended_s or now_s, now))
+
+    def _stood(self, points: list[tuple[float, Times]], then_s: float, now_s: float, now: Times) -> Times:
+        """How everything stood at `then_s`, by what is known of moments before and after."""
+        if then_s >= now_s:
+            return now
+        if (wait := self._wait) is not None and wait[1] <= then_s:
+            name = _FIELDS[_WAITS.index(wait[0])]
+            return now._replace(**{name: getattr(now, name) - (now_s - then_s)})
+        points.append((now_s, now))
+        after = next(number for number, (at_s, _) in enumerate(points) if at_s > then_s)
+        (from_s, first), (until_s, last) = points[after - 1 : after + 1]
+        return between(first, last, (then_s - from_s) / (until_s - from_s))
+
+    def _alone_s(self) -> float:
+        """How long threads that worked for it alone have been on a processor."""
+        sum_s, clock, began_s = self._thread
+        return sum_s if clock is None else sum_s + clock.read_s(began_s) - began_s
+
+
+_FIELDS: Final = ("idle_s", "held_back_s", "rate_s", "waiting_s", "backing_off_s", "paused_s", "turn_s")
+
+
+def less(whole: Times, part: Times) -> Times:
+    """What is left of the one without the other, in which no time may be below zero."""
+    seconds = (max(0.0, all_s - part_s) for all_s, part_s in zip(whole.seconds, part.seconds, strict=True))
+    on_s = None
+    if whole.on_processor_s is not None and part.on_processor_s is not None:
+        on_s = min(max(0.0, whole.on_processor_s - part.on_processor_s), whole.busy_s - part.busy_s)
+    return Times.of(seconds, on_s, max(0, whole.packets - part.packets))
+
+
+def between(first: Times, last: Times, share: float) -> Times:
+    """How everything stood after such a share of the time between these two, if nothing has changed its pace."""
+    pairs = zip(first.seconds, last.seconds, strict=True)
+    seconds = (from_s + (until_s - from_s) * share for from_s, until_s in pairs)
+    on_s = None
+    if first.on_processor_s is not None and last.on_processor_s is not None:
+        on_s = first.on_processor_s + (last.on_processor_s - first.on_processor_s) * share
+    return Times.of(seconds, on_s, round(first.packets + (last.packets - first.packets) * share))
+
+
+def total(spent: Sequence[Spent]) -> Spent:
+    """All of that, of several threads, together."""
+    return Spent(_sum([each.whole for each in spent]), _sum([each.lately for each in spent]))
+
+
+def _sum(times: Sequence[Times]) -> Times:
+    seconds = map(sum, zip(*(each.seconds for each in times), strict=True))
+    on_s = [each.on_processor_s for each in times if each.on_processor_s is not None]
+    packets = sum(each.packets for each in times)
+    return Times.of(seconds, sum(on_s) if len(on_s) == len(times) else None, packets, len(times))

@@ -1,0 +1,112 @@
+"""Bugs in what is measured of time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.planted.records import Mutant, of, one
+
+STOPWATCH, PARKER, SEEDED = "scheduling/stopwatch.py", "scheduling/parker.py", "scheduling/seeded.py"
+LOOP_TIME, CHAIN, PERMIT = "chain/loop_time.py", "chain/chain.py", "task/awaiting/permit.py"
+TIMES = "15_times"
+MODEL = "test_stopwatch.py::test_totals_and_the_last_second_are_those_of_a_model_that_keeps_everything"
+NESTED = "test_stopwatch.py::test_a_wait_within_a_wait_is_its_own_and_the_outer_one_goes_on_after_it"
+WHOSE = "test_stopwatch.py::test_the_time_of_a_loop_is_that_of_whoever_was_at_work_when_it_was_seen"
+ON = "test_stopwatch.py::test_time_on_a_processor_goes_to_whoever_is_seen_and_to_whoever_the_thread_is_left"
+WAITS_FOR = of(TIMES, "test_the_time_of_a_task_is_that_of_what_it_waits_for")
+
+OF_TIMES: Final[tuple[Mutant, ...]] = (
+    one(
+        "times: a wait in progress does not count yet",
+        STOPWATCH,
+        "sums[why] = sum_s + max(0.0, until_s - since_s)",
+        "sums[why] = sum_s",
+        MODEL,
+    ),
+    one(
+        "times: time passes after the end",
+        STOPWATCH,
+        "until_s = self._ended_s or now_s",
+        "until_s = now_s",
+        MODEL,
+        of(TIMES, "test_times_stand_still_after_the_end"),
+    ),
+    one(
+        "times: of a wait that is over, what was before it is lost",
+        STOPWATCH,
+        "self._sums[why] = sum_s + now_s - since_s",
+        "self._sums[why] = now_s - since_s",
+        MODEL,
+    ),
+    one(
+        "times: a burst before a long wait is thought to go on in it",
+        STOPWATCH,
+        "            self.mark(since_s)  # what lasted so long was a wait, and nothing else",
+        "            pass",
+        "test_stopwatch.py::test_a_rate_of_the_last_second_forgets_a_burst_before_a_long_wait",
+    ),
+    one(
+        "times: a wait within another one ends that, too",
+        STOPWATCH,
+        "before = None if self._wait is None else self.work()",
+        "before = None",
+        NESTED,
+    ),
+    one(
+        "times: a wait within another one is never over",
+        PARKER,
+        "        stopwatch.go_on()\n        if outer is not None:",
+        "        if outer is not None:",
+        WAITS_FOR,
+        of(TIMES, "test_a_task_that_has_worked_thousands_of_packets_was_not_idle_all_the_time"),
+    ),
+    one(
+        "times: who waits for its turn is at work",
+        SEEDED,
+        '            self.stopwatch.wait("turn")\n            self._give_back(None)',
+        "            self._give_back(None)",
+        of(TIMES, "test_under_a_seed_a_task_that_may_not_run_waits_for_its_turn"),
+    ),
+    one(
+        "times: what calls compute is a wait",
+        PERMIT,
+        "            if self._stopwatch is not None:\n                self._stopwatch.go_on()",
+        "            pass",
+        of(TIMES, "test_open_calls_are_waited_for_and_what_they_compute_is_work"),
+    ),
+    one(
+        "times: open calls are not waited for",
+        PERMIT,
+        '"waiting" if self._is_open() else self._why',
+        "self._why",
+        of(TIMES, "test_open_calls_are_waited_for_and_what_they_compute_is_work"),
+    ),
+    one(
+        "times: of a chain each task has all the time of its thread",
+        LOOP_TIME,
+        "member.lose(passed_s - each if is_owner else passed_s)",
+        "member.lose(passed_s - each if is_owner else 0.0)",
+        WHOSE,
+    ),
+    one(
+        "times: a chain's time is given twice",
+        LOOP_TIME,
+        "passed_s, self._given_s = spent_s - self._given_s, spent_s",
+        "passed_s = spent_s - self._given_s",
+        WHOSE,
+    ),
+    one(
+        "times: who keeps the thread of a chain is on no processor",
+        LOOP_TIME,
+        "            at.work_by(self._clock)",
+        "            pass",
+        ON,
+    ),
+    one(
+        "times: chain: time passes for one that waits",
+        CHAIN,
+        "        self._time.stop()\n        for task in members:",
+        "        for task in members:",
+        "chain/test_times.py::test_a_chain_that_waits_is_idle_and_no_time_passes_twice",
+    ),
+)

@@ -1,0 +1,204 @@
+"""Stopwatches by themselves, on a clock that stands where a test puts it, beside a model that keeps all it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runtime.chain import loop_time
+from runtime.chain.loop_time import LoopTime
+from runtime.facts import SHARES, Spent, Times
+from runtime.scheduling import stopwatch as module
+from runtime.scheduling.stopwatch import Stopwatch, ThreadClock, total
+from runtime.task.counts import TaskCounts
+
+
+class Clock:
+    """Says what it was told."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture(scope="module")
+def clock() -> Iterator[Clock]:
+    made = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "perf_counter", made)
+        patch.setattr(loop_time, "perf_counter", made)
+        yield made
+
+
+def as_dict(times: Times) -> dict[str, float]:
+    return {name: seconds for name, seconds in zip(SHARES, times.seconds, strict=True) if seconds > 1e-9}
+
+
+# A stretch: what it is, how long in steps of the marks, and how many packets were worked.
+stretches = st.lists(
+    st.tuples(st.sampled_from(SHARES), st.integers(1, 30), st.integers(0, 50)), min_size=1, max_size=30
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(stretches)
+def test_totals_and_the_last_second_are_those_of_a_model_that_keeps_everything(
+    clock: Clock, given: list[tuple[Any, int, int]]
+) -> None:
+    watch, counts = Stopwatch(), TaskCounts()
+    watch.begin(counts)
+    steps: list[tuple[str, float]] = []  # what each tenth of a second was, and how many packets it had
+    for kind, long, packets in given:
+        if kind == "busy":
+            for number in range(long):
+                clock.now_s += 0.1
+                worked = packets // long + (number < packets % long)
+                counts.work(worked)
+                watch.mark(clock.now_s)
+                steps.append((kind, worked))
+        else:
+            watch.wait(kind)
+            clock.now_s += 0.1 * long
+            steps += [(kind, 0)] * long
+            now = watch.spent()  # while it lasts
+            assert as_dict(now.whole) == pytest.approx(model(steps)[0])
+            watch.go_on()
+        now = watch.spent()
+        assert as_dict(now.whole) == pytest.approx(model(steps)[0])
+        assert now.whole.packets == model(steps)[1]
+        assert as_dict(now.lately) == pytest.approx(model(steps[-10:])[0], abs=1e-6)
+        assert now.lately.packets == pytest.approx(model(steps[-10:])[1], abs=1)
+    watch.end()
+    ended = watch.spent().whole
+    clock.now_s += 5
+    assert watch.spent().whole == ended
+    assert watch.spent().lately.lasted_s == 0
+
+
+def model(steps: list[tuple[str, float]]) -> tuple[dict[str, float], float]:
+    seconds: dict[str, float] = {}
+    for kind, _ in steps:
+        seconds[kind] = seconds.get(kind, 0.0) + 0.1
+    return seconds, sum(packets for _, packets in steps)
+
+
+def test_a_wait_within_a_wait_is_its_own_and_the_outer_one_goes_on_after_it(clock: Clock) -> None:
+    watch = Stopwatch()
+    watch.begin()
+    outer = watch.wait("idle")
+    clock.now_s += 1
+    inner = watch.wait("held back")
+    clock.now_s += 2
+    watch.wait(inner)
+    clock.now_s += 4
+    watch.wait(outer)
+    clock.now_s += 8
+    assert as_dict(watch.spent().whole) == pytest.approx({"busy": 8, "idle": 5, "held back": 2})
+
+
+def test_what_has_no_name_as_a_wait_is_work(clock: Clock) -> None:
+    watch = Stopwatch()
+    watch.begin()
+    before = watch.wait("running")
+    clock.now_s += 3
+    watch.wait(before)
+    assert as_dict(watch.spent().whole) == pytest.approx({"busy": 3})
+
+
+def test_work_in_the_middle_of_a_wait_is_work(clock: Clock) -> None:
+    watch = Stopwatch()
+    watch.begin()
+    watch.wait("waiting")
+    clock.now_s += 1
+    why = watch.work()
+    clock.now_s += 2
+    watch.wait(why)
+    clock.now_s += 4
+    watch.go_on()
+    assert as_dict(watch.spent().whole) == pytest.approx({"busy": 2, "waiting": 5})
+
+
+def test_a_rate_of_the_last_second_forgets_a_burst_before_a_long_wait(clock: Clock) -> None:
+    watch, counts = Stopwatch(), TaskCounts()
+    watch.begin(counts)
+    counts.work(1_000)
+    clock.now_s += 0.05  # no mark is due
+    watch.wait("idle")
+    clock.now_s += 5
+    watch.go_on()
+    clock.now_s += 0.01
+    assert watch.spent().lately.packets == 0
+
+
+def test_several_threads_are_summed_up() -> None:
+    first = Times(busy_s=1.0, idle_s=3.0, on_processor_s=0.5, packets=8)
+    second = Times(busy_s=2.0, idle_s=2.0, on_processor_s=1.0)
+    both = total([Spent(first, first), Spent(second, second)]).whole
+    assert as_dict(both) == {"busy": 3.0, "idle": 5.0}
+    assert (both.on_processor_s, both.packets, both.threads, both.per_s) == (1.5, 8, 2, 2.0)
+
+
+# ── a thread that works for several ──
+
+
+def test_the_time_of_a_loop_is_that_of_whoever_was_at_work_when_it_was_seen(clock: Clock) -> None:
+    one, other, third = watches = [Stopwatch() for _ in range(3)]
+    loop = LoopTime()
+    loop.begin()
+    for each in watches:
+        each.begin()
+        loop.add(each)
+    clock.now_s += 1
+    loop.settle(one)
+    clock.now_s += 2
+    loop.settle(other)
+    clock.now_s += 3
+    loop.settle(None)  # nobody's: everybody's
+    loop.stop()
+    for each in watches:
+        each.wait("idle")
+    clock.now_s += 10
+    loop.settle(one)  # which gets nothing of that
+    assert [each.spent().whole.busy_s for each in watches] == pytest.approx([2, 3, 1])
+    assert [each.spent().whole.lasted_s for each in watches] == pytest.approx([16, 16, 16])
+    loop.start()
+    for each in watches:
+        each.go_on()
+    clock.now_s += 4
+    loop.close(third)
+    clock.now_s += 8  # by themselves again
+    assert [each.spent().whole.busy_s for each in watches] == pytest.approx([10, 11, 13])
+
+
+def test_time_on_a_processor_goes_to_whoever_is_seen_and_to_whoever_the_thread_is_left(clock: Clock) -> None:
+    class Told(ThreadClock):
+        on_s = 0.0
+
+        def read_s(self, otherwise_s: float = 0.0) -> float:
+            return self.on_s
+
+    one, other = watches = [Stopwatch() for _ in range(2)]
+    loop, told = LoopTime(), Told()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop_time, "ThreadClock", lambda: told)
+        loop.begin()
+    for each in watches:
+        each.begin()
+        loop.add(each)
+    for each in (one, other):
+        clock.now_s += 4
+        told.on_s += 1
+        loop.settle(each)
+    clock.now_s += 4
+    told.on_s += 2
+    loop.close(one)
+    clock.now_s += 4
+    told.on_s += 3
+    found = [each.spent().whole.on_processor_s for each in watches]
+    assert found == ([6, 1] if module.HAS_CLOCK else [None, None])
