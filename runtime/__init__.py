@@ -34,6 +34,7 @@ from runtime.errors import (
     JobHeld,
     JobPaused,
     LostReply,
+    NoReply,
     NotCopyable,
     NotInBrowser,
     NotOne,
@@ -66,6 +67,7 @@ from runtime.facts import (
     Event,
     LaneFacts,
     Outcome,
+    QuestionFacts,
     ServiceFacts,
     SignalFacts,
     Snapshot,
@@ -79,6 +81,7 @@ from runtime.graph.rate import Rate
 from runtime.history.dead_letters import DeadLetter, DeadLetters
 from runtime.job_manager import JobManager
 from runtime.operators import IDLE, Function, SourceFunction
+from runtime.questions.question import Replies
 from runtime.renamed import old_names as _old_names
 from runtime.reporting.metrics import prometheus
 from runtime.service.invocation import Interceptor, Invocation
@@ -120,6 +123,7 @@ __all__ = [
     "KeyedStream",
     "LaneFacts",
     "LostReply",
+    "NoReply",
     "NotCopyable",
     "NotInBrowser",
     "NotOne",
@@ -131,10 +135,12 @@ __all__ = [
     "Packet",
     "PacketGone",
     "Path",
+    "QuestionFacts",
     "QueueFull",
     "QueueUnreachable",
     "QueueView",
     "Rate",
+    "Replies",
     "ResultsTooLarge",
     "Retry",
     "Service",

@@ -187,6 +187,11 @@ class Completion:
         """Gates are about to be closed by hand: in a view, by a person who can open them there, or by code."""
         self._is_held_by_person = by_person
 
+    @property
+    def is_something_paused(self) -> bool:
+        """Whether some gate is closed by hand."""
+        return self._is_something_paused
+
     def wait(self, deadline: float) -> Waiting[bool]:
         """Wait for it. False: not in time. Raises `JobPaused` if a pause prevents it, but by a person in a view."""
         self.waiters += 1

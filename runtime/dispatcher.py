@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from runtime.communication.signals import StopSignal
 from runtime.completion import Completion, Tally
 from runtime.context.report import TaskReport
-from runtime.errors import CommandRefused, JobHeld, JobPaused, TaskFailed, error_text, failure_text
+from runtime.errors import (
+    CommandRefused,
+    DataflowError,
+    JobHeld,
+    JobPaused,
+    TaskEnded,
+    TaskFailed,
+    error_text,
+    failure_text,
+)
 from runtime.factory import Backend, Handle, ServiceHandle, TaskFactory, TaskHandle, create_service_task
-from runtime.facts import Event, Outcome, Snapshot
+from runtime.facts import Event, Outcome, QuestionFacts, Snapshot, TaskTable
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import DeadLetter, DeadLetters, Outlets
 from runtime.history.event_log import EventLog
+from runtime.questions.gates import Gates
+from runtime.questions.question import Question, Questions
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
 from runtime.service.invocation import Interceptor
@@ -52,6 +63,7 @@ class Dispatcher:
         self.dead_letters = DeadLetters(outlets)
         self.tally = Tally((node.name for node in graph.nodes), (node.name for node in graph.service_nodes))
         self.completion = Completion(backend, self.handles)
+        self.questions = Questions(Gates(graph, backend, self.tasks))
         self._manager = manager
         self._operator_of = {node.name: graph.by_name[node.operator] for node in graph.nodes}
         self._began_s = backend.clock()  # until `start`: gates may be closed before it
@@ -111,6 +123,7 @@ class Dispatcher:
         self.tally.ask("cancel")
         for handle in self.tasks.values():
             handle.cancel()
+        self.questions.fail_all(self._why_unanswered)  # none is accepted any more
         if self.services:
             self.backend.refuse_calls()
         if not self.tally.has_tasks:
@@ -125,7 +138,7 @@ class Dispatcher:
         try:
             yield from self.completion.wait(deadline_of(timeout_s))
         except JobPaused:
-            if (held := self._why_held()) is None:
+            if (held := self.why_held()) is None:
                 raise
             try:
                 raise held from held.__cause__
@@ -172,7 +185,17 @@ class Dispatcher:
     def gates_changed(self, text: str) -> None:
         """Gates were closed or opened by hand: those who wait for the end have to look at them."""
         self._note("command", None, text)
+        self.look_at_gates()
+
+    def look_at_gates(self) -> None:
+        """Gates were closed or opened: see who waits because of that."""
         self.completion.look_at_gates()
+        if self.graph.asked:
+            self.questions.look_at_gates(self.why_held())
+
+    def why_held(self) -> JobHeld | None:
+        """What to raise where the job stands still because packets are held; None: none is."""
+        return self._why_held()
 
     def on_hold(self, hears: Callable[[str], object], why: Callable[[], JobHeld | None]) -> None:
         """Let `hears` be told of each task that holds a packet, on its own thread or one that delivers its reports.
@@ -263,14 +286,20 @@ class Dispatcher:
 
     def snapshot(self) -> Snapshot:
         """Every task as it stands now."""
+        tasks = self.backend.observe(tuple(self.tasks.values()))
         return Snapshot(
             self.tally.state,
-            self.backend.observe(tuple(self.tasks.values())),
+            tasks,
             self.tally.order,
             {name: service.facts() for name, service in self.services.items()},
             self.backend.clock() - self._began_s,
             {name: service.times() for name, service in self.services.items()},
+            self._asked(tasks) if self.graph.asked else None,
         )
+
+    def _asked(self, tasks: TaskTable) -> QuestionFacts:
+        replies = [name for name in tasks if self._operator_of[name].traits.answers]
+        return self.questions.facts(sum(tasks[name].processed for name in replies))
 
     def until_settled(self, timeout_s: float | None) -> Waiting[bool]:
         """Wait until every task stands still. False: not within `timeout_s`."""
@@ -368,6 +397,7 @@ class Dispatcher:
         for name in abandoned:
             self._note("abandoned", name, "was stuck in user code at the close; what it still makes is discarded")
         self._note("end", None, outcome.state)
+        self.questions.fail_all(self._why_unanswered)
         self._manager.job_ended(outcome)
         self.completion.come()
 
@@ -380,6 +410,15 @@ class Dispatcher:
             all_skipped += skipped
             dropped += handle.left_over()
         return self.tally.sum_up(packets_in, packets_out, dropped, all_skipped, abandoned)
+
+    def _why_unanswered(self, question: Question) -> DataflowError:
+        """What a question comes to that is open when the job is cancelled, fails or ends."""
+        if (failure := self.tally.failure) is None or failure.error is None:
+            return TaskEnded(f"{question.text}: the job was cancelled, or has ended, before the answer came")
+        kind = "task" if failure.task in self.tasks else "service"
+        failed = TaskFailed(failure.task, failure.packet, failure.error, self.outcome, kind)
+        failed.__cause__ = failure.error
+        return failed
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.add(Event(kind, task, printable(text), self._now_s()))

@@ -22,6 +22,7 @@
     │   ├── PacketGone             the packet is not in its queue any more
     │   ├── ServicePaused          the service is paused by hand, and the caller could be the one to resume it
     │   └── ServiceStopped         the service has stopped, or stopped while the call waited
+    ├── NoReply                    a question is over, and nothing of it has come to a reply (also a LookupError)
     ├── NotOne                     of what is to be one result there is none, or there are several (also a ValueError)
     ├── ServiceTimeout             a call has not been answered in time (also a TimeoutError)
     ├── ServiceLoop                a call would wait for itself
@@ -180,6 +181,10 @@ class ServicePaused(CommandRefused):
 
 class ServiceStopped(CommandRefused):
     """The service has stopped with its job, before the call or while it waited. The call was not answered."""
+
+
+class NoReply(DataflowError, LookupError):
+    """What was asked is over: no packet of it is left anywhere, and none has come to a `reply()`."""
 
 
 class NotOne(DataflowError, ValueError):

@@ -159,6 +159,35 @@ class ServiceFacts(NamedTuple):
         return f"{self.name}: {', '.join(parts)}"
 
 
+class QuestionFacts(NamedTuple):
+    """What was asked of a graph so far, from outside and by its own functions and services.
+
+    Each of the `asked` questions ends as one of `answered`, `unanswered` (no packet of it was left, and none had come
+    to a reply) and `failed` (an error: its time was over, the job has ended, a gate was closed), or is still `open`.
+    `late` replies came after the end of their question, or after its first reply. `unasked` packets came to a reply
+    and belonged to no question. `per_s` is how many have ended in the last second. The oldest of those that are open
+    has been under way for `slowest_s` seconds; `slowest` says what it is.
+    """
+
+    asked: int
+    open: int
+    answered: int
+    unanswered: int
+    failed: int
+    late: int
+    unasked: int
+    per_s: float
+    slowest_s: float
+    slowest: str
+
+    def __repr__(self) -> str:
+        parts = [f"{self.asked:,} asked"]
+        for what in ("open", "answered", "unanswered", "failed", "late", "unasked"):
+            number = getattr(self, what)
+            parts += [f"{number:,} {what}"] if number else []
+        return f"questions: {', '.join(parts)}"
+
+
 class ChainFacts(NamedTuple):
     """Consecutive tasks that one thread works, packet by packet, as long as `opened_by` is empty.
 
@@ -322,7 +351,7 @@ class Snapshot:
     """Every task of a job at one moment, in graph order: `snapshot["count#2"].depth`; `services["clock"].depth`.
 
     `order` names the tasks and services that have ended, in the order in which they did. `at_s` is seconds since the
-    start, by the backend's clock.
+    start, by the backend's clock. `questions` is None of a graph without a `reply()`.
     """
 
     state: JobState
@@ -331,6 +360,7 @@ class Snapshot:
     services: Mapping[str, ServiceFacts] = field(default_factory=dict)
     at_s: float = field(default=0.0, compare=False)
     spent_by_services: Mapping[str, Spent] = field(default_factory=dict, compare=False, repr=False)
+    questions: QuestionFacts | None = field(default=None, compare=False)
 
     def __getitem__(self, task: str) -> TaskFacts:
         return self.tasks[task]

@@ -35,6 +35,7 @@ from tests.planted.injects import INJECTS
 from tests.planted.kernel import OF_KERNEL
 from tests.planted.memory import MEMORY_BUGS
 from tests.planted.mending import OF_MENDING
+from tests.planted.questions import OF_QUESTIONS
 from tests.planted.rates import OF_RATES
 from tests.planted.records import SWITCH, Change, Mutant, one
 from tests.planted.sessions import OF_SESSIONS
@@ -1020,6 +1021,7 @@ MUTANTS: Final = (
     *OF_AWAITING,
     *OF_MENDING,
     *OF_CALLS,
+    *OF_QUESTIONS,
     *OF_RATES,
     *OF_TIMES,
     # ── between processes ──

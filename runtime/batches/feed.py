@@ -12,7 +12,7 @@ time stands still.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runtime.batches.batch_time import BatchTime
@@ -111,7 +111,7 @@ class BatchFeed(LaneFeed):
         self._is_called = self._holds = False
         if len(items) == len(self.inbox):
             self._time.begin()
-        values = list(items if self._unpack is None else self._unpack(iter(items)))
+        values = list(items if (bare := self._given.bare) is None else bare(iter(items)))
         if self._tracer is not None:
             self._tracer.draw_all(items)
         self._gathered = Gathered(items, values, _placed(parts), self._given, self._router)
@@ -130,6 +130,7 @@ class BatchFeed(LaneFeed):
             return 0
         if self._keeps:
             return self._let_leave(gathered)
+        self._leave(gathered, ())
         if not self._parker.unneeded:
             self._counts.break_off(gathered.unsent())
         return len(gathered)
@@ -161,7 +162,17 @@ class BatchFeed(LaneFeed):
             left += len(leaving)
         if gathered.kept:
             self._holds = True
+        self._leave(gathered, staying)
         return left
+
+    def _leave(self, gathered: Gathered, staying: Collection[int]) -> None:
+        """Where packets are counted: those of a batch have been worked, but for the ones that stay."""
+        if self._bearer is None:
+            return
+        self._bearer.leave()
+        drawn = gathered.drawn()  # which have left as they were sent, but for the last
+        rest = [index for index in range(drawn, len(gathered)) if index not in staying]
+        self._bearer.left([gathered.items[index] for index in rest])
 
     def failed_on(self) -> Any:
         """The payload whose result was sent last; before that, the list of all."""

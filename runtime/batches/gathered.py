@@ -70,6 +70,10 @@ class Gathered:
         """How many results have not been sent, nor are being, since the first was."""
         return 0 if self._rest is None else length_hint(self._rest)
 
+    def drawn(self) -> int:
+        """How many have been drawn once more."""
+        return 0 if self._rest is None else len(self.items) - length_hint(self._rest)
+
     def ranges(self) -> Iterator[tuple[Part, int]]:
         """Each part, and the index of its first packet in the batch."""
         first = 0
@@ -88,5 +92,5 @@ class Gathered:
 
     def in_work(self) -> Any:
         """What is to be blamed for an error: the value whose result is sent, or all that the function was given."""
-        drawn = 0 if self._rest is None else len(self.items) - length_hint(self._rest)
+        drawn = self.drawn()
         return self.values[drawn - 1] if drawn else self.values

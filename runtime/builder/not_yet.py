@@ -15,10 +15,6 @@ _CHECKPOINTS: Final = (
 _WAYS_ROUND: Final = {
     **dict.fromkeys(("window", "timestamps", "arrival_times", "watermarks", "late"), _WINDOWS),
     **dict.fromkeys(("checkpoint", "checkpoints", "save", "restore"), _CHECKPOINTS),
-    "reply": (
-        "nothing can be asked through a graph yet; ask a service: session.service(…), then session.call(…) by hand, "
-        "and ctx.call_service(…) from functions"
-    ),
 }
 NOT_YET: Final = frozenset(_WAYS_ROUND)
 """The names of which a stream says what to do instead."""

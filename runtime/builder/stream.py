@@ -19,6 +19,7 @@ from runtime.operators import NO_INITIAL, Function
 from runtime.operators.joined import How
 from runtime.operators.stateful import one_more
 from runtime.python.asynchronous import refuse_async
+from runtime.questions.reply import Reply  # noqa: F401  it registers its kind
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
@@ -364,6 +365,24 @@ class Stream(Generic[T]):
         self._add("collect", collected.gather, name=name, capacity=capacity, rate=rate, options={"into": collected})
         self._environment.collected.append(collected)
         return collected
+
+    def reply(self, name: str | None = None) -> None:
+        """The stream ends here, in answers: what comes here goes to whoever has asked for it (`Session.ask`).
+
+        A packet that belongs to no question is dropped, and counted (`snapshot().questions`). There may be several
+        replies in a graph. Tasks of a graph that has one are not chained, and on Ray it is refused at the start.
+
+        >>> import runtime
+        >>> with runtime.Session() as session:
+        ...     text = session.input("text").flat_map(str.split)
+        ...     text.map(len).reply()
+        ...     session.start()
+        ...     replies = session.ask("text", "to be or", many=True)
+        ...     session.stop()
+        >>> replies
+        [2, 2, 2]
+        """
+        self._add("reply", None, name=name)
 
     def key_by(self, function: Callable[[T], K]) -> KeyedStream[K, T]:
         """Equal keys go to the same instance of whoever consumes this; the key is there as `ctx.key`.

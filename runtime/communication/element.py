@@ -1,8 +1,9 @@
 """How a packet lies in a lane: the one place that knows.
 
 An *element* is a bare payload, or `(key, payload)` where the input is keyed. In a traced job an item of a lane is a
-`Packet` that holds an element, else it is the element itself; what the hand puts into the queue of a task with several
-inputs is `(number of the input, item)`. Which of these it is, is decided when the graph is compiled (`format_of`).
+`Packet` that holds an element, else it is the element itself; in a graph that can be asked it is a pair of the question
+to which it belongs, or None, and that. What the hand puts into the queue of a task with several inputs is `(number of
+the input, item)`. Which of these it is, is decided when the graph is compiled (`format_of`).
 
 Only the loops of the router, and those of operators that want keys, know elements themselves: a call for each packet
 would cost as much as all the rest.
@@ -16,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runtime.communication.lane import Lane
-from runtime.communication.packet import Packet, Place, Tracer
+from runtime.communication.packet import Bearer, Borne, Packet, Place, Tracer
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused
 from runtime.graph import ExecutionGraph
@@ -37,6 +38,8 @@ class Format:
     traced: bool = False
     numbered: bool = False
     """Whether each item names its input: in the hand's lane of a task with several."""
+    asked: bool = False
+    """Whether each item says to which question it belongs."""
 
     def element(self, key: Any, payload: Any) -> Any:
         """The element of a payload; `key` counts where it is keyed."""
@@ -48,11 +51,22 @@ class Format:
 
     def element_of(self, item: Any) -> Any:
         """What an item of a lane, not the hand's, holds."""
+        if self.asked:
+            item = item[1]
         return self.element(item.key, item.payload) if self.traced else item
+
+    def question_of(self, item: Any) -> Borne | None:
+        """To which question an item of a lane belongs."""
+        if not self.asked:
+            return None
+        question: Borne | None = (item[1] if self.numbered else item)[0]
+        return question
 
     def packet(self, item: Any, task: str, lane: Lane, place: Place) -> Packet:
         """An item of a lane of `task` as a person sees it."""
         number, item = item if self.numbered else (lane.input, item)
+        if self.asked:
+            item = item[1]
         if self.traced:
             traced: Packet = replace(item, place=place)
             return traced
@@ -63,6 +77,8 @@ class Format:
         """What is to lie in place of the item `before`: `item`, untraced, with all that travels with the packet."""
         if self.numbered:
             return (item[0], replace(self, numbered=False).exchanged(before[1], item[1]))
+        if self.asked:
+            return (before[0], replace(self, asked=False).exchanged(before[1], item))
         if not self.traced:
             return item
         key, payload = self.parts(item)
@@ -79,18 +95,29 @@ class Format:
         """What makes an item of an untraced element that the hand puts in; None where the two are the same."""
         if not self.traced:
             return None
-        tracer = Tracer(f"{hand.producer}/{task}", now)
-        if self.numbered:
-            return lambda item: (item[0], self.carried(tracer, item[1], task, item[0], hand.producer))
-        return lambda element: self.carried(tracer, element, task, 0, hand.producer)
+        tracer, producer = Tracer(f"{hand.producer}/{task}", now), hand.producer
 
-    def carried(self, tracer: Tracer, element: Any, task: str, number: int, producer: str) -> Packet:
+        def stamp(item: Any, number: int = 0) -> Any:
+            return (item[0], stamp_bare(item[1], number)) if self.asked else stamp_bare(item, number)
+
+        def stamp_bare(element: Any, number: int) -> Packet:
+            key, payload = self.parts(element)
+            return tracer.packet(payload, key, number, self.keyed, task, producer)
+
+        return (lambda item: (item[0], stamp(item[1], item[0]))) if self.numbered else stamp
+
+    def carried(self, tracer: Tracer, element: Any, task: str, number: int, producer: str) -> Any:
         """What lies in a lane to `task` for `element`, with what travels with it."""
-        key, payload = self.parts(element)
-        return tracer.packet(payload, key, number, self.keyed, task, producer)
+        inner = element
+        if self.traced:
+            key, payload = self.parts(element)
+            inner = tracer.packet(payload, key, number, self.keyed, task, producer)
+        return tracer.item(inner) if isinstance(tracer, Bearer) else inner
 
     def stamps(self, task: str, now: Callable[[], float]) -> Tracer | None:
         """What gives the packets of a producer what travels with them; None where nothing does."""
+        if self.asked:
+            return Bearer(task, now, traced=self.traced)
         return Tracer(task, now) if self.traced else None
 
 
@@ -118,7 +145,11 @@ class Given:
         """Makes values from items of lanes, but for the numbers of inputs; None if they are the same."""
         if format.keyed and not (operator.wants_keys and not operator.has_context):
             self.values = partial(ctx.with_keys, bare=not operator.wants_keys)
-        if tracer is not None:
+        self.bare = _opened(format, self.values) if format.asked or format.traced else self.values
+        """The same of items that are not drawn by it, and do not leave."""
+        if isinstance(tracer, Bearer):
+            self.values = _borne(format, tracer, self.values, with_question=operator.wants_question)
+        elif tracer is not None:
             self.values = _drawn(format, tracer, self.values)
 
     def payload(self, item: Any) -> Any:
@@ -150,18 +181,45 @@ def _drawn(format: Format, tracer: Tracer, values: Values | None) -> Values:
     return elements if values is None else lambda packets: values(elements(packets))
 
 
+def _borne(format: Format, bearer: Bearer, values: Values | None, *, with_question: bool) -> Values:
+    def elements(items: Iterator[Any]) -> Iterator[Any]:
+        for item in items:
+            bearer.draw(item)
+            yield format.element_of(item)
+        bearer.leave()
+
+    def opened(items: Iterator[Any]) -> Iterator[Any]:
+        return elements(items) if values is None else values(elements(items))
+
+    if not with_question:
+        return opened
+    return lambda items: ((bearer.borne, value) for value in opened(items))
+
+
+def _opened(format: Format, values: Values | None) -> Values:
+    def elements(items: Iterator[Any]) -> Iterator[Any]:
+        return map(format.element_of, items)
+
+    return elements if values is None else lambda items: values(elements(items))
+
+
 # ── of a graph ──
 
 
 def format_of(graph: ExecutionGraph, operator: str, *, by_hand: bool = False) -> Format:
     """What lies in the lanes of each of the operator's tasks; or in those of the hand there."""
     keyed = any(edge.strategy == "hash" for edge in graph.inputs(operator))
-    return Format(keyed, graph.traced, by_hand and len(graph.input_numbers(operator)) > 1)
+    return Format(keyed, graph.traced, by_hand and len(graph.input_numbers(operator)) > 1, graph.asked)
 
 
-def item_by_hand(graph: ExecutionGraph, operator: str, number: int, element: Any) -> Any:
+def item_by_hand(graph: ExecutionGraph, operator: str, number: int, element: Any, question: Borne | None = None) -> Any:
     """What the hand puts into the queue of a task of `operator`, for its input of this number."""
-    return (number, element) if format_of(graph, operator, by_hand=True).numbered else element
+    return numbered_by_hand(graph, operator, number, (question, element) if graph.asked else element)
+
+
+def numbered_by_hand(graph: ExecutionGraph, operator: str, number: int, item: Any) -> Any:
+    """The same for an item that says already to which question it belongs, or is put in the place of one that does."""
+    return (number, item) if format_of(graph, operator, by_hand=True).numbered else item
 
 
 def rekeyed(graph: ExecutionGraph, task: str, number: int, producer: str, value: Any) -> Any:

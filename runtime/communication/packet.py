@@ -1,14 +1,14 @@
 """One packet as a person sees it. Edges carry bare payloads at full speed; a Packet is made when somebody looks.
 
 In a traced job it is what lies in lanes. What travels with it then is known here alone: `Packet` has it, and `Tracer`
-fills it in.
+fills it in. In a graph that can be asked, whose question it is travels beside it (`Bearer`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from runtime.texts.preview import preview
 
@@ -101,3 +101,103 @@ class Tracer:
         self._made += 1
         id_, now = f"{self._ids}:{self._made}", self._now()
         return Packet(payload, key, number, keyed, task, producer, id=id_, timestamp=now, **self._taken_over)
+
+    def leave(self) -> None:
+        """The packet in work has been worked."""
+
+    def stay(self) -> None:
+        """The packet in work is to be worked again: it has not left."""
+
+    def break_off(self) -> None:
+        """The packet in work has failed its task, or a cancel has ended that: neither it nor any other leaves now."""
+
+    def blame(self, error: BaseException) -> None:
+        """The packet in work is skipped, because of this."""
+
+    def take_back(self, item: Any) -> None:
+        """What was made for a lane was not accepted there, as nobody needs it."""
+
+
+class Borne(Protocol):
+    """What packets carry: it wants to know how many there are that do, wherever they are."""
+
+    def bear(self) -> None:
+        """One more packet carries it. Any thread that works one that does."""
+
+    def leave(self) -> None:
+        """One packet less does. Any thread, once for each `bear`."""
+
+    def blame(self, error: BaseException) -> None:
+        """A packet that carries it has come to this."""
+
+
+class Bearer(Tracer):
+    """Gives the packets of one producer what the packet in work carries, and counts them. Used by one thread at a time.
+
+    An item of a lane is then a pair: what it carries, or None, and what would lie there without it. A packet has
+    counted from before it lies in a lane until those made of it do, or it was worked and none was.
+    """
+
+    def __init__(self, ids: str, now: Callable[[], float], *, traced: bool) -> None:
+        super().__init__(ids, now)
+        self._is_traced = traced
+        self.borne: Borne | None = None  # by the packet in work
+        self._is_counted = False  # that packet leaves when the next one is drawn
+        self._has_broken_off = False
+
+    def draw(self, item: Any) -> None:
+        """This item is in work from now on; None: none is."""
+        self.leave()
+        self.borne, inner = (None, None) if item is None else item
+        self._is_counted = self.borne is not None
+        if self._is_traced:
+            super().draw(inner)
+
+    def draw_all(self, items: Sequence[Any]) -> None:
+        """All these are in work at once, and leave by `left`: what is made of several is nobody's."""
+        self.leave()
+        self.borne = items[0][0] if len(items) == 1 else None
+        if self._is_traced:
+            super().draw_all([inner for _, inner in items])
+
+    def leave(self) -> None:
+        """The packet in work has been worked."""
+        borne, self.borne = self.borne, None
+        if self._is_counted and borne is not None and not self._has_broken_off:
+            borne.leave()
+        self._is_counted = False
+
+    def left(self, items: Sequence[Any]) -> None:
+        """All these have been worked, or dropped."""
+        for borne, _ in () if self._has_broken_off else items:
+            if borne is not None:
+                borne.leave()
+
+    def leaving(self, items: Iterator[Any]) -> Iterator[Any]:
+        """The same items, of which nothing is made: each has left when the next one is drawn."""
+        for item in items:
+            self.left((item,))
+            yield item
+
+    def stay(self) -> None:
+        """The packet in work is to be worked again: it has not left."""
+        self._is_counted = False
+
+    def break_off(self) -> None:
+        """The packet in work has failed its task, or a cancel has ended that: neither it nor any other leaves now."""
+        self._has_broken_off = True
+
+    def blame(self, error: BaseException) -> None:
+        """The packet in work is skipped, because of this."""
+        if self.borne is not None:
+            self.borne.blame(error)
+
+    def item(self, inner: Any) -> Any:
+        """What lies in a lane for `inner`, which counts from now on."""
+        if (borne := self.borne) is not None:
+            borne.bear()
+        return borne, inner
+
+    def take_back(self, item: Any) -> None:
+        """What was made for a lane was not accepted there, as nobody needs it."""
+        self.left((item,))

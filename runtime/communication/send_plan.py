@@ -90,6 +90,8 @@ class SendPlan:
                     watcher(lane, item)
                 lane.put(item)
             except Unneeded:
+                if tracer is not None:
+                    tracer.take_back(item)
                 raise
             except Cancelled:  # the lane has counted this one
                 for missed, _ in rest:

@@ -8,7 +8,7 @@ from functools import partial
 from sys import maxsize
 from typing import Any
 
-from runtime.communication.element import item_by_hand, rekeyed
+from runtime.communication.element import numbered_by_hand, rekeyed
 from runtime.communication.note import Note
 from runtime.communication.packet import HAND_LANE, Packet, Place
 from runtime.communication.partition import Partition
@@ -126,7 +126,9 @@ class Editing:
             return value
         element = rekeyed(self._workers.graph, packet.task, packet.input, packet.producer, value)
         return (
-            element if place.lane != HAND_LANE else item_by_hand(self._workers.graph, operator, packet.input, element)
+            element
+            if place.lane != HAND_LANE
+            else numbered_by_hand(self._workers.graph, operator, packet.input, element)
         )
 
     def new_state(self, name: str, key: Any, value: Any) -> tuple[Record, tuple[Any, ...]]:

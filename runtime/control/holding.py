@@ -110,7 +110,7 @@ class Holding:
     def _stop(self, task: str) -> None:
         if any(self._each([task])):
             self._close_gates()
-        self._dispatcher.completion.look_at_gates()
+        self._dispatcher.look_at_gates()
 
     def _close_gates(self) -> None:
         self._dispatcher.closes_gates(by_person=False)

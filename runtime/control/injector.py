@@ -9,6 +9,7 @@ from typing import Any
 
 from runtime.communication.element import format_of, item_by_hand
 from runtime.communication.note import Note, no_note
+from runtime.communication.packet import Borne
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused, GraphInvalid, TaskEnded, UnknownName
 from runtime.factory import Backend, TaskHandle
@@ -66,21 +67,22 @@ class Injector:
         text = f"{preview(value)} on input {number}" if len(numbers) > 1 else preview(value)
         return Given(item_by_hand(self._graph, operator, number, element), names, text)
 
-    def address_input(self, name: str, value: Any) -> Given:
-        """Where `value` goes that is sent to an input. Raises `UnknownName`."""
-        self._require_input(name)
-        return Given(value, (name,))
+    def address_input(self, name: str, value: Any, question: Borne | None = None) -> Given:
+        """Where `value` goes that is sent to an input, or asked there. Raises `UnknownName`."""
+        self.require_input(name)
+        return Given(item_by_hand(self._graph, name, 0, value, question), (name,))
 
     def end(self, name: str, how: Ending = "completed") -> None:
         """End an input: what it holds is still sent, then its stop signal. Raises `UnknownName`."""
-        self._require_input(name)
+        self.require_input(name)
         self._tasks[name].end_input(how)
 
     def open_inputs(self) -> list[str]:
         """The inputs that have not been ended."""
         return [name for name in self._inputs if not self._tasks[name].hand_closed]
 
-    def _require_input(self, name: str) -> None:
+    def require_input(self, name: str) -> None:
+        """Raise `UnknownName` for what is no input."""
         if name not in self._inputs:
             raise UnknownName("input", name, self._inputs)
 

@@ -113,6 +113,11 @@ class ExecutionGraph:
         """The operators by name."""
         return {operator.name: operator for operator in self.operators}
 
+    @cached_property
+    def asked(self) -> bool:
+        """Whether it can be asked: then each packet says to which question it belongs."""
+        return any(operator.traits.answers for operator in self.operators)
+
     def compiled(self, nodes: tuple[TaskNode, ...], services: tuple[ServiceNode, ...]) -> ExecutionGraph:
         """The same with its tasks and services; what follows from operators and edges is not found out again."""
         compiled = replace(self, nodes=nodes, service_nodes=services)

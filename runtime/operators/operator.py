@@ -80,6 +80,10 @@ class Operator(ABC):
     """Whether it makes no results before the end of the input."""
     is_awaited: ClassVar[bool] = False
     """Whether its function waits, so that many calls of it are under way at once (`operators/awaited.py`)."""
+    answers: ClassVar[bool] = False
+    """Whether what comes to it answers whom it belongs to: then all packets of the graph say to which question."""
+    wants_question: ClassVar[bool] = False
+    """Whether `receive_packets` takes pairs of a question, or None, and what came of it."""
     arguments: ClassVar[int] = 1
     """With how many arguments the user's function is called."""
     replaceable: ClassVar[bool] = True

@@ -7,8 +7,9 @@ import sys
 import threading
 from _thread import LockType
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from time import monotonic
 from typing import Final, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -61,6 +62,28 @@ def acquire_interruptibly(bell: LockType) -> None:
     """The same, hearing interrupts alone."""
     while not bell.acquire(True, _INTERRUPTIBLE_S):
         pass
+
+
+def acquire_within(bell: LockType, timeout_s: float | None) -> None:
+    """Acquire a lock that another thread releases, or wait so many seconds for it. An interrupt ends that."""
+    if timeout_s is None:
+        acquire(bell)
+    elif _waiters:
+        timer = threading.Timer(timeout_s, _release, [bell])
+        timer.start()
+        try:
+            _waiters[0].acquire(bell)
+        finally:
+            timer.cancel()
+    else:
+        over_s = monotonic() + timeout_s
+        while (left_s := over_s - monotonic()) > 0 and not bell.acquire(True, min(left_s, _INTERRUPTIBLE_S)):
+            pass
+
+
+def _release(bell: LockType) -> None:
+    with suppress(RuntimeError):  # it is released already
+        bell.release()
 
 
 def uninterrupted(work: Callable[[], T]) -> T:

@@ -26,6 +26,7 @@ from runtime.factory import service_queues
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import SAME, Accepting, DeadLetter
 from runtime.proxy import ProxyManager
+from runtime.questions.asking import Asking
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import drive
 
@@ -50,12 +51,14 @@ class Run:
     injector: Injector
     proxies: ProxyManager
     commands: Commands
+    asking: Asking
 
     @classmethod
     def of(cls, dispatcher: Dispatcher, commands: Commands) -> Run:
         """The run whose tasks and services a dispatcher has made."""
         graph, workers, records = dispatcher.graph, Workers(dispatcher, commands), Records()
         editing = Editing(dispatcher, workers, records)
+        injector = Injector(graph, dispatcher.backend, dispatcher.tasks)
         return cls(
             dispatcher,
             workers,
@@ -67,9 +70,10 @@ class Run:
             Holding(dispatcher, workers, editing),
             Replacing(dispatcher, workers, records),
             records,
-            Injector(graph, dispatcher.backend, dispatcher.tasks),
+            injector,
             ProxyManager(HAND_CALLER, service_queues(graph)),
             commands,
+            Asking(dispatcher, injector, commands),
         )
 
     @property

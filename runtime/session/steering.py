@@ -19,6 +19,7 @@ from runtime.control.pausing import REACH_S
 from runtime.errors import GraphInvalid, UnknownName
 from runtime.python.asynchronous import refuse_async
 from runtime.python.interactive import is_by_person
+from runtime.questions.asking import Asking
 from runtime.scheduling.command import Command
 from runtime.scheduling.waiting import deadline_of
 from runtime.session.observed import Observed
@@ -27,6 +28,9 @@ from runtime.texts.preview import preview
 
 SEND_S: Final = 5.0
 """How long `send` waits for room."""
+
+ASK_S: Final = 10.0
+"""How long `ask` waits for an answer."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +57,46 @@ class Steering(Observed):
         key function raises; then nothing has happened, and no event tells of it.
         """
         self._runs.started().inject(target, value, input, timeout)
+
+    def ask(self, input: str, value: Any, *, timeout: float | None = ASK_S, many: bool = False) -> Any:
+        """Put `value` into an input, and return the first of what comes to a `reply()` of it.
+
+        What a function sends belongs to the question of the packet in work; a batch's result to its packet, a join's to
+        the row that came last. What is kept (rows, folded values, and what is sent at the end of the input) belongs to
+        nobody, and keeps no question open. A question is over when no packet of it is left anywhere: `NoReply` is
+        raised at that moment, or the error of the first packet of it that was skipped.
+
+        With `many`, all replies, once it is over: a list with `errors`, of what was skipped.
+
+        Waits at most `timeout` seconds (None: without limit), for room in the input as well. Replies that come later
+        than the answer are counted. Raises `TimeoutError`; `JobPaused` as soon as a task on the way is paused by hand
+        (`JobHeld` if that is because a packet is held); `TaskFailed`, or `TaskEnded` when the job is cancelled, closed
+        or over, or the input has ended; `UnknownName`, `GraphInvalid` if no way leads to a reply, `NotStarted`; and
+        `CommandRefused` on a thread of the job. An interrupt gives up the question, not the job.
+
+        >>> import runtime
+        >>> session = runtime.Session()
+        >>> session.input("number").map(lambda n: n * n).reply()
+        >>> session.start()
+        >>> session.ask("number", 7)
+        49
+        >>> session.close()
+        """
+        asking = self._asking("ask()")
+        return asking.ask(input, value, timeout, many=many)
+
+    async def ask_async(self, input: str, value: Any, *, timeout: float | None = ASK_S, many: bool = False) -> Any:
+        """`ask()` for a coroutine: the event loop stays free, so thousands may be asked at once.
+
+        It waits while a task on the way is paused, and its time stands still meanwhile.
+        """
+        asking = self._asking("ask_async()")
+        return await asking.ask_async(input, value, timeout, many=many)
+
+    def _asking(self, command: str) -> Asking:
+        run = self._runs.started()
+        self._runs.refuse_own_tasks(command, "let a service answer: ctx.call_service(…)")
+        return run.asking
 
     def end(self, name: str) -> None:
         """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""

@@ -6,7 +6,7 @@ signal to every consumer and one report. Whatever happens, the last phase is rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -23,7 +23,6 @@ from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
 from runtime.facts import Ending, Spent, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.awaited import Awaited
-from runtime.operators.operator import Attention, Emit
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
 from runtime.state import Store
@@ -80,7 +79,7 @@ class BaseTask:
             self.operator = AwaitingOperator(operator, self._feed, self, self._router)
         elif is_guarded:
             self.operator = guarded(operator, self._feed, self, self._router)
-        self._receive = self.operator.receive_packets  # what the kernel calls; `_discard`, once nobody needs it
+        self._receive = self.operator.receive_packets  # what the kernel calls; `Feed.discard`, once nobody needs it
         self._was_opened = False
 
     def _feed_of(self, operator: Operator, tracer: Tracer | None, is_guarded: bool) -> Feed:
@@ -261,6 +260,8 @@ class BaseTask:
         except Unneeded:  # the packet in work has ended; what follows is discarded
             pass
         except BaseException as error:
+            if router.tracer is not None:
+                router.tracer.break_off()
             self._packet = feed.failed_on()
             if record is not None and not self._let_go(error):
                 record.fail(error)
@@ -390,7 +391,7 @@ class BaseTask:
 
         It ends when its producers have, as it would otherwise; `finish` is called, and ends when it sends.
         """
-        self._receive = _discard
+        self._receive = self._feed.discard
         self.parker.dismiss()  # before the lanes are shut: a writer that finds one full looks there for the reason
         self._router.shut()
 
@@ -488,13 +489,6 @@ class BaseTask:
     def times(self) -> Spent:
         """Where its time has gone."""
         return self.parker.stopwatch.spent()
-
-
-def _discard(values: Iterator[Any], emit: Emit, attention: Attention) -> None:
-    """Take packets, and make nothing of them."""
-    for _ in values:
-        if attention.yield_requested:
-            return
 
 
 class _Nobody:

@@ -235,6 +235,7 @@ class TaskControl(WorkerControl):
             ahead, signals = set(waiting(lane)[:index]), lane.signals_before(index)
             item = self._task.inbox.hand.remove(lane, index)
             self._dropped.add(place)
+            self._has_left(item, lane)
             return self._changed(lambda: self._put_back(place, item, ahead, signals))
 
     def move(self, place: Place, to: int) -> int:
@@ -310,7 +311,20 @@ class TaskControl(WorkerControl):
             self._refuse_ended()
             inbox, lane = self._task.inbox, self._task.inbox.lanes[place.lane]
             inbox.hand.put_back(lane, _behind(ahead, waiting(lane)), place.number, item, signals)
+            self._is_back(item, lane)
             self._dropped.discard(place)
+
+    def _has_left(self, item: Any, lane: Lane, error: BaseException | None = None) -> None:
+        """Where packets say to which question they belong: one was taken out by hand, skipped because of `error`."""
+        if (question := self._task.format(lane).question_of(item)) is not None:
+            if error is not None:
+                question.blame(error)
+            question.leave()
+
+    def _is_back(self, item: Any, lane: Lane) -> None:
+        """It has been put back."""
+        if (question := self._task.format(lane).question_of(item)) is not None:
+            question.bear()
 
     def _move_back(self, place: Place, ahead: set[int]) -> None:
         with self._grip(place) as (lane, index):
@@ -393,9 +407,11 @@ class TaskControl(WorkerControl):
     def skip(self, place: Place) -> None:
         """Count the packet that is held as worked, and skipped. Raises `NotPaused`, `PacketGone`."""
         with self._grip(place) as (lane, index):
-            if all(fault[0].place != place for fault in self._faults()):
+            fault = next((each for each in self._faults() if each[0].place == place), None)
+            if fault is None:
                 raise not_held()
             lane.move(index, 0)
+            self._has_left(lane.items[0], lane, fault[1])
             self._task.inbox.drop(lane, 1)
             self._task.counts.work(1)
             self._task.counts.fail(skipped=1)

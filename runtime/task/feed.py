@@ -15,12 +15,13 @@ from runtime.communication.hand import HAND
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
 from runtime.communication.order import number_at
-from runtime.communication.packet import Packet, Place, Tracer
+from runtime.communication.packet import Bearer, Packet, Place, Tracer
 from runtime.communication.signals import Signal, StopSignal
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
+from runtime.operators.operator import Attention, Emit
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
 from runtime.task.alignment import Alignment, Arrival
@@ -61,6 +62,12 @@ class Feed(ABC):
 
     def ran_out(self) -> None:  # noqa: B027
         """Hear that the operator has come to the end of what `take` returned."""
+
+    def discard(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Take packets, and make nothing of them: in place of an operator of which nobody needs anything."""
+        for _ in values:
+            if attention.yield_requested:
+                return
 
     def settle(self) -> None:  # noqa: B027
         """Make depths exact: delete what has been worked, let in who has room."""
@@ -109,6 +116,7 @@ class LaneFeed(Feed):
         self._ctx = ctx
         self._batch = Batch(inbox)
         self._given = Given(ctx.wiring.format, operator, ctx, tracer)
+        self._bearer = tracer if isinstance(tracer, Bearer) else None
         self._unpack = self._given.values
 
     def ready(self) -> bool:
@@ -155,7 +163,10 @@ class LaneFeed(Feed):
 
     def close_batch(self) -> int:
         """Delete what has been worked; the rest stays in its lanes."""
-        return self._batch.close()
+        done = self._batch.close()
+        if self._bearer is not None:
+            self._bearer.leave()
+        return done
 
     def begun(self) -> int:
         """How many of the batch have been taken. Any thread."""

@@ -95,6 +95,8 @@ class HoldGuard(LaneGuard):
 
     def _hold_at(self, lane: Lane, place: Place, item: Any, error: Exception, *, is_made: bool) -> None:
         task = self._task
+        if self._router.tracer is not None:
+            self._router.tracer.stay()
         self._item = item
         self._made = tuple(self._held.all()) if is_made else None
         packet = task.packet(lane, item, place)

@@ -131,6 +131,7 @@ class LocalTask(BaseTask):
             (operator.is_inlined() or type(operator) is Source)
             and wiring.node.chained is not False
             and not wiring.format.traced
+            and not wiring.format.asked
             and wiring.allowance is None
             and (isinstance(operator, Source) or not self.keeps_thread)
             and type(operator).wake_sources is Operator.wake_sources

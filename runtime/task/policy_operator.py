@@ -162,6 +162,8 @@ class PolicyOperator(Operator):
             task.gate.record.fail(error)
         if not is_skipped:
             return self._plan.puts(verdict)
+        if self._router.tracer is not None:
+            self._router.tracer.blame(error)
         task.reporter.skipped(self._letter(error, value))
         return ()
 

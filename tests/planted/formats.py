@@ -33,7 +33,7 @@ OF_FORMATS: Final[tuple[Mutant, ...]] = (
         "return replace(self, numbered=False).told(item[1], tell)",
         CLOSED,
     ),
-    one("format: the hand numbers nothing", ELEMENT, "return (number, element) if", "return element if", SHOWN),
+    one("format: the hand numbers nothing", ELEMENT, "return (number, item) if", "return item if", SHOWN),
     one(
         "format: shown on another input",
         ELEMENT,

@@ -209,7 +209,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "kernel: what nobody needs is worked",
         BASE,
-        "        self._receive = _discard\n",
+        "        self._receive = self._feed.discard\n",
         "",
         of("07_enough", "test_what_only_a_take_needs_ends_with_it_however_much_it_could_still_make[local-flat_map-1]"),
     ),

@@ -59,5 +59,5 @@ OF_MENDING: Final[tuple[Mutant, ...]] = (
         of("20_mended", "test_two_connected_streams_have_two_functions[local]")),
     one("replace: a packet in work is cut off", "task/task_gate.py", "return not self._errands and super()._is_shut()",
         "return super()._is_shut()", ANY_MOMENT),
-    one("hold: nobody waits for it", HOLDING, "self._dispatcher.completion.look_at_gates()", "pass", RESUMED),
+    one("hold: nobody waits for it", HOLDING, "self._dispatcher.look_at_gates()", "pass", RESUMED),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from runtime.communication.lane import Lane
 from runtime.communication.packet import Place
 from runtime.errors import CommandRefused
 from runtime.task.awaiting.call import Call
@@ -48,6 +49,7 @@ class CallControl(TaskControl):
             before = self._calls.remove(call)
             self._task.counts.break_off(1)
             self._dropped.add(place)
+            self._has_left(call.item, self._lane_of(place))
             return self._changed(lambda: self._put_call_back(call, before))
 
     def move(self, place: Place, to: int) -> int:
@@ -59,9 +61,10 @@ class CallControl(TaskControl):
     def skip(self, place: Place) -> None:
         """Count the packet of a call that is held as skipped. Raises `NotPaused`, `PacketGone`."""
         with self._grip_of_call(place) as call:
-            if call.fault() is None:
+            if (failure := call.fault()) is None:
                 raise not_held()
             self._calls.remove(call)
+            self._has_left(call.item, self._lane_of(place), failure.error)
             self._task.counts.fail(skipped=1)
 
     def _faults(self) -> list[Fault]:
@@ -85,6 +88,9 @@ class CallControl(TaskControl):
                 raise not_held()
             yield call
 
+    def _lane_of(self, place: Place) -> Lane:
+        return self._task.inbox.lanes[place.lane]
+
     def _exchange(self, call: Call, item: Any) -> Any:
         return call.exchange(item, *self._feed.parts(item))
 
@@ -98,5 +104,6 @@ class CallControl(TaskControl):
         with self._task.gate.at_rest(self._task.name):
             self._refuse_ended()
             self._calls.put_back(call, before)
+            self._is_back(call.item, self._lane_of(call.place))
             self._task.counts.break_off(-1)
             self._dropped.discard(call.place)

@@ -16,6 +16,7 @@ from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.graph.policy import policy_of
 from runtime.operators.awaited import Awaited
+from runtime.operators.operator import Attention, Emit
 from runtime.scheduling.parker import Parker, Ready
 from runtime.scheduling.wake_source import WakeSource
 from runtime.task.alignment import Arrival
@@ -171,6 +172,8 @@ class CallFeed(LaneFeed):
             finally:
                 if not call.has_begun():  # it was discarded: nobody needs what it would make
                     self.calls.discard(call)
+                    if self._bearer is not None:
+                        self._bearer.left((call.item,))
 
     def begin_again_s(self) -> float:
         """How long a call has to wait for its next attempt; 0: not at all, and that is counted."""
@@ -178,6 +181,11 @@ class CallFeed(LaneFeed):
         if allowance is None or parker.unneeded or allowance.begin(parker.clock) is not None:
             return 0.0
         return max(allowance.due_s() - parker.clock(), LEAST_S)
+
+    def discard(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
+        """Take packets of which no call begins."""
+        bearer = None if self.takes_again else self._bearer  # those that were held leave by themselves
+        super().discard(values if bearer is None else bearer.leaving(values), emit, attention)
 
     def may_go_on(self) -> bool:
         """Whether a call of the next packet of the batch may begin."""
@@ -210,8 +218,10 @@ class CallFeed(LaneFeed):
         format, task = self._ctx.wiring.format, self._ctx.name
         if call.place is not None:
             return format.packet(call.item, task, self.inbox.lanes[call.place.lane], call.place)
-        packet: Packet = call.item if format.traced else Packet(*format.parts(call.item)[::-1], 0, format.keyed, task)
-        return packet
+        if format.traced:
+            packet: Packet = call.item[1] if format.asked else call.item
+            return packet
+        return Packet(*format.parts(format.element_of(call.item))[::-1], 0, format.keyed, task)
 
     def coming(self) -> Sequence[Packet]:
         """The packet that would be taken next; none for a signal."""

@@ -64,6 +64,8 @@ class Sending:
                     send(result)
         except Unneeded:  # the rest of them, nobody needs
             pass
+        if router.tracer is not None:
+            router.tracer.leave()
         if call.record is not None:
             router.plan.watch(None)
             gate.show()
@@ -81,6 +83,8 @@ class Sending:
         task.counts.fail(verdict == "skip")
         if verdict == "skip":
             keyed = task.ctx.wiring.format.keyed
+            if router.tracer is not None:
+                router.tracer.blame(error)
             letter = DeadLetter(task.ctx.name, call.payload, error, call.key if keyed else None, keyed=keyed)
             task.reporter.skipped(letter)
         elif verdict != "hold":

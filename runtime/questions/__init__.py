@@ -1,0 +1,1 @@
+"""Questions: a graph that answers. What is asked at an input, and what comes to a `reply()` of it."""

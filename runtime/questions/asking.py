@@ -1,0 +1,227 @@
+"""Asking: how one run is asked from outside, by threads and by coroutines. It knows ways in, and nothing of packets.
+
+Where the input has room, to ask is one step that no interrupt can cut, and then a wait on a bell of one's own. Where it
+is full, questions stand in a line, one for each input, of which the thread of commands puts in the first as soon as
+there is room: so thousands that wait cost no more than one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from runtime.errors import GraphInvalid, QueueFull
+from runtime.python.interactive import acquire_within, listening
+from runtime.questions.gates import refusal
+from runtime.questions.question import Question
+from runtime.scheduling.command import Command
+from runtime.scheduling.parker import new_permit, unpark
+from runtime.scheduling.waiting import Until, Waiting
+from runtime.texts.preview import preview
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
+
+    from runtime.control.injector import Given, Injector
+    from runtime.dispatcher import Dispatcher
+    from runtime.scheduling.commands import Commands
+
+
+class Asking:
+    """The questions that are put to one run from outside."""
+
+    def __init__(self, dispatcher: Dispatcher, injector: Injector, commands: Commands) -> None:
+        self._dispatcher, self._injector, self._commands = dispatcher, injector, commands
+        self._questions = dispatcher.questions
+        # Questions that wait for room in an input, in order; and the inputs of which one is being put in.
+        self._lines: dict[str, deque[tuple[Question, Given]]] = {}
+        self._served: set[str] = set()
+        self._doors: WeakKeyDictionary[AbstractEventLoop, Door] = WeakKeyDictionary()
+
+    def ask(self, input_: str, value: Any, timeout_s: float | None, *, many: bool) -> Any:
+        """Ask, and wait for the answer on this thread. Raises as `Session.ask`."""
+        timeout_s = _limit(timeout_s)
+        question = self._begin(input_, value, many=many)
+        bell = new_permit()
+        question.wake_by(partial(unpark, bell))
+        try:
+            if self._dispatcher.completion.is_something_paused and (closed := self._questions.closed(question)):
+                raise refusal(question.text, closed, self._dispatcher.why_held())
+            self._enter(question, value)
+            acquire_within(bell, timeout_s)
+            if self._questions.is_open(question):
+                self._give_up(question, _too_late(question, timeout_s))
+        except BaseException as error:
+            self._give_up(question, error)
+            raise
+        return question.result()
+
+    async def ask_async(self, input_: str, value: Any, timeout_s: float | None, *, many: bool) -> Any:
+        """The same for a coroutine; at closed gates it waits, and its time stands still. Raises as `ask`."""
+        import asyncio  # noqa: PLC0415  where something awaits, it is there
+
+        loop = asyncio.get_running_loop()
+        left_s = timeout_s = _limit(timeout_s)
+        question = self._begin(input_, value, many=many)
+        news = News(self._door(loop))
+        question.wake_by(news, at_gates=True)
+        try:
+            if self._dispatcher.completion.is_something_paused:
+                question.stand_still(bool(self._questions.closed(question)))
+            self._enter(question, value)
+            while self._questions.is_open(question):
+                with listening():
+                    in_time = await news.come(None if question.stands_still else left_s)
+                if not in_time and not question.stands_still and not (left_s := question.take_lost_s()):
+                    self._give_up(question, _too_late(question, timeout_s))
+        except BaseException as error:
+            self._give_up(question, error)
+            raise
+        return question.result()
+
+    def _begin(self, input_: str, value: Any, *, many: bool) -> Question:
+        self._injector.require_input(input_)
+        self._questions.gates.way(input_, everywhere=many)
+        return self._questions.ask(input_, value, many=many)
+
+    def _give_up(self, question: Question, error: BaseException) -> None:
+        if self._questions.fail(question, error) and self._lines.get(question.input):
+            self._commands.tell()  # it need not be put in any more
+
+    # ── the way in ──
+
+    def _enter(self, question: Question, value: Any) -> None:
+        """Put its packet in, at once or as soon as there is room."""
+        name = question.input
+        given, line = self._injector.address_input(name, value, question), self._lines.setdefault(name, deque())
+        if not line and self._injector.offer(given):
+            return
+        sent = self._injector.sendable(given)
+        if not line:
+            with suppress(QueueFull):
+                self._commands.do(lambda: self._injector.put(sent, 0))
+                return
+        line.append((question, sent))
+        self._commands.give(Command(partial(self._serve, name)))
+
+    def _serve(self, name: str) -> Waiting[None]:
+        """The thread of commands: put in what stands in line, one after the other."""
+        line = self._lines[name]
+        if name in self._served:
+            return
+        self._served.add(name)
+        try:
+            while line:
+                yield from self._put(*line[0])
+                line.popleft()
+        finally:
+            self._served.discard(name)
+
+    def _put(self, question: Question, given: Given) -> Waiting[None]:
+        """Put one in, unless it ends before there is room."""
+        is_open = partial(self._questions.is_open, question)
+        putting = self._injector.put(given, None)
+        try:
+            until = next(putting) if is_open() else None
+            while until is not None:
+                came = yield Until(_either(until.ready, is_open), until.deadline, watched=until.watched)
+                if not is_open():
+                    break
+                until = putting.send(came)
+        except StopIteration:
+            pass
+        except Exception as error:  # noqa: BLE001  it is raised where it was asked
+            self._questions.fail(question, error)
+        finally:
+            putting.close()
+
+    def _door(self, loop: AbstractEventLoop) -> Door:
+        if (door := self._doors.get(loop)) is None:
+            door = self._doors.setdefault(loop, Door(loop))
+        return door
+
+
+def _either(ready: Callable[[], bool], is_open: Callable[[], bool]) -> Callable[[], bool]:
+    return lambda: not is_open() or ready()
+
+
+class Door:
+    """Wakes coroutines of one event loop from other threads: as many as are to be woken by one call."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self.loop = loop
+        self._rung: deque[News] = deque()
+        self._is_told = False  # the loop will look; said no more before it looks
+
+    def ring(self, news: News) -> None:
+        """Any thread."""
+        self._rung.append(news)
+        if not self._is_told:
+            self._is_told = True
+            try:
+                self.loop.call_soon_threadsafe(self._look)
+            except RuntimeError:  # the loop is closed: nobody waits there
+                self._is_told = False
+
+    def _look(self) -> None:
+        self._is_told = False
+        while self._rung:
+            self._rung.popleft().tell(True)
+
+
+class News:
+    """One coroutine's wait. Called, from any thread, it wakes it."""
+
+    __slots__ = ("_door", "_has_come", "_waited")
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._has_come = False  # before it was waited for
+        self._waited: Future[bool] | None = None
+
+    def __call__(self) -> None:
+        """There is some."""
+        self._door.ring(self)
+
+    def tell(self, is_there: bool) -> None:
+        """In the loop: end the wait; `is_there` says whether that is because of news, else because of its time."""
+        if self._waited is not None:
+            if not self._waited.done():
+                self._waited.set_result(is_there)
+        elif is_there:
+            self._has_come = True
+
+    async def come(self, timeout_s: float | None) -> bool:
+        """Wait for some. False: there was none in time."""
+        if self._has_come:
+            self._has_come = False
+            return True
+        loop = self._door.loop
+        waited = self._waited = loop.create_future()
+        timer = None if timeout_s is None else loop.call_later(timeout_s, self.tell, False)
+        try:
+            return bool(await waited)
+        finally:
+            self._waited = None
+            if timer is not None:
+                timer.cancel()
+
+
+def _limit(timeout_s: float | None) -> float | None:
+    """Raises `GraphInvalid` for what is no time."""
+    if timeout_s is not None and (type(timeout_s) not in (int, float) or math.isnan(timeout_s) or timeout_s < 0):
+        raise GraphInvalid(
+            f"timeout of ask is {preview(timeout_s)}; it must be a number of seconds, at least 0, or None for no limit"
+        )
+    return None if timeout_s is None or math.isinf(timeout_s) else timeout_s
+
+
+def _too_late(question: Question, timeout_s: float | None) -> TimeoutError:
+    return TimeoutError(
+        f"{question.text}: no answer within {timeout_s:g} s; its packets go on, and a reply that comes later is counted"
+    )

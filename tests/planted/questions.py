@@ -1,0 +1,117 @@
+"""Bugs of questions: whose a reply is, when one is over, and what it comes to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.planted.records import Mutant, of, one
+
+PACKET, ELEMENT, QUESTION = "communication/packet.py", "communication/element.py", "questions/question.py"
+ASKED = "21_asked"
+MADE = of(ASKED, "test_what_is_made_of_a_packet_belongs_to_its_question")
+AT_ONCE = of(ASKED, "test_who_asks_where_nothing_comes_of_it_hears_so_at_once")
+HELD = of(ASKED, "test_who_asks_for_a_packet_that_is_held_hears_so_and_the_others_wait")
+LETTERS = of(ASKED, "test_a_dead_letter_closes_its_packet_and_its_error_is_the_answer")
+BY_HAND = of(ASKED, "test_a_packet_that_is_dropped_by_hand_closes_and_one_that_is_edited_stays")
+OWN = of(ASKED, "test_of_questions_that_are_under_way_together_each_gets_its_own")
+
+OF_QUESTIONS: Final[tuple[Mutant, ...]] = (
+    one(
+        "question: counts one short",
+        PACKET,
+        "            borne.bear()\n        return borne, inner",
+        "            pass\n        return borne, inner",
+        MADE,
+    ),
+    one(
+        "question: is over only by its time",
+        QUESTION,
+        "        if not marks:\n",
+        "        if marks is None:\n",
+        AT_ONCE,
+    ),
+    one(
+        "question: an answer goes to the oldest",
+        QUESTION,
+        "        self._replies.add()\n",
+        "        self._replies.add()\n        question = next(iter(self._open), question)\n",
+        OWN,
+    ),
+    one(
+        "question: a held packet leaves",
+        "task/hold_guard.py",
+        "            self._router.tracer.stay()\n",
+        "            pass\n",
+        HELD,
+    ),
+    one(
+        "question: a skipped packet blames nobody",
+        "task/policy_operator.py",
+        "            self._router.tracer.blame(error)\n",
+        "            pass\n",
+        LETTERS,
+    ),
+    one(
+        "question: a failure is no reply",
+        PACKET,
+        "        self._has_broken_off = True",
+        "        pass",
+        of(ASKED, "test_a_failure_is_heard_by_every_asker"),
+    ),
+    one(
+        "question: a batch keeps what it has worked",
+        "batches/feed.py",
+        "        self._bearer.left([gathered.items[index] for index in rest])\n",
+        "",
+        LETTERS,
+    ),
+    one(
+        "question: a call keeps its packet",
+        "task/awaiting/sending.py",
+        "            router.tracer.leave()\n",
+        "            pass\n",
+        MADE,
+    ),
+    one(
+        "question: what nobody needs keeps it open",
+        "communication/send_plan.py",
+        "                    tracer.take_back(item)\n",
+        "                    pass\n",
+        of(ASKED, "test_what_is_not_accepted_any_more_as_nobody_needs_it_keeps_no_question_open"),
+    ),
+    one(
+        "question: a drop keeps it open",
+        "task/control.py",
+        "            self._has_left(item, lane)\n            return",
+        "            return",
+        BY_HAND,
+    ),
+    one(
+        "question: an edit asks for nobody",
+        ELEMENT,
+        "return (before[0], replace(self, asked=False)",
+        "return (None, replace(self, asked=False)",
+        BY_HAND,
+    ),
+    one(
+        "question: a gate that closes is not heard of",
+        "dispatcher.py",
+        "            self.questions.look_at_gates(self.why_held())\n",
+        "            pass\n",
+        of(ASKED, "test_a_gate_that_is_closed_while_somebody_waits_is_heard_of"),
+    ),
+    one(
+        "question: a cancel ends none",
+        "dispatcher.py",
+        "        self.questions.fail_all(self._why_unanswered)  # none is accepted any more\n",
+        "",
+        of(ASKED, "test_a_cancel_ends_every_question"),
+    ),
+    one(
+        "question: time goes on at a closed gate",
+        QUESTION,
+        "            self._lost_s += now_s - self._stands_since_s\n",
+        "            pass\n",
+        of(ASKED, "test_a_coroutine_waits_at_closed_gates_and_its_time_stands_still"),
+    ),
+)
