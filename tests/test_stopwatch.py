@@ -111,6 +111,16 @@ def test_what_has_no_name_as_a_wait_is_work(clock: Clock) -> None:
     assert as_dict(watch.spent().whole) == pytest.approx({"busy": 3})
 
 
+def test_every_wait_of_a_state_of_its_own_counts_as_the_one_that_it_is_a_kind_of(clock: Clock) -> None:
+    watch = Stopwatch()
+    watch.begin()
+    for why in ("held back: all busy", module.RATED_REPEAT):
+        watch.wait(why)
+        clock.now_s += 3
+        watch.go_on()
+    assert as_dict(watch.spent().whole) == pytest.approx({"held back": 3, "held back: rate": 3})
+
+
 def test_work_in_the_middle_of_a_wait_is_work(clock: Clock) -> None:
     watch = Stopwatch()
     watch.begin()

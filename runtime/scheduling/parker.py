@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
-from runtime.scheduling.stopwatch import Stopwatch
+from runtime.scheduling.stopwatch import RATED_REPEAT, Stopwatch
 
 if TYPE_CHECKING:
     from runtime.scheduling.gate import Gate, Turn
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BETWEEN: Final = ("idle", "paused", "held back: rate")
 """What a worker waits for with nothing in work."""
 
-MID_PACKET: Final = ("held back", "held back: all busy", "waiting", "backing off")
+MID_PACKET: Final = ("held back", "held back: all busy", "waiting", "backing off", RATED_REPEAT)
 """What it waits for in the middle of a packet or a request."""
 
 Ready = Callable[[], bool]
@@ -291,10 +291,10 @@ class Parker(Waiter):
         """Until somebody unparks the thread, or for `timeout_s`."""
         self.permit.acquire(True, timeout_s)
 
-    def sleep(self, seconds: float, ends: Ready | None = None) -> None:
+    def sleep(self, seconds: float, ends: Ready | None = None, why: TaskState = "backing off") -> None:
         """Wait for `seconds`; time alone ends it, or cancel, `dismiss`, or that it `ends`. Raises Cancelled."""
         is_over = self._is_unneeded if ends is None else lambda: self.unneeded or ends()
-        self.park(is_over, "backing off", max(0.0, seconds))  # below zero would be: without limit
+        self.park(is_over, why, max(0.0, seconds))  # below zero would be: without limit
 
     def _is_unneeded(self) -> bool:
         return self.unneeded

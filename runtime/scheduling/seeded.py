@@ -22,6 +22,7 @@ from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Ask, Meanwhile, Parker, Permit, Ready, always, unpark
 from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.scheduler import Scheduler
+from runtime.scheduling.stopwatch import RATED_REPEAT
 from runtime.scheduling.waiting import NEVER
 
 MAX_TURNS: Final = 1_000_000
@@ -40,6 +41,7 @@ _FOR: Final = {
     "waiting": "reply",
     "backing off": "next attempt",
     "held back: rate": "rate",
+    RATED_REPEAT: "rate",
     "held back: all busy": "free instance",
 }
 

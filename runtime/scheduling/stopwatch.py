@@ -18,12 +18,15 @@ import time
 from collections.abc import Callable, Sequence
 from threading import get_ident
 from time import perf_counter
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, cast
 
 from runtime.facts import Spent, TaskState, Times
 
 Wait = TaskState | Literal["turn"]
 """What a worker waits for; "turn": to run at all."""
+
+RATED_REPEAT: Final = cast(TaskState, "held back: rate, amid a packet")
+"""What is shown as "held back: rate", with a packet in work, which waits for its next attempt."""
 
 MARK_S: Final = 0.1
 LATELY_S: Final = 1.0
@@ -34,6 +37,8 @@ _KEPT: Final = 32  # marks: more than there can be in the last second
 _WAITS: Final[tuple[Wait, ...]] = (
     *("idle", "held back", "held back: rate", "waiting", "backing off", "paused", "turn"),
 )
+
+_AS: Final[dict[Wait | None, Wait]] = {"held back: all busy": "held back", RATED_REPEAT: "held back: rate"}
 
 Clock = int
 """What tells how long a thread has been on a processor."""
@@ -122,6 +127,7 @@ class Stopwatch:
         What is no wait, as to go on, and None, is work.
         """
         before = None if self._wait is None else self.work()
+        why = _AS.get(why, why)
         if (sum_s := self._sums.get(why)) is not None:
             self._wait = (why, perf_counter(), sum_s)
         return before

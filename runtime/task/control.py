@@ -23,6 +23,7 @@ from runtime.python.asynchronous import refuse_coroutine
 from runtime.scheduling.command import Answer
 from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import MID_PACKET
+from runtime.scheduling.stopwatch import RATED_REPEAT
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
 from runtime.step import QueueView, Result, Step
@@ -121,7 +122,7 @@ class TaskControl(WorkerControl):
             if not gate.reached() and not (yield Until(gate.reached, deadline, by_tasks=True)):
                 return Step("running", name, doing=parker.doing)
             if (doing := parker.doing) in MID_PACKET:
-                return Step(_WAITS[doing], name, doing=doing)
+                return self._as_step(None, doing)
             turn = self._turn = gate.grant(self._has_work)
             if turn is None:
                 return Step("idle", name)
@@ -145,6 +146,7 @@ class TaskControl(WorkerControl):
         result: Result
         if doing is not None:
             result = _WAITS.get(doing, "running")
+            doing = "held back: rate" if doing == RATED_REPEAT else doing
         if record is None:
             return Step("idle" if doing is None else result, task.name, doing=doing)
         if doing is None:
@@ -473,5 +475,6 @@ _WAITS: dict[TaskState, Result] = {
     "waiting": "waiting",
     "backing off": "waiting",
     "held back: rate": "held_back",
+    RATED_REPEAT: "held_back",
     "held back: all busy": "held_back",
 }

@@ -14,6 +14,7 @@ from operator import add, attrgetter, sub
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from runtime.facts import ChainFacts, Columns, SignalFacts, Spent, TaskFacts, TaskState, TaskTable
+from runtime.scheduling.stopwatch import RATED_REPEAT
 
 if TYPE_CHECKING:
     from runtime.communication.lane import Lane
@@ -67,6 +68,8 @@ class Observer:
         if any(held):  # one that sleeps at an empty queue is paused from the moment that its gate is closed
             both = zip(doing, held, strict=True)
             doing = ["paused" if shut and each == "idle" else each for each, shut in both]
+        if RATED_REPEAT in doing:
+            doing = ["held back: rate" if each == RATED_REPEAT else each for each in doing]
         return Sample(self, doing, held, rest, values[first : first + lanes], values[first + lanes :])
 
 

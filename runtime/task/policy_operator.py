@@ -24,6 +24,7 @@ from runtime.history.dead_letters import DeadLetter
 from runtime.operators import IDLE, Operator
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
+from runtime.scheduling.stopwatch import RATED_REPEAT
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.held_results import HeldResults
 
@@ -190,7 +191,7 @@ class PolicyOperator(Operator):
         try:
             parker.sleep(wait_s, ends)
             while (wait_s := self._feed.begin_again_s()) > 0:
-                parker.sleep(wait_s, ends)
+                parker.sleep(wait_s, ends, RATED_REPEAT)
         except Cancelled:
             self._task.counts.break_off(self._packets_in(value))
             raise

@@ -68,6 +68,13 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
         of(BY_RATE, "test_packets_that_come_now_and_then_do_not_begin_more_often_either"),
     ),
     one(
+        "rate: a repeat that waits for it seems to have nothing in work",
+        "task/policy_operator.py",
+        "parker.sleep(wait_s, ends, RATED_REPEAT)",
+        'parker.sleep(wait_s, ends, "held back: rate")',
+        of(BY_RATE, "test_a_repeat_that_waits_for_its_rate_says_so_has_its_packet_in_work_and_is_ended_by_a_cancel"),
+    ),
+    one(
         "rate: each task has one of its own",
         "factory/task_factory.py",
         "return self._allowances.setdefault(operator.name, Allowance(rate))",

@@ -298,11 +298,19 @@ def test_a_cancel_ends_every_wait(make_session: MakeSession, policy: Any) -> Non
 
 
 @pytest.mark.concurrent  # there, time does not stand
-def test_a_cancel_ends_a_repeat_that_waits_for_its_rate(make_session: MakeSession) -> None:
+def test_a_repeat_that_waits_for_its_rate_says_so_has_its_packet_in_work_and_is_ended_by_a_cancel(
+    make_session: MakeSession,
+) -> None:
     session = make_session()
     session.source([1, 2]).map(lambda n: n // 0, name="it", rate=SLOW, on_error=runtime.Retry(5)).collect()
     session.start()
-    until(lambda: session.snapshot()["it"].state == "backing off")
+    until(lambda: session.snapshot()["it"].state == "held back: rate")
+    assert session.snapshot()["it"].depth == 1, "the other is in work"
+    session.pause("it")
+    with pytest.raises(runtime.NotPaused, match="at work on a packet"):
+        session.drop(session.peek("it")[0])
+    step = session.step("it")
+    assert (step.result, str(step), step.doing) == ("held_back", "it: held back: rate", "held back: rate")
     session.cancel()
     outcome = session.wait(PATIENCE_S)
     assert (outcome.state, outcome.dropped) == ("cancelled", 2)
