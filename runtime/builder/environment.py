@@ -17,6 +17,7 @@ from runtime.graph.rate import Rate
 from runtime.graph.validation import validate_operator, validate_service
 from runtime.operators import Function, Indexed, OneRun, SourceFunction, class_of, is_indexed
 from runtime.operators.awaited import awaited_kind
+from runtime.operators.function import AwaitedItems
 from runtime.texts.preview import is_blank, is_printable, preview
 
 T = TypeVar("T")
@@ -81,7 +82,9 @@ class Environment:
 
     @overload
     def source(
-        self, items: Iterable[T] | Callable[[], Iterable[T]] | SourceFunction[T], **settings: Unpack[SourceSettings]
+        self,
+        items: Iterable[T] | Callable[[], Iterable[T]] | Callable[[], AwaitedItems[T]] | SourceFunction[T],
+        **settings: Unpack[SourceSettings],
     ) -> Stream[T]: ...
 
     @overload

@@ -60,7 +60,7 @@ def validate_operator(operator: OperatorNode) -> None:
         )
     if operator.rate is not None and not isinstance(operator.rate, Rate):
         raise GraphInvalid(f"rate of {name!r} is {preview(operator.rate)}; it can be a Rate, as Rate(60, per=60)")
-    for function in () if operator.traits.is_awaited else operator.functions:
+    for function in () if operator.traits.may_await else operator.functions:
         refuse_async(function, name)
 
 

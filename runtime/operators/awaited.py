@@ -24,7 +24,7 @@ class Awaited(Operator):
     `ordered`.
     """
 
-    is_awaited = True
+    is_awaited = may_await = True
     wants_keys = True
     streams: ClassVar[bool] = False
     """Whether its function may be an asynchronous generator."""

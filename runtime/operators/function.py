@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from types import FunctionType, MethodType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -16,6 +16,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 MayWait = Coroutine[Any, Any, None] | None
 """What a method returns of which the result is ignored: nothing, or, if it is an `async def`, what is awaited."""
+
+
+AwaitedItems = AsyncIterable[T_co] | Awaitable[Iterable[T_co] | AsyncIterable[T_co]]
+"""What a source is awaited for: items as they come, or whatever gives them, in its time."""
 
 
 class Context(Protocol):
@@ -108,6 +112,7 @@ class Function(_WithContext, Generic[In_contra, Out_co]):
 class SourceFunction(_WithContext, Generic[T_co]):
     """A source with set-up and tear-down: `run` yields the packets. It is copied as a `Function` is.
 
+    Each of its methods may be an `async def`: what it awaits, a stop or a cancel ends at once, and its `finally` runs.
     `open` and `close` are as in `Function`. `run` is asked for the next packet only when the one before has found room;
     a source that waits for something itself should also watch `self.ctx.stopping`.
     """
@@ -115,7 +120,7 @@ class SourceFunction(_WithContext, Generic[T_co]):
     called_by_the_runtime: ClassVar[tuple[str, ...]] = ("open", "run", "close")
 
     @abstractmethod
-    def run(self) -> Iterator[T_co]:
+    def run(self) -> Iterator[T_co] | AsyncIterator[T_co]:
         """Yield the packets, in order."""
 
 

@@ -84,6 +84,8 @@ class Operator(ABC):
     """Whether what comes to it answers whom it belongs to: then all packets of the graph say to which question."""
     wants_question: ClassVar[bool] = False
     """Whether `receive_packets` takes pairs of a question, or None, and what came of it."""
+    may_await: ClassVar[bool] = False
+    """Whether its function may be an `async def`."""
     arguments: ClassVar[int] = 1
     """With how many arguments the user's function is called."""
     replaceable: ClassVar[bool] = True

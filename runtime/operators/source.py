@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from operator import length_hint
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from runtime.errors import CommandRefused
 from runtime.operators.function import Context, SourceFunction
 from runtime.operators.items import DIVIDED, IDLE, OneRun, Share, Waits, claim, give_up, is_indexed
 from runtime.operators.operator import Attention, Emit, Operator
-from runtime.python.asynchronous import refuse_coroutine
+from runtime.python.asynchronous import async_method, refuse_coroutine
 from runtime.texts.preview import preview
 
 _LIST: Final[type[Any]] = type(iter([]))
@@ -31,6 +31,7 @@ class Source(Operator):
     has_queue = False
     needs_function = False  # what it is given is refused in its own words
     at_most_one = True
+    may_await = True
 
     def __init__(self, function: Any, *, index: int = 0, parallelism: int = 1) -> None:
         super().__init__(function)
@@ -43,7 +44,9 @@ class Source(Operator):
     @classmethod
     def create(cls, function: Any, options: Mapping[str, Any], index: int, parallelism: int) -> Self:
         """Instance `index` of so many, which draws its own part."""
-        return cls(function, index=index, parallelism=parallelism)
+        kind: Any = cls if async_method(function) is None else AsyncSource
+        made: Self = kind(function, index=index, parallelism=parallelism)
+        return made
 
     def wait_by(self, waits: Waits) -> None:
         """Task: so it waits for other instances that draw."""
@@ -179,7 +182,82 @@ class Source(Operator):
             super().close()
 
 
+class Drawing(Protocol):
+    """What draws from an asynchronous generator, and awaits, for a source."""
+
+    def open(self, ctx: Any) -> Any:
+        """Be ready to await. Returns the context that the user's code is to see: `ctx`, with a loop."""
+
+    def begin(self, made: Any) -> None:
+        """From now on draw from that."""
+
+    def draw(self) -> Any:
+        """The next item. Raises StopIteration if there is none, or the source is to end; Cancelled."""
+
+    def come_to(self, made: Any) -> Any:
+        """What a method has returned, once that has come. Raises Cancelled."""
+
+    def end(self) -> None:
+        """End what is drawn from; whatever it does at its end is awaited. Raises what that raises."""
+
+    def close(self, made: Any) -> None:
+        """Await this last one, and end."""
+
+
+class AsyncSource(Source):
+    """One that draws from an asynchronous generator, or awaits in another method: item by item, when asked."""
+
+    def draw_by(self, drawing: Drawing) -> None:
+        """Task: so it draws."""
+        self._drawing = drawing
+
+    @property
+    def is_generator(self) -> bool:
+        """Its own error finishes it."""
+        return True
+
+    def open(self, ctx: Context) -> None:
+        """Open the SourceFunction; nothing is drawn before it is asked for."""
+        drawing, function = self._drawing, self.function
+        ctx = drawing.open(ctx)
+        if isinstance(function, SourceFunction):
+            drawing.come_to(function._opened_in(ctx))
+        drawing.begin(function.run() if isinstance(function, SourceFunction) else function())
+        self.iterator = iter(_Items(drawing))
+
+    def restore(self, copied: int) -> None:
+        """What it draws from gives each item once. Raises `CommandRefused`."""
+        if copied != self.drawn:
+            raise CommandRefused("the source draws from an asynchronous generator, which gives each item once")
+
+    def close(self) -> None:
+        """End what it draws from, then close the SourceFunction."""
+        self.iterator, function = iter(()), self.function
+        try:
+            self._drawing.end()
+        finally:
+            self._drawing.close(function.close() if isinstance(function, SourceFunction) else None)
+
+
+class _Items:
+    """An iterator of what is drawn."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self._drawing = drawing
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        return self._drawing.draw()
+
+
 def _iterator_of(made: Any, what: str) -> Iterator[Any]:
     if made is None:
-        raise TypeError(f"{what} of a source returned None; it has to return an iterable, or to yield the packets")
+        raise no_items(what)
     return iter(refuse_coroutine(made, f"{what} of a source"))
+
+
+def no_items(what: str) -> TypeError:
+    """What to raise for None in place of items."""
+    return TypeError(f"{what} of a source returned None; it has to return an iterable, or to yield the packets")

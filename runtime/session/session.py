@@ -25,6 +25,7 @@ from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
 from runtime.graph.rate import Rate
 from runtime.graph.validation import refuse_interceptor
 from runtime.operators import Indexed, SourceFunction
+from runtime.operators.function import AwaitedItems
 from runtime.python.interactive import in_kernel, listening
 from runtime.reporting.face import View, dashboard, display, mimebundle, one_line, write_svg
 from runtime.reporting.progress import wait_with_progress
@@ -120,7 +121,9 @@ class Session(Steering):
 
     @overload
     def source(
-        self, items: Iterable[T] | Callable[[], Iterable[T]] | SourceFunction[T], **settings: Unpack[SourceSettings]
+        self,
+        items: Iterable[T] | Callable[[], Iterable[T]] | Callable[[], AwaitedItems[T]] | SourceFunction[T],
+        **settings: Unpack[SourceSettings],
     ) -> Stream[T]: ...
 
     @overload
@@ -141,9 +144,11 @@ class Session(Steering):
         With parallelism n each item of an iterable is sent once: of a list, a range and whatever is read by index,
         instance i sends items i, i + n …; of any other, which goes through one iterator, each item goes to the instance
         that asks first (on Ray it is drawn from in the driver). A callable is called, and a SourceFunction copied, per
-        instance. A bare iterator can be run once, by one instance of one source. What yields `runtime.IDLE` has nothing
-        to send at the moment: no packet, but the task can be stopped, paused and stepped there. With `chain=True` also
-        a generator and a SourceFunction may be drawn from by one thread now and by another one later.
+        instance. A bare iterator can be run once, by one instance of one source. An `async def` that yields, or returns
+        an iterable, is awaited item by item; a stop ends it where it awaits, and its `finally` runs. What yields
+        `runtime.IDLE` has nothing to send at the moment: no packet, but the task can be stopped, paused and stepped
+        there. With `chain=True` also a generator and a SourceFunction may be drawn from by one thread now and by
+        another one later.
 
         Raises `GraphInvalid`, `GraphFrozen`.
         """

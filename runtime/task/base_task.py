@@ -23,11 +23,13 @@ from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
 from runtime.facts import Ending, Spent, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.awaited import Awaited
+from runtime.operators.source import AsyncSource
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
 from runtime.state import Store
 from runtime.task.alignment import Arrival
 from runtime.task.awaiting.control import CallControl
+from runtime.task.awaiting.drawing import AwaitedDrawing
 from runtime.task.awaiting.feed import CallFeed
 from runtime.task.awaiting.operator import AwaitingOperator
 from runtime.task.batch import BatchSize
@@ -74,6 +76,8 @@ class BaseTask:
         self._router = Router(ctx.wiring.outputs, parker, tracer, windows=windows)
         self.store = Store(ctx, operator, self._router)
         self._feed = self._feed_of(operator, tracer, is_guarded)
+        if isinstance(operator, AsyncSource):
+            operator.draw_by(AwaitedDrawing(ctx, parker))
         ctx.bind(self._router.send, self._router.send_signal, reporter)
         if isinstance(self._feed, CallFeed) and isinstance(operator, Awaited):
             self.operator = AwaitingOperator(operator, self._feed, self, self._router)

@@ -10,6 +10,7 @@ PROMISE = of("18_async")
 CALLS, FEED, HOST = "task/awaiting/calls.py", "task/awaiting/feed.py", "task/awaiting/host.py"
 LOOP, OPERATOR, SENDING = "task/awaiting/loop.py", "task/awaiting/operator.py", "task/awaiting/sending.py"
 PERMIT, VIRTUAL, CALL = "task/awaiting/permit.py", "task/awaiting/virtual.py", "task/awaiting/call.py"
+DRAWING = "task/awaiting/drawing.py"
 GATE, HAND = "task/task_gate.py", "communication/hand.py"
 
 OF_AWAITING: Final[tuple[Mutant, ...]] = (
@@ -215,5 +216,26 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         "            self._host.loop.run_until(task.done)\n            task.result()\n",
         "            task.cancel()\n",
         of("20_held_calls", "test_the_new_function_is_awaited_open_before_the_old_one_is_closed_and_state_stays"),
+    ),
+    one(
+        "async source: a stop waits for its next item",
+        DRAWING,
+        " or self._ctx.stopping.is_set()\n",
+        "\n",
+        of("18_async_sources", "test_a_source_that_awaits_is_ended_there_and_its_finally_is_awaited"),
+    ),
+    one(
+        "async source: it runs ahead of who draws",
+        DRAWING,
+        "        await asked\n",
+        "        pass\n",
+        of("18_async_sources", "test_an_asynchronous_generator_is_a_source[local]"),
+    ),
+    one(
+        "async source: what ends it is swallowed",
+        DRAWING,
+        "self._ctx.stopping.is_set()):\n            raise error",
+        "self._ctx.stopping.is_set()):\n            pass",
+        of("18_async_sources", "test_what_no_policy_is_for_fails_the_job"),
     ),
 )

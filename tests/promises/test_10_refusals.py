@@ -38,11 +38,6 @@ class AsyncProcess(runtime.Function[int, Any]):
         return value
 
 
-class AsyncSource(runtime.SourceFunction[int]):
-    async def run(self) -> AsyncIterator[int]:  # type: ignore[override]
-        yield 1
-
-
 class Good(runtime.Function[int, int]):
     def process(self, value: int, /) -> int:
         return value
@@ -169,16 +164,6 @@ BUILDING: dict[str, tuple[Misuse, Refused, tuple[str, ...]]] = {
     ),
     "async Function of two streams": (
         lambda s: numbers(s).connect(s.source([3])).map(AsyncProcess(), abs, name="m"),
-        runtime.AsyncRefused,
-        ("'m'", *AWAITS_NOTHING),
-    ),
-    "async source": (
-        lambda s: s.source(coroutines, name="m"),  # type: ignore[arg-type]
-        runtime.AsyncRefused,
-        ("'m'", *AWAITS_NOTHING),
-    ),
-    "async SourceFunction": (
-        lambda s: s.source(AsyncSource(), name="m"),
         runtime.AsyncRefused,
         ("'m'", *AWAITS_NOTHING),
     ),
