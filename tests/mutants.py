@@ -488,7 +488,7 @@ MUTANTS: Final = (
     one(
         "woken with a place, and waits for another",
         ADMISSION,
-        'if parker.standing == "running":  # it',
+        'if parker.standing in ("running", "sharing"):  # it',
         "if False:  # it",
         PLACES,
     ),

@@ -58,6 +58,7 @@ class Chain:
         self._line: Line | None = None  # these, once they were opened, in their loop
         self._gathering: Gathering | None = None
         self._permit: Permit = new_permit()
+        self._holder = tasks[0].parker
         self._current: LocalTask | None = None  # whose code its thread runs while it is not in the loop
         self._seen: object = None  # by the watch, at its last look
         self._time = LoopTime()
@@ -77,6 +78,8 @@ class Chain:
         self.is_to_open = False
         for each in self.tasks:
             each.parker.join(self, self._permit)
+            if each is not head:
+                each.parker.let_go()
         self._close(worker)
         worker.start()
 
@@ -84,6 +87,11 @@ class Chain:
     def permit(self) -> Permit:
         """By which its thread is woken."""
         return self._permit
+
+    @property
+    def holder(self) -> Parker:
+        """The one that has its thread's place to run."""
+        return self._holder
 
     @property
     def version(self) -> int:
@@ -110,6 +118,7 @@ class Chain:
             if line is None or not line.is_at_work() or (owner := line.take_over()) is None:
                 return
             self._time.close(owner.parker.stopwatch)
+            self._hold(owner)
             owner.parker.part(self._permit)  # this thread may wait in its name
             self._hand_out(but=owner)
             keeper = self._keeper()
@@ -183,6 +192,7 @@ class Chain:
 
     def live(self, parker: Parker) -> None:
         """The worker: from the start on."""
+        parker.begin()
         if (parted := self.work()) is not None:
             task, failure = parted
             del parted
@@ -259,6 +269,7 @@ class Chain:
         line.use()
         if self.is_to_open:  # said before the loop was halted, if that was just undone
             line.halt()
+        self._holder.make_room()
         began_s = perf_counter()
         with self.lock:
             items = head.take(self._pace.size)
@@ -290,6 +301,7 @@ class Chain:
             self._time.serve([head.parker.stopwatch])
         for task in members:
             task.rest()
+        self._hold(members[0])
         head.end(None)
         with self.lock:
             self._time.serve([task.parker.stopwatch for task in members])
@@ -310,6 +322,7 @@ class Chain:
         is_taken = line.is_taken
         task, failure = line.leave(error, left)
         if not is_taken:
+            self._hold(task)
             self._hand_out(but=task)
         return self._go_on(task, failure)
 
@@ -317,8 +330,14 @@ class Chain:
         """Not in the loop: go on with `task`, which has failed, if that is given."""
         with self.lock:
             self._time.close()
+            self._hold(task)
             self._hand_out(but=task)
             return self._go_on(task, failure)
+
+    def _hold(self, task: LocalTask) -> None:
+        """Its place to run is that of `task` from now on."""
+        before, self._holder = self._holder, task.parker
+        task.parker.hold(before)
 
     def _hand_out(self, but: LocalTask) -> None:
         """Give each a thread of its own, but for that one, and the one whose thread this is for good."""
@@ -332,6 +351,7 @@ class Chain:
         keeper, line = self._keeper(), self._line
         rest = None if line is None or failure is not None else line.rest_of(task)
         if keeper is not None and task is not keeper:
+            self._hold(keeper)
             task.parker.part()
             task.go_alone(rest, failure)
             task, rest, failure = keeper, None if line is None else line.rest_of(keeper), None
@@ -368,7 +388,7 @@ class Chain:
         with self.lock:
             self.is_to_open = False
             gathering = self._gathering = Gathering(self)
-            self._permit = head.parker.permit
+            self._permit, self._holder = head.parker.permit, head.parker
             head.parker.join(self, self._permit)
         try:
             fits = all(task.is_free() for task in self.tasks) and gathering.wait()

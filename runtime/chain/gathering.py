@@ -47,6 +47,7 @@ class Gathering:
             if fits:
                 assert task.worker is not None, "it is the one that asks"
                 self._left.append(task.worker)
+                task.parker.let_go()
                 del self._coming[0]
                 self._call_next()
                 if not self._coming:

@@ -45,6 +45,9 @@ from runtime.task.observer import Observer
 MANY: Final = 16
 """A job with more tasks and services than this lets only so many of them run at once as leave the GIL free."""
 
+MOST_CHAINED: Final = 256
+"""A job with more tasks has no chains: whoever pauses them all would wait until each has a thread again."""
+
 _SOON_S: Final = 5.0  # a thread that runs no user code ends at once
 
 
@@ -110,7 +113,7 @@ class LocalBackend:
 
     def ready(self, say: Callable[[str], None]) -> None:
         """They can be started; those that can work together will."""
-        if type(self._scheduler) is Scheduler and self._tasks:
+        if 0 < len(self._tasks) <= MOST_CHAINED and not self._scheduler.hands_out_turns:
             self._watch = Watch(f"{self._tasks[0].ctx.job}/watch")
             self._chains = chains_of(self._tasks, self._watch)
             if self._chains:

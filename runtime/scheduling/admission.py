@@ -44,8 +44,8 @@ QUIET_S: Final = 1.0  # after so long without anybody who waits for a place, it 
 ROUND_S: Final = 0.04  # how long one may keep his place while others wait for one: 5 ms of the GIL for each of a few
 
 
-Standing = Literal["gone", "away", "waiting", "running"]
-"""Of a thread: has not begun or has ended, parks, wants a place, has one."""
+Standing = Literal["gone", "away", "waiting", "running", "sharing"]
+"""Of a thread: has not begun or has ended, parks, wants a place, has one; or shares the place of a chain's holder."""
 
 Order = tuple[Callable[..., None], tuple[Any, ...]]
 """Something to be done, and with what."""
@@ -168,6 +168,18 @@ class Admission(Scheduler):
         if not self._is_released:
             self._have(self._release)
 
+    def hold(self, parker: AdmissionParker, before: AdmissionParker) -> None:
+        """Give `parker` the place of `before`, which shares that from now on."""
+        self._have(self._hand_over, parker, before)
+
+    def share(self, parker: AdmissionParker) -> None:
+        """Let another one have a place for it; its own is free."""
+        self._have(self._share, parker)
+
+    def part(self, parker: AdmissionParker) -> None:
+        """It shares nothing any more: a new thread is to begin."""
+        self._have(self._part, parker)
+
     def hurry(self, parker: AdmissionParker) -> None:
         """If it waits for a place, let it have the next one: the hand wants to see it at its gate."""
         self._have(self._prefer, parker)
@@ -199,7 +211,7 @@ class Admission(Scheduler):
                 unpark(permit)
 
     def _want(self, parker: AdmissionParker) -> None:
-        if parker.standing == "running":  # it was woken with a place: see `_wake`
+        if parker.standing in ("running", "sharing"):  # it was woken with a place (see `_wake`), or another has it
             self._permits.append(parker.place)
         else:
             self._let_wait(parker, parker.place)
@@ -215,7 +227,8 @@ class Admission(Scheduler):
         self._moved += 1
 
     def _end(self, parker: AdmissionParker) -> None:
-        self._free(parker)
+        if parker.standing == "running":
+            self._free(parker)
         parker.end()
         self._left -= 1
         if not self._left:
@@ -228,6 +241,19 @@ class Admission(Scheduler):
         else:
             self._moved += 1
             self._permits.append(parker.place)
+
+    def _hand_over(self, parker: AdmissionParker, before: AdmissionParker) -> None:
+        if parker is not before:
+            parker.take_place_of(before)
+
+    def _share(self, parker: AdmissionParker) -> None:
+        if parker.standing == "running":
+            self._free(parker)
+        parker.share()
+
+    def _part(self, parker: AdmissionParker) -> None:
+        if parker.standing == "sharing":
+            parker.end()
 
     def _prefer(self, parker: AdmissionParker) -> None:
         if parker.standing == "waiting":
@@ -317,14 +343,20 @@ class AdmissionParker(Parker):
     # ── its own thread ──
 
     def begin(self) -> None:
-        """Wait for the first place."""
-        self._enter()
+        """Wait for a place."""
+        self._enter(self)
 
-    def _enter(self) -> None:
+    def _enter(self, holder: AdmissionParker) -> None:
         outer = self.stopwatch.wait("turn")
-        self._admission.enter(self)
+        self._admission.enter(holder)
         self.stopwatch.wait(outer)
-        self.round = self._admission.round
+        holder.round = self._admission.round
+
+    def make_room(self) -> None:
+        """Of a chain's holder: pass its place on to those who wait for one."""
+        if self.round != self._admission.round and not self.cancelled:
+            self._admission.pass_on(self)
+            self.round = self._admission.round
 
     def enter(self, gate: Gate, want: int) -> int:
         """How many packets may be worked now, once those have had their turn who are due."""
@@ -342,9 +374,34 @@ class AdmissionParker(Parker):
             self._admission.leave(self, for_good=True)
 
     def _sleep(self, timeout_s: float) -> None:
-        self._admission.leave(self)
+        holder = self._holder
+        self._admission.leave(holder)
         self.permit.acquire(True, timeout_s)
-        self._enter()
+        self._enter(holder)
+
+    @property
+    def _holder(self) -> AdmissionParker:
+        """The one that has the place of the thread that works it."""
+        if (chain := self.chain) is None:
+            return self
+        assert isinstance(chain.holder, AdmissionParker), "they are of one job"
+        return chain.holder
+
+    # ── the thread of a chain ──
+
+    def part(self, permit: Permit | None = None) -> None:
+        """From now on a thread of its own works it: a new one, which has no place yet, or the one that has its."""
+        super().part(permit)
+        self._admission.part(self)
+
+    def hold(self, before: Parker) -> None:
+        """Have the place of `before`, which shares it from now on."""
+        assert isinstance(before, AdmissionParker), "they are of one job"
+        self._admission.hold(self, before)
+
+    def let_go(self) -> None:
+        """Share the place of another one."""
+        self._admission.share(self)
 
     # ── whoever has the claim ──
 
@@ -361,8 +418,16 @@ class AdmissionParker(Parker):
         """It parks."""
         self.standing = "away"
 
+    def take_place_of(self, before: AdmissionParker) -> None:
+        """It has that; `before` shares it."""
+        self.standing, before.standing = before.standing, "sharing"
+
+    def share(self) -> None:
+        """Another one has a place for it."""
+        self.standing = "sharing"
+
     def end(self) -> None:
-        """It wants no place any more."""
+        """It wants no place any more, or has no thread yet that could."""
         self.standing = "gone"
 
     # ── any thread ──
@@ -372,8 +437,8 @@ class AdmissionParker(Parker):
         self._admission.wake(self)
 
     def hurry(self) -> None:
-        """Let it have the next place."""
-        self._admission.hurry(self)
+        """Let the thread that works it have the next place."""
+        self._admission.hurry(self._holder)
 
     def cancel(self) -> None:
         """Wake it, as soon as it can run."""

@@ -168,6 +168,10 @@ class Together(Protocol):
     def open(self) -> None:
         """Let each of them have a thread of its own again. Any thread, any number of times; returns at once."""
 
+    @property
+    def holder(self) -> Parker:
+        """The one of them that has the thread's place to run, where such places are given. Any thread."""
+
 
 class Settling(Protocol):
     """What a thread works from."""
@@ -222,7 +226,7 @@ class Parker(Waiter):
     # ── its own thread ──
 
     def begin(self) -> None:
-        """Before anything else: return when it may run."""
+        """On a new thread, before anything else: return when it may run. Any number of times."""
 
     def settle_first(self, what: Settling) -> None:
         """Before each wait from now on, let that settle what is to be seen of it."""
@@ -340,6 +344,15 @@ class Parker(Waiter):
     def part(self, permit: Permit | None = None) -> None:
         """From now on a thread of its own does, that parks on `permit`: a new one, unless that is given."""
         self.permit, self.chain = new_permit() if permit is None else permit, None
+
+    def hold(self, before: Parker) -> None:
+        """Have the place to run that `before` has had, where such places are given."""
+
+    def let_go(self) -> None:
+        """Have no place to run, where such places are given: another one has that for the thread it shares."""
+
+    def make_room(self) -> None:
+        """Between two slices of work: let those run first whose turn it is, where only so many run at once."""
 
     def rest(self, ready: Ready) -> None:
         """It has nothing in work: to all who look it waits, until `ready`."""

@@ -244,6 +244,8 @@ class LocalTask(BaseTask):
         self.ctx.begin()
         self.parker.stopwatch.work_by(ThreadClock())
         try:
+            if failure is not None or self.has_begun():  # another thread has begun for it
+                self.parker.begin()
             return self._worker_loop(failure)
         finally:
             self.parker.stopwatch.work_by(None)

@@ -8,7 +8,7 @@ from tests.planted.records import Change, Mutant, one
 
 CHAIN, LINE, LOOP, TREE_OF = "chain/chain.py", "chain/line.py", "chain/loop.py", "chain/tree.py"
 GATHERING, WATCH = "chain/gathering.py", "chain/watch.py"
-PARKER, LOCAL = "scheduling/parker.py", "task/local_task.py"
+PARKER, LOCAL, ADMISSION = "scheduling/parker.py", "task/local_task.py", "scheduling/admission.py"
 TESTS, MOMENTS = "chain/test_chains.py::", "chain/test_openings.py::"
 HANDS = f"{TESTS}test_a_line_under_all_hands_loses_doubles_and_reorders_nothing"
 ERROR = f"{TESTS}test_an_error_names_its_task_and_its_packet"
@@ -34,7 +34,37 @@ TREE_ERROR = f"{TREE}test_an_error_in_a_tree_names_its_task_and_its_packet"
 ONE_THREAD = f"{TREE}test_a_tree_needs_one_thread_to_its_end"
 TREES = f"{TREE}test_a_tree_under_all_hands_loses_and_doubles_nothing"
 
+GIVEN_BACK = "chain/test_places.py::test_all_places_are_given_back_however_often_chains_were_opened"
+
 OF_CHAINS: Final[tuple[Mutant, ...]] = (
+    one(
+        "chain: one that has a place to run keeps it for ever",
+        CHAIN,
+        "        self._holder.make_room()\n",
+        "",
+        "chain/test_places.py::test_more_chains_than_may_run_at_once_all_go_on",
+    ),
+    one(
+        "chain: who leaves its thread for a chain keeps its place to run",
+        ADMISSION,
+        'if parker.standing == "running":\n            self._free(parker)\n        parker.share()',
+        "parker.share()",
+        GIVEN_BACK,
+    ),
+    one(
+        "chain: the task as which its thread goes on has no place to run",
+        CHAIN,
+        "            self._hold(owner)\n",
+        "",
+        GIVEN_BACK,
+    ),
+    one(
+        "chain: a task that gets a thread of its own again runs without a place",
+        LOCAL,
+        "if failure is not None or self.has_begun():",
+        "if failure is not None:",
+        GIVEN_BACK,
+    ),
     one(
         "chain: the packet in work is counted for the next task already",
         TREE_OF,
