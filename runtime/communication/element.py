@@ -182,14 +182,11 @@ def _drawn(format: Format, tracer: Tracer, values: Values | None) -> Values:
 
 
 def _borne(format: Format, bearer: Bearer, values: Values | None, *, with_question: bool) -> Values:
-    def elements(items: Iterator[Any]) -> Iterator[Any]:
-        for item in items:
-            bearer.draw(item)
-            yield format.element_of(item)
-        bearer.leave()
+    element_of = replace(format, asked=False).element_of
 
     def opened(items: Iterator[Any]) -> Iterator[Any]:
-        return elements(items) if values is None else values(elements(items))
+        elements = map(element_of, bearer.drawn(items)) if format.traced else bearer.drawn(items)
+        return elements if values is None else values(elements)
 
     if not with_question:
         return opened
@@ -214,7 +211,8 @@ def format_of(graph: ExecutionGraph, operator: str, *, by_hand: bool = False) ->
 
 def item_by_hand(graph: ExecutionGraph, operator: str, number: int, element: Any, question: Borne | None = None) -> Any:
     """What the hand puts into the queue of a task of `operator`, for its input of this number."""
-    return numbered_by_hand(graph, operator, number, (question, element) if graph.asked else element)
+    item = (question, element) if graph.asked else element
+    return item if graph.by_name[operator].traits.is_input else numbered_by_hand(graph, operator, number, item)
 
 
 def numbered_by_hand(graph: ExecutionGraph, operator: str, number: int, item: Any) -> Any:

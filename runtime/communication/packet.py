@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from runtime.errors import Unneeded
 from runtime.texts.preview import preview
+
+if TYPE_CHECKING:
+    from runtime.communication.lane import Lane
 
 HAND_LANE: Final = 0
 """The number of the hand's lane in a task's queue."""
@@ -140,32 +144,43 @@ class Bearer(Tracer):
 
     def __init__(self, ids: str, now: Callable[[], float], *, traced: bool) -> None:
         super().__init__(ids, now)
-        self._is_traced = traced
+        self.is_traced = traced
         self.borne: Borne | None = None  # by the packet in work
-        self._is_counted = False  # that packet leaves when the next one is drawn
+        self._counted: Borne | None = None  # the same, if that packet leaves when the next one is drawn
         self._has_broken_off = False
 
     def draw(self, item: Any) -> None:
         """This item is in work from now on; None: none is."""
         self.leave()
-        self.borne, inner = (None, None) if item is None else item
-        self._is_counted = self.borne is not None
-        if self._is_traced:
+        inner = None
+        if item is not None:
+            self.borne, inner = item
+            self._counted = self.borne
+        if self.is_traced:
             super().draw(inner)
+
+    def drawn(self, items: Iterator[Any]) -> Iterator[Any]:
+        """What the items hold, each in work until the next one is drawn."""
+        for item in items:
+            if self.is_traced or self._counted is not None:
+                self.draw(item)
+            else:
+                self.borne = self._counted = item[0]
+            yield item[1]
+        self.leave()
 
     def draw_all(self, items: Sequence[Any]) -> None:
         """All these are in work at once, and leave by `left`: what is made of several is nobody's."""
         self.leave()
         self.borne = items[0][0] if len(items) == 1 else None
-        if self._is_traced:
+        if self.is_traced:
             super().draw_all([inner for _, inner in items])
 
     def leave(self) -> None:
         """The packet in work has been worked."""
-        borne, self.borne = self.borne, None
-        if self._is_counted and borne is not None and not self._has_broken_off:
-            borne.leave()
-        self._is_counted = False
+        counted, self.borne, self._counted = self._counted, None, None
+        if counted is not None and not self._has_broken_off:
+            counted.leave()
 
     def left(self, items: Sequence[Any]) -> None:
         """All these have been worked, or dropped."""
@@ -181,7 +196,7 @@ class Bearer(Tracer):
 
     def stay(self) -> None:
         """The packet in work is to be worked again: it has not left."""
-        self._is_counted = False
+        self._counted = None
 
     def break_off(self) -> None:
         """The packet in work has failed its task, or a cancel has ended that: neither it nor any other leaves now."""
@@ -201,3 +216,31 @@ class Bearer(Tracer):
     def take_back(self, item: Any) -> None:
         """What was made for a lane was not accepted there, as nobody needs it."""
         self.left((item,))
+
+    def sender(self, lane: Lane) -> Callable[[Any], object]:
+        """Puts results where a packet makes one at most: as soon as that lies in its lane, it counts in its place."""
+        items, inbox = lane.items, lane.inbox
+
+        def send(value: Any) -> None:
+            if len(items) >= lane.capacity:
+                lane.wait_room()
+            items.append((self.borne, value))
+            self._counted = None
+            if inbox.asleep:
+                inbox.wake()
+
+        return send
+
+    def sender_to_all(self, lanes: Sequence[Lane]) -> Callable[[Any], object]:
+        """Puts results into all these lanes."""
+
+        def send(value: Any) -> None:
+            for lane in lanes:
+                item = self.item(value)
+                try:
+                    lane.put(item)
+                except Unneeded:
+                    self.take_back(item)
+                    raise
+
+        return send

@@ -17,7 +17,7 @@ from typing import Any
 from runtime.communication.connection import Output
 from runtime.communication.digest import PLAIN_KEYS
 from runtime.communication.lane import Lane
-from runtime.communication.packet import Tracer
+from runtime.communication.packet import Bearer, Tracer
 from runtime.communication.partition import Partition
 from runtime.communication.send_plan import SendPlan
 from runtime.communication.signals import Signal
@@ -31,7 +31,13 @@ class Router:
     """The outgoing side of one task. Used by that task's thread alone."""
 
     def __init__(
-        self, outputs: Sequence[Output], writer: Waiter, tracer: Tracer | None = None, *, windows: bool = False
+        self,
+        outputs: Sequence[Output],
+        writer: Waiter,
+        tracer: Tracer | None = None,
+        *,
+        windows: bool = False,
+        hands_over: bool = False,
     ) -> None:
         self.writer = writer
         self.tracer = tracer  # of a traced job: what it sends goes through the plan
@@ -45,9 +51,12 @@ class Router:
         self.failed_on: Any = NO_PACKET  # what the key function that raised was given
         self._partitions: list[Partition[Any]] = []
         self.send: Send
-        if tracer is not None:
+        if isinstance(tracer, Bearer) and self._is_plain and not tracer.is_traced:
+            one = self.lanes[0] if hands_over and len(self.lanes) == 1 else None
+            self.send = tracer.sender_to_all(self.lanes) if one is None else tracer.sender(one)
+        elif tracer is not None:
             self.send = self.plan.send_one
-        elif len(edges) != 1 and all(_to_every_lane(output, lanes) for output, lanes, _ in self.ways):
+        elif len(edges) != 1 and self._is_plain:
             self.send = _broadcast(self.lanes)
         else:
             self.send = self.by_way[0] if len(self.by_way) == 1 else _to_all(self.by_way)
@@ -58,6 +67,11 @@ class Router:
     def plan(self) -> SendPlan:
         """The slower way to send: all or nothing, and seen. For tasks that are guarded, traced or looked at."""
         return SendPlan(self)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether all that it sends goes into every lane, without a key."""
+        return all(_to_every_lane(output, lanes) for output, lanes, _ in self.ways)
 
     @cached_property
     def plain_lane(self) -> Lane | None:

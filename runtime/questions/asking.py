@@ -66,7 +66,7 @@ class Asking:
         import asyncio  # noqa: PLC0415  where something awaits, it is there
 
         loop = asyncio.get_running_loop()
-        left_s = timeout_s = _limit(timeout_s)
+        timeout_s = _limit(timeout_s)
         question = self._begin(input_, value, many=many)
         news = News(self._door(loop))
         question.wake_by(news, at_gates=True)
@@ -74,11 +74,13 @@ class Asking:
             if self._dispatcher.completion.is_something_paused:
                 question.stand_still(bool(self._questions.closed(question)))
             self._enter(question, value)
-            while self._questions.is_open(question):
-                with listening():
-                    in_time = await news.come(None if question.stands_still else left_s)
-                if not in_time and not question.stands_still and not (left_s := question.take_lost_s()):
-                    self._give_up(question, _too_late(question, timeout_s))
+            with listening():
+                while self._questions.is_open(question):
+                    left_s = question.left_s(timeout_s)
+                    if left_s is not None and left_s <= 0:
+                        self._give_up(question, _too_late(question, timeout_s))
+                    else:
+                        await news.come(left_s)
         except BaseException as error:
             self._give_up(question, error)
             raise
@@ -98,7 +100,9 @@ class Asking:
     def _enter(self, question: Question, value: Any) -> None:
         """Put its packet in, at once or as soon as there is room."""
         name = question.input
-        given, line = self._injector.address_input(name, value, question), self._lines.setdefault(name, deque())
+        if (line := self._lines.get(name)) is None:
+            line = self._lines.setdefault(name, deque())
+        given = self._injector.address_input(name, value, question)
         if not line and self._injector.offer(given):
             return
         sent = self._injector.sendable(given)
@@ -171,7 +175,7 @@ class Door:
     def _look(self) -> None:
         self._is_told = False
         while self._rung:
-            self._rung.popleft().tell(True)
+            self._rung.popleft().tell()
 
 
 class News:
@@ -182,30 +186,29 @@ class News:
     def __init__(self, door: Door) -> None:
         self._door = door
         self._has_come = False  # before it was waited for
-        self._waited: Future[bool] | None = None
+        self._waited: Future[None] | None = None
 
     def __call__(self) -> None:
         """There is some."""
         self._door.ring(self)
 
-    def tell(self, is_there: bool) -> None:
-        """In the loop: end the wait; `is_there` says whether that is because of news, else because of its time."""
-        if self._waited is not None:
-            if not self._waited.done():
-                self._waited.set_result(is_there)
-        elif is_there:
+    def tell(self) -> None:
+        """In the loop: end the wait."""
+        if self._waited is None:
             self._has_come = True
+        elif not self._waited.done():
+            self._waited.set_result(None)
 
-    async def come(self, timeout_s: float | None) -> bool:
-        """Wait for some. False: there was none in time."""
+    async def come(self, timeout_s: float | None) -> None:
+        """Wait for some, or so long."""
         if self._has_come:
             self._has_come = False
-            return True
+            return
         loop = self._door.loop
         waited = self._waited = loop.create_future()
-        timer = None if timeout_s is None else loop.call_later(timeout_s, self.tell, False)
+        timer = None if timeout_s is None else loop.call_later(timeout_s, self.tell)
         try:
-            return bool(await waited)
+            await waited
         finally:
             self._waited = None
             if timer is not None:

@@ -125,10 +125,9 @@ class Question:
         if not is_closed:
             self.wake()
 
-    def take_lost_s(self) -> float:
-        """For how long its time has stood still since this was asked last."""
-        lost_s, self._lost_s = self._lost_s, 0.0
-        return lost_s
+    def left_s(self, timeout_s: float | None) -> float | None:
+        """What is left of a time that began with it, without what it has stood still; None: no end is in sight."""
+        return None if timeout_s is None or self.stands_still else timeout_s + self._lost_s - self.age_s
 
     @property
     def age_s(self) -> float:

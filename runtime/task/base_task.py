@@ -72,8 +72,9 @@ class BaseTask:
         self._packet: Any = NO_PACKET  # what process() was working on when it raised
         tracer = ctx.wiring.format.stamps(self.name, parker.timestamp)
         is_guarded = ctx.wiring.node.on_error != "fail"
-        windows = operator.at_most_one and not operator.has_context and not is_guarded and tracer is None
-        self._router = Router(ctx.wiring.outputs, parker, tracer, windows=windows)
+        makes_one = operator.at_most_one and not operator.has_context
+        windows = makes_one and not is_guarded and tracer is None
+        self._router = Router(ctx.wiring.outputs, parker, tracer, windows=windows, hands_over=makes_one)
         self.store = Store(ctx, operator, self._router)
         self._feed = self._feed_of(operator, tracer, is_guarded)
         if isinstance(operator, AsyncSource):

@@ -381,18 +381,34 @@ def test_a_gate_that_is_closed_while_somebody_waits_is_heard_of(make_session: Ma
         hold.release()
 
 
-def test_a_coroutine_waits_at_closed_gates_and_its_time_stands_still(make_session: MakeSession) -> None:
+def test_a_coroutine_waits_at_closed_gates_and_its_time_stands_still(
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = started(make_session(), lambda stream: stream.map(plus, name="plus"))
     session.pause("plus")
+    passed_s = [0.0]
+    monkeypatch.setattr("runtime.questions.question.monotonic", lambda: passed_s[0])
 
     async def stepped() -> Any:
-        waiting = asyncio.ensure_future(session.ask_async("in", 1, timeout=0.05))
-        await asyncio.wait([waiting], timeout=0.2)
+        waiting = asyncio.ensure_future(session.ask_async("in", 1, timeout=PATIENCE_S))
+        await asyncio.sleep(0)
+        passed_s[0] += 100 * PATIENCE_S
         assert not waiting.done()
         session.resume()
         return await waiting
 
     assert asyncio.run(stepped()) == 2
+
+
+@pytest.mark.concurrent
+def test_a_coroutine_that_is_not_answered_in_time_hears_so(make_session: MakeSession) -> None:
+    hold: Hold[int] = Hold()
+    session = started(make_session(), lambda stream: stream.map(hold))
+    with pytest.raises(TimeoutError, match=r"'in' asked 1: no answer within 0\.01 s"):
+        asyncio.run(session.ask_async("in", 1, timeout=0.01))
+    hold.release()
+    session.settle()
+    assert questions(session)[:6] == (1, 0, 0, 0, 1, 1)
 
 
 def test_what_is_asked_can_be_stepped_from_box_to_box(make_session: MakeSession) -> None:
