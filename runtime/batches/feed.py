@@ -52,7 +52,7 @@ class BatchFeed(LaneFeed):
         router: Router,
     ) -> None:
         super().__init__(inbox, ctx, operator, parker, tracer)
-        self._size, self._parker, self._tracer = operator.size, parker, tracer
+        self._size, self._within_s, self._parker, self._tracer = operator.size, operator.within_s, parker, tracer
         self._counts, self._router = counts, router
         self._time = BatchTime(parker, operator.within_s)
         self._is_called = False  # a signal was taken: what came before it in other lanes goes
@@ -101,11 +101,16 @@ class BatchFeed(LaneFeed):
 
     def take(self, count: int) -> Iterator[Any] | None:
         """One batch, however many packets are wanted, if it is to go; by a turn of the hand, whatever waits."""
-        asked, self._asked = self._asked, None
-        turn = self._parker.turn
-        if turn is None and not self._goes():
+        if self._parker.turn is None and not self._goes():
+            self._asked = None
             return None
-        items, parts = self.inbox.gather(self._most()) if asked is None or turn is not None else _fronts(asked)
+        return self._take(self._most())
+
+    def _take(self, most: int) -> Iterator[Any] | None:
+        """One batch of at most so many packets."""
+        asked, self._asked = self._asked, None
+        is_new = asked is None or self._parker.turn is not None
+        items, parts = self.inbox.gather(most) if is_new else _fronts(asked or [], most)
         if not items:
             return None
         self._is_called = self._holds = False
@@ -208,7 +213,11 @@ def _placed(parts: Parts) -> list[Part]:
     return [(lane, lane.taken, length) for lane, length in parts]
 
 
-def _fronts(parts: Parts) -> tuple[list[Any], Parts]:
-    """So many packets from the front of each of these lanes, as `Inbox.gather`."""
-    fronts = [(lane, lane.before_signal(lane.items[:length])) for lane, length in parts]
-    return [item for _, front in fronts for item in front], [(lane, len(front)) for lane, front in fronts]
+def _fronts(parts: Parts, most: int) -> tuple[list[Any], Parts]:
+    """So many packets from the front of each of these lanes, and `most` in all, as `Inbox.gather`."""
+    fronts: list[tuple[Lane, list[Any]]] = []
+    for lane, length in parts:
+        front = lane.before_signal(lane.items[: min(length, most)])
+        most -= len(front)
+        fronts.append((lane, front))
+    return [item for _, front in fronts for item in front], [(lane, len(front)) for lane, front in fronts if front]

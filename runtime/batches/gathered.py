@@ -66,6 +66,10 @@ class Gathered:
         for value in self.again():
             yield Gathered([next(items)], [value], [], self._given, self._router)
 
+    def at_work(self) -> int:
+        """How many are worked together: all, until the first of them is drawn once more."""
+        return len(self.items) if self._rest is None else 1
+
     def unsent(self) -> int:
         """How many results have not been sent, nor are being, since the first was."""
         return 0 if self._rest is None else length_hint(self._rest)

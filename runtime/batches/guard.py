@@ -53,6 +53,7 @@ class BatchGuard(LaneGuard):
         results = self._results_of(gathered)
         if results is None:
             for single in gathered.singles():
+                self._wait_for_repeat(None, single)
                 self._carry_out(partial(self._work, single), single)
         elif self._can_send_fail:
             for single, result in zip(gathered.singles(), results, strict=True):

@@ -10,9 +10,9 @@ from math import inf
 from typing import Any, Final
 
 from runtime.batches.context import BatchContext
-from runtime.batches.feed import BatchFeed
 from runtime.batches.gathered import Gathered
 from runtime.batches.guard import BatchGuard, BatchHoldGuard
+from runtime.batches.rated import batch_feed
 from runtime.context import TaskContext
 from runtime.errors import GraphInvalid, WrongBatch
 from runtime.operators import Operator, register_operator
@@ -27,7 +27,7 @@ _UNORDERED: Final = (str, bytes, bytearray, Mapping, Set)
 class MapBatches(Operator):
     """Sends the results that its function returns for a whole batch, each as that of its packet."""
 
-    fed_by = BatchFeed
+    fed_by = staticmethod(batch_feed)
     guarded_by = (BatchGuard, BatchHoldGuard)
 
     def __init__(self, function: Any, *, size: int, within: float) -> None:

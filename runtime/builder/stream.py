@@ -202,6 +202,7 @@ class Stream(Generic[T]):
         parallelism: int = 1,
         capacity: int | None = None,
         on_error: OnError | None = None,
+        rate: Rate | None = None,
     ) -> Stream[U]:
         """One packet for each, made for up to `size` of them at once: `function` gets a list, and returns as many.
 
@@ -217,6 +218,9 @@ class Stream(Generic[T]):
         result; `Retry` first tries the batch again. Under `"hold"` the good ones come through as well, and the others
         stay. Under `"fail"` nothing is tried again, and `TaskFailed.packet` is the list.
 
+        With `rate=` each packet counts, so a batch has no more than may begin at once; once its first may, it waits for
+        the others as well, `within` seconds at most.
+
         On a keyed input a batch may hold several keys: `ctx.keys` has that of each packet, `ctx.states[key]` what is
         remembered of it; `ctx.key` and `ctx.state` raise.
 
@@ -229,7 +233,7 @@ class Stream(Generic[T]):
         """
         options = batch_options(size, within)
         settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
-        return self._then("map_batches", function, **settings, options=options)
+        return self._then("map_batches", function, **settings, rate=rate, options=options)
 
     def reduce(
         self,

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from runtime.errors import GraphInvalid
@@ -22,7 +23,8 @@ class Rate:
 
     *Any* `per` seconds: the next packet begins `per` seconds after the one that came so many before it, at the
     earliest, so never twice as many within that time. What begins is a call of the operator's function with a packet;
-    of a source, the drawing of an item, `IDLE` as well. Each repeat by `Retry` counts as one more. Packets that wait
+    of a source, the drawing of an item, `IDLE` as well. Each repeat by `Retry` counts as one more. In a batch of
+    `map_batches` each packet counts, so a batch has no more than may begin at once. Packets that wait
     for the rate are in their queue, in their order; the task is `held back: rate` meanwhile, and can be paused,
     stepped and cancelled. Under a seed that time is virtual.
 
@@ -72,21 +74,34 @@ class Allowance:
 
     def begin(self, clock: Callable[[], float]) -> float | None:
         """Count a packet that begins now, and say when that is; None: it may not yet."""
+        began_s, count = self.begin_some(clock, 1)
+        return began_s if count else None
+
+    def begin_some(self, clock: Callable[[], float], most: int, least: int = 1) -> tuple[float, int]:
+        """Count packets that begin now, as many as may, and say when that is and how many: 0 if not even `least`."""
         with self._lock:
             now_s, begun = clock(), self._begun  # under the lock: so they are in order
-            if len(begun) == self._rate.packets:
-                if now_s < begun[0] + self._rate.per:
-                    return None
+            over = sum(1 for _ in takewhile(lambda began_s: began_s + self._rate.per <= now_s, begun))
+            count = min(most, self._rate.packets - len(begun) + over)
+            if count < least:
+                return now_s, 0
+            for _ in range(len(begun) + count - self._rate.packets):
                 begun.popleft()
-            begun.append(now_s)
-            return now_s
+            begun.extend([now_s] * count)
+            return now_s, count
 
-    def take_back(self, began_s: float) -> None:
-        """The packet that was to begin then has not."""
+    def take_back(self, began_s: float, count: int = 1) -> None:
+        """The packets that were to begin then, so many, have not."""
         with self._lock:
-            self._begun.remove(began_s)
+            for _ in range(count):
+                self._begun.remove(began_s)
 
-    def due_s(self) -> float:
-        """From when on the next packet may begin, if no other one does before."""
+    def at_once(self, count: int) -> int:
+        """How many of so many packets may ever begin together."""
+        return min(count, self._rate.packets)
+
+    def due_s(self, count: int = 1) -> float:
+        """From when on the next packets, so many, may begin, if no others do before."""
         with self._lock:
-            return self._begun[0] + self._rate.per if len(self._begun) == self._rate.packets else -math.inf
+            missing = len(self._begun) + count - self._rate.packets
+            return self._begun[missing - 1] + self._rate.per if missing > 0 else -math.inf

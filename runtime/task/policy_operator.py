@@ -184,20 +184,25 @@ class PolicyOperator(Operator):
             self._task.counts.break_off(self._packets_in(value))
         return False
 
-    def _wait_for_repeat(self, wait_s: float, value: Any, ends: Callable[[], bool] | None = None) -> None:
-        """Back off, with the packet in hand, so that nothing overtakes it. Raises Cancelled, Unneeded."""
+    def _wait_for_repeat(self, wait_s: float | None, value: Any, ends: Callable[[], bool] | None = None) -> None:
+        """Back off, with the packet in hand, so that nothing overtakes it. Raises Cancelled, Unneeded.
+
+        None: there is no back-off, as it is no repeat that the policy wants; its rate is waited for all the same.
+        """
         self._router.blame(NO_PACKET)
         parker = self._task.parker
         try:
-            parker.sleep(wait_s, ends)
-            while (wait_s := self._feed.begin_again_s()) > 0:
-                parker.sleep(wait_s, ends, RATED_REPEAT)
+            if wait_s is not None:
+                parker.sleep(wait_s, ends)
+            while (held_s := self._feed.begin_again_s()) > 0:
+                parker.sleep(held_s, ends, RATED_REPEAT)
         except Cancelled:
             self._task.counts.break_off(self._packets_in(value))
             raise
         if parker.unneeded:
             raise Unneeded
-        self._task.counts.retry()
+        if wait_s is not None:
+            self._task.counts.retry()
 
     def _packets_in(self, value: Any) -> int:
         """How many packets are worked when the function has this."""

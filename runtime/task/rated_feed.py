@@ -32,13 +32,13 @@ class RatedFeed(Feed):
         """Return when there is something to take that may begin, or needs no leave. Raises Cancelled."""
         while True:
             super().wait()
-            if self._allowance.due_s() <= self._waiter.clock() or self._ends_wait() or not self._has_packet():
+            if self._due_s() <= self._waiter.clock() or self._ends_wait() or not self._has_packet():
                 return
             self._wait_for_leave()
 
     def _wait_for_leave(self) -> None:
         """Wait until the next packet may begin, or there is a reason to look again. Raises Cancelled."""
-        waiter, due_s = self._waiter, self._allowance.due_s()
+        waiter, due_s = self._waiter, self._due_s()
         due_s = min([due_s, *(source.due_s() for source in self._sources_of_it())])
         waiter.park(self._may_go_on, "held back: rate", max(0.0, due_s - waiter.clock()), held=_never, ask=self._ask)
 
@@ -49,24 +49,33 @@ class RatedFeed(Feed):
         """
         waiter = self._waiter
         while True:
-            is_free = waiter.unneeded or not self._has_packet()
-            began_s = None if is_free else self._allowance.begin(waiter.clock)
-            if is_free or began_s is not None:
+            if waiter.unneeded or not self._has_packet():
+                # Of what stands behind a signal that has come since it was looked for, nothing.
+                return super().take(count if waiter.unneeded else 0)  # type: ignore[safe-super]  # of what it is mixed into
+            if (began_s := self._allowance.begin(waiter.clock)) is not None:
                 break
             if waiter.turn is None or self._ends_wait():
                 return None
             self._wait_for_leave()
-        values = super().take(count if is_free else 1)  # type: ignore[safe-super]  # of the feed that it is mixed into
-        if values is None and began_s is not None:
+        values = super().take(1)  # type: ignore[safe-super]
+        if values is None:
             self._allowance.take_back(began_s)
         return values
 
     def begin_again_s(self) -> float:
-        """How long the packet in work has to wait for its next attempt; 0: not at all, and that is counted."""
-        waiter = self._waiter
-        if self.wants_out or waiter.unneeded or self._allowance.begin(waiter.clock) is not None:
+        """How long the packets in work have to wait for their next attempt; 0: not at all, and that is counted."""
+        waiter, count = self._waiter, self._in_work()
+        if self.wants_out or waiter.unneeded or self._allowance.begin_some(waiter.clock, count, count)[1]:
             return 0.0
-        return max(self._allowance.due_s() - waiter.clock(), LEAST_S)
+        return max(self._allowance.due_s(count) - waiter.clock(), LEAST_S)
+
+    def _in_work(self) -> int:
+        """How many packets are worked together."""
+        return 1
+
+    def _due_s(self) -> float:
+        """From when on what is next may begin. Any thread."""
+        return self._allowance.due_s()
 
     def _has_packet(self) -> bool:
         """Its own thread: whether what is next is a packet."""
@@ -82,7 +91,7 @@ class RatedFeed(Feed):
 
     def _may_go_on(self) -> bool:
         """Whether there is a reason not to wait any more. Any thread."""
-        return self._ends_wait() or self._allowance.due_s() <= self._waiter.clock()
+        return self._ends_wait() or self._due_s() <= self._waiter.clock()
 
     def _ends_wait(self) -> bool:
         return self.wants_out or self._waiter.unneeded or any(source.ready() for source in self._sources_of_it())

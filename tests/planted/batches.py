@@ -65,7 +65,7 @@ OF_BATCHES: Final[tuple[Mutant, ...]] = (
     one(
         "batch: a pause lets it go",
         FEED,
-        "if turn is None and not self._goes():",
+        "if self._parker.turn is None and not self._goes():",
         "if False:",
         _of("test_a_pause_while_it_gathers_comes_at_once_and_lets_it_gather_on"),
     ),
@@ -94,15 +94,15 @@ OF_BATCHES: Final[tuple[Mutant, ...]] = (
     one(
         "batch: what comes while a breakpoint is asked goes along",
         FEED,
-        "if asked is None or turn is not None else",
+        "if is_new else",
         "if True else",
         _of("test_a_packet_that_comes_while_a_breakpoint_is_asked_is_asked_for_as_well"),
     ),
     one(
         "batch: one bad packet costs all",
         GUARD,
-        "for single in gathered.singles():\n                self._carry_out(partial(self._work, single), single)",
-        "self._carry_out(partial(self._work, gathered), gathered)",
+        "                self._carry_out(partial(self._work, single), single)\n",
+        "                self._carry_out(partial(self._work, gathered), gathered)\n                break\n",
         _of("test_of_a_batch_that_fails_the_good_packets_come_through_and_the_bad_ones_are_kept"),
     ),
     one(

@@ -70,9 +70,44 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
     one(
         "rate: a repeat that waits for it seems to have nothing in work",
         "task/policy_operator.py",
-        "parker.sleep(wait_s, ends, RATED_REPEAT)",
-        'parker.sleep(wait_s, ends, "held back: rate")',
+        "parker.sleep(held_s, ends, RATED_REPEAT)",
+        'parker.sleep(held_s, ends, "held back: rate")',
         of(BY_RATE, "test_a_repeat_that_waits_for_its_rate_says_so_has_its_packet_in_work_and_is_ended_by_a_cancel"),
+    ),
+    one(
+        "rate: a batch counts as one packet",
+        "batches/rated.py",
+        "        values = self._take(most)\n",
+        "        values = self._take(self._most())\n",
+        of(BY_RATE, "test_a_batch_has_no_more_packets_than_may_begin"),
+    ),
+    one(
+        "rate: packets of a batch that has failed are worked alone without leave",
+        "batches/guard.py",
+        "                self._wait_for_repeat(None, single)\n",
+        "",
+        of(BY_RATE, "test_after_a_batch_that_has_failed_each_packet_counts_once_more"),
+    ),
+    one(
+        "rate: a batch that is tried again counts as one packet",
+        "batches/rated.py",
+        "return 1 if self._gathered is None else self._gathered.at_work()",
+        "return 1",
+        of(BY_RATE, "test_after_a_batch_that_has_failed_each_packet_counts_once_more"),
+    ),
+    one(
+        "rate: a batch goes with the first packet that may begin",
+        "batches/rated.py",
+        "return min(allowance.due_s(self._wanted()), allowance.due_s() + self._within_s)",
+        "return allowance.due_s()",
+        of(BY_RATE, "test_a_batch_waits_for_the_leave_of_its_packets_as_it_has_waited_for_them_to_come"),
+    ),
+    one(
+        "rate: behind a signal that has just come, packets begin without leave",
+        RATED,
+        "count if waiter.unneeded else 0",
+        "count",
+        of(BY_RATE, "test_what_stands_behind_a_signal_that_has_just_come_is_not_taken_without_leave"),
     ),
     one(
         "rate: each task has one of its own",
@@ -91,8 +126,8 @@ OF_RATES: Final[tuple[Mutant, ...]] = (
     one(
         "rate: counted before it is known whether there is a packet",
         RATED,
-        "if values is None and began_s is not None:",
-        "if False and began_s is not None:",
+        "        if values is None:\n            self._allowance",
+        "        if False:\n            self._allowance",
         of(BY_RATE, "test_an_allowance_that_was_not_used_is_given_back"),
     ),
     one(

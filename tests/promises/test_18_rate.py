@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from time import monotonic, sleep
 from types import SimpleNamespace
@@ -20,11 +20,13 @@ from runtime.builder.stream import OutputRef, Stream
 from runtime.graph.rate import Allowance
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import QuiescenceMonitor
+from runtime.task.base_task import BaseTask
 from runtime.task.rated_feed import RatedLaneFeed
 from runtime.testing import PATIENCE_S, explore
 from tests.pairs import every_pair_of
 from tests.platforms import MakeSession
 from tests.promises.test_04_wake_sources import SOON_S, Ticks
+from tests.promises.test_19_batches import batches_of, same
 
 PACKETS = 11
 SLOW = runtime.Rate(1, per=3600)
@@ -58,11 +60,17 @@ def until(ready: Callable[[], Any]) -> None:
         sleep(0.001)
 
 
+def each(timed: Clocked) -> Callable[[list[Any]], list[Any]]:
+    """Of a batch, called with each packet by itself."""
+    return lambda batch: [timed(value) for value in batch]
+
+
 KINDS: dict[str, Callable[[runtime.Stream[int], Clocked, dict[str, Any]], runtime.Stream[Any]]] = {
     "map": lambda stream, timed, given: stream.map(timed, **given),
     "filter": lambda stream, timed, given: stream.filter(timed, **given),
     "flat_map": lambda stream, timed, given: stream.flat_map(timed, **given),
     "keyed": lambda stream, timed, given: stream.key_by(abs).filter(timed, **given),
+    "batches": lambda stream, timed, given: stream.map_batches(each(timed), size=4, within=0, **given),
     "fold": lambda stream, timed, given: stream.key_by(abs).reduce(timed, initial=0, **given),
     "join": lambda stream, timed, given: stream.key_by(abs).join(stream.key_by(abs), timed, **given),
     "connected": lambda stream, timed, given: stream.connect(stream).map(timed, timed, **given),
@@ -180,6 +188,82 @@ def test_every_schedule_sends_the_same_with_a_rate_and_without() -> None:
         assert session.snapshot().at_s == 21
 
     assert explore(build, check, 60) is None
+
+
+def sizes_of_batches(size: int, within: float, rate: runtime.Rate, begun: Iterable[float] = ()) -> list[int]:
+    """Those of eight packets, where others have begun at these times."""
+    with runtime.Session(seed=1) as session:
+        result = session.source(range(8)).map_batches(same, size=size, within=within, rate=rate, name="it").collect()
+        session.start(paused=True)
+        task = session._runs.run.dispatcher.tasks["it"]  # type: ignore[union-attr]
+        assert isinstance(task, BaseTask)
+        assert task.ctx.wiring.allowance is not None
+        for at_s in begun:
+            task.ctx.wiring.allowance.begin(iter([at_s]).__next__)
+        session.resume()
+        session.wait(PATIENCE_S)
+    return [len(batch) for batch in batches_of(result)]
+
+
+def test_a_batch_has_no_more_packets_than_may_begin() -> None:
+    assert sizes_of_batches(3, 5, runtime.Rate(4, per=10)) == [3, 1, 3, 1]
+
+
+def test_a_batch_waits_for_the_leave_of_its_packets_as_it_has_waited_for_them_to_come() -> None:
+    rate, begun = runtime.Rate(4, per=10), (0, 1, 2, 3)
+    assert sizes_of_batches(4, 5, rate, begun) == [4, 4]
+    assert sizes_of_batches(4, 1, rate, begun) == [2, 2, 2, 2]
+    assert sizes_of_batches(4, 0, rate, begun) == [1] * 8
+
+
+@given(st.lists(st.tuples(st.sampled_from((0.0, 0.5, 1.0)), st.integers(1, 6), st.integers(1, 3)), max_size=30))
+def test_an_allowance_lets_several_begin_together_as_many_as_may_and_takes_some_back(
+    steps: list[tuple[float, int, int]],
+) -> None:
+    """An allowance beside a list of all beginnings, from which some are taken back."""
+    allowance, now_s = Allowance(runtime.Rate(4, per=1)), 0.0
+    begun: list[float] = []
+
+    def free() -> int:
+        return 4 - sum(at_s + 1 > now_s for at_s in begun)
+
+    for after_s, most, left in steps:
+        now_s += after_s
+        assert (allowance.due_s(allowance.at_once(most)) <= now_s) == (free() >= min(most, 4))
+        began_s, count = allowance.begin_some(iter([now_s]).__next__, most)
+        assert (began_s, count) == (now_s, min(most, free()))
+        over = min(left, count)
+        allowance.take_back(began_s, over)
+        begun += [now_s] * (count - over)
+
+
+def test_after_a_batch_that_has_failed_each_packet_counts_once_more() -> None:
+    with runtime.Session(seed=1) as session:
+        timed = Clocked(session, lambda value: value if value != 2 else value // 0)
+        policy, rate = runtime.Retry(1, 0, "skip"), runtime.Rate(4, per=10)
+        stream = session.source(range(4)).map_batches(each(timed), size=4, on_error=policy, rate=rate)
+        result = stream.collect()
+        session.run(PATIENCE_S)
+    assert list(result) == [0, 1, 3]
+    assert timed.times == [0, 0, 0, 10, 10, 10, 20, 20, 20, 20], "as a batch twice, up to the bad one; then alone"
+
+
+def test_what_stands_behind_a_signal_that_has_just_come_is_not_taken_without_leave(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with runtime.Session() as session:
+        session.input("in").map(abs, name="it", rate=SLOW).collect()
+        session.start(paused=True)
+        session.send("in", 1)
+        session.step("in")
+        session.settle(PATIENCE_S)
+        task = session._runs.run.dispatcher.tasks["it"]  # type: ignore[union-attr]
+        assert isinstance(task, BaseTask)
+        monkeypatch.setattr(RatedLaneFeed, "_has_packet", lambda _: False)
+        assert task._feed.take(5) is None
+        monkeypatch.undo()
+        assert session.snapshot()["it"].depth == 1
+        session.cancel()
 
 
 # ── on threads ──
