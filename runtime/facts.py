@@ -205,10 +205,11 @@ class Times(NamedTuple):
     Real ones, also under a seed. `busy_s` is all that is no wait: user code, that of the engine, and waits that this
     does not see (for the GIL, in another library, for a disk). `on_processor_s` is how much of it the thread was on a
     processor; None where the platform has no clock that tells. The others are waits: `idle_s` for packets,
-    `held_back_s` for room downstream, `rate_s` until its rate lets the next packet begin, `waiting_s` for a service's
-    reply or for its own open calls, `backing_off_s` for its next attempt, `paused_s` at its closed gate (one that has
-    nothing to take is idle, whatever its gate), `turn_s` until it may run, under a seed or in a job of many threads.
-    `packets` are those that were worked in this time, of a service its results and errors; counted per batch.
+    `held_back_s` for room downstream or a free instance, `rate_s` until its rate lets the next packet begin,
+    `waiting_s` for a service's reply or for its own open calls, `backing_off_s` for its next attempt, `paused_s` at its
+    closed gate (one that has nothing to take is idle, whatever its gate), `turn_s` until it may run, under a seed or in
+    a job of many threads. `packets` are those that were worked in this time, of a service its results and errors;
+    counted per batch.
 
     Tasks of a chain (`together` are the others) share one thread. Its work is theirs by where its loop stands whenever
     it is looked at; while it works for others, a task is idle.

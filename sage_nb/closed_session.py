@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from runtime import CommandRefused, Event, Session
-from runtime.facts import ServiceFacts, TaskFacts
+from runtime.facts import NO_TIME, ServiceFacts, TaskFacts
 from sage_nb.command_queue import Done
 from sage_nb.frame import Framer
 from sage_nb.serializers import letters_of, place_of, queue_of, task_card
@@ -29,7 +29,7 @@ _EACH: Final = 100
 class ClosedSession:
     """The last state of a session, read-only. `plan` and `frame` are what a view shows; the rest is told when asked."""
 
-    def __init__(self, session: Session, plan: Plan, framer: Framer, frames: Sequence[Frame], looks: Sequence[str]):
+    def __init__(self, session: Session, plan: Plan, framer: Framer, frames: Sequence[Frame]):
         self.plan = plan
         snapshot = session.snapshot()
         events = session.events
@@ -46,7 +46,7 @@ class ClosedSession:
         self._facts |= snapshot.services
         self._last_errors = _last_errors(events)
         self._policies = {each.name: str(each.on_error) for each in session.graph.operators if each.on_error != "fail"}
-        self._looks, self._row = tuple(looks), framer.row
+        self._spent = {**snapshot.tasks.spent(), **snapshot.spent_by_services}
 
     def execute(self, command: str, args: Mapping[str, Any]) -> Done:
         """Answer a question. Raises `CommandRefused` for everything that would need the session itself."""
@@ -66,7 +66,7 @@ class ClosedSession:
             case "task":
                 policy = self._policies.get(task, self._policies.get(task.rpartition("#")[0]))
                 more = {} if policy is None else {"on error": policy}
-                card = task_card(task, self._facts.get(task), more, self._looks, self._row(task))
+                card = task_card(task, self._facts.get(task), more, self._spent.get(task, NO_TIME))
                 card["last_error"] = self._last_errors.get(task, "")
                 return Done(result=card)
         raise CommandRefused("the session was closed: this is how it was left")

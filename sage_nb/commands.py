@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from runtime import CommandRefused, Packet, PacketGone, Session
+from runtime.facts import NO_TIME
 from runtime.texts.preview import preview
 from sage_nb.command_queue import Done
 from sage_nb.forms import call_of, form_of
@@ -40,7 +40,6 @@ STEP_S: Final = 0.5
 """How long a command waits for user code: the others in the command queue wait for it."""
 
 MAX_PACKETS: Final = 1_000
-MAX_LOOKS: Final = 3_000
 
 Args = Mapping[str, Any]
 
@@ -50,7 +49,6 @@ class Commands:
 
     def __init__(self, session: weakref.ref[Session]) -> None:
         self._session_ref = session
-        self.looks: deque[str] = deque(maxlen=MAX_LOOKS)  # the states of all rows, at each look of the sampler
         self.frame_history = FrameHistory()  # what pages were sent of this run
         self._framer: Framer | None = None
         self._breakpoints = PageBreakpoints()
@@ -110,7 +108,6 @@ class Commands:
         """Another run begins: forget what was seen of the one before."""
         with self._lock:
             self._packets = {}
-        self.looks.clear()
 
     def nobody_looks(self) -> None:
         """The last page has gone: keep no packets alive, and measure nothing."""
@@ -214,15 +211,15 @@ class Commands:
 
     def _task(self, session: Session, args: Args) -> Done:
         task = str(args["task"])
-        snapshot, framer = session.snapshot(), self._framer
-        row = framer.row(task) if framer is not None else -1
+        snapshot = session.snapshot()
+        spent = {**snapshot.tasks.spent(), **snapshot.spent_by_services}
         operators = session.graph.by_name
         name = task.rpartition("#")[0] if task not in operators else task
         more = {"thread": found} if (found := chain_of(task, snapshot.chains)) else {}
         if name in operators and operators[name].on_error != "fail":
             more["on error"] = str(operators[name].on_error)
         facts = snapshot.tasks.get(task) or snapshot.services.get(task)
-        card = task_card(task, facts, more, tuple(self.looks), row)
+        card = task_card(task, facts, more, spent.get(task, NO_TIME))
         card["last_error"] = _last_error(session, task)
         measure = self._measures.of(task)
         card["measuring"] = measure is not None

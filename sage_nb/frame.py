@@ -18,6 +18,7 @@ from sage_nb.chain_cards import ChainCards
 from sage_nb.plan import task_spans
 from sage_nb.serializers import signal_cards
 from sage_nb.texts import shown
+from sage_nb.time_cards import TimeCards
 from sage_nb.wire import STATES, Counts, EventCard, Frame, Plan, Row, SignalCard
 
 MAX_EVENTS: Final = 500
@@ -65,6 +66,9 @@ class Framer:
         self._lane_rows = self._if_few(2)
         self._signal_rows = self._if_few(1)
         self._chains, self._calls = ChainCards(self.row), CallCards(self.row)
+        spans = self._spans if self._grouped else [(place, place + 1) for place in range(len(self._tasks))]
+        after = [(len(self._tasks) + place, len(self._tasks) + place + 1) for place in range(len(self._services))]
+        self._times = TimeCards([*self._tasks, *self._services], [*spans, *after])
         waits = {operator.name for operator in graph.operators if operator.traits.is_awaited}
         self._waiting = [(self._row[task], task) for name in waits for task in graph.tasks(name)]
 
@@ -120,6 +124,7 @@ class Framer:
             chains=self._chains.cards(snapshot.chains, snapshot.at_s),
             calls=self._calls.cards(services, snapshot.at_s, runs=snapshot.state in ("running", "draining")),
             open=self._open(snapshot.tasks),
+            times=self._times.text(snapshot),
             letters=len(session.dead_letters),
             letters_total=session.dead_letters.total,
             breakpoints=[],

@@ -7,17 +7,18 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
 import runtime
 from runtime import NO_PACKET, DeadLetter, Packet, QueueView, Session, Step
 from runtime.errors import error_text
-from runtime.facts import ChainFacts, ServiceFacts, SignalFacts, TaskFacts
+from runtime.facts import NO_TIME, ChainFacts, ServiceFacts, SignalFacts, Spent, TaskFacts
 from runtime.texts.literal import literal_of
 from runtime.texts.preview import preview, type_name
 from sage_nb.texts import shown, size_of
-from sage_nb.wire import STATES, LetterCard, Letters, PacketCard, Queue, SignalCard, State, Stepped, TaskCard, Text
+from sage_nb.wire import LetterCard, Letters, PacketCard, Queue, SignalCard, State, Stepped, TaskCard, Text
 
 MAX_LETTERS: Final = 100
 MAX_STATE: Final = 100
@@ -32,7 +33,6 @@ _SAID: Final = 100  # characters of a letter's text that its event says as well
 _TOLD: Final = ("processed", "emitted", "errors", "skipped", "retries", "capacity")
 _FRAME: Final = re.compile(r'(?P<margin>(?: *\| )?)  File "')  # of a member of a group, after its margin
 _OURS: Final = f"{Path(runtime.__file__).parent}{os.sep}"
-_WORDS: Final = {letter: word for word, letter in STATES.items()}
 
 
 def token_of(packet: Packet) -> str:
@@ -195,14 +195,8 @@ def state_of(state: Any) -> State:
     return State(rows=rows, total=len(items))
 
 
-def split_of(looks: Sequence[str], row: int) -> list[tuple[str, float]]:
-    """The share of the looks in which a row was in each state, the most frequent first."""
-    seen = Counter(states[row] for states in looks if row < len(states))
-    return [(_WORDS[letter], count / seen.total()) for letter, count in seen.most_common()]
-
-
 def task_card(
-    task: str, facts: TaskFacts | ServiceFacts | None, more: Mapping[str, str], looks: Sequence[str], row: int
+    task: str, facts: TaskFacts | ServiceFacts | None, more: Mapping[str, str], spent: Spent = NO_TIME
 ) -> TaskCard:
     """What is known of a task or service, apart from measurements, and `more`."""
     told: dict[str, object] = {}
@@ -215,11 +209,15 @@ def task_card(
         told = dict(facts._asdict()) | {"open": facts.open}
         del told["name"]
     told |= more
+    whole = spent.whole
     return TaskCard(
         task=task,
         facts=facts_of({name: value for name, value in told.items() if value is not None}),
-        split=split_of(looks, row) if row >= 0 else [],
-        looks=len(looks),
+        split=sorted(whole.shares.items(), key=itemgetter(1), reverse=True),
+        lasted_s=whole.lasted_s / whole.threads,
+        on_processor=None if whole.on_processor_s is None or not whole.busy_s else whole.on_processor_s / whole.busy_s,
+        per_s=spent.lately.per_s,
+        together=list(whole.together),
         producers=producers,
         last_error="",
         measuring=False,

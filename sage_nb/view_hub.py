@@ -190,8 +190,6 @@ class ViewHub:
         """Add to a frame what only the pages know; and remember it."""
         frame["breakpoints"], frame["hits"] = self.commands.breakpoints()
         frame["printed"] = self.print_capture.total
-        if frame["state"] in ("running", "draining"):
-            self.commands.looks.append(frame["states"])
 
     def beat(self, beat: Beat) -> None:
         """Tell every page that the kernel is there."""
@@ -261,7 +259,7 @@ class ViewHub:
         self._sampler.close()
         plan, framer = self.current(session)
         frames = self.commands.frame_history.of(plan["revision"])
-        closed = ClosedSession(session, plan, framer, frames, self.commands.looks)
+        closed = ClosedSession(session, plan, framer, frames)
         closed.frame["printed"] = self.print_capture.total
         with self._lock:
             self._closed = closed

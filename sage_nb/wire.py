@@ -178,6 +178,8 @@ class Frame(TypedDict):
     `chains` are steady: each changes at most once in a second.
     `calls` says who has called which service.
     `open` gives, of the rows whose functions wait, how many calls are open, where there are any.
+    `times` says where the last second went: of each row, between `;`, packets per second, how many % of the time were
+    on a processor (empty: nobody knows), and the % of each of `runtime.facts.SHARES`; nothing of a row that has ended.
     `events` are the events that are new since the frame before; a page that finds a gap in their numbers asks
     for them (`events`).
 
@@ -211,6 +213,7 @@ class Frame(TypedDict):
     chains: list[ChainCard]
     calls: list[CallCard]
     open: dict[str, int]
+    times: str
     letters: int
     letters_total: int
     breakpoints: list[int]
@@ -370,15 +373,20 @@ class Latency(TypedDict):
 
 
 class TaskCard(TypedDict):
-    """A task or service. `split` is in which share of the looks, since the view began to look, it was in which state.
+    """A task or service. `split` is which share of its time, from its beginning, it was at work or waited for what.
 
+    `lasted_s` is how long that was, `on_processor` which share of its work was on a processor (None: nobody knows).
+    `together` are those with which it shares a thread.
     `producers` are `(name, how it ended or None, how many wait in its lane)`, the hand first.
     """
 
     task: str
     facts: list[tuple[str, str]]
     split: list[tuple[str, float]]
-    looks: int
+    lasted_s: float
+    on_processor: float | None
+    per_s: float
+    together: list[str]
     producers: list[tuple[str, str | None, int]]
     last_error: str
     measuring: bool

@@ -34,9 +34,17 @@ TRIES: Final = 4
 """To read what somebody else goes on to write: of one moment, or of several that are close together."""
 
 _KEPT: Final = 32  # marks: more than there can be in the last second
-_WAITS: Final[tuple[Wait, ...]] = (
-    *("idle", "held back", "held back: rate", "waiting", "backing off", "paused", "turn"),
-)
+_FIELDS: Final[dict[Wait, str]] = {
+    "idle": "idle_s",
+    "held back": "held_back_s",
+    "held back: rate": "rate_s",
+    "waiting": "waiting_s",
+    "backing off": "backing_off_s",
+    "paused": "paused_s",
+    "turn": "turn_s",
+    "held back: all busy": "held_back_s",  # the last one: see `read`
+}
+"""Each wait, and as what it counts."""
 
 _AS: Final[dict[Wait | None, Wait]] = {"held back: all busy": "held back", RATED_REPEAT: "held back: rate"}
 
@@ -98,7 +106,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self._counts: Counts | None = None
         self._began_s = self._ended_s = 0.0
-        self._sums: dict[Wait | None, float] = dict.fromkeys(_WAITS, 0.0)  # of waits that are over
+        self._sums: dict[Wait | None, float] = dict.fromkeys(_FIELDS, 0.0)  # of waits that are over
         # What is waited for now, since when, and the sum before that. While it is there, it counts in place of the sum.
         self._wait: tuple[Wait | None, float, float] | None = None
         self._others_s = 0.0  # that a thread of several has worked for others
@@ -201,8 +209,9 @@ class Stopwatch:
         if wait is not None:
             why, since_s, sum_s = wait
             sums[why] = sum_s + max(0.0, until_s - since_s)
-        idle_s, *rest = sums.values()
+        idle_s, *rest, all_busy_s = sums.values()
         idle_s += others_s
+        rest[0] += all_busy_s
         busy_s = max(0.0, until_s - self._began_s - idle_s - sum(rest))
         return Times.of((busy_s, idle_s, *rest), min(on_s, busy_s) if HAS_CLOCK else None, packets)
 
@@ -218,8 +227,8 @@ class Stopwatch:
         """How everything stood at `then_s`, by what is known of moments before and after."""
         if then_s >= now_s:
             return now
-        if (wait := self._wait) is not None and wait[1] <= then_s:
-            name = _FIELDS[_WAITS.index(wait[0])]
+        if (wait := self._wait) is not None and wait[0] is not None and wait[1] <= then_s:
+            name = _FIELDS[wait[0]]
             return now._replace(**{name: getattr(now, name) - (now_s - then_s)})
         points.append((now_s, now))
         after = next(number for number, (at_s, _) in enumerate(points) if at_s > then_s)
@@ -230,9 +239,6 @@ class Stopwatch:
         """How long threads that worked for it alone have been on a processor."""
         sum_s, clock, began_s = self._thread
         return sum_s if clock is None else sum_s + clock.read_s(began_s) - began_s
-
-
-_FIELDS: Final = ("idle_s", "held_back_s", "rate_s", "waiting_s", "backing_off_s", "paused_s", "turn_s")
 
 
 def less(whole: Times, part: Times) -> Times:

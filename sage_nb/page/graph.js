@@ -37,6 +37,7 @@ export class Graph {
     this.words = new Words(this.area);
     this.overview = new Overview({ go: (x, y) => this.middle(x, y), by: (x, y) => this.scrollBy(x, y) });
     this.collapse = button("Collapse parallel tasks", "collapse", () => this.foldAll(), { bare: true });
+    this.timed = button("Show where time goes", "clock", () => this.showTime(!this.isTimed), { bare: true });
     this.note = html("span", { class: "sn-plan-note" });
     const zoom = html(
       "div",
@@ -45,6 +46,7 @@ export class Graph {
       button("Smaller", "minus", () => this.zoom(-1), { bare: true }),
       button("Larger", "plus", () => this.zoom(1), { bare: true }),
       this.collapse,
+      this.timed,
     );
     this.element = html(
       "section",
@@ -61,6 +63,7 @@ export class Graph {
     this.focusing = null; // the task that gets the focus then
     this.edges = [];
     this.fitted = true;
+    this.showTime(true);
     this.resized = new ResizeObserver(() => requestAnimationFrame(() => this.refit()));
     this.resized.observe(this.element);
     store.on("plan fold", () => this.build());
@@ -200,6 +203,13 @@ export class Graph {
     const { area, scale } = this;
     const [left, top] = [(x + MARGIN) * scale - area.clientWidth / 2, (y + MARGIN) * scale - area.clientHeight / 2];
     area.scrollTo({ left, top });
+  }
+
+  /** Whether each row has a bar that says where the last second went. */
+  showTime(isTimed) {
+    this.isTimed = isTimed;
+    this.drawing.classList.toggle("sn-untimed", !isTimed);
+    mark(this.timed, "aria-pressed", String(isTimed));
   }
 
   scrolled() {

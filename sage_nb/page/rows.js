@@ -5,7 +5,8 @@ import { compact, counted, fitted, mark, ordinal, printable, say, svg, textWidth
 import { GLYPHS, glyphPath } from "./icons.js";
 import { kindOf, sameSignals, signalMarker, signalText } from "./signals.js";
 import { countsOf, DIGIT, LargeGlyph, LINE, PAD, SMALL, STARTS, StopCount } from "./row_parts.js";
-import { levelOf, spoken, stateOf } from "./states.js";
+import { hasEnded, levelOf, spoken, stateOf } from "./states.js";
+import { timeAt, TimeBar, timeWords } from "./times.js";
 
 const MOST_CELLS = 12;
 const LEAST_CELL = 3.6; // px; where there is less room for each, even a short queue is a bar
@@ -29,6 +30,7 @@ export function factsAt(frame, index, places) {
     stops: frame.breakpoints.includes(index),
     signals: frame.signals?.[index] ?? NO_SIGNALS,
     open: frame.open?.[index] ?? 0,
+    time: timeAt(frame, index),
   };
 }
 
@@ -104,6 +106,10 @@ export class RowPicture {
     this.element = svg("g", props, this.title, this.frame, this.glyph, this.large.element);
     if (alone) this.layBox(detail);
     else this.layLine(nameRoom);
+    const { x, y, width, height } = place;
+    const inset = service ? 12 : alone ? Math.max(7, round * 0.8) : 8;
+    this.time = new TimeBar(x + inset, y + height - (alone ? 6 : 3.5), width - 2 * inset);
+    this.element.append(this.time.element);
     this.last = null;
   }
 
@@ -260,9 +266,11 @@ export class RowPicture {
     }
     if (this.texts.counts) say(this.texts.counts, countsOf(row.kind, facts, this.countsRoom));
     if (this.texts.count) say(this.texts.count, this.countText(facts));
+    this.time.paint(facts.time);
     if (last?.place !== facts.place) this.paintPlace(facts.place);
     if (last?.stops !== facts.stops) mark(this.element, "data-breakpoint", facts.stops ? "set" : null);
-    const words = spoken(row, facts);
+    const time = hasEnded(facts.letter) ? "" : timeWords(facts.time);
+    const words = time ? `${spoken(row, facts)}; in the last second ${time}` : spoken(row, facts);
     mark(this.element, "aria-label", printable(words, 300));
     say(this.title, printable(words, 600));
   }
@@ -334,6 +342,7 @@ function sameFacts(one, other) {
     one.place === other.place &&
     one.stops === other.stops &&
     one.open === other.open &&
+    one.time?.text === other.time?.text &&
     sameSignals(one.signals, other.signals)
   );
 }

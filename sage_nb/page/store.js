@@ -30,6 +30,7 @@ function emptyFrame(plan) {
       lanes: {},
       signals: {},
       open: {},
+      times: "",
       letters: 0,
       letters_total: 0,
       breakpoints: [],

@@ -6,18 +6,21 @@ import { placesOf } from "./graph.js";
 import { factsAt } from "./rows.js";
 import { SlicedPainter } from "./sliced_painter.js";
 import { levelOf, stateOf } from "./states.js";
+import { rateText, TimeCell } from "./times.js";
 
 // Word, hint, look, and its share of the width in percent.
 const COLUMNS = [
-  ["Task", "", "", 15],
-  ["Kind", "", "", 9],
-  ["State", "", "", 14],
-  ["Queue", "packets that wait, and how many may", "sn-number", 12.5],
-  ["Processed", "taken from the queue; of a service, calls received", "sn-number", 12],
-  ["Emitted", "put on outgoing edges; of a service, results", "sn-number", 9.5],
-  ["Errors", "", "sn-number", 7.5],
-  ["Stop signals", "producers that have ended", "sn-number", 13.5],
-  ["Ended", "in which order", "sn-number", 7],
+  ["Task", "", "", 13],
+  ["Kind", "", "", 8],
+  ["State", "", "", 12],
+  ["Queue", "packets that wait, and how many may", "sn-number", 11],
+  ["Processed", "taken from the queue; of a service, calls received", "sn-number", 10],
+  ["Emitted", "put on outgoing edges; of a service, results", "sn-number", 8.5],
+  ["Rate", "packets per second, the mean of the last second", "sn-number", 7.5],
+  ["Busy", "which part of the last second it was at work; the bar shows what else it did", "sn-number", 10],
+  ["Errors", "", "sn-number", 6],
+  ["Stops", "producers that have ended: stop signals", "sn-number", 7.5],
+  ["Ended", "in which order", "sn-number", 6.5],
 ];
 
 export class Table {
@@ -68,7 +71,8 @@ export class Table {
     );
     const path = icon("dot");
     const word = html("span");
-    const cells = COLUMNS.slice(3).map(() => html("td", { class: "sn-number" }));
+    const time = new TimeCell();
+    const cells = COLUMNS.slice(3).map(([word]) => (word === "Busy" ? time.element : html("td", { class: "sn-number" })));
     const state = html("td", { class: "sn-state" }, path, word);
     const kind = html("td", {}, quoted(row.tasks > 1 ? `${row.kind} × ${row.tasks}` : row.kind, { limit: 40 }));
     const element = html("tr", {}, html("th", { scope: "row" }, name), kind, state, ...cells);
@@ -76,7 +80,7 @@ export class Table {
       this.store.select(index);
       name.focus();
     });
-    return { row, index, element, name, path, word, state, cells, last: "" };
+    return { row, index, element, name, path, word, state, cells, time, last: "" };
   }
 
   paint() {
@@ -96,18 +100,20 @@ export class Table {
     this.painter.start(this.lines, ({ index }) => index >= from && index <= to);
   }
 
-  paintLine({ row, path, word, state, cells }, facts) {
+  paintLine({ row, path, word, state, cells, time }, facts) {
     const { word: text, glyph, look } = stateOf(facts.letter);
     if (say(word, text)) {
       path.firstChild.setAttribute("d", GLYPHS[glyph]);
       state.setAttribute("data-look", look);
     }
-    const [queue, processed, emitted, errors, stops, place] = cells;
+    const [queue, processed, emitted, rate, , errors, stops, place] = cells;
     const calls = row.calls > 0 ? ` · ${counted(facts.open)}/${counted(row.calls)} calls` : "";
     say(queue, row.capacity > 0 ? `${counted(facts.depth)}/${counted(row.capacity)}${calls}` : "");
     mark(queue, "data-level", levelOf(facts.depth, row.capacity) || null);
     say(processed, counted(facts.processed));
     say(emitted, counted(facts.emitted));
+    say(rate, rateText(facts.time));
+    time.paint(facts.time);
     say(errors, facts.errors > 0 ? counted(facts.errors) : "");
     say(stops, row.producers.length > 0 ? `${counted(facts.ended)}/${counted(row.producers.length)}` : "");
     say(place, facts.place > 0 ? ordinal(facts.place) : "");

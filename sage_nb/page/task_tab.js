@@ -1,7 +1,7 @@
 // A task: its facts, its own pause and step, breakpoints, how its time was spent, latency, and what it remembers.
 
 import { Control } from "./controls.js";
-import { counted, html, mark, numbered, printable, quoted, say } from "./elements.js";
+import { counted, html, mark, numbered, printable, quoted, say, seconds } from "./elements.js";
 import { actions, factList, group, heading, labelled, reading, renew, textField } from "./forms.js";
 import { button } from "./icons.js";
 import { Throttle } from "./throttle.js";
@@ -10,7 +10,6 @@ import { hasEnded, STATES } from "./states.js";
 import { stepped } from "./toolbar.js";
 
 const CARD_MS = 1_000;
-const LEAST_LOOKS = 10; // shares of fewer say nothing
 const BOUNDS_MS = ["0.01", "0.03", "0.1", "0.3", "1", "3", "10", "30", "100", "300", "1,000", "3,000", "10,000"];
 const LOOKS = new Map(Object.values(STATES).map(({ word, look }) => [word, look]));
 
@@ -142,7 +141,7 @@ export class TaskTab {
     renew(this.error, [card?.last_error], () =>
       card?.last_error ? [heading("Last error"), reading(card.last_error, "Last error")] : [],
     );
-    renew(this.split, [card?.split, card?.looks], () => this.splitOf(card));
+    renew(this.split, [card?.split, card?.on_processor, card?.together], () => this.splitOf(card));
     renew(this.latency, [card?.latency, card?.measuring], () => this.latencyOf(card));
     renew(this.pointList, [this.points], () => this.pointsOf());
     const state = this.state?.task === row?.name ? this.state : null;
@@ -185,18 +184,14 @@ export class TaskTab {
     );
   }
 
-  /** In which share of the looks the task was in which state, as a bar and in words. */
+  /** Which share of its time it was at work or waited for what, as a bar and in words. */
   splitOf(card) {
     const split = (card?.split ?? []).filter(([, share]) => share > 0);
-    if (split.length === 0) return html("p", { class: "sn-hint" }, "Nobody has looked at it yet.");
-    if (card.looks < LEAST_LOOKS) {
-      const seldom = `Looked at ${times(card.looks)}: too seldom to tell how its time was spent.`;
-      return html("p", { class: "sn-hint" }, seldom);
-    }
+    if (split.length === 0) return html("p", { class: "sn-hint" }, "It has not begun.");
     const bar = html("span", { class: "sn-split", "aria-hidden": "true" });
     const words = html("ul", { class: "sn-split-words" });
     for (const [state, share] of split) {
-      const look = LOOKS.get(state) ?? "new";
+      const look = state === "busy" ? "running" : (LOOKS.get(state) ?? "new");
       const piece = html("span", { class: "sn-split-piece", "data-look": look });
       piece.style.flexGrow = String(Math.max(0, Number(share) || 0));
       bar.append(piece);
@@ -205,7 +200,11 @@ export class TaskTab {
         html("li", {}, html("span", { class: "sn-swatch", "data-look": look }), `${printable(state, 30)} ${percent} %`),
       );
     }
-    return [bar, words, html("p", { class: "sn-hint" }, `of ${numbered(card.looks, "look")} since this view began`)];
+    const notes = [`of ${seconds(card.lasted_s)} since it began`];
+    if (card.per_s > 0) notes.push(`${counted(Math.round(card.per_s))} packets/s`);
+    if (card.on_processor !== null) notes.push(`${(100 * card.on_processor).toFixed(0)} % of its work on the processor`);
+    const shared = card.together.length > 0 ? `One thread works it and ${listed(card.together)}: its share of that.` : "";
+    return [bar, words, html("p", { class: "sn-hint" }, notes.join(" · ")), html("p", { class: "sn-hint" }, shared)];
   }
 
   latencyOf(card) {
@@ -290,8 +289,10 @@ export class TaskTab {
   }
 }
 
-function times(count) {
-  return count === 1 ? "once" : count === 2 ? "twice" : `${counted(count)} times`;
+/** The first of these names. */
+function listed(names, most = 3) {
+  const shown = names.slice(0, most).map((name) => printable(name, 40));
+  return names.length > most ? `${shown.join(", ")} and ${counted(names.length - most)} more` : shown.join(", ");
 }
 
 function milliseconds(time) {

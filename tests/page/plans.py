@@ -134,6 +134,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         chains=[],
         calls=[],
         open={},
+        times="",
         letters=0,
         letters_total=0,
         breakpoints=[],
@@ -164,9 +165,18 @@ def running(plan: Plan, number: int = 1, seed: int = 0, **more: Any) -> Frame:
         "emitted": [each * 2 for each in processed],
         "errors": [chance.choice((0, 0, 0, 0, 1)) for _ in rows],
         "counts": counts,
+        "times": ";".join(times_of(letter, number + place) for place, letter in enumerate(states)),
         "events": [event(number, "turn", number % len(rows), f"turn {number}", number / 10)],
     }
     return frame_of(plan, number, **(whole | more))
+
+
+def times_of(letter: str, number: int) -> str:
+    """Where the last second of a row went that is in this state now."""
+    busy = 20 + number * 7 % 60
+    waits = ["0"] * 7
+    waits[{"i": 0, "h": 1, "w": 3}.get(letter, 0)] = str(100 - busy)
+    return ",".join([str(number * 131 % 5_000), str(busy * (number % 3 + 1) // 3), str(busy), *waits])
 
 
 def paused(plan: Plan, number: int = 1, **more: Any) -> Frame:

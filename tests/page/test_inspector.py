@@ -357,18 +357,17 @@ def test_a_task_shows_facts_time_latency_breakpoints_and_state(load: Load) -> No
     shown = opened(load, "task")
     press(shown, "Show state")
     text = panel(shown).inner_text()
-    for word in ("2, both skipped", "running 42 %", "held back 15 %", "0.21 ms", "len(value) > 3", "2 hits", "'to'"):
+    for word in ("2, both skipped", "busy 42 %", "held back 15 %", "0.21 ms", "len(value) > 3", "2 hits", "'to'"):
         assert word in text, word
     assert panel(shown).locator(".sn-split-piece").count() == 4
     label = panel(shown).locator(".sn-histogram").get_attribute("aria-label") or ""
     assert "up to 0.3 ms: 610" in label
 
 
-def test_shares_of_a_few_looks_are_not_told(load: Load) -> None:
-    shown = opened(load, "task", answers={"task": {"result": {**answers.CARD, "split": [("idle", 1.0)], "looks": 1}}})
-    text = panel(shown).inner_text()
-    assert "100 %" not in text
-    assert "Looked at once: too seldom" in text
+def test_a_task_that_has_not_begun_has_no_times(load: Load) -> None:
+    card = {**answers.CARD, "split": [], "lasted_s": 0.0, "on_processor": None, "per_s": 0.0}
+    shown = opened(load, "task", answers={"task": {"result": card}})
+    assert "It has not begun." in panel(shown).inner_text()
 
 
 @pytest.mark.parametrize(

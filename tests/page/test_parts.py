@@ -29,8 +29,8 @@ def test_the_table_says_the_same_as_the_graph_in_graph_order(load: Load) -> None
     lines = shown.root.locator("tbody tr").evaluate_all(
         "lines => lines.map(line => [...line.children].map(each => each.textContent))"
     )
-    assert lines[0] == ["lines", "source", "completed", "", "9", "9", "", "", "2nd"]
-    assert lines[2] == ["count#1", "reduce", "running", "3/12", "1,204", "7", "2", "1/1", ""]
+    assert lines[0] == ["lines", "source", "completed", "", "9", "9", "131/s", "27 %", "", "", "2nd"]
+    assert lines[2] == ["count#1", "reduce", "running", "3/12", "1,204", "7", "393/s", "41 %", "2", "1/1", ""]
     assert [line[0] for line in lines] == [row["name"] for row in PLAN["rows"]]
     assert shown.root.locator("th[scope=col]").count() == len(lines[0])
     assert shown.root.locator("th[scope=row]").count() == len(lines)

@@ -135,6 +135,14 @@ def test_without_a_page_nothing_looks_and_with_the_last_one_the_looking_ends(
     second.wait_for_frame(lambda frame: frame["state"] == "completed")
 
 
+def is_at_rest(row: str) -> bool:
+    """Whether a row has done one thing for the last second, and worked nothing."""
+    if not row:  # it has not begun
+        return False
+    per_s, on, *shares = row.split(",")
+    return float(per_s) == 0 and on in ("", "0") and "100" in shares
+
+
 def test_a_job_that_stands_still_sends_nothing(session: runtime.Session, show: ShowPage) -> None:
     line(session)
     page = show(session)
@@ -143,6 +151,8 @@ def test_a_job_that_stands_still_sends_nothing(session: runtime.Session, show: S
     # The last thing that a step does is its event: a frame that has it is of the job at rest.
     told = page.wait_for_frame(lambda frame: any(each["kind"] == "turn" for each in frame["events"]))
     assert told["depths"] == [0, 1, 0]
+    # A second later the last one has passed as it is.
+    page.wait_for_frame(lambda frame: all(is_at_rest(row) for row in frame["times"].split(";")))
     number = len(page.frames())
     looked = count()
     looks = Moment("five looks")
