@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from runtime import CommandRefused, Session, UnknownName
 from runtime.graph import ServiceNode
-from runtime.python.asynchronous import is_async
+from runtime.python.asynchronous import is_async, is_async_generator
 from sage_nb.fields import FieldError, FormField, Given
 from sage_nb.python import Source, joined, source_of, source_of_name
 from sage_nb.texts import shown
@@ -53,10 +53,9 @@ class _Asked:
 
 def form_of(session: Session, service: str) -> Form:
     """The methods of a service and their fields. Raises `UnknownName`."""
-    kind = _class_of(_node(session, service))
-    methods = [
-        Method(name=each.name, doc=each.doc, fields=[one.field for one in each.fields]) for each in _asked_of(kind)
-    ]
+    node = _node(session, service)
+    kind, asked = _class_of(node), _asked_of(node)
+    methods = [Method(name=each.name, doc=each.doc, fields=[one.field for one in each.fields]) for each in asked]
     if kind is None:
         note = "what makes this service says no class, so its methods are not known: name one and give its arguments"
     else:
@@ -69,7 +68,7 @@ def call_of(session: Session, service: str, method: str, values: Mapping[str, An
 
     Raises `CallRefused` for what does not fit, `UnknownName`.
     """
-    asked = {each.name: each for each in _asked_of(_class_of(_node(session, service)))}
+    asked = {each.name: each for each in _asked_of(_node(session, service))}
     if method not in asked:
         raise UnknownName("method", method, asked)
     found = asked[method]
@@ -197,12 +196,13 @@ def _class_of(node: ServiceNode) -> type | None:
     return made if isinstance(made, type) else None
 
 
-def _asked_of(kind: type | None) -> list[_Asked]:
+def _asked_of(node: ServiceNode) -> list[_Asked]:
     """The public methods, `process` first, then as they are written. Without a class, one that is to be named."""
-    if kind is None:
+    if (kind := _class_of(node)) is None:
         return [_Asked("", None, "", tuple(FormField(each, each.annotation) for each in _ANY_METHOD))]
     names = dict.fromkeys(name for each in reversed(kind.__mro__[:-1]) for name in vars(each))
-    asked = [one for name in names if (one := _asked(kind, name)) is not None]
+    is_refused = is_async if node.concurrency > 1 else is_async_generator
+    asked = [one for name in names if not is_refused(getattr(kind, name, None)) and (one := _asked(kind, name))]
     return sorted(asked, key=lambda each: each.name != "process")
 
 
@@ -212,7 +212,7 @@ def _asked(kind: type, name: str) -> _Asked | None:
     if name.startswith("_") or name in _LIFE or isinstance(written, type | property):
         return None
     method = getattr(kind, name, None)
-    if not callable(method) or is_async(method):
+    if not callable(method):
         return None
     try:
         parameters = list(inspect.signature(method).parameters.values())

@@ -80,7 +80,8 @@ def validate_service(service: ServiceNode) -> None:
             f"what makes service {service.name!r} needs arguments, and none are given: "
             f"{preview(service.make)}; use functools.partial or a lambda without arguments"
         )
-    refuse_async_methods(service.make, service.name)
+    if service.concurrency > 1:
+        refuse_async_methods(service.make, service.name)
 
 
 def refuse_async_methods(service: Any, name: str) -> None:
@@ -96,8 +97,8 @@ def refuse_async_method(candidate: Any, method: str, service: str) -> None:
     """Raise `AsyncRefused` if this method of a service would make a coroutine."""
     if is_async(candidate):
         raise AsyncRefused(
-            f"method {method!r} of service {service!r} is an `async def`; services answer on threads and await "
-            "nothing: make it a plain `def` (asyncio.run inside works), and use concurrency= for waiting side by side"
+            f"method {method!r} of service {service!r} is an `async def`, and each of several threads answers by "
+            "itself and awaits nothing: leave concurrency at 1, or make it a plain `def` (asyncio.run inside works)"
         )
 
 

@@ -20,6 +20,19 @@ _PLAIN: Final = (FunctionType, BuiltinFunctionType, MethodType, type)
 
 def is_async(candidate: Any) -> bool:
     """Whether calling this makes a coroutine, or an asynchronous generator. Asks functions only, no double of one."""
+    candidate = _unwrapped(candidate)
+    return issubclass(type(candidate), FunctionType) and (
+        inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate)
+    )
+
+
+def is_async_generator(candidate: Any) -> bool:
+    """Whether calling this makes an asynchronous generator. Asks functions only."""
+    candidate = _unwrapped(candidate)
+    return issubclass(type(candidate), FunctionType) and inspect.isasyncgenfunction(candidate)
+
+
+def _unwrapped(candidate: Any) -> Any:
     while True:
         kind = type(candidate)
         if issubclass(kind, functools.partial):
@@ -27,10 +40,7 @@ def is_async(candidate: Any) -> bool:
         elif issubclass(kind, _WRAPPERS):
             candidate = candidate.__func__
         else:
-            break
-    return issubclass(kind, FunctionType) and (
-        inspect.iscoroutinefunction(candidate) or inspect.isasyncgenfunction(candidate)
-    )
+            return candidate
 
 
 def async_method(function: Any) -> str | None:

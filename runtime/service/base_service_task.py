@@ -118,7 +118,7 @@ class BaseServiceTask:
         self.queue.ledger.refuse([self.queue])
 
     def _set_up(self) -> None:
-        self._object.set_up(self.ctx)
+        self._object.set_up(self.ctx, self.parkers)
         with self.queue.ledger.lock:
             self.queue.begin()
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from runtime.communication.calls import Request
 from runtime.context import ServiceContext
-from runtime.errors import UnknownName, WrongArguments
+from runtime.errors import AsyncRefused, UnknownName, WrongArguments
 from runtime.graph import ServiceNode
 from runtime.graph.validation import refuse_async_method, refuse_async_methods
-from runtime.python.asynchronous import is_async
+from runtime.python.asynchronous import is_async, is_async_generator
 from runtime.scheduling.parker import Parker
+from runtime.service.awaiting import ServiceLoop
 from runtime.texts.near import did_you_mean
 
 LIFE: Final = ("setup", "close")
@@ -27,12 +28,17 @@ class ServiceObject:
         self.interceptors: tuple[Interceptor, ...] = ()  # that requests go through, from the next one on
         self._service, self._make = node.name, node.make
         self._instance: Any = None
+        self._loop: ServiceLoop | None = None  # awaits, if some method is an `async def`
         self._known: dict[str, Callable[..., Any]] = {}
 
-    def set_up(self, ctx: ServiceContext) -> None:
+    def set_up(self, ctx: ServiceContext, parkers: Sequence[Parker]) -> None:
         """Make it, give it `ctx` if it has none of its own, and let it set itself up. Raises what its code raises."""
         instance = self._instance = self._make()
-        refuse_async_methods(instance, self._service)
+        if len(parkers) > 1:
+            refuse_async_methods(instance, self._service)
+        elif _awaits(instance):
+            self._loop = ServiceLoop(ctx, parkers[0])
+            ctx = self._loop.ctx
         before = getattr(instance, "ctx", None)
         # It may have one of an earlier run, if `make` returns one object again.
         if before is None or isinstance(before, ServiceContext):
@@ -40,13 +46,20 @@ class ServiceObject:
                 instance.ctx = ctx
         set_up = getattr(instance, "setup", None)
         if callable(set_up):
-            set_up()
+            self._come_to(set_up())
 
     def close(self) -> None:
         """Let it close itself, if it was made and can. Raises what its code raises."""
-        close = getattr(self._instance, "close", None)
-        if callable(close):
-            close()
+        loop, close = self._loop, getattr(self._instance, "close", None)
+        made: Any = None
+        try:
+            made = close() if callable(close) else None
+        finally:
+            if loop is not None:
+                loop.close(made)
+
+    def _come_to(self, made: Any) -> Any:
+        return made if self._loop is None else self._loop.come_to(made)
 
     def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
         """From the next request on, go through these."""
@@ -61,7 +74,8 @@ class ServiceObject:
     def find(self, name: str) -> Callable[..., Any]:
         """The method.
 
-        Raises `UnknownName` for what is private, no method, or the runtime's to call, and `AsyncRefused`.
+        Raises `UnknownName` for what is private, no method, or the runtime's to call, and `AsyncRefused` for an `async
+        def` where several threads answer, and for one that yields.
         """
         method = self._known.get(name)
         if method is None:
@@ -69,7 +83,13 @@ class ServiceObject:
             method = None if hidden else getattr(self._instance, name, None)
             if not callable(method):
                 raise UnknownName(f"public method of service {self._service!r} called", name, self.names())
-            refuse_async_method(method, name, self._service)
+            if self._loop is None:
+                refuse_async_method(method, name, self._service)
+            elif is_async_generator(method):
+                raise AsyncRefused(
+                    f"method {name!r} of service {self._service!r} is an asynchronous generator, and a reply is one "
+                    "value; return a list"
+                )
             self._known[name] = method
         return method
 
@@ -81,19 +101,25 @@ class ServiceObject:
             if not name.startswith("_")
             and name not in LIFE
             and (callable(found := inspect.getattr_static(self._instance, name)) or isinstance(found, classmethod))
-            and not is_async(found)
+            and not (is_async(found) if self._loop is None else is_async_generator(found))
         ]
 
     def call(self, request: Request, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call what is asked for. Raises `WrongArguments` if it does not take these, and what it raises itself."""
         method = self.find(request.method)
         try:
-            return method(*args, **kwargs)
+            made = method(*args, **kwargs)
         except TypeError as error:
             refusal = _refusal(f"{self._service}.{request.method}", method, args, kwargs)
             if refusal is None:  # it took them, and raised by itself
                 raise
             raise refusal from error
+        return made if self._loop is None else self._loop.come_to(made)
+
+
+def _awaits(instance: Any) -> bool:
+    """Whether some method of it is an `async def`. No property is run to find out."""
+    return any(is_async(inspect.getattr_static(instance, name, None)) for name in dir(instance) if name[:1] != "_")
 
 
 def _refusal(

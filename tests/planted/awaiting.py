@@ -10,6 +10,7 @@ PROMISE = of("18_async")
 CALLS, FEED, HOST = "task/awaiting/calls.py", "task/awaiting/feed.py", "task/awaiting/host.py"
 LOOP, OPERATOR, SENDING = "task/awaiting/loop.py", "task/awaiting/operator.py", "task/awaiting/sending.py"
 PERMIT, VIRTUAL, CALL = "task/awaiting/permit.py", "task/awaiting/virtual.py", "task/awaiting/call.py"
+SERVICE = "service/awaiting.py"
 DRAWING = "task/awaiting/drawing.py"
 GATE, HAND = "task/task_gate.py", "communication/hand.py"
 
@@ -229,7 +230,7 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         DRAWING,
         "        await asked\n",
         "        pass\n",
-        of("18_async_sources", "test_an_asynchronous_generator_is_a_source[local]"),
+        of("18_async_sources", "test_it_is_drawn_from_when_the_next_item_is_asked_for"),
     ),
     one(
         "async source: what ends it is swallowed",
@@ -237,5 +238,33 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         "self._ctx.stopping.is_set()):\n            raise error",
         "self._ctx.stopping.is_set()):\n            pass",
         of("18_async_sources", "test_what_no_policy_is_for_fails_the_job"),
+    ),
+    one(
+        "async service: no finally is awaited",
+        SERVICE,
+        "                self._host.cancel([task])\n",
+        "                pass\n",
+        of("18_async_services", "test_cancel_awaits_the_finally_of_what_is_under_way"),
+    ),
+    one(
+        "async service: its close is cut off by a cancel",
+        SERVICE,
+        "                self._host.loop.run_until(task.done)\n",
+        "                task.cancel()\n",
+        of("18_async_services", "test_cancel_awaits_the_finally_of_what_is_under_way"),
+    ),
+    one(
+        "async service: what it raises is its reply",
+        SERVICE,
+        "        raise error\n    finally",
+        "        return error\n    finally",
+        of("18_async_services", "test_what_a_method_raises_is_raised_for_its_caller[local]"),
+    ),
+    one(
+        "async service: it blocks its loop",
+        SERVICE,
+        "        if self._loop.is_running():\n            raise",
+        "        if False:\n            raise",
+        of("18_async_services", "test_a_method_awaits_other_services_and_does_not_wait_for_itself[local]"),
     ),
 )

@@ -816,14 +816,14 @@ def test_an_async_method_that_the_runtime_would_call_is_refused_before_anything_
     session: runtime.Session, make: type[Any], method: str
 ) -> None:
     with pytest.raises(runtime.AsyncRefused, match=f"method '{method}' of service 'it' is an `async def`"):
-        session.service("it", make)
+        session.service("it", make, concurrency=2)
 
 
 def test_an_async_method_of_an_object_that_is_made_is_refused_when_it_is_there(session: runtime.Session) -> None:
     def make() -> Awaits:
         return Awaits()
 
-    session.service("it", make)
+    session.service("it", make, concurrency=2)
     session.start()
     with pytest.raises(runtime.TaskFailed, match="'it' failed: AsyncRefused: method 'process'"):
         session.wait(PATIENCE_S)
@@ -833,7 +833,7 @@ def test_an_async_method_of_an_object_that_is_made_is_refused_when_it_is_there(s
 def test_async_helpers_of_a_service_are_its_own_and_refused_where_they_are_called(
     session: runtime.Session, method: str
 ) -> None:
-    session.service("it", HasHelpers)
+    session.service("it", HasHelpers, concurrency=2)
     session.start()
     assert session.call("it", 3) == 3
     with pytest.raises(runtime.AsyncRefused, match=f"method '{method}' of service 'it' is an `async def`.*asyncio.run"):

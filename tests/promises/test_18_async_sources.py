@@ -162,6 +162,24 @@ def test_a_step_draws_one_item(session: runtime.Session) -> None:
     assert list(result) == EIGHT
 
 
+def test_it_is_drawn_from_when_the_next_item_is_asked_for(session: runtime.Session) -> None:
+    drawn: list[int] = []
+
+    async def counted() -> AsyncIterator[int]:
+        for value in EIGHT:
+            drawn.append(value)
+            yield value
+
+    result = session.source(counted, name="numbers").collect()
+    session.start(paused=True)
+    for number in range(4):
+        assert drawn == EIGHT[:number]
+        session.step("numbers")
+    session.resume()
+    session.wait(PATIENCE_S)
+    assert list(result) == EIGHT
+
+
 def test_idle_says_that_there_is_nothing_at_the_moment(session: runtime.Session) -> None:
     async def sometimes() -> AsyncIterator[Any]:
         for value in EIGHT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import threading
+from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 import pytest
@@ -116,11 +117,16 @@ def test_no_form_offers_what_would_be_refused_when_called() -> None:
     class Helped:
         async def fetch(self) -> None: ...
 
+        async def each(self) -> AsyncIterator[int]:
+            yield 1
+
         def process(self) -> None: ...
 
     session = runtime.Session()
     session.service("it", Helped)
-    assert [method["name"] for method in form_of(session, "it")["methods"]] == ["process"]
+    session.service("several", Helped, concurrency=2)
+    assert [method["name"] for method in form_of(session, "it")["methods"]] == ["process", "fetch"]
+    assert [method["name"] for method in form_of(session, "several")["methods"]] == ["process"]
 
 
 def test_an_unknown_method_or_service_is_refused() -> None:
