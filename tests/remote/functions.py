@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -311,6 +312,19 @@ class AsksDoubles:
     def process(self, value: int) -> int:
         answer: int = self.ctx.call_service("doubles", value) + 1
         return answer
+
+
+class NeverAnswered(runtime.Function[int, int]):
+    """Calls that wait for ever; `open` comes when there are so many."""
+
+    def __init__(self, open: SharedMoment, calls: int) -> None:
+        self.open_calls, self.calls = open, calls
+
+    async def process(self, value: int) -> int:  # type: ignore[override]
+        if value == self.calls - 1:
+            self.open_calls.set()
+        await asyncio.Event().wait()
+        return value
 
 
 def die() -> None:

@@ -67,6 +67,28 @@ def noticed_s(seed: int) -> float:
     return took_s
 
 
+def test_an_actor_that_is_killed_with_32_calls_open_ends_the_job_at_once() -> None:
+    assert min(noticed_with_calls_s() for _ in range(2)) < NOTICED_S
+
+
+def noticed_with_calls_s() -> float:
+    """Kill one that waits for 32 calls. How long it took to hear of that, in seconds."""
+    are_open = SharedMoment()
+    with runtime.Session(platform="remote") as session:
+        session.source(range(100)).map(far.NeverAnswered(are_open, 32), name="ask", concurrency=32).collect()
+        session.start()
+        are_open.wait()
+        assert session.snapshot()["ask"].open == 32
+        began = monotonic()
+        kill(session, "ask")
+        with pytest.raises(runtime.TaskFailed, match=r"'ask' failed: TaskLost: the process of 'ask'"):
+            session.wait(PATIENCE_S)
+        took_s = monotonic() - began
+        assert session.outcome is not None
+        assert session.outcome.packets_out == 0
+    return took_s
+
+
 @pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.02, 0.1])
 @pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
 def test_one_that_dies_during_the_start_ends_it_by_name(delay_s: float, paused: bool) -> None:
