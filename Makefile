@@ -27,9 +27,11 @@ test: check  ## everything: the checks, all tests, all notebooks
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m pytest --numprocesses 3
 
-test-more: $(READY)  ## the tests under each other Python from 3.11 to 3.14 that is here, and with the lowest versions allowed
+test-more: $(READY)  ## the tests under each other Python from 3.11 to 3.14 that is here, with the lowest versions allowed, and in a browser
 	@sh tools/need_redis.sh
-	@$(BIN)/python tools/test_more.py $(ARGS)
+	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
+	@sh tools/need_npm.sh
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python tools/test_more.py $(ARGS)
 
 check: $(READY)  ## style, types, layers, public names; before every commit
 	$(BIN)/ruff check
@@ -41,9 +43,11 @@ check: $(READY)  ## style, types, layers, public names; before every commit
 	$(BIN)/python tools/house_figures.py
 
 docs: $(READY)  ## the notebooks and the reference as one site, in build/docs
+	@sh tools/need_npm.sh
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
+	$(BIN)/python tools/browser_site.py build/docs
 	$(BIN)/python tools/check_links.py build/docs
-	@echo "open build/docs/index.html"
+	@echo "open build/docs/index.html; for the pages that run Python: $(BIN)/python -m http.server -d build/docs"
 
 notebooks: $(READY)  ## run the notebooks and save what comes out, when an output is to change
 	$(BIN)/python tools/save_notebooks.py

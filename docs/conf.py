@@ -21,7 +21,7 @@ project_copyright = author
 release = version = metadata.version("sage-nb")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton"]
-exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "extra", "**/.ipynb_checkpoints"]
 
 # Docstrings mark code by single backticks, as Markdown does: a link where such a name is known, else just code.
 default_role = "py:obj"
@@ -41,6 +41,7 @@ nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json
 html_theme = "pydata_sphinx_theme"
 html_title = "sage-nb"
 html_static_path = ["_static"]
+html_extra_path = ["extra"]  # a page of its own, copied as it is: tools/browser_site.py puts Python beside it
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False

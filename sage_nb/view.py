@@ -5,7 +5,6 @@ They know no session.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import traitlets
 
 from sage_nb.cells import print_into_last_cell
 from sage_nb.comms import receive_anywhere
+from sage_nb.links import text_of
 from sage_nb.module import digest, loader, packed
 from sage_nb.outputs import HasStill, ShownStill, show
 from sage_nb.plan import COLLAPSE_BEYOND
@@ -140,8 +140,3 @@ class FormLine(Loaded):
 
     def __init__(self) -> None:
         super().__init__(parts=["form"])
-
-
-def text_of(frame: Frame) -> str:
-    """A frame as a view's page reads it."""
-    return json.dumps(frame, separators=(",", ":"))

@@ -1,5 +1,7 @@
 """ViewHub: connects one session with everything that shows it: its widgets, its sampler, its command queue.
 
+It knows a widget as a `Link`, and needs ipywidgets for `view` and `adopt` only.
+
 It holds its session weakly: when nothing else holds the session it is collected, and its widgets are closed. While a
 page shows a view the sampler looks at the session and sends frames; it ends with the last page. `Session.close` ends
 all threads and forms. The views stay and show how the session was left, as records that cannot change.
@@ -13,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from runtime import Session
 from runtime.python.interactive import by_person
@@ -22,8 +24,8 @@ from sage_nb.cells import follow_cells
 from sage_nb.closed_session import ClosedSession
 from sage_nb.command_queue import CommandQueue, Done
 from sage_nb.commands import Commands
-from sage_nb.containers import follow_displays
 from sage_nb.frame import Framer
+from sage_nb.links import Link, ViewLink, text_of
 from sage_nb.mounted_pages import MountedPages
 from sage_nb.part_stills import still_of_parts
 from sage_nb.plan import plan_of
@@ -31,8 +33,10 @@ from sage_nb.print_capture import PrintCapture
 from sage_nb.sampler import Sampler
 from sage_nb.still_updates import StillUpdates
 from sage_nb.stills import Still
-from sage_nb.view import FormLine, Loaded, View, text_of
 from sage_nb.wire import Beat, Frame, Part, Plan
+
+if TYPE_CHECKING:
+    from sage_nb.view import View
 
 DASHBOARD: Final[tuple[Part, ...]] = ("toolbar", "graph", "table", "inspector", "timeline", "log")
 
@@ -64,9 +68,9 @@ class ViewHub:
         self._session = weakref.ref(session)
         self._lock = threading.Lock()  # guards all below
         self._older = older  # of closed sessions of this name, until this one shows something
-        self._views: dict[tuple[str, ...], View] = {}
+        self._views: dict[tuple[str, ...], ViewLink] = {}
         self._closers: list[Callable[[], None]] = []
-        self._lines: list[FormLine] = []
+        self._lines: list[Link] = []
         self._revision = 0
         self._current: tuple[Plan, Framer] | None = None
         self._run = 0  # which run `_current` is of
@@ -83,15 +87,23 @@ class ViewHub:
 
     def view(self, parts: Sequence[Part], shown: str = "graph") -> View:
         """The widget of these parts: one for all cells that show it. Raises `ReferenceError` without its session."""
+        from sage_nb.containers import follow_displays  # noqa: PLC0415  these two import ipywidgets
+        from sage_nb.view import View  # noqa: PLC0415
+
+        self.session()
+        follow_cells()
+        follow_displays()
+        return cast("View", self.link(parts, shown, View))
+
+    def link(self, parts: Sequence[Part], shown: str, make: Callable[..., ViewLink]) -> ViewLink:
+        """The link of a view of these parts; `make` makes it, as a `View` is made, where there is none yet."""
         session = self.session()
         with self._lock:
             if (view := self._views.get((*parts, shown))) is not None:
                 return view
-        follow_cells()
-        follow_displays()
         plan, frame = self._state(session)
         still, remember = partial(self._still, parts), self._still_updates.remember
-        view = View(session.name, parts, shown, still=still, remember=remember, plan=plan, frame=text_of(frame))
+        view = make(session.name, parts, shown, still=still, remember=remember, plan=plan, frame=text_of(frame))
         view.on_msg(self._receive)
         with self._lock:
             first = self._views.setdefault((*parts, shown), view)
@@ -130,28 +142,30 @@ class ViewHub:
                 return plan, frame
             # The graph has changed since the plan was made.
 
-    def adopt(self, close: Callable[[], None], line: FormLine) -> None:
+    def adopt(self, close: Callable[[], None], line: Link) -> None:
         """Call `close` when the session is closed: of a form made elsewhere, whose last line is `line`."""
+        from sage_nb.containers import follow_displays  # noqa: PLC0415  it imports ipywidgets
+
         follow_displays()
-        line.on_msg(self._receive)
+        line.on_msg(partial(self._receive, is_form=True))
         with self._lock:
             self._closers.append(close)
             self._lines.append(line)
         self._replace_older()
 
-    def _receive(self, view: Loaded, message: Any, _buffers: object) -> None:
+    def _receive(self, link: Link, message: Any, _buffers: object, *, is_form: bool = False) -> None:
         """From a page, on the kernel's thread: what is about mounted pages is done at once, commands wait."""
         command, args = message.get("cmd"), message.get("args") or {}
         if command == "mount":
-            self._mount(str(args.get("view")), is_form=isinstance(view, FormLine))
+            self._mount(str(args.get("view")), is_form=is_form)
         elif command == "unmount":
             self._unmount(str(args.get("view")))
         elif command == "page":
-            view.send_page()
+            link.send_page()
         elif command == "watch":
             self.pages.watch(str(args.get("view")), int(args.get("row", -1)))
         else:
-            self.command_queue.put(message, view.send)
+            self.command_queue.put(message, link.send)
 
     def _mount(self, page: str, *, is_form: bool) -> None:
         self.pages.mount(page, is_form=is_form)
@@ -170,8 +184,8 @@ class ViewHub:
     # ── what the sampler asks and says ──
 
     @property
-    def views(self) -> list[View]:
-        """The widgets that are open."""
+    def views(self) -> list[ViewLink]:
+        """Those that are open."""
         with self._lock:
             return list(self._views.values())
 

@@ -1,7 +1,8 @@
 """Run the tests where `make test` does not: `make test-more`. What there is to run stands in one table, `MORE`.
 
 Under each other Python that is supported and found here, and with the lowest versions that pyproject.toml allows. Each
-has an environment of its own, such as `.venv-3.12`, made as `.venv` is; the second time that takes a moment only.
+has an environment of its own, such as `.venv-3.12`, made as `.venv` is; the second time that takes a moment only. And,
+in the environment of `make test`, the pages of the documentation that run Python in a browser.
 
 A Python is looked for on PATH, as `python3.12`, and among those of pyenv. One that is not found is named; that is no
 failure. Words say what of the table to run, options of pytest what of the tests:
@@ -36,7 +37,8 @@ class Run:
     """One run of tests: its name, what is asked of pytest, and what is special about the environment.
 
     `python` is a version, without one it is that of `.venv`; `lowest` are the extras of which, and of what is always
-    needed, the lowest versions are installed.
+    needed, the lowest versions are installed. With neither, this very
+    environment is used.
     """
 
     name: str
@@ -62,6 +64,7 @@ MORE: Final = (
     Run("3.13", ON_THREADS, python="3.13"),
     Run("3.14", ON_THREADS, python="3.14"),
     Run("lowest", WITH_OTHERS, lowest=("lab", "metrics", "ray", "redis")),
+    Run("site", ("tests/site",)),
 )
 
 
@@ -99,6 +102,8 @@ def lowest_versions(project: Mapping[str, Any], extras: Iterable[str]) -> list[s
 
 def make_environment(run: Run, python: Path) -> bool:
     """Make what the tests of this run need. False: it could not be made."""
+    if not (run.python or run.lowest):
+        return True
     if not _runs("make", f"{run.venv}/.ready", f"VENV={run.venv}", f"PYTHON={python}"):
         return False
     if not run.lowest:
@@ -130,7 +135,8 @@ def outcome_of(run: Run, options: list[str], pyenv: Path) -> tuple[bool, str]:
     if not make_environment(run, python or Path()):
         return False, "failed: its environment could not be made"
     made_s = monotonic()
-    passed = _runs(f"{run.venv}/bin/python", "-m", "pytest", *(options or run.tests))
+    program = f"{run.venv}/bin/python" if run.python or run.lowest else sys.executable
+    passed = _runs(program, "-m", "pytest", *(options or run.tests))
     times = f"environment {made_s - began_s:.0f} s, tests {monotonic() - made_s:.0f} s"
     return passed, f"{'passed' if passed else 'failed'} ({times})"
 
