@@ -124,7 +124,7 @@ class Dispatcher:
         for handle in self.tasks.values():
             handle.cancel()
         self.questions.fail_all(self._why_unanswered)  # none is accepted any more
-        if self.services:
+        if self.services or self.graph.asked:
             self.backend.refuse_calls()
         if not self.tally.has_tasks:
             self._end_services()

@@ -10,6 +10,8 @@ from runtime.factory import Backend, create_backend, lanes_of
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, TaskNode, validate
 from runtime.operators import OneRun
+from runtime.questions.calling import QuestionQueue
+from runtime.questions.gates import Gates
 
 
 class JobManager:
@@ -34,7 +36,9 @@ class JobManager:
             replace(service, queue=backend.request_queue(service.name, service.capacity))
             for service in written.service_nodes
         ]
-        return written.compiled(tuple(nodes), tuple(services))
+        asked = Gates(written, backend, {}).inputs if written.asked else []
+        questions = {name: backend.request_queue(name, written.by_name[name].capacity, QuestionQueue) for name in asked}
+        return written.compiled(tuple(nodes), tuple(services), questions)
 
     def submit(self) -> tuple[ExecutionGraph, Backend]:
         """Compile for a new run on the environment's platform. Raises `GraphInvalid`; the graph can then be mended."""

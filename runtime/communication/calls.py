@@ -21,6 +21,7 @@ from runtime.scheduling.scheduler import Scheduler
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
+    from runtime.communication.packet import Bearer
     from runtime.communication.request_queue import RequestQueue
 
 HAND_CALLER = OUTSIDE
@@ -60,12 +61,21 @@ class Here(threading.local):
     waiter: Waiter | None = None
     callers: tuple[str, ...] = ()
     job: Ledger | None = None  # whose services `callers` are
+    bearer: Bearer | None = None  # says for whom the packet in work was put in, where packets do
     changes: object = None  # what tells of changes in the job that this thread belongs to
 
     def begin(self, waiter: Waiter | None, changes: object, job: Ledger | None = None, service: str = "") -> None:
         """This thread belongs to a job from now on; it may be one of a `service` of it."""
-        self.waiter, self.changes, self.job = waiter, changes, job
+        self.waiter, self.changes, self.job, self.bearer = waiter, changes, job, None
         self.callers = (service,) if service else ()
+
+    def work_by(self, bearer: Bearer) -> None:
+        """Of this thread's packets, that one says to which question they belong."""
+        self.bearer = bearer
+
+    def chain_to(self, task: str) -> tuple[str, ...]:
+        """For whom a call of a task on this thread is made, the outermost first."""
+        return (task,) if self.bearer is None else (*self.bearer.callers, task)
 
     def work_for(self, *callers: str) -> None:
         """This thread's calls are made for these from now on, the outermost first."""
@@ -168,9 +178,7 @@ class Call:
 
     def is_held(self) -> bool:
         """Whether time alone will not end it: its service is paused and has not begun it, or waits for one that is."""
-        if self.stage == "running":
-            return self.server is not None and self.server.stands_still()
-        return self.queue.gate.closed
+        return self.queue.stands_still(self)
 
     def hold_back(self) -> None:
         """Under the lock: there is no room for it, so that somebody has to wait."""

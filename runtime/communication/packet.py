@@ -125,6 +125,9 @@ class Tracer:
 class Borne(Protocol):
     """What packets carry: it wants to know how many there are that do, wherever they are."""
 
+    callers: tuple[str, ...]
+    """For whom it was asked, the outermost first, if by a function or service of the job; and at which input."""
+
     def bear(self) -> None:
         """One more packet carries it. Any thread that works one that does."""
 
@@ -148,6 +151,11 @@ class Bearer(Tracer):
         self.borne: Borne | None = None  # by the packet in work
         self._counted: Borne | None = None  # the same, if that packet leaves when the next one is drawn
         self._has_broken_off = False
+
+    @property
+    def callers(self) -> tuple[str, ...]:
+        """For whom the packet in work was put in."""
+        return () if self.borne is None else self.borne.callers
 
     def draw(self, item: Any) -> None:
         """This item is in work from now on; None: none is."""

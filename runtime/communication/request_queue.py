@@ -211,6 +211,12 @@ class RequestQueue:
         if self.is_set_up:
             self.release()
 
+    def stands_still(self, call: Call) -> bool:
+        """Whether time alone will not end it: its service is paused and has not begun it, or waits for one that is."""
+        if call.stage == "running":
+            return call.server is not None and call.server.stands_still()
+        return self.gate.closed
+
     def is_held(self, call: Call) -> bool:
         """Whether the time of `call` stands still."""
         return self._held_since_s is not None and call.stage != "running"
@@ -253,9 +259,14 @@ class LocalRequestQueueDescriptor:
     number: int
 
     @classmethod
-    def make(cls, service: str, capacity: int, ledger: Ledger) -> tuple[LocalRequestQueueDescriptor, RequestQueue]:
-        """Make a queue here, and what refers to it, which finds it while somebody holds it, or until `release`."""
-        queue = RequestQueue(service, capacity, ledger)
+    def make(
+        cls, service: str, capacity: int, ledger: Ledger, kind: type[RequestQueue]
+    ) -> tuple[LocalRequestQueueDescriptor, RequestQueue]:
+        """Make a queue of this kind here, and what refers to it.
+
+        That finds it while somebody holds it, or until `release`.
+        """
+        queue = kind(service, capacity, ledger)
         return cls(service, capacity, os.getpid(), keep_queue(queue)), queue
 
     def get_queue(self) -> RequestQueue:

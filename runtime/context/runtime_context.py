@@ -70,6 +70,10 @@ class BaseRuntimeContext:
     ) -> Any:
         """Call a method of a service and wait for what it returns, at most `timeout` seconds (None: 10).
 
+        An input of a graph with a `reply()` is asked in the same way, by its name, with one value: what comes to a
+        reply first is returned. Raises `NoReply` if nothing does, and `ServiceLoop` if its packets would come to who
+        asks.
+
         Raises what the method raises (`ServiceFailed` in place of SystemExit and the like); `ServiceTimeout` (a request
         that has not begun is then never executed), `ServiceStopped`, `ServiceLoop` if the service waits for this very
         call, `UnknownName`, `WrongArguments`, `GraphInvalid` for a timeout that is no number of seconds, and

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, NoReturn, cast
 from runtime.communication.calls import here
 from runtime.communication.lane import LaneSpec
 from runtime.communication.note import Note, no_note
+from runtime.communication.request_queue import RequestQueue
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext, TaskContext
 from runtime.driver import injecting
@@ -102,7 +103,9 @@ class RemoteBackend(ABC):
         self._job.lanes[task] = lanes
         return RemoteQueueDescriptor(task, capacity, lanes, self._job.name)
 
-    def request_queue(self, service: str, capacity: int) -> RemoteRequestQueueDescriptor:
+    def request_queue(
+        self, service: str, capacity: int, kind: type[RequestQueue] = RequestQueue
+    ) -> RemoteRequestQueueDescriptor:
         """Describe a request queue; it is made where its service is."""
         return RemoteRequestQueueDescriptor(service, capacity, self._job.name)
 

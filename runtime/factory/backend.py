@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 from runtime.communication.lane import LaneSpec
 from runtime.communication.note import Note, no_note
 from runtime.communication.queue_descriptor import QueueDescriptor
-from runtime.communication.request_queue import RequestQueueDescriptor
+from runtime.communication.request_queue import RequestQueue, RequestQueueDescriptor
 from runtime.context import ServiceContext, TaskContext
 from runtime.context.worker_control import WorkerControl
 from runtime.errors import GraphInvalid, UnknownName
@@ -156,7 +156,9 @@ class Backend(Protocol):
     def queue(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> QueueDescriptor:
         """Describe the input queue of a task to be; called while the graph is compiled."""
 
-    def request_queue(self, service: str, capacity: int) -> RequestQueueDescriptor:
+    def request_queue(
+        self, service: str, capacity: int, kind: type[RequestQueue] = RequestQueue
+    ) -> RequestQueueDescriptor:
         """Describe the request queue of a service to be; called while the graph is compiled."""
 
     def task(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter) -> TaskHandle:

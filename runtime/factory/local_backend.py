@@ -19,7 +19,7 @@ from runtime.communication.inbox import Inbox
 from runtime.communication.lane import LaneSpec
 from runtime.communication.note import Note, no_note
 from runtime.communication.queue_descriptor import LocalQueueDescriptor, QueueDescriptor
-from runtime.communication.request_queue import LocalRequestQueueDescriptor, RequestQueueDescriptor
+from runtime.communication.request_queue import LocalRequestQueueDescriptor, RequestQueue, RequestQueueDescriptor
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext, TaskContext
 from runtime.errors import GraphInvalid
@@ -89,9 +89,11 @@ class LocalBackend:
         self._queues.append((descriptor, queue))
         return descriptor
 
-    def request_queue(self, service: str, capacity: int) -> RequestQueueDescriptor:
+    def request_queue(
+        self, service: str, capacity: int, kind: type[RequestQueue] = RequestQueue
+    ) -> RequestQueueDescriptor:
         """Make a request queue in memory."""
-        descriptor, queue = LocalRequestQueueDescriptor.make(service, capacity, self._ledger)
+        descriptor, queue = LocalRequestQueueDescriptor.make(service, capacity, self._ledger, kind)
         self._queues.append((descriptor, queue))
         return descriptor
 
@@ -103,16 +105,22 @@ class LocalBackend:
 
     def service(self, ctx: ServiceContext, node: ServiceNode, reporter: ServiceReporter) -> ServiceHandle:
         """Make a service with threads of its own; with the first of a job, the watch over its deadlines."""
-        if self._deadlines is None:
-            self._deadlines = DeadlineWatch(
-                self._ledger, self._scheduler.parker("deadlines", serves=True), f"{ctx.job}/deadlines"
-            )
-            finalize(self, self._deadlines.cancel).atexit = False  # of a job that nobody closes
+        self._watch_deadlines(ctx.job)
         parkers = [self._parker(name, ctx.job) for name in thread_names(node)]
         return LocalServiceTask(ctx, node, reporter, parkers)
 
+    def _watch_deadlines(self, job: str) -> None:
+        """Of what can be called, those of calls: before the start."""
+        if self._deadlines is None:
+            self._deadlines = DeadlineWatch(
+                self._ledger, self._scheduler.parker("deadlines", serves=True), f"{job}/deadlines"
+            )
+            finalize(self, self._deadlines.cancel).atexit = False  # of a job that nobody closes
+
     def ready(self, say: Callable[[str], None]) -> None:
         """They can be started; those that can work together will."""
+        if self._ledger.queues and self._tasks:
+            self._watch_deadlines(self._tasks[0].ctx.job)
         if 0 < len(self._tasks) <= MOST_CHAINED and not self._scheduler.hands_out_turns:
             self._watch = Watch(f"{self._tasks[0].ctx.job}/watch")
             self._chains = chains_of(self._tasks, self._watch)

@@ -14,8 +14,9 @@ from runtime.service.base_service_task import ServiceReporter
 
 
 def service_queues(graph: ExecutionGraph) -> Mapping[str, RequestQueueDescriptor]:
-    """Where the requests to each service of a compiled graph go."""
-    return {node.name: cast(RequestQueueDescriptor, node.queue) for node in graph.service_nodes}
+    """Where the requests to each service of a compiled graph go, and questions to each input that can be asked."""
+    services = {node.name: cast(RequestQueueDescriptor, node.queue) for node in graph.service_nodes}
+    return {**services, **graph.question_queues}
 
 
 def create_service_task(

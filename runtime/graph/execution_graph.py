@@ -107,6 +107,8 @@ class ExecutionGraph:
     nodes: tuple[TaskNode, ...] = ()
     service_nodes: tuple[ServiceNode, ...] = ()
     traced: bool = False
+    question_queues: Mapping[str, RequestQueueDescriptor] = field(default_factory=dict)
+    """Of each input that can be asked: where its functions and services ask it."""
 
     @cached_property
     def by_name(self) -> Mapping[str, OperatorNode]:
@@ -118,9 +120,14 @@ class ExecutionGraph:
         """Whether it can be asked: then each packet says to which question it belongs."""
         return any(operator.traits.answers for operator in self.operators)
 
-    def compiled(self, nodes: tuple[TaskNode, ...], services: tuple[ServiceNode, ...]) -> ExecutionGraph:
+    def compiled(
+        self,
+        nodes: tuple[TaskNode, ...],
+        services: tuple[ServiceNode, ...],
+        questions: Mapping[str, RequestQueueDescriptor],
+    ) -> ExecutionGraph:
         """The same with its tasks and services; what follows from operators and edges is not found out again."""
-        compiled = replace(self, nodes=nodes, service_nodes=services)
+        compiled = replace(self, nodes=nodes, service_nodes=services, question_queues=questions)
         vars(compiled).update(by_name=self.by_name, layers=self.layers, _ends=self._ends)
         return compiled
 

@@ -15,18 +15,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from runtime.errors import GraphInvalid, QueueFull
+from runtime.errors import GraphInvalid, QueueFull, ServiceStopped
 from runtime.python.interactive import acquire_within, listening
 from runtime.questions.gates import refusal
 from runtime.questions.question import Question
 from runtime.scheduling.command import Command
 from runtime.scheduling.parker import new_permit, unpark
-from runtime.scheduling.waiting import Until, Waiting
+from runtime.scheduling.waiting import Until, Waiting, drive
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
+    from runtime.communication.calls import Request
     from runtime.control.injector import Given, Injector
     from runtime.dispatcher import Dispatcher
     from runtime.scheduling.commands import Commands
@@ -86,6 +87,26 @@ class Asking:
             raise
         return question.result()
 
+    def way(self, input_: str) -> tuple[str, ...]:
+        """The tasks to which packets of an input come on the way to a reply."""
+        return self._questions.gates.way(input_, everywhere=False)
+
+    def put(self, request: Request, begin: Callable[[Question], bool], hear: Callable[[Question], object]) -> None:
+        """Ask for a function or service of the job, unless it does not `begin`; `hear` is told of what comes of it."""
+        (value,) = request.args
+        question = self._questions.ask(request.service, value, many=False)
+        question.ask_for(request.callers)
+        question.wake_by(partial(hear, question), at_gates=True)
+        if not begin(question):
+            question.give_up(ServiceStopped("nobody waits for it any more"))
+            return
+        try:
+            if self._dispatcher.completion.is_something_paused:
+                question.stand_still(bool(self._questions.closed(question)))
+            self._enter(question, value)
+        except Exception as error:  # noqa: BLE001  it is raised where it was asked
+            self._questions.fail(question, error)
+
     def _begin(self, input_: str, value: Any, *, many: bool) -> Question:
         self._injector.require_input(input_)
         self._questions.gates.way(input_, everywhere=many)
@@ -107,8 +128,12 @@ class Asking:
             return
         sent = self._injector.sendable(given)
         if not line:
+            put = partial(self._injector.put, sent, 0)
             with suppress(QueueFull):
-                self._commands.do(lambda: self._injector.put(sent, 0))
+                if self._dispatcher.backend.is_own_thread() or self._commands.is_here():
+                    drive(put(), lambda ready, _: ready())
+                else:
+                    self._commands.do(put)
                 return
         line.append((question, sent))
         self._commands.give(Command(partial(self._serve, name)))

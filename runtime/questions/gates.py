@@ -31,6 +31,11 @@ class Gates:
                 found.add(operator.name)
         return found
 
+    @property
+    def inputs(self) -> list[str]:
+        """The inputs that can be asked."""
+        return [each.name for each in self._graph.operators if each.traits.is_input and each.name in self._answering]
+
     def way(self, input_: str, *, everywhere: bool) -> tuple[str, ...]:
         """The tasks to which packets of an input can come on the way to a reply, or `everywhere`.
 

@@ -56,7 +56,18 @@ class Question:
     """What was asked at one input, until it has come to an end; packets that still carry it then are late."""
 
     __slots__ = (
-        *("_lost_s", "_made_s", "_marks", "_questions", "_stands_since_s", "_error", "answers", "errors", "input"),
+        *(
+            "_lost_s",
+            "_made_s",
+            "_marks",
+            "_questions",
+            "_stands_since_s",
+            "_error",
+            "answers",
+            "callers",
+            "errors",
+            "input",
+        ),
         *("is_many", "value", "waits_at_gates", "wake"),
     )
 
@@ -64,6 +75,7 @@ class Question:
         self._questions, self.input, self.value, self.is_many = questions, input_, value, many
         self._marks: list[None] = [None]  # the packet that asks
         self._made_s = monotonic()
+        self.callers: tuple[str, ...] = ()
         self.answers: list[Any] = []
         self.errors: list[BaseException] = []  # of what was skipped
         self._error: BaseException | None = None  # what it has come to, if that is no answer
@@ -104,6 +116,22 @@ class Question:
         self._error = error
 
     # ── who asks ──
+
+    def ask_for(self, callers: tuple[str, ...]) -> None:
+        """Before its packet is put in: for whom, the outermost first."""
+        self.callers = (*callers, self.input)
+
+    def is_going_on(self) -> float | None:
+        """Once woken: for how long time has stood still, if that is why; None: it has come to an end."""
+        if not self._questions.is_open(self):
+            return None
+        lost_s, self._lost_s = self._lost_s, 0.0
+        return lost_s
+
+    def give_up(self, error: BaseException) -> None:
+        """Nobody waits for it any more, nor is to be told."""
+        self.wake = bool
+        self._questions.fail(self, error)
 
     def wake_by(self, wake: Callable[[], object], *, at_gates: bool = False) -> None:
         """Before its packet is put in: who is told. `at_gates`: while one on its way is closed, time stands still."""

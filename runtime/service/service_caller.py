@@ -78,7 +78,7 @@ class ServiceManager:
 
     def _make(self, queue: RequestQueue, ask: Ask, timeout_s: float, *, waits: bool = True) -> Call:
         service, ledger = queue.service, queue.ledger
-        callers = here.callers if here.job is ledger else (self._caller,)
+        callers = here.callers if here.job is ledger else here.chain_to(self._caller)
         if service in callers:
             circle = " → ".join((*callers[callers.index(service) :], service))
             raise ServiceLoop(f"{circle}: service {service!r} would wait for itself; answer without this call")

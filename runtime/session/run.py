@@ -27,6 +27,7 @@ from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import SAME, Accepting, DeadLetter
 from runtime.proxy import ProxyManager
 from runtime.questions.asking import Asking
+from runtime.questions.calling import QuestionQueue
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import drive
 
@@ -59,6 +60,10 @@ class Run:
         graph, workers, records = dispatcher.graph, Workers(dispatcher, commands), Records()
         editing = Editing(dispatcher, workers, records)
         injector = Injector(graph, dispatcher.backend, dispatcher.tasks)
+        asking = Asking(dispatcher, injector, commands)
+        for queue in (descriptor.get_queue() for descriptor in graph.question_queues.values()):
+            assert isinstance(queue, QuestionQueue), "made for that"
+            queue.answer_by(asking)
         return cls(
             dispatcher,
             workers,
@@ -73,7 +78,7 @@ class Run:
             injector,
             ProxyManager(HAND_CALLER, service_queues(graph)),
             commands,
-            Asking(dispatcher, injector, commands),
+            asking,
         )
 
     @property

@@ -72,7 +72,8 @@ class Steering(Observed):
         than the answer are counted. Raises `TimeoutError`; `JobPaused` as soon as a task on the way is paused by hand
         (`JobHeld` if that is because a packet is held); `TaskFailed`, or `TaskEnded` when the job is cancelled, closed
         or over, or the input has ended; `UnknownName`, `GraphInvalid` if no way leads to a reply, `NotStarted`; and
-        `CommandRefused` on a thread of the job. An interrupt gives up the question, not the job.
+        `CommandRefused` on a thread of the job, where `ctx.call_service(input, value)` asks. An interrupt gives up the
+        question, not the job.
 
         >>> import runtime
         >>> session = runtime.Session()
@@ -95,7 +96,7 @@ class Steering(Observed):
 
     def _asking(self, command: str) -> Asking:
         run = self._runs.started()
-        self._runs.refuse_own_tasks(command, "let a service answer: ctx.call_service(…)")
+        self._runs.refuse_own_tasks(command, "ctx.call_service(input, value) asks from there")
         return run.asking
 
     def end(self, name: str) -> None:

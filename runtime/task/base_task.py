@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+from runtime.communication.calls import here
 from runtime.communication.element import Format
 from runtime.communication.hand import HAND
 from runtime.communication.inbox import Inbox
 from runtime.communication.lane import Lane
-from runtime.communication.packet import Packet, Place, Tracer
+from runtime.communication.packet import Bearer, Packet, Place, Tracer
 from runtime.communication.router import Router, Send
 from runtime.communication.signals import StopSignal
 from runtime.context import Reporter, TaskContext
@@ -161,6 +162,8 @@ class BaseTask:
         """On each thread that works it: open the operator, unless it is. Raises what that raises, and Cancelled."""
         parker = self.parker
         self.ctx.begin()
+        if isinstance(self._router.tracer, Bearer):
+            here.work_by(self._router.tracer)
         if self.has_begun():
             return
         parker.settle_first(self._feed)

@@ -114,4 +114,25 @@ OF_QUESTIONS: Final[tuple[Mutant, ...]] = (
         "            pass\n",
         of(ASKED, "test_a_coroutine_waits_at_closed_gates_and_its_time_stands_still"),
     ),
+    one(
+        "question: a circle of two is not seen",
+        "communication/calls.py",
+        "(*self.bearer.callers, task)",
+        "(task,)",
+        of(ASKED, "test_a_circle_is_named"),
+    ),
+    one(
+        "question: a call is not ended by it",
+        "questions/calling.py",
+        "            ledger.close(call, value, error)\n",
+        "            return\n",
+        of(ASKED, "test_functions_and_services_ask_as_they_call_a_service"),
+    ),
+    one(
+        "question: goes on after nobody waits",
+        "questions/calling.py",
+        '            question.give_up(ServiceStopped("nobody waits for it any more"))\n',
+        "            pass\n",
+        of(ASKED, "test_a_function_that_is_not_answered_in_time_hears_so_and_the_reply_is_late"),
+    ),
 )

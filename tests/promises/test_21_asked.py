@@ -624,3 +624,156 @@ def test_a_graph_without_a_reply_is_as_it_was(make_session: MakeSession) -> None
     session.step("in")
     assert session.peek("plus")[0].payload == 1
     session.close()
+
+
+# ── from functions and services ──
+
+
+class Asks(runtime.Function[Any, Any]):
+    """Asks at an input for each packet."""
+
+    def __init__(self, input_: str, timeout: float | None = None) -> None:
+        self.input, self.timeout = input_, timeout
+
+    def process(self, value: Any) -> Any:
+        return self.ctx.call_service(self.input, value, timeout=self.timeout)
+
+
+class Service:
+    """A service that asks."""
+
+    ctx: Any
+
+    def process(self, value: int) -> Any:
+        return self.ctx.call_service("in", value)
+
+
+def test_functions_and_services_ask_as_they_call_a_service(make_session: MakeSession) -> None:
+    session = make_session(capacity=2)
+    session.input("in").map(plus, name="plus").reply("out")
+    session.service("service", Service)
+    direct = session.source(range(50)).map(Asks("in"), parallelism=2).collect()
+    through = session.source(range(20)).map(Asks("service")).collect()
+    session.start()
+    assert asked(session, 100) == 101
+    assert session.call("in", 7) == 8
+    assert session.call("service", 7) == 8
+    session.settle()
+    assert (sorted(direct), list(through)) == (list(range(1, 51)), list(range(1, 21)))
+    assert questions(session)[:5] == (73, 0, 73, 0, 0)
+    session.stop()
+    session.wait(PATIENCE_S)
+
+
+def test_what_a_function_asks_ends_as_it_would_for_who_asks_from_outside(make_session: MakeSession) -> None:
+    session = make_session()
+    session.input("in").filter(odd).map(picky, name="picky", on_error="skip").reply("out")
+    session.source([2, 3, 5]).map(Asks("in"), name="asks", on_error="skip").collect()
+    session.source([1]).map(Asks("out"), name="lost", on_error="skip").collect()
+    session.start()
+    session.settle()
+    errors = {(letter.task, type(letter.error)) for letter in session.dead_letters}
+    assert errors == {
+        ("asks", runtime.NoReply),
+        ("asks", ValueError),
+        ("picky", ValueError),
+        ("lost", runtime.UnknownName),
+    }
+    session.cancel()
+
+
+class ToldOfTime(runtime.Function[Any, bool]):
+    """Asks, and tells when it was not answered in time."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.tell = tell
+
+    def process(self, value: Any) -> bool:
+        try:
+            self.ctx.call_service("in", value, timeout=0.01)
+        except runtime.ServiceTimeout:
+            self.tell()
+        return True
+
+
+@pytest.mark.concurrent
+def test_a_function_that_is_not_answered_in_time_hears_so_and_the_reply_is_late(make_session: MakeSession) -> None:
+    hold: Hold[int] = Hold()
+    told = threading.Event()
+
+    def tell() -> None:  # which is not copied, as the event's method would be
+        told.set()
+
+    session = make_session()
+    session.input("in").map(hold).reply("out")
+    session.source([1]).map(ToldOfTime(tell)).collect()
+    session.start()
+    assert told.wait(PATIENCE_S)
+    hold.release()
+    session.settle()
+    assert questions(session)[:6] == (1, 0, 0, 0, 1, 1)
+    session.stop()
+
+
+class AsksTwo(runtime.Function[Any, Any]):
+    """Asks at another input for what was asked at its own."""
+
+    def __init__(self, input_: str) -> None:
+        self.input = input_
+
+    def process(self, value: int) -> Any:
+        return self.ctx.call_service(self.input, value - 1) if value else 0
+
+
+def test_a_circle_is_named(make_session: MakeSession) -> None:
+    session = make_session()
+    session.input("self").map(AsksTwo("self"), name="own", on_error="skip").reply("r1")
+    session.input("a").map(AsksTwo("b"), name="to-b", on_error="skip").reply("r2")
+    session.input("b").map(AsksTwo("a"), name="to-a", on_error="skip").reply("r3")
+    session.start()
+    with pytest.raises(runtime.ServiceLoop, match=r"own → self: packets of input 'self' come to 'own'"):
+        session.ask("self", 1, timeout=PATIENCE_S)
+    with pytest.raises(runtime.ServiceLoop, match=r"to-b → b → to-a → a: packets of input 'a' come to 'to-b'"):
+        session.ask("a", 2, timeout=PATIENCE_S)
+    assert session.ask("a", 1, timeout=PATIENCE_S) == 0
+    assert session.ask("b", 1, timeout=PATIENCE_S) == 0
+
+
+def test_a_question_of_a_function_is_asked_with_one_value(make_session: MakeSession) -> None:
+    class Wrong(runtime.Function[int, Any]):
+        def process(self, value: int) -> Any:
+            return self.ctx.call_service("in", value, 2)
+
+    session = make_session()
+    session.input("in").reply("out")
+    session.source([1]).map(Wrong(), on_error="skip").collect()
+    session.start()
+    session.settle()
+    (letter,) = session.dead_letters
+    assert isinstance(letter.error, runtime.WrongArguments)
+    session.cancel()
+
+
+@pytest.mark.concurrent
+def test_a_function_that_asks_waits_at_closed_gates_and_hears_a_cancel(make_session: MakeSession) -> None:
+    session = make_session()
+    session.input("in").map(plus, name="plus").reply("out")
+    asking = session.input("asking").map(Asks("in", timeout=PATIENCE_S)).collect()
+    session.start()
+    session.pause("plus")
+    session.send("asking", 1)
+    session.settle()
+    session.end("asking")
+    session.end("in")
+    with pytest.raises(runtime.JobPaused):
+        session.wait(PATIENCE_S)
+    assert asking == []
+    session.resume()
+    session.wait(PATIENCE_S)
+    assert asking == [2]
+    session.start()
+    session.pause("plus")
+    session.send("asking", 1)
+    session.settle()
+    session.cancel()
+    assert session.wait(PATIENCE_S).state == "cancelled"

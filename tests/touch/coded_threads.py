@@ -155,7 +155,7 @@ class CodedBackend(RemoteBackend):
         self._job.lanes[task] = lanes
         return _TaskQueue(task, capacity, lanes, self._job.endpoint)
 
-    def request_queue(self, service: str, capacity: int) -> Any:
+    def request_queue(self, service: str, capacity: int, kind: Any = None) -> Any:
         """Describe a request queue; it is made where its service is."""
         return _ServiceQueue(service, capacity, (), self._job.endpoint)
 
