@@ -24,9 +24,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from tests.in_node.__main__ import INSTALLED, install
 from tests.planted.awaiting import OF_AWAITING
 from tests.planted.batches import OF_BATCHES
 from tests.planted.between import BETWEEN
+from tests.planted.browser import OF_BROWSER
 from tests.planted.calls import OF_CALLS
 from tests.planted.chains import OF_CHAINS
 from tests.planted.first_free import OF_FIRST_FREE
@@ -1168,6 +1170,7 @@ MUTANTS: Final = (
     *OF_KERNEL,
     *IN_BAND,
     *OF_BATCHES,
+    *OF_BROWSER,
     *OF_FIRST_FREE,
     *OF_FORMATS,
 )
@@ -1222,6 +1225,7 @@ def run(tree: Path, tests: Iterable[str], time_limit_s: float = TIME_LIMIT_S, *,
         **os.environ,
         "PYTHONPATH": str(tree),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "SAGE_NB_NODE": str(INSTALLED),
         "STRESS_TREE": str(tree),
         "STRESS_PATIENCE_S": str(PATIENCE_S),
     }
@@ -1321,6 +1325,8 @@ def main(words: list[str]) -> int:
     """Try the mutants that `words` ask for; 1 if something was not as it should be."""
     if not (mutants := chosen(words)):
         return 0
+    if any(mutant in OF_BROWSER for mutant in mutants):
+        install()
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         frozen = Path(folder)  # what all copies are made of, whatever happens to the working tree meanwhile

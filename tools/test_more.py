@@ -2,7 +2,8 @@
 
 Under each other Python that is supported and found here, and with the lowest versions that pyproject.toml allows. Each
 has an environment of its own, such as `.venv-3.12`, made as `.venv` is; the second time that takes a moment only. And,
-in the environment of `make test`, the pages of the documentation that run Python in a browser.
+in the environment of `make test`, the pages of the documentation that run Python in a browser, and the promises in
+Python in WebAssembly, as it is there, by `python -m tests.in_node`.
 
 A Python is looked for on PATH, as `python3.12`, and among those of pyenv. One that is not found is named; that is no
 failure. Words say what of the table to run, options of pytest what of the tests:
@@ -38,13 +39,14 @@ class Run:
 
     `python` is a version, without one it is that of `.venv`; `lowest` are the extras of which, and of what is always
     needed, the lowest versions are installed. With neither, this very
-    environment is used.
+    environment is used. `module` is run in place of pytest, in this one too.
     """
 
     name: str
     tests: tuple[str, ...]
     python: str = ""
     lowest: tuple[str, ...] = ()
+    module: str = ""
 
     @property
     def venv(self) -> str:
@@ -65,6 +67,7 @@ MORE: Final = (
     Run("3.14", ON_THREADS, python="3.14"),
     Run("lowest", WITH_OTHERS, lowest=("lab", "metrics", "ray", "redis")),
     Run("site", ("tests/site",)),
+    Run("browser", ("tests/in_node", "tests/promises"), module="tests.in_node"),
 )
 
 
@@ -132,6 +135,9 @@ def outcome_of(run: Run, options: list[str], pyenv: Path) -> tuple[bool, str]:
             return True, f"is not here, neither as python{run.python} on PATH nor in {pyenv}/versions"
     print(f"── {run.name}: {python}", flush=True)
     began_s = monotonic()
+    if run.module:
+        passed = _runs(sys.executable, "-m", run.module, *(options or run.tests))
+        return passed, f"{'passed' if passed else 'failed'} ({monotonic() - began_s:.0f} s)"
     if not make_environment(run, python or Path()):
         return False, "failed: its environment could not be made"
     made_s = monotonic()

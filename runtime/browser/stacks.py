@@ -8,8 +8,9 @@ and a wait is one promise. Nobody is preempted: a stack runs until it waits, or 
 asyncio for each stack. It does not keep what C keeps for each thread: the thread's number, thread locals, the running
 event loop. So around each wait `Running` puts these away, and whoever comes from the page meanwhile is the main thread.
 
-*After 8 ms a wake-up goes through the event loop.* A settled promise goes on before anything else of the page: two
-stacks that wake each other would keep messages, timers and the painting of the page out for ever.
+*A wake-up goes through the event loop.* A settled promise of JavaScript goes on before anything else of the page: two
+stacks that wake each other would keep messages, timers and its painting out for ever. Pyodide makes a future of each
+promise, and what follows a future is a task of the page. Who does not wait for long gives way himself, every 8 ms.
 """
 
 from __future__ import annotations
@@ -29,34 +30,21 @@ from runtime.browser.collector import tidy
 from runtime.errors import NotInBrowser
 
 SLICE_S: Final = 0.008
-"""For how long one wakes the other, or works, until the page has its turn."""
+"""For how long one works until the page has its turn."""
 PATIENCE_S: Final = 0.02  # for how long a stack may run until a `with lock:` gives way
 LONGEST_MS: Final = 2**31 - 1  # that a timer of JavaScript takes
 MAIN: Final = get_ident()
 """The number of the main thread, whose stacks are all that the page begins."""
 
-_JS: Final = """((sliceMs) => {
+_JS: Final = """(() => {
   const waits = new Map();
-  let last = performance.now();
-  const pass = (resolve) => { last = performance.now(); resolve(true); };
-  const channel = new MessageChannel();
-  const due = [];
-  channel.port1.onmessage = () => pass(due.shift());
-  channel.port1.unref?.();
-  const later = globalThis.setImmediate
-    ? (resolve) => setImmediate(pass, resolve)
-    : (resolve) => { due.push(resolve); channel.port2.postMessage(0); };
-  const counts = {parks: 0, through: 0, starts: 0};
+  const counts = {parks: 0, breaths: 0, starts: 0};
   return {
     counts,
     park(id, ms) {
       counts.parks += 1;
       return new Promise((resolve) => {
-        const timer = ms < 0 ? 0 : setTimeout(() => {
-          last = performance.now();
-          waits.delete(id);
-          resolve(false);
-        }, ms);
+        const timer = ms < 0 ? 0 : setTimeout(() => { waits.delete(id); resolve(false); }, ms);
         waits.set(id, {resolve, timer});
       });
     },
@@ -65,22 +53,21 @@ _JS: Final = """((sliceMs) => {
       if (wait === undefined) return false;
       waits.delete(id);
       if (wait.timer) clearTimeout(wait.timer);
-      if (performance.now() - last > sliceMs) { counts.through += 1; later(wait.resolve); }
-      else wait.resolve(true);
+      wait.resolve(true);
       return true;
     },
     start(run) {
       counts.starts += 1;
       run.callPromising().catch((error) => console.error("thread", String(error))).finally(() => run.destroy());
     },
-    breathe() { counts.through += 1; return new Promise(later); },
+    breathe() { counts.breaths += 1; return Promise.resolve(true); },
   };
-})"""
+})()"""
 
-_page: Final = run_js(_JS)(SLICE_S * 1000)
+_page: Final = run_js(_JS)
 _ids: Final = count(1)
 counts: Final = _page.counts
-"""How many waits there were, how many wake-ups went through the event loop, how many stacks were started."""
+"""How many waits there were, how often somebody has given way, how many stacks were started."""
 
 
 class Running:

@@ -15,6 +15,8 @@ def install_command(extra: str = "") -> str:
 
     Where its folder is not known, because what runs was installed from there once, the command is for that folder.
     """
+    if sys.platform == "emscripten":
+        return "install it by micropip, or by %pip in JupyterLite"
     extras = f"[{extra}]" if extra else ""
     python = shlex.quote(sys.executable or "python")
     if (_FOLDER / "pyproject.toml").is_file():

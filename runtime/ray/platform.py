@@ -8,7 +8,7 @@ import re
 import sys
 from typing import Final
 
-from runtime.errors import GraphInvalid
+from runtime.errors import GraphInvalid, NotInBrowser
 from runtime.factory.backend import Backend
 from runtime.python.installing import install_command
 
@@ -19,7 +19,12 @@ _START_LIMIT: Final = "RAY_raylet_start_wait_time_s"
 
 
 def remote_backend() -> Backend:
-    """What runs one job on Ray. Raises `GraphInvalid` if Ray is not installed, or too old."""
+    """What runs one job on Ray. Raises `GraphInvalid` if Ray is not installed, or too old; `NotInBrowser`."""
+    if sys.platform == "emscripten":
+        raise NotInBrowser(
+            "platform 'remote' runs tasks in processes of their own, which a tab of a browser has not; use "
+            "platform='local', which is the default"
+        )
     refuse_old_ray()
     if "ray" not in sys.modules:
         logging.getLogger("ray.widgets").setLevel(logging.ERROR)  # it recommends packages, in whatever cell imports it

@@ -19,9 +19,14 @@ INSTALLED: Final = TREE / "build" / "in_node"
 PINS: Final = ("package.json", "package-lock.json", "requirements.txt")
 
 
+def is_installed(into: Path = INSTALLED) -> bool:
+    """Whether all that is pinned is there."""
+    return all((into / pin).exists() and (into / pin).read_bytes() == (HERE / pin).read_bytes() for pin in PINS)
+
+
 def install(into: Path = INSTALLED) -> None:
     """Install what is pinned, unless it is there."""
-    if all((into / pin).exists() and (into / pin).read_bytes() == (HERE / pin).read_bytes() for pin in PINS):
+    if is_installed(into):
         return
     print(f"[{into}] Installing Node and Pyodide", flush=True)
     shutil.rmtree(into, ignore_errors=True)
@@ -44,12 +49,11 @@ def node(installed: Path = INSTALLED) -> Path:
     return own if platform.system() == "Linux" else Path("node")
 
 
-def run(module: str, *given: str, tree: Path = TREE, installed: Path = INSTALLED) -> int:
-    """Run a module of `tree` inside, by its `main(given)`; its exit status."""
-    command = [str(node(installed)), str(HERE / "run.mjs"), str(tree), str(installed), module, *given]
-    return subprocess.run(command, check=False).returncode
+def command(module: str, *given: str, tree: Path = TREE, installed: Path = INSTALLED) -> list[str]:
+    """What runs a module of `tree` inside, by its `main(given)`, whose result is the exit status."""
+    return [str(node(installed)), str(HERE / "run.mjs"), str(tree), str(installed), module, *given]
 
 
 if __name__ == "__main__":
     install()
-    sys.exit(run("tests.in_node.pytest_inside", *sys.argv[1:]))
+    sys.exit(subprocess.run(command("tests.in_node.pytest_inside", *sys.argv[1:]), check=False).returncode)

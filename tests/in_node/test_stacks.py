@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import queue
 import threading
 import time
@@ -113,7 +114,54 @@ def test_a_socket_in_an_event_loop_is_refused_by_name() -> None:
     loop.close()
 
 
+def test_what_the_page_calls_while_a_thread_waits_is_of_the_main_thread() -> None:
+    seen: list[Any] = []
+    page = asyncio.get_running_loop()
+    bell = threading.Event()
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(wait())
+
+    async def wait() -> None:
+        proxy = create_proxy(lambda: seen.append((threading.get_ident(), asyncio.get_running_loop())))
+        soon = run_js("(f) => { setTimeout(f, 0); }")
+        soon(proxy)
+        assert not bell.wait(0.02)
+        proxy.destroy()
+
+    all_of(work)
+    assert seen == [(threading.main_thread().ident, page)]
+
+
 # ── the page has its turn ──
+
+
+@pytest.mark.parametrize("chaining", [True, False])
+def test_a_job_at_full_speed_lets_the_page_have_its_turn(chaining: bool) -> None:
+    turns: list[float] = []
+    proxy = create_proxy(lambda: turns.append(time.monotonic()))
+    again = run_js("(f) => setInterval(f, 1)")(proxy)
+    with runtime.Session("busy", chaining=chaining) as session:
+        numbers = session.source(itertools.count(), name="numbers").filter(lambda _: False, name="none")
+        numbers.sink(print, name="sink", capacity=1_000_000)
+        session.start()
+        bound_s = time.monotonic() + PATIENCE_S
+        while len(turns) < 20 and time.monotonic() < bound_s:
+            time.sleep(0.01)
+        session.cancel()
+    run_js("(timer) => clearInterval(timer)")(again)
+    proxy.destroy()
+    assert len(turns) >= 20
+
+
+def test_the_results_of_one_packet_let_the_page_have_its_turn() -> None:
+    with runtime.Session("many") as session:
+        session.source([1]).flat_map(lambda _: itertools.count()).sink(bool)
+        session.start()
+        time.sleep(0.05)
+        session.cancel()
+        assert session.wait(PATIENCE_S).state == "cancelled"
 
 
 def test_two_threads_that_wake_each_other_for_ever_let_the_page_have_its_turn() -> None:

@@ -7,7 +7,6 @@ import threading
 from contextvars import ContextVar
 from typing import Any
 
-import numpy as np
 import pytest
 
 import runtime
@@ -51,6 +50,8 @@ def test_functions_and_services_see_the_context_variables_of_who_starts_them(mak
 
 
 def test_a_function_computes_with_the_decimals_and_the_numpy_errors_of_who_starts_it(make_session: MakeSession) -> None:
+    import numpy as np
+
     session = make_session(on_error="skip")
     thirds = session.source([1]).map(lambda n: decimal.Decimal(n) / 3).collect()
     session.source([1.0]).map(lambda n: np.float64(n) / np.float64(0)).collect()

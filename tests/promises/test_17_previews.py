@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +20,8 @@ from tests.hostile import PAYLOADS, Point
 from tests.platforms import MakeSession
 
 LONGEST = 20_000
+
+numpy = pytest.importorskip("numpy")
 
 
 every_payload = pytest.mark.parametrize("name", PAYLOADS)  # by name: pytest itself does not stand the values

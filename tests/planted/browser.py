@@ -1,0 +1,85 @@
+"""Bugs of the layer under `threading` in a tab of a browser; seen in Python in WebAssembly."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.planted.records import Mutant, one
+
+LOCKS, STACKS, SELECTOR = "browser/locks.py", "browser/stacks.py", "browser/selector.py"
+COLLECTOR, THREADS, INSTALL = "browser/collector.py", "browser/threads.py", "browser/install.py"
+UNPREEMPTED = "scheduling/unpreempted.py"
+IN_NODE = "test_in_node.py::test_the_layer_keeps_what_its_docstrings_say_in_webassembly"
+
+OF_BROWSER: Final[tuple[Mutant, ...]] = (
+    one(
+        "tab: a lock is set free, not handed over",
+        LOCKS,
+        "            if ring(waiting.popleft()):\n                return\n",
+        "            if ring(waiting.popleft()):\n                break\n",
+        IN_NODE,
+    ),
+    one("tab: a lock is handed to who came last", LOCKS, "ring(waiting.popleft())", "ring(waiting.pop())", IN_NODE),
+    one(
+        "tab: a chain lets nobody go on",
+        UNPREEMPTED,
+        "        RUNNING.give_way(SLICE_S)\n        looked_s",
+        "        looked_s",
+        IN_NODE,
+    ),
+    one(
+        "tab: a task at work by itself lets nobody go on",
+        UNPREEMPTED,
+        "        RUNNING.give_way(SLICE_S)\n        return super()",
+        "        return super()",
+        IN_NODE,
+    ),
+    one(
+        "tab: to give way does not go through the event loop",
+        STACKS,
+        "            self.wait_for(_page.breathe)\n",
+        "            self._since_s = monotonic()\n",
+        IN_NODE,
+    ),
+    one("tab: the collector of Python goes on", COLLECTOR, "    gc.disable()\n", "    pass\n", IN_NODE),
+    one("tab: nobody collects", STACKS, "        tidy()\n", "", IN_NODE),
+    one("tab: who waits stays the one who runs", STACKS, "        self.ident, self._locks = MAIN, 0\n", "", IN_NODE),
+    one(
+        "tab: all threads have the event loop of the page",
+        STACKS,
+        "        _set_running_loop(None)\n",
+        "",
+        IN_NODE,
+    ),
+    one(
+        "tab: who waits in a loop of his own leaves it running",
+        STACKS,
+        "        _set_running_loop(self.loop_of_page)\n",
+        "",
+        IN_NODE,
+    ),
+    one("tab: with lock never gives way", LOCKS, "if not self._rounds % ROUNDS:", "if False:", IN_NODE),
+    one(
+        "tab: with lock gives way inside another one",
+        STACKS,
+        "if not self._locks and monotonic()",
+        "if monotonic()",
+        IN_NODE,
+    ),
+    one(
+        "tab: a promise of JavaScript wakes no loop",
+        SELECTOR,
+        "    if asyncio._get_running_loop() is not loop:\n        _wake(loop)\n",
+        "",
+        IN_NODE,
+    ),
+    one("tab: start waits for its thread", THREADS, "        thread._started.set()", "        pass", IN_NODE),
+    one("tab: locals in C", INSTALL, '            "local": _threading_local.local,\n', "", IN_NODE),
+    one(
+        "tab: a wait that was given up is handed the lock",
+        LOCKS,
+        "        return not self._withdraw(me)\n",
+        "        return False\n",
+        IN_NODE,
+    ),
+)
