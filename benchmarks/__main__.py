@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.asynchronous import at_once, awaits
+from benchmarks.asynchronous import at_once, awaits, served
 from benchmarks.batches import batches
 from benchmarks.calls import call, flight, intercept
 from benchmarks.flow import broadcast, hop, keyed, throughput
@@ -54,6 +54,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "batches": batches,
     "awaits": awaits,
     "at once": at_once,
+    "served": served,
     "mending": mending,
     "frame": frame,
     "sender": sender,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import subprocess
+import sys
+from collections import deque
 from collections.abc import Callable, Coroutine
-from functools import partial
+from functools import cache, partial
+from importlib import import_module
 from typing import Any, Final
 
 import runtime
@@ -16,6 +21,8 @@ NAP_S: Final = 0.01
 NAPPING: Final = 32  # calls in flight
 AT_ONCE: Final = 64
 SEMAPHORE: Final = f"asyncio with a semaphore of {NAPPING}"
+BY_SEMAPHORE: Final = f"a semaphore of {NAPPING}"
+BY_WINDOW: Final = f"a window of {NAPPING} tasks awaited in order"
 QUEUES: Final = f"{AT_ONCE} coroutines between two asyncio.Queue(1024)"
 NS: Final = "ns per packet"
 
@@ -118,6 +125,114 @@ def at_once(scale: Scale) -> Figure:
         (
             case(RUNTIME, count, partial(in_session, return_at_once, AT_ONCE, count), sum(range(count))),
             case(QUEUES, count, partial(between_queues, count), sum(range(count))),
+        ),
+        rows,
+    )
+
+
+class Ask(runtime.Function[str, str]):
+    """Asks the server, in a session of aiohttp for all calls."""
+
+    async def open(self, ctx: runtime.TaskContext) -> None:
+        self.http = import_module("aiohttp").ClientSession(server())
+
+    async def process(self, path: str) -> str:  # type: ignore[override]
+        async with self.http.get(path) as reply:
+            text: str = await reply.text()
+            return text
+
+    async def close(self) -> None:
+        await self.http.close()
+
+
+@cache
+def server() -> str:
+    """The address of a server in a process of its own, which ends with this one."""
+    command = [sys.executable, "-m", "benchmarks.latent_server"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def end() -> None:
+        process.communicate()
+
+    atexit.register(end)
+    assert process.stdout is not None, "it is a pipe"
+    return f"http://127.0.0.1:{int(process.stdout.readline())}"
+
+
+def asked_in_session(count: int, *, ordered: bool) -> list[int]:
+    """The answers to so many questions, by a graph of five operators."""
+    with runtime.Session(capacity=CAPACITY) as session:
+        paths = session.source(range(count)).map("/{}".format)
+        answers = paths.map(Ask(), concurrency=NAPPING, ordered=ordered)
+        found = answers.map(int).collect()
+        session.run()
+    return list(found) if ordered else sorted(found)
+
+
+def asked_by(gather: Callable[[int, Callable[[str], Coroutine[Any, Any, str]]], Any], count: int) -> list[int]:
+    """The same by plain asyncio, which `gather` lets open 32 calls at a time."""
+
+    async def run() -> list[int]:
+        async with import_module("aiohttp").ClientSession(server()) as http:
+
+            async def ask(path: str) -> str:
+                async with http.get(path) as reply:
+                    text: str = await reply.text()
+                    return text
+
+            answers: list[str] = await gather(count, ask)
+            return list(map(int, answers))
+
+    return asyncio.run(run())
+
+
+async def behind_semaphore(count: int, ask: Callable[[str], Coroutine[Any, Any, str]]) -> list[str]:
+    """A task for each call, and as many at a time as the semaphore lets in."""
+    free = asyncio.Semaphore(NAPPING)
+
+    async def one(number: int) -> str:
+        async with free:
+            return await ask(f"/{number}")
+
+    return await asyncio.gather(*map(one, range(count)))
+
+
+async def in_window(count: int, ask: Callable[[str], Coroutine[Any, Any, str]]) -> list[str]:
+    """32 tasks at a time, which are awaited in order: the next begins when the oldest is over."""
+    window: deque[asyncio.Task[str]] = deque()
+    answers = []
+    for number in range(count):
+        if len(window) == NAPPING:
+            answers.append(await window.popleft())
+        window.append(asyncio.create_task(ask(f"/{number}")))
+    return answers + [await task for task in window]
+
+
+def served(scale: Scale) -> Figure:
+    """Calls to a server: how many in a second, of those that plain asyncio has, in any order and in that of packets."""
+    count = scale.served_calls
+    wanted = list(range(count))
+    unordered, ordered = f"{RUNTIME}, unordered", f"{RUNTIME}, ordered"
+
+    def rows(samples: Samples) -> list[Row]:
+        return [
+            Row(
+                f"{mine}: calls in a second beside asyncio with {peer}",
+                "×",
+                ratio(samples.of(peer, NS), samples.of(mine, NS)),
+                Target("at least", 0.9),
+            )
+            for mine, peer in ((unordered, BY_SEMAPHORE), (ordered, BY_WINDOW))
+        ]
+
+    return Figure(
+        "served",
+        f"{count:,} calls to an aiohttp server in a process of its own, {NAPPING} in flight (load {_load()})",
+        (
+            case(unordered, count, partial(asked_in_session, count, ordered=False), wanted),
+            case(BY_SEMAPHORE, count, partial(asked_by, behind_semaphore, count), wanted),
+            case(ordered, count, partial(asked_in_session, count, ordered=True), wanted),
+            case(BY_WINDOW, count, partial(asked_by, in_window, count), wanted),
         ),
         rows,
     )

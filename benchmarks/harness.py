@@ -57,6 +57,7 @@ class Scale:
     joined_rows: int = 100_000  # on each side
     batched_vectors: int = 100_000
     awaited_naps: int = 2_000
+    served_calls: int = 2_000
     calls_at_once: int = 50_000
     frames: int = 400
     watched_s: float = 10.0
@@ -88,6 +89,7 @@ QUICK: Final = Scale(
     joined_rows=2_000,
     batched_vectors=2_000,
     awaited_naps=100,
+    served_calls=100,
     calls_at_once=2_000,
     frames=20,
     watched_s=0.5,
