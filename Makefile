@@ -2,7 +2,7 @@
 # into (and Debian's pythonX.Y-venv and, for the tests, redis-server, where they are missing and you are root).
 #   PYTHON=python3.12  the interpreter for a new .venv; without it the first that is new enough
 #   VENV=.venv-mine    another place for it, where .venv is somebody else's: such a one is never touched
-#   ARGS='3.12 lowest'  what make test-more is to run, where it is not to run everything
+#   ARGS='3.12 minimum'  what make test-more is to run, where it is not to run everything
 #   SINCE=HEAD~3       what make mutants sees a change against; without it, where this branch has left main
 #   LAB_ARGS=...       more options for JupyterLab, such as --no-browser on a server
 
@@ -10,9 +10,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Written last, each for what it needs. When pyproject.toml is newer, .venv is updated.
 READY := $(VENV)/.ready
+EXTRAS := lab,ray,test,docs
 LAB_READY := $(VENV)/.lab-ready
 
-.PHONY: help lab test test-more check docs notebooks bench bench-ray screenshots mutants clean
+.PHONY: help lab test test-more test-minimum check docs notebooks bench bench-ray screenshots mutants clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,11 +28,14 @@ test: check  ## everything: the checks, all tests, all notebooks
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m pytest --numprocesses 3
 
-test-more: $(READY)  ## the tests under each other Python from 3.11 to 3.14 that is here, with the lowest versions allowed, and in a browser
+test-more: $(READY)  ## the tests under each other Python from 3.11 to 3.14 that is here, test-minimum, other applications, in a browser
 	@sh tools/need_redis.sh
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	@sh tools/need_npm.sh
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python tools/test_more.py $(ARGS)
+
+test-minimum:  ## the tests with exactly the lowest versions of other packages that are allowed
+	@$(MAKE) --no-print-directory test-more ARGS='minimum $(ARGS)'
 
 check: $(READY)  ## style, types, layers, public names; before every commit
 	$(BIN)/ruff check
@@ -67,7 +71,7 @@ mutants: $(READY)  ## plant bugs in what has changed (ALL=1: in everything), one
 	$(BIN)/python -m tests.mutants $(if $(ALL),,--since $(SINCE))
 
 clean:  ## remove .venv, if it was made here, and everything else that was
-	@for venv in $(VENV) .venv-3.* .venv-lowest; do sh tools/make_venv.sh --remove "$$venv"; done
+	@for venv in $(VENV) .venv-3.* .venv-minimum .venv-places; do sh tools/make_venv.sh --remove "$$venv"; done
 	rm -rf build dist docs/notebooks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -path './.venv*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
@@ -75,5 +79,5 @@ $(LAB_READY): pyproject.toml tools/make_venv.sh
 	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) lab,ray $@
 
 $(READY): pyproject.toml tools/make_venv.sh
-	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) lab,ray,test,docs $@
+	@PYTHON="$(PYTHON)" sh tools/make_venv.sh $(VENV) $(EXTRAS) $@
 	@touch $(LAB_READY)

@@ -30,11 +30,12 @@ def follow_displays() -> None:
 
 def _display(box: Any) -> None:
     """Show a box: by its own way, if it has one; raises `NotImplementedError` if no part of ours is in it."""
+    parts = list(_parts_of(box))
     own = getattr(type(box), "_ipython_display_", None)
-    if own is not None:
+    every = getattr(ipywidgets.Widget, "_ipython_display_", None)  # ipywidgets 7: that of all widgets
+    if own is not None and (own is not every or not parts):
         own(box)
         return
-    parts = list(_parts_of(box))
     if not parts:
         raise NotImplementedError  # IPython goes on as if nothing were registered
     show(box, repr(box), parts)

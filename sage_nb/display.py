@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from runtime import Session
 from sage_nb.drawing import to_svg
-from sage_nb.outputs import show
+from sage_nb.outputs import live_of, show
 from sage_nb.picture import picture_of
 from sage_nb.stills import bundle_of, marker_of, still_of
 
@@ -26,7 +26,7 @@ def mimebundle(session: Session) -> dict[str, Any]:
     if not _in_kernel():
         return bundle_of([still_of(picture_of(session))])
     view = dashboard(session)
-    return _live(view) | bundle_of([view.still()], marker_of(view))
+    return {**live_of(view)[0], **bundle_of([view.still()], marker_of(view))}
 
 
 def display(session: Session) -> bool:
@@ -48,12 +48,6 @@ def dashboard(session: Session, view: Literal["graph", "table"] = "graph") -> Vi
 def svg(session: Session) -> str:
     """The picture as SVG."""
     return to_svg(session)
-
-
-def _live(view: View) -> dict[str, Any]:
-    bundle = view._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
-    return {kind: value for kind, value in (data or {}).items() if kind != "text/plain"}
 
 
 def _in_kernel() -> bool:

@@ -11,6 +11,7 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from sage_nb.comms import kernel_shell
@@ -18,6 +19,7 @@ from sage_nb.stills import Still, bundle_of, class_of, marker_of
 
 _DEPTH: Final = 16  # so many frames at most between IPython's `display` and what it asks to show itself
 _KIND_OF_STILL: Final = "sage-nb still"
+_WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +54,41 @@ def show(widget: Any, text: str, parts: Sequence[HasStill]) -> None:
         raise NotImplementedError  # IPython's way to say: ask for the mime bundle
     marker = marker_of(widget)
     widget.add_class(class_of(marker))
-    bundle = widget._repr_mimebundle_()
-    live: Mapping[str, Any] = (bundle[0] if isinstance(bundle, tuple) else bundle) or {}
-
+    live, more = live_of(widget)
     stills = [part.still() for part in parts]  # drawn before anything is shown, so that both stay together
     name, update = _handle()
     place = f"{name or uuid.uuid4().hex} {_KIND_OF_STILL}"
-    _publish(live, text, name, update=update)
+    _publish(live, text, name, update=update, metadata=more)
     _publish(bundle_of(stills, marker), text, place, update=update)
     shown = ShownStill(place, text, lambda: bundle_of([part.still() for part in parts], marker))
     for part, still in zip(parts, stills, strict=True):
         part.remember(shown, still.run)
 
 
-def _publish(data: Mapping[str, Any], text: str, place: str | None, *, update: bool) -> None:
-    from IPython.core.display_functions import publish_display_data  # noqa: PLC0415  only in a kernel
+def live_of(widget: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What a page makes a live widget of, and the metadata that go with it: Colab finds there what loads widgets."""
+    ask = getattr(widget, "_repr_mimebundle_", None)
+    if ask is None:  # ipywidgets 7, where a widget displays itself
+        return {_WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}, {}
+    bundle = ask() or {}
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    return {kind: value for kind, value in data.items() if kind != "text/plain"}, metadata
+
+
+def _publish(
+    data: Mapping[str, Any],
+    text: str,
+    place: str | None,
+    *,
+    update: bool,
+    metadata: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    from IPython.display import publish_display_data  # noqa: PLC0415  only in a kernel
 
     more: dict[str, Any] = {}
     if place is not None:
         more = {"transient": {"display_id": place}, "update": update}
-    publish_display_data({**data, "text/plain": text}, **more)  # type: ignore[no-untyped-call]
+    publish_display_data({**data, "text/plain": text}, metadata=dict(metadata), **more)  # type: ignore[no-untyped-call]
 
 
 def _handle() -> tuple[str | None, bool]:
@@ -80,7 +97,7 @@ def _handle() -> tuple[str | None, bool]:
     IPython tells neither to an object that shows itself, so they are read where they are: in the frame of that call.
     Where they are not found, there is no handle.
     """
-    from IPython.core.display_functions import display  # noqa: PLC0415
+    from IPython.display import display  # noqa: PLC0415
 
     frame = sys._getframe(1)
     for _ in range(_DEPTH):

@@ -7,8 +7,9 @@ session. They are as wide as there is room, and what does not fit beside somethi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import ipywidgets
 
@@ -18,18 +19,23 @@ from sage_nb.forms import form_of
 from sage_nb.outputs import HasStill, show
 from sage_nb.part_stills import Table, injector_table, service_table, stepper_table, still_of_table
 from sage_nb.stills import Still
-from sage_nb.view import FormLine
+from sage_nb.view import FormLine, View
 from sage_nb.view_hub import ViewHub, hub_of
-from sage_nb.wire import Ack, Field
+from sage_nb.wire import Ack, Field, Part
 
 _SHOWN_STEPS: Final = 8
 
 
 class Box(ipywidgets.VBox, HasStill):  # type: ignore[misc]  # ipywidgets has no types
-    """A form as one widget. Its text is one line, always the same, so that a notebook can keep it."""
+    """A form as one widget. Its text is one line, always the same, so that a notebook can keep it.
 
-    def __init__(self, text: str, children: Sequence[ipywidgets.Widget], still: Still) -> None:
-        self._text = text
+    `alone` makes the view that does the same by itself, for marimo, which shows none of the widgets in a form.
+    """
+
+    def __init__(
+        self, text: str, children: Sequence[ipywidgets.Widget], still: Still, alone: Callable[[], View]
+    ) -> None:
+        self._text, self._alone = text, alone
         self.still, self.remember = lambda: still, lambda _, __: None
         super().__init__(children)
         self.add_class("sage-nb-form")
@@ -37,12 +43,18 @@ class Box(ipywidgets.VBox, HasStill):  # type: ignore[misc]  # ipywidgets has no
     def _ipython_display_(self) -> None:
         show(self, self._text, [self])
 
+    def _display_(self) -> View:
+        return self._alone()
+
     def __repr__(self) -> str:
         return self._text
 
 
 class Panel:
     """What the forms have in common: a box that is closed with its session, a line that says what came of a click."""
+
+    alone: ClassVar[tuple[Part, ...]] = ("inspector",)
+    """The parts of a view that do the same without widgets of ipywidgets."""
 
     def __init__(self, session: Session) -> None:
         self.hub: ViewHub = hub_of(session)
@@ -54,7 +66,8 @@ class Panel:
 
     def show(self, table: Table, *children: ipywidgets.Widget) -> None:
         """Make the box of these, which is closed with its session; where it is not alive, `table` is left."""
-        self.box = Box(repr(self), [*children, self.line], still_of_table(table))
+        alone = partial(self.hub.view, self.alone)
+        self.box = Box(repr(self), [*children, self.line], still_of_table(table), alone)
         for widget in self._widgets():
             receive_anywhere(widget)
         self.hub.adopt(self.close, self.line)
@@ -122,6 +135,8 @@ class Injector(Panel):
 
 class Stepper(Panel):
     """Pauses, steps and resumes the job, and shows the last steps."""
+
+    alone = ("toolbar", "log")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

@@ -37,6 +37,7 @@ from tests.planted.injects import INJECTS
 from tests.planted.kernel import OF_KERNEL
 from tests.planted.memory import MEMORY_BUGS
 from tests.planted.mending import OF_MENDING
+from tests.planted.places import OF_PLACES
 from tests.planted.questions import OF_QUESTIONS
 from tests.planted.rates import OF_RATES
 from tests.planted.records import SWITCH, Change, Mutant, one
@@ -1022,6 +1023,7 @@ MUTANTS: Final = (
     *MEMORY_BUGS,
     *OF_AWAITING,
     *OF_MENDING,
+    *OF_PLACES,
     *OF_CALLS,
     *OF_QUESTIONS,
     *OF_RATES,

@@ -72,6 +72,16 @@ def display(session: Session) -> None:
     raise NotImplementedError
 
 
+def displayed(session: Session) -> object:
+    """For marimo, which has no kernel of Jupyter and asks for what it is to show: the live view, or a line of text."""
+    try:
+        if (face := _face()) is not None:
+            return face.dashboard(session, "graph")
+    except Exception as error:  # noqa: BLE001  the border to whoever draws: the text is there in any case
+        _warn(session, error)
+    return session.one_line()
+
+
 def one_line(name: str, graph: ExecutionGraph) -> str:
     """A session of this name and graph in one line, without how its run stands."""
     parts = [

@@ -27,7 +27,7 @@ from runtime.graph.validation import refuse_interceptor
 from runtime.operators import Indexed, SourceFunction
 from runtime.operators.function import AwaitedItems
 from runtime.python.interactive import in_kernel, listening
-from runtime.reporting.face import View, dashboard, display, mimebundle, one_line, write_svg
+from runtime.reporting.face import View, dashboard, display, displayed, mimebundle, one_line, write_svg
 from runtime.reporting.progress import wait_with_progress
 from runtime.reporting.text import as_text
 from runtime.scheduling.command import Command
@@ -381,6 +381,9 @@ class Session(Steering):
 
     def _ipython_display_(self) -> None:
         display(self)
+
+    def _display_(self) -> object:
+        return displayed(self)
 
 
 def records_of(session: Session) -> list[Record]:

@@ -22,8 +22,18 @@ PATHS: Final = {
     "notebook": "/notebooks/{name}?token={token}",
 }
 
+# The widgets in the main area of a shell; in JupyterLab 3 they come one by one from an iterator of its own kind.
+_ALL_WIDGETS: Final = """(shell) => {
+  const found = shell.widgets('main');
+  if (Symbol.iterator in found) return [...found];
+  const widgets = [];
+  for (let each; (each = found.next()) !== undefined;) widgets.push(each);
+  return widgets;
+}"""
+
 # Ready: the panel is there, its session has a kernel, and that kernel has answered once.
 _UNTIL_READY: Final = """async () => {
+  const all = ALL_WIDGETS;
   const until = async (what, find) => {
     for (const end = Date.now() + 30000; Date.now() < end; await new Promise((done) => setTimeout(done, 50))) {
       const found = find();
@@ -32,22 +42,21 @@ _UNTIL_READY: Final = """async () => {
     throw new Error('no ' + what);
   };
   const isNotebook = (widget) => widget.context && widget.sessionContext && widget.content?.widgets;
-  const panel = await until('notebook', () =>
-    window.jupyterapp && [...window.jupyterapp.shell.widgets('main')].find(isNotebook));
+  const panel = await until('notebook', () => window.jupyterapp && all(window.jupyterapp.shell).find(isNotebook));
   await panel.context.ready;
   window.notebookPanel = panel;
   await panel.sessionContext.ready;
   const session = await until('kernel', () => panel.sessionContext.session?.kernel && panel.sessionContext.session);
   await session.kernel.info;
-}"""
+}""".replace("ALL_WIDGETS", _ALL_WIDGETS)
 
 # In a JupyterLab that is loaded already; everything else in it is closed before.
 _OPEN_ANOTHER: Final = """async (path) => {
   delete window.notebookPanel;
   const {shell, commands} = window.jupyterapp;
-  for (const widget of [...shell.widgets('main')]) widget.dispose();
+  for (const widget of (ALL_WIDGETS)(shell)) widget.dispose();
   await commands.execute('docmanager:open', {path, factory: 'Notebook'});
-}"""
+}""".replace("ALL_WIDGETS", _ALL_WIDGETS)
 
 _RUN: Final = """async (index) => {
   const panel = window.notebookPanel;

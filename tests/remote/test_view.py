@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import comm
 import pytest
 
 import runtime
@@ -10,13 +9,13 @@ from runtime.testing import PATIENCE_S
 from runtime.testing.checks import _actors
 from sage_nb.view_hub import hub_of
 from tests.remote import functions as far
-from tests.view.pages import Page, RecordingComm, close_kept, open_widgets
+from tests.view.pages import Page, close_kept, open_widgets, record_comms
 
 pytestmark = pytest.mark.on_ray
 
 
 def test_a_job_on_ray_is_seen_and_steered_from_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+    record_comms(monkeypatch)
     before = open_widgets()
     with runtime.Session("far", platform="remote", capacity=4) as session:
         session.service("doubles", far.Doubles)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import comm
 import pytest
 
 import runtime
 from sage_nb.view_hub import hub_of
 from sage_nb.wire import Part
-from tests.view.pages import Page, RecordingComm, close_kept, open_widgets
+from tests.view.pages import Page, close_kept, open_widgets, record_comms
 
 ShowPage = Callable[..., Page]
 
 
 @pytest.fixture(autouse=True)
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(comm, "create_comm", RecordingComm)
+    record_comms(monkeypatch)
     before = open_widgets()
     yield
     close_kept()

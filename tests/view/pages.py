@@ -7,17 +7,33 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from comm.base_comm import BaseComm
-from ipywidgets.widgets.widget import _instances  # what its deprecated `Widget.widgets` returns
+import ipywidgets
+import pytest
 
 from runtime.testing import PATIENCE_S
 from sage_nb import view_hub
 from sage_nb.view import Loaded
 
+if hasattr(ipywidgets.Widget, "_repr_mimebundle_"):  # from ipywidgets 8 on
+    import comm
+    from comm.base_comm import BaseComm
+    from ipywidgets.widgets.widget import _instances  # what its deprecated `Widget.widgets` returns
+
+    _OPENER: Any = (comm, "create_comm")
+else:
+    from tests.view.comms_of_old import BaseComm, _instances  # type: ignore[assignment]
+
+    _OPENER = (ipywidgets.widgets.widget, "Comm")
+
 
 def open_widgets() -> set[str]:
     """The ids of all widgets that have not been closed."""
     return set(_instances)
+
+
+def record_comms(monkeypatch: pytest.MonkeyPatch, kind: type[RecordingComm] | None = None) -> None:
+    """Let widgets open comms of this kind."""
+    monkeypatch.setattr(_OPENER[0], _OPENER[1], kind or RecordingComm)
 
 
 def close_kept() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from collections.abc import Callable
 from typing import Any, Final
 
+import ipywidgets
 import pytest
 
 import runtime
@@ -34,6 +37,7 @@ PARTS: Final[dict[str, Callable[[runtime.Session], Any]]] = {
     "service_form": lambda session: sage_nb.service_form(session, "prices"),
 }
 
+WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 FORMS: Final = ("injector", "stepper", "service_form")
 
 
@@ -41,9 +45,23 @@ def outputs(monkeypatch: pytest.MonkeyPatch, widget: Any) -> list[dict[str, Any]
     """What showing it puts into a cell."""
     published: list[dict[str, Any]] = []
     monkeypatch.setattr("sage_nb.outputs.kernel_shell", object)
-    monkeypatch.setattr("IPython.core.display_functions.publish_display_data", lambda data, **_: published.append(data))
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, **_: published.append(data))
     widget._ipython_display_()
     return published
+
+
+def test_what_loads_widgets_in_colab_is_told_to_it(monkeypatch: pytest.MonkeyPatch, session: runtime.Session) -> None:
+    """By metadata of the live view alone; nothing of Colab is here, so this is as far as it can be tried."""
+    manager = types.SimpleNamespace(_installed_url="https://manager.example")
+    colab: Any = types.SimpleNamespace(enable_custom_widget_manager=lambda: None, _widgets=manager)
+    monkeypatch.setitem(sys.modules, "google.colab.output", colab)
+    published: list[Any] = []
+    monkeypatch.setattr("sage_nb.outputs.kernel_shell", object)
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda _, metadata, **__: published.append(metadata))
+    session.dashboard()._ipython_display_()  # type: ignore[attr-defined]
+    of_view: Any = {"colab": {"custom_widget_manager": {"url": "https://manager.example"}}}
+    # With ipywidgets 7 a hook of Colab's own adds it to what is published.
+    assert published == [{WIDGET: of_view} if hasattr(ipywidgets.Widget, "_repr_mimebundle_") else {}, {}]
 
 
 def text_of(still: dict[str, Any]) -> str:
@@ -56,9 +74,9 @@ def test_a_part_is_shown_alive_and_behind_it_is_its_still(
 ) -> None:
     graph(session)
     live, still = outputs(monkeypatch, PARTS[part](session))
-    assert set(live) == {"application/vnd.jupyter.widget-view+json", "text/plain"}
+    assert set(live) == {WIDGET, "text/plain"}
     assert 'class="sage-nb-still"' in still["text/html"]
-    assert "application/vnd.jupyter.widget-view+json" not in still
+    assert WIDGET not in still
     assert "<b>ers" not in still["text/html"]
 
 

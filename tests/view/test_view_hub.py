@@ -15,7 +15,6 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-import comm
 import pytest
 
 import runtime
@@ -27,7 +26,7 @@ from sage_nb.module import css, digest, esm, packed
 from sage_nb.view_hub import hub_of
 from sage_nb.wire import Frame
 from tests.view.conftest import ShowPage
-from tests.view.pages import Page, RecordingComm, open_widgets
+from tests.view.pages import Page, RecordingComm, open_widgets, record_comms
 
 
 def threads() -> set[str]:
@@ -464,7 +463,7 @@ def test_a_view_that_was_being_made_when_the_job_ended_shows_the_end(
                 page.order("run")
                 page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
 
-    monkeypatch.setattr(comm, "create_comm", Late)
+    record_comms(monkeypatch, Late)
     late = show(session, "depths", name="late")
     assert session.wait().state == "completed"
     last = late.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 3)
