@@ -6,9 +6,11 @@ Imports matplotlib and ipywidgets when they are needed; without matplotlib it pa
 from runtime import Session
 from sage_nb.drawing import draw, to_svg
 from sage_nb.parts import errors, graph, injector, queue_depths, service_form, stepper, stop_progress
+from sage_nb.values import chart, table
 
 __all__ = [
     "Session",
+    "chart",
     "draw",
     "errors",
     "graph",
@@ -17,5 +19,6 @@ __all__ = [
     "service_form",
     "stepper",
     "stop_progress",
+    "table",
     "to_svg",
 ]

@@ -143,14 +143,21 @@ def _mapping(values: dict[Any, Any], depth: int) -> str:
     return "{" + _joined(items, len(values)) + "}"
 
 
-def _fields(value: Any, kind: type, depth: int) -> str:
+def parts_of(value: Any) -> list[tuple[str, Any]] | None:
+    """What a named tuple or a dataclass is made of, by name; None of all else. Never calls code of `value`'s class."""
+    kind = type(value)
     own = _DICT.__get__(kind)
     names = own.get("_fields") if any(each is tuple for each in _MRO.__get__(kind)) else None
     if type(names) is tuple and all(type(name) is str for name in names):
-        pairs = list(zip(names, tuple.__iter__(value), strict=False))
-    elif type(fields := own.get("__dataclass_fields__")) is dict and all(type(name) is str for name in fields):
-        pairs = list(_stored(value, kind, fields))
-    else:
+        return list(zip(names, tuple.__iter__(value), strict=False))
+    if type(fields := own.get("__dataclass_fields__")) is dict and all(type(name) is str for name in fields):
+        return list(_stored(value, kind, fields))
+    return None
+
+
+def _fields(value: Any, kind: type, depth: int) -> str:
+    pairs = parts_of(value)
+    if pairs is None:
         return f"<{type_name(kind)}>"
     shown = _joined((f"{_cut_name(name)}={preview(each, depth - 1)}" for name, each in pairs), len(pairs))
     return f"{type_name(kind)}({shown})"

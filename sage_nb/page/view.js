@@ -17,6 +17,7 @@ import { Store } from "./store.js";
 import { Table } from "./table.js";
 import { Timeline } from "./timeline.js";
 import { PythonLine, stepped, Toolbar } from "./toolbar.js";
+import { Values } from "./values.js";
 
 const INSPECTOR_PX = 400;
 const TABLE_PX = 760;
@@ -237,7 +238,9 @@ class View {
   }
 }
 
+const ALONE = { form: FormLine, values: Values };
+
 export function render({ model, el }) {
-  const shown = (model.get("parts") ?? [])[0] === "form" ? new FormLine(model, el) : new View(model, el);
+  const shown = new (ALONE[(model.get("parts") ?? [])[0]] ?? View)(model, el);
   return () => shown.close();
 }

@@ -185,6 +185,7 @@ class Harness:
         clock: bool = False,
         application: bool = False,
         classic: bool = False,
+        more: dict[str, Any] | None = None,
     ) -> Shown:
         """A view of `plan`, painted. `theme` is the notebook's, `system` the reader's; both "light" or "dark".
 
@@ -192,6 +193,7 @@ class Harness:
 
         With `application` it tells what becomes of its kernel, as JupyterLab does: `kernel` in the page; with `classic`
         as the classic Notebook does: `classic` in the page.
+        `more` are further traits of the model.
         With `clock` the page's time stands still, and goes on by `shown.page.clock.run_for(ms)`.
         """
         page = self._page(anew=self.clocked or clock)
@@ -204,6 +206,7 @@ class Harness:
             "parts": DASHBOARD if parts is None else parts,
             "shown": shown,
             "collapse_beyond": COLLAPSE_BEYOND if collapse is None else collapse,
+            **(more or {}),
         }
         page.set_content(
             _PAGE

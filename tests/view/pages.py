@@ -11,7 +11,7 @@ import ipywidgets
 import pytest
 
 from runtime.testing import PATIENCE_S
-from sage_nb import view_hub
+from sage_nb import values, view_hub
 from sage_nb.view import Loaded
 
 if hasattr(ipywidgets.Widget, "_repr_mimebundle_"):  # from ipywidgets 8 on
@@ -40,6 +40,8 @@ def close_kept() -> None:
     """Close the views that closed sessions have kept."""
     while view_hub._kept:
         view_hub._kept.popleft().close_views()
+    while values._kept:
+        values._kept.popitem()[1][1].close()
 
 
 class RecordingComm(BaseComm):
