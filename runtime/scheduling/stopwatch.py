@@ -14,6 +14,7 @@ set, if the last one is a tenth of a second old; between two marks, time is divi
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from threading import get_ident
@@ -51,7 +52,10 @@ _AS: Final[dict[Wait | None, Wait]] = {"held back: all busy": "held back", RATED
 Clock = int
 """What tells how long a thread has been on a processor."""
 
-_clock_of: Callable[[int], Clock] | None = getattr(time, "pthread_getcpuclockid", None)
+# In a tab of a browser there is the function, which raises: the threads there are not the system's.
+_clock_of: Callable[[int], Clock] | None = (
+    getattr(time, "pthread_getcpuclockid", None) if sys.platform != "emscripten" else None
+)
 _read: Callable[[Clock], float] | None = getattr(time, "clock_gettime", None)
 
 HAS_CLOCK: Final = _clock_of is not None and _read is not None
