@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
@@ -83,6 +84,14 @@ class Here(threading.local):
 
 
 here = Here()
+
+
+class AnswerFuture(Future[Any]):
+    """The future of a call, for who awaits it."""
+
+    def is_held(self) -> bool:
+        """Whether time alone will not bring its result. Any thread."""
+        raise NotImplementedError
 
 
 class Reply(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
-from runtime.communication.calls import DEFAULT_METHOD, Ask
+from runtime.communication.calls import DEFAULT_METHOD, AnswerFuture, Ask
 from runtime.communication.connection import Output
 from runtime.communication.element import Format
 from runtime.communication.free_instances import FreeInstances
@@ -51,7 +51,7 @@ class Proxies(Protocol):
     def call_async(self, service: str, ask: Ask, timeout_s: float | None) -> Future[Any]:
         """Call, and return the future of the answer."""
 
-    def begin(self, service: str, ask: Ask, timeout_s: float | None) -> Future[Any]:
+    def begin(self, service: str, ask: Ask, timeout_s: float | None) -> AnswerFuture:
         """The same, and wait for nothing."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from runtime.communication.calls import Ask, Call
+from runtime.communication.calls import AnswerFuture, Ask, Call
 from runtime.communication.request_queue import RequestQueue, RequestQueueDescriptor
 from runtime.errors import GraphInvalid, UnknownName
 from runtime.scheduling.command import Answer
@@ -46,7 +46,7 @@ class ProxyManager:
         """Call, and return the future of the answer. Raises `UnknownName`, `ServiceLoop`, `ServiceStopped`."""
         return self._manager.call_async(self._find(service), ask, _limit(timeout_s))
 
-    def begin(self, service: str, ask: Ask, timeout_s: float | None = None) -> Future[Any]:
+    def begin(self, service: str, ask: Ask, timeout_s: float | None = None) -> AnswerFuture:
         """The same without waiting, though the request queue be full: for who must not hold up his thread."""
         return self._manager.begin(self._find(service), ask, _limit(timeout_s))
 

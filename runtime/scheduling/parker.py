@@ -149,6 +149,9 @@ class Meanwhile(Protocol):
     def is_open(self) -> bool:
         """Whether there is some. Any thread."""
 
+    def stands_still(self) -> bool:
+        """Whether all of it waits for what time alone will not bring. Any thread."""
+
     def can_go_on(self) -> bool:
         """Whether some can go on now. Any thread."""
 
@@ -425,6 +428,9 @@ class Parker(Waiter):
         if self.doing == "ended":
             return True
         held = self._held
+        if self.doing == "running":
+            goes_on = self.meanwhile is None or self.cancelled or self._ready() or not self.meanwhile.stands_still()
+            return not goes_on
         waits = self.doing in _WAITING if held is None else held() and self.doing in (*_WAITING, "waiting")
         return waits and not self.cancelled and not self.has_come()
 

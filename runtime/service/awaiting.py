@@ -105,6 +105,10 @@ class ServiceLoop:
                 "run will not repeat from its seed"
             )
 
+    def tell_of_rest(self) -> None:
+        """It may stand still now."""
+        self._parker.tell()
+
     def tell_of_block(self, seconds: float, call: Call | None) -> None:
         """A method has kept the loop from going on: it is the only one that is asked for."""
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from runtime.communication.calls import Call, here
+from runtime.communication.calls import AnswerFuture, Call, here
 from runtime.errors import Cancelled, ServiceStopped
 from runtime.python.interactive import uninterrupted
 from runtime.scheduling.parker import Outsider
@@ -30,7 +30,7 @@ _CANCELLED: Final = ("CANCELLED", "CANCELLED_AND_NOTIFIED")
 _DONE: Final = (_FINISHED, *_CANCELLED)
 
 
-class CallFuture(Future[Any]):
+class CallFuture(AnswerFuture):
     """The `concurrent.futures.Future` of a call. Waiting for its result gives way to a cancel, and to other turns.
 
     Nobody waits on a condition for it; who waits for a result parks.
@@ -44,6 +44,10 @@ class CallFuture(Future[Any]):
         self._stage = _PENDING
         self._result = self._exception = None
         self._done_callbacks: list[Any] = []
+
+    def is_held(self) -> bool:
+        """Whether time alone will not bring its result. Any thread."""
+        return self._stage != _FINISHED and self._call.is_held()
 
     # ── what happens to the call ──
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from runtime.communication.calls import Ask, Call, Request, here
+from runtime.communication.calls import AnswerFuture, Ask, Call, Request, here
 from runtime.communication.request_queue import RequestQueue
 from runtime.errors import ServiceLoop, ServicePaused, ServiceStopped
 from runtime.python.interactive import uninterrupted
@@ -54,7 +54,7 @@ class ServiceManager:
                 raise
         return future
 
-    def begin(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Future[Any]:
+    def begin(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> AnswerFuture:
         """Call, and return at once the future of the answer, though the request queue be full."""
         return self._begin(queue, ask, timeout_s)[1]
 

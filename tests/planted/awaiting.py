@@ -267,4 +267,25 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         "        if False:\n            raise",
         of("18_async_services", "test_a_method_awaits_other_services_and_does_not_wait_for_itself[local]"),
     ),
+    one(
+        "settled calls: time is forgotten",
+        LOOP,
+        "and not timers and",
+        "and",
+        of("18_settled_calls", "test_a_call_that_goes_on_beside_them_is_waited_for"),
+    ),
+    one(
+        "settled calls: one that computes counts as asleep",
+        LOOP,
+        "        return self._sleeper.is_asleep\n",
+        "        return True\n",
+        of("18_settled_calls", "test_a_call_that_goes_on_beside_them_is_waited_for"),
+    ),
+    one(
+        "settled calls: executors are forgotten",
+        LOOP,
+        "and not self._jobs and",
+        "and",
+        of("18_settled_calls", "test_a_call_that_goes_on_beside_them_is_waited_for"),
+    ),
 )

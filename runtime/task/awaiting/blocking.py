@@ -24,6 +24,9 @@ class Listener(Protocol):
     def tell_of_outside(self) -> None:
         """Under a seed, a call waits for something outside of the session."""
 
+    def tell_of_rest(self) -> None:
+        """The loop is about to sleep while a call waits for an answer, which may be one that stands still."""
+
     def tell_of_block(self, seconds: float, call: Call | None) -> None:
         """A call, or some of several, has kept the loop from going on for so long."""
 

@@ -162,5 +162,9 @@ class AwaitedDrawing:
             "will not repeat from its seed"
         )
 
+    def tell_of_rest(self) -> None:
+        """It may stand still now."""
+        self._parker.tell()
+
     def tell_of_block(self, seconds: float, call: Call | None) -> None:
         """It has kept the loop from going on, where nothing else goes on."""

@@ -85,6 +85,10 @@ class LoopHost:
         """Whether a call is under way. Any thread."""
         return self.under_way() > 0
 
+    def stands_still(self) -> bool:
+        """Whether all that is under way waits for services that stand still. Any thread."""
+        return self._loop is not None and self._loop.stands_still(self.under_way())
+
     def can_go_on(self) -> bool:
         """Whether something can go on now. Any thread."""
         return self._loop is not None and self._loop.can_go_on()

@@ -11,17 +11,25 @@ import selectors
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from contextvars import Context
 from math import inf
 from threading import get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
+from runtime.communication.calls import AnswerFuture
 from runtime.errors import Cancelled
 from runtime.task.awaiting.blocking import Blocking, Listener
+from runtime.task.awaiting.call import CURRENT, Call
 from runtime.task.awaiting.permit import LoopPermit
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+Args = TypeVarTuple("Args")
+T = TypeVar("T")
 
 _LONGEST_S: Final = 86_400.0  # that a selector takes
 
@@ -32,6 +40,8 @@ class Selector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self._permit: LoopPermit | None = None
+        self._rests: Listener | None = None  # who hears that it sleeps
+        self.is_asleep = False
         self.until_s = 0.0
         self.woke_s = monotonic()  # when it last came back
 
@@ -39,13 +49,21 @@ class Selector(selectors.DefaultSelector):
         """From now on sleep by that permit, and no longer; None: not at all."""
         self._permit, self.until_s = permit, until_s
 
+    def tell_of_rest(self, listener: Listener | None) -> None:
+        """From now on that one hears of each sleep; None: nobody."""
+        self._rests = listener
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What has come, after `timeout` at most."""
         if self._permit is None or (timeout is not None and timeout <= 0):
             come = super().select(0)
         else:
             timeout_s = min(_LONGEST_S if timeout is None else timeout, max(0.0, self.until_s - monotonic()))
+            self.is_asleep = True
+            if self._rests is not None:
+                self._rests.tell_of_rest()
             come = self._permit.sleep(super().select, timeout_s)
+            self.is_asleep = False
         self.woke_s = monotonic()
         return come
 
@@ -70,7 +88,10 @@ class TaskLoop(asyncio.SelectorEventLoop):
     def __init__(self, listener: Listener) -> None:
         self._sleeper = Selector()
         super().__init__(self._sleeper)
-        self._blocking = Blocking(listener)
+        self._blocking, self._listener = Blocking(listener), listener
+        self._answers: dict[AnswerFuture, Call | None] = {}  # that are awaited, and by which call
+        self._own_keys = len(self._sleeper.get_map())
+        self._jobs = 0  # of executors, that have not come to their end
         self._is_news = False  # something has come for which whoever sleeps here is to look up
         self._hooks: Any = None
 
@@ -178,9 +199,41 @@ class TaskLoop(asyncio.SelectorEventLoop):
         async with asyncio.timeout(seconds):
             return await made
 
-    def answer_of(self, reply: Future[Any]) -> asyncio.Future[Any]:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Args]], T], *args: *Args
+    ) -> asyncio.Future[T]:
+        """What another thread is asked for."""
+        future = super().run_in_executor(executor, func, *args)
+        self._jobs += 1
+        future.add_done_callback(self._job_ended)
+        return future
+
+    def _job_ended(self, _: object) -> None:
+        self._jobs -= 1
+
+    def stands_still(self, calls: int) -> bool:
+        """Whether all of so many calls wait for answers that stand still, and nothing else goes on. Any thread."""
+        held = {id(call) for reply, call in self._answers.copy().items() if reply.is_held()}
+        return len(held) >= max(calls, 1) and self._rests_on_answers() and self._is_asleep()
+
+    def _is_asleep(self) -> bool:
+        return self._sleeper.is_asleep
+
+    def _rests_on_answers(self) -> bool:
+        """Whether neither a callback, nor time, nor a descriptor, nor an executor brings anything."""
+        timers = any(not timer.cancelled() for timer in self._scheduled.copy())
+        return not self._ready and not timers and not self._jobs and len(self._sleeper.get_map()) <= self._own_keys
+
+    def answer_of(self, reply: AnswerFuture) -> asyncio.Future[Any]:
         """What `reply` comes to, which another thread brings. To cancel it cancels that."""
         answer = self.create_future()
+        self._answers[reply] = CURRENT.get()
+        self._sleeper.tell_of_rest(self._listener)
+
+        def forget(_: object) -> None:
+            del self._answers[reply]
+            if not self._answers:
+                self._sleeper.tell_of_rest(None)
 
         def bring() -> None:
             if answer.done():  # cancelled meanwhile
@@ -200,6 +253,7 @@ class TaskLoop(asyncio.SelectorEventLoop):
             if answer.cancelled():
                 reply.cancel()
 
+        answer.add_done_callback(forget)
         reply.add_done_callback(tell)
         answer.add_done_callback(give_up)
         return answer

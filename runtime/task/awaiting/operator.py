@@ -77,6 +77,10 @@ class AwaitingOperator(Operator):
                 "will not repeat from its seed"
             )
 
+    def tell_of_rest(self) -> None:
+        """All calls may stand still now."""
+        self._task.parker.tell()
+
     def tell_of_block(self, seconds: float, call: Call | None) -> None:
         """A call, or some of several, has kept the loop from going on."""
         which = "a call" if call is None else f"the call with packet {preview(call.payload)}"

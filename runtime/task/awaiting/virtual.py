@@ -29,11 +29,9 @@ class VirtualLoop(TaskLoop):
     """A loop of which one callback is run at a time, and whose time is the session's."""
 
     def __init__(self, waiter: Waiter, listener: Listener) -> None:
-        self._waiter, self._listener = waiter, listener
+        self._waiter = waiter
         self._ahead_s = 0.0  # of the session, at the end, which gives its time to nobody
-        self._jobs = 0  # of executors, that have not come to their end
         super().__init__(listener)
-        self._own_keys = len(self._sleeper.get_map())
 
     def time(self) -> float:
         """Virtual seconds."""
@@ -51,14 +49,8 @@ class VirtualLoop(TaskLoop):
         self, executor: Executor | None, func: Callable[[Unpack[Args]], T], *args: *Args
     ) -> asyncio.Future[T]:
         """Something outside."""
-        future = super().run_in_executor(executor, func, *args)
-        self._jobs += 1
         self._listener.tell_of_outside()
-        future.add_done_callback(self._job_ended)
-        return future
-
-    def _job_ended(self, _: object) -> None:
-        self._jobs -= 1
+        return super().run_in_executor(executor, func, *args)
 
     def _turn(self) -> None:
         """What takes real time is not looked at: it would not be the same in each run."""
@@ -66,6 +58,10 @@ class VirtualLoop(TaskLoop):
 
     def begun_since(self, began_s: float) -> None:
         """As well."""
+
+    def _is_asleep(self) -> bool:
+        """Whoever has a turn is not; that nobody has one is looked at as well."""
+        return True
 
     # ── for who hands out turns ──
 
