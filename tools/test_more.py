@@ -69,6 +69,7 @@ WITH_OTHERS: Final = (
     *("tests/view", "tests/remote", "tests/test_sage_nb.py", "tests/test_progress.py", "tests/test_redis_queue.py"),
     *("tests/test_by_value.py", "tests/promises/test_15_looking.py", "tests/page/test_loader.py"),
     "tests/jupyter/test_stories.py::test_a_run_drains_and_stops_before_your_eyes[lab]",  # JupyterLab 3.6
+    "tests/jupyter/test_nbclassic.py",  # beside Notebook 6.5
     *("-W", "ignore::ResourceWarning"),  # Ray 2.48 leaves files of its own open
     *("-W", "ignore:Deprecated in traitlets:DeprecationWarning"),  # ipywidgets 7
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from nbclassic import nbclassic_path  # "" beside Notebook 6, which it stands in for there
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.jupyter.notebooks import PATIENCE_MS, Applications
@@ -27,7 +28,7 @@ def opened(jupyter: Server, context: BrowserContext) -> Iterator[Any]:
     def opened(name: str) -> Page:
         page = context.new_page()
         pages.append(page)
-        page.goto(f"{jupyter.address}/nbclassic/notebooks/{name}?token={jupyter.token}")
+        page.goto(f"{jupyter.address}{nbclassic_path()}/notebooks/{name}?token={jupyter.token}")
         page.wait_for_function(READY, timeout=PATIENCE_MS)
         page.evaluate(SETTLED)
         return page
