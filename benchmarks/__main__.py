@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.asking import asks
 from benchmarks.asynchronous import at_once, awaits, served
 from benchmarks.batches import batches
 from benchmarks.calls import call, flight, intercept
@@ -55,6 +56,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "awaits": awaits,
     "at once": at_once,
     "served": served,
+    "asks": asks,
     "mending": mending,
     "frame": frame,
     "sender": sender,

@@ -59,6 +59,7 @@ class Scale:
     awaited_naps: int = 2_000
     served_calls: int = 2_000
     calls_at_once: int = 50_000
+    questions: int = 5_000
     frames: int = 400
     watched_s: float = 10.0
     painted: int = 150  # frames, ten in a second
@@ -91,6 +92,7 @@ QUICK: Final = Scale(
     awaited_naps=100,
     served_calls=100,
     calls_at_once=2_000,
+    questions=200,
     frames=20,
     watched_s=0.5,
     painted=5,

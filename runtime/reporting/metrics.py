@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.errors import DataflowError, GraphInvalid
-from runtime.facts import Snapshot
+from runtime.facts import QuestionFacts, Snapshot
 from runtime.python.installing import install_command
 
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ _TIMES: Final = {
     "paused_seconds": ("paused_s", "Seconds at a closed gate"),
     "turn_seconds": ("turn_s", "Seconds of waiting to run: under a seed, or in a job of many threads"),
 }
-_GAUGES: Final = ("_depth", "_capacity")
+_QUESTIONS: Final = {
+    "questions": "Questions that have ended, by how; and replies that were late, or answered none",
+    "questions_open": "Questions that have not ended",
+    "questions_slowest_seconds": "For how long the oldest of those is under way",
+}
+_GAUGES: Final = ("_depth", "_capacity", "_open", "_slowest_seconds")
 
 
 def metrics_of(snapshot: Snapshot) -> Metrics:
@@ -61,7 +66,19 @@ def metrics_of(snapshot: Snapshot) -> Metrics:
     for label, names in (("task", snapshot.tasks), ("service", snapshot.services)):
         of_these = {name: times[name] for name in names if name in times}
         result |= {f"{label}_{metric}": _column(of_these, fact) for metric, (fact, _) in _TIMES.items()}
-    return result
+    return result | _of_questions(snapshot.questions)
+
+
+def _of_questions(facts: QuestionFacts | None) -> Metrics:
+    """Of a graph that can be asked: by how they have ended; else nothing."""
+    if facts is None:
+        return {metric: {} for metric in _QUESTIONS}
+    ended = ("answered", "unanswered", "failed", "late", "unasked")
+    return {
+        "questions": {how: getattr(facts, how) for how in ended},
+        "questions_open": {"open": facts.open},
+        "questions_slowest_seconds": {"open": facts.slowest_s},
+    }
 
 
 def _column(facts: Mapping[str, Any], fact: str) -> dict[str, float]:
@@ -74,7 +91,8 @@ def prometheus(*sessions: Session) -> CollectorRegistry:
 
     Hand it to `prometheus_client.start_http_server` or `generate_latest`. Counters are called
     `sage_task_processed_total`, depths `sage_task_queue_depth`; labels are `session` (so names should differ) and
-    `task` or `service`. Each run counts from 0. Needs the extra `metrics`; raises `DataflowError` without.
+    `task` or `service`, of questions `state`. Each run counts from 0. Needs the extra `metrics`; raises `DataflowError`
+    without.
     """
     names = Counter(session.name for session in sessions if callable(getattr(session, "metrics", None)))
     if names.total() != len(sessions) or any(count > 1 for count in names.values()):
@@ -99,6 +117,13 @@ class _Collector:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily  # noqa: PLC0415
 
         taken = [(session.name, session.metrics()) for session in self._sessions]
+        for metric, text in _QUESTIONS.items():
+            kind = GaugeMetricFamily if metric.endswith(_GAUGES) else CounterMetricFamily
+            family = kind(f"sage_{metric}", text, labels=("session", "state"))
+            for session, values in taken:
+                for name, value in values[metric].items():
+                    family.add_metric((session, name), value)
+            yield family
         for label, metrics in (("task", _TASKS), ("service", _SERVICES)):
             times = {f"{label}_{metric}": each for metric, each in _TIMES.items()}
             for metric, (_, text) in (metrics | times).items():

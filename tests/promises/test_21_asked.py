@@ -626,6 +626,31 @@ def test_a_graph_without_a_reply_is_as_it_was(make_session: MakeSession) -> None
     session.close()
 
 
+def test_snapshot_and_metrics_say_how_questions_have_ended_and_which_is_the_slowest(make_session: MakeSession) -> None:
+    client = pytest.importorskip("prometheus_client")
+    session = started(make_session("asked"), lambda stream: stream.filter(odd).map(plus, name="plus"))
+    assert asked(session, 1) == 2
+    with pytest.raises(runtime.NoReply):
+        asked(session, 2)
+    session.pause("plus")
+
+    async def looked() -> Any:
+        waiting = asyncio.ensure_future(session.ask_async("in", 3, timeout=None))
+        await asyncio.sleep(0)
+        found = questions(session), session.metrics(), client.generate_latest(runtime.prometheus(session)).decode()
+        session.resume()
+        await waiting
+        return found
+
+    facts, metrics, text = asyncio.run(looked())
+    assert (facts[:5], facts.slowest, facts.slowest_s > 0) == ((3, 1, 1, 1, 0), "'in' asked 3", True)
+    assert str(facts) == "questions: 3 asked, 1 open, 1 answered, 1 unanswered"
+    assert metrics["questions"] == {"answered": 1, "unanswered": 1, "failed": 0, "late": 0, "unasked": 0}
+    assert metrics["questions_open"] == {"open": 1}
+    assert 'sage_questions_total{session="asked",state="unanswered"} 1.0' in text
+    assert questions(session).slowest == ""
+
+
 # ── from functions and services ──
 
 
