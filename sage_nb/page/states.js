@@ -11,7 +11,7 @@ export const STATES = {
   w: { word: "waiting", glyph: "hourglass", look: "waiting" },
   b: { word: "backing off", glyph: "dots", look: "backing" },
   t: { word: "held back: rate", glyph: "clock", look: "backing" },
-  u: { word: "held back: all busy", glyph: "triangle", look: "held" },
+  u: { word: "held back: all busy", glyph: "bars", look: "held" },
   c: { word: "completed", glyph: "check", look: "ended" },
   s: { word: "stopped", glyph: "check", look: "ended" },
   f: { word: "failed", glyph: "cross", look: "failed" },
