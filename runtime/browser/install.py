@@ -78,7 +78,7 @@ def _replaced() -> dict[ModuleType | type, dict[str, Any]]:
         },
         _threading_local: {"RLock": RLock, "current_thread": threading.current_thread},
         queue: {"SimpleQueue": queue._PySimpleQueue},  # type: ignore[attr-defined]
-        time: {"sleep": sleep},
+        time: {"sleep": sleep, "pthread_getcpuclockid": None},  # it is there, and raises for every thread
         selectors: {"DefaultSelector": ParkedSelector},
         BaseSelectorEventLoop: LOOP,
         pyodide.ffi: {"run_sync": run_sync_here},

@@ -139,20 +139,17 @@ def test_what_the_page_calls_while_a_thread_waits_is_of_the_main_thread() -> Non
 
 @pytest.mark.parametrize("chaining", [True, False])
 def test_a_job_at_full_speed_lets_the_page_have_its_turn(chaining: bool) -> None:
-    turns: list[float] = []
-    proxy = create_proxy(lambda: turns.append(time.monotonic()))
-    again = run_js("(f) => setInterval(f, 1)")(proxy)
+    turns = run_js("(() => { const t = {count: 0}; t.timer = setInterval(() => t.count += 1, 1); return t; })()")
     with runtime.Session("busy", chaining=chaining) as session:
         numbers = session.source(itertools.count(), name="numbers").filter(lambda _: False, name="none")
         numbers.sink(print, name="sink", capacity=1_000_000)
         session.start()
         bound_s = time.monotonic() + PATIENCE_S
-        while len(turns) < 20 and time.monotonic() < bound_s:
+        while turns.count < 20 and time.monotonic() < bound_s:
             time.sleep(0.01)
         session.cancel()
-    run_js("(timer) => clearInterval(timer)")(again)
-    proxy.destroy()
-    assert len(turns) >= 20
+    run_js("(had) => clearInterval(had.timer)")(turns)
+    assert turns.count >= 20
 
 
 def test_the_results_of_one_packet_let_the_page_have_its_turn() -> None:
@@ -224,6 +221,37 @@ def test_nobody_gives_way_while_he_holds_another_lock() -> None:
 
     all_of(work, look)
     assert seen == ["after", "second"]
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_a_session_runs_is_stepped_calls_a_service_and_waits_for_calls(seed: int | None) -> None:
+    async def double(number: int) -> int:
+        await asyncio.sleep(0.001)
+        return 2 * number
+
+    class Clock:
+        def process(self, number: int) -> int:
+            return number + 1
+
+    with runtime.Session("all", seed=seed) as session:
+        session.service("clock", Clock)
+        doubled = session.source(range(20), name="numbers").map(double, name="double", concurrency=4)
+        result = doubled.map(_Ask(), name="ask").collect()
+        session.start(paused=True)
+        assert session.step("numbers").result == "done"
+        session.resume()
+        assert session.wait(PATIENCE_S).state == "completed"
+    assert list(result) == [2 * number + 1 for number in range(20)]
+
+
+class _Ask(runtime.Function[int, int]):
+    def process(self, number: int) -> Any:
+        return self.ctx.call_service("clock", number)
+
+
+def test_what_needs_processes_is_refused_by_name() -> None:
+    with pytest.raises(NotInBrowser, match="use platform='local'"):
+        runtime.Session("far", platform="remote").start()
 
 
 # ── locks ──
