@@ -3,6 +3,7 @@
 The notebooks are shown with the outputs they are saved with; that those are true is what nbval tests.
 """
 
+import json
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,13 @@ from sphinx.application import Sphinx
 _HERE = Path(__file__).parent
 shutil.rmtree(_HERE / "notebooks", ignore_errors=True)
 shutil.copytree(_HERE.parent / "notebooks", _HERE / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+for _path in (_HERE / "notebooks").glob("*.ipynb"):
+    _notebook = json.loads(_path.read_text("utf-8"))
+    _first = _notebook["cells"][0]
+    if "it cannot be run" not in "".join(_first["source"]):
+        _link = f'<a href="../lite/notebooks/index.html?path={_path.name}">Run it in your browser</a>'
+        _first["source"] = ["".join(_first["source"]), f"\n\n{_link}, with nothing to install."]
+        _path.write_text(json.dumps(_notebook), "utf-8")
 
 project = "sage-nb"
 author = "the sage-nb authors"

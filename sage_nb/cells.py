@@ -19,24 +19,34 @@ class _Cells:
     def follow(self, shell: Any) -> None:
         """Begin to follow them; one may be running already."""
         self.followed = True
-        parent = shell.get_parent() or {}
-        if parent.get("header", parent).get("msg_type") == "execute_request":
+        parent = _parent_of(shell)
+        if parent is not None and parent.get("header", parent).get("msg_type") == "execute_request":
             self.running, self.last = True, parent
         shell.events.register("pre_run_cell", self.begins)
         shell.events.register("post_run_cell", self.ends)
-        waiter = CellWaiter(shell.kernel)
-        shell.events.register("post_execute", waiter.let_go)
-        wait_by(waiter)
+        if parent is not None:
+            waiter = CellWaiter(shell.kernel)
+            shell.events.register("post_execute", waiter.let_go)
+            wait_by(waiter)
 
     def begins(self, _: object) -> None:
         """IPython is about to run a cell."""
         self.running = True
         shell = kernel_shell()
-        self.last = shell.get_parent() if shell is not None else {}
+        self.last = _parent_of(shell) if shell is not None else {}
 
     def ends(self, _: object) -> None:
         """IPython has run it."""
         self.running = False
+
+
+def _parent_of(shell: Any) -> Any:
+    """The message that it answers, {} if it answers none; None in a tab of a browser, whose kernel is another one.
+
+    There every stack that waits lets messages in, and prints go to the cell that was run last by themselves.
+    """
+    ask = getattr(shell, "get_parent", None)
+    return None if ask is None else ask() or {}
 
 
 _cells = _Cells()
