@@ -85,6 +85,7 @@ from runtime.operators import IDLE, Function, SourceFunction
 from runtime.questions.question import Replies
 from runtime.renamed import old_names as _old_names
 from runtime.reporting.metrics import prometheus
+from runtime.reporting.profile import Profile, ProfileLine
 from runtime.service.invocation import Interceptor, Invocation
 from runtime.session import Session
 from runtime.step import Path, QueueView, Step
@@ -136,6 +137,8 @@ __all__ = [
     "Packet",
     "PacketGone",
     "Path",
+    "Profile",
+    "ProfileLine",
     "QuestionFacts",
     "QueueFull",
     "QueueUnreachable",

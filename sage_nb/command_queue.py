@@ -20,7 +20,7 @@ from sage_nb.forms import CallRefused
 from sage_nb.texts import shown
 from sage_nb.wire import Ack, FieldErrors
 
-ASIDE: Final = frozenset({"call", "full", "cancel", "stop"})
+ASIDE: Final = frozenset({"call", "profile", "full", "cancel", "stop"})
 """The commands that are carried out beside all others."""
 
 JOIN_S: Final = 2.0

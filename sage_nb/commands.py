@@ -26,6 +26,7 @@ from sage_nb.said_again import change_of, inject_of
 from sage_nb.serializers import (
     chain_of,
     full_text_of,
+    profile_card,
     queue_of,
     state_of,
     stepped,
@@ -40,6 +41,9 @@ STEP_S: Final = 0.5
 """How long a command waits for user code: the others in the command queue wait for it."""
 
 MAX_PACKETS: Final = 1_000
+
+PROFILE_S: Final = 2.0
+"""How long a page that asks for it looks into a task."""
 
 Args = Mapping[str, Any]
 
@@ -75,6 +79,7 @@ class Commands:
             "task": self._task,
             "measure": self._measure,
             "state": self._state,
+            "profile": self._profile,
             "breakpoint": self._breakpoint,
             "remove_breakpoint": self._remove_breakpoint,
             "breakpoints": self._list_breakpoints,
@@ -236,6 +241,12 @@ class Commands:
 
     def _state(self, session: Session, args: Args) -> Done:
         return Done(result=state_of(session.state(str(args["task"]))))
+
+    def _profile(self, session: Session, args: Args) -> Done:
+        task = str(args["task"])
+        profile = session.profile(task, PROFILE_S)
+        line = f"print(session.profile({task!r}, seconds={PROFILE_S:g}))"
+        return Done(line, f"{task}: {profile.looks:,} looks", profile_card(profile))
 
     def _breakpoint(self, session: Session, args: Args) -> Done:
         task, when = str(args["task"]), str(args.get("when", "")).strip()

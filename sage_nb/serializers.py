@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import runtime
-from runtime import NO_PACKET, DeadLetter, Packet, QueueView, Session, Step
+from runtime import NO_PACKET, DeadLetter, Packet, Profile, QueueView, Session, Step
 from runtime.errors import error_text
 from runtime.facts import NO_TIME, ChainFacts, ServiceFacts, SignalFacts, Spent, TaskFacts
 from runtime.texts.literal import literal_of
 from runtime.texts.preview import preview, type_name
 from sage_nb.texts import shown, size_of
-from sage_nb.wire import LetterCard, Letters, PacketCard, Queue, SignalCard, State, Stepped, TaskCard, Text
+from sage_nb.wire import LetterCard, Letters, PacketCard, ProfileCard, Queue, SignalCard, State, Stepped, TaskCard, Text
 
 MAX_LETTERS: Final = 100
 MAX_STATE: Final = 100
@@ -193,6 +193,19 @@ def state_of(state: Any) -> State:
     items = list(state.items())
     rows = [(shown(preview(key)), shown(preview(value))) for key, value in items[:MAX_STATE]]
     return State(rows=rows, total=len(items))
+
+
+def profile_card(profile: Profile) -> ProfileCard:
+    """The hottest lines of a profile."""
+    return ProfileCard(
+        task=profile.name,
+        looks=profile.looks,
+        idle=profile.idle / profile.looks if profile.looks else 1.0,
+        lines=[
+            (line.share, shown(line.function), shown(f"{Path(line.file).name}:{line.line}"), shown(line.text))
+            for line in profile.lines
+        ],
+    )
 
 
 def task_card(

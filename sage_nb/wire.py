@@ -255,6 +255,7 @@ Command = Literal[
     "task",
     "measure",
     "state",
+    "profile",  # {task} -> ProfileCard: two seconds long, beside all other commands
     # {task, when: a Python expression of `value`, or ""} -> Breakpoints; {id} -> Breakpoints; {} -> Breakpoints
     "breakpoint",
     "remove_breakpoint",
@@ -391,6 +392,18 @@ class TaskCard(TypedDict):
     last_error: str
     measuring: bool
     latency: Latency | None
+
+
+class ProfileCard(TypedDict):
+    """Where a task was found at work: of its hottest lines the share of all looks, the function, the place, the text.
+
+    `idle` is the share of the looks in which it was not at work.
+    """
+
+    task: str
+    looks: int
+    idle: float
+    lines: list[tuple[float, str, str, str]]
 
 
 class State(TypedDict):

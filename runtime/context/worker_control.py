@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from runtime.communication.packet import Packet
+from runtime.python.stacks import Stack
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.waiting import Waiting
 from runtime.scheduling.worker_state import WorkerState
@@ -56,6 +57,10 @@ class WorkerControl(ABC):
     @abstractmethod
     def peek(self, first: int, last: int) -> QueueView:
         """The first and the last of what waits."""
+
+    @abstractmethod
+    def stacks(self) -> list[Stack | None]:
+        """Where each of its threads is at work now; None: nowhere, it waits. Any thread may ask, at any time."""
 
     @abstractmethod
     def set_tap(self, tap: Callable[[Step], None] | None) -> None:

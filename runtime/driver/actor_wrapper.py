@@ -17,6 +17,7 @@ from runtime.context.worker_control import Broke, Condition, Errand, TaskCommand
 from runtime.driver.job import Job
 from runtime.errors import CommandRefused, NotSendable, QueueFull, TaskEnded, TaskLost
 from runtime.facts import Ending, ServiceFacts, Spent, TaskFacts
+from runtime.python.stacks import Stack
 from runtime.remote.by_value import Encoded, decode
 from runtime.remote.channel import Channel, Message
 from runtime.remote.codec import Serialized, not_sendable
@@ -59,6 +60,13 @@ class RemoteWorkerControl(WorkerControl):
             step: Step = wrapper.end_ask(asked)
             if step.result != "running" or left_s <= _SLICE_S:
                 return step
+
+    def stacks(self) -> list[Stack | None]:
+        """Where each of its threads is at work now, over there."""
+        if self._wrapper.is_lost or self._wrapper.is_gone():
+            return [None]
+        found: list[Stack | None] = self._wrapper.ask("control", "stacks")
+        return found
 
     def have_done(self, what: Errand, *arguments: Any) -> Waiting[Any]:
         """Have it done over there."""

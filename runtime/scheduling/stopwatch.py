@@ -73,10 +73,11 @@ class Counts(Protocol):
 class ThreadClock:
     """How long one thread has been on a processor. Made on that thread; any may read, until it `ends`."""
 
-    __slots__ = ("_clock",)
+    __slots__ = ("_clock", "ident")
 
     def __init__(self) -> None:
-        self._clock = None if _clock_of is None else _clock_of(get_ident())
+        self.ident = get_ident()
+        self._clock = None if _clock_of is None else _clock_of(self.ident)
 
     def read_s(self, otherwise_s: float = 0.0) -> float:
         """Seconds; `otherwise_s` if the thread has ended, or the platform has no such clock."""
@@ -201,6 +202,17 @@ class Stopwatch:
         """The same until a moment since which it has not begun to wait, nor ended a wait."""
         whole = self.read(now_s)
         return Spent(whole, self._lately(now_s, whole))
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits now, or has not begun, or has ended."""
+        return self._wait is not None or not self._began_s or bool(self._ended_s)
+
+    @property
+    def ident(self) -> int | None:
+        """The identity of the thread that works for it alone, if one does."""
+        clock = self._thread[1]
+        return None if clock is None else clock.ident
 
     def read(self, now_s: float) -> Times:
         """Its times from the beginning until then."""

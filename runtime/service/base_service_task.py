@@ -18,6 +18,7 @@ from runtime.context.report import TaskReport
 from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, error_text
 from runtime.facts import Ending, ServiceFacts, Spent, TaskState
 from runtime.graph import ServiceNode
+from runtime.python.stacks import Stack, stack_of
 from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.stopwatch import ThreadClock, total
@@ -226,6 +227,11 @@ class BaseServiceTask:
         """How many requests it has answered."""
         _, _, _, results, errors, *_ = self.queue.shown
         return results + errors
+
+    def stacks(self) -> list[Stack | None]:
+        """Where each of its threads is at work now; None: nowhere."""
+        watches = [parker.stopwatch for parker in self.parkers]
+        return [None if watch.waits else stack_of(watch.ident) for watch in watches]
 
     def times(self) -> Spent:
         """Where the time of its threads has gone."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 from runtime.communication.packet import Asked, Packet
 from runtime.context.worker_control import Errand, TaskCommand, WorkerControl
 from runtime.errors import CommandRefused, NotPaused
+from runtime.python.stacks import Stack
 from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import BETWEEN, MID_PACKET
 from runtime.scheduling.waiting import Until, Waiting
@@ -124,6 +125,10 @@ class ServiceControl(WorkerControl):
     def have_done(self, what: Errand, *arguments: Any) -> NoReturn:
         """Refused."""
         raise CommandRefused(f"{self._service.name!r} is a service")
+
+    def stacks(self) -> list[Stack | None]:
+        """Where each of its threads is at work now."""
+        return self._service.stacks()
 
     def ask(self, what: TaskCommand, *arguments: Any) -> NoReturn:
         """Refused: somebody waits for the answer to what he has asked."""

@@ -16,10 +16,12 @@ from runtime.communication.packet import Packet
 from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.control.calling import Services
 from runtime.control.pausing import REACH_S
+from runtime.control.profiling import profile
 from runtime.errors import GraphInvalid, UnknownName
 from runtime.python.asynchronous import refuse_async
 from runtime.python.interactive import is_by_person
 from runtime.questions.asking import Asking
+from runtime.reporting.profile import Profile
 from runtime.scheduling.command import Command
 from runtime.scheduling.waiting import deadline_of
 from runtime.session.observed import Observed
@@ -232,6 +234,20 @@ class Steering(Observed):
                 raise UnknownName("task, operator or service", task, capacities)
             return QueueView(task, (), 0, capacities[task])
         return run.inspection.peek(task, first, last)
+
+    def profile(self, name: str, seconds: float = 5.0) -> Profile:
+        """Look for so many seconds, some two hundred times in each, where the code of a task stands, and return that.
+
+        Of a service or an operator: of all its threads. What is paused, or waits, is idle. Looking holds nobody up, but
+        for the moment that it takes; of a task in another process each look is a question to it, so there are fewer.
+        Who works for less than Python's switch interval (5 ms) between two waits is seldom caught at work: how busy it
+        is, `snapshot().times` says. Ends early with the job. An interrupt ends it, and nothing else. Raises
+        `UnknownName`, `NotStarted`, `GraphInvalid` for a time that is none, and `CommandRefused` on a thread of the
+        job, under a seed and in a browser.
+        """
+        run = self._runs.started()
+        self._runs.refuse_own_tasks("profile()", "call it outside")
+        return profile(run.workers, name, seconds)
 
     def edit(self, packet: Packet, value: Any) -> None:
         """Let a packet that waits for a paused task have another payload, and so another key.

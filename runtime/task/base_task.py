@@ -25,6 +25,7 @@ from runtime.facts import Ending, Spent, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.awaited import Awaited
 from runtime.operators.source import AsyncSource
+from runtime.python.stacks import Stack
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
 from runtime.state import Store
@@ -493,6 +494,10 @@ class BaseTask:
     def facts(self) -> TaskFacts:
         """Where the task stands now."""
         return Observer([self]).observe()[self.name]
+
+    def stacks(self) -> list[Stack | None]:
+        """Where its thread is in its code now; None: nowhere."""
+        return [None]
 
     def times(self) -> Spent:
         """Where its time has gone."""

@@ -20,6 +20,7 @@ from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import SignalFacts, TaskState
 from runtime.operators import Operator, Source
 from runtime.python.asynchronous import refuse_coroutine
+from runtime.python.stacks import Stack
 from runtime.scheduling.command import Answer
 from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import MID_PACKET
@@ -218,6 +219,10 @@ class TaskControl(WorkerControl):
             several_inputs=several,
             open=task.open_packets(),
         )
+
+    def stacks(self) -> list[Stack | None]:
+        """Where its thread is at work now."""
+        return self._task.stacks()
 
     def ask(self, what: TaskCommand, *arguments: Any) -> Any:
         """One of the methods below."""

@@ -17,6 +17,7 @@ from runtime.communication.partition import Partition
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET, Unneeded
 from runtime.operators import Function, Operator, Reduce, Source, SourceFunction
+from runtime.python.stacks import Stack, stack_of
 from runtime.scheduling.parker import Parker, Ready
 from runtime.scheduling.stopwatch import ThreadClock
 from runtime.scheduling.wake_source import News
@@ -208,6 +209,15 @@ class LocalTask(BaseTask):
 
     def _is_at_work(self) -> bool:
         return self.chain is not None and self.chain.current() is self
+
+    def stacks(self) -> list[Stack | None]:
+        """Where its thread is in its code now."""
+        worker = self._worker
+        if worker is None or self.parker.stopwatch.waits:
+            return [None]
+        if self.parker.chain is not None and not self._is_at_work():
+            return [None]
+        return [stack_of(worker.ident)]
 
     def has_ended(self) -> bool:
         """Whether its end was reported."""

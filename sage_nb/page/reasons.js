@@ -48,6 +48,7 @@ const RULES = {
   breakpoint: [closed, chosen, task],
   measure: [closed, chosen, task, going, alive],
   state: [closed, chosen, task],
+  profile: [closed, chosen, going, alive],
   call: [closed, going],
   retry: [closed, going, ({ letter }) => letter?.retriable ?? ""],
   retry_all: [closed, going, ({ letters }) => (letters === 0 ? "there is no dead letter" : "")],

@@ -49,12 +49,16 @@ export class TaskTab {
         wait: () => commands.waits("measure"),
         hint: "takes the time of every packet: costs a little while it is on",
       }),
+      profile: control("Profile", null, "profile", () => this.lookInto(), {
+        wait: () => commands.waits("profile"),
+        hint: "looks for two seconds at which lines it works",
+      }),
       state: control("Show state", null, "state", () => this.showState(), { wait: () => commands.waits("state") }),
     };
-    const { pause, resume, step, point, measure, state } = this.controls;
+    const { pause, resume, step, point, measure, profile, state } = this.controls;
     point.button.type = "submit";
     this.when = textField({ class: "sn-input sn-code", placeholder: "value > 3 (empty: every packet)" });
-    const parts = ["facts", "producers", "pointList", "split", "latency", "stateTable", "error"];
+    const parts = ["facts", "producers", "pointList", "split", "hottest", "latency", "stateTable", "error"];
     for (const part of parts) this[part] = html("div");
     this.nothing = html("p", { class: "sn-hint" }, "Select a task in the graph or in the table.");
     const form = html(
@@ -68,8 +72,9 @@ export class TaskTab {
       { class: "sn-groups" },
       group(actions(pause, resume, step), this.facts, this.error, this.producers),
       group(
-        heading("Time"),
+        html("div", { class: "sn-heading-line" }, heading("Time"), profile.element),
         this.split,
+        this.hottest,
         html("div", { class: "sn-heading-line" }, heading("Latency"), measure.element),
         this.latency,
       ),
@@ -120,6 +125,13 @@ export class TaskTab {
     this.fetch();
   }
 
+  async lookInto() {
+    const task = this.store.row.name;
+    const ack = await this.commands.order("profile", { task });
+    if (ack.ok) this.found = { ...ack.result, task };
+    this.paint();
+  }
+
   async showState() {
     const task = this.store.row.name;
     const ack = await this.commands.order("state", { task });
@@ -142,6 +154,8 @@ export class TaskTab {
       card?.last_error ? [heading("Last error"), reading(card.last_error, "Last error")] : [],
     );
     renew(this.split, [card?.split, card?.on_processor, card?.together], () => this.splitOf(card));
+    const found = this.found?.task === row?.name ? this.found : null;
+    renew(this.hottest, [found], () => hottestOf(found));
     renew(this.latency, [card?.latency, card?.measuring], () => this.latencyOf(card));
     renew(this.pointList, [this.points], () => this.pointsOf());
     const state = this.state?.task === row?.name ? this.state : null;
@@ -287,6 +301,24 @@ export class TaskTab {
   close() {
     this.throttle.close();
   }
+}
+
+/** The lines at which a task was found most often, as a table. */
+function hottestOf(found) {
+  if (!found) return [];
+  const looks = `${numbered(found.looks, "look")}, idle in ${(100 * found.idle).toFixed(0)} % of them`;
+  const note = html("p", { class: "sn-hint" }, looks);
+  const lines = (found.lines ?? []).map(([share, name, place, text]) =>
+    html(
+      "tr",
+      { title: printable(text, 300) || null },
+      html("td", { class: "sn-number" }, `${(100 * share).toFixed(0)} %`),
+      html("th", { scope: "row" }, quoted(name, { limit: 40 })),
+      html("td", {}, quoted(place, { limit: 40, look: "sn-code" })),
+    ),
+  );
+  if (lines.length === 0) return note;
+  return [html("table", { class: "sn-small-table sn-hottest", "aria-label": "Hottest lines" }, html("tbody", {}, ...lines)), note];
 }
 
 /** The first of these names. */

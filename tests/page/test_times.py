@@ -60,6 +60,25 @@ def test_the_table_has_a_rate_and_how_busy_each_was(load: Load) -> None:
     assert lines.nth(0).locator("td").nth(6).text_content() == ""
 
 
+def test_a_button_looks_into_a_task_and_shows_the_hottest_lines(load: Load) -> None:
+    plan = plans.small()
+    lines = [[0.61, "parse", "words.py:12", "return <b>json</b>"], [0.2, "f" * 90, "x.py:1", ""]]
+    card = {"result": {"task": "count#1", "looks": 400, "idle": 0.19, "lines": lines}}
+    shown = load(plan, plans.running(plan, states="rrrrrr"), answers=answers.ALL | {"profile": card})
+    shown.row("count#1").click()
+    shown.root.locator("[data-tab=task]").click()
+    shown.root.get_by_role("button", name="Profile").focus()
+    shown.page.keyboard.press("Enter")
+    table = shown.root.get_by_label("Hottest lines")
+    table.wait_for()
+    assert table.locator("tr").nth(0).text_content() == "61 %parsewords.py:12"
+    assert table.locator("tr").nth(0).get_attribute("title") == "return <b>json</b>"
+    assert shown.root.get_by_text("400 looks, idle in 19 % of them").is_visible()
+    shown.row("split").click()
+    shown.settle()
+    assert table.count() == 0
+
+
 def test_the_task_tab_says_where_all_its_time_went_and_with_whom_it_shares_a_thread(load: Load) -> None:
     plan = plans.small()
     card = {"result": answers.CARD | {"together": ["lines", "split", "a", "b"]}}

@@ -8,7 +8,7 @@ from tests.planted.records import Mutant, of, one
 
 STOPWATCH, PARKER, SEEDED = "scheduling/stopwatch.py", "scheduling/parker.py", "scheduling/seeded.py"
 LOOP_TIME, CHAIN, PERMIT = "chain/loop_time.py", "chain/chain.py", "task/awaiting/permit.py"
-TIMES = "15_times"
+TIMES, PROFILES, LOCAL = "15_times", "15_profiles", "task/local_task.py"
 MODEL = "test_stopwatch.py::test_totals_and_the_last_second_are_those_of_a_model_that_keeps_everything"
 NESTED = "test_stopwatch.py::test_a_wait_within_a_wait_is_its_own_and_the_outer_one_goes_on_after_it"
 WHOSE = "test_stopwatch.py::test_the_time_of_a_loop_is_that_of_whoever_was_at_work_when_it_was_seen"
@@ -101,6 +101,28 @@ OF_TIMES: Final[tuple[Mutant, ...]] = (
         "            at.work_by(self._clock)",
         "            pass",
         ON,
+    ),
+    one(
+        "profiles: who waits is at work",
+        LOCAL,
+        "worker is None or self.parker.stopwatch.waits",
+        "worker is None",
+        of(PROFILES, "test_of_an_operator_all_tasks_are_looked_at_and_of_a_service_all_threads"),
+        of(PROFILES, "test_the_lines_of_user_code_at_work_are_found"),
+    ),
+    one(
+        "profiles: a stack begins with the engine",
+        "python/stacks.py",
+        "if not place.file.startswith(_OURS)",
+        "if True",
+        of(PROFILES, "test_the_lines_of_user_code_at_work_are_found"),
+    ),
+    one(
+        "profiles: goes on when there is nothing to look at any more",
+        "control/profiling.py",
+        " or all(handle.is_gone() for handle in handles)",
+        "",
+        of(PROFILES, "test_a_paused_task_is_idle_and_so_is_one_that_has_ended"),
     ),
     one(
         "times: chain: time passes for one that waits",

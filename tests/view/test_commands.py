@@ -10,6 +10,7 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S, Hold
+from sage_nb import commands
 from sage_nb.view_hub import hub_of
 from tests.error_texts import DIVIDED_BY_ZERO
 from tests.signals import Marked
@@ -219,6 +220,15 @@ def test_a_task_card_has_its_numbers_its_producers_and_where_its_time_went(show:
         assert facts["on error"] == "skip"
         assert sum(share for _, share in card["split"]) == pytest.approx(1)
         assert page.order("state", task="sum")["result"] == {"rows": [("10", "10"), ("0", "60")], "total": 2}
+
+
+def test_a_task_is_looked_into_beside_other_commands(show: ShowPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "PROFILE_S", 0.02)
+    with paused(show, 4) as (_, page):
+        ack = page.order("profile", task="tenfold")
+        assert ack["python"] == "print(session.profile('tenfold', seconds=0.02))"
+        assert ack["result"]["idle"] == 1
+        assert ack["result"]["lines"] == []
 
 
 def test_a_task_is_measured_only_while_somebody_wants_to_know(show: ShowPage) -> None:
