@@ -193,7 +193,11 @@ def test_a_program_in_the_text_runs_and_prints_what_is_said(program: str) -> Non
 def modules() -> Iterator[Any]:
     for package in (runtime, sage_nb):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            yield importlib.import_module(found.name)
+            try:
+                yield importlib.import_module(found.name)
+            except ModuleNotFoundError as error:  # it is for a tab of a browser alone
+                if error.name is None or error.name.partition(".")[0] not in ("pyodide", "js"):
+                    raise
 
 
 def test_examples_in_docstrings_do_what_they_say() -> None:
