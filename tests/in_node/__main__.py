@@ -16,6 +16,7 @@ from typing import Final
 HERE: Final = Path(__file__).parent
 TREE: Final = HERE.parent.parent
 INSTALLED: Final = TREE / "build" / "in_node"
+LIMIT_S: Final = 600  # all of them together; no clock in there can end a test that keeps the only thread
 PINS: Final = ("package.json", "package-lock.json", "requirements.txt")
 
 
@@ -56,4 +57,8 @@ def command(module: str, *given: str, tree: Path = TREE, installed: Path = INSTA
 
 if __name__ == "__main__":
     install()
-    sys.exit(subprocess.run(command("tests.in_node.pytest_inside", *sys.argv[1:]), check=False).returncode)
+    try:
+        ran = subprocess.run(command("tests.in_node.pytest_inside", *sys.argv[1:]), check=False, timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"not over in {LIMIT_S} s: the last test that is named above hangs")
+    sys.exit(ran.returncode)
