@@ -91,6 +91,8 @@ class Run:
             settings |= {"initial": Item("", 0, 0), "emit": "end" if stage.at_end else "each"}
         if stage.kind != "fold":
             settings["parallelism"] = stage.parallelism
+        if stage.parallelism > 1:  # instances are told apart by their threads; a chain works several by one
+            settings["chain"] = False
         method = getattr(stream, "reduce" if stage.kind == "fold" else stage.kind)
         made: runtime.Stream[Any] = method(function, **settings)
         return made
