@@ -55,6 +55,12 @@ class RequestQueue:
         """Whether anything is to be done here, or being done; a set-up may call other services, too."""
         return bool(not self.is_set_up or self.running or self.waiting or self._held_back)
 
+    @property
+    def processed(self) -> int:
+        """How many requests the service has answered."""
+        _, _, _, results, errors, *_ = self.shown
+        return results + errors
+
     def publish(self) -> None:
         """Publish in one step how many calls wait, run and have come, and how they ended: readers take no lock."""
         self.shown = (len(self.waiting), self.running, *self.counts.values())

@@ -72,7 +72,7 @@ class BaseServiceTask:
         ending: Ending = "cancelled"
         error: BaseException | None = None
         try:
-            parker.stopwatch.begin(self if parker is self.parkers[0] else None)
+            parker.stopwatch.begin(self.queue if parker is self.parkers[0] else None)
             parker.stopwatch.work_by(ThreadClock())
             parker.begin()
             if parker is self.parkers[0]:
@@ -221,12 +221,6 @@ class BaseServiceTask:
             self.name, self._state(), waiting, queue.capacity, len(self.parkers), running, received, results, errors,
             timeouts, stopped, late, lost, self.ending, tuple(queue.callers.copy().items()),
         )  # fmt: skip
-
-    @property
-    def processed(self) -> int:
-        """How many requests it has answered."""
-        _, _, _, results, errors, *_ = self.queue.shown
-        return results + errors
 
     def stacks(self) -> list[Stack | None]:
         """Where each of its threads is at work now; None: nowhere."""
