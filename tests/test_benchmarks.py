@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 FIGURES = {
     "throughput", "keyed", "broadcast", "hop", "pipelines", "prompt", "sleep", "memory", "end", "start", "many",
     "snapshot", "sampler", "call", "flight", "intercept", "send", "answer", "hand", "turns", "join", "batches",
-    "awaits", "at once", "served", "mending", "frame", "sender", "paint", "click", "display"
+    "awaits", "at once", "served", "asks", "mending", "frame", "sender", "paint", "click", "display"
 }  # fmt: skip
 
 
