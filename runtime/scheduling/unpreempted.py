@@ -1,6 +1,7 @@
 """Where nobody is preempted, as in a tab of a browser: who works for long lets the others go on by himself.
 
-Between two batches, by `GivingParker`, and in the loop of a chain, by `Look`. It is imported there alone.
+Between two batches and two attempts, by `GivingParker`, and in the loop of a chain, by `new_look`. It is imported there
+alone.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from runtime.browser.stacks import RUNNING, SLICE_S
-from runtime.scheduling.parker import Parker
+from runtime.scheduling.parker import Parker, Ready
 
 if TYPE_CHECKING:
+    from runtime.facts import TaskState
     from runtime.scheduling.gate import Gate
 
 MOST: Final = 64  # packets, after which the loop of a chain looks at the clock
@@ -27,6 +29,11 @@ class GivingParker(Parker):
         """How many packets may be worked now; waits while `gate` is closed. Raises Cancelled."""
         RUNNING.give_way(SLICE_S)
         return super().enter(gate, want)
+
+    def sleep(self, seconds: float, ends: Ready | None = None, why: TaskState = "backing off") -> None:
+        """Wait for `seconds`, which may be none: who tries again and again without a back-off waits nowhere else."""
+        RUNNING.give_way(SLICE_S)
+        super().sleep(seconds, ends, why)
 
 
 def new_look() -> Callable[[], int]:

@@ -161,6 +161,15 @@ def test_the_results_of_one_packet_let_the_page_have_its_turn() -> None:
         assert session.wait(PATIENCE_S).state == "cancelled"
 
 
+def test_attempts_without_a_back_off_let_the_page_have_its_turn() -> None:
+    with runtime.Session("fails") as session:
+        session.source([0]).map(lambda value: 1 // value, on_error=runtime.Retry(10**9)).sink(bool)
+        session.start()
+        time.sleep(0.05)
+        session.cancel()
+        assert session.wait(PATIENCE_S).state == "cancelled"
+
+
 def test_two_threads_that_wake_each_other_for_ever_let_the_page_have_its_turn() -> None:
     there, back = threading.Lock(), threading.Lock()
     there.acquire()

@@ -35,6 +35,13 @@ OF_BROWSER: Final[tuple[Mutant, ...]] = (
         IN_NODE,
     ),
     one(
+        "tab: who tries again and again lets nobody go on",
+        UNPREEMPTED,
+        "        RUNNING.give_way(SLICE_S)\n        super().sleep",
+        "        super().sleep",
+        IN_NODE,
+    ),
+    one(
         "tab: to give way does not go through the event loop",
         STACKS,
         "            self.wait_for(_page.breathe)\n",
