@@ -42,13 +42,14 @@ class Turn:
 class Gate:
     """Holds workers. Whoever takes away, while it is closed, what they work from does it under its lock."""
 
-    __slots__ = ("_lock", "_waiting", "attentive", "closed", "edits", "parkers", "turn")
+    __slots__ = ("_errands", "_lock", "_waiting", "attentive", "closed", "edits", "parkers", "turn")
 
     def __init__(self, lock: threading.RLock | None = None) -> None:
         self.parkers: Sequence[Parker] = ()
-        # Guards what the hand wants, `closed`, `turn` and `attentive`, and who waits here.
+        # Guards what the hand wants, `closed`, `turn`, errands and `attentive`, and who waits here.
         self._lock: threading.Lock | threading.RLock = threading.Lock() if lock is None else lock
         self._waiting: list[Parker] = []
+        self._errands: list[Callable[[], None]] = []  # what a worker is to do here itself, before anything else
         self.attentive = self.closed = False
         self.turn: Turn | None = None  # granted, and not taken
         self.edits = 0  # how often an edit by hand has begun or ended: an odd number, while one is made
@@ -80,10 +81,18 @@ class Gate:
                 return 1
 
     def stand(self, parker: Parker) -> None:
-        """Wait while it is closed and has no turn. Raises Cancelled.
+        """Wait while it is closed and has no turn, and run errands meanwhile. Raises Cancelled."""
+        self._stand(parker)
+        while self._errands:
+            with self._lock:
+                errands = [self._errands.pop(0)] if self._errands else []  # another worker may have been quicker
+                self._attend()
+            for errand in errands:
+                errand()
+            self._stand(parker)
 
-        Whoever was called does not wait any more: he looks again.
-        """
+    def _stand(self, parker: Parker) -> None:
+        """Whoever was called does not wait any more: he looks again."""
         waiting = self._waiting
         while self._is_shut():
             with self._lock:
@@ -98,7 +107,7 @@ class Gate:
         parker.park_at_gate(is_called)
 
     def _is_shut(self) -> bool:
-        return self.closed and self.turn is None
+        return self.closed and self.turn is None and not self._errands
 
     def _stops(self) -> bool:
         """Ask, before a packet that nobody has given a turn, whether to stand still. True: it is closed by then."""
@@ -173,6 +182,23 @@ class Gate:
                 parker.hurry()
             return self.turn
 
+    def send_on(self, errand: Callable[[], None]) -> None:
+        """Let a worker do something itself, at its gate, on the thread that works it; it raises nothing.
+
+        Whoever asks for it wakes a worker that waits elsewhere.
+        """
+        with self._lock:
+            self._errands.append(errand)
+            self._attend()
+            self._call(1)
+            for parker in self.parkers:
+                parker.interrupt()
+                parker.hurry()
+
+    def has_errand(self) -> bool:
+        """Whether there is one that no worker has begun."""
+        return bool(self._errands)
+
     def _call(self, count: int) -> None:
         """Under the lock: let so many of those who wait here look again."""
         called = self._waiting[:count]
@@ -181,7 +207,7 @@ class Gate:
             parker.unpark()
 
     def _attend(self) -> None:
-        self.attentive = self.closed
+        self.attentive = self.closed or bool(self._errands)
 
     # ── looking, on any thread ──
 

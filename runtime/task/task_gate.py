@@ -15,7 +15,7 @@ class TaskGate(Gate):
     `record` is what is to be seen of the packet in work: while somebody steps or taps, and never at full speed.
     """
 
-    __slots__ = ("_breaks", "_errands", "_finish", "_parker", "_taps", "record")
+    __slots__ = ("_breaks", "_finish", "_parker", "_taps", "record")
 
     def __init__(self, parker: Parker) -> None:
         super().__init__()
@@ -24,7 +24,6 @@ class TaskGate(Gate):
         self._taps: tuple[Tap, ...] = ()
         self._breaks: Callable[[], bool] | None = None  # whether the task is to stand still before its next packet
         self._finish: Callable[[Ready], bool] | None = None  # what has begun, before it stands still
-        self._errands: list[Callable[[], None]] = []  # what the task is to do here itself, before anything else
         self.record: StepRecord | None = None
 
     def finish_first(self, finish: Callable[[Ready], bool]) -> None:
@@ -37,19 +36,6 @@ class TaskGate(Gate):
     def _wait_here(self, parker: Parker, is_called: Ready) -> None:
         if self._finish is None or not self._finish(is_called):
             super()._wait_here(parker, is_called)
-
-    def stand(self, parker: Parker) -> None:
-        """Wait while it is closed and has no turn, and run errands meanwhile. Raises Cancelled."""
-        super().stand(parker)
-        while self._errands:
-            with self._lock:
-                errand = self._errands.pop(0)
-                self._attend()
-            errand()
-            super().stand(parker)
-
-    def _is_shut(self) -> bool:
-        return not self._errands and super()._is_shut()
 
     def _stops(self) -> bool:
         breaks = self._breaks
@@ -77,18 +63,6 @@ class TaskGate(Gate):
                 for tap in self._taps:
                     tap(record)
             self.passed(self._parker, record)
-
-    def send_on(self, errand: Callable[[], None]) -> None:
-        """Let the task do something itself, at its gate, on the thread that works it; it raises nothing.
-
-        Whoever asks for it wakes a task that waits elsewhere.
-        """
-        with self._lock:
-            self._errands.append(errand)
-            self._attend()
-            self._call(1)
-            self._parker.interrupt()
-            self._parker.hurry()
 
     def set_taps(self, taps: tuple[Tap, ...]) -> None:
         """Show every packet from the next on to these."""

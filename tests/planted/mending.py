@@ -57,7 +57,7 @@ OF_MENDING: Final[tuple[Mutant, ...]] = (
         of("20_mended", "test_a_task_that_has_waited_since_before_the_pause_is_replaced_too[local]")),
     one("replace: only one of two inputs", JOINED, "self._give(*functions)", "self._give(functions[0], self._given[1])",
         of("20_mended", "test_two_connected_streams_have_two_functions[local]")),
-    one("replace: a packet in work is cut off", "task/task_gate.py", "return not self._errands and super()._is_shut()",
-        "return super()._is_shut()", ANY_MOMENT),
+    one("replace: a packet in work is cut off", "scheduling/gate.py", "self.turn is None and not self._errands",
+        "self.turn is None", ANY_MOMENT),
     one("hold: nobody waits for it", HOLDING, "self._dispatcher.look_at_gates()", "pass", RESUMED),
 )  # fmt: skip
