@@ -27,8 +27,8 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 20.5,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 22_077,
-    "bytes of ARCHITECTURE.md": 17_834,
+    "lines of code": 22_192,
+    "bytes of ARCHITECTURE.md": 17_916,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",

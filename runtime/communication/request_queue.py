@@ -38,7 +38,7 @@ class RequestQueue:
         self.running = 0  # requests being executed, also those whose caller has gone
         self.refusing = False
         self.failure: BaseException | None = None  # what has ended the service
-        self.is_set_up = False
+        self.is_set_up = False  # also while another object takes the place of the one that answers
         self.signal: StopSignal | None = None
         self.waiting: deque[Call] = deque()
         self._held_back: deque[Call] = deque()
@@ -129,7 +129,7 @@ class RequestQueue:
 
     def ready(self) -> bool:
         """Whether there is something to do for a thread of the service."""
-        return self.is_set_up and (self.signal is not None or bool(self.waiting))
+        return (self.is_set_up and (self.signal is not None or bool(self.waiting))) or self.gate.has_errand()
 
     def sleep(self, parker: Parker) -> bool:
         """Register a thread that is about to sleep until it `is_called`. False: there is work, so it should not."""
@@ -144,7 +144,7 @@ class RequestQueue:
 
     def take(self, server: Waiter | None = None) -> Call | None:
         """Begin the first request, or say that there is none. The gate has been passed."""
-        if not self.waiting:
+        if not self.waiting or not self.is_set_up:
             return None
         call = self.waiting.popleft()
         if self._held_since_s is not None:
@@ -183,8 +183,13 @@ class RequestQueue:
         self.is_set_up = True
         if not self.gate.closed:
             self.release()
-        self._call_all()
+        self.call_all()
         self.ledger.end_if_idle()
+
+    def suspend(self) -> None:
+        """Another object is to take the place of the one that answers: let nothing begin until `begin`."""
+        self.is_set_up = False
+        self.hold()
 
     def hold(self) -> None:
         """Let nothing begin; the time of calls that have not begun stands still."""
@@ -232,9 +237,10 @@ class RequestQueue:
         if self.signal is None:
             self.refuse()
             self.signal = signal
-            self._call_all()
+            self.call_all()
 
-    def _call_all(self) -> None:
+    def call_all(self) -> None:
+        """Let the threads that sleep look: at what is to be done here, or at an errand at the gate."""
         called, self._idle = self._idle, []
         for parker in called:
             parker.unpark()

@@ -26,8 +26,8 @@ TaskCommand = Literal[
 ]
 """What can be asked of a task at its closed gate: methods of `TaskControl`. Services refuse it."""
 
-Errand = Literal["prepare", "exchange", "give_back"]
-"""What a task does itself: methods of `Mending`."""
+Errand = Literal["prepare", "exchange", "give_back", "renew"]
+"""What a task does itself, methods of `Mending`; the last one a service: `Renewal`."""
 
 
 class WorkerControl(ABC):
@@ -72,9 +72,9 @@ class WorkerControl(ABC):
 
     @abstractmethod
     def have_done(self, what: Errand, *arguments: Any) -> Waiting[Any]:
-        """Have a task, between two packets, do `what` itself, on the thread that works it, and wait for that.
+        """Have it, between two packets, do `what` itself, on the thread that works it, and wait for that.
 
-        Raises what it raises, and `TaskEnded` if it ends instead. Services refuse it.
+        Raises what it raises, and `TaskEnded` if it ends instead.
         """
 
     @abstractmethod

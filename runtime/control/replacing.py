@@ -1,10 +1,12 @@
-"""Replacing: lets another function take the place of an operator's, in all its tasks or in none. Knows no thread."""
+"""Replacing: another function takes the place of an operator's, in all its tasks or in none; or another object that of
+a service. Knows no thread."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from runtime.context.worker_control import WorkerControl
@@ -14,8 +16,8 @@ from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, GraphInvalid, NotPaused, TaskEnded, UnknownName, error_text
 from runtime.factory import Handle
 from runtime.factory.own_functions import OwnFunctions
-from runtime.graph import CoFunctions, OperatorNode
-from runtime.graph.validation import takes
+from runtime.graph import CoFunctions, OperatorNode, ServiceNode
+from runtime.graph.validation import takes, validate_service
 from runtime.operators import Function
 from runtime.operators.awaited import refuse_other_kind
 from runtime.operators.function import callable_of
@@ -25,26 +27,27 @@ from runtime.texts.preview import preview, printable
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What is to take the place of an operator's functions: of each task, what is sent to it."""
+    """What is to take the place of an operator's functions, or of a service's object: how, and what is said of it.
 
-    operator: OperatorNode
-    handles: Sequence[Handle]
-    sent: Sequence[Any]
+    `carry_out` comes to what there is to warn of. `text` is what to call it, the next version of `kind`.
+    """
+
+    name: str
+    carry_out: Callable[[], Waiting[list[str]]]
     text: str
+    kind: str
     given: tuple[str | None, ...]
-
-    @property
-    def is_opened(self) -> bool:
-        """Whether user code is run before they are called."""
-        return any(_begins(function) for function in self.operator.functions)
 
 
 class Replacing:
-    """Replaces functions of one run. Only the thread of commands does, but for what says that it is the caller's."""
+    """Replaces functions of one run, and objects of its services.
+
+    Only the thread of commands does, but for what says that it is the caller's.
+    """
 
     def __init__(self, dispatcher: Dispatcher, workers: Workers, records: Records) -> None:
         self._dispatcher, self._workers, self._records = dispatcher, workers, records
-        self._busy: set[str] = set()  # operators of which a replacement is under way
+        self._busy: set[str] = set()  # operators and services of which a replacement is under way
         self._versions: dict[str, int] = {}  # of those that have had one
 
     def new(self, name: str, functions: Sequence[Any]) -> Replacement:
@@ -52,6 +55,9 @@ class Replacing:
 
         Raises as `Session.replace` says, but for what only the tasks can know.
         """
+        for service in self._workers.graph.service_nodes:
+            if service.name == name:
+                return self._renewal(service, functions)
         node = self._operator(name)
         functions = _checked(node, functions)
         handles = self._workers.find(node.name)
@@ -63,18 +69,24 @@ class Replacing:
             self._workers.backend.sendable([handle], tuple(each) if type(each) is CoFunctions else (each,), stays=True)
             for handle, each in zip(handles, copies, strict=True)
         ]
-        names = tuple(map(_name_of, functions))
-        text = " and ".join(_called(function) for function in functions)
-        return Replacement(mended, handles, sent, text, (repr(node.name), *names))
+        begins = any(map(_begins, functions))
+        carry_out = partial(self._exchange, node.name, handles, sent, begins=begins)
+        text, given = " and ".join(map(_called, functions)), (repr(node.name), *map(_name_of, functions))
+        return Replacement(node.name, carry_out, text, "function", given)
+
+    def _renewal(self, service: ServiceNode, makes: Sequence[Any]) -> Replacement:
+        if len(makes) != 1:
+            raise GraphInvalid(f"service {service.name!r} has one object, and {len(makes)} to make one were given")
+        (make,) = makes
+        validate_service(replace(service, make=make))
+        (handle,) = self._workers.find(service.name)
+        sent = self._workers.backend.sendable([handle], make, stays=True)
+        text, given = f"what {_called(make)} makes", (repr(service.name), _name_of(make))
+        return Replacement(service.name, partial(_renew, handle, sent), text, "object", given)
 
     def _operator(self, name: str) -> OperatorNode:
         """The operator of this name, or that of the task. Raises `UnknownName`, `CommandRefused`."""
         graph = self._workers.graph
-        if any(node.name == name for node in graph.service_nodes):
-            raise CommandRefused(
-                f"{name!r} is a service, and its object is not replaced while the job runs; cancel() the job, or let "
-                "intercept() mend its replies"
-            )
         found = self._workers.operator_of.get(name, name)
         if found not in graph.by_name:
             raise UnknownName("operator", name, graph.by_name)
@@ -86,24 +98,33 @@ class Replacing:
         return node
 
     def replace(self, new: Replacement) -> Waiting[None]:
+        """Let it take the place of what there is, everywhere, or nowhere.
+
+        Raises what carrying it out raises: then all is as it was.
+        """
+        yield Until(lambda: new.name not in self._busy, watched=False)
+        self._busy.add(new.name)
+        try:
+            warnings = yield from new.carry_out()
+        finally:
+            self._busy.discard(new.name)
+        self._put_down(new)
+        for warning in warnings:
+            self._dispatcher.warned(new.name, warning)
+
+    def _exchange(
+        self, name: str, handles: Sequence[Handle], sent: Sequence[Any], *, begins: bool
+    ) -> Waiting[list[str]]:
         """Open the new functions in all tasks, then let them take the place of the old ones, which are closed.
 
-        Raises `NotPaused`, `TaskEnded`, and what opening raises: then all is as it was.
+        Where they are such that user code is run before they are called, it `begins`. Raises `NotPaused`, `TaskEnded`,
+        and what opening raises.
         """
-        name = new.operator.name
-        yield Until(lambda: name not in self._busy, watched=False)
-        self._busy.add(name)
-        try:
-            yield from self._replace(new)
-        finally:
-            self._busy.discard(name)
-
-    def _replace(self, new: Replacement) -> Waiting[None]:
-        name, controls = new.operator.name, [handle.control for handle in new.handles]
+        controls = [handle.control for handle in handles]
         at_rest = yield from self._workers.at_its_gate(controls, lambda: _at_rest(controls))
-        tasks = list(zip(controls, new.sent, at_rest, strict=True))
-        if new.is_opened and False in at_rest:
-            handle = new.handles[at_rest.index(False)]
+        tasks = list(zip(controls, sent, at_rest, strict=True))
+        if begins and False in at_rest:
+            handle = handles[at_rest.index(False)]
             raise NotPaused(
                 f"{handle.name!r} is paused in the middle of a packet, and the new function is to be opened on its "
                 "thread; step() whom it waits for until it is done, or resume() and pause() again"
@@ -127,14 +148,10 @@ class Replacing:
                     failed = failed or why
                 elif is_at_rest is not None:
                     control.ask("replace_later", functions)
-        self._put_down(new)
-        if lost:
-            names = ", ".join(lost)
-            self._dispatcher.warned(
-                name, f"attributes of the old function are gone ({names}): take_over(self, old) can keep them"
-            )
-        if failed:
-            self._dispatcher.warned(name, f"close() of the function that was replaced raised {failed}")
+        names = ", ".join(lost)
+        gone = f"attributes of the old function are gone ({names}): take_over(self, old) can keep them"
+        raised = f"close() of the function that was replaced raised {failed}"
+        return [*([gone] if lost else ()), *([raised] if failed else ())]
 
     def _give_back(self, name: str, control: WorkerControl) -> Waiting[None]:
         try:
@@ -145,10 +162,15 @@ class Replacing:
             self._dispatcher.warned(name, f"close() of the function that was not wanted raised {error_text(error)}")
 
     def _put_down(self, new: Replacement) -> None:
-        version = self._versions[new.operator.name] = self._versions.get(new.operator.name, 1) + 1
-        text = f"replace: {printable(new.text)} is version {version} of its function"
-        self._records.add(Record("replace", new.operator.name, text, new.given, self._workers.turns()))
-        self._dispatcher.edited(new.operator.name, text)
+        version = self._versions[new.name] = self._versions.get(new.name, 1) + 1
+        text = f"replace: {printable(new.text)} is version {version} of its {new.kind}"
+        self._records.add(Record("replace", new.name, text, new.given, self._workers.turns()))
+        self._dispatcher.edited(new.name, text)
+
+
+def _renew(handle: Handle, make: Any) -> Waiting[list[str]]:
+    failed = yield from handle.control.have_done("renew", make)
+    return [f"close() of the object that was replaced raised {failed}"] if failed else []
 
 
 def _at_rest(controls: Sequence[WorkerControl]) -> list[bool | None]:

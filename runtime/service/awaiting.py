@@ -58,8 +58,12 @@ class ServiceLoop:
     def __init__(self, ctx: ServiceContext, parker: Parker) -> None:
         self._parker, self._host = parker, LoopHost(parker)
         self.ctx = AwaitedServiceContext(ctx, self._host.open(self))
-        self._host.serve(int)
         self._has_told = False  # of something outside that a method waits for
+        self.serve()
+
+    def serve(self) -> None:
+        """From now on the service's thread waits by this loop."""
+        self._host.serve(int)
 
     def come_to(self, made: Any) -> Any:
         """What a method has returned, once that has come. Raises what it raises; after its `finally`, Cancelled."""

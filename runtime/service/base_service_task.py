@@ -123,6 +123,33 @@ class BaseServiceTask:
         with self.queue.ledger.lock:
             self.queue.begin()
 
+    def renew(self, make: Callable[[], Any]) -> str:
+        """One of its threads, with no request in work: close its object, whose place that takes which `make` makes.
+
+        Raises what making and setting up raise: then the old one stays. What its close has raised, as a text.
+        """
+        old, new, failed = self._object, self._object.another(make), ""
+        try:
+            new.set_up(self.ctx, self.parkers)
+        except BaseException:
+            try:
+                new.close()
+            except BaseException as error:  # noqa: BLE001  the border to user code; another error is on its way
+                text = f"close() of the object that was not wanted raised {error_text(error)}"
+                self.reporter.warned(self.name, text)
+            old.go_on()
+            raise
+        old.go_on()
+        try:
+            old.close()
+        except BaseException as error:  # noqa: BLE001  the border to user code; nobody waits for it any more
+            failed = error_text(error)
+        new.go_on()
+        with self.queue.ledger.lock:
+            new.intercept(self._object.interceptors)
+            self._object = new
+        return failed
+
     def _loop(self, parker: Parker) -> None:
         gate, queue, lock = self.gate, self.queue, self.queue.ledger.lock
         is_called = partial(queue.is_called, parker)
@@ -202,7 +229,8 @@ class BaseServiceTask:
 
     def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
         """From the next request on, go through these."""
-        self._object.intercept(interceptors)
+        with self.queue.ledger.lock:
+            self._object.intercept(interceptors)
 
     def show_to(self, tap: Callable[[Step], None] | None) -> None:
         """Show every request from the next on to this one; None: to nobody."""

@@ -13,6 +13,7 @@ from runtime.scheduling.gate import Turn
 from runtime.scheduling.parker import BETWEEN, MID_PACKET
 from runtime.scheduling.waiting import Until, Waiting
 from runtime.scheduling.worker_state import WorkerState
+from runtime.service.renewal import Renewal
 from runtime.step import QueueView, Step
 
 if TYPE_CHECKING:
@@ -122,9 +123,10 @@ class ServiceControl(WorkerControl):
         """Refused: a service is paused, or a task that calls it is stopped before its packet."""
         raise CommandRefused(f"{self._service.name!r} is a service; set the breakpoint at a task that calls it")
 
-    def have_done(self, what: Errand, *arguments: Any) -> NoReturn:
-        """Refused."""
-        raise CommandRefused(f"{self._service.name!r} is a service")
+    def have_done(self, what: Errand, *arguments: Any) -> Waiting[Any]:
+        """Let it renew its object. Raises `CommandRefused`, `TaskEnded`, and what user code raises."""
+        assert what == "renew", "the others are for functions"
+        return Renewal(self._service).renew(*arguments)
 
     def stacks(self) -> list[Stack | None]:
         """Where each of its threads is at work now."""

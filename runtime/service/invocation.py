@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from runtime.communication.calls import Request
 from runtime.context import ServiceContext
-from runtime.errors import AsyncRefused, UnknownName, WrongArguments
+from runtime.errors import AsyncRefused, GraphInvalid, UnknownName, WrongArguments
 from runtime.graph import ServiceNode
 from runtime.graph.validation import refuse_async_method, refuse_async_methods
 from runtime.python.asynchronous import is_async, is_async_generator
@@ -26,14 +27,27 @@ class ServiceObject:
 
     def __init__(self, node: ServiceNode) -> None:
         self.interceptors: tuple[Interceptor, ...] = ()  # that requests go through, from the next one on
-        self._service, self._make = node.name, node.make
+        self._service, self._node = node.name, node
         self._instance: Any = None
         self._loop: ServiceLoop | None = None  # awaits, if some method is an `async def`
         self._known: dict[str, Callable[..., Any]] = {}
 
+    def another(self, make: Callable[[], Any]) -> ServiceObject:
+        """One that can take its place, of the same service."""
+
+        def make_another() -> Any:
+            if (made := make()) is self._instance:
+                raise GraphInvalid(
+                    f"what was to replace the object of service {self._service!r} has returned that object itself, "
+                    "which is to be closed; let it make another one"
+                )
+            return made
+
+        return ServiceObject(replace(self._node, make=make_another))
+
     def set_up(self, ctx: ServiceContext, parkers: Sequence[Parker]) -> None:
         """Make it, give it `ctx` if it has none of its own, and let it set itself up. Raises what its code raises."""
-        instance = self._instance = self._make()
+        instance = self._instance = self._node.make()
         if len(parkers) > 1:
             refuse_async_methods(instance, self._service)
         elif _awaits(instance):
@@ -47,6 +61,11 @@ class ServiceObject:
         set_up = getattr(instance, "setup", None)
         if callable(set_up):
             self._come_to(set_up())
+
+    def go_on(self) -> None:
+        """After another one was tried out on its thread: that waits by the loop of this one again, if it has one."""
+        if self._loop is not None:
+            self._loop.serve()
 
     def close(self) -> None:
         """Let it close itself, if it was made and can. Raises what its code raises."""

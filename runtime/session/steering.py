@@ -298,6 +298,10 @@ class Steering(Observed):
     def replace(self, name: str, *functions: Any) -> None:
         """Let another function take the place of an operator's, in all its tasks, while they are held or paused.
 
+        Of a service, give what makes its object. It need not be paused: requests wait meanwhile, and their time stands
+        still. What is in work comes to its end by the old object; then, on the service's thread, the new one is made
+        and set up, and the old one closed. Each request is answered by one of the two. Interceptors stay.
+
         An operator on two connected streams is given two. What the operator remembers, `ctx.state` and what waits stays
         as it is; so does the graph, of which the next run is made. A `Function` is opened first, on the thread of each
         task; if that raises, the old one stays, everywhere. Then the old one is closed. Of its attributes nothing is
@@ -305,10 +309,10 @@ class Steering(Observed):
         first that was replaced.
 
         Nothing has changed if it raises: `UnknownName`; `CommandRefused` for what calls no function per packet, and for
-        a service; `GraphInvalid` for what cannot be called as the operator does, and for a `Function` in place of a
-        plain function, `AsyncRefused` for an `async def` in place of one that is none, and the other way round;
-        `NotCopyable`; on Ray `NotSendable`; `NotPaused`, `TaskEnded`, `NotStarted`, and what `open` and `take_over`
-        raise.
+        a service with a request in work that waits for what stands still, or takes another 5 s; `GraphInvalid` for what
+        cannot be called as the operator does, and for a `Function` in place of a plain function, `AsyncRefused` for an
+        `async def` in place of one that is none, and the other way round; `NotCopyable`; on Ray `NotSendable`;
+        `NotPaused`, `TaskEnded`, `NotStarted`, and what `open`, `take_over` and a service's `setup` raise.
         """
         replacing = self._runs.started().replacing
         new = replacing.new(name, functions)

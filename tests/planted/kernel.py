@@ -401,7 +401,7 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "calls: an end that nobody sees",
         REQUESTS,
-        "            self.signal = signal\n            self._call_all()",
+        "            self.signal = signal\n            self.call_all()",
         "            self.signal = signal",
         of("12_services_live", "test_services_alone_serve_until_they_are_stopped[local]"),
     ),

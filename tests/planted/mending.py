@@ -17,6 +17,18 @@ AT_THE_MOMENT = of("20_held", "test_a_resume_at_the_moment_of_a_hold_leaves_noth
 MENDING, JOINED, REPLACING = "task/mending.py", "operators/joined.py", "control/replacing.py"
 ANY_MOMENT = of("20_mended", "test_replacements_at_any_moment_lose_and_double_nothing_and_each_packet_is_worked_by_one")
 CANNOT_OPEN = of("20_mended", "test_if_one_cannot_be_opened_the_old_ones_stay_everywhere")
+REQUESTS, RENEWAL, SERVICE = "communication/request_queue.py", "service/renewal.py", "service/base_service_task.py"
+RENEWED_ANY = of(
+    "20_renewed_services",
+    "test_replacements_at_any_moment_lose_and_double_nothing_and_no_object_answers_after_its_close",
+)
+IN_WORK = of("20_renewed_services", "test_what_is_in_work_ends_by_the_old_object_and_what_is_asked_meanwhile_waits")
+ANSWERED = of(
+    "20_renewed_services",
+    "test_requests_are_answered_by_the_old_object_and_from_the_replacement_on_by_the_new_one[local-1]",
+)
+STANDS_STILL = of("20_renewed_services", "test_while_a_request_waits_for_what_stands_still_nothing_is_replaced")
+LOOPS = of("20_renewed_services", "test_methods_that_wait_take_the_place_of_plain_ones_and_the_other_way")
 RESUMED = of("20_held", "test_resume_tries_a_held_packet_again_and_loses_and_doubles_nothing")
 NOT_SENT = of("20_held", "test_what_a_packet_makes_before_its_function_raises_is_not_sent")
 KEYS = of("20_held", "test_if_a_key_function_raises_only_that_is_tried_again")
@@ -59,5 +71,29 @@ OF_MENDING: Final[tuple[Mutant, ...]] = (
         of("20_mended", "test_two_connected_streams_have_two_functions[local]")),
     one("replace: a packet in work is cut off", "scheduling/gate.py", "self.turn is None and not self._errands",
         "self.turn is None", ANY_MOMENT),
+    one("renew: requests begin meanwhile", REQUESTS, "        self.is_set_up = False\n        self.hold()",
+        "        self.hold()", RENEWED_ANY),
+    one("renew: what is in work is not waited for", RENEWAL, "not self._queue.running or self._stands_still()", "True",
+        IN_WORK),
+    one("renew: and the object is exchanged all the same", RENEWAL, "if self._queue.running and not self._has_ended()",
+        "if False", STANDS_STILL),
+    one("renew: a request that has passed its gate begins", REQUESTS, "if not self.waiting or not self.is_set_up:",
+        "if not self.waiting:", RENEWED_ANY),
+    one("renew: the time of requests runs on", REQUESTS, "        self.is_set_up = False\n        self.hold()",
+        "        self.is_set_up = False",
+        of("20_renewed_services", "test_the_time_of_requests_stands_still_while_an_object_is_set_up")),
+    one("renew: the old object stays open", SERVICE, "            old.close()\n", "            pass\n", ANSWERED),
+    one("renew: interceptors are lost", SERVICE, "new.intercept(self._object.interceptors)", "pass", ANSWERED),
+    one("renew: the old object answers on", SERVICE, "            self._object = new\n", "            pass\n",
+        ANSWERED),
+    one("renew: what could not be set up stays open", SERVICE, "                new.close()\n",
+        "                pass\n",
+        of("20_renewed_services", "test_if_the_new_object_cannot_be_made_or_set_up_the_old_one_answers_on")),
+    one("renew: the loop of the old object is not gone back to", SERVICE, "            old.go_on()\n            raise",
+        "            raise", LOOPS),
+    one("renew: the loop of the new object is not gone back to", SERVICE, "        new.go_on()\n", "", LOOPS),
+    one("renew: a thread that waits is not woken", RENEWAL, "            self._queue.call_all()\n", "", ANSWERED),
+    one("renew: after a refusal nothing begins any more", RENEWAL, "                self._queue.begin()\n", "",
+        STANDS_STILL),
     one("hold: nobody waits for it", HOLDING, "self._dispatcher.look_at_gates()", "pass", RESUMED),
 )  # fmt: skip

@@ -15,7 +15,6 @@ from runtime import CommandRefused, GraphInvalid, JobHeld, NotPaused, NotSendabl
 from runtime.testing import PATIENCE_S, Moment, explore
 from tests.holds import EIGHT, finish, hold, raises_at_three, work
 from tests.platforms import MakeSession
-from tests.services import Echo
 
 
 def good(value: int) -> int:
@@ -271,15 +270,6 @@ def test_what_cannot_take_its_place_is_refused_before_anything_changes(session: 
     session.held[0].skip()
     finish(session)
     assert list(result) == [value for value in EIGHT if value != 3]
-
-
-def test_a_service_is_refused_by_name(session: runtime.Session) -> None:
-    session.service("echo", Echo)
-    work(session, good, on_error="fail")
-    session.start(paused=True)
-    with pytest.raises(CommandRefused, match="'echo' is a service"):
-        session.replace("echo", Echo)
-    session.cancel()
 
 
 def test_a_running_operator_is_not_replaced(make_session: MakeSession) -> None:
