@@ -28,7 +28,7 @@ test: check  ## everything: the checks, all tests, all notebooks
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m pytest --numprocesses 3
 
-test-more: $(READY)  ## the tests under each other Python from 3.11 to 3.14 that is here, test-minimum, other applications, in a browser
+test-more: $(READY)  ## long tests, those of each other Python from 3.11 to 3.14 that is here, test-minimum, other applications, in a browser
 	@sh tools/need_redis.sh
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	@sh tools/need_npm.sh

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 import runtime
 import sage_nb
 from runtime.testing import leak_guard
-from tests import browser
+from tests import browser, effort
 from tests.fixtures import add_markers, make_session, pytest_generate_tests, session, unstarted
 from tests.parts import PARTS, InParts, in_order, place_of, wants_ray
 from tests.remote.cluster import end_cluster, start_cluster
@@ -28,10 +28,12 @@ __all__ = ["make_session", "pytest_generate_tests", "session", "unstarted"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--part", choices=list(PARTS), help="only the tests of this part: see tests/parts.py")
+    effort.add_option(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     add_markers(config)
+    effort.begin(config)
 
 
 def pytest_report_header() -> list[str]:
@@ -73,7 +75,8 @@ def chromium(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterato
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     part = config.getoption("--part")
-    items[:] = [item for item in in_order(items) if part is None or place_of(item.nodeid).part == part]
+    wanted = in_order(effort.only_wanted(items))
+    items[:] = [item for item in wanted if part is None or place_of(item.nodeid).part == part]
 
 
 def pytest_collection_finish() -> None:

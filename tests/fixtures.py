@@ -24,6 +24,7 @@ def add_markers(config: pytest.Config) -> None:
     """Make the markers known."""
     config.addinivalue_line("markers", "on_ray: needs the Ray cluster of the run")
     config.addinivalue_line("markers", "also_remote: runs on the platform `remote` as well")
+    config.addinivalue_line("markers", "long: run with --long only, see tests/effort.py")
     config.addinivalue_line("markers", "every_pair_of: see tests/pairs.py")
     config.addinivalue_line("markers", "concurrent: one user function waits for another; not run where turns are taken")
 

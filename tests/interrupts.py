@@ -14,6 +14,8 @@ from threading import get_ident
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from tests.effort import some
+
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
@@ -22,7 +24,7 @@ _CALLED_BACK: Final = ("_weakrefset", "weakref")
 
 _TOOL: Final = 3  # one of the numbers of sys.monitoring that nobody has reserved
 
-FEW: Final = 150
+FEW: Final = some(50, of=150)
 """Up to so many bytecodes of a command are each tried; of more, so many of them."""
 
 MOST: Final = 0.9

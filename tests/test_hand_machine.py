@@ -1,9 +1,9 @@
 """Every command of a session, in any order and from several threads at once, on small graphs: a Hypothesis machine.
 
 After each step nothing is lost, doubled or reordered, each command has done what the design's table allows in the
-session's state, and has come back. 300 runs of 30 steps, always the same ones; `SAGE_NB_EXAMPLES=5000` draws as many
-new ones, from a seed that a failure prints and that `SAGE_NB_SEED=` brings back. What threads do differs between two
-runs of the same seed, so nothing is shrunk; a failure tells all that was done.
+session's state, and has come back. 100 runs of 30 steps, 300 in a long run, always the same ones;
+`SAGE_NB_EXAMPLES=5000` draws as many new ones, from a seed that a failure prints and that `SAGE_NB_SEED=` brings back.
+What threads do differs between two runs of the same seed, so nothing is shrunk; a failure tells all that was done.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ from runtime import (
     UnknownName,
 )
 from runtime.errors import JobPaused
+from tests.effort import some
 from tests.hand_rig import KINDS, MOMENT_S, Rig, Shape
 
-RUNS: Final = int(os.environ.get("SAGE_NB_EXAMPLES", "300"))
+RUNS: Final = int(os.environ.get("SAGE_NB_EXAMPLES") or some(100, of=300))
 STEPS: Final = 30
 SEED: Final = int(
     os.environ.get("SAGE_NB_SEED") or (random.randrange(2**32) if "SAGE_NB_EXAMPLES" in os.environ else 14)

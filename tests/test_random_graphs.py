@@ -1,7 +1,8 @@
 """Random graphs, drawn whole by Hypothesis, on threads: exact, in order and bounded, whatever shape and trouble.
 
-2,000 graphs in the normal run, always the same ones. `SAGE_NB_EXAMPLES=50000` draws as many new ones, from a seed
-that a failure prints and that `SAGE_NB_SEED=` brings back. A failure also prints the line that replays its one graph.
+600 graphs in the normal run, 2,000 in a long one, always the same ones. `SAGE_NB_EXAMPLES=50000` draws as many
+new ones, from a seed that a failure prints and that `SAGE_NB_SEED=` brings back. A failure also prints the line that
+replays its one graph.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.drawn_plans import draw_plan
+from tests.effort import some
 from tests.graph_plans import Plan
 from tests.random_graphs import run
 
-EXAMPLES: Final = int(os.environ.get("SAGE_NB_EXAMPLES", "2000"))
+EXAMPLES: Final = int(os.environ.get("SAGE_NB_EXAMPLES") or some(600, of=2_000))
 SEED: Final = int(
     os.environ.get("SAGE_NB_SEED") or (random.randrange(2**32) if "SAGE_NB_EXAMPLES" in os.environ else 1)
 )

@@ -1,11 +1,13 @@
 """Random graphs with services, joins, policies and faults, each under several seeds: exact, in order, bounded, ended.
 
-3,000 schedules in the normal run, always the same ones. `SAGE_NB_SCHEDULES=100000` runs as many new ones, from a number
-that the head of the run prints and that `SAGE_NB_SEED=` brings back. A failure prints the line that replays it.
+900 schedules in the normal run, 3,000 in a long one, always the same ones. `SAGE_NB_SCHEDULES=100000` runs
+as many new ones, from a number that the head of the run prints and that `SAGE_NB_SEED=` brings back. A failure prints
+the line that replays it.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -14,15 +16,21 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S
+from tests.effort import some
 from tests.schedules import FIRST, SCHEDULES, replay_line, run, turns_text
 
 SEEDS: Final = 3  # under how many each graph is run
 CHUNK: Final = 100  # graphs in one test
-FREE: Final = 300  # how many run on free threads
+FREE: Final = some(90, of=300)  # how many run on free threads
+AGAIN: Final = some(20, of=60)  # how many run three times, to see that turns repeat
 TREE: Final = Path(__file__).resolve().parent.parent
 
 GRAPHS: Final = range(FIRST, FIRST + max(1, SCHEDULES // SEEDS))
-CHUNKS: Final = [GRAPHS[begin : begin + CHUNK] for begin in range(0, len(GRAPHS), CHUNK)]
+NORMAL: Final = 3 if "SAGE_NB_SCHEDULES" not in os.environ else len(GRAPHS)  # of how many chunks, from the first
+CHUNKS: Final = [
+    pytest.param(GRAPHS[begin : begin + CHUNK], marks=[pytest.mark.long] if place >= NORMAL else [])
+    for place, begin in enumerate(range(0, len(GRAPHS), CHUNK))
+]
 
 
 @pytest.mark.parametrize("graphs", CHUNKS, ids=lambda graphs: f"from-{graphs.start}")
@@ -33,7 +41,7 @@ def test_every_schedule_of_every_graph_is_exact_in_order_and_bounded_and_ends_on
 
 
 def test_the_same_seed_gives_the_same_turns_and_another_one_gives_others() -> None:
-    for graph in range(60):
+    for graph in range(AGAIN):
         first, again, other = run(graph, 7), run(graph, 7), run(graph, 8)
         assert first == again, f"{replay_line(graph, 7)} has taken other turns"
         assert first != other, f"graph {graph} has taken the same turns under two seeds"

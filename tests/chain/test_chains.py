@@ -21,6 +21,7 @@ from runtime.chain import watch
 from runtime.chain.chain import Chain
 from runtime.testing import Hold
 from tests.chain.forced import forced, undisturbed
+from tests.effort import in_turn, seeds
 
 PATIENCE_S = 20.0
 
@@ -89,7 +90,7 @@ HANDS: tuple[Callable[[Session, Random, str], None], ...] = (pauses, steps, taps
 TASKS = ("numbers", "more", "several", "some", "double", "got")
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", seeds(3, of=10))
 def test_a_line_under_all_hands_loses_doubles_and_reorders_nothing(eager: None, seed: int) -> None:
     rng, numbers = Random(seed), 6_000
     with forced(seed) as counts, Session(capacity=rng.choice((1, 4, 64))) as session:
@@ -106,7 +107,7 @@ def test_a_line_under_all_hands_loses_doubles_and_reorders_nothing(eager: None, 
     assert counts["left"]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", seeds(3, of=10))
 def test_a_cancel_at_any_point_counts_every_packet(eager: None, seed: int) -> None:
     rng, numbers = Random(seed), 6_000
     with forced(seed), Session(capacity=rng.choice((1, 4, 64))) as session:
@@ -133,8 +134,7 @@ def test_a_cancel_at_any_point_counts_every_packet(eager: None, seed: int) -> No
         assert got == list(range(len(got)))
 
 
-@pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("step", ["more", "several", "some", "double", "got"])
+@pytest.mark.parametrize(("step", "seed"), in_turn(TASKS[1:], range(10), 2))
 def test_an_error_names_its_task_and_its_packet(eager: None, step: str, seed: int) -> None:
     rng = Random(seed)
     bad = rng.randrange(0, 900) * 6 + 3

@@ -17,10 +17,11 @@ from runtime.communication.partition import Partition
 from runtime.testing import Hold
 from tests.chain.forced import forced, undisturbed
 from tests.chain.test_chains import HANDS
+from tests.effort import in_turn, seeds
 
 PATIENCE_S = 60.0
 NUMBERS, KEYS, INSTANCES = 3_000, 13, 4
-SEEDS = range(5)
+SEEDS = 5
 
 
 @pytest.fixture
@@ -56,8 +57,7 @@ def ages(numbers: int, bad: int = -1) -> list[tuple[int, int]]:
     return made
 
 
-@pytest.mark.parametrize("kept", [False, True], ids=["range", "generator"])
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("kept", "seed"), in_turn([False, True], range(SEEDS)))
 def test_keys_under_all_hands_are_worked_by_their_instance_once_and_in_order(
     eager: None, seed: int, kept: bool
 ) -> None:
@@ -105,7 +105,7 @@ def alone_per_instance() -> list[int]:
         return [session.snapshot()[f"at#{number}"].processed for number in range(INSTANCES)]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(2, of=SEEDS))
 def test_an_error_is_that_of_the_instance_of_its_key(eager: None, seed: int) -> None:
     rng, bad = Random(seed), Random(seed).randrange(NUMBERS)
     named = []
@@ -120,7 +120,7 @@ def test_an_error_is_that_of_the_instance_of_its_key(eager: None, seed: int) -> 
     assert named[0][1] == bad
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(2, of=SEEDS))
 def test_what_an_instance_skips_has_its_key(eager: None, seed: int) -> None:
     def read(number: int) -> int:
         if number % 100 == 57:

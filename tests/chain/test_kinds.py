@@ -19,10 +19,11 @@ from runtime.chain.loop import Extent, Step
 from runtime.testing import Hold
 from tests.chain.forced import forced
 from tests.chain.test_chains import HANDS
+from tests.effort import in_turn, seeds
 
 PATIENCE_S = 60.0
 LINES = 1_500
-SEEDS = range(3)
+SEEDS = 3
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def assert_counts_agree(session: Session, tasks: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("emit", ["each", "end"])
 @pytest.mark.parametrize("start", [{}, {"initial": ""}])
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(1, of=SEEDS))
 def test_a_keyed_fold_in_a_chain_folds_each_packet_once(
     eager: None, emit: Any, start: dict[str, str], seed: int
 ) -> None:
@@ -105,7 +106,7 @@ def test_a_keyed_fold_in_a_chain_folds_each_packet_once(
     assert counts["left"]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(1, of=SEEDS))
 def test_a_function_in_a_chain_sees_the_state_of_its_key(eager: None, seed: int) -> None:
     rng = Random(seed)
     with forced(seed) as counts, Session(capacity=rng.choice((1, 4, 64))) as session:
@@ -157,7 +158,7 @@ def test_a_key_is_that_of_the_packet_in_work_though_a_chain_is_left_meanwhile() 
     assert sorted(got) == [(word, word[0], word[0]) for word in ("a1", "a2", "b1", "c1")]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(1, of=SEEDS))
 def test_a_fold_without_keys_in_a_chain(eager: None, seed: int) -> None:
     with forced(seed) as counts, Session() as session:
         numbers = session.source(range(3_000)).map(lambda number: number + 1)
@@ -167,7 +168,7 @@ def test_a_fold_without_keys_in_a_chain(eager: None, seed: int) -> None:
     assert counts["left"]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(1, of=SEEDS))
 def test_scans_and_counts_in_a_chain(eager: None, seed: int) -> None:
     rng = Random(seed)
     with forced(seed) as counts, Session(capacity=rng.choice((1, 4, 64))) as session:
@@ -193,8 +194,7 @@ def read(line: int) -> int:
     return line * 2
 
 
-@pytest.mark.parametrize("at", ["map", "filter", "sink"])
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("at", "seed"), in_turn(["map", "filter", "sink"], range(SEEDS)))
 def test_what_is_skipped_in_a_chain_is_a_dead_letter_and_nothing_else_is_lost(eager: None, at: str, seed: int) -> None:
     rng, numbers = Random(seed), 3_000
     got: list[int] = []
@@ -225,7 +225,7 @@ def test_what_is_skipped_in_a_chain_is_a_dead_letter_and_nothing_else_is_lost(ea
     assert counts["left"]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(1, of=SEEDS))
 def test_a_letter_of_a_keyed_packet_in_a_chain_has_its_key(eager: None, seed: int) -> None:
     with forced(seed), Session() as session:
         numbers = session.source(range(1_000)).map(lambda number: number)
@@ -246,8 +246,9 @@ def at_once(function: Callable[[int], Any], bad: int) -> Callable[[int], Any]:
     return tried
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("step", ["numbers", "map", "filter", "several", "fold", "age"])
+@pytest.mark.parametrize(
+    ("step", "seed"), in_turn(["numbers", "map", "filter", "several", "fold", "age"], range(SEEDS))
+)
 def test_an_error_of_a_key_function_is_that_of_who_sends(eager: None, step: str, seed: int) -> None:
     bad = Random(seed).randrange(900)
     with forced(seed), Session() as session:

@@ -11,6 +11,7 @@ import pytest
 import runtime
 from runtime import Session
 from tests.chain.forced import forced
+from tests.effort import seeds
 
 PATIENCE_S = 20.0
 NUMBERS = 400
@@ -110,7 +111,7 @@ def outcome_of(plan: Plan, seed: int, *, chaining: bool) -> tuple[Any, ...]:
         return list(got), [(task.name, task.processed, task.emitted, task.skipped) for task in facts], letters
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(20, of=60))
 def test_a_chain_does_what_its_tasks_do_by_themselves(seed: int) -> None:
     plan = plan_of(Random(seed))
     alone = outcome_of(plan, seed, chaining=False)
@@ -186,7 +187,7 @@ def outcome_of_tree(nodes: list[Node], seed: int, *, chaining: bool) -> tuple[An
         return [sorted(each) for each in got], counts, sorted(letters)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(20, of=60))
 def test_a_tree_in_a_chain_does_what_its_tasks_do_by_themselves(seed: int) -> None:
     nodes = tree_of(Random(seed))
     alone = outcome_of_tree(nodes, seed, chaining=False)

@@ -16,9 +16,10 @@ from runtime import Session
 from runtime.testing import Hold
 from tests.chain.forced import forced, undisturbed
 from tests.chain.test_chains import HANDS
+from tests.effort import in_turn, seeds
 
 PATIENCE_S = 60.0
-SEEDS = range(5)
+SEEDS = 5
 NUMBERS = 3_000
 
 
@@ -91,8 +92,7 @@ def untouched(name: str) -> Callable[[int], None]:
     return lambda number: None
 
 
-@pytest.mark.parametrize("kept", [False, True], ids=["range", "generator"])
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("kept", "seed"), in_turn([False, True], range(SEEDS)))
 def test_a_tree_under_all_hands_loses_and_doubles_nothing(eager: None, seed: int, kept: bool) -> None:
     rng = Random(seed)
     with forced(seed) as counts, Session(capacity=rng.choice((1, 4, 64))) as session:
@@ -114,8 +114,7 @@ def test_a_tree_under_all_hands_loses_and_doubles_nothing(eager: None, seed: int
     assert counts["left"]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("step", FED)
+@pytest.mark.parametrize(("step", "seed"), in_turn(FED, range(SEEDS)))
 def test_an_error_in_a_tree_names_its_task_and_its_packet(eager: None, step: str, seed: int) -> None:
     rng, bad = Random(seed), NUMBERS // 2 + 2 * Random(seed).randrange(300) + 1
     worked = Counter[str]()
@@ -137,8 +136,7 @@ def test_an_error_in_a_tree_names_its_task_and_its_packet(eager: None, step: str
         assert {name: facts[name].processed for name in FED} == {name: worked[name] for name in FED}
 
 
-@pytest.mark.parametrize("kept", [False, True], ids=["range", "generator"])
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("kept", "seed"), in_turn([False, True], range(SEEDS)))
 def test_an_error_of_the_second_key_function_is_that_of_who_sends(eager: None, seed: int, kept: bool) -> None:
     rng, bad = Random(seed), Random(seed).randrange(900)
     asked = Counter[int]()
@@ -163,7 +161,7 @@ def test_an_error_of_the_second_key_function_is_that_of_who_sends(eager: None, s
     assert asked == Counter(range(bad + 1))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(2, of=SEEDS))
 def test_each_key_function_of_a_tree_is_asked_once_a_packet(eager: None, seed: int) -> None:
     rng, asked = Random(seed), Counter[tuple[str, int]]()
 
@@ -189,7 +187,7 @@ def test_each_key_function_of_a_tree_is_asked_once_a_packet(eager: None, seed: i
     assert counts["left"]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(2, of=SEEDS))
 def test_what_is_skipped_in_a_branch_is_kept_from_no_other(eager: None, seed: int) -> None:
     rng = Random(seed)
 

@@ -20,8 +20,10 @@ import pytest
 
 from runtime import Session
 from runtime.factory import local_backend
+from tests.effort import some
 
 ROUNDS: Final = 500
+SHARE: Final = 0.3  # of the rounds that a normal run plays
 PATIENCE_S: Final = float(os.environ.get("STRESS_PATIENCE_S", "20"))
 """After how long a round counts as hung. tests/mutants.py, where hangs are the rule, makes it shorter."""
 
@@ -30,11 +32,14 @@ Packet = tuple[int, int]
 
 
 def repeat(play: Callable[[random.Random], None], rounds: int = ROUNDS) -> None:
-    """Play so many rounds, each with dice of its own; a failure names the seed. `STRESS_SEED` plays that one only.
+    """Play rounds, each with dice of its own; a failure names the seed. `STRESS_SEED` plays that one only.
+
+    So many in a long run (tests/effort.py), and a share of them in a normal one.
 
     In every other round nothing is chained: chains keep packets out of lanes, and those are what is under stress.
     """
     only = os.environ.get("STRESS_SEED")
+    rounds = some(max(1, round(rounds * SHARE)), of=rounds)
     for seed in range(rounds) if only is None else itertools.repeat(int(only), rounds):
         try:
             with pytest.MonkeyPatch.context() as patch:

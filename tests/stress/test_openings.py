@@ -22,10 +22,11 @@ import runtime
 from runtime import Session
 from runtime.chain import pace
 from runtime.factory import local_backend
+from tests.effort import some
 from tests.stress.rounds import PATIENCE_S, Helper, give_way, one_round
 
 OPENINGS: Final = int(os.environ.get("OPENINGS", "0"))
-ROUNDS: Final = 25
+ROUNDS: Final = some(8, of=25)
 NUMBERS: Final = 4_000
 TASKS: Final = ("numbers", "more", "several", "some", "double", "got")
 

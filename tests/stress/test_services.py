@@ -12,15 +12,15 @@ from functools import partial
 from random import Random
 from typing import Any
 
-import pytest
-
 import runtime
 from runtime import Session
 from runtime.testing import FaultInjector, InjectedFault
+from tests.effort import some
+from tests.pairs import every_pair_of
 from tests.stress.rounds import PATIENCE_S, Helper, Moment, give_way, one_round, repeat, spin
 
 CALLERS = 64
-EACH = 313
+EACH = some(110, of=313)
 CALLS = CALLERS * EACH
 LONG_S = 10 * PATIENCE_S
 """After how long so many calls count as hung."""
@@ -81,9 +81,7 @@ def check_counts(session: Session, endings: dict[int, str], serves: Serves, faul
     assert 0 <= woken <= (facts.concurrency if facts.ending == "cancelled" else 0), "executions were not counted"
 
 
-@pytest.mark.parametrize("cancelled", [False, True], ids=["to the end", "cancelled in the middle"])
-@pytest.mark.parametrize("capacity", [1, 1024])
-@pytest.mark.parametrize("concurrency", [1, 4])
+@every_pair_of(concurrency=(1, 4), capacity=(1, 1024), cancelled={"to the end": False, "cancelled in the middle": True})
 def test_of_many_calls_at_once_each_has_one_ending_and_gets_what_is_its_own(
     concurrency: int, capacity: int, cancelled: bool
 ) -> None:
