@@ -82,6 +82,7 @@ from runtime.graph.rate import Rate
 from runtime.history.dead_letters import DeadLetter, DeadLetters
 from runtime.job_manager import JobManager
 from runtime.operators import IDLE, Function, SourceFunction
+from runtime.origins.origin import Origin
 from runtime.questions.question import Replies
 from runtime.renamed import old_names as _old_names
 from runtime.reporting.metrics import prometheus
@@ -133,6 +134,7 @@ __all__ = [
     "NotSendable",
     "NotStarted",
     "OnError",
+    "Origin",
     "Outcome",
     "Packet",
     "PacketGone",

@@ -37,6 +37,7 @@ from tests.planted.injects import INJECTS
 from tests.planted.kernel import OF_KERNEL
 from tests.planted.memory import MEMORY_BUGS
 from tests.planted.mending import OF_MENDING
+from tests.planted.origins import OF_ORIGINS
 from tests.planted.places import OF_PLACES
 from tests.planted.questions import OF_QUESTIONS
 from tests.planted.rates import OF_RATES
@@ -1026,6 +1027,7 @@ MUTANTS: Final = (
     *OF_PLACES,
     *OF_CALLS,
     *OF_QUESTIONS,
+    *OF_ORIGINS,
     *OF_RATES,
     *OF_TIMES,
     # ── between processes ──

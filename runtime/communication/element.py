@@ -17,11 +17,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from runtime.communication.lane import Lane
-from runtime.communication.packet import Bearer, Borne, Packet, Place, Tracer
+from runtime.communication.packet import Again, Bearer, Borne, Packet, Place, Tracer
 from runtime.communication.partition import Partition
 from runtime.errors import CommandRefused
 from runtime.graph import ExecutionGraph
 from runtime.operators import Operator
+from runtime.origins.made import KEPT_BYTES, Made
 from runtime.texts.preview import Told, preview
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Format:
     """Whether each item names its input: in the hand's lane of a task with several."""
     asked: bool = False
     """Whether each item says to which question it belongs."""
+    kept_bytes: int = 0
+    """How much each task remembers of the packets that it has made, where they are traced."""
 
     def element(self, key: Any, payload: Any) -> Any:
         """The element of a payload; `key` counts where it is keyed."""
@@ -82,7 +85,7 @@ class Format:
         if not self.traced:
             return item
         key, payload = self.parts(item)
-        return replace(before, key=key, payload=payload)
+        return replace(before, key=key, payload=payload, edited=True)
 
     def told(self, item: Any, tell: Callable[[Any], Told]) -> Any:
         """What replaces an item whose payload is released: the same, made of previews."""
@@ -91,16 +94,22 @@ class Format:
         key, payload = self.parts(self.element_of(item))
         return self.exchanged(item, self.element(tell(key) if self.keyed else None, tell(payload)))
 
-    def stamped(self, task: str, hand: Lane, now: Callable[[], float]) -> Callable[[Any], Any] | None:
+    def stamped(
+        self, task: str, hand: Lane, now: Callable[[], float], of_task: Tracer | None
+    ) -> Callable[[Any], Any] | None:
         """What makes an item of an untraced element that the hand puts in; None where the two are the same."""
-        if not self.traced:
+        if not self.traced or of_task is None:
             return None
-        tracer, producer = Tracer(f"{hand.producer}/{task}", now), hand.producer
+        tracer, producer = Tracer(f"{hand.producer}/{task}", now, of_task.made.of_hand()), hand.producer
 
         def stamp(item: Any, number: int = 0) -> Any:
             return (item[0], stamp_bare(item[1], number)) if self.asked else stamp_bare(item, number)
 
         def stamp_bare(element: Any, number: int) -> Packet:
+            tracer.made.draw(None)
+            if type(element) is Again:
+                tracer.made.draw(element.packet)
+                element = element.element
             key, payload = self.parts(element)
             return tracer.packet(payload, key, number, self.keyed, task, producer)
 
@@ -116,9 +125,10 @@ class Format:
 
     def stamps(self, task: str, now: Callable[[], float]) -> Tracer | None:
         """What gives the packets of a producer what travels with them; None where nothing does."""
-        if self.asked:
-            return Bearer(task, now, traced=self.traced)
-        return Tracer(task, now) if self.traced else None
+        if not self.asked and not self.traced:
+            return None
+        made = Made(self.kept_bytes)
+        return Bearer(task, now, made, traced=self.traced) if self.asked else Tracer(task, now, made)
 
 
 def number_of(item: Any) -> Any:
@@ -206,7 +216,8 @@ def _opened(format: Format, values: Values | None) -> Values:
 def format_of(graph: ExecutionGraph, operator: str, *, by_hand: bool = False) -> Format:
     """What lies in the lanes of each of the operator's tasks; or in those of the hand there."""
     keyed = any(edge.strategy == "hash" for edge in graph.inputs(operator))
-    return Format(keyed, graph.traced, by_hand and len(graph.input_numbers(operator)) > 1, graph.asked)
+    kept_bytes = KEPT_BYTES // max(1, len(graph.nodes))
+    return Format(keyed, graph.traced, by_hand and len(graph.input_numbers(operator)) > 1, graph.asked, kept_bytes)
 
 
 def item_by_hand(graph: ExecutionGraph, operator: str, number: int, element: Any, question: Borne | None = None) -> Any:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from runtime.errors import Unneeded
+from runtime.origins.kept import kept
+from runtime.origins.made import Edited, Made, Named
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
@@ -53,7 +55,8 @@ class Packet:
     In a job with `trace=True` it also has an `id`, its own among all packets of the run ("split#2:17" is the 17th that
     split#2 has sent), the ids of its `parents` (of the packet in work when it was made; none of what sources and the
     hand make, and of what is left at the end of the input), and a `timestamp` of when it was made: seconds since the
-    epoch, under a seed virtual ones since the start. All three stay the same when it is edited or moved.
+    epoch, under a seed virtual ones since the start. All three stay the same when it is edited or moved; `edited` says
+    that it was.
     """
 
     payload: Any
@@ -66,6 +69,7 @@ class Packet:
     id: str | None = field(default=None, compare=False)
     parents: tuple[str, ...] = field(default=(), compare=False)
     timestamp: float | None = field(default=None, compare=False)
+    edited: bool = field(default=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -80,14 +84,27 @@ class Packet:
         return f"Packet({self.text}, {self.id}{' of ' if self.parents else ''}{', '.join(self.parents)})"
 
 
+class Again(NamedTuple):
+    """What the hand puts in for a packet that was skipped, in place of its element."""
+
+    element: Any
+    packet: Named
+
+
+def _named(packet: Packet) -> Named:
+    return Edited(packet.id, kept(packet.payload)[0]) if packet.edited and packet.id is not None else packet.id
+
+
 class Tracer:
     """Fills in what travels with the packets of one producer. Used by one thread at a time.
 
-    Of the packet in work, which whoever draws it tells, it keeps what goes over to the packets made of that.
+    Of the packet in work, which whoever draws it tells, it keeps what goes over to the packets made of that. What it
+    has made is noted in `made`.
     """
 
-    def __init__(self, ids: str, now: Callable[[], float]) -> None:
-        self._ids, self._now, self._made = ids, now, 0
+    def __init__(self, ids: str, now: Callable[[], float], made: Made) -> None:
+        self._ids, self._now, self._count = ids, now, 0
+        self.made = made
         self._taken_over: dict[str, Any] = {}
 
     def draw(self, packet: Packet | None) -> None:
@@ -95,15 +112,20 @@ class Tracer:
         self._taken_over = {}
         if packet is not None and packet.id is not None:
             self._taken_over = {"parents": (packet.id,)}
+            self.made.draw(_named(packet))
+        else:
+            self.made.draw(None)
 
     def draw_all(self, packets: Sequence[Packet]) -> None:
         """All these are in work at once."""
         self._taken_over = {"parents": tuple([packet.id for packet in packets if packet.id is not None])}
+        self.made.draw_all([_named(packet) for packet in packets])
 
     def packet(self, payload: Any, key: Any, number: int, keyed: bool, task: str, producer: str) -> Packet:
         """The packet of `producer` that goes to an input of `task`."""
-        self._made += 1
-        id_, now = f"{self._ids}:{self._made}", self._now()
+        self._count += 1
+        id_, now = f"{self._ids}:{self._count}", self._now()
+        self.made.add(self._count, payload, (key,) if keyed else ())
         return Packet(payload, key, number, keyed, task, producer, id=id_, timestamp=now, **self._taken_over)
 
     def leave(self) -> None:
@@ -145,8 +167,8 @@ class Bearer(Tracer):
     counted from before it lies in a lane until those made of it do, or it was worked and none was.
     """
 
-    def __init__(self, ids: str, now: Callable[[], float], *, traced: bool) -> None:
-        super().__init__(ids, now)
+    def __init__(self, ids: str, now: Callable[[], float], made: Made, *, traced: bool) -> None:
+        super().__init__(ids, now, made)
         self.is_traced = traced
         self.borne: Borne | None = None  # by the packet in work
         self._counted: Borne | None = None  # the same, if that packet leaves when the next one is drawn

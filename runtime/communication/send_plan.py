@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from runtime.communication.connection import Output
 from runtime.communication.lane import Lane
 from runtime.errors import Cancelled, Unneeded
+from runtime.origins.made import Of
 
 if TYPE_CHECKING:
     from runtime.communication.router import Router
@@ -44,15 +45,15 @@ class SendPlan:
         """Let `watcher` see all that is put from now on, just before it is; None: nobody does."""
         self._watcher = watcher
 
-    def puts(self, results: Sequence[Any]) -> Puts:
-        """What has to be put where, in order for each lane.
+    def puts(self, results: Sequence[Any], made_of: Sequence[Of] = ()) -> Puts:
+        """What has to be put where, in order for each lane. `made_of`: in a traced job, of which packets each result.
 
         Raises what a key function raises, `UnstableKey`, and `NotSendable`. Between two of many results a cancel is
         heard, as Cancelled.
         """
         if self.check is not None:
             self._asked(self.check, results)
-        return self._in_order(results, [self._asked(way, results) for way in self._keyed])
+        return self._in_order(results, made_of, [self._asked(way, results) for way in self._keyed])
 
     def _asked(self, ask: Callable[[Any], T], results: Sequence[Any]) -> list[T]:
         """What `ask` says to each result, which may be very many and take its time."""
@@ -65,9 +66,14 @@ class SendPlan:
             answers.append(ask(result))
         return answers
 
-    def _in_order(self, results: Sequence[Any], keyed: list[list[_Places]]) -> Iterator[tuple[Lane, Any]]:
+    def _in_order(
+        self, results: Sequence[Any], made_of: Sequence[Of], keyed: list[list[_Places]]
+    ) -> Iterator[tuple[Lane, Any]]:
         """Result by result; where those go that need no key is decided only when they go: nothing can fail there."""
+        tracer = self._router.tracer
         for number, result in enumerate(results):
+            if made_of and tracer is not None:
+                tracer.made.made_of(made_of[number])
             for places in keyed:
                 yield from places[number]
             for way in self._others:

@@ -22,9 +22,20 @@ Met = Sequence[tuple[int, BaseException | None]]
 Broke = Callable[[Packet, Met], None]
 
 TaskCommand = Literal[
-    "number_of", "edit", "drop", "move", "undo", "state", "set_state", "faults", "skip", "is_at_rest", "replace_later"
+    "number_of",
+    "edit",
+    "drop",
+    "move",
+    "undo",
+    "state",
+    "set_state",
+    "faults",
+    "skip",
+    "is_at_rest",
+    "replace_later",
+    "origins",
 ]
-"""What can be asked of a task at its closed gate: methods of `TaskControl`. Services refuse it."""
+"""What can be asked of a task, most at its closed gate: methods of `TaskControl`. Services refuse it."""
 
 Errand = Literal["prepare", "exchange", "give_back", "renew"]
 """What a task does itself, methods of `Mending`; the last one a service: `Renewal`."""

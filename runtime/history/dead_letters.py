@@ -17,6 +17,7 @@ from os import PathLike
 from typing import Any, Final, Protocol, overload
 
 from runtime.errors import NO_PACKET, CommandRefused, GraphInvalid, TaskEnded, failure_text
+from runtime.origins.made import Edited, Named
 from runtime.texts.error_traceback import traceback_text
 from runtime.texts.preview import preview
 from runtime.texts.sentinel import Sentinel
@@ -42,6 +43,12 @@ class DeadLetter:
     input: int = 0
     at_s: float = 0.0
     _stamp: list[int] = field(default_factory=list)  # its number, once it has been kept
+    _of: Named = None  # in a traced job, which packet it is of
+
+    @property
+    def id(self) -> str | None:
+        """In a traced job, the id of its packet."""
+        return self._of.id if isinstance(self._of, Edited) else self._of
 
     @property
     def number(self) -> int:

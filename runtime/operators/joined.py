@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
 
 from runtime.errors import CommandRefused
@@ -13,11 +14,13 @@ from runtime.operators.first_look import doubt_generator, doubt_text, first_look
 from runtime.operators.function import Context, Function, callable_of
 from runtime.operators.memory import copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator, Part
+from runtime.origins.memory import Side
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
     from runtime.communication.signals import Signal, StopSignal
+    from runtime.origins.made import Made
 
 How = Literal["inner", "left", "outer"]
 
@@ -156,7 +159,7 @@ class _Rows(list[Any]):
     __slots__ = ()
 
 
-_Kept = tuple[memory.Mapped, memory.Mapped, frozenset[Any], int | None]
+_Kept = tuple[tuple[memory.Mapped, ...], tuple[memory.Mapped, ...], frozenset[Any], int | None]
 """What a join keeps, by value: rows of each side, keys that have met, which input was the first to end."""
 
 
@@ -182,11 +185,21 @@ class Join(Operator):
         self._met: set[Any] = set()  # keys that have had a partner which is not kept any more, where that is asked for
         self._ended: int | None = None  # the input that was the first to end
         self._ctx: Context | None = None
+        self._made: Made | None = None
 
     @property
     def kept(self) -> int:
         """How many rows it keeps."""
         return sum(len(_listed(rows)) for side in self._sides for rows in side.values())
+
+    def trace(self, made: Made) -> None:
+        """Keep with each row which packet it was."""
+        self._made = made
+        self._sides = (Side(made, 0), Side(made, 1))
+
+    @property
+    def _merge(self) -> Callable[[Any, Any], Any]:
+        return self.call if self._made is None else self._made.merging(self.call)
 
     def open(self, ctx: Context) -> None:
         """Learn where `merge` finds its key, should it be a Function."""
@@ -198,7 +211,7 @@ class Join(Operator):
         if self._ended is not None:
             self._probe(1 - self._ended, values, emit, attention)
             return
-        merge = self.call
+        merge = self._merge
         lefts, rights = self._sides
         partners_of_left, partners_of_right = rights.get, lefts.get
         for number, (key, row) in values:
@@ -234,11 +247,13 @@ class Join(Operator):
         unmatched = (
             {key: rows for key, rows in other.items() if key not in ended} if self._sends_unmatched[1 - number] else {}
         )
+        if isinstance(other, Side):
+            unmatched = other.only(unmatched)
         self._sides = (unmatched, ended) if number else (ended, unmatched)
 
     def _probe(self, number: int, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work rows of input `number`, the one that has not ended: all their partners are there."""
-        merge, own, partners_of = self.call, self._sides[number], self._sides[1 - number].get
+        merge, own, partners_of = self._merge, self._sides[number], self._sides[1 - number].get
         unmatched_too, met = self._sends_unmatched[number], self._met if self._sends_unmatched[1 - number] else None
         for _, (key, row) in values:
             partner = partners_of(key, _NONE)
@@ -275,6 +290,8 @@ class Join(Operator):
                 f"a join keeps rows of its left and of its right input; give a pair of lists, not {preview(value)}"
             ) from None
         for side, rows in zip(self._sides, (left, right), strict=True):
+            if isinstance(side, Side):
+                side.set_by_hand(key, len(rows))
             if rows:
                 side[key] = _Rows(rows)
             else:
@@ -282,7 +299,7 @@ class Join(Operator):
 
     def copy(self, key: Any) -> _Kept:
         """The rows."""
-        left, right = (copy_of(side, key) for side in self._sides)
+        left, right = (tuple(copy_of(each, key) for each in _with_history(side)) for side in self._sides)
         return left, right, frozenset(self._met), self._ended
 
     def restore(self, copied: _Kept) -> None:
@@ -290,27 +307,29 @@ class Join(Operator):
         *sides, met, ended = copied
         if ended != self._ended:
             raise CommandRefused("an input of the join has ended since, and the rows that waited for it are gone")
-        for side, rows in zip(self._sides, sides, strict=True):
-            put_back(side, rows)
+        for side, before in zip(self._sides, sides, strict=True):
+            for own, rows in zip(_with_history(side), before, strict=True):
+                put_back(own, rows)
         self._met = set(met)
 
     def release(self) -> None:
         """Let go of the rows as well."""
         super().release()
-        self._sides, self._met, self._ctx = ({}, {}), set(), None
+        self._sides, self._met, self._ctx, self._made = ({}, {}), set(), None, None
 
     def _unmatched(self) -> Iterator[Part]:
         merge = self.call
         for number, wanted in enumerate(self._sends_unmatched):
             if not wanted:
                 continue
-            others = self._sides[1 - number]
-            for key, rows in self._sides[number].items():
+            others, side = self._sides[1 - number], self._sides[number]
+            for key, rows in side.items():
                 if key in others or key in self._met:
                     continue
                 if self._ctx is not None:
                     self._ctx.set_key(key)
-                for row in _listed(rows):
+                alone = side.send_alone(key) if isinstance(side, Side) else repeat(None)
+                for row, _ in zip(_listed(rows), alone, strict=False):
                     make = partial(merge, None, row) if number else partial(merge, row, None)
                     yield Part((number, (key, row)), row, partial(_send_made, make))
 
@@ -320,6 +339,10 @@ _NONE: Final = object()
 
 def _send_made(make: Callable[[], Any], emit: Emit) -> None:
     emit(make())
+
+
+def _with_history(side: dict[Any, Any]) -> tuple[dict[Any, Any], ...]:
+    return (side, side.history) if isinstance(side, Side) else (side,)
 
 
 def _listed(rows: Any) -> list[Any]:

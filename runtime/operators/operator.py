@@ -20,6 +20,7 @@ from runtime.python.asynchronous import refuse_coroutine
 
 if TYPE_CHECKING:
     from runtime.communication.signals import Signal
+    from runtime.origins.made import Made
     from runtime.scheduling.parker import Waiter
     from runtime.scheduling.wake_source import WakeSource
 
@@ -195,6 +196,9 @@ class Operator(ABC):
         with one input hears of its end by `finish`.
         """
         return None
+
+    def trace(self, made: Made) -> None:  # noqa: B027  most make results of the packet in work
+        """In a traced job, before anything comes: say there of which packets results are made, if it keeps some."""
 
     def wake_sources(self, waiter: Waiter) -> Sequence[WakeSource]:
         """What it waits for besides packets and signals, as timers; asked for once, before `open`."""

@@ -6,14 +6,18 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
 from runtime.operators.memory import ALL, Mapped, copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator
+from runtime.origins.memory import Folds
 from runtime.texts.preview import preview
 from runtime.texts.sentinel import Sentinel
+
+if TYPE_CHECKING:
+    from runtime.origins.made import Made
 
 NO_INITIAL: Final = Sentinel("NO_INITIAL", __name__)
 """Stands for an `initial` that was not given; the first packet takes its place."""
@@ -46,9 +50,14 @@ class Reduce(Operator):
         self.accumulators: dict[Any, Any] = {}
         self._initial, self._each, self._keyed = initial, emit == "each", keyed
         self._new = _copier(initial)
+        self._traced: Folds | None = None  # the same, in a traced job
         self.sends_at_end = emit == "end"
         if self._each and keyed:
             self.inline = (*self.inline, "{made} = ({key}, {made})")
+
+    def trace(self, made: Made) -> None:
+        """Keep with each folded value which packets it was made of."""
+        self.accumulators = self._traced = Folds(made)
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Fold each packet into what its key has so far."""
@@ -85,26 +94,37 @@ class Reduce(Operator):
 
     def remember(self, key: Any, value: Any) -> None:
         """Go on from another value."""
-        self.accumulators[key if self._keyed else None] = value
+        own = key if self._keyed else None
+        if self._traced is None:
+            self.accumulators[own] = value
+        else:
+            self._traced.set_by_hand(own, value)
 
-    def copy(self, key: Any) -> Mapped:
+    def copy(self, key: Any) -> tuple[Mapped, ...]:
         """The folded values."""
-        return copy_of(self.accumulators, key if self._keyed else ALL)
+        return tuple(copy_of(each, key if self._keyed else ALL) for each in self._copied)
 
-    def restore(self, copied: Mapped) -> None:
+    def restore(self, copied: tuple[Mapped, ...]) -> None:
         """Fold on from these."""
-        put_back(self.accumulators, copied)
+        for own, before in zip(self._copied, copied, strict=True):
+            put_back(own, before)
+
+    @property
+    def _copied(self) -> tuple[dict[Any, Any], ...]:
+        return (self.accumulators,) if self._traced is None else (self.accumulators, self._traced.history)
 
     def release(self) -> None:
         """Let go of the folded values as well."""
         super().release()
-        self.accumulators, self._initial, self._new = {}, None, _released
+        self.accumulators, self._initial, self._new, self._traced = {}, None, _released, None
 
     def finish(self) -> Iterable[Any]:
         """The folded values, if they were not sent all along, and what the function itself has left."""
         if self._each:
             return super().finish()
         folded: Iterable[Any] = self.accumulators.items() if self._keyed else self.accumulators.values()
+        if self._traced is not None:
+            folded = self._traced.each(folded)
         return chain(folded, super().finish())
 
 

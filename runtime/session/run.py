@@ -10,7 +10,9 @@ from runtime.communication.calls import HAND_CALLER, here
 from runtime.communication.element import format_of, item_by_hand, rekeyed
 from runtime.communication.hand import HAND
 from runtime.communication.note import Note
+from runtime.communication.packet import Again
 from runtime.control.editing import Editing
+from runtime.control.explaining import Explaining
 from runtime.control.hits import Hits
 from runtime.control.holding import Holding
 from runtime.control.injector import Given, Injector
@@ -53,6 +55,7 @@ class Run:
     proxies: ProxyManager
     commands: Commands
     asking: Asking
+    explaining: Explaining
 
     @classmethod
     def of(cls, dispatcher: Dispatcher, commands: Commands) -> Run:
@@ -79,6 +82,7 @@ class Run:
             ProxyManager(HAND_CALLER, service_queues(graph)),
             commands,
             asking,
+            Explaining(dispatcher, workers),
         )
 
     @property
@@ -160,4 +164,6 @@ def _item_of(letter: DeadLetter, value: Any, graph: ExecutionGraph) -> Any:
         element = format_of(graph, operator.name).element(letter.key, letter.packet)
     else:
         element = rekeyed(graph, letter.task, letter.input, HAND, value)
+    if graph.traced:
+        element = Again(element, letter._of)
     return item_by_hand(graph, operator.name, letter.input, element)

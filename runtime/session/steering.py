@@ -11,13 +11,17 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar, overload
 
+from runtime.builder.collected import Collected
 from runtime.communication.calls import DEFAULT_METHOD
 from runtime.communication.packet import Packet
 from runtime.control.breakpoints import Breakpoint, Tap
 from runtime.control.calling import Services
+from runtime.control.holding import Held
 from runtime.control.pausing import REACH_S
 from runtime.control.profiling import profile
-from runtime.errors import GraphInvalid, UnknownName
+from runtime.errors import GraphInvalid, TaskFailed, UnknownName
+from runtime.history.dead_letters import DeadLetter
+from runtime.origins.origin import Origin
 from runtime.python.asynchronous import refuse_async
 from runtime.python.interactive import is_by_person
 from runtime.questions.asking import Asking
@@ -343,6 +347,30 @@ class Steering(Observed):
         says so, and it is called no more. Raises `UnknownName`, and `GraphInvalid` for what cannot be called.
         """
         return self._runs.started().inspection.tap(task, _require_callable("see of tap", see))
+
+    def why(self, what: Packet | DeadLetter | Held | TaskFailed | Collected[Any], index: int | None = None) -> Origin:
+        """Where something comes from, down to the items of sources, with what each operator made of it on the way.
+
+        Of a packet that `peek`, a step or a tap has shown, of a dead letter, of what is held, of the packet that a
+        `TaskFailed` is about; and of a value that `collect()` has gathered, by its index. In a session with
+        `trace=True`, at any time while and after it runs, also when it is closed (on Ray, before). A job remembers 64
+        MB of this, of each of its tasks the newest packets; of what is older, it is said that it is forgotten. A packet
+        of a reduce names the last ten that were folded, and how many there were before these. See `Origin`.
+
+        Raises `CommandRefused` where nothing is traced, of what is of another run, and of a result of which it is
+        forgotten which packet it was; `IndexError`, `GraphInvalid` for anything else, `NotStarted`.
+
+        >>> import runtime
+        >>> with runtime.Session(trace=True) as session:
+        ...     rows = session.source(["3", "4"], name="texts").map(int, name="parsed").map(abs, name="size").collect()
+        ...     session.run()
+        Outcome(completed: 2 in, 2 out)
+        >>> session.why(rows, 1)
+        4: made by size
+        └─ 4: made by parsed
+           └─ '4': an item of texts
+        """
+        return self._runs.started().explaining.why(what, index)
 
     def state(self, task: str) -> Any:
         """What a task remembers: its reduced values or `ctx.state`, by key where its input is keyed."""

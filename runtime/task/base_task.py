@@ -25,6 +25,7 @@ from runtime.facts import Ending, Spent, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.awaited import Awaited
 from runtime.operators.source import AsyncSource
+from runtime.origins.made import Made
 from runtime.python.stacks import Stack
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
@@ -77,6 +78,9 @@ class BaseTask:
         makes_one = operator.at_most_one and not operator.has_context
         windows = makes_one and not is_guarded and tracer is None
         self._router = Router(ctx.wiring.outputs, parker, tracer, windows=windows, hands_over=makes_one)
+        if tracer is not None and ctx.wiring.format.traced:
+            tracer.made.work_for(operator, is_end=operator.is_end)
+            operator.trace(tracer.made)
         self.store = Store(ctx, operator, self._router)
         self._feed = self._feed_of(operator, tracer, is_guarded)
         if isinstance(operator, AsyncSource):
@@ -114,7 +118,7 @@ class BaseTask:
         else:
             feed = (JoinedFeed if operator.wants_input else LaneFeed)(inbox, ctx, operator, parker, tracer)
         hand = inbox.hand.lane
-        inbox.read_by(parker, feed.format(hand).stamped(self.name, hand, parker.timestamp))
+        inbox.read_by(parker, feed.format(hand).stamped(self.name, hand, parker.timestamp, tracer))
         if operator.is_awaited:
             inbox.hand.refuse_offers()
         return feed
@@ -222,7 +226,8 @@ class BaseTask:
                 ending, error = "failed", raised
             else:
                 self.reporter.warned(self.name, f"close() raised {type(raised).__name__} as well")
-        report = TaskReport(self.name, ending, error, packet)
+        of = None if error is None or (made := self.made) is None else made.blamed()
+        report = TaskReport(self.name, ending, error, packet, of)
         del failure, error, packet  # this frame is in the traceback, and would hold it, and the packet, for ever
         self._end(report)
         del report
@@ -430,6 +435,11 @@ class BaseTask:
     def packet(self, lane: Lane, item: Any, place: Place) -> Packet:
         """What `item` of a lane of its queue is."""
         return self.format(lane).packet(item, self.name, lane, place)
+
+    @property
+    def made(self) -> Made | None:
+        """In a traced job, what it has made."""
+        return None if self._router.tracer is None else self._router.tracer.made
 
     def open_packets(self) -> list[Packet]:
         """Those of calls that have begun and have not been sent, the oldest first."""

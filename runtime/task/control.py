@@ -19,6 +19,7 @@ from runtime.context.worker_control import Broke, Condition, Errand, Met, TaskCo
 from runtime.errors import CommandRefused, NotPaused, PacketGone, TaskEnded
 from runtime.facts import SignalFacts, TaskState
 from runtime.operators import Operator, Source
+from runtime.origins.made import Entry
 from runtime.python.asynchronous import refuse_coroutine
 from runtime.python.stacks import Stack
 from runtime.scheduling.command import Answer
@@ -422,6 +423,13 @@ class TaskControl(WorkerControl):
             self._task.inbox.drop(lane, 1)
             self._task.counts.work(1)
             self._task.counts.fail(skipped=1)
+
+    # ── where packets come from ──
+
+    def origins(self, numbers: Sequence[tuple[bool, int]]) -> list[Entry | None]:
+        """In a traced job: its packets of these numbers, or those of the hand; None: forgotten. At any time."""
+        made = self._task.made
+        return [None] * len(numbers) if made is None else made.find(numbers)
 
     # ── state ──
 

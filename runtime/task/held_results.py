@@ -5,9 +5,11 @@ It is held in memory, so it is bounded, in bytes. Each result is a moment to hea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from runtime.errors import Cancelled, ResultsTooLarge, Unneeded
+from runtime.origins.made import Made, Of
 from runtime.python.size import estimated_size
 from runtime.scheduling.parker import Waiter
 
@@ -15,11 +17,13 @@ from runtime.scheduling.parker import Waiter
 class HeldResults:
     """The results of the attempt under way; none between two packets. Used by the task's thread alone."""
 
-    __slots__ = ("_held_bytes", "_is_too_large", "_most_bytes", "_results", "_task", "_waiter")
+    __slots__ = ("_held_bytes", "_is_too_large", "_made", "_most_bytes", "_results", "_task", "_waiter", "made_of")
 
-    def __init__(self, task: str, waiter: Waiter, most_bytes: int) -> None:
+    def __init__(self, task: str, waiter: Waiter, most_bytes: int, made: Made | None = None) -> None:
         self._task, self._waiter, self._most_bytes = task, waiter, most_bytes
         self._results: list[Any] = []
+        self._made = made
+        self.made_of: list[Of] = []  # in a traced job, of which packets each result was made
         self._held_bytes = 0  # of all but the first, which is there in any case
         self._is_too_large = False
 
@@ -35,6 +39,14 @@ class HeldResults:
             if waiter.yield_requested and (waiter.cancelled or waiter.unneeded):
                 raise Cancelled if waiter.cancelled else Unneeded
         self._results.append(result)
+        if self._made is not None:
+            self.made_of.append(self._made.of)
+
+    def add_again(self, results: Sequence[Any], made_of: Sequence[Of]) -> None:
+        """Hold what was held before. Raises as `add`."""
+        for result in results:
+            self.add(result)
+        self.made_of[:] = made_of
 
     def all(self) -> list[Any]:
         """All that is held. Raises `ResultsTooLarge` if it was too much, whoever has swallowed that."""
@@ -45,6 +57,7 @@ class HeldResults:
     def clear(self) -> None:
         """Begin anew. What `all` has returned stays as it is."""
         self._results, self._held_bytes, self._is_too_large = [], 0, False
+        self.made_of = []
 
     def _too_large(self) -> ResultsTooLarge:
         return ResultsTooLarge(

@@ -7,7 +7,7 @@ gate is this one again, as it is by then. All that is kept beside it is why it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from runtime.communication.router import Router
 from runtime.communication.send_plan import Puts
 from runtime.errors import failure_text
 from runtime.operators import Operator
+from runtime.origins.made import Of
 from runtime.task.feed import LaneFeed
 from runtime.task.policy_operator import LaneGuard
 
@@ -41,7 +42,7 @@ class HoldGuard(LaneGuard):
         # its last attempt has made, if that is all there and only where it goes could not be said.
         self._fault: Fault | None = None
         self._item: Any = None
-        self._made: tuple[Any, ...] | None = None
+        self._made: tuple[tuple[Any, ...], tuple[Of, ...]] | None = None
 
     def fault(self) -> Fault | None:
         """What is held; None: nothing, or it was edited or taken out meanwhile. Any thread, while nobody edits."""
@@ -79,7 +80,7 @@ class HoldGuard(LaneGuard):
         self._task.counts.retry()
         if made is None or version != self.inner.version:
             return make
-        return partial(_hold_back_all, self.hold_back, made)
+        return partial(self._held.add_again, *made)
 
     def _place(self, lane: Lane) -> Place:
         """That of the first packet of a lane."""
@@ -98,7 +99,7 @@ class HoldGuard(LaneGuard):
         if self._router.tracer is not None:
             self._router.tracer.stay()
         self._item = item
-        self._made = tuple(self._held.all()) if is_made else None
+        self._made = (tuple(self._held.all()), tuple(self._held.made_of)) if is_made else None
         packet = task.packet(lane, item, place)
         self._fault = packet, error, self.inner.version
         self._inbox.look_first_at(lane)
@@ -106,8 +107,3 @@ class HoldGuard(LaneGuard):
             task.gate.record.hold(error)
         task.gate.close()
         task.reporter.held(task.name, failure_text(packet.payload, error))
-
-
-def _hold_back_all(hold_back: Callable[[Any], object], made: Iterable[Any]) -> None:
-    for result in made:
-        hold_back(result)

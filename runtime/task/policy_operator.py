@@ -47,7 +47,8 @@ class PolicyOperator(Operator):
         self._given = Given(task.ctx.wiring.format, operator, task.ctx, None)
         self._task, self._router, self._plan = task, router, router.plan
         self._policy = policy_of(task.ctx.wiring.node.on_error)
-        self._held = HeldResults(task.ctx.name, task.parker, task.ctx.wiring.node.max_results_bytes)
+        made = router.tracer.made if router.tracer is not None and task.ctx.wiring.format.traced else None
+        self._held = HeldResults(task.ctx.name, task.parker, task.ctx.wiring.node.max_results_bytes, made)
         self.hold_back: Emit = self._held.add
         # Whether a result may leave as soon as it is made, because nothing can fail after it.
         self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
@@ -77,6 +78,8 @@ class PolicyOperator(Operator):
 
     def _send_between(self, results: Iterable[Any] | None) -> tuple[()]:
         if results is not None:
+            if self._router.tracer is not None:
+                self._router.tracer.draw(None)
             self.outside_of_packets(lambda: [self.hold_back(result) for result in results])
         return ()
 
@@ -98,7 +101,7 @@ class PolicyOperator(Operator):
         """Send all that `make` makes, or nothing. Raises what it raises: policies are for packets."""
         try:
             make()
-            puts = self._plan.puts(self._held.all())
+            puts = self._plan.puts(self._held.all(), self._held.made_of)
         finally:
             self._held.clear()
         self._plan.send(puts)
@@ -123,7 +126,7 @@ class PolicyOperator(Operator):
                 if not is_made:
                     make()
                     is_made = True
-                return self._plan.puts(self._held.all())
+                return self._plan.puts(self._held.all(), self._held.made_of)
             except BaseException as error:  # the border to user code
                 if not self._is_for_policy(error, value):
                     raise
@@ -214,10 +217,11 @@ class PolicyOperator(Operator):
 
     def _letter(self, error: BaseException, value: Any) -> DeadLetter:
         ctx = self._task.ctx
+        named = self._router.tracer.made.blamed() if self._router.tracer is not None else None
         if value is NO_PACKET:
             return DeadLetter(ctx.name, value, error)
         packet, key, number = self._parts(value)
-        return DeadLetter(ctx.name, packet, error, key, keyed=ctx.wiring.format.keyed, input=number)
+        return DeadLetter(ctx.name, packet, error, key, keyed=ctx.wiring.format.keyed, input=number, _of=named)
 
 
 class LaneGuard(PolicyOperator):

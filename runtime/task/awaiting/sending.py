@@ -85,7 +85,8 @@ class Sending:
             keyed = task.ctx.wiring.format.keyed
             if router.tracer is not None:
                 router.tracer.blame(error)
-            letter = DeadLetter(task.ctx.name, call.payload, error, call.key if keyed else None, keyed=keyed)
+            named = None if router.tracer is None else router.tracer.made.blamed()
+            letter = DeadLetter(task.ctx.name, call.payload, error, call.key if keyed else None, keyed=keyed, _of=named)
             task.reporter.skipped(letter)
         elif verdict != "hold":
             router.plan.send(router.plan.puts(verdict))
