@@ -285,8 +285,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "guard: a letter without its key",
         GUARD,
-        "DeadLetter(ctx.name, packet, error, key, keyed=ctx.wiring.format.keyed, input=number)",
-        "DeadLetter(ctx.name, packet, error, None, keyed=ctx.wiring.format.keyed, input=number)",
+        "DeadLetter(ctx.name, packet, error, key, keyed=ctx.wiring.format.keyed, input=number, _of=named)",
+        "DeadLetter(ctx.name, packet, error, None, keyed=ctx.wiring.format.keyed, input=number, _of=named)",
         of("09_dead_letters", "test_a_retried_packet_keeps_its_key_and_its_task[local-1-False]"),
     ),
     one(
