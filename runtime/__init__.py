@@ -183,5 +183,10 @@ __all__ = [
     "prometheus",
 ]
 
+if _sys.platform == "emscripten":
+    from runtime.session.looks import let_others_go_on as _let_others_go_on
+
+    _let_others_go_on()
+
 if not _TYPE_CHECKING:  # to mypy a module that answers for any name has no slips
     __getattr__ = _old_names(__name__, {"AsyncFunction": "AsyncRefused"})

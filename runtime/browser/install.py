@@ -1,5 +1,8 @@
 """Puts the layer in place, once, before any other module of the runtime has taken a lock from where it replaces them.
 
+So nothing of this folder imports another module of the runtime before that: the errors that it raises are imported
+where they are raised.
+
 It uses private names of `threading`, `_thread` and `asyncio`, and a call of Pyodide that is said to be experimental: so
 the documentation pins Pyodide, and the tests run in the pinned one.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import _thread
 import _threading_local
+import gc
 import queue
 import selectors
 import threading
@@ -20,7 +24,6 @@ import pyodide.webloop
 from pyodide.code import run_js
 
 from runtime.browser import collector
-from runtime.errors import NotInBrowser
 
 CAN_SWITCH: Final = "typeof WebAssembly.Suspending === 'function'"
 TOO_OLD: Final = (
@@ -32,6 +35,8 @@ TOO_OLD: Final = (
 def install() -> None:
     """Let `threading` start threads in this tab. Idempotent. Raises NotInBrowser where no stack can be put aside."""
     if not run_js(CAN_SWITCH):
+        from runtime.errors import NotInBrowser  # noqa: PLC0415
+
         raise NotInBrowser(TOO_OLD)
     for module, names in _replaced().items():
         for name, value in names.items():
@@ -42,6 +47,7 @@ def install() -> None:
 def _replaced() -> dict[ModuleType | type, dict[str, Any]]:
     """What has which names from now on. The layer is imported here: without promise integration it cannot be."""
     from runtime.browser.locks import Lock, RLock  # noqa: PLC0415
+    from runtime.browser.loops import POLICY, WebLoopPolicy  # noqa: PLC0415
     from runtime.browser.selector import LOOP, BaseSelectorEventLoop, ParkedSelector  # noqa: PLC0415
     from runtime.browser.sleeping import sleep  # noqa: PLC0415
     from runtime.browser.stacks import run_sync_here  # noqa: PLC0415
@@ -80,7 +86,9 @@ def _replaced() -> dict[ModuleType | type, dict[str, Any]]:
         queue: {"SimpleQueue": queue._PySimpleQueue},  # type: ignore[attr-defined]
         time: {"sleep": sleep, "pthread_getcpuclockid": None},  # it is there, and raises for every thread
         selectors: {"DefaultSelector": ParkedSelector},
+        gc: collector.COLLECTOR,
         BaseSelectorEventLoop: LOOP,
+        WebLoopPolicy: POLICY,
         pyodide.ffi: {"run_sync": run_sync_here},
         pyodide.webloop: {"run_sync": run_sync_here},
     }

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime.browser.locks import Lock
-from runtime.errors import NotInBrowser
 
 
 class ParkedSelector(selectors.BaseSelector):
@@ -28,6 +27,8 @@ class ParkedSelector(selectors.BaseSelector):
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Raises NotInBrowser."""
+        from runtime.errors import NotInBrowser  # noqa: PLC0415
+
         raise NotInBrowser("a tab has no sockets that an event loop could wait for; await `pyodide.http.pyfetch(url)`")
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:

@@ -27,7 +27,6 @@ from pyodide.code import run_js
 from pyodide.ffi import can_run_sync, create_proxy, run_sync
 
 from runtime.browser.collector import tidy
-from runtime.errors import NotInBrowser
 
 SLICE_S: Final = 0.008
 """For how long one works until the page has its turn."""
@@ -88,6 +87,8 @@ class Running:
         It is called as the page would: a promise belongs to the event loop that runs when Python first sees it.
         """
         if not can_run_sync():
+            from runtime.errors import NotInBrowser  # noqa: PLC0415
+
             raise NotInBrowser(
                 "this would have to wait, and it was called by JavaScript, which cannot: call it from a cell, or start "
                 "a thread that does"
@@ -167,6 +168,8 @@ def breathe() -> None:
 def run_sync_here(awaitable: Any) -> Any:
     """As `pyodide.ffi.run_sync`, for threads too. Raises NotInBrowser inside of a function that waits by itself."""
     if _get_running_loop() not in (None, RUNNING.loop_of_page):
+        from runtime.errors import NotInBrowser  # noqa: PLC0415
+
         raise NotInBrowser("run_sync would wait for the event loop in which it was called: await it instead")
     return RUNNING.wait_for(_same, awaitable)
 

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any, Final
 
 from runtime.browser.locks import Lock
+from runtime.browser.loops import forget
 from runtime.browser.stacks import RUNNING, start
 
 _idents: Final = count(1_000_000)
@@ -81,6 +82,7 @@ def start_joinable_thread(function: Callable[[], object], handle: Handle | None 
         finally:
             del work
             handle.end()
+            forget(ident)
             RUNNING.end()
 
     start(run)

@@ -180,10 +180,6 @@ class LocalBackend:
 
     def observe(self, handles: Sequence[TaskHandle]) -> TaskTable:
         """Read the numbers where the tasks keep them."""
-        if sys.platform == "emscripten":  # whoever only looks, again and again, is to see something come
-            from runtime.browser.stacks import RUNNING, SLICE_S  # noqa: PLC0415
-
-            RUNNING.give_way(SLICE_S)
         if self._observer is None or len(self._observer.tasks) != len(handles):
             self._observer = Observer([cast(LocalTask, handle) for handle in handles])
         while True:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import gc
 import itertools
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
+from types import BuiltinFunctionType
 from typing import Any
 
 import pytest
@@ -359,7 +362,6 @@ def test_a_handler_that_would_have_to_wait_is_refused_by_name() -> None:
 
 
 def test_garbage_is_collected_though_the_collector_of_python_is_off() -> None:
-    assert not gc.isenabled()
     gc.collect()
 
     class Knot:
@@ -389,9 +391,11 @@ def test_waiting_stacks_survive_collections_made_beside_them() -> None:
             return "x"
 
     threads = [threading.Thread(target=repr, args=(Nested(3 * number % 17),), daemon=True) for number in range(30)]
+    gc.enable()
     for thread in threads:
         thread.start()
         time.sleep(0)
+        gc.collect(1)
         junk: list[Any] = [[] for _ in range(2 * YOUNG)]
         for each in junk:
             each.append(each)
@@ -400,6 +404,28 @@ def test_waiting_stacks_survive_collections_made_beside_them() -> None:
     for thread in threads:
         thread.join(PATIENCE_S)
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_whoever_turns_the_collector_off_and_on_turns_on_ours_and_not_the_one_that_kills() -> None:
+    assert gc.isenabled()
+    gc.disable()
+    junk: list[Any] = [[] for _ in range(2 * YOUNG)]
+    made = gc.get_count()[0]
+    assert made > YOUNG
+    time.sleep(0)
+    assert not gc.isenabled()
+    assert gc.get_count()[0] >= made
+    gc.enable()
+    assert gc.isenabled()
+    time.sleep(0)
+    assert gc.get_count()[0] < YOUNG
+    more: list[Any] = [[] for _ in range(10 * YOUNG)]
+    assert gc.get_count()[0] > 9 * YOUNG  # Python's own is still off
+    gc.collect(1)
+    assert gc.get_count() == (0, 0, 0)
+    with pytest.raises(ValueError, match="invalid generation"):
+        gc.collect(3)
+    del junk, more
 
 
 def test_without_promise_integration_one_sentence_says_which_browsers_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -414,3 +440,110 @@ def test_to_install_it_again_changes_nothing() -> None:
     assert threading.Lock is lock
     assert counts.starts > 0
     assert issubclass(runtime.NotInBrowser, RuntimeError)
+
+
+def test_no_module_of_the_runtime_has_taken_what_was_replaced() -> None:
+    def is_replaced(value: Any) -> bool:
+        if isinstance(value, BuiltinFunctionType):
+            home = value.__self__
+            return home in (_thread, time) and vars(home)[value.__name__] is not value
+        return type(value).__module__ == "_thread" or (isinstance(value, type) and value.__module__ == "_thread")
+
+    modules = [module for name, module in sys.modules.items() if name.startswith(("runtime.", "concurrent."))]
+    assert len(modules) > 100
+    taken = [
+        (module.__name__, name) for module in modules for name, value in vars(module).items() if is_replaced(value)
+    ]
+    assert taken == [("runtime.browser.stacks", "get_ident")]  # which asks who the main thread is
+
+
+def test_asyncio_run_and_the_loop_of_a_thread_are_its_own_and_the_page_keeps_its_one() -> None:
+    page = asyncio.get_running_loop()
+
+    async def wait() -> Any:
+        await asyncio.sleep(0.001)
+        return asyncio.get_running_loop()
+
+    def work() -> None:
+        assert asyncio.run(wait()) is not page
+        assert asyncio.get_event_loop() is page
+        mine = asyncio.new_event_loop()
+        asyncio.set_event_loop(mine)
+        assert asyncio.get_event_loop() is mine
+        assert mine.run_until_complete(wait()) is mine
+        mine.close()
+
+    all_of(work, work)
+    assert asyncio.get_event_loop() is page
+
+
+# ── whoever looks ──
+
+
+def looks() -> dict[str, Callable[[runtime.Session, Any], bool]]:
+    """What a cell may look at until something has come."""
+    return {
+        "snapshot": lambda session, result: session.snapshot()["double"].processed == 3,
+        "peek": lambda session, result: session.peek("in").depth == 0,
+        "status": lambda session, result: session.status == "completed",
+        "outcome": lambda session, result: session.outcome is not None,
+        "events": lambda session, result: any(event.kind == "end" for event in session.events),
+        "result": lambda session, result: len(result) == 3,
+        "equal": lambda session, result: result == [2, 4, 6],
+        "total": lambda session, result: result.total == 3,
+        "kept result": lambda session, result: list(result) == [2, 4, 6],
+    }
+
+
+@pytest.mark.parametrize("look", looks())
+def test_whoever_only_looks_sees_what_comes(look: str) -> None:
+    is_there = looks()[look]
+    with runtime.Session("seen") as session:
+        result = session.input("in").map(lambda value: 2 * value, name="double").collect()
+        session.start()
+        for value in (1, 2, 3):
+            session.send("in", value)
+        session.end("in")
+        bound_s = time.monotonic() + PATIENCE_S
+        while not is_there(session, result):
+            assert time.monotonic() < bound_s
+
+
+def test_whoever_looks_at_letters_taps_breakpoints_and_events_sees_what_comes() -> None:
+    bound_s = time.monotonic() + PATIENCE_S
+
+    def until(is_there: Callable[[], object]) -> None:
+        while not is_there():
+            assert time.monotonic() < bound_s
+
+    with runtime.Session("seen", on_error="skip") as session:
+        session.input("in").map(lambda value: 1 // value, name="divide").collect()
+        session.start()
+        with session.tap("divide") as tap:
+            session.send("in", 0)
+            until(lambda: session.dead_letters.total)
+            letters = session.dead_letters
+            session.send("in", 0)
+            until(lambda: len(letters) == 2)
+            point = session.breakpoint("divide")
+            until(lambda: tap.steps)
+            session.send("in", 7)
+            until(lambda: point.hits)
+        session.cancel()
+
+
+class UntilStopped(runtime.SourceFunction[int]):
+    def run(self) -> Any:
+        while not self.ctx.stopping.is_set():
+            pass
+        yield 1
+
+
+def test_a_source_that_only_looks_whether_it_is_to_stop_lets_others_go_on() -> None:
+    with runtime.Session("until") as session:
+        result = session.source(UntilStopped()).collect()
+        session.start()
+        time.sleep(0.05)
+        session.stop()
+        assert session.wait(PATIENCE_S).state == "stopped"
+    assert list(result) == [1]

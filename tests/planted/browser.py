@@ -8,7 +8,7 @@ from tests.planted.records import Mutant, one
 
 LOCKS, STACKS, SELECTOR = "browser/locks.py", "browser/stacks.py", "browser/selector.py"
 COLLECTOR, THREADS, INSTALL = "browser/collector.py", "browser/threads.py", "browser/install.py"
-UNPREEMPTED = "scheduling/unpreempted.py"
+LOOKS, UNPREEMPTED = "session/looks.py", "scheduling/unpreempted.py"
 IN_NODE = "test_in_node.py::test_the_layer_keeps_what_its_docstrings_say_in_webassembly"
 
 OF_BROWSER: Final[tuple[Mutant, ...]] = (
@@ -48,7 +48,26 @@ OF_BROWSER: Final[tuple[Mutant, ...]] = (
         "            self._since_s = monotonic()\n",
         IN_NODE,
     ),
-    one("tab: the collector of Python goes on", COLLECTOR, "    gc.disable()\n", "    pass\n", IN_NODE),
+    one("tab: the collector of Python goes on", COLLECTOR, "    _disable_pythons()\n", "    pass\n", IN_NODE),
+    one(
+        "tab: gc.enable turns the collector of Python on",
+        INSTALL,
+        "        gc: collector.COLLECTOR,\n",
+        "",
+        IN_NODE,
+    ),
+    one("tab: whoever looks lets nobody go on", LOOKS, "        RUNNING.give_way(SLICE_S)\n", "", IN_NODE),
+    one(
+        "tab: whoever looks at an event lets nobody go on", LOOKS, '(threading.Event, ("_flag",))', "(int, ())", IN_NODE
+    ),
+    one("tab: a thread has the event loops of the page", INSTALL, "        WebLoopPolicy: POLICY,\n", "", IN_NODE),
+    one(
+        "tab: the runtime is loaded before the layer",
+        STACKS,
+        "from runtime.browser.collector import tidy\n",
+        "import runtime.errors\nfrom runtime.browser.collector import tidy\n",
+        IN_NODE,
+    ),
     one("tab: nobody collects", STACKS, "        tidy()\n", "", IN_NODE),
     one("tab: who waits stays the one who runs", STACKS, "        self.ident, self._locks = MAIN, 0\n", "", IN_NODE),
     one(
