@@ -2,8 +2,9 @@
 
 A handler on the kernel's thread only queues a message here. It depends on the kernel's version whether a click is
 handled while a cell runs; what it does then, and on which thread, does not. The thread exists only while there is
-something to do. What may take long, a call of a service or a payload's own repr, gets a thread of its own. So does what
-must not wait for others: an edit waits until its task reaches its gate, and a cancel should not wait with it.
+something to do. What may take long, a call of a service, a question or a payload's own repr, gets a thread of its own.
+So does what must not wait for others: an edit waits until its task reaches its gate, and a cancel should not wait with
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sage_nb.forms import CallRefused
 from sage_nb.texts import shown
 from sage_nb.wire import Ack, FieldErrors
 
-ASIDE: Final = frozenset({"call", "profile", "full", "cancel", "stop"})
+ASIDE: Final = frozenset({"call", "ask", "profile", "full", "cancel", "stop"})
 """The commands that are carried out beside all others."""
 
 JOIN_S: Final = 2.0

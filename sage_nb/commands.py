@@ -14,6 +14,7 @@ from typing import Any, Final
 from runtime import CommandRefused, Packet, PacketGone, Session
 from runtime.facts import NO_TIME
 from runtime.texts.preview import preview
+from sage_nb.asking import Asking
 from sage_nb.command_queue import Done
 from sage_nb.forms import call_of, form_of
 from sage_nb.frame import Framer
@@ -59,6 +60,7 @@ class Commands:
         self._measures = Measures()
         self._lock = threading.Lock()  # guards what is below
         self._packets: dict[str, Packet] = {}  # those that pages were shown last, by token
+        self._asking = Asking(self._remember)
         self._commands: dict[str, Callable[[Session, Args], Done]] = {
             "run": self._run,
             "start_paused": self._start_paused,
@@ -94,6 +96,7 @@ class Commands:
             "skip_held": self._skip_held,
             "edit_held": self._edit_held,
             "replace": self._replace,
+            **self._asking.commands,
         }
 
     def execute(self, command: str, args: Args) -> Done:
@@ -119,6 +122,7 @@ class Commands:
         with self._lock:
             self._packets = {}
         self._measures.stop_all()
+        self._asking.close()
 
     def stop_measuring(self) -> None:
         """Measure nothing any more."""

@@ -16,7 +16,7 @@ from runtime.graph import ExecutionGraph, OperatorNode
 from sage_nb.call_cards import CallCards
 from sage_nb.chain_cards import ChainCards
 from sage_nb.plan import task_spans
-from sage_nb.serializers import signal_cards
+from sage_nb.serializers import ask_card, signal_cards
 from sage_nb.texts import shown
 from sage_nb.time_cards import TimeCards
 from sage_nb.wire import STATES, Counts, EventCard, Frame, Plan, Row, SignalCard
@@ -125,6 +125,7 @@ class Framer:
             calls=self._calls.cards(services, snapshot.at_s, runs=snapshot.state in ("running", "draining")),
             open=self._open(snapshot.tasks),
             times=self._times.text(snapshot),
+            asks=ask_card(snapshot.questions),
             letters=len(session.dead_letters),
             letters_total=session.dead_letters.total,
             breakpoints=[],

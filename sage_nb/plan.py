@@ -11,6 +11,7 @@ from runtime.graph import Edge, OperatorNode, ServiceNode
 from runtime.operators.awaited import CONCURRENCY
 from sage_nb.layout import ROW_GAP, Layout, arrange
 from sage_nb.picture import DETAIL_PX, edges_by_key, layers_of, printable, text_width
+from sage_nb.ways import why_not
 from sage_nb.wire import Box, Plan, PlanEdge, Row
 
 MAX_TASKS: Final = 200
@@ -96,9 +97,15 @@ def _rows_of(graph: ExecutionGraph, node: OperatorNode, grouped: bool, box: int)
     if grouped:
         row = _row(node.name, node.name, node.kind, capacity * node.parallelism, producers, inputs, box)
         row["tasks"] = node.parallelism
-        return [row | {"calls": calls * node.parallelism} if calls else row]
+        rows = [row | {"calls": calls * node.parallelism} if calls else row]
+        return [_with_asks(graph, node, row) for row in rows]
     rows = [_row(task, node.name, node.kind, capacity, producers, inputs, box) for task in graph.tasks(node.name)]
-    return [row | {"calls": calls} for row in rows] if calls else rows
+    rows = [row | {"calls": calls} for row in rows] if calls else rows
+    return [_with_asks(graph, node, row) for row in rows]
+
+
+def _with_asks(graph: ExecutionGraph, node: OperatorNode, row: Row) -> Row:
+    return row | {"asks": why_not(graph, node.name)} if node.traits.is_input else row
 
 
 def calls_of(node: OperatorNode) -> int:

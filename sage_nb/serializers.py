@@ -14,11 +14,23 @@ from typing import Any, Final
 import runtime
 from runtime import NO_PACKET, DeadLetter, Packet, Profile, QueueView, Session, Step
 from runtime.errors import error_text
-from runtime.facts import NO_TIME, ChainFacts, ServiceFacts, SignalFacts, Spent, TaskFacts
+from runtime.facts import NO_TIME, ChainFacts, QuestionFacts, ServiceFacts, SignalFacts, Spent, TaskFacts
 from runtime.texts.literal import literal_of
 from runtime.texts.preview import preview, type_name
 from sage_nb.texts import shown, size_of
-from sage_nb.wire import LetterCard, Letters, PacketCard, ProfileCard, Queue, SignalCard, State, Stepped, TaskCard, Text
+from sage_nb.wire import (
+    AskCard,
+    LetterCard,
+    Letters,
+    PacketCard,
+    ProfileCard,
+    Queue,
+    SignalCard,
+    State,
+    Stepped,
+    TaskCard,
+    Text,
+)
 
 MAX_LETTERS: Final = 100
 MAX_STATE: Final = 100
@@ -75,6 +87,23 @@ def packet_cards(packets: Iterable[Packet]) -> list[PacketCard]:
 def signal_cards(signals: Iterable[SignalFacts]) -> list[SignalCard]:
     """Signals that wait in a queue."""
     return [SignalCard(index=each.index, producer=each.producer, text=shown(each.text)) for each in signals]
+
+
+def ask_card(facts: QuestionFacts | None) -> AskCard | None:
+    """What was asked. Of what is open, and of the rate, no more digits than a page shows: each change is a frame."""
+    if facts is None:
+        return None
+    return AskCard(
+        asked=facts.asked,
+        open=facts.open,
+        answered=facts.answered,
+        unanswered=facts.unanswered,
+        failed=facts.failed,
+        late=facts.late,
+        per_s=float(f"{facts.per_s:.3g}"),
+        slowest_s=round(facts.slowest_s, 1),
+        slowest=shown(facts.slowest, 300),
+    )
 
 
 def queue_of(view: QueueView) -> Queue:

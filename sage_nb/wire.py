@@ -24,7 +24,8 @@ Part = Literal["toolbar", "graph", "table", "inspector", "timeline", "log", "dep
 class Row(TypedDict):
     """A task, a service, or an operator with all its tasks. `producers` are those of its queue, without the hand.
 
-    `calls` is how many calls of a function that waits may be open at once.
+    `calls` is how many calls of a function that waits may be open at once. `asks` is there of an input: empty, or why
+    it cannot be asked.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Row(TypedDict):
     box: int
     tasks: int
     calls: NotRequired[int]
+    asks: NotRequired[str]
 
 
 class Box(TypedDict):
@@ -164,6 +166,20 @@ class CallCard(TypedDict):
     per_s: float
 
 
+class AskCard(TypedDict):
+    """What was asked so far: numbers as in `runtime.facts.QuestionFacts`; what the oldest is that is open, in words."""
+
+    asked: int
+    open: int
+    answered: int
+    unanswered: int
+    failed: int
+    late: int
+    per_s: float
+    slowest_s: float
+    slowest: str
+
+
 class Frame(TypedDict):
     """How everything stands. Columns have an entry for each row of the plan.
 
@@ -180,6 +196,7 @@ class Frame(TypedDict):
     `open` gives, of the rows whose functions wait, how many calls are open, where there are any.
     `times` says where the last second went: of each row, between `;`, packets per second, how many % of the time were
     on a processor (empty: nobody knows), and the % of each of `runtime.facts.SHARES`; nothing of a row that has ended.
+    `asks` is what was asked, of a graph that answers.
     `events` are the events that are new since the frame before; a page that finds a gap in their numbers asks
     for them (`events`).
 
@@ -214,6 +231,7 @@ class Frame(TypedDict):
     calls: list[CallCard]
     open: dict[str, int]
     times: str
+    asks: AskCard | None
     letters: int
     letters_total: int
     breakpoints: list[int]
@@ -263,6 +281,11 @@ Command = Literal[
     # services: {service} -> Form; {service, method, values: {field: text, bool or null}} -> Text, or FieldErrors
     "form",
     "call",
+    # inputs: {input, value: a text, many: bool} -> Answer; -> Watched; {watch} -> Watched; {watch} -> Watched
+    "ask",
+    "watch_ask",  # closes the gates on the way
+    "watch_step",  # one turn of the task before which a packet of it lies
+    "watch_end",  # gives it up, and opens what was closed for it
     # dead letters: {} or {about: {task, at_s, text}, of an event} -> Letters; {number}; {number, value: a text};
     # {number}; {}; {} -> Letters
     "letters",
@@ -466,6 +489,39 @@ class FieldErrors(TypedDict):
     """
 
     fields: dict[str, str]
+
+
+AnswerKind = Literal["reply", "replies", "no reply", "error"]
+
+
+class Answer(TypedDict):
+    """What has come of a question: `text` in words, `kind` the type of the reply, or how many there are.
+
+    `errors` are those of what was skipped of it, the first of them. `took_ms` is None where it stood still meanwhile.
+    """
+
+    outcome: AnswerKind
+    text: str
+    kind: str
+    took_ms: float | None
+    errors: list[str]
+
+
+class Watched(TypedDict):
+    """A question on its `way`, whose gates are closed: packets of it lie before the tasks `at`, the oldest first.
+
+    `step` is what was done just now, if anything was, `is_of_it` whether that took a packet of it, and `took_ms` for
+    how long its task was at work. Once it has its `answer`, it is over, and the gates are open again.
+    """
+
+    watch: int
+    input: str
+    way: list[str]
+    at: list[str]
+    step: Stepped | None
+    is_of_it: bool
+    took_ms: float
+    answer: Answer | None
 
 
 class LetterCard(TypedDict):

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.in_node.__main__ import INSTALLED, install
+from tests.planted.asking import OF_ASKING
 from tests.planted.awaiting import OF_AWAITING
 from tests.planted.batches import OF_BATCHES
 from tests.planted.between import BETWEEN
@@ -1030,6 +1031,7 @@ MUTANTS: Final = (
     *OF_ORIGINS,
     *OF_RATES,
     *OF_TIMES,
+    *OF_ASKING,
     # ── between processes ──
     one("far: a little ends the wait of an answer", "remote/acknowledgements.py", "if much:", "if True:", FAR_MAIL),
     one("far: answers may take every thread", "remote/acknowledgements.py", ">= MOST_OPEN", "> MOST_OPEN", FAR_MAIL),

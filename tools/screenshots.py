@@ -1,5 +1,7 @@
 """Pictures of the view for README and docs, taken in a real JupyterLab: `make screenshots`. Knows no test.
 
+`python tools/screenshots.py NAME ...` takes some of them.
+
 What they show is brought about by gates in the example, not by waiting, so that they say the same each time; only
 times and what depends on them (the timeline) differ.
 """
@@ -132,6 +134,20 @@ def ended(notebook: Notebook) -> None:
     open_tab(notebook, "total#0", "task")
 
 
+def asked(notebook: Notebook) -> None:
+    """A question on its way, with the value and the time at each box."""
+    show(notebook, 6, "Run")
+    notebook.sees("running")
+    open_tab(notebook, "order", "ask")
+    notebook.view.get_by_label("Ask with").fill("tea honey")
+    panel = notebook.view.locator("[role=tabpanel]:visible")
+    panel.get_by_role("button", name="Watch it").click()
+    steps = notebook.view.locator(".sn-asked-steps > li")
+    for number in range(3):
+        panel.get_by_role("button", name="Next step").click()
+        steps.nth(number).wait_for()
+
+
 CELLS: Final = [
     EXAMPLE,
     "session = shop(slow)\nsession",
@@ -146,12 +162,19 @@ session.pause("prices")
 """,
     "session = shop(wrong)\nsession",
     "session = shop(LINES)\nsession",
+    """
+session = runtime.Session("offers")
+items = session.input("order").flat_map(str.split, name="items")
+items.map(ITEMS.__getitem__, name="price", on_error="skip").reply(name="answer")
+session
+""",
 ]
 SCENES: Final[dict[str, tuple[Callable[[Notebook], None], str]]] = {
     "running": (running, "JupyterLab Light"),
     "paused": (paused, "JupyterLab Light"),
     "failed": (failed, "JupyterLab Light"),
     "ended": (ended, "JupyterLab Dark"),
+    "asked": (asked, "JupyterLab Light"),
 }
 
 
@@ -195,6 +218,8 @@ def main() -> None:
         notebook.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
         notebook.run(0)
         for name, (scene, theme) in SCENES.items():
+            if sys.argv[1:] and name not in sys.argv[1:]:
+                continue
             notebook.page.evaluate(
                 f"() => window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})"
             )

@@ -1,7 +1,7 @@
 // A button that may be disabled: it says why, and can still be reached by the keyboard.
 
 import { freshId, html, mark, printable, say } from "./elements.js";
-import { button } from "./icons.js";
+import { button, icon } from "./icons.js";
 
 /**
  * A button that does `act()`, unless `why()` gives a reason why it cannot. `refresh()` looks again. `wait` says whether
@@ -18,6 +18,14 @@ export class Control {
     this.button = button(word, glyph, () => this.press(act), { bare, look });
     this.button.setAttribute("aria-describedby", this.described.id);
     this.element = html("span", { class: "sn-control" }, this.button, this.described);
+    this.refresh();
+  }
+
+  /** From now on it has another word and glyph. */
+  say(word, glyph) {
+    if (word === this.word) return;
+    this.word = word;
+    this.button.replaceChildren(icon(glyph), html("span", {}, word));
     this.refresh();
   }
 

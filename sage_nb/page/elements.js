@@ -117,6 +117,16 @@ export function seconds(time) {
   return rounded < 3600 ? parts.join(":") : `${Math.floor(rounded / 3600)}:${parts.join(":")}`;
 }
 
+/** A number of two digits at least: `0.31`, `8.5`, `1,234`. */
+export function rounded(number) {
+  return number >= 100 ? counted(Math.round(number)) : String(Number(number.toPrecision(2)));
+}
+
+/** `0.31 ms`, `1,234 ms` */
+export function milliseconds(time) {
+  return `${rounded(time)} ms`;
+}
+
 /** `1st`, `2nd`, `11th` */
 export function ordinal(number) {
   const tens = number % 100;

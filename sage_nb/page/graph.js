@@ -3,6 +3,7 @@
 import { BoxPicture } from "./boxes.js";
 import { html, mark, printable, say, svg } from "./elements.js";
 import { button, icon } from "./icons.js";
+import { AskedWay } from "./asked_way.js";
 import { CallLines } from "./call_lines.js";
 import { Chains } from "./chains.js";
 import { blockedEdges, boxEnded, EdgePicture } from "./edges.js";
@@ -69,6 +70,7 @@ export class Graph {
     store.on("plan fold", () => this.build());
     store.on("plan fold frame look", () => this.paint());
     store.on("plan fold select", () => this.paintSelected());
+    store.on("plan fold way", () => this.paintAsked());
     this.build();
     this.paint();
     this.paintSelected();
@@ -86,6 +88,7 @@ export class Graph {
     for (const { box, rows } of this.boxes) box.rows.forEach((index, at) => this.rowOf.set(index, rows[at] ?? rows[0]));
     this.chains = new Chains();
     this.calls = new CallLines(plan);
+    this.asked = new AskedWay();
     this.markers = svg("g", { class: "sn-markers", "aria-hidden": "true" });
     const labels = this.edges.map((edge) => edge.label).filter((label) => label !== null);
     this.drawing.replaceChildren(
@@ -95,6 +98,7 @@ export class Graph {
       svg("g", { class: "sn-boxes" }, ...this.boxes.map((box) => box.element)),
       svg("g", { class: "sn-labels" }, ...labels),
       this.calls.labels,
+      this.asked.element,
       this.markers,
     );
     this.width = plan.width + 2 * MARGIN;
@@ -285,6 +289,12 @@ export class Graph {
     }
     if (this.focusing !== null) this.focus(this.focusing);
     this.focusing = null;
+  }
+
+  /** The way of a question that is watched. */
+  paintAsked() {
+    const { way, drawn } = this.store;
+    this.asked.paint(way, (task) => this.rowOf.get(this.store.indexOf(task))?.place ?? null, drawn.width);
   }
 
   /** Give a row the focus and bring it into sight. */

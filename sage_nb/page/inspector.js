@@ -1,6 +1,7 @@
 // The inspector: whose facts are shown, and the tabs that show them.
 
 import { counted, freshId, html, mark, printable, say } from "./elements.js";
+import { AskTab } from "./ask_tab.js";
 import { ErrorsTab } from "./errors_tab.js";
 import { PacketTab } from "./packet_tab.js";
 import { QueueTab } from "./queue_tab.js";
@@ -12,6 +13,7 @@ const TABS = [
   ["packet", "Packet", PacketTab],
   ["queue", "Queue", QueueTab],
   ["task", "Task", TaskTab],
+  ["ask", "Ask", AskTab],
   ["service", "Service", ServiceTab],
   ["errors", "Errors", ErrorsTab],
 ];
@@ -61,7 +63,7 @@ export class Inspector {
       ...this.tabs.map((each) => each.panel),
     );
     store.on("plan", () => this.build());
-    store.on("plan frame select packet commands events look", () => this.paint());
+    store.on("plan frame select packet commands events look way", () => this.paint());
     store.on("select", () => this.follow());
     store.on("packet", () => (store.packet ?? store.step) !== null && this.activate("packet"));
     store.on("fault", () => this.activate("errors"));
@@ -119,7 +121,10 @@ export class Inspector {
     const slim = row === null && !this.asked;
     say(this.state, slim ? "or click on it" : now);
     mark(this.element, "data-slim", slim ? "yes" : null);
+    const asks = store.plan.rows.some((row) => row.asks !== undefined);
+    if (!asks && this.active === "ask") this.active = "task";
     for (const { name, word: title, head, label, panel } of this.tabs) {
+      if (name === "ask") head.hidden = !asks;
       const active = name === this.active;
       mark(head, "aria-selected", String(active));
       mark(head, "tabindex", active ? "0" : "-1");
@@ -130,12 +135,13 @@ export class Inspector {
   }
 
   walk(event) {
-    const heads = this.tabs.map((each) => each.head);
+    const heads = this.tabs.map((each) => each.head).filter((head) => !head.hidden);
     const place = heads.indexOf(event.target);
     const next = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: heads.length - 1 }[event.key];
     if (place < 0 || next === undefined) return;
     event.preventDefault();
-    const { name, head } = this.tabs[(next + heads.length) % heads.length];
+    const head = heads[(next + heads.length) % heads.length];
+    const { name } = this.tabs.find((each) => each.head === head);
     this.activate(name);
     head.focus();
   }

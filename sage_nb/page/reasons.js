@@ -50,6 +50,13 @@ const RULES = {
   state: [closed, chosen, task],
   profile: [closed, chosen, going, alive],
   call: [closed, going],
+  ask: [
+    closed,
+    ({ row }) => (row === null ? "this graph has no input" : row.asks),
+    ({ frame, plan }) => (frame.state === "new" ? plan.runnable : ""),
+    going,
+    alive,
+  ],
   retry: [closed, going, ({ letter }) => letter?.retriable ?? ""],
   retry_all: [closed, going, ({ letters }) => (letters === 0 ? "there is no dead letter" : "")],
   skip_held: [closed, going],

@@ -64,6 +64,7 @@ export class Store {
     this.step = null; // the step that it was taken by, a Stepped, or null
     this.evaluates = false; // whether what is typed as a value is evaluated as Python: its reader has to allow it
     this.fault = null; // the error or skip that its reader wants to see, an EventCard
+    this.way = null; // of a question that is watched
     this.past = -1; // the place in the history that is shown, or -1 for now
     this.plan = this.drawn = EMPTY_PLAN; // as it was laid out, and as it is drawn
     this.frame = emptyFrame(EMPTY_PLAN);
@@ -71,7 +72,7 @@ export class Store {
     this.readFrame();
   }
 
-  /** Call `listener` in an animation frame after something of these kinds has changed: plan frame select packet look fold fault. */
+  /** Call `listener` in an animation frame after something of these kinds has changed: plan frame select packet look fold fault way. */
   on(kinds, listener) {
     for (const kind of kinds.split(" ")) {
       if (!this.listeners.has(kind)) this.listeners.set(kind, []);
@@ -178,6 +179,12 @@ export class Store {
     this.fault = event;
     if (event !== null) this.select(event.row);
     this.changed("fault");
+  }
+
+  /** Show the way of a question that is watched: {at, steps}; null: of none. */
+  follow(way) {
+    this.way = way;
+    this.changed("way");
   }
 
   indexOf(name) {

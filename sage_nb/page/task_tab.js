@@ -1,7 +1,7 @@
 // A task: its facts, its own pause and step, breakpoints, how its time was spent, latency, and what it remembers.
 
 import { Control } from "./controls.js";
-import { counted, html, mark, numbered, printable, quoted, say, seconds } from "./elements.js";
+import { counted, html, mark, milliseconds, numbered, printable, quoted, say, seconds } from "./elements.js";
 import { actions, factList, group, heading, labelled, reading, renew, textField } from "./forms.js";
 import { button } from "./icons.js";
 import { Throttle } from "./throttle.js";
@@ -325,8 +325,4 @@ function hottestOf(found) {
 function listed(names, most = 3) {
   const shown = names.slice(0, most).map((name) => printable(name, 40));
   return names.length > most ? `${shown.join(", ")} and ${counted(names.length - most)} more` : shown.join(", ");
-}
-
-function milliseconds(time) {
-  return `${time >= 100 ? counted(Math.round(time)) : time.toPrecision(2)} ms`;
 }

@@ -1,5 +1,6 @@
 // The job's controls, how it stands in words, and the line of Python that does what was last done by hand.
 
+import { askWords } from "./asks.js";
 import { Control, copyText } from "./controls.js";
 import { counted, html, mark, numbered, printable, printableLines, say } from "./elements.js";
 import { button, icon } from "./icons.js";
@@ -42,6 +43,7 @@ export function statusText(frame) {
   if (frame.state !== "new") parts.push(`${counted(made)} in`, `${counted(done)} out`);
   if (errors > 0) parts.push(numbered(errors, "error"));
   if (skipped > 0) parts.push(`${counted(skipped)} skipped`);
+  parts.push(...askWords(frame.asks));
   if (frame.waited && frame.holding !== "none") parts.push("a cell waits until it goes on and ends");
   if (frame.closed) parts.push("closed");
   return parts.join(" · ");

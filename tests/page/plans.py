@@ -135,6 +135,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         calls=[],
         open={},
         times="",
+        asks=None,
         letters=0,
         letters_total=0,
         breakpoints=[],
