@@ -55,6 +55,14 @@ class Tally:
                 return "a first failure"
             return "the last task" if was_task and not self._tasks else "one of many"
 
+    def taken_back(self, name: str, *, had_ended: bool, skipped: int) -> None:
+        """A turn of a task, with which it had ended, or had skipped so many packets, never was."""
+        with self._lock:
+            self._errors -= skipped
+            if had_ended:
+                del self._ends[name]
+                self._tasks.add(name)
+
     def skipped(self) -> bool:
         """A task has skipped a packet. False: the run is over, and the task was abandoned."""
         with self._lock:

@@ -30,7 +30,6 @@ from runtime.questions.question import Question, Questions
 from runtime.scheduling.commands import Commands
 from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
 from runtime.service.invocation import Interceptor
-from runtime.step import Step
 from runtime.texts.preview import Told, number_of, preview, printable
 
 if TYPE_CHECKING:
@@ -211,13 +210,18 @@ class Dispatcher:
         """Gates are about to be closed by hand: in a view, by a person who can open them there, or by code."""
         self.completion.hold(by_person)
 
-    def log_step(self, task: str, step: Step) -> None:
+    def log_step(self, task: str, text: str) -> None:
         """Somebody has given a task a turn by hand."""
-        self._note("turn", task, str(step).removeprefix(f"{task}: "))
+        self._note("turn", task, text.removeprefix(f"{task}: "))
 
     def edited(self, task: str, text: str) -> None:
         """Something was changed by hand in a task's queue, or in what it remembers."""
         self._note("command", task, text)
+
+    def taken_back(self, task: str, *, had_ended: bool, skipped: int) -> None:
+        """A turn of a task, with which it had ended, or had skipped so many packets, was taken back."""
+        self.tally.taken_back(task, had_ended=had_ended, skipped=skipped)
+        self.dead_letters.take_back(skipped)
 
     def injecting(self, where: str, text: str, numbers: Sequence[int]) -> Callable[[], None]:
         """What tells, as a part of the step in which it happens, that a packet has come in by hand.

@@ -13,6 +13,7 @@ time stands still.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from runtime.batches.batch_time import BatchTime
@@ -40,6 +41,8 @@ Parts = list[tuple[Lane, int]]
 
 class BatchFeed(LaneFeed):
     """Packets from an inbox, many at a time, each time as one `Gathered`. All times are of the task's clock."""
+
+    turn_changes = ("ending", "_is_called", "_holds")
 
     def __init__(
         self,
@@ -196,6 +199,12 @@ class BatchFeed(LaneFeed):
         """The packets that have been taken."""
         assert self._gathered is not None, "some have"
         return self._packets(self._gathered.items, self._gathered.parts)
+
+    def taken(self) -> Sequence[tuple[Lane, Sequence[Any]]]:
+        """The packets that have been taken, lane by lane."""
+        assert self._gathered is not None, "some have"
+        rest = iter(self._gathered.items)
+        return [(lane, list(islice(rest, length))) for lane, _, length in self._gathered.parts]
 
     def _packets(self, items: Sequence[Any], parts: Sequence[Part]) -> list[Packet]:
         """Items as a person sees them."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Protocol, TypeVar, overload
 
 from runtime.errors import CommandRefused, NotOne, NotStarted
+from runtime.operators.memory import Keeping
 from runtime.texts.preview import preview
 
 T = TypeVar("T")
@@ -82,6 +83,11 @@ class Collected(Sequence[T]):
         self._round += 1  # first: who reads looks at this last
         self._values.clear()
         self._beyond = 0
+
+    def keep(self, keeping: Keeping) -> None:
+        """Let be kept how many there are, before a step that may be taken back."""
+        keeping.grows(self._values)
+        keeping.attributes(self, ("_beyond",))
 
     # ── read while it grows ──
 

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runtime.communication.element import number_of
 from runtime.communication.lane import Lane, LaneSpec
 from runtime.communication.note import Act, Note, in_one_step, no_note, silent
-from runtime.communication.signals import StopSignal
+from runtime.communication.signals import Signal, StopSignal
 from runtime.errors import PacketGone, QueueFull, TaskEnded
 from runtime.facts import Ending
 
@@ -69,6 +69,11 @@ class Places:
         self.tokens.extend([1] * min(places, _MOST_TOKENS))
         self._kept = places - len(self.tokens)
 
+    @property
+    def left(self) -> int:
+        """How many are free."""
+        return len(self.tokens) + self._kept
+
     def take(self) -> bool:
         """Take a free one. False: there is none."""
         if self._kept and not self.tokens:
@@ -92,6 +97,8 @@ class Places:
 
 class Hand:
     """Fills one lane of an inbox, from any thread: `offer` from all, the rest from those that no interrupt reaches."""
+
+    turn_changes: Final = ("_closed_inputs",)
 
     def __init__(self, inbox: Inbox, room: int, *, several_inputs: bool) -> None:
         self._inbox = inbox
@@ -250,6 +257,33 @@ class Hand:
             self._inbox.wake()  # it may have been the only one
         if not fits:
             raise QueueFull("the place of the dropped packet has been taken, or is promised to its producer")
+
+    def give_back(self, lane: Lane, items: Sequence[Any], signals: Sequence[tuple[int, Signal]]) -> None:
+        """Undo what the reader has taken, of any lane. Raises `QueueFull` if places have been taken since."""
+        with self._lock:
+            if lane is self.lane and not lane.closed:
+                for number in range(len(items)):
+                    if not self.take_place():
+                        for _ in range(number):
+                            self.free_place()
+                        raise self.refusal()
+            elif lane is not self.lane and len(lane.items) + len(items) > lane.capacity:
+                raise QueueFull("the place of a packet that was taken has been given to the hand since")
+            lane.give_back(items, signals)
+        if signals:
+            self._inbox.hear_signal()
+        self._inbox.wake_if_asleep()
+
+    @property
+    def free_places(self) -> int:
+        """How many places of its own are free."""
+        return self._places.left
+
+    def reopen(self, places: int, signals: int) -> None:
+        """Undo `end`: so many places are free again, and so many of its signals were never put."""
+        with self._lock:
+            self.lane.withdraw(0, signals)
+            self._places.give(places)
 
     # ── room ──
 

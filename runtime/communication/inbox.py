@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from runtime.communication.hand import Hand
 from runtime.communication.lane import Lane, LaneSpec
@@ -31,6 +31,8 @@ class Inbox:
 
     One thread reads; any may ask for the length.
     """
+
+    turn_changes: Final = ("_open", "_held")
 
     def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
         self.reader: Waiter = ABSENT

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import sleep
 from typing import Any, Final, Protocol
@@ -304,6 +304,23 @@ class Lane:
         self.items[low:high] = part
         numbers.insert(to, numbers.pop(index))
         self.order = Order(numbers, self.taken)
+
+    def give_back(self, items: Sequence[Any], signals: Sequence[tuple[int, Signal]]) -> None:
+        """Undo `drop` and `take_signal`: put these in front of all others, whoever waits for room."""
+        with self._marking:
+            self.leaving -= len(items)
+            self.items[:0] = items
+            self.taken -= len(items)
+            self.signals.extendleft(reversed(signals))
+            self.heard -= len(signals)
+
+    def withdraw(self, packets: int, signals: int) -> None:
+        """Undo `put` and `put_signal`: so many, the last ones, have never been put."""
+        with self._marking:
+            for _ in range(signals):
+                self.closed = self.closed and not self.signals.pop()[1].is_last
+            if packets:
+                del self.items[-packets:]
 
     def _renumber(self, before: int, by: int) -> None:
         """Let the signals before a packet still stand where they do, though one more counts as taken, or one less."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from runtime.errors import Unneeded
 from runtime.origins.kept import kept
@@ -101,6 +101,8 @@ class Tracer:
     Of the packet in work, which whoever draws it tells, it keeps what goes over to the packets made of that. What it
     has made is noted in `made`.
     """
+
+    turn_changes: ClassVar[tuple[str, ...]] = ("_count",)
 
     def __init__(self, ids: str, now: Callable[[], float], made: Made) -> None:
         self._ids, self._now, self._count = ids, now, 0

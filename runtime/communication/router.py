@@ -183,6 +183,16 @@ class Router:
                 next(turns)
             self._turned[number] += skipped
 
+    def withdraw(self, sent: Sequence[tuple[Lane, int, int]]) -> None:
+        """Undo what was sent last: so many packets and signals into each lane. Its turns go back as well."""
+        packets = {id(lane): count for lane, count, _ in sent}
+        for lane, count, signals in sent:
+            lane.withdraw(count, signals)
+        for output, lanes, turns in self.ways:
+            if output.free is None and output.key is None and len(lanes) > 1 and output.strategy != "broadcast":
+                for _ in range(-sum(packets.get(id(lane), 0) for lane in lanes) % len(lanes)):
+                    next(turns)
+
     @property
     def emitted(self) -> int:
         """How many packets have been put on edges so far."""

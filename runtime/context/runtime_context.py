@@ -45,6 +45,10 @@ class Reporter(Protocol):
 class Proxies(Protocol):
     """How services are called in the name of one task or service: a `ProxyManager`, which travels by value."""
 
+    @property
+    def calls(self) -> int:
+        """How many calls were begun."""
+
     def call_sync(self, service: str, ask: Ask, timeout_s: float | None) -> Any:
         """Call and wait for the answer."""
 
@@ -64,6 +68,11 @@ class BaseRuntimeContext:
         self._proxies = proxies
         self._logger: logging.Logger | None = None
         self._warned: Callable[[str, str], None] | None = None
+
+    @property
+    def calls(self) -> int:
+        """How many calls of services it has begun."""
+        return self._proxies.calls
 
     def call_service(
         self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any

@@ -50,6 +50,10 @@ class WorkerControl(ABC):
     helper: Parker | None = None
     """By which the thread waits that may carry out its steps while it stands at its gate; None: none may."""
 
+    def remember_by(self, memory_of: Callable[[Any], Callable[[], Any]]) -> bool:
+        """Let what `memory_of` makes of a task of this process remember each of its turns. False: it cannot be."""
+        return False
+
     @abstractmethod
     def now(self) -> WorkerState:
         """Where it stands at this moment."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from runtime.back.journal import Journal
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
 from runtime.factory import Handle
@@ -17,8 +18,8 @@ REACH_S: Final = 5.0
 class Pausing:
     """Pauses one run, and lets it run again."""
 
-    def __init__(self, dispatcher: Dispatcher, workers: Workers) -> None:
-        self._dispatcher, self._workers = dispatcher, workers
+    def __init__(self, dispatcher: Dispatcher, workers: Workers, journal: Journal) -> None:
+        self._dispatcher, self._workers, self._journal = dispatcher, workers, journal
 
     def pause(
         self, names: Iterable[str], timeout_s: float | None = REACH_S, *, by_person: bool = False
@@ -65,5 +66,6 @@ class Pausing:
         handles = self._workers.find_all(names)
         if self._dispatcher.outcome is not None:
             return
+        self._journal.forget("nothing was stepped or changed by hand since the last resume()")
         self._workers.backend.resume(handles)
         self._dispatcher.gates_changed(f"resume: {', '.join(names) or 'all'}")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count, islice
+from itertools import count, islice, takewhile
 from typing import Final
 
 from runtime.communication.note import Act
@@ -48,19 +48,29 @@ class Records:
     """
 
     def __init__(self) -> None:
-        self._numbers = count()
+        self.numbers = count()
+        """Of all that is done to the run by hand, in order."""
         self._changes: deque[Record] = deque(maxlen=MAX_RECORDS)  # that have a way back
         self._others: deque[Record] = deque(maxlen=MAX_RECORDS)
 
     def adding(self, record: Record) -> tuple[Act, ...]:
         """What adds one, as parts of the step in which it happens."""
         records = self._others if record.back is None else self._changes
-        return partial(record.number.extend, islice(self._numbers, 1)), partial(records.append, record)
+        return partial(record.number.extend, islice(self.numbers, 1)), partial(records.append, record)
 
     def add(self, record: Record) -> None:
         """Add one that has just been carried out."""
-        record.number.append(next(self._numbers))
+        record.number.append(next(self.numbers))
         (self._others if record.back is None else self._changes).append(record)
+
+    def changes_since(self, number: int) -> list[Record]:
+        """Those after this number that can be taken back, the newest first."""
+        return list(takewhile(lambda record: record.number[0] > number, reversed(self._changes.copy())))
+
+    def others_since(self, number: int) -> list[Record]:
+        """Those after this number that are no steps and cannot be taken back."""
+        later = takewhile(lambda record: record.number[0] > number, reversed(self._others.copy()))
+        return [record for record in later if record.name != "step"]
 
     def last_change(self) -> Record | None:
         """The last that can be taken back."""
@@ -69,7 +79,7 @@ class Records:
     def forget(self, record: Record) -> None:
         """It has been taken back, or never can be."""
         with suppress(ValueError):  # so many have come since that it was pushed out
-            self._changes.remove(record)
+            (self._others if record.back is None else self._changes).remove(record)
 
     def in_order(self) -> list[Record]:
         """All of them."""

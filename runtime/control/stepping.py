@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from time import monotonic
 
+from runtime.back.journal import Journal
 from runtime.communication.packet import Packet
 from runtime.control.records import Record, Records
 from runtime.control.workers import Workers
@@ -21,8 +22,9 @@ from runtime.texts.literal import literals_of
 class Stepping:
     """Steps one run. Only the thread of commands does."""
 
-    def __init__(self, dispatcher: Dispatcher, workers: Workers, records: Records) -> None:
+    def __init__(self, dispatcher: Dispatcher, workers: Workers, records: Records, journal: Journal) -> None:
         self._dispatcher, self._workers, self._records = dispatcher, workers, records
+        self._journal = journal
         graph = workers.graph
         # Services first, since somebody waits for them; then the deepest, graph order, index; sources last.
         layers, by_name = graph.layers, graph.by_name
@@ -48,6 +50,7 @@ class Stepping:
         if handle in self._busy and not (yield Until(lambda: handle not in self._busy, deadline)):
             return Step("running", handle.name)  # somebody else's step
         self._busy.add(handle)
+        self._journal.is_on(self._are_tasks_paused)
         try:
             step = yield from handle.control.step(deadline)
         finally:
@@ -56,8 +59,10 @@ class Stepping:
         if step.task is not None and step.result != "idle":
             self._followed[self._last] = self._last = step.task
             turns = self._workers.turns()
-            self._records.add(Record("step", step.task, "", literals_of(name), turns, result=step.result))
-            self._dispatcher.log_step(step.task, step)
+            record = Record("step", step.task, str(step), literals_of(name), turns, result=step.result)
+            self._records.add(record)
+            self._journal.told(step.task, record)
+            self._dispatcher.log_step(step.task, record.text)
         return step
 
     def helper(self, name: str | None) -> Parker | None:
@@ -91,6 +96,11 @@ class Stepping:
         if not paused:
             raise NotPaused("nothing is paused, so everybody takes their turns themselves; pause() first")
         return found or next((handle for handle, worker in paused if worker.is_under_way), None)
+
+    def _are_tasks_paused(self) -> bool:
+        running = self._dispatcher.tally.running
+        seen = self._seen([handle for name, handle in self._dispatcher.tasks.items() if name in running])
+        return all(worker.is_paused for _, worker in seen)
 
     def _seen(self, handles: Sequence[Handle]) -> list[tuple[Handle, WorkerState]]:
         """How all of them stand, looked at together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import os
 import weakref
@@ -11,7 +12,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from operator import itemgetter
 from os import PathLike
 from typing import Any, Final, Protocol, overload
@@ -119,7 +119,7 @@ class DeadLetters(Sequence[DeadLetter]):
         # By number: those being retried or discarded, and for whom. Changed only where no interrupt comes.
         self._claims: dict[int, object] = {}
         # Both are drawn in the same step, and so are always equal.
-        self._numbers, self._totals = count(1), count(1)
+        self._numbers, self._totals = itertools.count(1), itertools.count(1)
         self._total: deque[int] = deque((0,), maxlen=1)
 
     @property
@@ -139,6 +139,19 @@ class DeadLetters(Sequence[DeadLetter]):
         number, count = map(letter._stamp.append, self._numbers), map(self._total.append, self._totals)
         stamped = zip((letter,), number, count, strict=False)  # the letter comes first: it runs out
         self._letters.extend(map(_FIRST, stamped))
+
+    def has_last(self, count: int) -> bool:
+        """Runtime: whether the last so many are all here."""
+        numbers = {letter.number for letter in list(self._letters)}
+        return numbers.issuperset(range(self.total - count + 1, self.total + 1))
+
+    def take_back(self, count: int) -> None:
+        """Runtime, while nobody adds any: the last so many never were."""
+        for _ in range(count):
+            self._letters.pop()
+        total = self.total - count
+        self._numbers, self._totals = itertools.count(total + 1), itertools.count(total + 1)
+        self._total.append(total)
 
     def give(self, letter: DeadLetter) -> list[BaseException]:
         """Runtime: give a letter that was added to all that want it as well; what they raised."""

@@ -12,7 +12,7 @@ from runtime.errors import CommandRefused
 from runtime.operators import memory
 from runtime.operators.first_look import doubt_generator, doubt_text, first_look, no_results
 from runtime.operators.function import Context, Function, callable_of
-from runtime.operators.memory import copy_of, put_back
+from runtime.operators.memory import ALL, Keeping, copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator, Part
 from runtime.origins.memory import Side
 from runtime.python.asynchronous import refuse_coroutine
@@ -311,6 +311,16 @@ class Join(Operator):
             for own, rows in zip(_with_history(side), before, strict=True):
                 put_back(own, rows)
         self._met = set(met)
+
+    def keep(self, keeping: Keeping, key: Any) -> None:
+        """The rows of the key on both sides; at the end of an input, which rows there are."""
+        super().keep(keeping, key)
+        if key is ALL:
+            keeping.attributes(self, ("_sides", "_met", "_ended"))
+            return
+        for side in self._sides:
+            keeping.slot(side, key)
+        keeping.member(self._met, key)
 
     def release(self) -> None:
         """Let go of the rows as well."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol, Se
 from runtime.errors import NO_PACKET
 from runtime.operators.first_look import first_look
 from runtime.operators.function import Context, Function, SourceFunction, callable_of
+from runtime.operators.memory import Keeping
 from runtime.python.asynchronous import refuse_coroutine
 
 if TYPE_CHECKING:
@@ -98,6 +99,9 @@ class Operator(ABC):
     too. And what makes the guard of its policy, in place of the one that works packets one by one: one that holds no
     packet, and one that may."""
     guarded_by: ClassVar[tuple[Any, Any] | None] = None
+
+    turn_changes: ClassVar[tuple[str, ...]] = ()
+    """Attributes that one packet may change, whatever its key."""
 
     version = 1
     """Of the user's function: the first one, or how many have taken its place and that of others since."""
@@ -221,6 +225,10 @@ class Operator(ABC):
 
     def restore(self, copied: Any) -> None:  # noqa: B027  most keep nothing
         """Keep what it kept when this was copied. Between two packets. Raises `CommandRefused` if it cannot."""
+
+    def keep(self, keeping: Keeping, key: Any) -> None:
+        """Let all be kept that a packet of this key, or a signal (`ALL`), may change of it. Between two packets."""
+        keeping.attributes(self, self.turn_changes)
 
     def release(self) -> None:
         """After its end, and the close of its session: let go of the user's function, and of what is remembered."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from itertools import islice
+from copy import copy
+from itertools import chain, islice
 from operator import length_hint
 from typing import Any, Final, Protocol, Self
 
 from runtime.errors import CommandRefused
 from runtime.operators.function import Context, SourceFunction
 from runtime.operators.items import DIVIDED, IDLE, OneRun, Share, Waits, claim, give_up, is_indexed
+from runtime.operators.memory import Keeping
 from runtime.operators.operator import Attention, Emit, Operator
 from runtime.python.asynchronous import async_method, refuse_coroutine
 from runtime.texts.preview import preview
@@ -32,11 +34,13 @@ class Source(Operator):
     needs_function = False  # what it is given is refused in its own words
     at_most_one = True
     may_await = True
+    turn_changes = ("drawn", "idled")
 
     def __init__(self, function: Any, *, index: int = 0, parallelism: int = 1) -> None:
         super().__init__(function)
         self._index, self._parallelism = index, parallelism
         self.iterator: Iterator[Any] = iter(())
+        self._claimed: Iterator[Any] = self.iterator  # which it draws from in the end, whatever comes before that
         self.waits: Waits | None = None  # how it waits for other instances that draw
         self.drawn = self.idled = 0
         self._position = 0  # of the iterator, where a chain's loop began to draw
@@ -67,7 +71,7 @@ class Source(Operator):
     @property
     def is_generator(self) -> bool:
         """Whether it draws from a generator, which an error of its own finishes."""
-        iterator = self.iterator
+        iterator = self._claimed
         return iterator.shared.is_generator if isinstance(iterator, Share) else isinstance(iterator, Generator)
 
     def open(self, ctx: Context) -> None:
@@ -82,7 +86,7 @@ class Source(Operator):
                 f"its source is the text {preview(self.function)}, of which each character is sent; open(…) is a "
                 "source of a file's lines, [text] of one text"
             )
-        self.iterator = claim(self._items())
+        self.iterator = self._claimed = claim(self._items())
 
     def _items(self) -> Iterator[Any]:
         function = self.function
@@ -166,20 +170,73 @@ class Source(Operator):
                 f"the source has drawn {self.drawn:,} items and cannot go to item {copied:,}: what it draws from gives "
                 "each item once; give it a list, a range or another sequence"
             )
-        give_up(self.iterator)
-        self.iterator, self.drawn = claim(islice(self._items(), copied, None)), copied
+        give_up(self._claimed)
+        self._claimed = claim(islice(self._items(), copied, None))
+        self.iterator, self.drawn = self._claimed, copied
+
+    def keep(self, keeping: Keeping, key: Any) -> None:
+        """Its position, and what it draws: that is kept, to be sent again."""
+        super().keep(keeping, key)
+        keeping.part(_Place(self) if self.says_position else _Draws(self))
+
+    def go_to(self, before: Iterator[Any]) -> None:
+        """Draw from this one, which stands where its own one has stood."""
+        give_up(self._claimed)
+        self.iterator = self._claimed = claim(before)
 
     def close(self) -> None:
         """Let go of the iterator, on the thread that ran it (a generator is closed), then close the SourceFunction."""
-        iterator, self.iterator = self.iterator, iter(())
-        function = self.function
+        claimed, self.iterator = self._claimed, iter(())
+        self._claimed, function = self.iterator, self.function
         try:
-            give_up(iterator)
+            give_up(claimed)
         finally:
-            del iterator
+            del claimed
             if isinstance(function, OneRun | Share):
                 function.close()
             super().close()
+
+
+class _Place:
+    """Where the iterator of a source stands, which says that itself."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._before = source, copy(source.iterator)
+
+    def close(self) -> bool:
+        """Whether something was drawn; or it has ended, which it would again."""
+        return True
+
+    def put_back(self) -> None:
+        """Go there."""
+        self._source.go_to(self._before)
+
+
+class _Draws:
+    """What a source draws from an iterator that gives each item once; in its place until that is over."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._rest = source, source.iterator
+        self._drawn: list[Any] = []
+        source.iterator = self
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        item = next(self._rest)
+        self._drawn.append(item)
+        return item
+
+    def close(self) -> bool:
+        """Draw from that itself again."""
+        if self._source.iterator is self:  # else it has ended
+            self._source.iterator = self._rest
+        return bool(self._drawn)
+
+    def put_back(self) -> None:
+        """Draw the same again, before what follows."""
+        self._source.iterator = chain(self._drawn, self._source.iterator)
 
 
 class Drawing(Protocol):
@@ -223,7 +280,7 @@ class AsyncSource(Source):
         if isinstance(function, SourceFunction):
             drawing.come_to(function._opened_in(ctx))
         drawing.begin(function.run() if isinstance(function, SourceFunction) else function())
-        self.iterator = iter(_Items(drawing))
+        self.iterator = self._claimed = iter(_Items(drawing))
 
     def restore(self, copied: int) -> None:
         """What it draws from gives each item once. Raises `CommandRefused`."""
@@ -232,7 +289,8 @@ class AsyncSource(Source):
 
     def close(self) -> None:
         """End what it draws from, then close the SourceFunction."""
-        self.iterator, function = iter(()), self.function
+        self.iterator = self._claimed = iter(())
+        function = self.function
         try:
             self._drawing.end()
         finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
-from runtime.operators.memory import ALL, Mapped, copy_of, put_back
+from runtime.operators.memory import ALL, Keeping, Mapped, copy_of, put_back
 from runtime.operators.operator import Attention, Emit, Operator
 from runtime.origins.memory import Folds
 from runtime.texts.preview import preview
@@ -113,6 +113,12 @@ class Reduce(Operator):
     def _copied(self) -> tuple[dict[Any, Any], ...]:
         return (self.accumulators,) if self._traced is None else (self.accumulators, self._traced.history)
 
+    def keep(self, keeping: Keeping, key: Any) -> None:
+        """The folded value of the key; at the end of an input, none changes."""
+        super().keep(keeping, key)
+        if key is not ALL:
+            keeping.slot(self.accumulators, key if self._keyed else None)
+
     def release(self) -> None:
         """Let go of the folded values as well."""
         super().release()
@@ -184,6 +190,7 @@ class Take(Operator):
     single = "it counts to n once"
     at_most_one = True
     emits_last = True
+    turn_changes = ("missing",)
 
     @classmethod
     def create(cls, function: Any, options: Mapping[str, Any], index: int, parallelism: int) -> Self:

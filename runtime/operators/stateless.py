@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from runtime.operators.first_look import doubt_generator, doubt_text, no_results
+from runtime.operators.memory import Keeping
 from runtime.operators.operator import Attention, Emit, Operator
 
 
@@ -111,6 +112,9 @@ class Gathered(Protocol):
     def arrived(self) -> None:
         """Hear that some have been, which whoever reads there may wait for."""
 
+    def keep(self, keeping: Keeping) -> None:
+        """Let be kept how many there are."""
+
 
 class Collect(Sink):
     """The end of a stream whose packets are gathered where the session lives, by the function, in `into`."""
@@ -132,6 +136,11 @@ class Collect(Sink):
         """Say that packets were gathered."""
         if self._into is not None:
             self._into.arrived()
+
+    def keep(self, keeping: Keeping, key: Any) -> None:
+        """How many there are."""
+        if self._into is not None:
+            self._into.keep(keeping)
 
     @property
     def in_driver(self) -> bool:

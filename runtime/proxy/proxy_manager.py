@@ -24,6 +24,7 @@ class ProxyManager:
     def __init__(self, caller: str, services: Mapping[str, RequestQueueDescriptor]) -> None:
         self._caller, self._services = caller, services
         self._manager = ServiceManager(caller)
+        self.calls = 0  # that were begun
         self._queues: dict[str, RequestQueue] = {}
 
     def __reduce__(self) -> tuple[type[ProxyManager], tuple[str, Mapping[str, RequestQueueDescriptor]]]:
@@ -51,6 +52,7 @@ class ProxyManager:
         return self._manager.begin(self._find(service), ask, _limit(timeout_s))
 
     def _find(self, service: str) -> RequestQueue:
+        self.calls += 1
         queue = self._queues.get(service)
         if queue is None:
             descriptor = self._services.get(service)

@@ -338,6 +338,10 @@ class Parker(Waiter):
         """By this turn it has passed its gate."""
         self.turn = turn
 
+    def revive(self) -> None:
+        """It has not ended: another thread goes on in its place."""
+        self.go_on()
+
     # ── the thread of a chain ──
 
     def join(self, chain: Together, permit: Permit) -> None:

@@ -64,6 +64,7 @@ class SeededScheduler(Scheduler):
         self.now_s = 0.0
         self._random = random.Random(seed).random
         self._parkers: list[SeededParker] = []
+        self._order: list[SeededParker] = []  # all, also those that have ended
         self._holder: SeededParker | None = None
         self._begun = False
         self._players = 0  # threads that have not ended, without those that only serve the others
@@ -74,6 +75,7 @@ class SeededScheduler(Scheduler):
         """For another thread, which waits for its first turn. One that only `serves` the others may outlive the job."""
         parker = SeededParker(self.monitor, self, name, serves=serves)
         self._parkers.append(parker)
+        self._order.append(parker)
         self._players += not serves
         return parker
 
@@ -115,6 +117,15 @@ class SeededScheduler(Scheduler):
         elif chosen is not giver:
             unpark(chosen.permit)
         return chosen is giver
+
+    def take_in(self, parker: SeededParker) -> None:
+        """One that has ended takes turns again, in its old place among the others."""
+        with self.lock:
+            at = sum(self._order.index(other) < self._order.index(parker) for other in self._parkers)
+            self._parkers.insert(at, parker)
+            self._players += not parker.serves
+            parker.waits = True
+        self.nudge()
 
     def hold(self) -> None:
         """Hand out no turn until `release`: what the hand does meanwhile is one act. Whoever has one may end it."""
@@ -287,6 +298,11 @@ class SeededParker(Parker):
         self.due_s = due_s
         if not self._scheduler.pass_on(self):
             self.permit.acquire()
+
+    def revive(self) -> None:
+        """It has not ended, and waits for a turn."""
+        super().revive()
+        self._scheduler.take_in(self)
 
     # ── whoever has the lock of the scheduler ──
 

@@ -177,6 +177,11 @@ class Stopwatch:
         self.work_by(None)
         self._ended_s = perf_counter()
 
+    def resume(self) -> None:
+        """It has not ended; the time since then was idle."""
+        self._sums["idle"] += perf_counter() - self._ended_s
+        self._ended_s = 0.0
+
     # ── whoever divides the time of a thread that works for several ──
 
     def lose(self, seconds: float) -> None:

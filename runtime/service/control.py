@@ -31,6 +31,10 @@ class ServiceControl(WorkerControl):
         self._service = service
         self._turn: Turn | None = None  # the one that was given last, until it has been told what it came to
 
+    def remember_by(self, memory_of: Callable[[Any], Callable[[], Any]]) -> bool:
+        """Nothing of a service is remembered, and nothing need be."""
+        return True
+
     def pause(self) -> None:
         """Let no request begin. Returns at once; `now` says when none is in work."""
         self._do(self._service.queue.pause)

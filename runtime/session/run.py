@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runtime.back.journal import Journal
 from runtime.communication.calls import HAND_CALLER, here
 from runtime.communication.element import format_of, item_by_hand, rekeyed
 from runtime.communication.hand import HAND
@@ -13,6 +14,7 @@ from runtime.communication.note import Note
 from runtime.communication.packet import Again
 from runtime.control.editing import Editing
 from runtime.control.explaining import Explaining
+from runtime.control.going_back import GoingBack
 from runtime.control.hits import Hits
 from runtime.control.holding import Holding
 from runtime.control.injector import Given, Injector
@@ -45,6 +47,7 @@ class Run:
     workers: Workers
     pausing: Pausing
     stepping: Stepping
+    going_back: GoingBack
     inspection: Inspection
     editing: Editing
     hits: Hits
@@ -61,6 +64,7 @@ class Run:
     def of(cls, dispatcher: Dispatcher, commands: Commands) -> Run:
         """The run whose tasks and services a dispatcher has made."""
         graph, workers, records = dispatcher.graph, Workers(dispatcher, commands), Records()
+        journal = Journal(records.numbers)
         editing = Editing(dispatcher, workers, records)
         injector = Injector(graph, dispatcher.backend, dispatcher.tasks)
         asking = Asking(dispatcher, injector, commands)
@@ -70,8 +74,9 @@ class Run:
         return cls(
             dispatcher,
             workers,
-            Pausing(dispatcher, workers),
-            Stepping(dispatcher, workers, records),
+            Pausing(dispatcher, workers, journal),
+            Stepping(dispatcher, workers, records, journal),
+            GoingBack(dispatcher, workers, records, journal),
             Inspection(dispatcher, workers),
             editing,
             Hits(dispatcher, workers),

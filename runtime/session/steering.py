@@ -299,6 +299,36 @@ class Steering(Observed):
         """
         self._runs.do("undo", self._runs.started().editing.undo)
 
+    def back(self, n: int = 1, *, force: bool = False, timeout: float | None = REACH_S) -> tuple[str, ...]:
+        """Take back the last `n` steps and changes made by hand since the last `resume()`. Their texts, newest first.
+
+        Packets, queues, state, results and signals are as they were before, and going on from there gives the same
+        again: an item that a source has drawn is kept, and sent again. What steps have begun together, as one that was
+        held back while others were made, is taken back together, and may be more than `n`. Every task has to be paused.
+
+        What cannot be taken back is named: a sink that ran, what a service was asked, attributes of a `Function` above
+        64 kB. `force=True` goes past it, and leaves that as it is. Remembered are 1,000 steps and 64 MB; what a plain
+        function changes outside, in a global or on a disk, is not. Raises `CommandRefused` if there is nothing to go
+        back to, or a packet is half sent, and on Ray; `NotPaused`; `TaskEnded` after the job; `QueueFull` if the place
+        of a packet has been taken since; `GraphInvalid` for an `n` that is none; `NotStarted`.
+
+        >>> import runtime
+        >>> session = runtime.Session()
+        >>> result = session.source([3, 4], name="numbers").map(abs, name="absolute").collect(name="result")
+        >>> session.start(paused=True)
+        >>> session.step(None, 2)
+        [Step(numbers: -> 3 to absolute), Step(absolute: 3 -> 3 to result)]
+        >>> session.back()
+        ('absolute: 3 -> 3 to result',)
+        >>> session.peek("absolute")
+        QueueView(absolute, 1 of 1,024: 3)
+        >>> session.close()
+        """
+        going_back = self._runs.started().going_back
+        if type(n) is not int or n < 1:
+            raise GraphInvalid(f"n of back is {preview(n)}; it must be a whole number of at least 1")
+        return self._runs.do("back", lambda: going_back.back(n, deadline_of(timeout), force=force))
+
     def replace(self, name: str, *functions: Any) -> None:
         """Let another function take the place of an operator's, in all its tasks, while they are held or paused.
 

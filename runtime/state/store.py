@@ -13,7 +13,7 @@ from runtime.communication.router import Router
 from runtime.context import TaskContext
 from runtime.errors import CommandRefused
 from runtime.operators import Operator
-from runtime.operators.memory import ALL, copy_of, put_back
+from runtime.operators.memory import ALL, Keeping, copy_of, put_back
 
 Copied = tuple[Any, ...]
 """What a task remembered at one moment, by value, part by part: for one key, or all of it."""
@@ -63,6 +63,12 @@ class Store:
         Raises what user code raises that is copied.
         """
         return tuple(part.copy(key) for part in self._parts)
+
+    def keep(self, keeping: Keeping, key: Any) -> None:
+        """Let all be kept that a packet of this key, or a signal (`ALL`), may change of it."""
+        self._operator.keep(keeping, key)
+        if key is not ALL:
+            keeping.slot(self._ctx.states, key if self._ctx.wiring.format.keyed else None)
 
     def restore(self, copied: Copied) -> None:
         """Remember what was remembered when this was copied; it may be restored again.

@@ -27,6 +27,8 @@ class Arrival(NamedTuple):
 class Alignment:
     """Used by the task's thread alone. A lane that has ended holds up the others no more."""
 
+    turn_changes: Final = ("_open", "ended", "_held", "_last", "_counted")
+
     def __init__(self, lanes: Iterable[Hashable]) -> None:
         self._open = set(lanes)
         self.producers = len(self._open)

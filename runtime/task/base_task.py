@@ -24,6 +24,7 @@ from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
 from runtime.facts import Ending, Spent, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.awaited import Awaited
+from runtime.operators.memory import Keeping
 from runtime.operators.source import AsyncSource
 from runtime.origins.made import Made
 from runtime.python.stacks import Stack
@@ -380,6 +381,40 @@ class BaseTask:
         with suppress(Unneeded):
             for result in results:
                 send(result)
+
+    # ── what a turn of the hand changes ──
+
+    def keep(self, keeping: Keeping) -> None:
+        """Let all be kept that any turn may change, but for what is in lanes, and what is remembered."""
+        keeping.attributes(self, ("ended_producers", "ending"))
+        keeping.attributes(self.operator, self.operator.turn_changes)
+        keeping.attributes(self.counts, self.counts.turn_changes)
+        self._feed.keep(keeping)
+        if (tracer := self._router.tracer) is not None:
+            keeping.attributes(tracer, tracer.turn_changes)
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether its turns can be taken back."""
+        return self._feed.goes_back and not isinstance(self.inner, AsyncSource)
+
+    def revive(self) -> None:
+        """It has not ended: whoever works it goes on at its gate. What has ended for good by its end stays so."""
+        self.parker.stopwatch.resume()
+        self.parker.revive()
+
+    def taken(self) -> Sequence[tuple[Lane, Sequence[Any]]]:
+        """What has been taken, as it lay in its lanes, lane by lane."""
+        return self._feed.taken()
+
+    def withdraw(self, sent: Sequence[tuple[Lane, int, int]]) -> None:
+        """At its closed gate: what was sent last, so many packets and signals into each lane, was never sent."""
+        self._router.withdraw(sent)
+
+    @property
+    def inner(self) -> Operator:
+        """The operator, whatever guards it."""
+        return self.operator.inner if isinstance(self.operator, PolicyOperator) else self.operator
 
     @property
     def _inbox(self) -> Inbox | None:

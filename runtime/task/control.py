@@ -32,7 +32,7 @@ from runtime.step import QueueView, Result, Step
 from runtime.task.hold_guard import Fault, HoldGuard
 from runtime.task.mending import Mending
 from runtime.task.policy_operator import PolicyOperator
-from runtime.task.step_record import StepRecord
+from runtime.task.step_record import StepRecord, TurnMemory
 
 if TYPE_CHECKING:
     from runtime.task.base_task import BaseTask
@@ -64,6 +64,15 @@ class TaskControl(WorkerControl):
         """Open the gate."""
         self._task.gate.open()
         self._turn = None  # what a turn under way comes to, nobody asks any more
+
+    def remember_by(self, memory_of: Callable[[Any], Callable[[], TurnMemory | None]]) -> bool:
+        """Let what `memory_of` makes of its task remember each turn of the hand from now on."""
+        self._task.gate.remember_by(memory_of(self._task))
+        return True
+
+    def forget_turn(self) -> None:
+        """What its last turn came to, nobody asks any more: it was taken back."""
+        self._turn = None
 
     def release(self) -> None:
         """After the close of the session: forget what could be undone, and the last step."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 class TaskCounts:
     """Counted by the task's thread; any may read."""
 
-    __slots__ = ("broken_off", "errors", "open", "processed", "retries", "skipped")
+    __slots__ = turn_changes = ("broken_off", "errors", "open", "processed", "retries", "skipped")
 
     def __init__(self) -> None:
         self.processed = 0  # added per batch

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, repeat
-from typing import Any
+from typing import Any, ClassVar
 
 from runtime.communication.element import Format, Given
 from runtime.communication.hand import HAND
@@ -21,6 +21,7 @@ from runtime.context import TaskContext
 from runtime.errors import NO_PACKET
 from runtime.facts import Ending
 from runtime.operators import Operator, Source
+from runtime.operators.memory import Keeping
 from runtime.operators.operator import Attention, Emit
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
@@ -40,6 +41,10 @@ class Feed(ABC):
     """How the input ended; None while there may be more."""
     wants_out = False
     """Whether the batch is to be left after the packet in work."""
+    goes_back = False
+    """Whether one turn of it can be taken back."""
+    turn_changes: ClassVar[tuple[str, ...]] = ("ending",)
+    """What one turn may change of it, but for its batch."""
 
     def ready(self) -> bool:
         """Whether there is something to take. Any thread."""
@@ -100,11 +105,20 @@ class Feed(ABC):
         """What has been taken; of a source, nothing is."""
         return ()
 
+    def taken(self) -> Sequence[tuple[Lane, Sequence[Any]]]:
+        """The same as it lay in its lanes, lane by lane."""
+        return ()
+
+    def keep(self, keeping: Keeping) -> None:
+        """Let all be kept that one turn may change of it."""
+        keeping.attributes(self, self.turn_changes)
+
 
 class LaneFeed(Feed):
     """Packets from an inbox, its lanes in turn, until every producer's stop signal has arrived."""
 
     inbox: Inbox
+    goes_back = True
 
     def __init__(
         self, inbox: Inbox, ctx: TaskContext, operator: Operator, parker: Parker, tracer: Tracer | None = None
@@ -201,6 +215,16 @@ class LaneFeed(Feed):
         place = Place(self.inbox.lanes.index(lane), number_at(lane, self._batch.position()))
         return (self._ctx.wiring.format.packet(self._batch.items[0], self._ctx.name, lane, place),)
 
+    def taken(self) -> Sequence[tuple[Lane, Sequence[Any]]]:
+        """The packet that has been taken, of a batch of one, as it lay in its lane."""
+        return ((self._batch.first, self._batch.items[:]),)
+
+    def keep(self, keeping: Keeping) -> None:
+        """Let all be kept that one turn may change of it, of its queue, and of who has ended."""
+        super().keep(keeping)
+        for part in (self._alignment, self.inbox, self.inbox.hand):
+            keeping.attributes(part, part.turn_changes)
+
     def format(self, lane: Lane) -> Format:
         """What lies in a lane of its queue."""
         return self._ctx.wiring.format
@@ -239,6 +263,9 @@ class SourceFeed(Feed):
     Of a guarded source it says how many items may be drawn, and the guard draws them (`draw`): an iterator that raises
     may still have a next item, and none of Python's own loops over it would go on.
     """
+
+    goes_back = True
+    turn_changes = ("ending", "is_spent", "_unsent")
 
     def __init__(self, source: Source, ctx: TaskContext, parker: Parker, *, is_guarded: bool) -> None:
         self._source, self._ctx, self._parker, self._is_guarded = source, ctx, parker, is_guarded

@@ -22,6 +22,8 @@ class FreeFeed(LaneFeed):
     It says so between two packets: after a batch, of none as well, and before it stands at a closed gate.
     """
 
+    goes_back = False
+
     _instances: FreeInstances
     _index: int
     _told = 0  # how often it has said so, without what it has taken back

@@ -33,6 +33,8 @@ Fault = tuple[Packet, BaseException, int]
 class HoldGuard(LaneGuard):
     """Works packets one by one; of those that fail for good it holds the first."""
 
+    turn_changes = ("_fault", "_item", "_made")
+
     def __init__(self, operator: Operator, feed: LaneFeed, task: BaseTask, router: Router) -> None:
         super().__init__(operator, feed, task, router)
         self._sends_directly = False  # that a packet has succeeded is said before its results are sent

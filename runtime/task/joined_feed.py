@@ -32,6 +32,8 @@ from runtime.task.feed import LaneFeed
 class JoinedFeed(LaneFeed):
     """Packets as `(number of the input, item)`."""
 
+    turn_changes = ("ending", "_open_inputs", "_closed")
+
     def __init__(
         self, inbox: Inbox, ctx: TaskContext, operator: Operator, parker: Parker, tracer: Tracer | None = None
     ) -> None:
@@ -66,6 +68,11 @@ class JoinedFeed(LaneFeed):
         if self._batch.first is self.inbox.hand.lane:
             return [replace(packet, input=self._by_hand[0]) for packet in seen]
         return seen
+
+    def taken(self) -> Sequence[tuple[Lane, Sequence[Any]]]:
+        """The packet that has been taken, as it lay in its lane: in the hand's with its number."""
+        ((lane, items),) = super().taken()
+        return ((lane, list(zip(self._by_hand, items, strict=True)) if lane is self.inbox.hand.lane else items),)
 
     def format(self, lane: Lane) -> Format:
         """What lies in a lane of its queue; in the hand's it names its input."""

@@ -202,6 +202,11 @@ class LocalTask(BaseTask):
         self._worker = worker
         worker.start()
 
+    def revive(self) -> None:
+        """The same, on a new thread."""
+        super().revive()
+        self.go_alone()
+
     def is_current(self) -> bool:
         """Whether the caller runs its code."""
         worker = self._worker

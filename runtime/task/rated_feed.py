@@ -20,6 +20,8 @@ from runtime.task.joined_feed import JoinedFeed
 class RatedFeed(Feed):
     """A feed by an allowance: one packet at a time."""
 
+    goes_back = False
+
     _allowance: Allowance
     _waiter: Parker
 

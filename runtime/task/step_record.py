@@ -6,7 +6,7 @@ Made only while somebody looks: a step, a tap. Used by the task's thread until i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Place
@@ -15,10 +15,24 @@ from runtime.facts import Ending
 from runtime.task.alignment import Arrival
 
 
+class TurnMemory(Protocol):
+    """What is remembered of one turn, so that it can be taken back. Used as a `StepRecord` is."""
+
+    def take(self, packets: Sequence[Packet]) -> None:
+        """These are about to be worked."""
+
+    def arrive(self, arrival: Arrival) -> None:
+        """The operator is about to hear this signal."""
+
+    def close(self, record: StepRecord) -> None:
+        """The turn is over."""
+
+
 class StepRecord:
     """What happened in one turn: what was taken, and what came of it. `sent` is `(target task, packet)` in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: TurnMemory | None = None) -> None:
+        self.memory = memory
         self.packets: Sequence[Packet] = ()
         self.arrival: Arrival | None = None
         self.ending: Ending | None = None  # of the task, if this was its last turn
@@ -29,10 +43,14 @@ class StepRecord:
     def take(self, packets: Sequence[Packet]) -> None:
         """These were taken: one, or a batch."""
         self.packets = packets
+        if self.memory is not None:
+            self.memory.take(packets)
 
     def arrive(self, arrival: Arrival) -> None:
         """This signal was taken."""
         self.arrival = arrival
+        if self.memory is not None:
+            self.memory.arrive(arrival)
 
     def fail(self, error: BaseException) -> None:
         """User code raised this."""

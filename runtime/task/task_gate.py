@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from runtime.scheduling.gate import Gate, Turn
 from runtime.scheduling.parker import Parker, Ready
-from runtime.task.step_record import StepRecord, Tap
+from runtime.task.step_record import StepRecord, Tap, TurnMemory
 
 
 class TaskGate(Gate):
@@ -15,7 +15,7 @@ class TaskGate(Gate):
     `record` is what is to be seen of the packet in work: while somebody steps or taps, and never at full speed.
     """
 
-    __slots__ = ("_breaks", "_finish", "_parker", "_taps", "record")
+    __slots__ = ("_breaks", "_finish", "_parker", "_remembers", "_taps", "record")
 
     def __init__(self, parker: Parker) -> None:
         super().__init__()
@@ -24,6 +24,7 @@ class TaskGate(Gate):
         self._taps: tuple[Tap, ...] = ()
         self._breaks: Callable[[], bool] | None = None  # whether the task is to stand still before its next packet
         self._finish: Callable[[Ready], bool] | None = None  # what has begun, before it stands still
+        self._remembers: Callable[[], TurnMemory | None] = _nobody
         self.record: StepRecord | None = None
 
     def finish_first(self, finish: Callable[[Ready], bool]) -> None:
@@ -42,8 +43,14 @@ class TaskGate(Gate):
         return breaks is not None and breaks()
 
     def _let_in(self, turn: Turn | None) -> None:
-        if turn is not None or self._taps:
+        if turn is not None:
+            self.record = StepRecord(self._remembers())
+        elif self._taps:
             self.record = StepRecord()
+
+    def remember_by(self, remembers: Callable[[], TurnMemory | None]) -> None:
+        """Let `remembers` make what remembers each turn of the hand from now on, before it begins."""
+        self._remembers = remembers
 
     def hand_over(self) -> tuple[StepRecord | None, Turn | None]:
         """Task: what is to be seen of a packet that stays in work while others begin, and its turn. See `take_over`."""
@@ -59,6 +66,8 @@ class TaskGate(Gate):
         """Task: what `record` saw is over, or the task itself."""
         record, self.record = self.record, None
         if record is not None:
+            if record.memory is not None:
+                record.memory.close(record)
             if record.has_something():
                 for tap in self._taps:
                     tap(record)
@@ -80,3 +89,7 @@ class TaskGate(Gate):
 
     def _attend(self) -> None:
         self.attentive = self.closed or bool(self._taps) or self._breaks is not None or bool(self._errands)
+
+
+def _nobody() -> None:
+    """Nobody remembers."""

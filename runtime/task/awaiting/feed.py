@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 class CallFeed(LaneFeed):
     """Packets from an inbox, as calls of them may begin; a signal when no call is open any more."""
 
+    goes_back = False
+
     def __init__(
         self,
         inbox: Inbox,

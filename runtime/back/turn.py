@@ -1,0 +1,168 @@
+"""TaskTurn: what one turn of one task has changed, remembered by that alone, and put back. Knows no other task.
+
+What a turn changes is its own: the fronts of its lanes, which it takes, the ends of the lanes that it fills, what it
+remembers for the keys of what it takes, and what is in the packets themselves. So a turn can be taken back once all
+that came after it has been, whoever has been at it meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from runtime.back.image import BeforeImage, TooLarge
+from runtime.back.kinds import Kinds
+from runtime.communication.lane import Lane
+from runtime.communication.packet import HAND_LANE, Packet
+from runtime.communication.signals import Signal
+from runtime.errors import error_text
+from runtime.facts import Ending
+from runtime.operators import Collect, Function, Operator, Sink, Source, SourceFunction, Take
+from runtime.operators.items import Share
+from runtime.operators.memory import ALL
+from runtime.python.size import estimated_size
+from runtime.task.alignment import Arrival
+from runtime.task.step_record import StepRecord
+
+if TYPE_CHECKING:
+    from runtime.task.base_task import BaseTask
+
+MOST_BYTES_OF_FUNCTION: Final = 64 * 2**10
+"""How much is kept of the attributes of a user's function."""
+
+
+class TaskTurn:
+    """One turn. Made and closed by the task's thread, taken back while the task stands at its gate.
+
+    `lost` says what stays as it is, should the turn be taken back all the same; `barred` why it cannot be at all.
+    """
+
+    def __init__(self, task: BaseTask, numbers: Iterator[int], known: dict[type, Kinds]) -> None:
+        self.task, self._numbers = task, numbers
+        self.number = next(numbers)
+        self.ended: int | None = None  # a number as well: all that has a smaller one came before its end
+        self.size = 0
+        self.lost: list[str] = []
+        self.barred: list[str] = []
+        self.steps: list[Any] = []  # the records by which it was told
+        self._image = BeforeImage(known)
+        self._raw: Sequence[tuple[Lane, Sequence[Any]]] = ()
+        self.ending: Ending | None = None
+        self.skipped = task.counts.skipped
+        self._calls = task.ctx.calls
+        self._hand = task.inbox.hand.free_places if task.lanes_in and not task.hand_closed else None
+        self._before_in = [(lane.taken, lane.heard) for lane in task.lanes_in]
+        self._signals = [list(lane.signals) for lane in task.lanes_in]
+        self._before_out = [(lane.arrived(), lane.heard + len(lane.signals)) for lane in task.lanes_out]
+        self._signals_by_hand = 0
+        self._taken: list[tuple[Lane, Sequence[Any], Sequence[tuple[int, Signal]]]] = []
+        self._sent: list[tuple[Lane, int, int]] = []
+        task.keep(self._image)
+        if not task.lanes_in:
+            self._keep((ALL,))
+
+    # ── while it lasts ──
+
+    def take(self, packets: Sequence[Packet]) -> None:
+        """These are about to be worked."""
+        task = self.task
+        if not task.lanes_in:
+            return
+        self._raw = task.taken()
+        keyed = task.ctx.wiring.format.keyed
+        self._keep([packet.key for packet in packets] if keyed else (None,), [packet.payload for packet in packets])
+        if any(task.format(lane).question_of(item) is not None for lane, items in self._raw for item in items):
+            self.barred.append("it was asked for, and whoever waits for the answer cannot be told that it has not come")
+
+    def arrive(self, arrival: Arrival) -> None:
+        """The operator is about to hear this signal."""
+        self._keep((ALL,))
+
+    def _keep(self, keys: Iterable[Any], payloads: Sequence[Any] = ()) -> None:
+        image, task = self._image, self.task
+        try:
+            image.values(payloads)
+            for key in keys:
+                task.store.keep(image, key)
+        except TooLarge:
+            self.barred.append("what it has taken, or remembers, is larger than 64 MB")
+        except Exception as error:  # noqa: BLE001  the border to user code: classes of payloads may say anything
+            self.barred.append(f"what it has taken, or remembers, could not be kept: {error_text(error)}")
+        try:
+            image.values(_with_attributes(task.inner), MOST_BYTES_OF_FUNCTION)
+        except TooLarge:
+            self.lost.append("the attributes of its function are larger than 64 kB")
+
+    def close(self, record: StepRecord) -> None:
+        """It is over."""
+        self.ended = next(self._numbers)
+        task, image = self.task, self._image
+        self.size = image.close() + sum(estimated_size(item) for _, items in self._raw for item in items)
+        self.lost += image.lost
+        if self._hand is not None:
+            lane = task.lanes_in[HAND_LANE]
+            self._signals_by_hand = lane.heard + len(lane.signals) - self._before_in[0][1] - len(self._signals[0])
+        raw = {id(lane): items for lane, items in self._raw}
+        for lane, (taken, heard), signals in zip(task.lanes_in, self._before_in, self._signals, strict=True):
+            items = raw.get(id(lane), ())
+            if lane.taken - taken not in (0, len(items)):
+                self.barred.append("a part of its batch was held")
+            if lane.taken != taken or lane.heard != heard:
+                items = items if lane.taken != taken else ()
+                self._taken.append((lane, items, signals[: lane.heard - heard]))
+        for lane, (arrived, signalled) in zip(task.lanes_out, self._before_out, strict=True):
+            packets, signals_sent = lane.arrived() - arrived, lane.heard + len(lane.signals) - signalled
+            if packets or signals_sent:
+                self._sent.append((lane, packets, signals_sent))
+        self._name_what_stays(record)
+        self._before_in, self._before_out, self._signals = [], [], []
+
+    def _name_what_stays(self, record: StepRecord) -> None:
+        task, inner = self.task, self.task.inner
+        self.ending, self.skipped = record.ending, task.counts.skipped - self.skipped
+        if not task.goes_back or task.ctx.wiring.free is not None:
+            self.barred.append("of an operator with async, rate= or first_free() no step can be")
+        if isinstance(inner, Take) and not inner.missing and self._raw:
+            self.barred.append("take() has had all that it needs, and what is in front of it comes to its end")
+        if task.ctx.calls != self._calls:
+            self.lost.append("it has called a service")
+        if self._raw and isinstance(inner, Sink) and not isinstance(inner, Collect):
+            self.lost.append("its function has had the packet, and what that did outside stays")
+        if self.ending is None:
+            return
+        if isinstance(inner, Source) and isinstance(inner.function, Share):
+            self.barred.append("it was the end of one of several instances that share an iterator")
+        if any(map(_has_an_end, _with_attributes(inner))):
+            self.lost.append("it was the end of the task, and finish() or close() of its function was called")
+
+    # ── taken back ──
+
+    def take_back(self) -> None:
+        """At its closed gate, as are all who take what it has sent. Raises `QueueFull` before anything has changed."""
+        task = self.task
+        for lane, items, signals in self._taken:
+            task.inbox.hand.give_back(lane, items, signals)
+        if self._hand is not None and task.hand_closed:
+            task.inbox.hand.reopen(self._hand, self._signals_by_hand)
+        task.withdraw(self._sent)
+        self._image.put_back()
+        if self.ending is not None:
+            task.revive()
+
+    @property
+    def touched(self) -> set[str]:
+        """The task, and those into whose queues it may have put something."""
+        outputs = self.task.ctx.wiring.outputs
+        return {self.task.name, *(each.queue.task for output in outputs for each in output.connections)}
+
+
+def _with_attributes(operator: Operator) -> list[Any]:
+    """The user's functions that can have attributes of their own."""
+    return [function for function in operator.functions if isinstance(function, Function | SourceFunction)]
+
+
+def _has_an_end(function: Function[Any, Any] | SourceFunction[Any]) -> bool:
+    kind = type(function)
+    if kind.close not in (Function.close, SourceFunction.close):
+        return True
+    return isinstance(function, Function) and type(function).finish is not Function.finish
