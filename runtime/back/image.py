@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Iterable, MutableMapping, MutableSet
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from runtime.back.kinds import PLAIN_CONTAINERS, UNKNOWN, Kind, Kinds, kinds_of
@@ -19,8 +19,9 @@ MOST_BYTES: Final = 64 * 2**20
 """How much is kept of one step."""
 
 _ABSENT: Final = object()
-_Layer = tuple[Any, Kind, Any]
-"""An object, one of its layers, and what that was."""
+_ENTRY_BYTES: Final = 100  # about what the list of them takes for each
+_Entry = tuple[Callable[[Any, Any], bool], Callable[[Any, Any], object], Any, Any]
+"""What compares and what puts back, of what, and what that was."""
 
 
 class TooLarge(Exception):
@@ -32,32 +33,42 @@ class BeforeImage:
 
     def __init__(self, known: dict[type, Kinds]) -> None:
         self._known = known  # the layers of classes that were met before
-        self._layers: list[_Layer] = []
-        self._slots: list[tuple[MutableMapping[Any, Any], Any, Any]] = []
-        self._sets: list[tuple[MutableSet[Any], Any, bool]] = []
-        self._grown: list[tuple[list[Any], int]] = []
-        self._attributes: list[tuple[object, str, Any]] = []
-        self._parts: list[Kept] = []
+        self._entries: list[_Entry] = []
         self._unknown: list[tuple[Any, bytes | None]] = []
         self._seen: dict[int, Any] = {}  # by id; holds them, or another object would have that id
-        self._left = 0
         self.lost: list[str] = []
 
     # ── before ──
 
-    def slot(self, mapping: MutableMapping[Any, Any], key: Any) -> None:
+    def slot(self, mapping: Any, key: Any) -> None:
         """Keep what a mapping has for a key, and what that is; or that there is nothing."""
         value = mapping.get(key, _ABSENT)
-        self._slots.append((mapping, key, value))
+        self._entries.append((_same_slot, _put_slot, (mapping, key), value))
         self.values((value,))
 
-    def member(self, members: MutableSet[Any], key: Any) -> None:
+    def member(self, members: Any, key: Any) -> None:
         """Keep whether a key is in a set."""
-        self._sets.append((members, key, key in members))
+        self._entries.append((_same_member, _put_member, (members, key), key in members))
+
+    def grows(self, items: list[Any]) -> None:
+        """Keep how long a list is, which only grows."""
+        self._entries.append((_is_as_long, _cut, items, len(items)))
+
+    def attributes(self, owner: object, names: Iterable[str]) -> None:
+        """Keep what attributes of an object are, and what is in them if they are lists, sets or dicts."""
+        for name in names:
+            value = getattr(owner, name)
+            self._entries.append((_same_attribute, _put_attribute, (owner, name), value))
+            if (kind := PLAIN_CONTAINERS.get(type(value))) is not None:
+                self._entries.append((kind.same, kind.put, value, kind.keep(value)))
+
+    def part(self, kept: Kept) -> None:
+        """Keep something that says itself whether it has changed."""
+        self._entries.append((_same_part, _put_part, kept, None))
 
     def values(self, roots: Iterable[Any], most_bytes: int = MOST_BYTES) -> None:
         """Keep what these are, and all that is in them. Raises `TooLarge`."""
-        self._left = most_bytes
+        left = most_bytes
         todo, known, seen = list(roots), self._known, self._seen
         while todo:
             value = todo.pop()
@@ -74,65 +85,72 @@ class BeforeImage:
             for layer in layers:
                 assert isinstance(layer, Kind), "one that is known"
                 kept = layer.keep(value)
-                self._layers.append((value, layer, kept))
-                self._left -= sys.getsizeof(kept)
-                if self._left < 0:
+                self._entries.append((layer.same, layer.put, value, kept))
+                left -= sys.getsizeof(kept)
+                if left < 0:
                     raise TooLarge
                 todo += layer.parts(kept)
-
-    def grows(self, items: list[Any]) -> None:
-        """Keep how long a list is, which only grows."""
-        self._grown.append((items, len(items)))
-
-    def attributes(self, owner: object, names: Iterable[str]) -> None:
-        """Keep what attributes of an object are, and what is in them if they are lists, sets or dicts."""
-        for name in names:
-            value = getattr(owner, name)
-            self._attributes.append((owner, name, value))
-            if (kind := PLAIN_CONTAINERS.get(type(value))) is not None:
-                self._layers.append((value, kind, kind.keep(value)))
-
-    def part(self, kept: Kept) -> None:
-        """Keep something that says itself whether it has changed."""
-        self._parts.append(kept)
 
     # ── after ──
 
     def close(self) -> int:
         """The turn is over: forget what is as it was. About how many bytes are left."""
-        self._layers = [each for each in self._layers if not each[1].same(each[0], each[2])]
-        self._slots = [each for each in self._slots if each[0].get(each[1], _ABSENT) is not each[2]]
-        self._sets = [each for each in self._sets if (each[1] in each[0]) is not each[2]]
-        self._grown = [each for each in self._grown if len(each[0]) > each[1]]
-        self._attributes = [each for each in self._attributes if getattr(each[0], each[1]) is not each[2]]
-        self._parts = [each for each in self._parts if each.close()]
+        self._entries = [each for each in self._entries if not each[0](each[2], each[3])]
         for value, before in self._unknown:
             if before is None or _pickled(value) != before:
                 self.lost.append(f"a {type(value).__name__}, of which nobody can say what it was")
         self._unknown = []
         self._seen = {}
-        return sum(sys.getsizeof(kept) for _, _, kept in self._layers) + 100 * len(self._slots)
+        return sum(_ENTRY_BYTES + sys.getsizeof(each[3]) for each in self._entries)
 
     def put_back(self) -> None:
         """Let all be again what it was."""
-        for value, layer, kept in reversed(self._layers):
-            layer.put(value, kept)
-        for mapping, key, value in reversed(self._slots):
-            if value is _ABSENT:
-                mapping.pop(key, None)
-            else:
-                mapping[key] = value
-        for part in self._parts:
-            part.put_back()
-        for items, length in self._grown:
-            del items[length:]
-        for owner, name, value in self._attributes:
-            setattr(owner, name, value)
-        for members, key, was_in in self._sets:
-            if was_in:
-                members.add(key)
-            else:
-                members.discard(key)
+        for _, put, target, kept in reversed(self._entries):
+            put(target, kept)
+
+
+def _same_slot(slot: tuple[Any, Any], value: Any) -> bool:
+    return slot[0].get(slot[1], _ABSENT) is value
+
+
+def _put_slot(slot: tuple[Any, Any], value: Any) -> None:
+    mapping, key = slot
+    if value is _ABSENT:
+        mapping.pop(key, None)
+    else:
+        mapping[key] = value
+
+
+def _same_member(member: tuple[Any, Any], was_in: bool) -> bool:
+    return (member[1] in member[0]) is was_in
+
+
+def _put_member(member: tuple[Any, Any], was_in: bool) -> None:
+    (member[0].add if was_in else member[0].discard)(member[1])
+
+
+def _is_as_long(items: list[Any], length: int) -> bool:
+    return len(items) <= length
+
+
+def _cut(items: list[Any], length: int) -> None:
+    del items[length:]
+
+
+def _same_attribute(attribute: tuple[object, str], value: Any) -> bool:
+    return getattr(*attribute) is value
+
+
+def _put_attribute(attribute: tuple[object, str], value: Any) -> None:
+    setattr(*attribute, value)
+
+
+def _same_part(kept: Kept, _: None) -> bool:
+    return not kept.close()
+
+
+def _put_part(kept: Kept, _: None) -> None:
+    kept.put_back()
 
 
 def _pickled(value: Any) -> bytes | None:

@@ -6,15 +6,21 @@ and changes by hand draw their numbers from one counter, so their order is known
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any, Final
 
+from runtime.back.image import BeforeImage, TooLarge
 from runtime.back.kinds import Kinds
 from runtime.back.turn import TaskTurn
+from runtime.communication.hand import Hand
+from runtime.communication.lane import Lane
+from runtime.communication.packet import HAND_LANE
+from runtime.errors import QueueFull
 
 if TYPE_CHECKING:
+    from runtime.control.records import Record
     from runtime.task.base_task import BaseTask
 
 MAX_TURNS: Final = 1_000
@@ -60,12 +66,12 @@ class Journal:
         self._turns.append(turn)
         return turn
 
-    def told(self, task: str, record: object) -> None:
+    def told(self, task: str, record: Record) -> None:
         """A step of a task is over, or says how far its turn is."""
         turn = next((turn for turn in reversed(self._turns) if turn.task.name == task), None)
         if turn is None:
             return
-        turn.steps.append(record)
+        turn.told(record)
         self._bytes += turn.size
         while len(self._turns) > MAX_TURNS or (self._bytes > MAX_BYTES and len(self._turns) > 1):
             gone = self._turns.popleft()
@@ -92,12 +98,47 @@ class Journal:
         """Whether a task has had a turn after this number."""
         return any(turn.number > number and turn.task.name == task for turn in self._turns)
 
-    def take_back(self, turn: TaskTurn) -> None:
-        """Let this one, the newest, never have been. Raises `NotPaused`, `QueueFull` before anything has changed."""
+    def before(self, name: str, key: Any) -> BeforeImage | None:
+        """What a task remembers for a key, before that is changed by hand; None: it is in another process."""
+        if (task := self._tasks.get(name)) is None:
+            return None
+        image = BeforeImage(self._known)
+        with suppress(TooLarge):
+            task.store.keep(image, key)
+        return image
+
+    def put_back(self, name: str, before: BeforeImage) -> None:
+        """Let a task remember that again. Raises `NotPaused`."""
+        with self._tasks[name].gate.at_rest(name):
+            before.put_back()
+
+    def take_back(self, turns: Sequence[TaskTurn]) -> None:
+        """Let these, the newest first, never have been. Raises `NotPaused`, `QueueFull` before anything has changed."""
+        touched = sorted({name for turn in turns for name in turn.touched})
         with ExitStack() as gates:
-            for task in [self._tasks[name] for name in sorted(turn.touched)]:
+            for task in [self._tasks[name] for name in touched]:
                 gates.enter_context(task.gate.at_rest(task.name))
-            turn.take_back()
-        turn.task.control.forget_turn()
-        self._turns.remove(turn)
-        self._bytes -= turn.size
+            _require_room(turns)
+            for turn in turns:
+                turn.take_back()
+        for turn in turns:
+            turn.task.control.forget_turn()
+            self._turns.remove(turn)
+            self._bytes -= turn.size
+
+
+def _require_room(turns: Iterable[TaskTurn]) -> None:
+    """Raise `QueueFull` if a queue would hold too much: the hand has been given places since."""
+    longer: dict[Lane, int] = defaultdict(int)
+    hands: dict[Hand, int] = defaultdict(int)
+    for turn in turns:
+        for lane, change in turn.traffic.lengths():
+            if turn.task.lanes_in and lane is turn.task.lanes_in[HAND_LANE]:
+                hands[turn.task.inbox.hand] += change
+            else:
+                longer[lane] += change
+    for lane, change in longer.items():
+        if change > 0 and len(lane.items) + change > lane.capacity:
+            raise QueueFull("the place of a packet that was taken has been given to the hand since")
+    for hand, places in hands.items():
+        hand.reserve(places)

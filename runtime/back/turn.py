@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runtime.back.image import BeforeImage, TooLarge
 from runtime.back.kinds import Kinds
-from runtime.communication.lane import Lane
-from runtime.communication.packet import HAND_LANE, Packet
-from runtime.communication.signals import Signal
+from runtime.back.traffic import Traffic
+from runtime.communication.packet import Packet
 from runtime.errors import error_text
 from runtime.facts import Ending
 from runtime.operators import Collect, Function, Operator, Sink, Source, SourceFunction, Take
@@ -25,6 +24,7 @@ from runtime.task.alignment import Arrival
 from runtime.task.step_record import StepRecord
 
 if TYPE_CHECKING:
+    from runtime.control.records import Record
     from runtime.task.base_task import BaseTask
 
 MOST_BYTES_OF_FUNCTION: Final = 64 * 2**10
@@ -44,19 +44,12 @@ class TaskTurn:
         self.size = 0
         self.lost: list[str] = []
         self.barred: list[str] = []
-        self.steps: list[Any] = []  # the records by which it was told
-        self._image = BeforeImage(known)
-        self._raw: Sequence[tuple[Lane, Sequence[Any]]] = ()
+        self.steps: list[Record] = []  # by which it was told
         self.ending: Ending | None = None
         self.skipped = task.counts.skipped
         self._calls = task.ctx.calls
-        self._hand = task.inbox.hand.free_places if task.lanes_in and not task.hand_closed else None
-        self._before_in = [(lane.taken, lane.heard) for lane in task.lanes_in]
-        self._signals = [list(lane.signals) for lane in task.lanes_in]
-        self._before_out = [(lane.arrived(), lane.heard + len(lane.signals)) for lane in task.lanes_out]
-        self._signals_by_hand = 0
-        self._taken: list[tuple[Lane, Sequence[Any], Sequence[tuple[int, Signal]]]] = []
-        self._sent: list[tuple[Lane, int, int]] = []
+        self._image = BeforeImage(known)
+        self.traffic = Traffic(task)
         task.keep(self._image)
         if not task.lanes_in:
             self._keep((ALL,))
@@ -68,10 +61,10 @@ class TaskTurn:
         task = self.task
         if not task.lanes_in:
             return
-        self._raw = task.taken()
+        self.traffic.take(packets)
         keyed = task.ctx.wiring.format.keyed
         self._keep([packet.key for packet in packets] if keyed else (None,), [packet.payload for packet in packets])
-        if any(task.format(lane).question_of(item) is not None for lane, items in self._raw for item in items):
+        if any(task.format(lane).question_of(item) is not None for lane, items in self.traffic.raw for item in items):
             self.barred.append("it was asked for, and whoever waits for the answer cannot be told that it has not come")
 
     def arrive(self, arrival: Arrival) -> None:
@@ -96,37 +89,23 @@ class TaskTurn:
     def close(self, record: StepRecord) -> None:
         """It is over."""
         self.ended = next(self._numbers)
-        task, image = self.task, self._image
-        self.size = image.close() + sum(estimated_size(item) for _, items in self._raw for item in items)
+        image, raw = self._image, self.traffic.raw
+        self.size = image.close() + sum(estimated_size(item) for _, items in raw for item in items)
         self.lost += image.lost
-        if self._hand is not None:
-            lane = task.lanes_in[HAND_LANE]
-            self._signals_by_hand = lane.heard + len(lane.signals) - self._before_in[0][1] - len(self._signals[0])
-        raw = {id(lane): items for lane, items in self._raw}
-        for lane, (taken, heard), signals in zip(task.lanes_in, self._before_in, self._signals, strict=True):
-            items = raw.get(id(lane), ())
-            if lane.taken - taken not in (0, len(items)):
-                self.barred.append("a part of its batch was held")
-            if lane.taken != taken or lane.heard != heard:
-                items = items if lane.taken != taken else ()
-                self._taken.append((lane, items, signals[: lane.heard - heard]))
-        for lane, (arrived, signalled) in zip(task.lanes_out, self._before_out, strict=True):
-            packets, signals_sent = lane.arrived() - arrived, lane.heard + len(lane.signals) - signalled
-            if packets or signals_sent:
-                self._sent.append((lane, packets, signals_sent))
+        if not self.traffic.close():
+            self.barred.append("a part of its batch was held")
         self._name_what_stays(record)
-        self._before_in, self._before_out, self._signals = [], [], []
 
     def _name_what_stays(self, record: StepRecord) -> None:
         task, inner = self.task, self.task.inner
         self.ending, self.skipped = record.ending, task.counts.skipped - self.skipped
         if not task.goes_back or task.ctx.wiring.free is not None:
             self.barred.append("of an operator with async, rate= or first_free() no step can be")
-        if isinstance(inner, Take) and not inner.missing and self._raw:
+        if isinstance(inner, Take) and not inner.missing and self.traffic.raw:
             self.barred.append("take() has had all that it needs, and what is in front of it comes to its end")
         if task.ctx.calls != self._calls:
             self.lost.append("it has called a service")
-        if self._raw and isinstance(inner, Sink) and not isinstance(inner, Collect):
+        if self.traffic.raw and isinstance(inner, Sink) and not isinstance(inner, Collect):
             self.lost.append("its function has had the packet, and what that did outside stays")
         if self.ending is None:
             return
@@ -137,17 +116,18 @@ class TaskTurn:
 
     # ── taken back ──
 
+    def told(self, record: Record) -> None:
+        """A step says how far it is: with that, it is over at the earliest."""
+        self.steps.append(record)
+        if self.ended is not None:
+            self.ended = next(self._numbers)
+
     def take_back(self) -> None:
-        """At its closed gate, as are all who take what it has sent. Raises `QueueFull` before anything has changed."""
-        task = self.task
-        for lane, items, signals in self._taken:
-            task.inbox.hand.give_back(lane, items, signals)
-        if self._hand is not None and task.hand_closed:
-            task.inbox.hand.reopen(self._hand, self._signals_by_hand)
-        task.withdraw(self._sent)
+        """At its closed gate, as are all who take what it has sent, where there is room for what it has taken."""
+        self.traffic.put_back()
         self._image.put_back()
         if self.ending is not None:
-            task.revive()
+            self.task.revive()
 
     @property
     def touched(self) -> set[str]:

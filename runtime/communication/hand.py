@@ -258,18 +258,21 @@ class Hand:
         if not fits:
             raise QueueFull("the place of the dropped packet has been taken, or is promised to its producer")
 
-    def give_back(self, lane: Lane, items: Sequence[Any], signals: Sequence[tuple[int, Signal]]) -> None:
-        """Undo what the reader has taken, of any lane. Raises `QueueFull` if places have been taken since."""
+    def reserve(self, places: int) -> None:
+        """Take so many free places, before `give_back`. Raises `QueueFull` if others have taken them since."""
         with self._lock:
-            if lane is self.lane and not lane.closed:
-                for number in range(len(items)):
-                    if not self.take_place():
-                        for _ in range(number):
-                            self.free_place()
-                        raise self.refusal()
-            elif lane is not self.lane and len(lane.items) + len(items) > lane.capacity:
-                raise QueueFull("the place of a packet that was taken has been given to the hand since")
-            lane.give_back(items, signals)
+            for taken in range(0 if self.lane.closed else places):
+                if not self.take_place():
+                    for _ in range(taken):
+                        self.free_place()
+                    raise self.refusal()
+
+    def give_back(
+        self, lane: Lane, items: Sequence[Any], numbers: Sequence[int], signals: Sequence[tuple[int, Signal]]
+    ) -> None:
+        """Undo what the reader has taken, of any lane, where there is room for it."""
+        with self._lock:
+            lane.give_back(items, numbers, signals)
         if signals:
             self._inbox.hear_signal()
         self._inbox.wake_if_asleep()

@@ -305,14 +305,17 @@ class Lane:
         numbers.insert(to, numbers.pop(index))
         self.order = Order(numbers, self.taken)
 
-    def give_back(self, items: Sequence[Any], signals: Sequence[tuple[int, Signal]]) -> None:
-        """Undo `drop` and `take_signal`: put these in front of all others, whoever waits for room."""
+    def give_back(self, items: Sequence[Any], numbers: Sequence[int], signals: Sequence[tuple[int, Signal]]) -> None:
+        """Undo `drop` and `take_signal`: put packets of these numbers, and signals, in front of all others."""
+        others = None if self.order is None else waiting(self)
         with self._marking:
             self.leaving -= len(items)
             self.items[:0] = items
             self.taken -= len(items)
             self.signals.extendleft(reversed(signals))
             self.heard -= len(signals)
+        if others is not None:
+            self.order = Order([*numbers, *others], self.taken)
 
     def withdraw(self, packets: int, signals: int) -> None:
         """Undo `put` and `put_signal`: so many, the last ones, have never been put."""

@@ -8,6 +8,8 @@ from functools import partial
 from sys import maxsize
 from typing import Any
 
+from runtime.back.image import BeforeImage
+from runtime.back.journal import Journal
 from runtime.communication.element import numbered_by_hand, rekeyed
 from runtime.communication.note import Note
 from runtime.communication.packet import HAND_LANE, Packet, Place
@@ -26,8 +28,9 @@ from runtime.texts.preview import preview
 class Editing:
     """Changes one run by hand. Only the thread of commands does, but for what says that it is the caller's part."""
 
-    def __init__(self, dispatcher: Dispatcher, workers: Workers, records: Records) -> None:
+    def __init__(self, dispatcher: Dispatcher, workers: Workers, records: Records, journal: Journal) -> None:
         self._dispatcher, self._workers, self._records = dispatcher, workers, records
+        self._journal = journal
         self._is_undoing = False  # changes are taken back one by one
 
     def noting(self, target: str, value: Any, number: int | None, given: Given) -> Callable[[], Note]:
@@ -88,7 +91,9 @@ class Editing:
         self._dispatcher.edited(record.where, record.text)
 
     def undo(self) -> Waiting[None]:
-        """Take back the last change, of the last 1,000. Raises `CommandRefused` if there is none.
+        """Take back the last change, of the last 1,000.
+
+        Raises `CommandRefused` if there is none, or its task has been stepped since.
 
         Raises `PacketGone` if it is too late.
         """
@@ -96,6 +101,12 @@ class Editing:
         change = self._records.last_change()  # this one, whatever comes after it meanwhile
         if change is None or change.back is None:
             raise CommandRefused("nothing was changed by hand that could be undone")
+        for handle in self._workers.find(change.where):
+            if self._journal.has_stepped(handle.name, change.number[0]):
+                raise CommandRefused(
+                    f"{handle.name!r} has been stepped since {change.text!r}, so undo() could not put it back alone; "
+                    "back() takes back the steps as well"
+                )
         self._is_undoing = True
         try:
             yield from change.back()
@@ -154,5 +165,16 @@ class Editing:
     def set_state(self, done: Record, given: tuple[Any, ...]) -> Waiting[None]:
         """Let a paused task remember something else; `new_state` has made both."""
         control = self._workers.handles[done.where].control
-        yield from self._workers.at_its_gate([control], lambda: control.ask("set_state", *given))
-        self._put_down(replace(done, turn=self._workers.turns()))
+
+        def keep_and_set() -> BeforeImage | None:
+            before = self._journal.before(done.where, given[0])
+            control.ask("set_state", *given)
+            return before
+
+        before = yield from self._workers.at_its_gate([control], keep_and_set)
+
+        def back() -> Waiting[None]:
+            assert before is not None, "else there is no way back"
+            return self._workers.at_its_gate([control], lambda: self._journal.put_back(done.where, before))
+
+        self._put_down(replace(done, turn=self._workers.turns(), back=None if before is None else back))

@@ -10,8 +10,6 @@ from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, NotPaused, TaskEnded
 from runtime.scheduling.waiting import Until, Waiting
 
-_Entry = TaskTurn | Record
-
 
 class GoingBack:
     """Takes back what was done to one run by hand since the last resume. Only the thread of commands does."""
@@ -22,6 +20,7 @@ class GoingBack:
         self._controls = [handle.control for handle in workers.handles.values()]
         self._remembers = [control.remember_by(journal.memory_of) for control in self._controls]
         self._is_at_it = False
+        self._passed: set[Record] = set()  # that stay as they are
 
     def back(self, n: int, deadline: float, *, force: bool) -> Waiting[tuple[str, ...]]:
         """Take back the last `n` steps and changes. What they were, the newest first.
@@ -71,20 +70,24 @@ class GoingBack:
             raise CommandRefused(f"there is nothing to go back to: {journal.why}")
         first = journal.first_of(newest)
         turns = journal.since_number(first)
-        entries: list[_Entry] = [*turns, *records.changes_since(first - 1)]
-        entries.sort(key=lambda each: -(each.number if isinstance(each, TaskTurn) else each.number[0]))
-        self._refuse(turns, records.others_since(first), force=force)
-        texts = []
-        for entry in entries:
-            if isinstance(entry, TaskTurn):
-                texts += self._take_back_turn(entry)
-            else:
-                assert entry.back is not None, "it has one"
-                yield from entry.back()
-                records.forget(entry)
-                texts.append(entry.text)
-                self._dispatcher.edited(entry.where, f"back: {entry.text}")
-        return texts
+        changes = records.changes_since(first - 1)
+        if len(turns) + len(changes) > 1 and changes:
+            raise CommandRefused("something was changed by hand while a packet was half sent; undo() takes that back")
+        others = [each for each in records.others_since(first) if self._is_in_the_way(each)]
+        self._refuse(turns, others, force=force)
+        self._passed.update(others)
+        if not changes:
+            return self._take_back_turns(turns)
+        (change,) = changes
+        assert change.back is not None, "it has one"
+        yield from change.back()
+        records.forget(change)
+        self._dispatcher.edited(change.where, f"back: {change.text}")
+        return [change.text]
+
+    def _is_in_the_way(self, record: Record) -> bool:
+        """Whether it says of something that it was done, and cannot be taken back: a replacement, a service's step."""
+        return record not in self._passed and (record.name != "step" or record.where not in self._dispatcher.tasks)
 
     def _refuse(self, turns: list[TaskTurn], others: list[Record], *, force: bool) -> None:
         for turn in turns:
@@ -92,24 +95,30 @@ class GoingBack:
                 raise CommandRefused(f"{turn.task.name!r} has a packet half sent; step() it until that is done")
             if turn.barred:
                 raise CommandRefused(f"a step of {turn.task.name!r} cannot be taken back: {'; '.join(turn.barred)}")
-            if not self._dispatcher.dead_letters.has_last(turn.skipped):
-                raise CommandRefused(f"the packet that {turn.task.name!r} skipped was retried or discarded since")
             if turn.lost and not force:
                 raise CommandRefused(
                     f"a step of {turn.task.name!r} cannot be taken back as a whole: {'; '.join(turn.lost)}; "
                     "back(force=True) takes back the rest"
                 )
+        if not self._dispatcher.dead_letters.has_last(sum(turn.skipped for turn in turns)):
+            raise CommandRefused("a packet that was skipped has been retried or discarded since")
         if others and not force:
             raise CommandRefused(
                 f"{others[0].text} cannot be taken back; back(force=True) goes past it, and lets it be"
             )
 
-    def _take_back_turn(self, turn: TaskTurn) -> list[str]:
-        self._journal.take_back(turn)
-        self._dispatcher.taken_back(turn.task.name, had_ended=turn.ending is not None, skipped=turn.skipped)
-        for record in turn.steps:
-            self._records.forget(record)
-        texts = [record.text for record in reversed(turn.steps)] or [f"{turn.task.name}: a turn"]
-        for text in texts:
-            self._dispatcher.edited(turn.task.name, f"back: {text.removeprefix(f'{turn.task.name}: ')}")
-        return texts
+    def _take_back_turns(self, turns: list[TaskTurn]) -> list[str]:
+        self._journal.take_back(turns)
+        texts = []
+        for turn in turns:
+            name = turn.task.name
+            self._dispatcher.taken_back(name, had_ended=turn.ending is not None, skipped=turn.skipped)
+            for record in turn.steps:
+                self._records.forget(record)
+        told = sorted(
+            (record for turn in turns for record in turn.steps), key=lambda record: record.number, reverse=True
+        )
+        texts = [record.text for record in told]
+        for record in told:
+            self._dispatcher.edited(record.where, f"back: {record.text.removeprefix(f'{record.where}: ')}")
+        return texts or [f"{turn.task.name}: a turn" for turn in turns]

@@ -68,9 +68,8 @@ class Records:
         return list(takewhile(lambda record: record.number[0] > number, reversed(self._changes.copy())))
 
     def others_since(self, number: int) -> list[Record]:
-        """Those after this number that are no steps and cannot be taken back."""
-        later = takewhile(lambda record: record.number[0] > number, reversed(self._others.copy()))
-        return [record for record in later if record.name != "step"]
+        """Those after this number that have no way back of their own, the newest first."""
+        return list(takewhile(lambda record: record.number[0] > number, reversed(self._others.copy())))
 
     def last_change(self) -> Record | None:
         """The last that can be taken back."""

@@ -179,6 +179,10 @@ class Source(Operator):
         super().keep(keeping, key)
         keeping.part(_Place(self) if self.says_position else _Draws(self))
 
+    def draw_from(self, iterator: Iterator[Any]) -> None:
+        """Draw from that until it is over, or from what it draws from in the end."""
+        self.iterator = iterator
+
     def go_to(self, before: Iterator[Any]) -> None:
         """Draw from this one, which stands where its own one has stood."""
         give_up(self._claimed)
@@ -218,7 +222,7 @@ class _Draws:
     def __init__(self, source: Source) -> None:
         self._source, self._rest = source, source.iterator
         self._drawn: list[Any] = []
-        source.iterator = self
+        source.draw_from(self)
 
     def __iter__(self) -> Self:
         return self
@@ -231,12 +235,12 @@ class _Draws:
     def close(self) -> bool:
         """Draw from that itself again."""
         if self._source.iterator is self:  # else it has ended
-            self._source.iterator = self._rest
+            self._source.draw_from(self._rest)
         return bool(self._drawn)
 
     def put_back(self) -> None:
         """Draw the same again, before what follows."""
-        self._source.iterator = chain(self._drawn, self._source.iterator)
+        self._source.draw_from(chain(self._drawn, self._source.iterator))
 
 
 class Drawing(Protocol):

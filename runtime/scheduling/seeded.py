@@ -124,7 +124,7 @@ class SeededScheduler(Scheduler):
             at = sum(self._order.index(other) < self._order.index(parker) for other in self._parkers)
             self._parkers.insert(at, parker)
             self._players += not parker.serves
-            parker.waits = True
+            parker.wait_for_turn()
         self.nudge()
 
     def hold(self) -> None:

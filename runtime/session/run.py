@@ -65,7 +65,7 @@ class Run:
         """The run whose tasks and services a dispatcher has made."""
         graph, workers, records = dispatcher.graph, Workers(dispatcher, commands), Records()
         journal = Journal(records.numbers)
-        editing = Editing(dispatcher, workers, records)
+        editing = Editing(dispatcher, workers, records, journal)
         injector = Injector(graph, dispatcher.backend, dispatcher.tasks)
         asking = Asking(dispatcher, injector, commands)
         for queue in (descriptor.get_queue() for descriptor in graph.question_queues.values()):

@@ -277,13 +277,15 @@ class Steering(Observed):
         self._runs.change(partial(editing.move, packet, to, by_person=is_by_person()))
 
     def undo(self) -> None:
-        """Take back the last `inject`, `edit`, `drop` or `move` that has not been taken back, of the last 1,000.
+        """Take back the last change by hand that has not been taken back, of the last 1,000.
+
+        That is an `inject`, `edit`, `drop` or `move`, and, but on Ray, a `set_state`.
 
         After the undo of an inject all is as if nothing had been put in; one that went to several tasks is taken back
-        from all of them or from none. Tasks have to be paused. Raises `CommandRefused` if there is nothing to undo,
-        and on Ray for an inject that went to several processes; `NotPaused`; `PacketGone` if the packet has been taken
-        since; `QueueFull` if the place of a dropped one is occupied. What can never be undone any more is forgotten:
-        the next `undo` is of the change before it.
+        from all of them or from none. Its tasks have to be paused. Raises `CommandRefused` if there is nothing to undo,
+        if they have been stepped since (`back` takes back both), and on Ray for an inject that went to several
+        processes; `NotPaused`; `PacketGone` if the packet has been taken since; `QueueFull` if the place of a dropped
+        one is occupied. What can never be undone any more is forgotten: the next `undo` is of the change before it.
 
         >>> import runtime
         >>> session = runtime.Session()
