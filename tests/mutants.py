@@ -27,6 +27,7 @@ from typing import Final
 from tests.in_node.__main__ import INSTALLED, install
 from tests.planted.asking import OF_ASKING
 from tests.planted.awaiting import OF_AWAITING
+from tests.planted.back import OF_BACK
 from tests.planted.batches import OF_BATCHES
 from tests.planted.between import BETWEEN
 from tests.planted.browser import OF_BROWSER
@@ -1024,6 +1025,7 @@ MUTANTS: Final = (
     # ── what is remembered ──
     *MEMORY_BUGS,
     *OF_AWAITING,
+    *OF_BACK,
     *OF_MENDING,
     *OF_PLACES,
     *OF_CALLS,

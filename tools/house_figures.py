@@ -27,8 +27,8 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 20.5,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 22_780,
-    "bytes of ARCHITECTURE.md": 18_066,
+    "lines of code": 23_706,
+    "bytes of ARCHITECTURE.md": 18_150,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",

@@ -40,9 +40,9 @@ class BeforeImage:
 
     # ── before ──
 
-    def slot(self, mapping: Any, key: Any) -> None:
+    def slot(self, mapping: dict[Any, Any], key: Any) -> None:
         """Keep what a mapping has for a key, and what that is; or that there is nothing."""
-        value = mapping.get(key, _ABSENT)
+        value = dict.get(mapping, key, _ABSENT)  # of its own class, it might note that it was asked
         self._entries.append((_same_slot, _put_slot, (mapping, key), value))
         self.values((value,))
 
@@ -109,16 +109,16 @@ class BeforeImage:
             put(target, kept)
 
 
-def _same_slot(slot: tuple[Any, Any], value: Any) -> bool:
-    return slot[0].get(slot[1], _ABSENT) is value
+def _same_slot(slot: tuple[dict[Any, Any], Any], value: Any) -> bool:
+    return dict.get(*slot, _ABSENT) is value
 
 
-def _put_slot(slot: tuple[Any, Any], value: Any) -> None:
+def _put_slot(slot: tuple[dict[Any, Any], Any], value: Any) -> None:
     mapping, key = slot
     if value is _ABSENT:
-        mapping.pop(key, None)
+        dict.pop(mapping, key, None)
     else:
-        mapping[key] = value
+        dict.__setitem__(mapping, key, value)
 
 
 def _same_member(member: tuple[Any, Any], was_in: bool) -> bool:

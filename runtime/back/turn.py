@@ -48,6 +48,7 @@ class TaskTurn:
         self.ending: Ending | None = None
         self.skipped = task.counts.skipped
         self._calls = task.ctx.calls
+        self._newest = 0 if task.made is None else task.made.newest()
         self._image = BeforeImage(known)
         self.traffic = Traffic(task)
         task.keep(self._image)
@@ -126,6 +127,8 @@ class TaskTurn:
         """At its closed gate, as are all who take what it has sent, where there is room for what it has taken."""
         self.traffic.put_back()
         self._image.put_back()
+        if self.task.made is not None:
+            self.task.made.forget_after(self._newest)
         if self.ending is not None:
             self.task.revive()
 

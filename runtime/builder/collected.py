@@ -84,7 +84,7 @@ class Collected(Sequence[T]):
         self._values.clear()
         self._beyond = 0
 
-    def keep(self, keeping: Keeping) -> None:
+    def _keep(self, keeping: Keeping) -> None:
         """Let be kept how many there are, before a step that may be taken back."""
         keeping.grows(self._values)
         keeping.attributes(self, ("_beyond",))

@@ -9,9 +9,10 @@ and `wake_readers` follows at once. If there is nothing to wake it for yet, the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any
 
 from runtime.communication.connection import Output
@@ -190,8 +191,8 @@ class Router:
             lane.withdraw(count, signals)
         for output, lanes, turns in self.ways:
             if output.free is None and output.key is None and len(lanes) > 1 and output.strategy != "broadcast":
-                for _ in range(-sum(packets.get(id(lane), 0) for lane in lanes) % len(lanes)):
-                    next(turns)
+                sent_here = sum(packets.get(id(lane), 0) for lane in lanes)
+                deque(islice(turns, -sent_here % len(lanes)), maxlen=0)
 
     @property
     def emitted(self) -> int:

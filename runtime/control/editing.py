@@ -101,7 +101,7 @@ class Editing:
         change = self._records.last_change()  # this one, whatever comes after it meanwhile
         if change is None or change.back is None:
             raise CommandRefused("nothing was changed by hand that could be undone")
-        for handle in self._workers.find(change.where):
+        for handle in self._workers.find(change.where) if self._dispatcher.outcome is None else ():
             if self._journal.has_stepped(handle.name, change.number[0]):
                 raise CommandRefused(
                     f"{handle.name!r} has been stepped since {change.text!r}, so undo() could not put it back alone; "

@@ -103,9 +103,8 @@ class GoingBack:
         if not self._dispatcher.dead_letters.has_last(sum(turn.skipped for turn in turns)):
             raise CommandRefused("a packet that was skipped has been retried or discarded since")
         if others and not force:
-            raise CommandRefused(
-                f"{others[0].text} cannot be taken back; back(force=True) goes past it, and lets it be"
-            )
+            what = f"{others[0].where}: {others[0].text.removeprefix(f'{others[0].where}: ')}"
+            raise CommandRefused(f"{what!r} cannot be taken back; back(force=True) goes past it, and lets it be")
 
     def _take_back_turns(self, turns: list[TaskTurn]) -> list[str]:
         self._journal.take_back(turns)

@@ -78,7 +78,7 @@ class Records:
     def forget(self, record: Record) -> None:
         """It has been taken back, or never can be."""
         with suppress(ValueError):  # so many have come since that it was pushed out
-            (self._others if record.back is None else self._changes).remove(record)
+            (self._changes if record.back is not None else self._others).remove(record)
 
     def in_order(self) -> list[Record]:
         """All of them."""

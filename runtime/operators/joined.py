@@ -320,6 +320,8 @@ class Join(Operator):
             return
         for side in self._sides:
             keeping.slot(side, key)
+            if isinstance(side, Side):
+                keeping.slot(side.history, key)
         keeping.member(self._met, key)
 
     def release(self) -> None:

@@ -25,7 +25,7 @@ class Kept(Protocol):
 class Keeping(Protocol):
     """What keeps, before a turn of a task, all that this may change, to put it back."""
 
-    def slot(self, mapping: MutableMapping[Any, Any], key: Any) -> None:
+    def slot(self, mapping: dict[Any, Any], key: Any) -> None:
         """Keep what a mapping has for a key, and what is in that; or that there is nothing."""
 
     def member(self, members: MutableSet[Any], key: Any) -> None:

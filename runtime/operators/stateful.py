@@ -117,7 +117,10 @@ class Reduce(Operator):
         """The folded value of the key; at the end of an input, none changes."""
         super().keep(keeping, key)
         if key is not ALL:
-            keeping.slot(self.accumulators, key if self._keyed else None)
+            key = key if self._keyed else None
+            keeping.slot(self.accumulators, key)
+            if isinstance(self.accumulators, Folds):
+                keeping.slot(self.accumulators.history, key)
 
     def release(self) -> None:
         """Let go of the folded values as well."""

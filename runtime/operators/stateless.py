@@ -112,7 +112,7 @@ class Gathered(Protocol):
     def arrived(self) -> None:
         """Hear that some have been, which whoever reads there may wait for."""
 
-    def keep(self, keeping: Keeping) -> None:
+    def _keep(self, keeping: Keeping) -> None:
         """Let be kept how many there are."""
 
 
@@ -140,7 +140,7 @@ class Collect(Sink):
     def keep(self, keeping: Keeping, key: Any) -> None:
         """How many there are."""
         if self._into is not None:
-            self._into.keep(keeping)
+            self._into._keep(keeping)
 
     @property
     def in_driver(self) -> bool:

@@ -139,6 +139,15 @@ class Made:
             self._oldest += 1
             self._bytes -= entries.pop(oldest).size
 
+    def newest(self) -> int:
+        """The number of the packet that was made last; of an end, of the one that came last."""
+        return self._oldest + len(self._entries) - 1
+
+    def forget_after(self, number: int) -> None:
+        """What was made after the packet of this number has never been made."""
+        while self.newest() > number and self._entries:
+            self._bytes -= self._entries.pop(self.newest()).size
+
     def find(self, numbers: Iterable[tuple[bool, int]]) -> list[Entry | None]:
         """Any thread: the packets of these numbers, of the hand's if it says so; None: forgotten."""
         by_hand = {} if self._by_hand is None else self._by_hand._entries

@@ -43,10 +43,8 @@ class TaskGate(Gate):
         return breaks is not None and breaks()
 
     def _let_in(self, turn: Turn | None) -> None:
-        if turn is not None:
-            self.record = StepRecord(self._remembers())
-        elif self._taps:
-            self.record = StepRecord()
+        if turn is not None or self._taps:
+            self.record = StepRecord(None if turn is None else self._remembers())
 
     def remember_by(self, remembers: Callable[[], TurnMemory | None]) -> None:
         """Let `remembers` make what remembers each turn of the hand from now on, before it begins."""

@@ -202,7 +202,7 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "control: steps are told to nobody",
         STEPPING,
-        "            self._dispatcher.log_step(step.task, step)\n",
+        "            self._dispatcher.log_step(step.task, record.text)\n",
         "",
         of("15_looking", "test_a_turn_by_hand_is_an_event[local]"),
     ),
@@ -241,8 +241,8 @@ OF_SESSIONS: Final[tuple[Mutant, ...]] = (
     one(
         "control: steps stand nowhere",
         STEPPING,
-        "            self._records.add(Record(",
-        "            bool(Record(",
+        "            self._records.add(record)\n",
+        "",
         of("14_records", "test_all_that_changes_a_run_by_hand_stands_in_one_list_in_order[local]"),
     ),
     one(

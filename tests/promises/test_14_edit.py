@@ -33,6 +33,12 @@ def with_packets(session: runtime.Session, values: Sequence[Any]) -> runtime.Col
     return result
 
 
+def go_on(session: runtime.Session, idle: str = "in") -> None:
+    """Let a task run that has nothing to do. What was stepped before cannot be taken back then, and undo is free."""
+    session.resume(idle)
+    session.pause(idle)
+
+
 def finish(session: runtime.Session) -> runtime.Outcome:
     session.stop()
     session.resume()
@@ -121,6 +127,9 @@ def test_what_has_been_worked_cannot_be_undone_and_what_was_changed_before_can(s
     session.edit(session.peek("work")[1], "two")
     session.edit(session.peek("work")[0], "one")
     session.step("work")
+    with pytest.raises(CommandRefused, match=r"stepped since .*; back\(\) takes back the steps as well"):
+        session.undo()
+    go_on(session)
     with pytest.raises(PacketGone, match="has been worked already"):
         session.undo()
     session.undo()
@@ -518,8 +527,9 @@ def test_an_undo_that_waits_for_a_task_keeps_no_other_command_waiting(make_sessi
     for value in (0, 1):
         session.inject("work", value)
     session.drop(session.peek("work")[1])
-    session.step("work", timeout=0)
+    session.resume("work")
     hold.reached.wait()
+    session.pause("work", timeout=0)
     with ThreadPoolExecutor(1) as other:
         undone = other.submit(session.undo)
         for _ in range(100):
@@ -554,6 +564,7 @@ def test_a_drop_cannot_be_undone_once_the_end_of_its_producer_has_been_taken(ses
     assert [str(step) for step in session.step("ending", 2)] == ["ending: -> 1 to work", "ending: ended (completed)"]
     session.drop(session.peek("work")[0])
     assert str(session.step("work")) == "work: stop from ending (completed), 1 of 2"
+    go_on(session, "open")
     with pytest.raises(PacketGone, match="the packet's producer has ended"):
         session.undo()
     session.resume()

@@ -15,7 +15,7 @@ from runtime import CommandRefused, NotPaused, PacketGone, QueueFull, TaskEnded
 from runtime.control.records import MAX_RECORDS
 from runtime.testing import PATIENCE_S, Hold
 from tests.platforms import MakeSession
-from tests.promises.test_14_edit import finish, queued, with_packets
+from tests.promises.test_14_edit import finish, go_on, queued, with_packets
 from tests.promises.test_14_hand import fill, join_all, start_all
 
 NOTHING = "nothing was changed by hand that could be undone"
@@ -80,6 +80,7 @@ def test_what_has_been_taken_stays_and_the_error_says_by_whom_and_frees_the_chan
     session.edit(session.peek("work")[0], "one")
     session.inject("out", 2)
     session.step("out")
+    go_on(session)
     with pytest.raises(PacketGone, match="it has been taken by 'out' already"):
         session.undo()
     session.undo()
@@ -208,6 +209,7 @@ def test_an_inject_whose_packet_was_dropped_for_good_cannot_be_undone(make_sessi
     session.end("left")
     session.step("left")
     session.step("join")
+    go_on(session, "right")
     with pytest.raises(PacketGone, match="the packet's producer has ended"):
         session.undo()
     with pytest.raises(PacketGone, match="was dropped by hand"):
@@ -270,6 +272,7 @@ def test_what_is_taken_back_leaves_its_place_also_to_a_producer_who_was_held_bac
     session.inject("many", 9)
     assert session.step("many").result == "held_back"
     before = session.peek("out").depth
+    go_on(session)
     with pytest.raises(PacketGone, match="taken by 'many'"):
         session.undo()
     for _ in accepted:
@@ -351,6 +354,7 @@ def test_an_input_of_a_join_ends_though_the_last_that_was_injected_there_is_take
     session.end("left")
     session.step("left")
     assert session.step("join").result == "stop"
+    go_on(session, "right")
     session.undo()
     session.inject("join", -1, input=1)
     outcome = finish(session)

@@ -306,13 +306,15 @@ def test_a_service_that_was_asked_is_named() -> None:
         session.service("tens", Tens)
         result = numbers(session).map(Ask(), name="ask").collect(name="result")
         session.start(paused=True)
-        session.resume("tens")
-        session.step("numbers")
-        session.step_through(lambda step: step.task == "ask" and step.result == "done", timeout=PATIENCE_S)
+        before = look(session, [result])
+        told = [str(step) for step in session.step(None, 5)]
+        assert told[1:4] == ["ask: 0 waiting for a reply", "tens: process(0) -> 0 to ask", "ask: 0 -> 0 to result"]
+        session.back()  # of the result
         with pytest.raises(CommandRefused, match="it has called a service"):
             session.back()
-        session.back(2, force=True)
-        assert look(session, [result])[2][0][0] == 0
+        assert session.back(force=True) == (told[3], told[1])
+        assert session.back() == (told[0],)
+        assert look(session, [result]) == before
         session.cancel()
 
 
