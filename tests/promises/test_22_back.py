@@ -83,7 +83,7 @@ def folded_at_the_end(session: Session) -> Results:
 
 def joined(session: Session) -> Results:
     left = numbers(session, 4, "left").key_by(lambda value: value % 2)
-    right = session.source(lists(3), name="right").key_by(lambda value: value[0] % 2)
+    right = session.source(lists(3), name="right").key_by(lambda value: value[0] % 3)
     return [left.join(right, lambda *rows: rows, how="outer", name="join").collect(name="result")]
 
 
