@@ -17,8 +17,8 @@ from runtime.facts import Ending, SignalFacts, TaskState
 
 Result = Literal["done", "held", "stop", "held_back", "waiting", "running", "idle"]
 """What became of a turn: a packet was worked, or a signal taken; user code raised, and the packet stays first in its
-lane; the stop signal was taken, or a source ended; the task waits in mid-packet for room, or for a service or its next
-attempt; user code is still at it; there was nothing to do.
+lane; the stop signal was taken, or a source ended; the task waits in mid-packet for room, or for a service, its next
+attempt, or an older call, which is sent first; user code is still at it; there was nothing to do.
 """
 
 _SHOWN = 6  # outputs, packets
@@ -102,6 +102,8 @@ class Step:
                 return [self.doing]
             return [f"held back: {packet.text} to {target}" for target, packet in self.sent[-1:]] or ["held back"]
         if self.result in ("waiting", "running"):
+            if self.result == "waiting" and self.doing == "running":
+                return ["waiting for an older call"]
             return [_WAITS_FOR.get(self.doing, "still in user code")]
         then = [] if self.error is None else [f"{self._went_wrong()}: {error_text(self.error)}"]
         if self.ending is not None and self.ending != "failed":

@@ -427,6 +427,10 @@ class Parker(Waiter):
     def _is_open(self) -> bool:
         return self.meanwhile is not None and self.meanwhile.is_open()
 
+    def is_waiting(self) -> bool:
+        """Whether it waits for what has not come yet, whatever goes on meanwhile."""
+        return not self._ready()
+
     def stands_still(self) -> bool:
         """Whether it has ended, or waits for something that has not come yet and that time cannot bring."""
         if self.doing == "ended":

@@ -130,26 +130,43 @@ class TaskControl(WorkerControl):
             raise NotPaused(f"{name!r} is not paused, so it takes its turns itself; pause({name!r}) first")
         turn = self._turn
         if turn is None:
-            if not gate.reached() and not (yield Until(gate.reached, deadline, by_tasks=True)):
+            if not self._is_at_gate() and not (yield Until(self._is_at_gate, deadline, by_tasks=True)):
                 return Step("running", name, doing=parker.doing)
             if (doing := parker.doing) in MID_PACKET:
                 return self._as_step(None, doing)
             turn = self._turn = gate.grant(self._has_work)
             if turn is None:
                 return Step("idle", name)
-        given, reached = turn, gate.at_its_place
+        given = turn
         # Once the turn is over, until the task is at its gate again: a look less.
         yield Until(
-            lambda: (reached() or not gate.closed) if given.over else _waits_on(given),
+            lambda: (self._is_in_place() or not gate.closed) if given.over else self._waits_on(given),
             deadline,
             by_tasks=True,
         )
         if turn.over:
             self._turn = None
             return self._as_step(turn.record)
-        step = self._as_step(gate.record, parker.doing)
+        step = self._so_far(turn)
         self._told_running = step.result == "running" or turn.taker is None  # it waits until its packet may begin
         return step
+
+    def _is_at_gate(self) -> bool:
+        """Whether a turn that is given now is all that it waits for, or it waits in mid-packet."""
+        return self._task.gate.reached()
+
+    def _is_in_place(self) -> bool:
+        """Whether, besides, it is not on its way there."""
+        return self._task.gate.at_its_place()
+
+    def _waits_on(self, turn: Turn) -> bool:
+        """Whether what has begun by this turn waits for others."""
+        taker = turn.taker
+        return taker is not None and taker.doing in MID_PACKET and not taker.has_come()
+
+    def _so_far(self, turn: Turn) -> Step:
+        """What a turn has come to that is not over."""
+        return self._as_step(self._task.gate.record, self._task.parker.doing)
 
     def _as_step(self, record: StepRecord | None, doing: TaskState | None = None) -> Step:
         """What a turn came to; while it is not over, `doing` is what the task does now."""
@@ -457,11 +474,6 @@ class TaskControl(WorkerControl):
 def not_held() -> PacketGone:
     """What to raise for a packet that is not held any more."""
     return PacketGone("the packet is not held any more; drop() takes any other out of its queue")
-
-
-def _waits_on(turn: Turn) -> bool:
-    taker = turn.taker
-    return taker is not None and taker.doing in MID_PACKET and not taker.has_come()
 
 
 def _met(conditions: Sequence[Condition], packet: Packet) -> Met:

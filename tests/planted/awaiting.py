@@ -63,7 +63,7 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
     one(
         "async: a pause does not wait for calls",
         GATE,
-        "if self._finish is None or not self._finish(is_called)",
+        "if self._finish is None or not self._finish(is_called, self._has_turn)",
         "if True",
         PROMISE,
     ),
@@ -126,6 +126,34 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         "allowance.begin(parker.clock) is not None:",
         "True:",
         PROMISE,
+    ),
+    one(
+        "step of a call: it waits for those under way",
+        "task/awaiting/control.py",
+        "return super()._is_at_gate() or self._lets_go_on()",
+        "return super()._is_at_gate()",
+        of("18_steps_of_calls", "test_a_step_starts_one_call_beside_those_under_way_and_waits_for_its_end[local]"),
+    ),
+    one(
+        "step of a call: nobody is told that it waits for an older one",
+        OPERATOR,
+        "            if call.turn is not None:  # whoever",
+        "            if False:  # whoever",
+        of("18_steps_of_calls", "test_a_step_says_that_an_ordered_result_waits_for_an_older_one[local]"),
+    ),
+    one(
+        "step of a call: its turn is spent before it can begin",
+        FEED,
+        "return is_called() and (not has_turn() or self._may_take())",
+        "return is_called()",
+        of("18_steps_of_calls", "test_a_turn_is_kept_for_a_signal_that_comes_while_calls_are_open"),
+    ),
+    one(
+        "step of a call: it tells of another one",
+        "task/awaiting/control.py",
+        "if call.turn is turn)",
+        "if call.turn is not None or True)",
+        of("18_steps_of_calls"),
     ),
     one(
         "held call: it is dropped",

@@ -61,12 +61,12 @@ class Calls:
 
     def end(self, call: Call) -> None:
         """It is over."""
-        call.end()
         self.under_way -= 1
         if call.key is not NO_PACKET and not (self.may_hold and call.error is not None):
             self._keys.discard(call.key)
         if not self.is_ordered:
             self._over.append(call)
+        call.end()  # who sees that sees whether it is due
 
     def is_due(self) -> bool:
         """Whether some call is to be sent next. Any thread."""

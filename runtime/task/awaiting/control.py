@@ -1,4 +1,6 @@
-"""CallControl: how a person controls a task whose function waits: its queue as any other's, and calls that are held.
+"""CallControl: how a person controls a task whose function waits: its queue as any other's, and calls that are open.
+
+A step begins one call, beside those that are under way, and waits for its end: they go on, and may send meanwhile.
 
 A call that is held has left its lane. It is found by the place where it lay, and is changed, skipped and dropped as a
 packet that waits there would be; `move` is refused.
@@ -8,11 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runtime.communication.lane import Lane
 from runtime.communication.packet import Place
 from runtime.errors import CommandRefused
+from runtime.scheduling.gate import Turn
+from runtime.scheduling.parker import MID_PACKET
+from runtime.scheduling.worker_state import WorkerState
+from runtime.step import Step
 from runtime.task.awaiting.call import Call
 from runtime.task.control import TaskControl, not_held
 from runtime.task.hold_guard import Fault
@@ -72,6 +79,47 @@ class CallControl(TaskControl):
             return []
         held = [(call, failure) for call in self._calls.all_held() if (failure := call.fault()) is not None]
         return [(self._feed.packet_of(call), failure.error, failure.version) for call, failure in held]
+
+    # ── a step beside calls that are under way ──
+
+    def now(self) -> WorkerState:
+        """Where it stands at this moment."""
+        state = super().now()
+        if not self._lets_go_on():
+            return state
+        return state._replace(takes_turns=state.takes_turns and self._feed.may_begin(), rests=True)
+
+    def rests(self) -> bool:
+        """What `WorkerState.rests` says, by itself."""
+        return super().rests() or self._lets_go_on()
+
+    def _lets_go_on(self) -> bool:
+        """Whether all that it does is to wait, while calls go on."""
+        parker = self._task.parker
+        return self._calls.under_way > 0 and parker.doing in ("running", *MID_PACKET) and parker.is_waiting()
+
+    def _is_at_gate(self) -> bool:
+        return super()._is_at_gate() or self._lets_go_on()
+
+    def _is_in_place(self) -> bool:
+        return super()._is_in_place() or self._lets_go_on()
+
+    def _waits_on(self, turn: Turn) -> bool:
+        parker = self._task.parker
+        if (call := self._call_of(turn)) is not None:
+            return call.is_over and parker.is_waiting()  # for an older one to be sent
+        return turn.taker is not None and parker.doing in MID_PACKET and parker.is_waiting()
+
+    def _so_far(self, turn: Turn) -> Step:
+        parker = self._task.parker
+        doing = parker.doing
+        if (call := self._call_of(turn)) is None:  # it has not begun, or is being sent
+            return self._as_step(self._task.gate.record if parker.turn is turn else None, doing)
+        step = self._as_step(call.record, "running")
+        return replace(step, result="waiting", doing=doing) if call.is_over else step
+
+    def _call_of(self, turn: Turn) -> Call | None:
+        return next((call for call in self._calls.all() if call.turn is turn), None)
 
     # ── a call that is held ──
 

@@ -103,11 +103,18 @@ class CallFeed(LaneFeed):
     def _is_let_or_sends(self) -> bool:
         return self.calls.is_due() or self._held_s() <= 0
 
-    def finish_calls(self, is_over: Ready) -> bool:
-        """Send what is over, until all that is open is held, or `is_over`. False: it was. Raises as `wait`."""
+    def finish_calls(self, is_called: Ready, has_turn: Ready) -> bool:
+        """Send what is over, until all that is open is held, or it is called away. False: it was. Raises as `wait`.
+
+        A turn that is given meanwhile is taken as soon as a call may begin by it.
+        """
         if not self.calls.moves():
             return False
         assert self._sends is not None, "waited for before it was made"
+
+        def is_over() -> bool:
+            return is_called() and (not has_turn() or self._may_take())
+
         while self.calls.moves() and not is_over():
             self._sends.send_due()
             if self.calls.moves() and not is_over():
@@ -119,6 +126,10 @@ class CallFeed(LaneFeed):
     def wait_for_calls(self, ready: Ready) -> None:
         """Let calls go on until `ready`: to who looks, the task is at work. Raises Cancelled."""
         self.inbox.wait_for(ready, "running")
+
+    def may_begin(self) -> bool:
+        """Whether the next packet or signal need not wait for a call that is under way. Any thread."""
+        return self._may_take()
 
     def _may_take(self) -> bool:
         inbox, calls = self.inbox, self.calls

@@ -183,3 +183,8 @@ class AwaitingOperator(Operator):
         task = loop.start(self._work(call), copy_context())
         if not call.is_over:
             call.is_run_by(task)
+            if call.turn is not None:  # whoever steps may be told that it waits for an older one
+                task.add_done_callback(self._tell)
+
+    def _tell(self, _: object) -> None:
+        self._task.parker.tell()
