@@ -76,7 +76,7 @@ def replace_from_cell(session: Session, operator: str) -> str:
     line = f"session.replace({operator!r}, {name})"
     if found is function or (isinstance(function, Function) and found is type(function)):
         raise CommandRefused(f"{name!r} is still the function that has raised: change its cell, and run that first")
-    if isinstance(function, Function) and isinstance(found, type):
+    if isinstance(found, type) and (isinstance(function, Function) or issubclass(found, Function)):
         found, line = found(), f"session.replace({operator!r}, {name}())"
     session.replace(operator, found)
     return line

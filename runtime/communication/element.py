@@ -148,9 +148,14 @@ class Given:
     """What an operator is given of the elements of its queue: each payload, with what else it wants of it."""
 
     def __init__(self, format: Format, operator: Operator, ctx: TaskContext, tracer: Tracer | None) -> None:
-        self._format, self._ctx = format, ctx
+        self._format, self._ctx, self._tracer = format, ctx, tracer
         self._with_keys = format.keyed and operator.wants_keys
         self._with_inputs = operator.wants_input
+        self.give_to(operator)
+
+    def give_to(self, operator: Operator) -> None:
+        """Between two packets: as it is by now, whose function may have become one that can ask for the key."""
+        format, ctx, tracer = self._format, self._ctx, self._tracer
         self.values: Values | None = None
         """Makes values from items of lanes, but for the numbers of inputs; None if they are the same."""
         if format.keyed and not (operator.wants_keys and not operator.has_context):

@@ -64,6 +64,12 @@ class Router:
         # The lane into which results may go by a window.
         self.only = self.lanes[0] if windows and len(self.lanes) == 1 and outputs[0].key is None else None
 
+    def hear_context(self) -> None:
+        """What makes its packets may send by itself from now on. Outside of a window."""
+        self.only = None
+        if isinstance(self.tracer, Bearer) and self._is_plain and not self.tracer.is_traced:
+            self.send = self.tracer.sender_to_all(self.lanes)
+
     @cached_property
     def plan(self) -> SendPlan:
         """The slower way to send: all or nothing, and seen. For tasks that are guarded, traced or looked at."""

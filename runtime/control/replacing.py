@@ -194,16 +194,10 @@ def _checked(node: OperatorNode, functions: Sequence[Any]) -> tuple[Any, ...]:
     if len(functions) != wanted:
         many = "a function for each of its two inputs" if wanted > 1 else "one function"
         raise GraphInvalid(f"{node.kind} {name!r} has {many}, and {len(functions)} were given")
-    for old, new in zip(node.functions, functions, strict=True):
+    for new in functions:
         if not isinstance(new, Function) and not callable(new):
             raise GraphInvalid(f"{preview(new)} cannot take the place of the function of {name!r}: it cannot be called")
         refuse_other_kind(node.kind, name, new, is_awaited=node.traits.is_awaited)
-        if isinstance(old, Function) != isinstance(new, Function):
-            kind, given = ("Function", "plain function")[:: 1 if isinstance(old, Function) else -1]
-            raise GraphInvalid(
-                f"{preview(new)} is a {given}, and {name!r} has a {kind}: what its tasks can do for it was settled "
-                f"when they were made; give a {kind}"
-            )
         if not takes(callable_of(new), node.traits.arguments):
             raise GraphInvalid(
                 f"{preview(new)} cannot take the place of the function of {name!r}, a {node.kind}: it has to be called "

@@ -102,7 +102,7 @@ class Function(_WithContext, Generic[In_contra, Out_co]):
         return None
 
     def take_over(self, old: Any) -> MayWait:
-        """Keep what `old` has kept in attributes, whose place this one takes (`Session.replace`).
+        """Keep what `old`, another `Function`, has kept, whose place this one takes (`Session.replace`).
 
         Called after `open`, on the task's thread. Change nothing of `old`: should the replacement come to nothing, it
         works on.

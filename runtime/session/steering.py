@@ -346,8 +346,8 @@ class Steering(Observed):
 
         Nothing has changed if it raises: `UnknownName`; `CommandRefused` for what calls no function per packet, and for
         a service with a request in work that waits for what stands still, or takes another 5 s; `GraphInvalid` for what
-        cannot be called as the operator does, and for a `Function` in place of a plain function, `AsyncRefused` for an
-        `async def` in place of one that is none, and the other way round; `NotCopyable`; on Ray `NotSendable`;
+        cannot be called as the operator does, `AsyncRefused` for an `async def` in place of one that is none, and the
+        other way round; `NotCopyable`; on Ray `NotSendable`;
         `NotPaused`, `TaskEnded`, `NotStarted`, and what `open`, `take_over` and a service's `setup` raise.
         """
         replacing = self._runs.started().replacing

@@ -134,6 +134,16 @@ class BaseTask:
         """Whether several threads may work it in turn."""
         return False
 
+    def hear_context(self, operator: Operator) -> None:
+        """Its own thread, between two packets: the function of `operator` can reach the context from now on."""
+        self._router.hear_context()
+        self._feed.give_to(operator)
+        if isinstance(self.operator, PolicyOperator):
+            self.operator.hear_context()
+        else:
+            self.ctx.bind(self._router.send, self._router.send_signal, self.reporter)
+            self.ctx.redirect(None)
+
     # ── the thread that works it ──
 
     def _worker_loop(self, failure: BaseException | None = None) -> bool:

@@ -74,6 +74,9 @@ class Feed(ABC):
             if attention.yield_requested:
                 return
 
+    def give_to(self, operator: Operator) -> None:  # noqa: B027
+        """Between two packets: the operator has another function, which can ask the context for the key."""
+
     def settle(self) -> None:  # noqa: B027
         """Make depths exact: delete what has been worked, let in who has room."""
 
@@ -169,6 +172,11 @@ class LaneFeed(Feed):
         values = batch.rest if self._unpack is None else self._unpack(batch.rest)
         batch.leave_if_single()
         return values
+
+    def give_to(self, operator: Operator) -> None:
+        """Set the key of each packet, if it has one."""
+        self._given.give_to(operator)
+        self._unpack = self._given.values
 
     def settle(self) -> None:
         """Delete what has been worked, and what is in work, and wake every writer that has room."""

@@ -39,7 +39,7 @@ class JoinedFeed(LaneFeed):
     ) -> None:
         super().__init__(inbox, ctx, operator, parker, tracer)
         self._hand_format = replace(ctx.wiring.format, numbered=True)
-        self._item = self._unpack
+        self._item = self._given.values
         self._unpack = self._with_inputs
         self._open_inputs = inbox.open_inputs()
         # Inputs that are closed, of which the operator has not heard yet: up to which packet of the hand it waits, and
@@ -61,6 +61,11 @@ class JoinedFeed(LaneFeed):
             begin = end
         # The numbers first: zip then ends before it asks for a packet, and `rest` says exactly how far the batch is.
         return zip(chain.from_iterable(numbers), rest if self._item is None else self._item(rest), strict=False)
+
+    def give_to(self, operator: Operator) -> None:
+        """Set the key of each packet, if it has one."""
+        self._given.give_to(operator)
+        self._item = self._given.values
 
     def seen(self) -> Sequence[Packet]:
         """The packet that has been taken, of a batch of one."""

@@ -148,9 +148,17 @@ class LocalTask(BaseTask):
         """Whether its iterator cannot say how far it has come."""
         return isinstance(self.operator, Source) and not self.operator.says_position
 
+    def hear_context(self, operator: Operator) -> None:
+        """The function of `operator` can reach the context from now on; no loop works it any more that could not."""
+        super().hear_context(operator)
+        if self.chain is not None and not self.may_be_chained:
+            self.chain.give_up()
+
     def apart_for(self) -> str:
         """Why it wants a thread of its own, if it does."""
         gate = self.gate
+        if self.chain is not None and not self.may_be_chained:
+            return f"{self.name!r} skips packets, and its new function may send by itself"
         if self._first_call.has_set_context:
             return f"{self.name!r} has set context variables, or how decimals are computed, for its thread"
         if gate.closed:

@@ -44,15 +44,18 @@ class Mending:
 
     def _open(self, functions: Sequence[Any], lost: dict[str, None]) -> None:
         for old, new in zip(self._operator.functions, functions, strict=True):
-            if not isinstance(new, Function) or any(new is opened for opened in self._opened):
+            if any(new is opened for opened in self._opened):
                 continue
-            self._opened.append(new)
             operator = self._operator
-            operator.come_to(new._opened_in(operator.context_of(self._task.ctx)), f"open() of {self._task.name!r}")
-            if type(new).take_over is Function.take_over:
-                lost |= dict.fromkeys(name for name in vars(old) if name != "ctx")
-            else:
+            if isinstance(new, Function):
+                self._opened.append(new)
+                operator.come_to(new._opened_in(operator.context_of(self._task.ctx)), f"open() of {self._task.name!r}")
+            if not isinstance(old, Function):
+                continue
+            if isinstance(new, Function) and type(new).take_over is not Function.take_over:
                 operator.come_to(new.take_over(old), f"take_over() of {self._task.name!r}")
+            else:
+                lost |= dict.fromkeys(name for name in vars(old) if name != "ctx")
 
     def _require_thread(self, functions: Sequence[Any]) -> None:
         """Raise `CommandRefused` where a function would want one thread for its life, and may get several."""
@@ -66,7 +69,10 @@ class Mending:
         """Let them take the place of what there was, which is closed: the version, and what that has raised."""
         operator = self._operator
         old = {id(function): function for function in operator.functions if isinstance(function, Function)}
+        could_reach_context = operator.has_context
         operator.replace(self._next, self._task.ctx)
+        if operator.has_context and not could_reach_context:
+            self._task.hear_context(operator)
         self._next, self._opened = (), []
         try:
             self._between_packets(lambda: _close(operator, list(old.values())))

@@ -54,6 +54,10 @@ class PolicyOperator(Operator):
         self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
         self._sends_directly = self._sends_directly and self._plan.check is None
 
+    def hear_context(self) -> None:
+        """What it works with may send by itself from now on, before it raises. Between two packets."""
+        self._sends_directly = False
+
     def open(self, ctx: Context) -> None:
         """Open the operator. What that raises fails the job: nobody could work packets with it."""
         self.outside_of_packets(partial(self.inner.open, ctx))

@@ -23,6 +23,8 @@ RENEWED_ANY = of(
     "test_replacements_at_any_moment_lose_and_double_nothing_and_no_object_answers_after_its_close",
 )
 IN_WORK = of("20_renewed_services", "test_what_is_in_work_ends_by_the_old_object_and_what_is_asked_meanwhile_waits")
+AN_OBJECT = of("20_mended", "test_an_object_takes_the_place_of_a_plain_function_and_the_other_way")
+SENDS_AND_RAISES = of("20_mended", "test_of_a_packet_that_an_object_sends_for_before_it_raises_nothing_is_sent")
 ANSWERED = of(
     "20_renewed_services",
     "test_requests_are_answered_by_the_old_object_and_from_the_replacement_on_by_the_new_one[local-1]",
@@ -71,6 +73,22 @@ OF_MENDING: Final[tuple[Mutant, ...]] = (
         of("20_mended", "test_two_connected_streams_have_two_functions[local]")),
     one("replace: a packet in work is cut off", "scheduling/gate.py", "self.turn is None and not self._errands",
         "self.turn is None", ANY_MOMENT),
+    one("replace: results of an object go by the window of a plain function", "communication/router.py",
+        "        self.only = None\n", "        pass\n",
+        of("20_mended", "test_what_an_object_sends_keeps_to_the_capacity_of_its_consumer")),
+    one("replace: what an object sends counts in the place of its packet", "communication/router.py",
+        "            self.send = self.tracer.sender_to_all(self.lanes)\n", "            pass\n",
+        of("20_mended", "test_what_an_object_sends_belongs_to_the_question_of_its_packet")),
+    one("replace: an object is not told of keys", "task/feed.py", "        self._given.give_to(operator)\n",
+        "", AN_OBJECT),
+    one("replace: an object with two inputs is not told of keys", "task/joined_feed.py",
+        "        self._given.give_to(operator)\n", "",
+        of("20_mended", "test_two_connected_streams_and_a_join_may_have_objects_in_place_of_functions")),
+    one("replace: what an object sends before it raises leaves at once", POLICY,
+        "        self._sends_directly = False\n", "        pass\n", SENDS_AND_RAISES),
+    one("replace: a loop works an object that sends and raises", "task/local_task.py",
+        "        if self.chain is not None and not self.may_be_chained:\n            self.chain.give_up()\n", "",
+        SENDS_AND_RAISES),
     one("renew: requests begin meanwhile", REQUESTS, "        self.is_set_up = False\n        self.hold()",
         "        self.hold()", RENEWED_ANY),
     one("renew: what is in work is not waited for", RENEWAL, "not self._queue.running or self._stands_still()", "True",

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import runtime
 from runtime import CommandRefused, GraphInvalid, JobHeld, NotPaused, NotSendable, TaskEnded, TaskFailed
 from runtime.testing import PATIENCE_S, Moment, explore
+from tests.chain.forced import forced
 from tests.holds import EIGHT, finish, hold, raises_at_three, work
 from tests.platforms import MakeSession
 
@@ -254,7 +256,6 @@ REFUSED: dict[str, tuple[str, tuple[Any, ...], str]] = {
     "none": ("work", (), "map 'work' has one function, and 0 were given"),
     "two": ("work", (good, good), "map 'work' has one function, and 2 were given"),
     "too many arguments": ("work", (lambda left, right: left,), "it has to be called with 1 argument"),
-    "a Function for a function": ("work", (Lives("new", []),), "is a Function, and 'work' has a plain function"),
 }
 
 
@@ -647,3 +648,202 @@ def test_on_ray_a_new_function_is_opened_in_the_process_of_its_task_or_the_old_o
         session.replace("work", TakesOver())
         finish(session)
         assert list(result) == [1, 2, 3, 5, 6, 7, 8, 9]
+
+
+# ── an object in place of a plain function, and the other way ──
+
+
+def apart(function: Callable[..., Any]) -> runtime.Function[Any, Any]:
+    """What makes the same of a packet, and uses what only an object can: context, state, and an end."""
+
+    class Object(runtime.Function[Any, Any]):
+        def process(self, *values: Any) -> Any:
+            self.ctx.send_packet(1000 + (self.ctx.key or 0))
+            self.ctx.state["seen"] = self.ctx.state.get("seen", 0) + 1
+            return function(*values)
+
+        def finish(self) -> list[Any]:
+            return [2000]
+
+    return Object()
+
+
+def even(value: int) -> bool:
+    return value % 2 == 0
+
+
+def twice(value: int) -> list[int]:
+    return [value, value]
+
+
+def add(total: int, value: int) -> int:
+    return total + value
+
+
+def add_and_tell(total: int, value: int) -> tuple[int, int]:
+    return total + value, -value
+
+
+async def late(value: int) -> int:
+    return -value
+
+
+KINDS: dict[str, tuple[Callable[[Any, Any], Any], Callable[..., Any]]] = {
+    "map": (lambda stream, function: stream.map(function, name="work"), negated),
+    "filter": (lambda stream, function: stream.filter(function, name="work"), even),
+    "flat_map": (lambda stream, function: stream.flat_map(function, name="work"), twice),
+    "reduce": (lambda stream, function: stream.reduce(function, name="work"), add),
+    "reduce at the end": (lambda stream, function: stream.reduce(function, name="work", emit="end"), add),
+    "scan": (lambda stream, function: stream.scan(function, initial=0, name="work"), add_and_tell),
+    "async map": (lambda stream, function: stream.map(function, name="work"), late),
+}
+
+
+def half_and_half(session: runtime.Session, kind: str, first: Any, then: Any, *, keyed: bool) -> tuple[list[Any], int]:
+    """What comes of eight packets, after four of which `then` takes the place of `first`; and how many had come."""
+    build, _ = KINDS[kind]
+    numbers = session.input("numbers")
+    stream = numbers.key_by(lambda value: value % 3) if keyed else numbers
+    result = build(stream, first).map(good, name="next").collect(name="out")
+    session.start()
+    for value in (0, 1, 2, 3):
+        session.send("numbers", value)
+    session.settle(PATIENCE_S)
+    before = len(result)
+    if then is not first:
+        session.pause("work")
+        session.replace("work", then)
+        session.resume()
+    for value in (4, 5, 6, 7):
+        session.send("numbers", value)
+    session.end("numbers")
+    session.wait(PATIENCE_S)
+    return list(result), before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_takes_the_place_of_a_plain_function_and_the_other_way(make_session: MakeSession, kind: str) -> None:
+    for settings in ({}, {"chaining": False}, {"on_error": "skip"}, {"on_error": "hold"}):
+        for keyed in (True, False):
+            _exchange(partial(make_session, **settings), kind, keyed=keyed)
+
+
+@pytest.mark.on_ray
+def test_on_ray_an_object_takes_the_place_of_a_plain_function() -> None:
+    _exchange(partial(runtime.Session, platform="remote"), "reduce", keyed=True)
+
+
+def _exchange(make_session: Callable[[], runtime.Session], kind: str, *, keyed: bool) -> None:
+    plain = KINDS[kind][1]
+    an_object = Late() if plain is late else apart(plain)
+
+    def run(first: Any, then: Any) -> tuple[list[Any], int]:
+        with make_session() as session:
+            return half_and_half(session, kind, first, then, keyed=keyed)
+
+    by_plain, after_plain = run(plain, plain)
+    by_object, after_object = run(an_object, an_object)
+    by_both, _ = run(plain, an_object)
+    assert by_both == by_plain[:after_plain] + by_object[after_object:]
+    by_both, _ = run(an_object, plain)
+    assert by_both == by_object[:after_object] + by_plain[after_plain:]
+
+
+def test_two_connected_streams_and_a_join_may_have_objects_in_place_of_functions(make_session: MakeSession) -> None:
+    def run(first: Any, then: Any) -> tuple[list[Any], list[Any], int, int]:
+        with make_session() as session:
+            left, right, before = session.input("left"), session.input("right"), (0, 0)
+            both = left.connect(right).map(first[0], first[1], name="both").collect()
+            pairs = left.key_by(even).join(right.key_by(even), first[2], name="pairs").collect()
+            session.start()
+            for value in EIGHT:
+                if value == 4:
+                    before = len(both), len(pairs)
+                    session.pause("both", "pairs")
+                    if then is not first:
+                        session.replace("both", *then[:2])
+                        session.replace("pairs", then[2])
+                    session.resume()
+                session.send("left" if value % 4 < 2 else "right", value)
+                session.settle(PATIENCE_S)
+            session.end("left")
+            session.end("right")
+            session.wait(PATIENCE_S)
+            return list(both), list(pairs), *before
+
+    plain = (negated, good, add)
+    objects = (apart(negated), good, apart(add))
+    by_plain, by_objects, by_both = run(plain, plain), run(objects, objects), run(plain, objects)
+    assert by_both[0] == by_plain[0][: by_plain[2]] + by_objects[0][by_objects[2] :]
+    assert by_both[1] == by_plain[1][: by_plain[3]] + by_objects[1][by_objects[3] :]
+
+
+def test_of_a_packet_that_an_object_sends_for_before_it_raises_nothing_is_sent() -> None:
+    class Sends(runtime.Function[int, int]):
+        def process(self, value: int) -> int:
+            self.ctx.send_packet(-value)
+            return raises_at_three(value % 5)
+
+    packets = range(1, 2000)
+    kept = [value for value in packets if value % 5 != 3]
+    for chaining in (True, False):
+        with forced(chaining) as counts, runtime.Session("test", chaining=chaining) as session:
+            numbers = session.source(packets, name="numbers")
+            result = numbers.map(good, name="work", on_error="skip").map(good, name="next").collect()
+            session.start(paused=True)
+            session.replace("work", Sends())
+            session.resume()
+            session.wait(PATIENCE_S)
+            assert list(result) == [each for value in kept for each in (-value, value % 5)]
+            assert not counts["closed again"]
+
+
+def test_what_an_object_sends_keeps_to_the_capacity_of_its_consumer(make_session: MakeSession) -> None:
+    class Sends(runtime.Function[int, int]):
+        def process(self, value: int) -> int:
+            self.ctx.send_packet(-value)
+            return value
+
+    with make_session() as session:
+        numbers = session.input("numbers")
+        result = numbers.map(good, name="work").map(good, name="next", capacity=3).collect(name="out")
+        session.start(paused=True)
+        session.replace("work", Sends())
+        session.resume("numbers", "out")
+        for value in range(1, 9):
+            session.send("numbers", value)
+        session.settle(PATIENCE_S)
+        session.resume("work")
+        session.settle(PATIENCE_S)
+        assert session.snapshot()["next"].depth == 3
+        session.resume()
+        session.end("numbers")
+        session.wait(PATIENCE_S)
+        assert list(result) == [each for value in range(1, 9) for each in (-value, value)]
+
+
+def test_what_an_object_sends_belongs_to_the_question_of_its_packet(make_session: MakeSession) -> None:
+    class Sends(runtime.Function[int, int]):
+        def process(self, value: int) -> int:
+            self.ctx.send_packet(-value)
+            return value
+
+    with make_session() as session:
+        session.input("numbers").map(good, name="work").map(good, name="next").reply()
+        session.start()
+        session.pause("work")
+        session.replace("work", Sends())
+        session.resume()
+        assert [session.ask("numbers", value, many=True) for value in (1, 2)] == [[-1, 1], [-2, 2]]
+        assert session.ask("numbers", 3) == -3
+        session.end("numbers")
+        session.wait(PATIENCE_S)
+
+
+class Late(runtime.Function[int, Any]):
+    async def process(self, value: int) -> int:
+        self.ctx.send_packet(1000 + (self.ctx.key or 0))
+        return -value
+
+    async def finish(self) -> list[Any]:
+        return [2000]
