@@ -31,7 +31,7 @@ def ended() -> runtime.Session:
     session.service("clock", object)
     session.start()
     session.end("by hand")
-    session.wait(10)
+    session.wait(60)
     return session
 
 

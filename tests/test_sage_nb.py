@@ -128,12 +128,12 @@ def test_a_running_session_shows_its_graph_and_an_ended_one_its_final_facts(sess
     flow(session)
     before = sage_nb.to_svg(session)
     session.start()
-    session.settle(10)
+    session.settle(60)
     assert sage_nb.to_svg(session) == before
 
     session.send("by hand", 7)
     session.end("by hand")
-    session.wait(10)
+    session.wait(60)
     said = texts(sage_nb.to_svg(session))
     assert said[:2] == ["test", "✓ completed · 16 in · 3 out"]
     ends = [text.removeprefix("✓ completed · ") for text in said if text.startswith("✓ completed · ")][1:]
@@ -155,7 +155,7 @@ def test_two_runs_with_the_same_counts_give_the_same_picture(session: runtime.Se
     for _ in range(3):
         session.start()
         session.end("by hand")
-        session.wait(10)
+        session.wait(60)
         pictures.add(sage_nb.to_svg(session))
     assert len(pictures) == 1
 
@@ -209,7 +209,7 @@ session = sage_nb.Session("same")
 flow(session)
 sys.stdout.reconfigure(encoding="utf-8", newline="")
 sys.stdout.write(sage_nb.to_svg(session))
-session.start(); session.end("by hand"); session.wait(10)
+session.start(); session.end("by hand"); session.wait(60)
 sys.stdout.write(sage_nb.to_svg(session) + session._repr_mimebundle_()["text/html"])
 """
     settings = ("font.size: 30", "font.family: serif", "svg.fonttype: path", "svg.hashsalt: other")

@@ -48,8 +48,9 @@ def applications(
     found.close(well=request.session.testsfailed == failed_before)
 
 
-@pytest.fixture(params=["lab", "notebook"])
+@pytest.fixture(params=["lab", pytest.param("notebook", marks=pytest.mark.long)])
 def application(request: pytest.FixtureRequest) -> str:
+    """JupyterLab, and in a long run Notebook 7, which runs the same plugin; some tests ask for both always."""
     name: str = request.param
     return name
 

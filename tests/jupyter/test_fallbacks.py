@@ -46,6 +46,7 @@ def picture(notebook: Notebook) -> Locator:
     return notebook.page.locator(f'.jp-OutputArea img[src^="{SVG}"]')
 
 
+@pytest.mark.parametrize("application", ["lab", "notebook"])
 def test_a_live_view_hides_the_picture_behind_it(open_notebook: Open) -> None:
     notebook = open_notebook([CELL])
     notebook.sees("completed")
@@ -57,6 +58,7 @@ def test_a_live_view_hides_the_picture_behind_it(open_notebook: Open) -> None:
     ]
 
 
+@pytest.mark.parametrize("application", ["lab", "notebook"])
 def test_opened_again_without_its_kernel_a_notebook_shows_the_picture_and_no_error(
     open_notebook: Open, applications: Applications, application: str, jupyter: Server
 ) -> None:

@@ -34,7 +34,7 @@ def parts(name):
     words.map(lambda word: 1 / (len(word) - 3), name="check", on_error="skip").collect(name="result")
     session.service("shop", Shop)
     session.start()
-    session.settle(10)
+    session.settle(60)
     live = [sage_nb.graph, sage_nb.queue_depths, sage_nb.stop_progress, sage_nb.errors]
     forms = [sage_nb.injector(session), sage_nb.stepper(session), sage_nb.service_form(session, "shop")]
     return [part(session) for part in live], forms, session.dashboard()

@@ -214,7 +214,7 @@ def test_user_code_that_raises_what_ends_a_task_does_not_hang_the_job(
     session.source(source(number) for number in range(1000)).map(function).sink(sink)
     session.start()
     with contextlib.suppress(runtime.TaskFailed):
-        session.wait(5)
+        session.wait(PATIENCE_S)
     assert session.status in ("cancelled", "failed")
 
 
@@ -303,7 +303,7 @@ def test_an_error_that_cannot_be_shown_still_fails_the_job(make_session: MakeSes
     session.source([7]).map(raise_at(7, error), name="it").collect()
     session.start()
     with pytest.raises(runtime.TaskFailed, match=f"task 'it' failed on packet 7: {type(error).__name__}") as caught:
-        session.wait(5)
+        session.wait(PATIENCE_S)
     assert caught.value.__cause__ is error
 
 

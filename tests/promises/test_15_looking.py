@@ -98,7 +98,9 @@ def test_depth_is_the_queues_own_length_by_producer(make_session: MakeSession) -
     session.send("right", 1)
     session.inject("work", 2)
     with pytest.raises(TimeoutError, match="has not settled within 0"):
-        session.settle(0.05)  # `work` is in user code, so this lasts; meanwhile the inputs have emptied their queues
+        session.settle(0.05)  # `work` is in user code, so this lasts
+    while any(session.snapshot()[name].depth for name in ("left", "right")):
+        pass
     facts = session.snapshot()["work"]
     assert facts.state == "running"
     assert {lane.producer: lane.depth for lane in facts.lanes} == {"hand": 1, "left": 3, "right": 1}

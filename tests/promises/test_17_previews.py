@@ -49,7 +49,7 @@ def test_a_failure_on_any_packet_can_be_told(make_session: MakeSession, name: st
     with pytest.raises(
         runtime.TaskFailed, match=r"^task 'it' failed on packet (.|\n)*: ValueError: no good$"
     ) as caught:
-        session.wait(5)
+        session.wait(PATIENCE_S)
     assert len(str(caught.value)) <= LONGEST
     assert sum(len(repr(event)) for event in session.events) <= 2 * LONGEST
 
@@ -79,7 +79,7 @@ def test_any_value_may_be_the_argument_of_an_error(make_session: MakeSession, na
     session.source([1]).map(fail, name="it").collect()
     session.start()
     with pytest.raises(runtime.TaskFailed, match="task 'it' failed on packet 1: ValueError") as caught:
-        session.wait(5)
+        session.wait(PATIENCE_S)
     assert len(str(caught.value)) <= LONGEST
 
 

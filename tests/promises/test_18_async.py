@@ -309,7 +309,7 @@ def test_a_call_that_takes_too_long_raises_after_its_finally(session: runtime.Se
             told.append(f"end of {value}")
         return value
 
-    result = session.source(range(3)).map(slow, timeout=0.05, on_error="skip", concurrency=1).collect()
+    result = session.source(range(3)).map(slow, timeout=0.5, on_error="skip", concurrency=1).collect()
     session.run(PATIENCE_S)
     assert list(result) == [0, 2]
     assert told == ["end of 0", "end of 1", "end of 2"]

@@ -516,7 +516,7 @@ BOMBARDED = """
     session.pause(timeout=PATIENCE_S)
     session.resume()
     session.end("numbers")
-    outcome = session.wait(10)
+    outcome = session.wait(60)
     assert len(result) == before + 1 == session.snapshot()["work"].processed, (len(result), before)
     try:
         session.services["echo"](1)
