@@ -102,6 +102,30 @@ def test_a_wait_within_a_wait_is_its_own_and_the_outer_one_goes_on_after_it(cloc
     assert as_dict(watch.spent().whole) == pytest.approx({"busy": 8, "idle": 5, "held back": 2})
 
 
+@pytest.mark.parametrize("in_chain", [False, True], ids=["by itself", "in a chain"])
+def test_who_waits_while_it_is_read_is_read_again_and_loses_nothing(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, in_chain: bool
+) -> None:
+    """Its reader was kept from the processor between the clock and the sums."""
+    watch, loop = Stopwatch(), LoopTime()
+    watch.begin()
+    if in_chain:
+        loop.serve([watch])  # and does what is its own
+    clock.now_s += 10
+    read = Stopwatch.read
+
+    def late(self: Stopwatch, now_s: float) -> Times:
+        monkeypatch.undo()
+        watch.wait("held back")
+        clock.now_s += 7
+        watch.go_on()
+        return read(self, now_s)
+
+    monkeypatch.setattr(Stopwatch, "read", late)
+    spent = loop.spent(watch)[watch] if in_chain else watch.spent()
+    assert as_dict(spent.whole) == pytest.approx({"busy": 10, "held back": 7})
+
+
 def test_what_has_no_name_as_a_wait_is_work(clock: Clock) -> None:
     watch = Stopwatch()
     watch.begin()

@@ -74,12 +74,15 @@ class LoopTime:
         """The times of those for which the thread works, of one moment; that one is at work now."""
         found: dict[Stopwatch, Spent] = {}
         for _ in range(TRIES):
-            before = self._spent
+            before = self._stood()
             now_s = self.settle(at)
             found = {member: member.spent_until(now_s) for member in self._members}
-            if self._spent is before:  # else the thread has begun to wait, or ended a wait, meanwhile
+            if self._stood() == before:  # else the thread has begun to wait, or ended a wait, meanwhile
                 break
         return found
+
+    def _stood(self) -> tuple[object, object]:
+        return self._spent, [member.stood() for member in self._members]
 
     def settle(self, at: Stopwatch | None) -> float:
         """Give what has passed since the last look to the one at work now; None: to all. Returns until when that is."""

@@ -196,12 +196,18 @@ class Stopwatch:
 
     def spent(self) -> Spent:
         """Its times until now, and in the last second: of one moment, within a wait or between two."""
-        now_s = 0.0
+        spent = None
         for _ in range(TRIES):
-            wait, sums, now_s = self._wait, self._sums.copy(), perf_counter()
-            if wait is self._wait and sums == self._sums:  # else it began to wait, or ended a wait, meanwhile
+            stood, now_s = self.stood(), perf_counter()
+            spent = self.spent_until(now_s)
+            if self.stood() == stood:  # else it began to wait, or ended a wait, meanwhile
                 break
-        return self.spent_until(now_s)
+        assert spent is not None
+        return spent
+
+    def stood(self) -> object:
+        """Equal as long as it neither begins to wait nor ends a wait."""
+        return self._wait, self._sums.copy()
 
     def spent_until(self, now_s: float) -> Spent:
         """The same until a moment since which it has not begun to wait, nor ended a wait."""

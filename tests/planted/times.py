@@ -11,6 +11,7 @@ LOOP_TIME, CHAIN, PERMIT = "chain/loop_time.py", "chain/chain.py", "task/awaitin
 TIMES, PROFILES, LOCAL = "15_times", "15_profiles", "task/local_task.py"
 MODEL = "test_stopwatch.py::test_totals_and_the_last_second_are_those_of_a_model_that_keeps_everything"
 NESTED = "test_stopwatch.py::test_a_wait_within_a_wait_is_its_own_and_the_outer_one_goes_on_after_it"
+READ_AGAIN = "test_stopwatch.py::test_who_waits_while_it_is_read_is_read_again_and_loses_nothing"
 WHOSE = "test_stopwatch.py::test_the_time_of_a_loop_is_that_of_whoever_was_at_work_when_it_was_seen"
 ON = "test_stopwatch.py::test_time_on_a_processor_goes_to_whoever_is_seen_and_to_whoever_the_thread_is_left"
 WAITS_FOR = of(TIMES, "test_the_time_of_a_task_is_that_of_what_it_waits_for")
@@ -22,6 +23,14 @@ OF_TIMES: Final[tuple[Mutant, ...]] = (
         "sums[why] = sum_s + max(0.0, until_s - since_s)",
         "sums[why] = sum_s",
         MODEL,
+    ),
+    one("times: read, and not looked at again", STOPWATCH, "if self.stood() == stood:", "if True:", READ_AGAIN),
+    one(
+        "times: chain: members are not looked at again",
+        LOOP_TIME,
+        "if self._stood() == before:",
+        "if self._spent is before[0]:",
+        READ_AGAIN,
     ),
     one(
         "times: time passes after the end",
