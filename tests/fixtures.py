@@ -25,6 +25,7 @@ def add_markers(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "on_ray: needs the Ray cluster of the run")
     config.addinivalue_line("markers", "also_remote: runs on the platform `remote` as well")
     config.addinivalue_line("markers", "long: run with --long only, see tests/effort.py")
+    config.addinivalue_line("markers", "long_on_ray: on the platform `remote` in a long run only")
     config.addinivalue_line("markers", "every_pair_of: see tests/pairs.py")
     config.addinivalue_line("markers", "concurrent: one user function waits for another; not run where turns are taken")
 
@@ -41,10 +42,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     }
     if (sizes := marker("every_pair_of")) is not None:
         names, rows = rows_of(sizes, platforms, REMOTE)
-        ids = ["-".join(size.name for size in row) for row in rows]
-        metafunc.parametrize(names, [[size.value for size in row] for row in rows], ids=ids)
+        values = {"-".join(size.name for size in row): [size.value for size in row] for row in rows}
+        metafunc.parametrize(names, [_row(name, row, metafunc.definition) for name, row in values.items()])
     elif platforms:
-        metafunc.parametrize("platform", platforms.values(), ids=platforms)
+        values = {name: [platform] for name, platform in platforms.items()}
+        metafunc.parametrize("platform", [_row(name, row, metafunc.definition) for name, row in values.items()])
+
+
+def _row(name: str, values: list[Any], test: pytest.Item) -> Any:
+    """Parameters of a test, and whether only a long run has them."""
+    is_long = REMOTE in values and test.get_closest_marker("long_on_ray") is not None
+    return pytest.param(*values, id=name, marks=[pytest.mark.long] if is_long else [])
 
 
 @pytest.fixture

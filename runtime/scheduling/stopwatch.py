@@ -194,16 +194,12 @@ class Stopwatch:
 
     # ── any thread ──
 
-    def spent(self) -> Spent:
+    def spent(self, tries: int = TRIES) -> Spent:
         """Its times until now, and in the last second: of one moment, within a wait or between two."""
-        spent = None
-        for _ in range(TRIES):
-            stood, now_s = self.stood(), perf_counter()
-            spent = self.spent_until(now_s)
-            if self.stood() == stood:  # else it began to wait, or ended a wait, meanwhile
-                break
-        assert spent is not None
-        return spent
+        stood = self.stood()
+        spent = self.spent_until(perf_counter())
+        is_of_one_moment = self.stood() == stood  # else it began to wait, or ended a wait, meanwhile
+        return spent if is_of_one_moment or tries == 1 else self.spent(tries - 1)
 
     def stood(self) -> object:
         """Equal as long as it neither begins to wait nor ends a wait."""

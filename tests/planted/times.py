@@ -24,7 +24,7 @@ OF_TIMES: Final[tuple[Mutant, ...]] = (
         "sums[why] = sum_s",
         MODEL,
     ),
-    one("times: read, and not looked at again", STOPWATCH, "if self.stood() == stood:", "if True:", READ_AGAIN),
+    one("times: read, and not looked at again", STOPWATCH, "= self.stood() == stood", "= True", READ_AGAIN),
     one(
         "times: chain: members are not looked at again",
         LOOP_TIME,

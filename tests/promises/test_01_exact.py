@@ -50,6 +50,7 @@ def test_no_packet_is_lost_or_doubled_round_robin(
 
 
 @every_pair_of(**SIZES, remote={**TWO_BY_TWO, "capacity": 1024})
+@pytest.mark.long_on_ray
 def test_no_packet_is_lost_or_doubled_keyed(
     make_session: MakeSession, producers: int, consumers: int, capacity: int
 ) -> None:

@@ -314,6 +314,7 @@ def test_any_edits_leave_each_signal_in_its_place_and_undo_is_their_reverse(
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_what_was_dropped_before_a_signal_is_put_back_in_front_of_it_and_what_was_behind_it_behind(
     make_session: MakeSession,
 ) -> None:

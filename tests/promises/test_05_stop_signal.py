@@ -196,6 +196,7 @@ def test_finish_runs_after_a_stop(make_session: MakeSession, platform: Platform)
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_finish_does_not_run_where_a_producer_failed(make_session: MakeSession, platform: Platform) -> None:
     log = platform.log()
     session = make_session()
@@ -210,6 +211,7 @@ def test_finish_does_not_run_where_a_producer_failed(make_session: MakeSession, 
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_close_runs_once_where_open_failed(make_session: MakeSession, platform: Platform) -> None:
     log = platform.log()
 

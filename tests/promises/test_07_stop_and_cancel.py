@@ -258,6 +258,7 @@ def test_a_generator_is_closed_once_on_its_own_thread(
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_take_ends_an_infinite_source_that_nobody_else_needs(make_session: MakeSession) -> None:
     session = make_session(capacity=2)
     result = session.source(count()).map(lambda value: value).filter(lambda value: value % 2).take(10).collect()

@@ -55,6 +55,7 @@ def test_callers_are_counted_the_same_under_every_seed() -> None:
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_calls_by_hand_are_counted_apart_and_those_of_functions_that_wait_as_others_are(
     session: runtime.Session,
 ) -> None:

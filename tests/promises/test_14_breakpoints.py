@@ -261,6 +261,7 @@ def test_a_breakpoint_that_is_removed_or_set_between_two_runs_is_so_in_the_next(
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_a_breakpoint_of_an_operator_before_the_start_is_of_all_its_tasks_and_of_a_task_of_that_one(
     session: runtime.Session,
 ) -> None:

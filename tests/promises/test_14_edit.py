@@ -96,6 +96,7 @@ def test_a_move_out_of_the_lane_is_refused(session: runtime.Session, to: int) ->
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_undo_takes_back_the_last_change_first_whatever_it_was_and_where(session: runtime.Session) -> None:
     with_packets(session, [1, 2, 3])
     session.inject("out", 10)

@@ -37,6 +37,7 @@ def nothing_is_left_to_be_undone(session: runtime.Session) -> None:
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_an_inject_is_an_event_with_what_where_and_which_it_was_to_arrive(session: runtime.Session) -> None:
     with_packets(session, [1])
     session.inject("work", "a")
@@ -59,6 +60,7 @@ def test_an_inject_is_an_event_with_what_where_and_which_it_was_to_arrive(sessio
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_an_undone_inject_is_as_if_nothing_had_been_put_in(session: runtime.Session) -> None:
     result = with_packets(session, [1, 2])
     session.inject("work", 3)

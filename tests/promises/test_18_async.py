@@ -57,6 +57,7 @@ class Gauge:
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_results_of_calls_come_in_the_order_of_their_packets(session: runtime.Session) -> None:
     result = session.source(range(100)).map(doubled).collect()
     session.run(PATIENCE_S)

@@ -49,6 +49,7 @@ class AsksAsync(runtime.Function[int, Any]):
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_async_and_plain_methods_answer_async_and_plain_functions_and_the_hand(session: runtime.Session) -> None:
     session.service("it", Answers)
     plain = session.source(EIGHT).map(AsksBlocking(), name="plain").collect()
@@ -118,6 +119,7 @@ def test_its_loop_lives_from_setup_to_close_and_goes_on_between_requests(session
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_what_a_method_raises_is_raised_for_its_caller(session: runtime.Session) -> None:
     session.service("it", Answers)
     session.input("numbers").collect()

@@ -26,6 +26,7 @@ async def eight() -> AsyncIterator[int]:
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_an_asynchronous_generator_is_a_source(session: runtime.Session) -> None:
     result = session.source(eight, name="numbers").map(lambda value: value * 2).collect()
     outcome = session.run(PATIENCE_S)
@@ -151,6 +152,7 @@ def test_a_generator_that_waits_for_its_next_turn_is_closed_there(session: runti
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_a_step_draws_one_item(session: runtime.Session) -> None:
     result = session.source(eight, name="numbers").collect(name="out")
     session.start(paused=True)

@@ -43,6 +43,7 @@ def of(platform: Platform, chaining: bool) -> dict[str, Any]:
     chaining=(False, True),
     remote={"emit": "end", "parallelism": 2, "capacity": 1024, "chaining": False},
 )
+@pytest.mark.long_on_ray
 def test_a_keyed_count_is_how_many_there_are_of_each(
     make_session: MakeSession, platform: Platform, emit: Any, parallelism: int, capacity: int, chaining: bool
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_keyed_count_is_how_many_there_are_of_each(
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_a_count_of_all_is_one_number(make_session: MakeSession) -> None:
     session = make_session()
     result = session.source(WORDS).count(emit="end").collect()
@@ -281,6 +283,7 @@ BILLS = [("juice", None), ("milk", 120), ("tea", 310), ("tea", 310)]
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_a_function_of_connected_streams_hears_that_an_input_has_ended(make_session: MakeSession) -> None:
     session = make_session(capacity=1)
     function = Prices()

@@ -66,6 +66,7 @@ def test_it_makes_what_map_makes_of_each_packet_in_order(
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_no_batch_is_longer_than_its_size_or_than_its_queue(make_session: MakeSession) -> None:
     for size, capacity in ((7, 1024), (1024, 7)):
         session = make_session(capacity=capacity)
@@ -125,6 +126,7 @@ def test_what_does_not_describe_a_batch_is_refused(session: runtime.Session) -> 
 
 @pytest.mark.also_remote
 @pytest.mark.concurrent
+@pytest.mark.long_on_ray
 def test_a_batch_that_is_full_goes_at_once(make_session: MakeSession) -> None:
     session = make_session()
     result = session.input("in").map_batches(same, size=3, within=LATE_S, name="work").collect()
@@ -137,6 +139,7 @@ def test_a_batch_that_is_full_goes_at_once(make_session: MakeSession) -> None:
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_the_end_of_the_input_lets_the_last_batch_go(make_session: MakeSession) -> None:
     session = make_session()
     result = session.source(range(10)).map_batches(same, size=4, within=LATE_S).collect()
@@ -380,6 +383,7 @@ def test_a_batch_in_user_code_has_left_its_queue_and_a_pause_comes_after_it(make
 
 @pytest.mark.also_remote
 @pytest.mark.concurrent
+@pytest.mark.long_on_ray
 def test_a_cancel_while_it_gathers_ends_at_once_and_counts_what_is_dropped(make_session: MakeSession) -> None:
     session = make_session()
     session.input("in").map_batches(same, size=100, within=LATE_S, name="work").collect()
@@ -500,6 +504,7 @@ class CountsKeys(runtime.Function[list[str], list[Any]]):
     trace={"plain": False, "traced": True},
     remote={"size": 3, "parallelism": 1, "policy": "fail", "trace": "plain"},
 )
+@pytest.mark.long_on_ray
 def test_a_batch_may_hold_several_keys_each_with_its_own_state(
     make_session: MakeSession, size: int, parallelism: int, policy: Any, trace: bool
 ) -> None:
@@ -645,6 +650,7 @@ HOLDS: dict[str, Any] = {"hold": "hold", "retry": runtime.Retry(1, then="hold")}
 
 @pytest.mark.also_remote
 @pytest.mark.parametrize("policy", HOLDS)
+@pytest.mark.long_on_ray
 def test_of_a_batch_that_is_held_the_good_packets_are_worked_and_the_first_bad_one_is_first_in_its_lane(
     make_session: MakeSession, policy: str
 ) -> None:

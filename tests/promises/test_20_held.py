@@ -75,6 +75,7 @@ def hold_again(session: runtime.Session) -> Any:
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_a_held_packet_can_be_skipped_and_is_a_dead_letter(session: runtime.Session) -> None:
     result = work(session, raises_at_three)
     (held,) = hold(session)

@@ -57,6 +57,7 @@ def held(session: runtime.Session) -> list[Any]:
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_a_call_that_fails_stays_open_and_ordered_results_wait_after_it(session: runtime.Session) -> None:
     result = work(session, raises_at_three)
     with pytest.raises(JobHeld, match="'work' failed on packet 3: ValueError: no 3; it holds the packet") as caught:
@@ -107,6 +108,7 @@ def test_unordered_only_those_that_failed_stay(session: runtime.Session) -> None
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_a_held_call_can_be_skipped_and_is_a_dead_letter(session: runtime.Session) -> None:
     result = work(session, raises_at_three)
     (fault,) = hold(session)

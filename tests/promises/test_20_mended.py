@@ -55,6 +55,7 @@ def test_a_replacement_that_raises_as_well_is_held_with_its_version(session: run
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_a_paused_operator_of_any_policy_can_be_replaced_in_all_its_tasks(session: runtime.Session) -> None:
     numbers = session.input("numbers")
     result = numbers.map(good, name="work", parallelism=2).collect(name="out")
@@ -359,6 +360,7 @@ def test_a_function_that_is_replaced_may_be_replaced_again_and_each_is_copied_fo
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_tasks_of_the_operator_that_have_ended_are_left_alone(session: runtime.Session) -> None:
     numbers = session.source(lambda: iter(EIGHT), name="numbers")
     result = numbers.map(raises_at_three, name="work", on_error="hold", parallelism=2).collect(name="out")

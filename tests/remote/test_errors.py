@@ -10,6 +10,7 @@ import pytest
 
 import runtime
 from runtime.testing import PATIENCE_S
+from tests.pairs import every_pair_of
 from tests.remote import functions as far
 
 pytestmark = pytest.mark.on_ray
@@ -107,9 +108,9 @@ class Fails(runtime.Function[int, int]):
             self.error(place)
 
 
-@pytest.mark.parametrize("policy", ["fail", "skip"])
-@pytest.mark.parametrize("what", ["600 causes", "exits when pickled"])
-@pytest.mark.parametrize("place", ["process", "finish", "close", "open"])
+@every_pair_of(
+    place=("process", "finish", "close", "open"), what=("600 causes", "exits when pickled"), policy=("fail", "skip")
+)
 def test_an_error_gets_through_from_everywhere_whatever_it_is(place: str, what: str, policy: Any) -> None:
     function, kind = ERRORS[what]
     with runtime.Session(platform="remote", on_error=policy) as session:
@@ -123,7 +124,15 @@ def test_an_error_gets_through_from_everywhere_whatever_it_is(place: str, what: 
     assert len(told) == (3 if policy == "skip" and place == "process" else 1)
 
 
-@pytest.mark.parametrize("what", ["600 causes", "a circle of causes", "not pickled", "without end"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "600 causes",
+        "without end",
+        pytest.param("a circle of causes", marks=pytest.mark.long),
+        pytest.param("not pickled", marks=pytest.mark.long),
+    ],
+)
 def test_a_key_function_and_a_condition_may_raise_anything(what: str) -> None:
     function, kind = ERRORS[what]
     with runtime.Session(platform="remote") as session:
@@ -179,8 +188,11 @@ def test_a_service_s_error_fails_its_call_only_whatever_it_is() -> None:
         session.end("in")
 
 
-@pytest.mark.parametrize("policy", ["skip", runtime.Retry(1, 0.0, then="skip")], ids=["skip", "retry"])
-@pytest.mark.parametrize("make", [far.make_lock, far.make_broken], ids=["not pickled", "not unpickled"])
+@pytest.mark.parametrize(
+    ("make", "policy"),
+    [(far.make_lock, "skip"), (far.make_broken, runtime.Retry(1, 0.0, then="skip"))],
+    ids=["not pickled", "not unpickled, retried"],
+)
 def test_a_result_that_cannot_travel_is_skipped_and_its_packet_named(make: Any, policy: Any) -> None:
     with runtime.Session(platform="remote", on_error=policy) as session:
         result = session.source(range(6)).map(make, name="make").map(far.same, name="next").collect()

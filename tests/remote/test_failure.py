@@ -18,6 +18,7 @@ import runtime
 from runtime.driver.actor_wrapper import ActorWrapper
 from runtime.remote.link import AGAIN_S, MOST_MISSES, OVERDUE_S
 from runtime.testing import PATIENCE_S
+from tests.effort import in_turn
 from tests.remote import functions as far
 from tests.remote.shared import SharedHold, SharedMoment
 
@@ -35,7 +36,7 @@ def kill(session: runtime.Session, task: str) -> None:
     handle.kill()
 
 
-@pytest.mark.parametrize("seeds", [range(5), range(5, 10)], ids=["0-4", "5-9"])
+@pytest.mark.parametrize("seeds", [range(3), pytest.param(range(3, 10), marks=pytest.mark.long)], ids=["0-2", "3-9"])
 def test_an_actor_that_is_killed_at_any_moment_ends_the_job_by_name_and_at_once(seeds: Iterable[int]) -> None:
     assert min(map(noticed_s, seeds)) < NOTICED_S
 
@@ -89,8 +90,7 @@ def noticed_with_calls_s() -> float:
     return took_s
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.02, 0.1])
-@pytest.mark.parametrize("paused", [False, True], ids=["running", "paused"])
+@pytest.mark.parametrize(("delay_s", "paused"), in_turn([0.0, 0.002, 0.02, 0.1], {"running": False, "paused": True}))
 def test_one_that_dies_during_the_start_ends_it_by_name(delay_s: float, paused: bool) -> None:
     session = runtime.Session(platform="remote")
     session.service("doubles", far.Doubles)
@@ -108,8 +108,7 @@ def test_one_that_dies_during_the_start_ends_it_by_name(delay_s: float, paused: 
     session.close()
 
 
-@pytest.mark.parametrize("notices", [False, True], ids=["in silence", "as Ray says"])
-@pytest.mark.parametrize("peer", ["end", "doubles"])
+@pytest.mark.parametrize(("peer", "notices"), in_turn(["end", "doubles"], {"in silence": False, "as Ray says": True}))
 def test_two_that_do_not_reach_each_other_end_the_job_by_name(peer: str, notices: bool) -> None:
     with runtime.Session(platform="remote", capacity=16) as session:
         session.service("doubles", far.Doubles)

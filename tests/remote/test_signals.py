@@ -15,11 +15,11 @@ pytestmark = pytest.mark.on_ray
     ("kind", "edge", "capacity"),
     [
         ("each", "hash", 4),
-        ("each", "join", 1024),
+        pytest.param("each", "join", 1024, marks=pytest.mark.long),
         ("least", "broadcast", 1024),
-        ("least", "union", 1),
-        ("aligned", "round robin", 4),
-        ("aligned", "connect", 4),
+        pytest.param("least", "union", 1, marks=pytest.mark.long),
+        pytest.param("aligned", "round robin", 4, marks=pytest.mark.long),
+        pytest.param("aligned", "connect", 4, marks=pytest.mark.long),
         ("aligned", "skip, several results", 4),
     ],
 )

@@ -31,7 +31,7 @@ Packet = tuple[int, int]
 """Who made it, and its number there."""
 
 
-def repeat(play: Callable[[random.Random], None], rounds: int = ROUNDS) -> None:
+def repeat(play: Callable[[random.Random], None], rounds: int = ROUNDS, share: float = SHARE) -> None:
     """Play rounds, each with dice of its own; a failure names the seed. `STRESS_SEED` plays that one only.
 
     So many in a long run (tests/effort.py), and a share of them in a normal one.
@@ -39,7 +39,7 @@ def repeat(play: Callable[[random.Random], None], rounds: int = ROUNDS) -> None:
     In every other round nothing is chained: chains keep packets out of lanes, and those are what is under stress.
     """
     only = os.environ.get("STRESS_SEED")
-    rounds = some(max(1, round(rounds * SHARE)), of=rounds)
+    rounds = some(max(1, round(rounds * share)), of=rounds)
     for seed in range(rounds) if only is None else itertools.repeat(int(only), rounds):
         try:
             with pytest.MonkeyPatch.context() as patch:

@@ -147,6 +147,7 @@ def test_a_stop_sends_the_last_window_and_a_cancel_counts_what_is_dropped(make_s
 
 @pytest.mark.also_remote
 @pytest.mark.parametrize("on_error", ["fail", "skip"])
+@pytest.mark.long_on_ray
 def test_a_signal_ends_a_window_and_comes_after_it(make_session: MakeSession, on_error: Any) -> None:
     session = make_session(capacity=64)
     source = session.source(Marked("a", "least", 12, (3, 4, 9)), name="a")

@@ -83,6 +83,7 @@ def test_what_is_sent_instead_goes_by_its_own_key(make_session: MakeSession) -> 
 
 
 @pytest.mark.also_remote
+@pytest.mark.long_on_ray
 def test_a_step_tells_the_error_and_what_was_sent_instead(make_session: MakeSession) -> None:
     session = make_session()
     session.source([2], name="numbers").map(odd_only, name="odd", on_error=fallback(-1)).collect(name="result")
