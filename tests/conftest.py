@@ -75,7 +75,7 @@ def chromium(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterato
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     part = config.getoption("--part")
-    wanted = in_order(effort.only_wanted(items))
+    wanted = in_order(effort.only_wanted(config, items))
     items[:] = [item for item in wanted if part is None or place_of(item.nodeid).part == part]
 
 

@@ -26,9 +26,13 @@ def begin(config: pytest.Config) -> None:
     _wanted[0] = config.getoption(OPTION)
 
 
-def only_wanted(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Without those that this run leaves to a long one."""
-    return [item for item in items if _wanted[0] or item.get_closest_marker("long") is None]
+def only_wanted(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """Without those that this run leaves to a long one, which are said to be deselected."""
+    left = [item for item in items if not _wanted[0] and item.get_closest_marker("long") is not None]
+    if left:
+        config.hook.pytest_deselected(items=left)
+    unwanted = set(left)
+    return [item for item in items if item not in unwanted]
 
 
 def some(few: int, *, of: int) -> int:
