@@ -207,7 +207,7 @@ class Completion:
             while not self._come:
                 if self._is_something_paused:
                     # While something is paused, watch everybody: the pause may be all that keeps the job from its end.
-                    in_time = yield Until(self._is_come_or_stuck, deadline)
+                    in_time = yield Until(self._is_come_or_stuck, deadline, at_rest=True)
                     if held := self._held_by_pause():
                         names = f"{', '.join(map(repr, held))} {'is' if len(held) == 1 else 'are'}"
                         raise JobPaused(f"the job stands still, since {names} paused; resume() or step(), then wait")

@@ -310,7 +310,7 @@ class Dispatcher:
         # After the end, those that are about to stand still; others may be stuck, or never have begun.
         names = tuple(self.handles) if self.outcome is None else self.tally.order
         handles = [self.handles[name] for name in names]
-        settled = yield Until(lambda: self.backend.is_still(handles), deadline_of(timeout_s))
+        settled = yield Until(lambda: self.backend.is_still(handles), deadline_of(timeout_s), at_rest=True)
         if settled and self.outcome is not None:
             self.completion.was_told()
         return settled

@@ -106,6 +106,7 @@ BOUNDED_RESULTS = f"{LIFE}test_the_results_of_one_packet_are_bounded_in_bytes_an
 CANCEL_HELD = f"{LIFE}test_cancel_is_heard_while_results_are_held_back"
 NO_POLICY = "promises/test_09_policies.py::test_what_is_no_matter_of_policies_fails_the_job_under_all_of_them"
 ENOUGH = "promises/test_07_enough.py::"
+KNOWN_BEFORE = f"{ENOUGH}test_what_is_held_back_is_let_go_of_though_its_task_has_looked_up_since_that_was_known"
 SLOW_WRITER = f"{ENOUGH}test_a_slow_writer_whose_lane_is_never_full_is_let_go_of_as_well"
 HELD_FOR_EVER = f"{ENOUGH}test_user_code_whose_results_are_held_back_is_let_go_of_too"
 HELD_BY_PAUSED = f"{ENOUGH}test_a_writer_that_is_held_back_by_a_paused_reader_ends_when_nobody_needs_it"
@@ -634,8 +635,17 @@ MUTANTS: Final = (
         BOUNDED_RESULTS,
     ),
     one("policy: too much held, and swallowed", HELD, "if self._is_too_large:", "if False:", BOUNDED_RESULTS),
-    one("policy: cancel is not heard by what is held", HELD, "waiter.yield_requested and", "False and", CANCEL_HELD),
-    one("policy: cancel is not heard by keys", PLAN, "writer.yield_requested and", "False and", CANCEL_HELD),
+    one(
+        "policy: cancel is not heard by what is held", HELD, "waiter.cancelled or waiter.unneeded", "False", CANCEL_HELD
+    ),
+    one(
+        "policy: what was known before is not heard by what is held",
+        HELD,
+        "if waiter.cancelled or",
+        "if waiter.yield_requested and waiter.cancelled or waiter.yield_requested and",
+        KNOWN_BEFORE,
+    ),
+    one("policy: cancel is not heard by keys", PLAN, "writer.cancelled or writer.unneeded", "False", CANCEL_HELD),
     # ── enough ──
     one("enough: lanes stay open", ROUTER, "lane.shut()", "pass", SLOW_WRITER),
     one(

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import _thread
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 
 import pytest
 
 import runtime
 from runtime.python.interactive import by_person
+from runtime.scheduling.command import Command
+from runtime.scheduling.commands import Commands
 from runtime.scheduling.helm import Helm
 from runtime.scheduling.quiescence import QuiescenceMonitor
+from runtime.scheduling.waiting import Until, Waiting
 from runtime.task.local_task import LocalTask
 from runtime.testing import PATIENCE_S
 
@@ -25,11 +31,11 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     look = Helm._look
 
-    def seen(self: Helm) -> None:
+    def noted(self: Helm, seen: Callable[[], None]) -> None:
         names.append(threading.current_thread().name)
-        look(self)
+        look(self, seen)
 
-    monkeypatch.setattr(Helm, "_look", seen)
+    monkeypatch.setattr(Helm, "_look", noted)
     return names
 
 
@@ -45,6 +51,48 @@ def test_a_step_ends_on_the_thread_of_its_task(looks: list[str], name: str | Non
         # Two or three for each step, if the thread of commands had to end it. Where the system lets a thread sleep in
         # the middle of a command, that thread looks after all.
         assert len(looks) < STEPS / 2
+        session.cancel()
+
+
+def test_who_asks_whether_all_rests_is_looked_at_after_who_can_go_on() -> None:
+    commands, changes = Commands("test"), QuiescenceMonitor()
+    commands.serve(changes, lambda: True, None)
+    room: list[bool] = []
+    done: list[str] = []
+
+    def waits(name: str, *, at_rest: bool) -> Waiting[None]:
+        yield Until(lambda: bool(room), at_rest=at_rest)
+        done.append(name)
+
+    settles, puts = (Command(partial(waits, name, at_rest=name == "settles")) for name in ("settles", "puts"))
+    commands.give(settles)
+    commands.give(puts)
+    commands.do(bool)
+    room.append(True)
+    commands.tell()
+    assert settles.bell.acquire(timeout=PATIENCE_S)
+    assert done == ["puts", "settles"]
+    commands.serve(changes, bool, None)
+    commands.tell()
+
+
+def test_who_waits_is_looked_at_though_one_who_waits_for_longer_cannot_go_on() -> None:
+    with runtime.Session(capacity=1) as session, ThreadPoolExecutor(2) as pool:
+        for name in ("one", "other"):
+            session.input(name).sink(abs)
+        session.start(paused=True)
+        helm = session._runs.commands._helm
+        sent = []
+        for number, name in enumerate(("one", "other"), 1):
+            session.send(name, 1)
+            sent.append(pool.submit(session.send, name, 2, timeout=PATIENCE_S))
+            while len(helm._aside) < number:
+                time.sleep(0.001)
+        session.step("other")
+        sent[1].result(PATIENCE_S)
+        assert not sent[0].done()
+        session.resume()
+        sent[0].result(PATIENCE_S)
         session.cancel()
 
 

@@ -61,7 +61,7 @@ class SendPlan:
             return [ask(results[0])]
         answers, writer = [], self._router.writer
         for result in results:
-            if writer.yield_requested and (writer.cancelled or writer.unneeded):
+            if writer.cancelled or writer.unneeded:
                 raise Cancelled if writer.cancelled else Unneeded
             answers.append(ask(result))
         return answers

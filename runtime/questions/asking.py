@@ -15,12 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from runtime.errors import GraphInvalid, QueueFull, ServiceStopped
+from runtime.errors import GraphInvalid, QueueFull, ServiceStopped, error_text
 from runtime.python.interactive import acquire_within, listening
 from runtime.questions.gates import refusal
 from runtime.questions.question import Question
-from runtime.scheduling.command import Command
-from runtime.scheduling.parker import new_permit, unpark
+from runtime.scheduling.parker import always, new_permit, unpark
 from runtime.scheduling.waiting import Until, Waiting, drive
 from runtime.texts.preview import preview
 
@@ -136,7 +135,11 @@ class Asking:
                     self._commands.do(put)
                 return
         line.append((question, sent))
-        self._commands.give(Command(partial(self._serve, name)))
+        # Posted, so that who sees its caller wait sees that it is to be put in.
+        self._commands.post(partial(self._serve, name), self._report)
+
+    def _report(self, error: BaseException) -> None:
+        self._dispatcher.warned(None, error_text(error))
 
     def _serve(self, name: str) -> Waiting[None]:
         """The thread of commands: put in what stands in line, one after the other."""
@@ -152,13 +155,18 @@ class Asking:
             self._served.discard(name)
 
     def _put(self, question: Question, given: Given) -> Waiting[None]:
-        """Put one in, unless it ends before there is room."""
+        """Put one in, unless it ends before there is room; under a seed between two turns, so that it repeats."""
         is_open = partial(self._questions.is_open, question)
         putting = self._injector.put(given, None)
+        seeded = self._dispatcher.backend.changes.seeded
+        may = always if seeded is None else seeded.is_between_turns
         try:
+            if not may():
+                yield Until(_either(may, is_open))
             until = next(putting) if is_open() else None
             while until is not None:
-                came = yield Until(_either(until.ready, is_open), until.deadline, watched=until.watched)
+                ready = until.ready if seeded is None else _both(may, until.ready)
+                came = yield Until(_either(ready, is_open), until.deadline, watched=until.watched)
                 if not is_open():
                     break
                 until = putting.send(came)
@@ -173,6 +181,10 @@ class Asking:
         if (door := self._doors.get(loop)) is None:
             door = self._doors.setdefault(loop, Door(loop))
         return door
+
+
+def _both(may: Callable[[], bool], ready: Callable[[], bool]) -> Callable[[], bool]:
+    return lambda: may() and ready()
 
 
 def _either(ready: Callable[[], bool], is_open: Callable[[], bool]) -> Callable[[], bool]:

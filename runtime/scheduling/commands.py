@@ -143,7 +143,7 @@ class Commands:
         self._see_to_the_thread()
 
     def post(self, work: Callable[[], object], failed: Callable[[BaseException], object]) -> None:
-        """Thread of the job: have `work` done, without waiting; `failed` hears what it raises.
+        """Any thread: have `work` done, without waiting; `failed` hears what it raises.
 
         Who sees what this thread does afterwards sees that as well: a breakpoint that was hit, say, before the task
         that stands still because of it.

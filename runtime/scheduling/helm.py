@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import _thread
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from time import monotonic
 from typing import Any
@@ -101,13 +103,22 @@ class Helm:
 
     def look(self, given: Command | None = None) -> None:
         """Look at all that has changed, once `given` has begun, which needs no other look."""
-        if self._changes is not None:  # before any of it is looked at
-            self._changes.heard()
+        changes = self._changes
+        seeded = None if changes is None else changes.seeded
+        if changes is not None:  # before any of it is looked at
+            changes.heard()
+        handed_back = 0 if seeded is None else seeded.attend()
         self.carry_out_posted()
         if given is not None:
             self.begin(given)
-        if given is None or self._aside != [given]:
-            self._look()
+        if given is None or self._aside != [given] or _is_last(given):
+            self._look(partial(self._seen, handed_back))
+        self._seen(handed_back)
+
+    def _seen(self, handed_back: int) -> None:
+        """What turns have brought has been looked at, up to the one that was `handed_back` before."""
+        if self._changes is not None and (seeded := self._changes.seeded) is not None:
+            seeded.seen(handed_back, looks=any(_needs_turns(command) for command in self._aside))
 
     def carry_out_posted(self) -> None:
         """Begin what was posted."""
@@ -130,13 +141,17 @@ class Helm:
         if seeded is not None:  # no turn is handed out while something is changed
             seeded.hold()
         try:
-            is_over = command.carry_out(self._is_ready) if ready is None else command.go_on(ready, self._is_ready)
+            is_over = command.carry_out(self._first_look) if ready is None else command.go_on(ready, self._first_look)
         finally:
             if seeded is not None:
                 seeded.release()
         if is_over:
             command.end()
         return is_over
+
+    def _first_look(self, until: Until) -> bool | None:
+        """The same, when it begins to wait: who asks whether nothing moves waits until all others have gone on."""
+        return None if until.at_rest else self._is_ready(until)
 
     def _is_ready(self, until: Until) -> bool | None:
         """What a wait has come to; None: nothing yet. What it waits for is watched from now on."""
@@ -145,22 +160,33 @@ class Helm:
                 if not self.posted:
                     return True
                 self.carry_out_posted()  # it was there before what `ready` has seen
+                if until.at_rest:
+                    return None
                 continue
             if not until.watched or self._is_watching or self._changes is None:
                 return False if until.deadline <= monotonic() else None
             self._is_watching = True
             self._changes.begin()
 
-    def _look(self) -> None:
-        """Go on with those that are put aside and need to wait no longer; what one does may be what another awaits."""
+    def _look(self, seen: Callable[[], None]) -> None:
+        """Go on with those that are put aside and need to wait no longer; what one does may be what another awaits.
+
+        Those that ask whether nothing moves come last, once turns are handed out again by `seen`.
+        """
         self._moved = True
         while self._moved and self._aside:
             self._moved = False
-            for command in tuple(self._aside):
-                if self._is_over(command):
-                    self._aside.remove(command)
+            self._look_at([command for command in self._aside if not _is_last(command)])
+            if not self._moved and (last := [command for command in self._aside if _is_last(command)]):
+                seen()
+                self._look_at(last)
         if not any(command.until and command.until.watched for command in self._aside):
             self._watch_no_more()
+
+    def _look_at(self, commands: list[Command]) -> None:
+        for command in commands:
+            if self._is_over(command):
+                self._aside.remove(command)
 
     def _watch_no_more(self) -> None:
         if self._is_watching:
@@ -181,3 +207,13 @@ class Helm:
         except BaseException as error:  # noqa: BLE001  it is raised where the command was given
             return self._go_on(command, error)
         return ready is not None and self._go_on(command, ready)
+
+
+def _is_last(command: Command) -> bool:
+    """Whether it asks if nothing moves."""
+    return command.until is not None and command.until.at_rest
+
+
+def _needs_turns(command: Command) -> bool:
+    """Whether it may be able to go on after any turn."""
+    return command.until is not None and command.until.watched and not command.until.at_rest

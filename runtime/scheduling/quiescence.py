@@ -31,6 +31,11 @@ class QuiescenceMonitor:
         self._helm = helm
         self.lets_help = self.tasks_help and self.seeded is None
 
+    @property
+    def has_posted(self) -> bool:
+        """Whether something was put down by a thread of the job that has not been carried out."""
+        return self._helm is not None and bool(self._helm.posted)
+
     def begin(self) -> None:
         """Tell of all changes from now on. By one thread, as `end`."""
         self.watched += 1

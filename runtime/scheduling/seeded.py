@@ -48,6 +48,31 @@ _FOR: Final = {
 _FRESH: Final = ("idle", "held back: rate")  # after these waits it takes a packet
 
 
+class Looks:
+    """The looks of commands at what turns have brought, where some wait for that. Under the lock of the scheduler."""
+
+    def __init__(self) -> None:
+        self.is_due = False  # before the next turn is handed out
+        self._handed_back = 0  # turns, so far
+        self._has_lookers = False  # commands wait that any turn may let go on
+
+    def turn_ends(self, has_posted: bool) -> None:
+        """A turn is handed back; something was put down in it, or not."""
+        self._handed_back += 1
+        self.is_due = self._has_lookers or has_posted
+
+    def begin(self) -> int:
+        """A look begins: a turn that is handed back before it ends is for the next one. How many were so far."""
+        self._has_lookers = True
+        return self._handed_back
+
+    def end(self, handed_back: int, has_lookers: bool) -> None:
+        """A look has ended that began after so many turns."""
+        self._has_lookers = has_lookers
+        if handed_back == self._handed_back:
+            self.is_due = False
+
+
 class SeededScheduler(Scheduler):
     """Hands out the turns of one job. `trace` is who had them, and what for, in order."""
 
@@ -70,6 +95,7 @@ class SeededScheduler(Scheduler):
         self._players = 0  # threads that have not ended, without those that only serve the others
         self.freed = False  # set once, by `free`
         self._is_held = False  # the hand changes something, and nobody shall see half of it
+        self._looks = Looks()
 
     def parker(self, name: str, *, serves: bool = False) -> SeededParker:
         """For another thread, which waits for its first turn. One that only `serves` the others may outlive the job."""
@@ -98,7 +124,7 @@ class SeededScheduler(Scheduler):
         """Any thread: something has changed; if nobody has the turn, somebody may be able to take it now."""
         with self.lock:
             chosen = None
-            if self._holder is None and self._begun and not self._is_held:
+            if self._holder is None and self._begun and not self._is_held and not self._looks.is_due:
                 chosen = self._holder = self._choose()
         if chosen is not None:
             unpark(chosen.permit)
@@ -111,7 +137,8 @@ class SeededScheduler(Scheduler):
             if not giver.wait_for_turn():
                 self._parkers.remove(giver)
                 self._players -= not giver.serves
-            chosen = self._holder = None if self._is_held else self._choose()
+            self._looks.turn_ends(self.monitor.has_posted)
+            chosen = self._holder = None if self._is_held or self._looks.is_due else self._choose()
         if chosen is None:
             giver.tell()  # all has settled, which nobody says who only says what he does himself
         elif chosen is not giver:
@@ -137,6 +164,25 @@ class SeededScheduler(Scheduler):
         with self.lock:
             self._is_held = False
         self.nudge()
+
+    def attend(self) -> int:
+        """Commands are about to be looked at: a turn handed back meanwhile is for the next look. Their number."""
+        with self.lock:
+            return self._looks.begin()
+
+    def seen(self, handed_back: int, *, looks: bool) -> None:
+        """Commands have been looked at after so many turns. `looks`: some wait for what the next ones may bring.
+
+        So what is put down in a turn, or waits for what a turn brings, is done before the next one, and time does not
+        pass meanwhile: a run repeats with what its own functions have to wait for there.
+        """
+        with self.lock:
+            self._looks.end(handed_back, looks)
+        self.nudge()
+
+    def is_between_turns(self) -> bool:
+        """Whether nobody has the turn: what is changed now is seen by all turns to come."""
+        return self.freed or self._holder is None
 
     def are_dormant(self) -> bool:
         """Whether nobody has the turn, and nobody could take one when they were last handed out."""

@@ -22,15 +22,23 @@ class Until:
 
     `watched`: what is waited for may come by anything that a task does, so that tasks have to tell of it; else
     whoever brings it tells of it by himself. `by_tasks`: what follows may be done on the thread of the task that
-    brings it, as well as by the thread of commands.
+    brings it, as well as by the thread of commands. `at_rest`: it is asked whether nothing moves, so that all other
+    commands that can go on do so first.
     """
 
-    __slots__ = ("by_tasks", "deadline", "ready", "watched")
+    __slots__ = ("at_rest", "by_tasks", "deadline", "ready", "watched")
 
     def __init__(
-        self, ready: Callable[[], bool], deadline: float = NEVER, *, watched: bool = True, by_tasks: bool = False
+        self,
+        ready: Callable[[], bool],
+        deadline: float = NEVER,
+        *,
+        watched: bool = True,
+        by_tasks: bool = False,
+        at_rest: bool = False,
     ) -> None:
         self.ready, self.deadline, self.watched, self.by_tasks = ready, deadline, watched, by_tasks
+        self.at_rest = at_rest
 
 
 Waiting = Generator[Until, bool, T]

@@ -215,9 +215,6 @@ class Runs:
                 before.dispatcher.release()
             if (interceptors := tuple(self._interceptors.values())) != intercepted:
                 dispatcher.intercept(interceptors)
-            self.commands.serve(
-                dispatcher.backend.changes, lambda: not dispatcher.completion.has_come, lambda: self.close(CLOSE_S)
-            )
             start.over(dispatcher)
         finally:
             self._under_way = None
@@ -247,7 +244,14 @@ class Runs:
         dispatcher.intercept(interceptors)
         run.proxies.find_all()
         self.run, self.ended_new = run, None
+        self.commands.do(partial(self._serve, dispatcher))  # what its tasks put down is carried out from the first on
         dispatcher.start()
+
+    def _serve(self, dispatcher: Dispatcher) -> None:
+        """Let commands hear what the run changes."""
+        self.commands.serve(
+            dispatcher.backend.changes, lambda: not dispatcher.completion.has_come, lambda: self.close(CLOSE_S)
+        )
 
     def stop(self) -> None:
         """Stop with drain."""

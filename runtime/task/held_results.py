@@ -36,7 +36,7 @@ class HeldResults:
                 self._results.clear()
                 raise self._too_large()
             waiter = self._waiter
-            if waiter.yield_requested and (waiter.cancelled or waiter.unneeded):
+            if waiter.cancelled or waiter.unneeded:  # not only once asked to look up, which it may have been before
                 raise Cancelled if waiter.cancelled else Unneeded
         self._results.append(result)
         if self._made is not None:

@@ -62,7 +62,7 @@ def leak_guard(grace_s: float = GRACE_S) -> Generator[None]:
     # Among them one that is only just starting, and ends when it finds nothing to do.
     while (strays := _threads() - before.threads) and monotonic() < deadline:
         for thread in strays:
-            if thread.ident is not None:
+            if thread.is_alive():  # else it has just ended, or cannot be joined yet
                 thread.join(max(0.0, deadline - monotonic()))
         sleep(_SAMPLE_S)
     # Neither Ray nor Python says of an actor, or of such a thread, when it has ended.

@@ -15,7 +15,30 @@ LETTERS = of(ASKED, "test_a_dead_letter_closes_its_packet_and_its_error_is_the_a
 BY_HAND = of(ASKED, "test_a_packet_that_is_dropped_by_hand_closes_and_one_that_is_edited_stays")
 OWN = of(ASKED, "test_of_questions_that_are_under_way_together_each_gets_its_own")
 
+FULL = of(ASKED, "test_what_functions_ask_at_a_full_input_repeats_and_time_stands_still_until_it_is_in")
+
 OF_QUESTIONS: Final[tuple[Mutant, ...]] = (
+    one(
+        "question: a turn does not wait for what was put down in the one before",
+        "scheduling/seeded.py",
+        "        self.is_due = self._has_lookers or has_posted\n",
+        "",
+        FULL,
+    ),
+    one(
+        "question: one is put in amid a turn",
+        "questions/asking.py",
+        "may = always if seeded is None else seeded.is_between_turns",
+        "may = always",
+        of(ASKED, "test_under_a_seed_nobody_sees_in_his_turn_that_a_question_comes_in"),
+    ),
+    one(
+        "question: who settles is looked at before who puts in",
+        "scheduling/helm.py",
+        "return command.until is not None and command.until.at_rest",
+        "return False",
+        "test_step_way.py::test_who_asks_whether_all_rests_is_looked_at_after_who_can_go_on",
+    ),
     one(
         "question: counts one short",
         PACKET,

@@ -16,6 +16,7 @@ from runtime.communication.lane import LaneSpec
 from runtime.errors import Unneeded
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.quiescence import QuiescenceMonitor
+from runtime.task.held_results import HeldResults
 from runtime.testing import PATIENCE_S
 from tests.endless import ENDLESS, Build, Endless
 from tests.pairs import every_pair_of
@@ -93,6 +94,16 @@ def test_user_code_that_sends_for_ever_is_let_go_of_where_it_sends(make_session:
 @pytest.mark.concurrent  # what is held back waits for nobody, and so would keep its turn for ever
 def test_user_code_whose_results_are_held_back_is_let_go_of_too(make_session: MakeSession) -> None:
     send_for_ever(make_session, "finish under skip")
+
+
+def test_what_is_held_back_is_let_go_of_though_its_task_has_looked_up_since_that_was_known() -> None:
+    parker = Parker(QuiescenceMonitor())
+    held = HeldResults("task", parker, 1_000)
+    parker.dismiss()
+    parker.look_up()
+    held.add(1)
+    with pytest.raises(Unneeded):
+        held.add(2)
 
 
 def send_for_ever(make_session: MakeSession, how: str) -> None:

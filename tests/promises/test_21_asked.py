@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -664,6 +666,16 @@ class Asks(runtime.Function[Any, Any]):
         return self.ctx.call_service(self.input, value, timeout=self.timeout)
 
 
+@contextmanager
+def switching_at_once() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
 class Service:
     """A service that asks."""
 
@@ -688,6 +700,43 @@ def test_functions_and_services_ask_as_they_call_a_service(make_session: MakeSes
     assert questions(session)[:5] == (73, 0, 73, 0, 0)
     session.stop()
     session.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1])
+def test_what_functions_ask_at_a_full_input_repeats_and_time_stands_still_until_it_is_in(seed: int | None) -> None:
+    def run() -> tuple[list[int], list[str], float]:
+        with runtime.Session("asked", capacity=1, seed=seed) as session:
+            session.input("in").map(plus, name="plus").reply("out")
+            answers = session.source(range(30)).map(Asks("in"), parallelism=4).collect()
+            session.start()
+            session.settle()
+            found = sorted(answers), list(session.turns) if seed is not None else [], session.snapshot().at_s
+            session.cancel()
+        return found
+
+    with switching_at_once():
+        first, *others = [run() for _ in range(12)]
+    assert first[0] == list(range(1, 31)), "who settles sees what has room go in"
+    if seed is not None:
+        assert others == [first] * 11
+        assert first[2] == 0
+
+
+def test_under_a_seed_nobody_sees_in_his_turn_that_a_question_comes_in() -> None:
+    depths = []
+    with ThreadPoolExecutor(1) as pool, runtime.Session("asked", capacity=1, seed=0) as session:
+
+        def key_of(value: int) -> int:
+            pool.submit(session._runs.commands.do, bool).result(PATIENCE_S)  # who puts in has been looked at
+            depths.append(session.snapshot()["in"].depth)
+            return value
+
+        session.input("in").key_by(key_of).map(plus).reply("out")
+        session.source(range(6)).map(Asks("in"), parallelism=3).collect()
+        session.start()
+        session.settle()
+        session.cancel()
+    assert depths == [0] * 6
 
 
 def test_what_a_function_asks_ends_as_it_would_for_who_asks_from_outside(make_session: MakeSession) -> None:
