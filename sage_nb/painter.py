@@ -19,7 +19,8 @@ from matplotlib.style import context
 from PIL import Image
 
 from sage_nb.layout import Box, Point, swing
-from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, Operator, Picture, PictureEdge
+from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, Operator, Picture, PictureEdge, text_width
+from sage_nb.picture_calls import PictureCall
 from sage_nb.picture_style import (
     ARROW_PX,
     BORDER,
@@ -110,6 +111,8 @@ class _Painter:
         self._rectangle(panel, 8, face=PANEL, edge=PANEL_BORDER, line_px=1, zorder=0)
         self._text((MARGIN_PX, 22), picture.name, NAME_PX, weight="bold", ha="left", zorder=0.5)
         self._text((MARGIN_PX, 39), picture.subtitle, DETAIL_PX, colour=FAINT, ha="left", zorder=0.5)
+        for call in picture.calls:
+            self._call(call)
         for edge in picture.edges:
             self._edge(edge)
         for operator in picture.operators:
@@ -162,6 +165,28 @@ class _Painter:
         # A hole in the line, for the label.
         self._rectangle(Box(x, y, edge.label_width + 4, 14), 3, face=PANEL, edge="none", line_px=0, zorder=1.5)
         self._text((x, y + 4), edge.label, DETAIL_PX, colour=FAINT, zorder=1.6)
+
+    def _call(self, call: PictureCall) -> None:
+        vertices = [*map(on_panel, call.curve), on_panel(call.tip)]
+        line = PathPatch(
+            Path(vertices, [Path.MOVETO, *[Path.CURVE4] * 3, Path.LINETO]),
+            facecolor="none",
+            edgecolor=FAINT,
+            linewidth=self._points(1.1),
+            linestyle=(0, (1.5 / 1.1, 3.5 / 1.1)),  # in widths of the line
+            capstyle="round",
+            zorder=0.8,
+            clip_on=False,
+        )
+        head = Polygon([on_panel(point) for point in call.head], facecolor=FAINT, edgecolor="none", zorder=0.8)
+        head.set_clip_on(False)
+        for patch in (line, head):
+            self.ax.add_patch(patch)
+        if call.label:
+            x, y = on_panel(call.label_at)
+            wide = text_width(call.label, DETAIL_PX) + 4
+            self._rectangle(Box(x, y, wide, 14), 3, face=PANEL, edge="none", line_px=0, zorder=5)
+            self._text((x, y + 4), call.label, DETAIL_PX, colour=FAINT, zorder=6)
 
     def _rectangle(
         self, box: Box, radius: float, *, face: str, edge: str, line_px: float, zorder: float, style: str = "-"

@@ -17,6 +17,7 @@ from runtime.graph import Edge, OperatorNode, ServiceNode
 from runtime.texts.preview import is_printable
 from sage_nb.end_order import Place, end_places
 from sage_nb.layout import ROW_GAP, Box, EdgeKey, Point, arrange
+from sage_nb.picture_calls import CALLS_GAP, Calls, PictureCall, counted_calls, lines_of, room_below
 
 MAX_NAME: Final = 24  # columns of text; a longer name is cut
 NAME_PX: Final = 13.0
@@ -101,6 +102,7 @@ class Picture:
     height: float
     operators: tuple[Operator, ...]
     edges: tuple[PictureEdge, ...]
+    calls: tuple[PictureCall, ...]  # who has called which service
     alt: str
 
     @property
@@ -174,7 +176,11 @@ def _picture(
         label_widths=label_widths,
     )
     services = [_service(node, outcome, snapshot) for node in graph.service_nodes]
-    placed, width, height = _below(services, layout.width, layout.height)
+    calls = counted_calls(graph, snapshot.services if snapshot is not None else {})
+    gap = CALLS_GAP if calls else ROW_GAP
+    placed, width, height = _below(services, layout.width, layout.height, gap)
+    called = [node.name for node in graph.service_nodes]
+    boxes = {**layout.boxes, **{name: each.box for name, each in zip(called, placed, strict=True)}}
     tasks = sum(node.parallelism for node in graph.operators)
     size = f"{_number(len(boxless), 'operator')}, {_number(tasks, 'task')}"
     size += f", {_number(len(services), 'service')}" if services else ""
@@ -183,23 +189,24 @@ def _picture(
         headline=size if outcome is None else _counted(outcome),
         status=None if outcome is None else STATUS[outcome.state],
         width=width,
-        height=height,
+        height=height + room_below(calls, called),
         operators=(*(replace(operator, box=layout.boxes[name]) for name, operator in boxless.items()), *placed),
         edges=tuple(
             PictureEdge(points, labels[e], layout.labels[e], label_widths[e]) for e, points in layout.paths.items()
         ),
+        calls=lines_of(calls, boxes, called),
         alt="",
     )
     head = max(text_width(picture.name, NAME_PX), text_width(picture.subtitle, DETAIL_PX))
-    alt = f"{picture.title}: {picture.subtitle}. {' '.join(_sentences(graph, picture))}"
+    alt = f"{picture.title}: {picture.subtitle}. {' '.join(_sentences(graph, picture, calls))}"
     alt = alt if len(alt) <= _MAX_ALT else f"{alt[:_MAX_ALT]}…"
     return replace(picture, width=max(picture.width, head), alt=alt)
 
 
-def _below(services: list[Operator], width: float, height: float) -> tuple[list[Operator], float, float]:
-    """Services in a row below the graph: any task may call them, so no line leads there. And the picture's new size."""
+def _below(services: list[Operator], width: float, height: float, gap: float) -> tuple[list[Operator], float, float]:
+    """Services in a row below the graph, since any task may call them. And the picture's new size."""
     placed: list[Operator] = []
-    left, top = 0.0, height + ROW_GAP if height else 0.0
+    left, top = 0.0, height + gap if height else 0.0
     for service in services:
         wide, high = _width(service), len(service.lines) * LINE_PX + _PADDING_PX
         placed.append(replace(service, box=Box(left + wide / 2, top + high / 2, wide, high)))
@@ -227,14 +234,16 @@ def _width(operator: Operator) -> float:
     return widest + 2 * _PADDING_PX
 
 
-def _sentences(graph: ExecutionGraph, picture: Picture) -> Iterable[str]:
+def _sentences(graph: ExecutionGraph, picture: Picture, calls: Calls) -> Iterable[str]:
     names = [*graph.by_name, *(service.name for service in graph.service_nodes)]
     for name, operator in zip(names, picture.operators, strict=True):
         status = f", {operator.status.word} {operator.ended}".rstrip() if operator.status else ""
         counts = f", {operator.counts}" if operator.counts else ""
         targets = [f"{printable(edge.target)} by {graph.label(edge)}" for edge in graph.outputs(name)]
         sends = f", to {' and '.join(targets)}" if targets else ""
-        yield f"{operator.name} ({operator.detail}{status}{counts}){sends}."
+        called = [f"{printable(to)} {_number(each, 'time')}" for (caller, to), each in calls.items() if caller == name]
+        asks = f", calls {' and '.join(called)}" if called else ""
+        yield f"{operator.name} ({operator.detail}{status}{counts}){sends}{asks}."
 
 
 def _operator(

@@ -12,7 +12,8 @@ from itertools import pairwise
 from typing import Final
 
 from sage_nb.layout import Box, Point, swing
-from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, Operator, Picture, PictureEdge
+from sage_nb.picture import DETAIL_PX, LINE_PX, NAME_PX, Operator, Picture, PictureEdge, text_width
+from sage_nb.picture_calls import PictureCall
 from sage_nb.picture_style import (
     ARROW_PX,
     BORDER,
@@ -63,12 +64,16 @@ def _parts(picture: Picture, width: float, height: float) -> Iterator[str]:
     yield _rectangle(panel, 8, f'class="panel" fill="{PANEL}" stroke="{PANEL_BORDER}"')
     yield _text((MARGIN_PX, 22), picture.name, NAME_PX, bold=True, anchor="start")
     yield _text((MARGIN_PX, 39), picture.subtitle, DETAIL_PX, faint=True, anchor="start")
+    for call in picture.calls:
+        yield from _call(call)
     for edge in picture.edges:
         yield from _edge(edge)
     for edge in picture.edges:
         yield from _label(edge)
     for operator in picture.operators:
         yield from _operator(operator)
+    for call in picture.calls:
+        yield from _number_of(call)
 
 
 def _operator(operator: Operator) -> Iterator[str]:
@@ -98,6 +103,24 @@ def _edge(edge: PictureEdge) -> Iterator[str]:
     head = f"M{_at([(x, y)])} L{_at([(x - ARROW_PX, y - half), (x - ARROW_PX, y + half)])} Z"
     yield f'<path class="line" d="{way}" fill="none" stroke="{FAINT}" stroke-width="1.3"/>'
     yield f'<path class="faint" d="{head}" fill="{FAINT}"/>'
+
+
+def _call(call: PictureCall) -> Iterator[str]:
+    curve, tip = [on_panel(point) for point in call.curve], on_panel(call.tip)
+    way = f"M{_at(curve[:1])} C{_at(curve[1:])} L{_at([tip])}"
+    head = f"M{_at(on_panel(point) for point in call.head)} Z"
+    dots = ' stroke-dasharray="1.5 3.5" stroke-linecap="round"'
+    yield f'<path class="line" d="{way}" fill="none" stroke="{FAINT}" stroke-width="1.1"{dots}/>'
+    yield f'<path class="faint" d="{head}" fill="{FAINT}"/>'
+
+
+def _number_of(call: PictureCall) -> Iterator[str]:
+    """How many calls, in a hole in the line."""
+    if call.label:
+        x, y = on_panel(call.label_at)
+        wide = text_width(call.label, DETAIL_PX) + 4
+        yield _rectangle(Box(x, y, wide, 14), 3, f'class="gap" fill="{PANEL}"')
+        yield _text((x, y + 4), call.label, DETAIL_PX, faint=True)
 
 
 def _label(edge: PictureEdge) -> Iterator[str]:

@@ -6,7 +6,7 @@ import { fitted, milliseconds, printable, svg, textWidth } from "./elements.js";
 
 const PILL_PX = 17;
 const PILL_WORDS_PX = 11;
-const PILL_OVER_PX = 60; // that a label may be wider than its row: there is room before the next column
+const PILL_OVER_PX = 34; // that a label may be wider than its row: there is room before the next column
 const PILL_OUT_PX = 12; // that it may reach out of the graph
 
 export class AskedWay {
@@ -38,7 +38,7 @@ function label({ step, took_ms: took }, place, graphPx) {
   const { taken, made } = valuesOf(step);
   const time = milliseconds(took);
   const room = place.width + PILL_OVER_PX - textWidth(time, PILL_WORDS_PX) - 24;
-  const words = fitted(made === "" ? taken : `${taken} → ${made}`, room, PILL_WORDS_PX);
+  const words = fitted(made === "" || made === taken ? taken : `${taken} → ${made}`, room, PILL_WORDS_PX);
   const wide = textWidth(words, PILL_WORDS_PX) + textWidth(time, PILL_WORDS_PX) + 24;
   const middle = place.x + (place.width - wide) / 2;
   const left = Math.max(-PILL_OUT_PX, Math.min(middle, graphPx + PILL_OUT_PX - wide));
