@@ -40,6 +40,7 @@ from tests.planted.kernel import OF_KERNEL
 from tests.planted.memory import MEMORY_BUGS
 from tests.planted.mending import OF_MENDING
 from tests.planted.origins import OF_ORIGINS
+from tests.planted.pictures import OF_PICTURES
 from tests.planted.places import OF_PLACES
 from tests.planted.questions import OF_QUESTIONS
 from tests.planted.rates import OF_RATES
@@ -1044,6 +1045,7 @@ MUTANTS: Final = (
     *OF_RATES,
     *OF_TIMES,
     *OF_ASKING,
+    *OF_PICTURES,
     # ── between processes ──
     one("far: a little ends the wait of an answer", "remote/acknowledgements.py", "if much:", "if True:", FAR_MAIL),
     one("far: answers may take every thread", "remote/acknowledgements.py", ">= MOST_OPEN", "> MOST_OPEN", FAR_MAIL),

@@ -24,7 +24,7 @@ KERNEL: Final = "@jupyterlite/pyodide-kernel-extension"
 WIDGETS: Final = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
 APPS: Final = ("lab", "notebooks", "tree")
 NEEDS: Final = "needs-"
-"""How a tag of a cell begins that says what it needs and no browser has: `needs-matplotlib`, `needs-processes`."""
+"""How a tag of a cell begins that says what it needs and no browser has: `needs-processes`."""
 CORE: Final = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 
 
