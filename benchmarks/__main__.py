@@ -21,6 +21,7 @@ from benchmarks.machine import Neighbours
 from benchmarks.memory import memory
 from benchmarks.mending import mending
 from benchmarks.notebook import click, display
+from benchmarks.origins import origins
 from benchmarks.paint import paint
 from benchmarks.pipelines import pipelines
 from benchmarks.report import as_json, rows_of, table, write_json
@@ -50,6 +51,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "send": send,
     "answer": answer,
     "hand": hand,
+    "origins": origins,
     "turns": turns,
     "join": join,
     "batches": batches,

@@ -188,10 +188,12 @@ class Given:
 
 
 def _drawn(format: Format, tracer: Tracer, values: Values | None) -> Values:
+    keyed, draw = format.keyed, tracer.draw
+
     def elements(packets: Iterator[Packet]) -> Iterator[Any]:
         for packet in packets:
-            tracer.draw(packet)
-            yield format.element_of(packet)
+            draw(packet)
+            yield (packet.key, packet.payload) if keyed else packet.payload
 
     return elements if values is None else lambda packets: values(elements(packets))
 

@@ -107,28 +107,28 @@ class Tracer:
     def __init__(self, ids: str, now: Callable[[], float], made: Made) -> None:
         self._ids, self._now, self._count = ids, now, 0
         self.made = made
-        self._taken_over: dict[str, Any] = {}
+        self._parents: tuple[str, ...] = ()
 
     def draw(self, packet: Packet | None) -> None:
         """This packet is in work from now on; None: no packet is."""
-        self._taken_over = {}
-        if packet is not None and packet.id is not None:
-            self._taken_over = {"parents": (packet.id,)}
-            self.made.draw(_named(packet))
-        else:
+        if packet is None or (id_ := packet.id) is None:
+            self._parents = ()
             self.made.draw(None)
+        else:
+            self._parents = (id_,)
+            self.made.draw(_named(packet) if packet.edited else id_)
 
     def draw_all(self, packets: Sequence[Packet]) -> None:
         """All these are in work at once."""
-        self._taken_over = {"parents": tuple([packet.id for packet in packets if packet.id is not None])}
+        self._parents = tuple([packet.id for packet in packets if packet.id is not None])
         self.made.draw_all([_named(packet) for packet in packets])
 
     def packet(self, payload: Any, key: Any, number: int, keyed: bool, task: str, producer: str) -> Packet:
         """The packet of `producer` that goes to an input of `task`."""
         self._count += 1
-        id_, now = f"{self._ids}:{self._count}", self._now()
         self.made.add(self._count, payload, (key,) if keyed else ())
-        return Packet(payload, key, number, keyed, task, producer, id=id_, timestamp=now, **self._taken_over)
+        id_ = f"{self._ids}:{self._count}"
+        return Packet(payload, key, number, keyed, task, producer, None, id_, self._parents, self._now())
 
     def leave(self) -> None:
         """The packet in work has been worked."""

@@ -12,7 +12,6 @@ from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
 from runtime.errors import CommandRefused, GraphInvalid, TaskEnded, TaskFailed
 from runtime.history.dead_letters import DeadLetter
-from runtime.origins.kept import kept
 from runtime.origins.made import Edited, Entry, Named
 from runtime.origins.origin import Origin, Search
 from runtime.texts.preview import preview
@@ -75,7 +74,7 @@ class Explaining:
         if isinstance(what, Packet):
             named: Named = what.id
             if what.edited and what.id is not None:
-                named = Edited(what.id, kept(what.payload)[0])
+                named = Edited(what.id, what.payload)
             at = what.task
         elif isinstance(what, DeadLetter):
             named, at = what._of, what.task

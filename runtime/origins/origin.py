@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
+from runtime.origins.kept import as_it_was
 from runtime.origins.made import Edited, Entry, Named
 from runtime.texts.preview import preview
 from runtime.texts.sentinel import Sentinel
@@ -189,7 +190,7 @@ class Search:
         if named is None:
             return Origin("set by hand", at)
         if isinstance(named, Edited):
-            return replace(self._made[named.id], edited=(named.value,))
+            return replace(self._made[named.id], edited=(as_it_was(named.value),))
         return self._made[named]
 
 

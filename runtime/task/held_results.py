@@ -5,7 +5,7 @@ It is held in memory, so it is bounded, in bytes. Each result is a moment to hea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from runtime.errors import Cancelled, ResultsTooLarge, Unneeded
@@ -17,12 +17,11 @@ from runtime.scheduling.parker import Waiter
 class HeldResults:
     """The results of the attempt under way; none between two packets. Used by the task's thread alone."""
 
-    __slots__ = ("_held_bytes", "_is_too_large", "_made", "_most_bytes", "_results", "_task", "_waiter", "made_of")
+    __slots__ = ("_held_bytes", "_is_too_large", "_most_bytes", "_results", "_task", "_waiter", "made_of")
 
-    def __init__(self, task: str, waiter: Waiter, most_bytes: int, made: Made | None = None) -> None:
+    def __init__(self, task: str, waiter: Waiter, most_bytes: int) -> None:
         self._task, self._waiter, self._most_bytes = task, waiter, most_bytes
         self._results: list[Any] = []
-        self._made = made
         self.made_of: list[Of] = []  # in a traced job, of which packets each result was made
         self._held_bytes = 0  # of all but the first, which is there in any case
         self._is_too_large = False
@@ -39,8 +38,17 @@ class HeldResults:
             if waiter.cancelled or waiter.unneeded:  # not only once asked to look up, which it may have been before
                 raise Cancelled if waiter.cancelled else Unneeded
         self._results.append(result)
-        if self._made is not None:
-            self.made_of.append(self._made.of)
+
+    def adding(self, made: Made | None) -> Callable[[Any], None]:
+        """What holds one more; with `made`, of a traced job, also of which packets that was made."""
+        if made is None:
+            return self.add
+
+        def add(result: Any) -> None:
+            self.add(result)
+            self.made_of.append(made.of)
+
+        return add
 
     def add_again(self, results: Sequence[Any], made_of: Sequence[Of]) -> None:
         """Hold what was held before. Raises as `add`."""

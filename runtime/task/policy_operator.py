@@ -47,9 +47,9 @@ class PolicyOperator(Operator):
         self._given = Given(task.ctx.wiring.format, operator, task.ctx, None)
         self._task, self._router, self._plan = task, router, router.plan
         self._policy = policy_of(task.ctx.wiring.node.on_error)
+        self._held = HeldResults(task.ctx.name, task.parker, task.ctx.wiring.node.max_results_bytes)
         made = router.tracer.made if router.tracer is not None and task.ctx.wiring.format.traced else None
-        self._held = HeldResults(task.ctx.name, task.parker, task.ctx.wiring.node.max_results_bytes, made)
-        self.hold_back: Emit = self._held.add
+        self.hold_back: Emit = self._held.adding(made)
         # Whether a result may leave as soon as it is made, because nothing can fail after it.
         self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
         self._sends_directly = self._sends_directly and self._plan.check is None

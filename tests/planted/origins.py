@@ -63,8 +63,8 @@ OF_ORIGINS: Final[tuple[Mutant, ...]] = (
     one(
         "origin: nothing is forgotten",
         MADE,
-        "        while self._bytes > self._most_bytes and len(entries) > 1:\n",
-        "        while not self._most_bytes:\n",
+        "        if self._bytes > self._most_bytes:\n",
+        "        if not self._most_bytes:\n",
         FORGOTTEN,
     ),
 )
