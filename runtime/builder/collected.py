@@ -54,6 +54,10 @@ class Collected(Sequence[T]):
         """What the sink calls with each packet."""
         return self._values.append if self._limit is None else self._gather_up_to_limit
 
+    def another(self) -> Collected[T]:
+        """One that gathers as many, for another run."""
+        return Collected(self._limit)
+
     @property
     def total(self) -> int:
         """How many packets have come."""

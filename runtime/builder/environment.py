@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, Unpack, overload
 
 from runtime.builder.collected import Collected
@@ -201,6 +201,20 @@ class Environment:
         services = tuple(self._services.values())
         operators, edges = tuple(self._operators.values()), tuple(self._edges)
         return ExecutionGraph(self.name, operators, edges, service_nodes=services, traced=self.settings.trace)
+
+    def hand_over(self, to: Environment) -> dict[str, Collected[Any]]:
+        """Write the same graph into one that is empty, with results of its own: these, by the names of who gathers."""
+        results: dict[str, Collected[Any]] = {}
+        for node in self._operators.values():
+            own = node
+            if isinstance(into := node.options.get("into"), Collected):
+                results[node.name] = result = into.another()
+                own = replace(node, function=result.gather, options={"into": result})
+            to._operators[node.name] = own
+        to._edges.extend(self._edges)
+        to._services.update(self._services)
+        to.collected.extend(results.values())
+        return results
 
     def freeze(self) -> None:
         """A run of it begins: nothing can be added until it is thrown away."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from runtime.builder.collected import Collected
 from runtime.communication.packet import Packet
@@ -17,11 +17,25 @@ from runtime.origins.origin import Origin, Search
 from runtime.texts.preview import preview
 
 
+class Explains(Protocol):
+    """What says where something comes from."""
+
+    def why(self, what: Any, index: int | None) -> Origin:
+        """The origin of something, as `Explaining.why`."""
+
+
 class Explaining:
     """Says where something of one run comes from."""
 
     def __init__(self, dispatcher: Dispatcher, workers: Workers) -> None:
         self._dispatcher, self._workers = dispatcher, workers
+        self._again: Explains | None = None
+
+    def again(self, run_again: Callable[[], Explains]) -> Explains:
+        """The same run, traced: as it was run again, once."""
+        if self._again is None:
+            self._again = run_again()
+        return self._again
 
     def why(self, what: object, index: int | None) -> Origin:
         """The origin of a packet, a letter, what is held, the packet of a failure, or a result of this index.
@@ -62,7 +76,6 @@ class Explaining:
             raise GraphInvalid(f"say which value of {name!r} is meant, as in why(result, 0), not {preview(index)}")
         if not -len(result) <= index < len(result):
             raise IndexError(f"there is no value {index} of {name!r}: it has {len(result):,}")
-        self._refuse_untraced()
         named = search.arrived(name, index % len(result) + 1)
         if named is None:
             raise CommandRefused(f"which packet value {index} of {name!r} was is forgotten: so many have come since")
@@ -86,13 +99,6 @@ class Explaining:
                 f"why was given {preview(what)}; give it a packet, a dead letter, what is held, a TaskFailed, or a "
                 "result and an index"
             )
-        self._refuse_untraced()
         if named is None:
             raise CommandRefused(f"{preview(what)} is of no packet that was traced in this run")
         return named, at
-
-    def _refuse_untraced(self) -> None:
-        if not self._workers.graph.traced:
-            raise CommandRefused(
-                "where packets come from is remembered in a traced job only; make the session with trace=True"
-            )

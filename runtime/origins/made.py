@@ -138,9 +138,12 @@ class Made:
         """Let go of the oldest, but for one."""
         entries = self._entries
         while self._bytes > self._most_bytes and len(entries) > 1:
-            *_, size = entries.pop(self._oldest)
+            self._let_go_of(self._oldest)
             self._oldest += 1
-            self._bytes -= size + _ENTRY_BYTES
+
+    def _let_go_of(self, number: int) -> None:
+        *_, size = self._entries.pop(number)
+        self._bytes -= size + _ENTRY_BYTES
 
     def newest(self) -> int:
         """The number of the packet that was made last; of an end, of the one that came last."""
@@ -149,7 +152,7 @@ class Made:
     def forget_after(self, number: int) -> None:
         """What was made after the packet of this number has never been made."""
         while self.newest() > number and self._entries:
-            self._bytes -= self._entries.pop(self.newest()).size
+            self._let_go_of(self.newest())
 
     def find(self, numbers: Iterable[tuple[bool, int]]) -> list[Entry | None]:
         """Any thread: the packets of these numbers, of the hand's if it says so; None: forgotten."""

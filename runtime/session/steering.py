@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from runtime.builder.collected import Collected
 from runtime.communication.calls import DEFAULT_METHOD
@@ -28,9 +28,13 @@ from runtime.questions.asking import Asking
 from runtime.reporting.profile import Profile
 from runtime.scheduling.command import Command
 from runtime.scheduling.waiting import deadline_of
+from runtime.session.again import again_of
 from runtime.session.observed import Observed
 from runtime.step import Path, QueueView, Step
 from runtime.texts.preview import preview
+
+if TYPE_CHECKING:
+    from runtime.session.session import Session
 
 SEND_S: Final = 5.0
 """How long `send` waits for room."""
@@ -389,8 +393,12 @@ class Steering(Observed):
         MB of this, of each of its tasks the newest packets; of what is older, it is said that it is forgotten. A packet
         of a reduce names the last ten that were folded, and how many there were before these. See `Origin`.
 
-        Raises `CommandRefused` where nothing is traced, of what is of another run, and of a result of which it is
-        forgotten which packet it was; `IndexError`, `GraphInvalid` for anything else, `NotStarted`.
+        Of a run with a seed that was not traced, once it has ended, it is run again, traced, the first time that
+        something is asked: the functions run once more from the start. Of results, letters and failures then.
+
+        Raises `CommandRefused` where nothing is traced and there is no seed, or something was done by hand; if a run
+        does not repeat; of what is of another run, and of a result of which it is forgotten which packet it was;
+        `IndexError`, `GraphInvalid` for anything else, `NotStarted`.
 
         >>> import runtime
         >>> with runtime.Session(trace=True) as session:
@@ -402,7 +410,11 @@ class Steering(Observed):
         └─ 4: made by parsed
            └─ '4': an item of texts
         """
-        return self._runs.started().explaining.why(what, index)
+        run = self._runs.started()
+        if not run.dispatcher.graph.traced:
+            self._runs.refuse_own_tasks("why()", "call it outside")
+            return again_of(cast("Session", self), run).why(what, index)
+        return run.explaining.why(what, index)
 
     def state(self, task: str) -> Any:
         """What a task remembers: its reduced values or `ctx.state`, by key where its input is keyed."""

@@ -61,6 +61,13 @@ OF_ORIGINS: Final[tuple[Mutant, ...]] = (
         AS_THEY_WERE,
     ),
     one(
+        "origin: a run that does not repeat is believed",
+        "session/again.py",
+        "    if preview(before) != preview(again):\n",
+        "    if not again:\n",
+        of(WHY, "test_a_run_that_does_not_repeat_is_not_explained"),
+    ),
+    one(
         "origin: nothing is forgotten",
         MADE,
         "        if self._bytes > self._most_bytes:\n",

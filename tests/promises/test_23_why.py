@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -405,3 +406,103 @@ def test_an_untraced_job_of_free_threads_says_what_to_do() -> None:
         session.run(PATIENCE_S)
     with pytest.raises(CommandRefused, match="trace=True"):
         session.why(rows, 0)
+
+
+def test_an_untraced_run_with_a_seed_is_run_again_traced() -> None:
+    calls: list[int] = []
+
+    def work(number: int) -> int:
+        calls.append(number)
+        if number == 3:
+            raise ValueError(number)
+        return number * 2
+
+    with runtime.Session(seed=7, on_error="skip") as session:
+        numbers = session.source(range(6), name="numbers")
+        rows = numbers.map(work, name="work", parallelism=2).key_by(parity).reduce(add, name="sum").collect()
+        session.run(PATIENCE_S)
+    before, letters = list(rows), session.dead_letters
+    assert len(calls) == 6
+    for index, (_, total) in enumerate(rows):
+        assert sum(parent.value for parent in session.why(rows, index).parents) == total
+    assert shape(session.why(letters[0])) == ("numbers", 3)
+    assert len(calls) == 12, "once more, and not for each question"
+    assert list(rows) == before
+    with pytest.raises(IndexError):
+        session.why(rows, 9)
+    with pytest.raises(GraphInvalid, match="was not traced"):
+        session.why(runtime.Packet(1))
+
+
+def test_a_failure_of_an_untraced_run_with_a_seed_says_where_its_packet_comes_from() -> None:
+    with runtime.Session(seed=7) as session:
+        session.source(range(4), name="numbers").map(double, name="double").map(no_four, name="work").sink(str)
+        with pytest.raises(runtime.TaskFailed) as failed:
+            session.run(PATIENCE_S)
+    assert shape(session.why(failed.value)) == ("double", 4, ("numbers", 2))
+
+
+def test_a_run_that_does_not_repeat_is_not_explained() -> None:
+    count = itertools.count()
+    with runtime.Session(seed=7) as session:
+        rows = session.source(range(3)).map(lambda number: number + next(count)).collect()
+        session.run(PATIENCE_S)
+    with pytest.raises(CommandRefused, match="came to 5 where it had come to 2"):
+        session.why(rows, 1)
+
+    def many(number: int) -> list[int]:
+        return [number] * (next(count) % 7)
+
+    with runtime.Session(seed=7) as session:
+        rows = session.source(range(3)).flat_map(many).collect()
+        session.run(PATIENCE_S)
+    with pytest.raises(CommandRefused, match="did not repeat"):
+        session.why(rows, 0)
+
+
+def test_what_a_seed_does_not_repeat_is_refused() -> None:
+    with runtime.Session(seed=7) as session:
+        rows = session.input("in").collect()
+        session.start()
+        session.send("in", 1)
+        with pytest.raises(CommandRefused, match="once it has ended"):
+            session.why(rows, 0)
+        session.end("in")
+        session.wait(PATIENCE_S)
+    with pytest.raises(CommandRefused, match="by hand is not repeated"):
+        session.why(rows, 0)
+    with runtime.Session(seed=7) as session:
+        rows = session.source(range(3), name="numbers").map(abs, name="work").collect()
+        session.start(paused=True)
+        session.step("numbers")
+        session.edit(session.peek("work")[0], 5)
+        session.resume()
+        session.wait(PATIENCE_S)
+    with pytest.raises(CommandRefused, match="by hand is not repeated"):
+        session.why(rows, 0)
+    with runtime.Session(seed=7) as session:
+        rows = session.source(iter(range(3))).collect()
+        session.run(PATIENCE_S)
+    with pytest.raises(runtime.SourceSpent):
+        session.why(rows, 0)
+
+
+def test_after_steps_were_taken_back_what_is_made_again_is_what_counts(make_session: MakeSession) -> None:
+    session = make_session(trace=True)
+    left, right = session.input("left"), session.input("right")
+    pairs = left.key_by(parity).join(right.key_by(parity), pair, name="pair").round_robin()
+    rows = pairs.reduce(lambda _, each: each, initial=None, name="last").collect(name="rows")
+    session.start(paused=True)
+    for name, value in (("left", 1), ("right", 3), ("right", 5)):
+        session.send(name, value)
+        session.step(name)
+    while session.step().result != "idle":
+        pass
+    assert list(rows) == [(1, 3), (1, 5)]
+    before = [repr(session.why(rows, index)) for index in range(2)]
+    session.back(5)
+    while session.step().result != "idle":
+        pass
+    assert [repr(session.why(rows, index)) for index in range(2)] == before
+    assert [len(session.why(rows, index).parents) for index in range(2)] == [1, 2]
+    session.cancel()
