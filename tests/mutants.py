@@ -1009,7 +1009,7 @@ MUTANTS: Final = (
     ),
     one("schedules: turns behind the end", SEEDED, "if self._players:", "if True:", TURNS_END),
     # ── traces ──
-    one("trace: a packet has no parents", "communication/packet.py", "(packet.id,)", "()", PARENTS),
+    one("trace: a packet has no parents", "communication/packet.py", "(id_,)", "()", PARENTS),
     one(
         "trace: what is left has the last packet as parent",
         BASE,
