@@ -69,6 +69,7 @@ class Commands:
             "pause": self._pause,
             "resume": self._resume,
             "step": self._step,
+            "back": self._back,
             "events": self._events,
             "frames": self._frames,
             "peek": self._peek,
@@ -202,6 +203,9 @@ class Commands:
         packet, to = self._packet(args), int(args["to"])
         session.move(packet, to)
         return Done(change_of(session, "move", packet), f"{packet.text} is at index {to} of its lane")
+
+    def _back(self, session: Session, _: Args) -> Done:
+        return Done("session.back()", f"taken back: {'; '.join(session.back(timeout=STEP_S))}")
 
     def _undo(self, session: Session, _: Args) -> Done:
         session.undo()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runtime.back.image import BeforeImage, TooLarge
 from runtime.back.kinds import Kinds
-from runtime.back.turn import TaskTurn
+from runtime.back.turn import OfTask, TaskTurn
 from runtime.communication.hand import Hand
 from runtime.communication.lane import Lane
 from runtime.communication.packet import HAND_LANE
@@ -57,12 +57,13 @@ class Journal:
     def memory_of(self, task: BaseTask) -> Callable[[], TaskTurn | None]:
         """What remembers each turn of a task."""
         self._tasks[task.name] = task
-        return lambda: self._begin(task)
+        of = OfTask(task, self._numbers, self._known)
+        return lambda: self._begin(of)
 
-    def _begin(self, task: BaseTask) -> TaskTurn | None:
+    def _begin(self, of: OfTask) -> TaskTurn | None:
         if not self._is_on:
             return None
-        turn = TaskTurn(task, self._numbers, self._known)
+        turn = TaskTurn(of)
         self._turns.append(turn)
         return turn
 

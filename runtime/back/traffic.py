@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 class Traffic:
     """That of one turn. Made and closed by the task's thread, put back while all who share its lanes stand still."""
 
-    def __init__(self, task: BaseTask) -> None:
-        self._task = task
+    def __init__(self, task: BaseTask, lanes_in: Sequence[Lane], lanes_out: Sequence[Lane], *, may_end: bool) -> None:
+        self._task, self._in, self._out = task, lanes_in, lanes_out
         self.raw: Sequence[tuple[Lane, Sequence[Any]]] = ()  # what was taken, as it lay in its lanes
         self._places: Sequence[Place | None] = ()
-        # Of each lane, before: how many packets and signals had left, and which signals were there.
-        self._before_in = [(lane.taken, lane.heard, list(lane.signals)) for lane in task.lanes_in]
-        self._before_out = [(lane.arrived(), lane.heard + len(lane.signals)) for lane in task.lanes_out]
+        # Of each lane, before: how many packets and signals had left, which signals were there; or how many were put.
+        self._before_in = [(lane.taken, lane.heard, [*lane.signals] if lane.signals else ()) for lane in lanes_in]
+        self._before_out = [(lane.taken + len(lane.items), lane.heard + len(lane.signals)) for lane in lanes_out]
         self._taken: list[tuple[Lane, Sequence[Any], Sequence[tuple[int, Signal]]]] = []
         self._sent: list[tuple[Lane, int, int]] = []
+        self._order: Sequence[Lane] = task.inbox.order if lanes_in else ()
         # How many places the hand had, if it could put something in; and how many signals it has put since.
         self._hand: tuple[int, int] | None = None
-        if self._before_in and not task.hand_closed:
+        if may_end and lanes_in and not lanes_in[HAND_LANE].closed:
             self._hand = task.inbox.hand.free_places, 0
 
     def take(self, packets: Sequence[Packet]) -> None:
@@ -39,19 +40,24 @@ class Traffic:
         self.raw = self._task.taken()
         self._places = [packet.place for packet in packets]
 
+    def has_question(self) -> bool:
+        """Whether any of it belongs to a question."""
+        task = self._task
+        return any(task.format(lane).question_of(item) is not None for lane, items in self.raw for item in items)
+
     def close(self) -> bool:
         """It is over. False: only a part has been taken of what it had in work."""
-        task, raw, is_whole = self._task, {id(lane): items for lane, items in self.raw}, True
+        raw, is_whole = {id(lane): items for lane, items in self.raw}, True
         if self._hand is not None:
-            hand, (_, heard, signals) = task.lanes_in[HAND_LANE], self._before_in[HAND_LANE]
+            hand, (_, heard, signals) = self._in[HAND_LANE], self._before_in[HAND_LANE]
             self._hand = self._hand[0], hand.heard + len(hand.signals) - heard - len(signals)
-        for lane, (taken, heard, signals) in zip(task.lanes_in, self._before_in, strict=True):
-            items = raw.get(id(lane), ()) if lane.taken != taken else ()
-            is_whole = is_whole and lane.taken - taken == len(items)
-            if items or lane.heard != heard:
+        for lane, (taken, heard, signals) in zip(self._in, self._before_in, strict=True):
+            if lane.taken != taken or lane.heard != heard:
+                items = raw.get(id(lane), ()) if lane.taken != taken else ()
+                is_whole = is_whole and lane.taken - taken == len(items)
                 self._taken.append((lane, items, signals[: lane.heard - heard]))
-        for lane, (arrived, signalled) in zip(task.lanes_out, self._before_out, strict=True):
-            packets, put = lane.arrived() - arrived, lane.heard + len(lane.signals) - signalled
+        for lane, (arrived, signalled) in zip(self._out, self._before_out, strict=True):
+            packets, put = lane.taken + len(lane.items) - arrived, lane.heard + len(lane.signals) - signalled
             if packets or put:
                 self._sent.append((lane, packets, put))
         self._before_in, self._before_out = [], []
@@ -66,9 +72,11 @@ class Traffic:
         """Let it never have been, where there is room for what was taken."""
         task = self._task
         for lane, items, signals in self._taken:
-            at = task.lanes_in.index(lane)
+            at = self._in.index(lane)
             numbers = [place.number for place in self._places if place is not None and place.lane == at]
             task.inbox.hand.give_back(lane, items, numbers, signals)
         if self._hand is not None and task.hand_closed:
             task.inbox.hand.reopen(*self._hand)
+        if self._in:
+            task.inbox.look_again(self._order)
         task.withdraw(self._sent)

@@ -31,41 +31,55 @@ MOST_BYTES_OF_FUNCTION: Final = 64 * 2**10
 """How much is kept of the attributes of a user's function."""
 
 
+_SKIPPED: Final = 3  # of what `TaskCounts.copy` returns
+
+
+class OfTask:
+    """What is the same in all turns of one task."""
+
+    def __init__(self, task: BaseTask, numbers: Iterator[int], known: dict[type, Kinds]) -> None:
+        self.task, self.numbers, self.known = task, numbers, known
+        self.lanes_in, self.lanes_out = list(task.lanes_in), list(task.lanes_out)
+        self.is_keyed, self.is_asked = task.ctx.wiring.format.keyed, task.ctx.wiring.format.asked
+        self.shows = isinstance(task.inner, Sink) and not isinstance(task.inner, Collect)
+        self.goes_back = task.goes_back and task.ctx.wiring.free is None
+
+
 class TaskTurn:
     """One turn. Made and closed by the task's thread, taken back while the task stands at its gate.
 
     `lost` says what stays as it is, should the turn be taken back all the same; `barred` why it cannot be at all.
     """
 
-    def __init__(self, task: BaseTask, numbers: Iterator[int], known: dict[type, Kinds]) -> None:
-        self.task, self._numbers = task, numbers
-        self.number = next(numbers)
+    def __init__(self, of: OfTask) -> None:
+        self._of, self.task = of, (task := of.task)
+        self.number = next(of.numbers)
         self.ended: int | None = None  # a number as well: all that has a smaller one came before its end
-        self.size = 0
+        self.size = self.skipped = 0
         self.lost: list[str] = []
         self.barred: list[str] = []
         self.steps: list[Record] = []  # by which it was told
         self.ending: Ending | None = None
-        self.skipped = task.counts.skipped
+        self._counts = task.counts.copy()
         self._calls = task.ctx.calls
         self._newest = 0 if task.made is None else task.made.newest()
-        self._image = BeforeImage(known)
-        self.traffic = Traffic(task)
-        task.keep(self._image)
-        if not task.lanes_in:
+        self._image = BeforeImage(of.known)
+        self._keeps_end = task.keep(self._image)
+        self.traffic = Traffic(task, of.lanes_in, of.lanes_out, may_end=self._keeps_end)
+        if not of.lanes_in:
             self._keep((ALL,))
 
     # ── while it lasts ──
 
     def take(self, packets: Sequence[Packet]) -> None:
         """These are about to be worked."""
-        task = self.task
-        if not task.lanes_in:
+        of = self._of
+        if not of.lanes_in:
             return
         self.traffic.take(packets)
-        keyed = task.ctx.wiring.format.keyed
-        self._keep([packet.key for packet in packets] if keyed else (None,), [packet.payload for packet in packets])
-        if any(task.format(lane).question_of(item) is not None for lane, items in self.traffic.raw for item in items):
+        keys = [packet.key for packet in packets] if of.is_keyed else (None,)
+        self._keep(keys, [packet.payload for packet in packets])
+        if of.is_asked and self.traffic.has_question():
             self.barred.append("it was asked for, and whoever waits for the answer cannot be told that it has not come")
 
     def arrive(self, arrival: Arrival) -> None:
@@ -89,30 +103,33 @@ class TaskTurn:
 
     def close(self, record: StepRecord) -> None:
         """It is over."""
-        self.ended = next(self._numbers)
-        image, raw = self._image, self.traffic.raw
-        self.size = image.close() + sum(estimated_size(item) for _, items in raw for item in items)
-        self.lost += image.lost
+        self.ended = next(self._of.numbers)
+        self.ending, self.skipped = record.ending, self.task.counts.skipped - self._counts[_SKIPPED]
+        self.size = self._image.close()
+        self.lost += self._image.lost
+        for _, items in self.traffic.raw:
+            self.size += sum(map(estimated_size, items))
         if not self.traffic.close():
             self.barred.append("a part of its batch was held")
-        self._name_what_stays(record)
+        if not self._keeps_end and (self.ending is not None or record.arrival is not None):
+            self.barred.append("an end came in the very moment of the step")
+        self._name_what_stays()
 
-    def _name_what_stays(self, record: StepRecord) -> None:
-        task, inner = self.task, self.task.inner
-        self.ending, self.skipped = record.ending, task.counts.skipped - self.skipped
-        if not task.goes_back or task.ctx.wiring.free is not None:
+    def _name_what_stays(self) -> None:
+        of, task = self._of, self.task
+        if not of.goes_back:
             self.barred.append("of an operator with async, rate= or first_free() no step can be")
-        if isinstance(inner, Take) and not inner.missing and self.traffic.raw:
+        if isinstance(task.inner, Take) and not task.inner.missing and self.traffic.raw:
             self.barred.append("take() has had all that it needs, and what is in front of it comes to its end")
         if task.ctx.calls != self._calls:
             self.lost.append("it has called a service")
-        if self.traffic.raw and isinstance(inner, Sink) and not isinstance(inner, Collect):
+        if of.shows and self.traffic.raw:
             self.lost.append("its function has had the packet, and what that did outside stays")
         if self.ending is None:
             return
-        if isinstance(inner, Source) and isinstance(inner.function, Share):
+        if isinstance(task.inner, Source) and isinstance(task.inner.function, Share):
             self.barred.append("it was the end of one of several instances that share an iterator")
-        if any(map(_has_an_end, _with_attributes(inner))):
+        if any(map(_has_an_end, _with_attributes(task.inner))):
             self.lost.append("it was the end of the task, and finish() or close() of its function was called")
 
     # ── taken back ──
@@ -121,12 +138,13 @@ class TaskTurn:
         """A step says how far it is: with that, it is over at the earliest."""
         self.steps.append(record)
         if self.ended is not None:
-            self.ended = next(self._numbers)
+            self.ended = next(self._of.numbers)
 
     def take_back(self) -> None:
         """At its closed gate, as are all who take what it has sent, where there is room for what it has taken."""
         self.traffic.put_back()
         self._image.put_back()
+        self.task.counts.restore(self._counts)
         if self.task.made is not None:
             self.task.made.forget_after(self._newest)
         if self.ending is not None:

@@ -42,7 +42,7 @@ Parts = list[tuple[Lane, int]]
 class BatchFeed(LaneFeed):
     """Packets from an inbox, many at a time, each time as one `Gathered`. All times are of the task's clock."""
 
-    turn_changes = ("ending", "_is_called", "_holds")
+    turn_changes = ("_is_called", "_holds")
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ class Inbox:
     One thread reads; any may ask for the length.
     """
 
-    turn_changes: Final = ("_open", "_held")
+    turn_changes: Final = ("_held",)
 
     def __init__(self, capacity: int, lanes: Sequence[LaneSpec]) -> None:
         self.reader: Waiter = ABSENT
@@ -204,8 +204,17 @@ class Inbox:
     def let_go(self) -> None:
         """Look at all lanes again."""
         self._signalled = True
-        self._open += self._held
+        self._open = [*self._open, *self._held]
         self._held = []
+
+    @property
+    def order(self) -> Sequence[Lane]:
+        """The open lanes, in the order in which they are looked at next."""
+        return self._open
+
+    def look_again(self, order: Sequence[Lane]) -> None:
+        """Look at these, in an order that was the next one before; `order` is left as it is."""
+        self._open = list(order)
 
     def look_first_at(self, lane: Lane) -> None:
         """Let the next batch begin with `lane`, which has not been retired."""

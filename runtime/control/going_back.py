@@ -46,6 +46,11 @@ class GoingBack:
             self._is_at_it = False
         return tuple(texts)
 
+    def release(self) -> None:
+        """After the end: forget what could be taken back."""
+        self._passed.clear()
+        self._journal.forget("the job has ended")
+
     def _require_rest(self) -> None:
         if self._dispatcher.outcome is not None or self._dispatcher.tally.is_cancelled:
             raise TaskEnded("the job has ended, or is cancelled, and cannot go back; start() it again")

@@ -95,6 +95,11 @@ class Run:
         """Whether it has not ended."""
         return self.dispatcher.outcome is None
 
+    def release(self) -> None:
+        """After its end and clean-up: let go of all that is the user's."""
+        self.going_back.release()
+        self.dispatcher.release()
+
     def send(self, name: str, value: Any, timeout_s: float | None) -> None:
         """Put `value` into an input, from any thread. Raises `UnknownName`, and as `_put_by_hand`."""
         self._put_by_hand(self.injector.address_input(name, value), timeout_s)

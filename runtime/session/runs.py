@@ -212,7 +212,7 @@ class Runs:
                 raise
             dispatcher = self.started().dispatcher
             if before is not None:
-                before.dispatcher.release()
+                before.release()
             if (interceptors := tuple(self._interceptors.values())) != intercepted:
                 dispatcher.intercept(interceptors)
             start.over(dispatcher)
@@ -286,7 +286,7 @@ class Runs:
             return  # somebody has started it again meanwhile
         self.stops.close()
         if self.run is not None:
-            self.run.dispatcher.release()
+            self.run.release()
 
     def reset(self) -> Waiting[None]:
         """Throw an ended run away. Raises `AlreadyStarted` while it runs."""

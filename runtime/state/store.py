@@ -67,7 +67,7 @@ class Store:
     def keep(self, keeping: Keeping, key: Any) -> None:
         """Let all be kept that a packet of this key, or a signal (`ALL`), may change of it."""
         self._operator.keep(keeping, key)
-        if key is not ALL:
+        if key is not ALL and self._operator.has_context:
             keeping.slot(self._ctx.states, key if self._ctx.wiring.format.keyed else None)
 
     def restore(self, copied: Copied) -> None:

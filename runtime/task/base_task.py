@@ -394,14 +394,21 @@ class BaseTask:
 
     # ── what a turn of the hand changes ──
 
-    def keep(self, keeping: Keeping) -> None:
-        """Let all be kept that any turn may change, but for what is in lanes, and what is remembered."""
-        keeping.attributes(self, ("ended_producers", "ending"))
-        keeping.attributes(self.operator, self.operator.turn_changes)
-        keeping.attributes(self.counts, self.counts.turn_changes)
-        self._feed.keep(keeping)
+    def keep(self, keeping: Keeping) -> bool:
+        """Let be kept what the next turn may change: not what is in lanes, nor counts, nor what the operator keeps.
+
+        False: no end was kept, so there must be none.
+        """
+        for part in (self.operator, self._feed):
+            if part.turn_changes:
+                keeping.attributes(part, part.turn_changes)
         if (tracer := self._router.tracer) is not None:
             keeping.attributes(tracer, tracer.turn_changes)
+        if not self._feed.may_end():
+            return False
+        keeping.attributes(self, ("ended_producers", "ending"))
+        self._feed.keep_end(keeping)
+        return True
 
     @property
     def goes_back(self) -> bool:

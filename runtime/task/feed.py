@@ -43,8 +43,8 @@ class Feed(ABC):
     """Whether the batch is to be left after the packet in work."""
     goes_back = False
     """Whether one turn of it can be taken back."""
-    turn_changes: ClassVar[tuple[str, ...]] = ("ending",)
-    """What one turn may change of it, but for its batch."""
+    turn_changes: ClassVar[tuple[str, ...]] = ()
+    """What one turn may change of it, but for its batch and its end."""
 
     def ready(self) -> bool:
         """Whether there is something to take. Any thread."""
@@ -112,9 +112,13 @@ class Feed(ABC):
         """The same as it lay in its lanes, lane by lane."""
         return ()
 
-    def keep(self, keeping: Keeping) -> None:
-        """Let all be kept that one turn may change of it."""
-        keeping.attributes(self, self.turn_changes)
+    def may_end(self) -> bool:
+        """Whether the next turn may hear of an end, or be the last."""
+        return True
+
+    def keep_end(self, keeping: Keeping) -> None:
+        """Let be kept what of it changes with an end of its input, or of a part of that."""
+        keeping.attributes(self, ("ending",))
 
 
 class LaneFeed(Feed):
@@ -227,9 +231,13 @@ class LaneFeed(Feed):
         """The packet that has been taken, of a batch of one, as it lay in its lane."""
         return ((self._batch.first, self._batch.items[:]),)
 
-    def keep(self, keeping: Keeping) -> None:
-        """Let all be kept that one turn may change of it, of its queue, and of who has ended."""
-        super().keep(keeping)
+    def may_end(self) -> bool:
+        """Whether a signal is in a lane."""
+        return any(lane.signals for lane in self.inbox.lanes)
+
+    def keep_end(self, keeping: Keeping) -> None:
+        """The same, with who has ended."""
+        super().keep_end(keeping)
         for part in (self._alignment, self.inbox, self.inbox.hand):
             keeping.attributes(part, part.turn_changes)
 
@@ -273,7 +281,7 @@ class SourceFeed(Feed):
     """
 
     goes_back = True
-    turn_changes = ("ending", "is_spent", "_unsent")
+    turn_changes = ("is_spent", "_unsent")
 
     def __init__(self, source: Source, ctx: TaskContext, parker: Parker, *, is_guarded: bool) -> None:
         self._source, self._ctx, self._parker, self._is_guarded = source, ctx, parker, is_guarded

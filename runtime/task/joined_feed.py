@@ -23,6 +23,7 @@ from runtime.communication.packet import Packet, Tracer
 from runtime.communication.signals import StopSignal
 from runtime.context import TaskContext
 from runtime.operators import Operator
+from runtime.operators.memory import Keeping
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.wake_source import WakeSource
 from runtime.task.alignment import Arrival
@@ -31,8 +32,6 @@ from runtime.task.feed import LaneFeed
 
 class JoinedFeed(LaneFeed):
     """Packets as `(number of the input, item)`."""
-
-    turn_changes = ("ending", "_open_inputs", "_closed")
 
     def __init__(
         self, inbox: Inbox, ctx: TaskContext, operator: Operator, parker: Parker, tracer: Tracer | None = None
@@ -73,6 +72,15 @@ class JoinedFeed(LaneFeed):
         if self._batch.first is self.inbox.hand.lane:
             return [replace(packet, input=self._by_hand[0]) for packet in seen]
         return seen
+
+    def may_end(self) -> bool:
+        """Whether a signal is in a lane, or an end is to be heard."""
+        return bool(self._closed) or super().may_end()
+
+    def keep_end(self, keeping: Keeping) -> None:
+        """The same, with which inputs have."""
+        super().keep_end(keeping)
+        keeping.attributes(self, ("_open_inputs", "_closed"))
 
     def taken(self) -> Sequence[tuple[Lane, Sequence[Any]]]:
         """The packet that has been taken, as it lay in its lane: in the hand's with its number."""

@@ -3,7 +3,7 @@
 
 const BUSY_MS = 1_000;
 const KEPT_LINES = 1_000;
-const REPEATED = new Set(["step"]);
+const REPEATED = new Set(["step", "back"]);
 const MOST_REPEATED = 16; // that wait for an answer, so that none goes on for long after the last press
 
 export const BUSY_TEXT = "kernel busy: will apply after the cell";

@@ -23,6 +23,7 @@ export const GLYPHS = {
   startPaused: "M.4 1.6L6 6L.4 10.4zM7 1.6h1.8v8.8H7zM10 1.6h1.8v8.8H10z",
   resume: "M.8 1.4h1.9v9.2H.8zM4.2 1.4L11.6 6L4.2 10.6z",
   step: "M1.4 1.4L8 6L1.4 10.6zM8.8 1.4h1.9v9.2H8.8z",
+  back: "M10.6 1.4L4 6L10.6 10.6zM1.3 1.4h1.9v9.2H1.3z",
   stepTask: "M.6 1.4h1.7v9.2H.6zM3.4 5.2h4.2V2.2L11.7 6L7.6 9.8V6.8H3.4z",
   copy: "M1 1h7v2H3v5H1zM4 4h7v7H4zM5.4 5.4v4.2h4.2V5.4z",
   left: "M9.4 1.2v9.6L1.6 6z",

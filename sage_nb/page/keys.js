@@ -1,4 +1,4 @@
-// The keyboard: arrows along edges and between rows, Enter, Space, dot, i, c and Escape. What is handled here goes no
+// The keyboard: arrows along edges and between rows, Enter, Space, dot, comma, i, c and Escape. What is handled here goes no
 // further, or it would edit the notebook.
 
 import { linesOf } from "./folding.js";
@@ -40,7 +40,7 @@ const EDITABLE = "input, select, textarea, [contenteditable='true']";
 
 /**
  * Listen to the keys of a view. `does` names what can be done: move(index), inspect(index), toggle(), step(held),
- * inject(), back(); each only if the view has the part for it. Of a box that shows one line for all its tasks, by its place:
+ * takeBack(held), inject(), back(); each only if the view has the part for it. Of a box that shows one line for all its tasks, by its place:
  * fold(box), toggleAll(box), notAll(box).
  */
 export function listenToKeys(root, store, does) {
@@ -61,9 +61,10 @@ export function listenToKeys(root, store, does) {
     const folded = inGraph && store.drawn.boxes[box].folded;
     const fold = inGraph ? () => does.fold(box) : undefined;
     const step = () => does.step(event.repeat);
-    const one = { Enter: () => does.inspect(index), " ": does.toggle, ".": step, i: does.inject, c: fold };
+    const back = () => does.takeBack(event.repeat);
+    const one = { Enter: () => does.inspect(index), " ": does.toggle, ".": step, ",": back, i: does.inject, c: fold };
     const not = () => does.notAll(box);
-    const all = { Enter: fold, " ": () => does.toggleAll(box), ".": not, i: not, c: fold };
+    const all = { Enter: fold, " ": () => does.toggleAll(box), ".": not, ",": back, i: not, c: fold };
     const act = (folded ? all : one)[event.key];
     if (act === undefined) return false;
     store.select(index);

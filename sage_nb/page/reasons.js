@@ -27,6 +27,7 @@ const RULES = {
   start_paused: [closed, startable],
   pause: [closed, going, ({ frame }) => (frame.holding === "all" ? "everything is paused already" : "")],
   resume: [closed, going, ({ frame }) => (frame.holding === "none" ? "nothing is paused" : "")],
+  back: [closed, going, ({ frame }) => (frame.holding === "all" ? "" : "not everything is paused: pause first")],
   step: [closed, going, somethingHeld],
   step_task: [closed, chosen, going, alive, notHeld],
   stop: [closed, going, ({ frame }) => (frame.state === "draining" ? "it is stopping already" : "")],

@@ -12,6 +12,7 @@ const CONTROLS = [
   ["start_paused", "Start paused", "startPaused", "start_paused", () => ({}), "start with every gate closed"],
   ["pause", "Pause", "pause", "pause", () => ({ name: "" }), "hold every task between two packets"],
   ["resume", "Resume", "resume", "resume", () => ({ name: "" }), "let everything go on"],
+  ["back", "Back", "back", "back", () => ({}), "take back the last step or change by hand (,)"],
   ["step", "Step", "step", "step", () => ({ name: "" }), "one turn of one paused task"],
   [
     "step_task",

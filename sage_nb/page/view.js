@@ -186,7 +186,7 @@ class View {
       const reason = reasonFor(control, store);
       if (reason) commands.noted(reason, "refused");
       else if (cmd === "step") stepped(store, commands, store.row.name);
-      else commands.order(cmd, { name: store.row.name });
+      else commands.order(cmd, cmd === "back" ? {} : { name: store.row.name });
     };
     return {
       move: (index) => {
@@ -200,6 +200,7 @@ class View {
       toggle: () =>
         reasonFor("pause_task", store) === "" ? ordered("pause_task", "pause") : ordered("resume_task", "resume"),
       // A key that is held down takes one step after the other; one that is pressed again means another.
+      takeBack: (held) => (held && commands.waiting("back") > 0 ? undefined : ordered("back", "back")),
       step: (held) => (held && commands.waiting("step") > 0 ? undefined : ordered("step_task", "step")),
       fold: (place) => this.graph?.fold(place, { focus: true }),
       toggleAll: (place) => {

@@ -89,6 +89,21 @@ def test_space_pauses_or_resumes_and_the_dot_steps_the_task_that_has_the_focus(l
     assert shown.page.evaluate("outside") == []
 
 
+def test_the_comma_takes_back_what_the_dot_has_done_and_says_why_if_it_cannot(load: Load) -> None:
+    shown = load(PLAN, plans.paused(PLAN), answers={"back": None})
+    shown.row("count#1").focus()
+    for _ in range(3):
+        shown.page.keyboard.down(",")
+    shown.page.keyboard.up(",")
+    shown.settle()
+    assert shown.sent("back") == [{"cmd": "back", "args": {}}]
+    shown.push(plans.running(PLAN, 2, holding="some", held=[3]))
+    shown.page.keyboard.press(",")
+    shown.settle()
+    assert len(shown.sent("back")) == 1
+    assert "not everything is paused: pause first" in (shown.page.locator(".sn-note").first.text_content() or "")
+
+
 def test_a_key_that_is_held_down_takes_one_step_at_a_time(load: Load) -> None:
     shown = load(PLAN, plans.paused(PLAN), answers={"step": None})
     shown.row("count#1").focus()

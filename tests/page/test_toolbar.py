@@ -13,7 +13,7 @@ from tests.page.harness import Shown
 
 Load = Callable[..., Shown]
 PLAN = plans.small()
-WORDS = ["Run", "Start paused", "Pause", "Resume", "Step", "Step task", "Stop", "Cancel"]
+WORDS = ["Run", "Start paused", "Pause", "Resume", "Back", "Step", "Step task", "Stop", "Cancel"]
 
 
 def control(shown: Shown, word: str) -> Any:
@@ -32,7 +32,7 @@ def reason(shown: Shown, word: str) -> str:
 MOMENTS: dict[str, tuple[Frame, set[str]]] = {
     "new": (plans.frame_of(PLAN), {"Run", "Start paused"}),
     "running": (plans.running(PLAN, 2), {"Pause", "Stop", "Cancel"}),
-    "paused": (plans.paused(PLAN, 2), {"Resume", "Step", "Step task", "Stop", "Cancel"}),
+    "paused": (plans.paused(PLAN, 2), {"Resume", "Back", "Step", "Step task", "Stop", "Cancel"}),
     "some paused": (
         plans.running(PLAN, 2, holding="some", held=[3]),
         {"Pause", "Resume", "Step", "Stop", "Cancel"},
@@ -56,7 +56,7 @@ def test_what_cannot_work_now_says_why_and_can_be_reached(load: Load, moment: st
         assert control(shown, word).evaluate("each => each === document.activeElement")
         if word not in working:
             control(shown, word).press("Enter")
-    assert shown.sent("run", "start_paused", "pause", "resume", "step", "stop", "cancel") == []
+    assert shown.sent("run", "start_paused", "pause", "resume", "back", "step", "stop", "cancel") == []
 
 
 def test_a_graph_that_cannot_run_says_why(load: Load) -> None:
@@ -95,6 +95,9 @@ def test_a_step_is_sent_as_often_as_it_is_pressed(load: Load, word: str, name: s
     control(shown, word).dblclick()
     shown.settle()
     assert shown.sent("step") == [{"cmd": "step", "args": {"name": name}}] * 2
+    control(shown, "Back").dblclick()
+    shown.settle()
+    assert shown.sent("back") == [{"cmd": "back", "args": {}}] * 2
 
 
 def test_a_control_works_again_once_the_kernel_has_answered(load: Load) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -376,3 +377,19 @@ def test_back_is_refused_before_the_start_after_the_end_and_for_a_number_that_is
         session.wait(PATIENCE_S)
         with pytest.raises(TaskEnded, match="the job has ended"):
             session.back()
+
+
+class Payload:
+    """A value of which can be told whether anybody holds it."""
+
+
+def test_after_a_close_nothing_is_kept_of_what_could_be_taken_back() -> None:
+    session = Session()
+    session.source(lambda: iter([Payload()]), name="numbers").map(lambda value: [value], name="list").sink(
+        id, name="end"
+    )
+    session.start(paused=True)
+    session.step(None, 3)
+    session.close()
+    gc.collect()  # a closed session may be held for long
+    assert not [each for each in gc.get_objects() if type(each) is Payload]

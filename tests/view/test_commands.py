@@ -79,6 +79,7 @@ ORDERS: dict[str, Order] = {
     "resume one": lambda page: page.order("resume", name="result"),
     "step": lambda page: page.order("step"),
     "step one": lambda page: page.order("step", name="numbers"),
+    "back": lambda page: page.order("back"),
     "edit": lambda page: page.order("edit", token=token(page, "tenfold", 1), value="7"),
     "edit to text": lambda page: page.order("edit", token=token(page, "tenfold", 1), value="it's"),
     "drop": lambda page: page.order("drop", token=token(page, "tenfold", 0)),
@@ -159,7 +160,10 @@ def test_an_edit_is_undone_until_the_packet_is_consumed(show: ShowPage) -> None:
         assert [packet.payload for packet in session.peek("tenfold")] == [1, 2, 5]
         page.order("edit", token=token(page, "tenfold", 0), value="3")
         page.order("step", name="tenfold")
-        assert page.ask("undo")["reason"].startswith("PacketGone")
+        assert "back() takes back the steps as well" in page.ask("undo")["reason"]
+        assert page.order("back")["text"] == "taken back: tenfold: 3 -> 30 [key 10] to sum"
+        assert page.order("back")["python"] == "session.back()"
+        assert [packet.payload for packet in session.peek("tenfold")] == [1, 2, 5]
 
 
 def test_what_was_injected_by_click_is_told_and_undone_until_it_is_consumed(show: ShowPage) -> None:
@@ -180,7 +184,7 @@ def test_what_was_injected_by_click_is_told_and_undone_until_it_is_consumed(show
         page.order("inject", task="tenfold", value="9")
         page.order("step", name="tenfold")
         page.order("step", name="tenfold")
-        assert "has been taken by 'tenfold' already" in page.ask("undo")["reason"]
+        assert "'tenfold' has been stepped since 'inject: 9'" in page.ask("undo")["reason"]
 
 
 def test_a_step_says_what_it_did_and_its_packet_can_be_looked_at(show: ShowPage) -> None:
