@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runtime.back.image import BeforeImage, TooLarge
 from runtime.back.kinds import Kinds
-from runtime.back.traffic import Traffic
+from runtime.back.traffic import Lanes, Traffic
 from runtime.communication.packet import Packet
 from runtime.errors import error_text
 from runtime.facts import Ending
@@ -39,7 +39,7 @@ class OfTask:
 
     def __init__(self, task: BaseTask, numbers: Iterator[int], known: dict[type, Kinds]) -> None:
         self.task, self.numbers, self.known = task, numbers, known
-        self.lanes_in, self.lanes_out = list(task.lanes_in), list(task.lanes_out)
+        self.lanes = Lanes(task, list(task.lanes_in), list(task.lanes_out))
         self.is_keyed, self.is_asked = task.ctx.wiring.format.keyed, task.ctx.wiring.format.asked
         self.shows = isinstance(task.inner, Sink) and not isinstance(task.inner, Collect)
         self.goes_back = task.goes_back and task.ctx.wiring.free is None
@@ -65,8 +65,8 @@ class TaskTurn:
         self._newest = 0 if task.made is None else task.made.newest()
         self._image = BeforeImage(of.known)
         self._keeps_end = task.keep(self._image)
-        self.traffic = Traffic(task, of.lanes_in, of.lanes_out, may_end=self._keeps_end)
-        if not of.lanes_in:
+        self.traffic = Traffic(of.lanes, may_end=self._keeps_end)
+        if not of.lanes.ins:
             self._keep((ALL,))
 
     # ── while it lasts ──
@@ -74,7 +74,7 @@ class TaskTurn:
     def take(self, packets: Sequence[Packet]) -> None:
         """These are about to be worked."""
         of = self._of
-        if not of.lanes_in:
+        if not of.lanes.ins:
             return
         self.traffic.take(packets)
         keys = [packet.key for packet in packets] if of.is_keyed else (None,)
