@@ -233,7 +233,7 @@ def test_what_is_watched_is_seen_to_go_from_box_to_box_with_value_and_time_at_ea
     assert shown.sent("watch_step") == [{"cmd": "watch_step", "args": {"watch": 7}}] * 3
     assert labels(shown) == [
         "'pear plum' 0.25 ms",
-        "'pear plum' → 'pear', … 0.5 ms",
+        "'pear plum' → 'pear', '… 0.5 ms",
         "'pear' → 3 0.75 ms",
     ]
     assert shown.root.locator(".sn-asked-ring").count() == 2
