@@ -30,6 +30,7 @@ PICTURES: Final = ROOT / "docs" / "pictures"
 VIEWPORT: Final[ViewportSize] = {"width": 1280, "height": 1500}
 SCALE: Final = 2
 COLORS: Final = 256
+GAP: Final = 16
 MAX_BYTES: Final = 200_000
 
 EXAMPLE: Final = """
@@ -101,17 +102,23 @@ def open_tab(notebook: Notebook, row: str, tab: str) -> None:
 
 
 def running(notebook: Notebook) -> None:
-    """One call of a service takes long: queues fill, and the source is held back."""
-    show(notebook, 1, "Run")
+    """One call of a service takes long: queues fill, and the source is held back. Below it, what has come out."""
+    notebook.run(6)
+    notebook.sees("new")
+    notebook.run(7)
+    notebook.click("Run")
     notebook.ask("[still(session), gates[0].set(), still(session), gates[3].set(), still(session)]")
+    chart = notebook.page.locator(".sn-values").last
+    chart.scroll_into_view_if_needed()
+    chart.get_by_text("values").first.wait_for()
     open_tab(notebook, "prices", "service")
 
 
 def paused(notebook: Notebook) -> None:
     """A job held still from its beginning, moved on by steps, and one of its queues looked into."""
-    show(notebook, 2, "Start paused")
+    show(notebook, 1, "Start paused")
     notebook.sees("paused")
-    notebook.run(3)
+    notebook.run(2)
     notebook.row("parse").click()
     notebook.click("Step task")
     open_tab(notebook, "parse", "queue")
@@ -120,7 +127,7 @@ def paused(notebook: Notebook) -> None:
 
 def failed(notebook: Notebook) -> None:
     """A packet that could not be parsed is a dead letter; one that has no price has failed the job."""
-    show(notebook, 4, "Run")
+    show(notebook, 3, "Run")
     notebook.ask("[still(session), gates[2].set()]")
     notebook.sees("failed")
     open_tab(notebook, "price#0", "errors")
@@ -129,14 +136,14 @@ def failed(notebook: Notebook) -> None:
 
 def ended(notebook: Notebook) -> None:
     """A run before one's eyes, to its end: who ended when."""
-    show(notebook, 5, "Run")
+    show(notebook, 4, "Run")
     notebook.sees("completed")
     open_tab(notebook, "total#0", "task")
 
 
 def asked(notebook: Notebook) -> None:
     """A question on its way, with the value and the time at each box."""
-    show(notebook, 6, "Run")
+    show(notebook, 5, "Run")
     notebook.sees("running")
     open_tab(notebook, "order", "ask")
     notebook.view.get_by_label("Ask with").fill("tea honey")
@@ -150,7 +157,6 @@ def asked(notebook: Notebook) -> None:
 
 CELLS: Final = [
     EXAMPLE,
-    "session = shop(slow)\nsession",
     "session = shop(LINES)\nsession",
     """
 session.resume("prices")
@@ -163,18 +169,30 @@ session.pause("prices")
     "session = shop(wrong)\nsession",
     "session = shop(LINES)\nsession",
     """
-session = runtime.Session("offers")
+session = runtime.Session("orders")
 items = session.input("order").flat_map(str.split, name="items")
 items.map(ITEMS.__getitem__, name="price", on_error="skip").reply(name="answer")
 session
 """,
+    "session = shop(slow)\nsession",
+    """
+import sage_nb
+
+def cents(pair):
+    return pair[1]
+
+def item(pair):
+    return pair[0]
+
+sage_nb.chart(session, "report", cents, item)
+""",
 ]
 SCENES: Final[dict[str, tuple[Callable[[Notebook], None], str]]] = {
-    "running": (running, "JupyterLab Light"),
     "paused": (paused, "JupyterLab Light"),
     "failed": (failed, "JupyterLab Light"),
     "ended": (ended, "JupyterLab Dark"),
     "asked": (asked, "JupyterLab Light"),
+    "running": (running, "JupyterLab Light"),  # the last one: its chart stays
 }
 
 
@@ -193,14 +211,26 @@ _CLEAN: Final = """(root) => {
 }"""
 
 
+def stacked(pictures: list[Image.Image]) -> Image.Image:
+    """One below the other, on the ground of the first."""
+    width, height = max(each.width for each in pictures), sum(each.height + GAP for each in pictures) - GAP
+    whole = Image.new("RGB", (width, height), pictures[0].getpixel((4 * SCALE, 4 * SCALE)))
+    top = 0
+    for each in pictures:
+        whole.paste(each, (0, top))
+        top += each.height + GAP
+    return whole
+
+
 def take(notebook: Notebook, name: str) -> Path:
-    """The view as a PNG of few colours."""
+    """The view as a PNG of few colours; of several, one below the other."""
     notebook.page.mouse.move(0, 0)
     notebook.page.evaluate(_CLEAN, str(ROOT))
     notebook.page.wait_for_timeout(1_500)  # until the log may speak again, and what moved has come to rest
-    picture = Image.open(io.BytesIO(notebook.page.locator(".sage-nb-view:visible").last.screenshot()))
+    views = notebook.page.locator(".sage-nb-view:visible").all()
+    picture = stacked([Image.open(io.BytesIO(view.screenshot())).convert("RGB") for view in views])
     path = PICTURES / f"{name}.png"
-    picture.convert("RGB").quantize(COLORS, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.quantize(COLORS, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)
     return path
 
 

@@ -2,11 +2,15 @@
 // each is, and what they have counted together. Painted from the same columns as a task's own row.
 
 import { compact, counted, fitted, mark, numbered, printable, say, svg, textWidth } from "./elements.js";
+import { timeOfAll } from "./group_time.js";
 import { GLYPHS, glyphPath } from "./icons.js";
 import { countsOf, DIGIT, LargeGlyph, LINE, PAD, SMALL, StopCount } from "./row_parts.js";
 import { levelOf, stateOf } from "./states.js";
+import { TimeBar, timeWords } from "./times.js";
 
 const BARS_PX = 11; // high
+const TIME_INSET = 8;
+const TIME_ABOVE = 6; // the lower edge of its box
 const WIDEST_BAR = 8;
 const WENT_WRONG = "fa"; // said first, however few they are
 const LEVELS = ["", "filling", "high", "full"];
@@ -67,7 +71,8 @@ export class GroupPicture {
     const keys = { "data-row": this.index, "data-box": this.row.box };
     this.element = svg("g", { ...props, ...keys }, this.title, frame, this.glyph, this.states, this.counts, this.depth);
     this.large = new LargeGlyph(box);
-    this.element.append(this.large.element);
+    this.time = new TimeBar(x + TIME_INSET, box.y + box.height - TIME_ABOVE, width - 2 * TIME_INSET);
+    this.element.append(this.large.element, this.time.element);
     this.lay(x + PAD, x + width - PAD, top + 15);
     this.last = "";
   }
@@ -119,7 +124,8 @@ export class GroupPicture {
     const tallies = talliesOf(box.rows, frame);
     const facts = groupFacts(box.rows, frame);
     const depths = box.rows.map((index) => frame.depths[index] ?? 0);
-    const now = JSON.stringify([tallies, facts, this.capacity > 0 ? depths : 0]);
+    const time = timeOfAll(frame, box.rows);
+    const now = JSON.stringify([tallies, facts, this.capacity > 0 ? depths : 0, time?.text]);
     if (now === this.last) return;
     this.last = now;
     const { glyph, look } = stateOf(tallies[0]?.[0]);
@@ -135,8 +141,10 @@ export class GroupPicture {
       this.paintBars(depths);
     }
     this.stops?.paint(facts.ended);
+    this.time.paint(time);
     mark(this.element, "data-breakpoint", facts.stops ? "set" : null);
-    const words = this.words(tallies, facts);
+    const spent = time === null ? "" : `, in the last second ${timeWords(time)}`;
+    const words = `${this.words(tallies, facts)}${spent}`;
     mark(this.element, "aria-label", printable(words, 300));
     say(this.title, printable(`${words}: open them`, 600));
   }

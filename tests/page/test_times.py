@@ -9,6 +9,7 @@ import pytest
 from tests.page import answers, plans
 from tests.page.harness import Shown
 from tests.page.test_graph import OUTSIDE, OVERLAPPING
+from tests.page.test_large import group, wide
 
 Load = Callable[..., Shown]
 
@@ -29,6 +30,23 @@ def test_each_row_has_a_bar_that_adds_up_and_says_it_in_words(load: Load, theme:
     assert shown.row("count#1").locator(".sn-time-bar rect").count() == 0
     assert shown.page.evaluate(OUTSIDE) == []
     assert shown.page.evaluate(OVERLAPPING) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_one_row_of_parallel_tasks_has_the_mean_of_their_bars_which_adds_up_too(load: Load, theme: str) -> None:
+    plan = wide(9)
+    each = ["10,20,60,40", "30,,50,0,50", *["0,0,0,100"] * 6, ""]  # the last one has spent none
+    shown = load(plan, plans.running(plan, times=";".join(["", *each, ""])), parts=["graph"], theme=theme)
+    row = group(shown)
+    widths = [float(piece.get_attribute("width")) for piece in row.locator(".sn-time-bar rect").all()]
+    shares = [round(100 * width / sum(widths)) for width in widths]
+    label = row.get_attribute("aria-label")
+    assert sum(shares) == 100
+    for words in ("on the processor 3 %", "busy 6 %", "idle 80 %", "held back 6 %"):
+        assert words in label
+    assert shown.page.evaluate(OUTSIDE) == []
+    shown.push(plans.running(plan, 2, times=""))
+    assert row.locator(".sn-time-bar rect").count() == 0
 
 
 def test_the_bars_are_switched_off_and_on_by_mouse_and_by_key(load: Load) -> None:

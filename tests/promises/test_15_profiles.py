@@ -203,6 +203,27 @@ def test_what_is_saved_is_a_sampled_profile_of_which_the_weights_add_up(tmp_path
     assert frames[0] == {"name": "f", "file": "/somewhere/words.py", "line": 3}
 
 
+@pytest.mark.parametrize("profile", [PROFILE, Profile("nobody", 0.0, 0, {})], ids=["looked at", "empty"])
+def test_what_is_saved_has_what_the_schema_of_speedscope_asks_for_and_its_importer_needs(
+    tmp_path: Path, profile: Profile
+) -> None:
+    """By the schema that speedscope 1.25 publishes; its page opens such files."""
+    profile.save(tmp_path / "profile.json")
+    saved = json.loads((tmp_path / "profile.json").read_text("utf-8"))
+    assert set(saved) <= {"$schema", "profiles", "shared", "activeProfileIndex", "exporter", "name"}
+    for frame in saved["shared"]["frames"]:
+        assert set(frame) <= {"name", "file", "line", "col"}
+        assert type(frame["name"]) is str
+        assert type(frame.get("file", "")) is str
+        assert type(frame.get("line", 0)) is int
+    (sampled,) = saved["profiles"]
+    assert set(sampled) == {"endValue", "name", "samples", "startValue", "type", "unit", "weights"}
+    assert sampled["unit"] in {"bytes", "microseconds", "milliseconds", "nanoseconds", "none", "seconds"}
+    assert len(sampled["samples"]) == len(sampled["weights"])  # else it is refused
+    assert all(0 <= index < len(saved["shared"]["frames"]) for sample in sampled["samples"] for index in sample)
+    assert sampled["startValue"] <= sampled["endValue"]
+
+
 def test_the_stack_of_a_thread_that_is_gone_is_none() -> None:
     thread = threading.Thread(target=double, args=(1,))
     thread.start()
