@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from runtime.chain import loop_time
 from runtime.chain.loop_time import LoopTime
 from runtime.facts import SHARES, Spent, Times
+from runtime.scheduling import parker
 from runtime.scheduling import stopwatch as module
+from runtime.scheduling.parker import Parker
+from runtime.scheduling.quiescence import QuiescenceMonitor
 from runtime.scheduling.stopwatch import Stopwatch, ThreadClock, total
 from runtime.task.counts import TaskCounts
 
@@ -33,6 +36,7 @@ def clock() -> Iterator[Clock]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "perf_counter", made)
         patch.setattr(loop_time, "perf_counter", made)
+        patch.setattr(parker, "perf_counter", made)
         yield made
 
 
@@ -68,7 +72,7 @@ def test_totals_and_the_last_second_are_those_of_a_model_that_keeps_everything(
             steps += [(kind, 0)] * long
             now = watch.spent()  # while it lasts
             assert as_dict(now.whole) == pytest.approx(model(steps)[0])
-            watch.go_on()
+            watch.go_on(kind)
         now = watch.spent()
         assert as_dict(now.whole) == pytest.approx(model(steps)[0])
         assert now.whole.packets == model(steps)[1]
@@ -89,17 +93,20 @@ def model(steps: list[tuple[str, float]]) -> tuple[dict[str, float], float]:
 
 
 def test_a_wait_within_a_wait_is_its_own_and_the_outer_one_goes_on_after_it(clock: Clock) -> None:
-    watch = Stopwatch()
-    watch.begin()
-    outer = watch.wait("idle")
+    waiter = Parker(QuiescenceMonitor())
+    waiter.stopwatch.begin()
+
+    def comes() -> bool:
+        clock.now_s += 2
+        return True
+
+    waiter.rest(lambda: False)
     clock.now_s += 1
-    inner = watch.wait("held back")
-    clock.now_s += 2
-    watch.wait(inner)
+    waiter.park(comes, "held back")
     clock.now_s += 4
-    watch.wait(outer)
+    waiter.go_on()
     clock.now_s += 8
-    assert as_dict(watch.spent().whole) == pytest.approx({"busy": 8, "idle": 5, "held back": 2})
+    assert as_dict(waiter.stopwatch.spent().whole) == pytest.approx({"busy": 8, "idle": 5, "held back": 2})
 
 
 @pytest.mark.parametrize("in_chain", [False, True], ids=["by itself", "in a chain"])
@@ -118,7 +125,7 @@ def test_who_waits_while_it_is_read_is_read_again_and_loses_nothing(
         monkeypatch.undo()
         watch.wait("held back")
         clock.now_s += 7
-        watch.go_on()
+        watch.go_on("held back")
         return read(self, now_s)
 
     monkeypatch.setattr(Stopwatch, "read", late)
@@ -129,9 +136,10 @@ def test_who_waits_while_it_is_read_is_read_again_and_loses_nothing(
 def test_what_has_no_name_as_a_wait_is_work(clock: Clock) -> None:
     watch = Stopwatch()
     watch.begin()
-    before = watch.wait("running")
+    watch.wait("running")
     clock.now_s += 3
-    watch.wait(before)
+    assert watch.work() is None
+    watch.go_on("running")
     assert as_dict(watch.spent().whole) == pytest.approx({"busy": 3})
 
 
@@ -141,7 +149,7 @@ def test_every_wait_of_a_state_of_its_own_counts_as_the_one_that_it_is_a_kind_of
     for why in ("held back: all busy", module.RATED_REPEAT):
         watch.wait(why)
         clock.now_s += 3
-        watch.go_on()
+        watch.go_on(why)
     assert as_dict(watch.spent().whole) == pytest.approx({"held back": 3, "held back: rate": 3})
 
 
@@ -150,11 +158,11 @@ def test_work_in_the_middle_of_a_wait_is_work(clock: Clock) -> None:
     watch.begin()
     watch.wait("waiting")
     clock.now_s += 1
-    why = watch.work()
+    assert watch.work() == "waiting"
     clock.now_s += 2
-    watch.wait(why)
+    watch.wait("waiting")
     clock.now_s += 4
-    watch.go_on()
+    watch.go_on("waiting")
     assert as_dict(watch.spent().whole) == pytest.approx({"busy": 2, "waiting": 5})
 
 
@@ -165,7 +173,7 @@ def test_a_rate_of_the_last_second_forgets_a_burst_before_a_long_wait(clock: Clo
     clock.now_s += 0.05  # no mark is due
     watch.wait("idle")
     clock.now_s += 5
-    watch.go_on()
+    watch.go_on("idle")
     clock.now_s += 0.01
     assert watch.spent().lately.packets == 0
 
@@ -203,7 +211,7 @@ def test_the_time_of_a_loop_is_that_of_whoever_was_at_work_when_it_was_seen(cloc
     assert [each.spent().whole.lasted_s for each in watches] == pytest.approx([16, 16, 16])
     loop.start()
     for each in watches:
-        each.go_on()
+        each.go_on("idle")
     clock.now_s += 4
     loop.close(third)
     clock.now_s += 8  # by themselves again

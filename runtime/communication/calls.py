@@ -74,10 +74,6 @@ class Here(threading.local):
         """Of this thread's packets, that one says to which question they belong."""
         self.bearer = bearer
 
-    def chain_to(self, task: str) -> tuple[str, ...]:
-        """For whom a call of a task on this thread is made, the outermost first."""
-        return (task,) if self.bearer is None else (*self.bearer.callers, task)
-
     def work_for(self, *callers: str) -> None:
         """This thread's calls are made for these from now on, the outermost first."""
         self.callers = callers
@@ -205,10 +201,11 @@ class Call:
 
     def tell(self) -> None:
         """After its ending, outside the lock: tell whoever waits. A future's callbacks are user code."""
-        future, self.future = self.future, None  # it refers to the call, and would be a cycle
-        if future is not None:
+        if (future := self.future) is not None:
+            self.future = None  # it refers to the call, and would be a cycle
             future.tell()
-        self.wake()
+        if self.waiter is not None:
+            self.waiter.unpark()
 
 
 def _nothing() -> None:

@@ -33,7 +33,7 @@ class RequestQueue:
     def __init__(self, service: str, capacity: int, ledger: Ledger) -> None:
         self.service, self.capacity, self.ledger = service, capacity, ledger
         self.counts = dict.fromkeys(("received", *_ENDS), 0)  # how many calls have come, and have ended how
-        self.shown: tuple[int, ...] = (0,) * 9  # what `publish` has said last
+        self.shown: tuple[int, int, int, tuple[int, ...]] = (0, 0, 0, (0,) * len(_ENDS))  # by `publish`
         self.callers: dict[str, int] = {}  # how many of them each task or service has made
         self.running = 0  # requests being executed, also those whose caller has gone
         self.refusing = False
@@ -58,17 +58,18 @@ class RequestQueue:
     @property
     def processed(self) -> int:
         """How many requests the service has answered."""
-        _, _, _, results, errors, *_ = self.shown
+        _, _, _, (results, errors, *_) = self.shown
         return results + errors
 
     def publish(self) -> None:
         """Publish in one step how many calls wait, run and have come, and how they ended: readers take no lock."""
-        self.shown = (len(self.waiting), self.running, *self.counts.values())
+        self.shown = (len(self.waiting), self.running, self.counts["received"], self.shown[3])
 
     def count(self, end: End) -> None:
         """A call has ended so."""
         self.counts[end] += 1
-        self.publish()
+        received, *ends = self.counts.values()
+        self.shown = (len(self.waiting), self.running, received, tuple(ends))
 
     def refuse(self) -> None:
         """Accept no call any more."""
@@ -94,7 +95,10 @@ class RequestQueue:
             self.ledger.refuse_circle(call.request)
         self.counts["received"] += 1
         caller = call.request.callers[-1]
-        self.callers[caller] = self.callers.get(caller, 0) + 1
+        try:
+            self.callers[caller] += 1
+        except KeyError:
+            self.callers[caller] = 1
         self.ledger.enter(call)
         if self._held_back or len(self.waiting) >= self.capacity:
             self._held_back.append(call)

@@ -347,9 +347,12 @@ class AdmissionParker(Parker):
         self._enter(self)
 
     def _enter(self, holder: AdmissionParker) -> None:
-        outer = self.stopwatch.wait("turn")
+        outer = self.stopwatch.work()
+        self.stopwatch.wait("turn")
         self._admission.enter(holder)
-        self.stopwatch.wait(outer)
+        self.stopwatch.go_on("turn")
+        if outer is not None:
+            self.stopwatch.wait(outer)
         holder.round = self._admission.round
 
     def make_room(self) -> None:
@@ -363,7 +366,7 @@ class AdmissionParker(Parker):
         if self.round != self._admission.round and not gate.attentive and not self.cancelled:
             self.stopwatch.wait("turn")
             self._admission.pass_on(self)
-            self.stopwatch.go_on()
+            self.stopwatch.go_on("turn")
             self.round = self._admission.round
         return super().enter(gate, want)
 

@@ -18,12 +18,12 @@ from collections.abc import Callable
 from math import inf
 from random import random
 from threading import TIMEOUT_MAX
-from time import monotonic, time
+from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from runtime.errors import Cancelled
 from runtime.facts import TaskState
-from runtime.scheduling.stopwatch import RATED_REPEAT, Stopwatch
+from runtime.scheduling.stopwatch import RATED_REPEAT, SINCE, Stopwatch
 
 if TYPE_CHECKING:
     from runtime.scheduling.gate import Gate, Turn
@@ -256,8 +256,14 @@ class Parker(Waiter):
             self._settling.settle()
         self._ready, self._held = ready, held
         stopwatch = self.stopwatch
-        outer = stopwatch.wait(why)
-        self.say(why)
+        sums = stopwatch.sums
+        if is_within := sums[before] < 0:
+            stopwatch.go_on(before)
+        sums[SINCE] = since_s = perf_counter()
+        sums[why] -= since_s
+        self.doing = why
+        if self.monitor.watched:
+            self._tell_of(why)
         deadline_s = None if timeout_s < 0 else monotonic() + timeout_s
         while True:
             if ask is not None:
@@ -274,9 +280,12 @@ class Parker(Waiter):
         self._ready, self._held = always, None
         self.doing = before
         self.passes += 1
-        stopwatch.go_on()
-        if outer is not None:
-            stopwatch.wait(outer)
+        if (now_s := perf_counter()) < stopwatch.due_s:
+            sums[why] += now_s
+        else:
+            stopwatch.go_on(why)
+        if is_within:
+            stopwatch.wait(before)
         if self.cancelled:
             raise Cancelled
 
@@ -320,10 +329,13 @@ class Parker(Waiter):
         """Tell what it is doing now."""
         self.doing = doing
         if self.monitor.watched:
-            if doing == "idle" and self.is_gated:
-                self.monitor.tell_of_rest()
-            elif doing != "paused":  # that, its wait at the gate tells
-                self.monitor.tell()
+            self._tell_of(doing)
+
+    def _tell_of(self, doing: TaskState) -> None:
+        if doing == "idle" and self.is_gated:
+            self.monitor.tell_of_rest()
+        elif doing != "paused":  # that, its wait at the gate tells
+            self.monitor.tell()
 
     def go_on_with(self, meanwhile: Meanwhile | None, permit: Permit) -> None:
         """From now on `meanwhile` goes on while it waits: to sleep on `permit` is to let it."""
@@ -371,7 +383,7 @@ class Parker(Waiter):
         """That wait is over."""
         self._ready, self.doing = always, "running"
         self.passes += 1
-        self.stopwatch.go_on()
+        self.stopwatch.go_on("idle")
 
     # ── any thread ──
 

@@ -257,7 +257,7 @@ class SeededParker(Parker):
         """Wait for the first turn."""
         self.stopwatch.wait("turn")
         self.permit.acquire()
-        self.stopwatch.go_on()
+        self.stopwatch.go_on("turn")
 
     def enter(self, gate: Gate, want: int) -> int:
         """Wait for a turn: one packet, whatever is wanted; where the hand has closed it, for one of the hand's, too."""
@@ -265,7 +265,7 @@ class SeededParker(Parker):
             self._ready = always
             self.stopwatch.wait("turn")
             self._give_back(None)
-            self.stopwatch.go_on()
+            self.stopwatch.go_on("turn")
         if self.cancelled:
             raise Cancelled
         self._fresh = False
@@ -283,7 +283,9 @@ class SeededParker(Parker):
             self._settling.settle()
         self._ready, self._held = ready, held
         stopwatch = self.stopwatch
-        outer = stopwatch.wait(why)
+        if is_within := stopwatch.lasts(before):
+            stopwatch.go_on(before)
+        stopwatch.wait(why)
         self.say(why)
         due_s = None if timeout_s < 0 else self._scheduler.now_s + timeout_s
         while True:
@@ -292,15 +294,15 @@ class SeededParker(Parker):
             self._give_back(due_s)
             if self.meanwhile is None or self._is_over(ready, due_s):
                 break
-            self.stopwatch.work()
+            stopwatch.go_on(why)
             self.meanwhile.go_on()
-            self.stopwatch.wait(why)
+            stopwatch.wait(why)
         self._ready, self._held = always, None
         self.doing = before
         self.passes += 1
-        stopwatch.go_on()
-        if outer is not None:
-            stopwatch.wait(outer)
+        stopwatch.go_on(why)
+        if is_within:
+            stopwatch.wait(before)
         self._fresh = why in _FRESH
         if self.cancelled:
             raise Cancelled

@@ -1,8 +1,10 @@
 """Stopwatch: where the time of one worker goes. What it waits for is timed, the rest is work. Knows no tasks.
 
 A wait reads the clock twice, a packet never. What is no wait is work, by subtraction: so the parts always add up to
-the time that has passed. A wait in progress is one record, with the sum of those before it, and counts in place of that
-sum: so whoever reads it, and then the sums, sees each wait once, whenever that is.
+the time that has passed. From its sum, a wait takes the time at which it begins, and adds that at which it ends. So
+each sum is one number all the time: below zero while such a wait lasts (all waits together are shorter than the clock
+has counted), to which the present is to be added. Whoever copies the sums, which is one step, sees each wait once.
+One wait lasts at a time: whoever waits within a wait ends that before, and begins it again after that.
 
 *On the processor* is what the thread's own clock says, which anybody may read at any time, as long as the thread lives;
 its last reading is kept by the thread itself, before it goes. Time at work that is not on the processor went by in the
@@ -43,11 +45,19 @@ _FIELDS: Final[dict[Wait, str]] = {
     "backing off": "backing_off_s",
     "paused": "paused_s",
     "turn": "turn_s",
-    "held back: all busy": "held_back_s",  # the last one: see `read`
+    # Kinds of others: see `read`.
+    "held back: all busy": "held_back_s",
+    RATED_REPEAT: "rate_s",
 }
 """Each wait, and as what it counts."""
 
-_AS: Final[dict[Wait | None, Wait]] = {"held back: all busy": "held back", RATED_REPEAT: "held back: rate"}
+_NO_WAITS: Final[tuple[Wait, ...]] = ("new", "running", "ended")
+"""What else may be said to be waited for, which is work: nobody reads how long that was."""
+
+_Sums = dict[Wait | None, float]
+
+SINCE: Final = None
+"""Among the sums: when the last wait has begun."""
 
 Clock = int
 """What tells how long a thread has been on a processor."""
@@ -102,18 +112,16 @@ class Stopwatch:
         "_gained_s",
         "_marks",
         "_others_s",
-        "_sums",
         "_thread",
-        "_wait",
         "due_s",
+        "sums",
     )
 
     def __init__(self) -> None:
         self._counts: Counts | None = None
         self._began_s = self._ended_s = 0.0
-        self._sums: dict[Wait | None, float] = dict.fromkeys(_FIELDS, 0.0)  # of waits that are over
-        # What is waited for now, since when, and the sum before that. While it is there, it counts in place of the sum.
-        self._wait: tuple[Wait | None, float, float] | None = None
+        # Of each wait how long it was, from `begin`; below zero while it lasts: without the present.
+        self.sums: _Sums = dict.fromkeys((*_FIELDS, *_NO_WAITS, SINCE), 0.0)
         self._others_s = 0.0  # that a thread of several has worked for others
         self._gained_s = 0.0  # that such a thread has been on a processor for it
         # Seconds on a processor so far, of which thread more is to be added, and what its clock said in the beginning.
@@ -134,34 +142,33 @@ class Stopwatch:
         on_s = self._alone_s()
         self._thread = (on_s, clock, 0.0 if clock is None else clock.read_s())
 
-    def wait(self, why: Wait | None) -> Wait | None:
-        """It waits from now on. Returns what it was waiting for until now, to be waited for again after that.
+    def wait(self, why: Wait) -> None:
+        """It waits from now on. What is no wait, as to go on, is work. `Parker.park` has this written out."""
+        self.sums[SINCE] = since_s = perf_counter()
+        self.sums[why] -= since_s
 
-        What is no wait, as to go on, and None, is work.
-        """
-        before = None if self._wait is None else self.work()
-        why = _AS.get(why, why)
-        if (sum_s := self._sums.get(why)) is not None:
-            self._wait = (why, perf_counter(), sum_s)
-        return before
-
-    def go_on(self) -> None:
-        """That wait is over."""
-        if (wait := self._wait) is None:
+    def go_on(self, why: Wait) -> None:
+        """That wait is over. Nothing if it does not last. `Parker.park` has this written out, but for marks."""
+        if self.sums[why] >= 0:
             return
-        why, since_s, sum_s = wait
         now_s = perf_counter()
-        if now_s >= self.due_s:
-            self.mark(since_s)  # what lasted so long was a wait, and nothing else
-        self._sums[why] = sum_s + now_s - since_s
-        self._wait = None
-        if now_s >= self.due_s:
-            self.mark(now_s)
+        if now_s < self.due_s:
+            self.sums[why] += now_s
+            return
+        if why in _FIELDS:
+            self.mark(self.sums[SINCE])  # what lasted so long was a wait, and nothing else
+        self.sums[why] += now_s
+        self.mark(now_s)
+
+    def lasts(self, why: Wait) -> bool:
+        """Whether that wait lasts."""
+        return self.sums[why] < 0
 
     def work(self) -> Wait | None:
         """In the middle of a wait there is work. Returns what is waited for, to be waited for again after that."""
-        why = None if self._wait is None else self._wait[0]
-        self.go_on()
+        why = _wait_in(self.sums)
+        if why is not None:
+            self.go_on(why)
         return why
 
     def mark(self, now_s: float) -> None:
@@ -173,13 +180,13 @@ class Stopwatch:
 
     def end(self) -> None:
         """It has ended: for it, no more time passes."""
-        self.go_on()
+        self.work()
         self.work_by(None)
         self._ended_s = perf_counter()
 
     def resume(self) -> None:
         """It has not ended; the time since then was idle."""
-        self._sums["idle"] += perf_counter() - self._ended_s
+        self.sums["idle"] += perf_counter() - self._ended_s
         self._ended_s = 0.0
 
     # ── whoever divides the time of a thread that works for several ──
@@ -203,7 +210,7 @@ class Stopwatch:
 
     def stood(self) -> object:
         """Equal as long as it neither begins to wait nor ends a wait."""
-        return self._wait, self._sums.copy()
+        return self.sums.copy()
 
     def spent_until(self, now_s: float) -> Spent:
         """The same until a moment since which it has not begun to wait, nor ended a wait."""
@@ -213,7 +220,7 @@ class Stopwatch:
     @property
     def waits(self) -> bool:
         """Whether it waits now, or has not begun, or has ended."""
-        return self._wait is not None or not self._began_s or bool(self._ended_s)
+        return not self._began_s or bool(self._ended_s) or _wait_in(self.sums.copy()) is not None
 
     @property
     def ident(self) -> int | None:
@@ -227,33 +234,34 @@ class Stopwatch:
             return Times(on_processor_s=0.0 if HAS_CLOCK else None)
         packets = 0 if self._counts is None else self._counts.processed
         others_s, on_s = self._others_s, self._alone_s() + self._gained_s
-        wait, sums = self._wait, self._sums.copy()
         until_s = self._ended_s or now_s
-        if wait is not None:
-            why, since_s, sum_s = wait
-            sums[why] = sum_s + max(0.0, until_s - since_s)
-        idle_s, *rest, all_busy_s = sums.values()
-        idle_s += others_s
-        rest[0] += all_busy_s
-        busy_s = max(0.0, until_s - self._began_s - idle_s - sum(rest))
-        return Times.of((busy_s, idle_s, *rest), min(on_s, busy_s) if HAS_CLOCK else None, packets)
+        sums = self.sums.copy()
+        present_s = max(until_s, sums[SINCE])  # a wait may have begun after that
+        waited = [sum_s if sum_s >= 0 else sum_s + present_s for sum_s in sums.values()]
+        idle_s, held_back_s, rate_s, *rest, all_busy_s, repeat_s = waited[: len(_FIELDS)]
+        waits_s = (idle_s + others_s, held_back_s + all_busy_s, rate_s + repeat_s, *rest)
+        busy_s = max(0.0, until_s - self._began_s - sum(waits_s))
+        return Times.of((busy_s, *waits_s), min(on_s, busy_s) if HAS_CLOCK else None, packets)
 
     def _lately(self, now_s: float, now: Times) -> Times:
         """Of the last second; of no time if it has ended before."""
-        then_s = now_s - LATELY_S
+        then_s, until_s = now_s - LATELY_S, self._ended_s or now_s
         if not self._began_s or self._began_s >= then_s:
             return now
-        points = [(self._began_s, Times(on_processor_s=now.on_processor_s and 0.0)), *self._marks]
-        return less(now, self._stood(points, then_s, self._ended_s or now_s, now))
+        sums = self.sums.copy()
+        if then_s >= until_s:
+            stood = now
+        elif (why := _wait_in(sums)) is not None and sums[SINCE] <= then_s:
+            name = _FIELDS[why]
+            stood = now._replace(**{name: getattr(now, name) - (until_s - then_s)})
+        else:
+            stood = self._stood(then_s, until_s, now)
+        return less(now, stood)
 
-    def _stood(self, points: list[tuple[float, Times]], then_s: float, now_s: float, now: Times) -> Times:
+    def _stood(self, then_s: float, now_s: float, now: Times) -> Times:
         """How everything stood at `then_s`, by what is known of moments before and after."""
-        if then_s >= now_s:
-            return now
-        if (wait := self._wait) is not None and wait[0] is not None and wait[1] <= then_s:
-            name = _FIELDS[wait[0]]
-            return now._replace(**{name: getattr(now, name) - (now_s - then_s)})
-        points.append((now_s, now))
+        began = (self._began_s, Times(on_processor_s=now.on_processor_s and 0.0))
+        points = [began, *self._marks, (now_s, now)]
         after = next(number for number, (at_s, _) in enumerate(points) if at_s > then_s)
         (from_s, first), (until_s, last) = points[after - 1 : after + 1]
         return between(first, last, (then_s - from_s) / (until_s - from_s))
@@ -262,6 +270,11 @@ class Stopwatch:
         """How long threads that worked for it alone have been on a processor."""
         sum_s, clock, began_s = self._thread
         return sum_s if clock is None else sum_s + clock.read_s(began_s) - began_s
+
+
+def _wait_in(sums: _Sums) -> Wait | None:
+    """Which wait lasts, if one does."""
+    return next((why for why in _FIELDS if sums[why] < 0), None)
 
 
 def less(whole: Times, part: Times) -> Times:

@@ -125,7 +125,7 @@ class ServiceObject:
 
     def call(self, request: Request, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Call what is asked for. Raises `WrongArguments` if it does not take these, and what it raises itself."""
-        method = self.find(request.method)
+        method = self._known.get(request.method) or self.find(request.method)
         try:
             made = method(*args, **kwargs)
         except TypeError as error:

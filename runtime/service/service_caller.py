@@ -23,7 +23,7 @@ class ServiceManager:
     """The calls of one caller: makes the requests, and waits for their replies. Any thread may use it."""
 
     def __init__(self, caller: str) -> None:
-        self._caller = caller
+        self._alone = (caller,)  # the callers of what is called for nobody else
         self._numbers: dict[tuple[str, ...], itertools.count[int]] = {}  # by chain of callers
 
     def call(self, queue: RequestQueue, ask: Ask, timeout_s: float) -> Any:
@@ -78,7 +78,10 @@ class ServiceManager:
 
     def _make(self, queue: RequestQueue, ask: Ask, timeout_s: float, *, waits: bool = True) -> Call:
         service, ledger = queue.service, queue.ledger
-        callers = here.callers if here.job is ledger else here.chain_to(self._caller)
+        if here.job is ledger:
+            callers = here.callers
+        else:
+            callers = self._alone if (bearer := here.bearer) is None else (*bearer.callers, *self._alone)
         if service in callers:
             circle = " → ".join((*callers[callers.index(service) :], service))
             raise ServiceLoop(f"{circle}: service {service!r} would wait for itself; answer without this call")

@@ -8,9 +8,9 @@ made of them only for the tasks that somebody asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, chain
-from operator import add, attrgetter, sub
+from operator import add, attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from runtime.facts import ChainFacts, Columns, SignalFacts, Spent, TaskFacts, TaskState, TaskTable
@@ -57,6 +57,9 @@ class Observer:
         self.filled = [lane for task in tasks for lane in task.lanes_out]
         self.places_filled = [place_of[id(lane)] for lane in self.filled]
         self.ends_out = [0, *accumulate(len(task.lanes_out) for task in tasks)]
+        self.at_filled, self.at_ends_out, self.at_ends_in = map(
+            _picker, (self.places_filled, self.ends_out, self.ends_in)
+        )
 
     def observe(self) -> Sample:
         """Read everything now, while no other thread runs. Tasks do not notice."""
@@ -73,9 +76,9 @@ class Observer:
         return Sample(self, doing, held, rest, values[first : first + lanes], values[first + lanes :])
 
 
-def _at(places: Sequence[int], column: Sequence[int]) -> Iterator[int]:
-    """What is at these places of a column."""
-    return map(column.__getitem__, places)
+def _picker(places: Sequence[int]) -> Callable[[Sequence[int]], Sequence[int]]:
+    """What finds what is at these places of a column, in one step."""
+    return itemgetter(*places) if len(places) > 1 else lambda column: [column[place] for place in places]
 
 
 def _differences(sums: Sequence[int]) -> list[int]:
@@ -159,12 +162,12 @@ class Sample(TaskTable):
         """What a picture of all tasks wants to know of them, many times a second."""
         processed, errors, endings, ended_producers, skipped, _, _ = self._rest
         observer = self._observer
-        sent = list(accumulate(map(add, self._taken, _at(observer.places_filled, self._waiting)), initial=0))
+        sent = list(accumulate(map(add, self._taken, observer.at_filled(self._waiting)), initial=0))
         return Columns(
             [ending or doing for ending, doing in zip(endings, self._doing, strict=True)],
             self._depths(),
             processed,
-            _differences(list(_at(observer.ends_out, sent))),
+            _differences(observer.at_ends_out(sent)),
             errors,
             skipped,
             ended_producers,
@@ -209,7 +212,7 @@ class Sample(TaskTable):
         return tuple(self._waiting[first:after])
 
     def _depths(self) -> list[int]:
-        return _differences(list(_at(self._observer.ends_in, list(accumulate(self._waiting, initial=0)))))
+        return _differences(self._observer.at_ends_in(list(accumulate(self._waiting, initial=0))))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._observer.place)

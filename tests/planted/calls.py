@@ -20,8 +20,8 @@ OF_CALLS: Final[tuple[Mutant, ...]] = (
     one(
         "callers: each is counted once",
         QUEUE,
-        "self.callers.get(caller, 0) + 1",
-        "1",
+        "self.callers[caller] += 1",
+        "self.callers[caller] = 1",
         of(WHO, "test_callers_are_counted_the_same_under_every_seed"),
     ),
     one(

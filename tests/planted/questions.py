@@ -139,9 +139,9 @@ OF_QUESTIONS: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "question: a circle of two is not seen",
-        "communication/calls.py",
-        "(*self.bearer.callers, task)",
-        "(task,)",
+        "service/service_caller.py",
+        "(*bearer.callers, *self._alone)",
+        "self._alone",
         of(ASKED, "test_a_circle_is_named"),
     ),
     one(

@@ -52,22 +52,23 @@ class LoopPermit:
             assert self._loop is not None, "nothing is waited for before it is open"
             self._why = None if self._stopwatch is None else self._stopwatch.work()
             self._loop.run(self, timeout)
-            if self._stopwatch is not None:
+            if self._stopwatch is not None and self._why is not None:
                 self._stopwatch.wait(self._why)
         given, self.given = self.given, False
         return given
 
     def sleep(self, select: Callable[[float], T], timeout_s: float) -> T:
         """The sleeper: what is selected within `timeout_s`, or until somebody unparks."""
+        why: Wait = "waiting" if self._is_open() else self._why or "running"
         if self._stopwatch is not None:
-            self._stopwatch.wait("waiting" if self._is_open() else self._why)
+            self._stopwatch.wait(why)
         self._asleep = True
         try:
             return select(0 if self.given else timeout_s)
         finally:
             self._asleep = False
             if self._stopwatch is not None:
-                self._stopwatch.go_on()
+                self._stopwatch.go_on(why)
 
     def release(self) -> None:
         """Any thread: unpark."""
