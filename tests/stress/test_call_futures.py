@@ -179,4 +179,4 @@ def one_outcome(rng: Random) -> None:
 
 
 def test_a_future_has_one_outcome_whoever_cancels_it_and_all_who_wait_hear_of_it_once() -> None:
-    repeat(one_outcome, 60)
+    repeat(one_outcome, 60, share=1)

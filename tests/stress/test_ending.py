@@ -157,7 +157,7 @@ def cancel_against_waiting_hand(rng: Random) -> None:
 
 
 def test_cancel_against_a_waiting_hand_refuses_it() -> None:
-    repeat(cancel_against_waiting_hand, share=1)  # its bug needed 149 of them
+    repeat(cancel_against_waiting_hand)
 
 
 def cancel_against_finish(rng: Random) -> None:
