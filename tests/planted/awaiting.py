@@ -303,6 +303,13 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         of("18_settled_calls", "test_a_call_that_goes_on_beside_them_is_waited_for"),
     ),
     one(
+        "loop: descriptors are asked only when it sleeps",
+        LOOP,
+        "super().select(0) if self.has_any() else []",
+        "[]",
+        of("18_async", "test_what_comes_by_a_descriptor_comes_to_a_loop_that_always_has_something_else_to_do"),
+    ),
+    one(
         "settled calls: one that computes counts as asleep",
         LOOP,
         "        return self._sleeper.is_asleep\n",

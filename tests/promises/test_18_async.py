@@ -6,6 +6,7 @@ On free threads the calls sleep for milliseconds, under a seed in virtual time.
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -805,3 +806,25 @@ def test_calls_make_what_plain_functions_make(
             for key in range(5):
                 of_key = [value for value in result if plan[value][1] == key]
                 assert all(a < b for a, b in pairwise(of_key))
+
+
+def test_what_comes_by_a_descriptor_comes_to_a_loop_that_always_has_something_else_to_do() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    come: list[bytes] = []
+
+    async def work(value: int) -> int:
+        if value:
+            theirs.send(b"x")
+            for _ in range(10_000):
+                if come:
+                    return value
+                await asyncio.sleep(0)
+            raise AssertionError("nothing has come")
+        come.append(await asyncio.get_running_loop().sock_recv(ours, 1))
+        return value
+
+    with ours, theirs, runtime.Session("test") as session:
+        result = session.source([0, 1]).map(work, concurrency=2).collect()
+        session.run(PATIENCE_S)
+        assert list(result) == [0, 1]

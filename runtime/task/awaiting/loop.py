@@ -43,7 +43,16 @@ class Selector(selectors.DefaultSelector):
         self._rests: Listener | None = None  # who hears that it sleeps
         self.is_asleep = False
         self.until_s = 0.0
+        self._own_keys = 0  # the loop's own descriptors, by which it is only woken
         self.woke_s = monotonic()  # when it last came back
+
+    def begin(self) -> None:
+        """The loop is there: what is registered by now is its own."""
+        self._own_keys = len(self.get_map())
+
+    def has_any(self) -> bool:
+        """Whether somebody waits for a descriptor. Any thread."""
+        return len(self.get_map()) > self._own_keys
 
     def sleep_by(self, permit: LoopPermit | None, until_s: float = 0.0) -> None:
         """From now on sleep by that permit, and no longer; None: not at all."""
@@ -56,7 +65,8 @@ class Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What has come, after `timeout` at most."""
         if self._permit is None or (timeout is not None and timeout <= 0):
-            come = super().select(0)
+            # To ask would let go of the GIL at each turn, and so change threads.
+            come = super().select(0) if self.has_any() else []
         else:
             timeout_s = min(_LONGEST_S if timeout is None else timeout, max(0.0, self.until_s - monotonic()))
             self.is_asleep = True
@@ -72,13 +82,15 @@ class TaskLoop(asyncio.SelectorEventLoop):
     """An event loop that its thread runs in pieces, and that others see running while it does.
 
     What it uses of `BaseEventLoop` besides its public names is the same in all versions of Python that there are tests
-    for: `_run_once`, what waits to be run, and what `run_forever` sets while it runs.
+    for: `_run_once`, what waits to be run, what `run_forever` sets while it runs, and whether it is closed, or debugs.
     """
 
     if TYPE_CHECKING:
         _ready: deque[asyncio.Handle]
         _scheduled: list[asyncio.TimerHandle]
         _thread_id: int | None
+        _debug: bool
+        _closed: bool
         _run_once: Callable[[], None]
         _process_events: Callable[[Any], None]
         _write_to_self: Callable[[], None]
@@ -90,7 +102,7 @@ class TaskLoop(asyncio.SelectorEventLoop):
         super().__init__(self._sleeper)
         self._blocking, self._listener = Blocking(listener), listener
         self._answers: dict[AnswerFuture, Call | None] = {}  # that are awaited, and by which call
-        self._own_keys = len(self._sleeper.get_map())
+        self._sleeper.begin()
         self._jobs = 0  # of executors, that have not come to their end
         self._is_news = False  # something has come for which whoever sleeps here is to look up
         self._hooks: Any = None
@@ -188,6 +200,16 @@ class TaskLoop(asyncio.SelectorEventLoop):
 
     # ── what runs in it ──
 
+    def call_soon(
+        self, callback: Callable[[Unpack[Args]], object], *args: *Args, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As in every loop, in half of the time: each call that begins, or goes on, takes this way."""
+        if self._debug or self._closed:
+            return super().call_soon(callback, *args, context=context)
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
     def start(self, work: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:
         """Start a task, between `enter` and `leave`; where that can be, its first step is taken at once."""
         if sys.version_info >= (3, 12):
@@ -222,7 +244,7 @@ class TaskLoop(asyncio.SelectorEventLoop):
     def _rests_on_answers(self) -> bool:
         """Whether neither a callback, nor time, nor a descriptor, nor an executor brings anything."""
         timers = any(not timer.cancelled() for timer in self._scheduled.copy())
-        return not self._ready and not timers and not self._jobs and len(self._sleeper.get_map()) <= self._own_keys
+        return not self._ready and not timers and not self._jobs and not self._sleeper.has_any()
 
     def answer_of(self, reply: AnswerFuture) -> asyncio.Future[Any]:
         """What `reply` comes to, which another thread brings. To cancel it cancels that."""

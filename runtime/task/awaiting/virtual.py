@@ -74,7 +74,7 @@ class VirtualLoop(TaskLoop):
         return min((handle.when() for handle in self._scheduled if not handle.cancelled()), default=None)
 
     def _waits_outside(self) -> bool:
-        return self._jobs > 0 or len(self._sleeper.get_map()) > self._own_keys
+        return self._jobs > 0 or self._sleeper.has_any()
 
     def go_on(self) -> None:
         """Run one callback, or wait for what is outside, if there is nothing else."""
