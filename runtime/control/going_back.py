@@ -34,6 +34,7 @@ class GoingBack:
         try:
             texts: list[str] = []
             while len(texts) < n:
+                yield from self._come_to_rest(deadline)  # a task that had ended has to come to its gate again
                 self._require_rest()
                 try:
                     texts += yield from self._take_back_last(force=force)
@@ -41,10 +42,13 @@ class GoingBack:
                     if texts:
                         refusal.add_note(f"{len(texts)} of {n} were taken back: {', '.join(texts)}")
                     raise
-            yield self._workers.until(lambda: all(control.rests() for control in self._controls), deadline)
+            yield from self._come_to_rest(deadline)
         finally:
             self._is_at_it = False
         return tuple(texts)
+
+    def _come_to_rest(self, deadline: float) -> Waiting[bool]:
+        return (yield self._workers.until(lambda: all(control.rests() for control in self._controls), deadline))
 
     def release(self) -> None:
         """After the end: forget what could be taken back."""
