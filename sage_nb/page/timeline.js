@@ -5,6 +5,7 @@ import { Control } from "./controls.js";
 import { counted, html, mark, printable, say, seconds } from "./elements.js";
 import { eventText } from "./log.js";
 import { faultAt, nextFault } from "./marks.js";
+import { Theme } from "./theme.js";
 import { Throttle } from "./throttle.js";
 import { TimelinePainter } from "./timeline_painter.js";
 import { ENDED_JOB, stateOf } from "./states.js";
@@ -81,9 +82,7 @@ export class Timeline {
     this.clock = setInterval(() => store.visible && this.quiet > 0 && this.throttle.soon(), STILL_MS);
     this.resized = new ResizeObserver(() => this.throttle.soon());
     this.resized.observe(this.area);
-    this.themed = matchMedia("(prefers-color-scheme: dark)");
-    this.retheme = () => this.throttle.soon();
-    this.themed.addEventListener("change", this.retheme);
+    this.theme = new Theme(this.element, () => this.throttle.soon());
     store.on("plan", () => this.build());
     store.on("plan frame events", () => this.throttle.soon());
     store.on("look fault", () => this.paint());
@@ -269,6 +268,6 @@ export class Timeline {
     clearInterval(this.clock);
     this.throttle.close();
     this.resized.disconnect();
-    this.themed.removeEventListener("change", this.retheme);
+    this.theme.close();
   }
 }

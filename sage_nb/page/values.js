@@ -3,6 +3,7 @@
 
 import { ChartPainter, nearestIn } from "./chart_painter.js";
 import { counted, html, mark, numbered, printable, say } from "./elements.js";
+import { Theme } from "./theme.js";
 import { Visibility } from "./visibility.js";
 
 const ROW_PX = 22;
@@ -30,6 +31,7 @@ export class Values {
     this.visibility = new Visibility(this.root, (seen) => this.mount(seen));
     this.resized = new ResizeObserver(() => this.soon());
     this.resized.observe(this.root);
+    this.theme = new Theme(this.root, () => this.soon());
     this.mount(true);
     this.soon();
   }
@@ -63,6 +65,7 @@ export class Values {
     cancelAnimationFrame(this.painting);
     this.visibility.close();
     this.resized.disconnect();
+    this.theme.close();
     this.model.off("change:values", this.heard);
     this.mount(false);
     this.root.remove();
