@@ -54,6 +54,11 @@ class Collected(Sequence[T]):
         """What the sink calls with each packet."""
         return self._values.append if self._limit is None else self._gather_up_to_limit
 
+    @property
+    def limit(self) -> int | None:
+        """How many are kept; None: all."""
+        return self._limit
+
     def another(self) -> Collected[T]:
         """One that gathers as many, for another run."""
         return Collected(self._limit)

@@ -1,7 +1,9 @@
 """What tests of dataflows want: a guard against what stays behind, waits that cannot hang, a watch over queues, faults
-on purpose, a search through the orders in which a graph may run, and whether functions change packets in place.
+on purpose, a search through the orders in which a graph may run, whether functions change packets in place, and what
+was done by hand as a test.
 """
 
+from runtime.session.written import as_test
 from runtime.testing.changes import ChangedInPlace, check_unchanged
 from runtime.testing.checks import (
     PATIENCE_S,
@@ -27,6 +29,7 @@ __all__ = [
     "LeakFound",
     "Moment",
     "QueueWatch",
+    "as_test",
     "check_bounded",
     "check_unchanged",
     "explore",

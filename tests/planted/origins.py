@@ -68,6 +68,13 @@ OF_ORIGINS: Final[tuple[Mutant, ...]] = (
         of(WHY, "test_a_run_that_does_not_repeat_is_not_explained"),
     ),
     one(
+        "test: it asserts no results",
+        "session/written.py",
+        "                lines.append(self._result(node, result))\n",
+        "                self._result(node, result)\n",
+        "test_written.py::test_it_passes_as_it_stands_and_fails_when_a_function_is_broken[seeded]",
+    ),
+    one(
         "origin: nothing is forgotten",
         MADE,
         "        if self._bytes > self._most_bytes:\n",
