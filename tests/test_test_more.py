@@ -67,7 +67,7 @@ def test_what_is_asked_for_and_is_not_there_is_refused_by_name(capsys: pytest.Ca
     assert runpy.run_path(str(TOOL))["main"](["3.9"]) == 1
     assert (
         capsys.readouterr().out
-        == "no run is called 3.9; there are long, 3.11, 3.12, 3.13, 3.14, minimum, places, site, browser\n"
+        == "no run is called 3.9; there are long, long-groups, 3.11, 3.12, 3.13, 3.14, minimum, places, site, browser\n"
     )
 
 
