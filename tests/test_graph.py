@@ -161,7 +161,7 @@ def test_the_engine_imports_nothing_but_the_standard_library() -> None:
 
 LATE: Final = {
     *("asyncio", "email", "importlib.metadata", "multiprocessing", "socket", "ssl", "subprocess", "tempfile"),
-    *("difflib", "sqlite3", "sysconfig", "zoneinfo"),
+    *("difflib", "shlex", "sqlite3", "sysconfig", "zoneinfo"),
     *("runtime.driver", "runtime.ray", "runtime.remote", "runtime.testing"),
 }
 """Imported where they are used, so that `import runtime` and `import sage_nb` stay short."""
@@ -172,6 +172,14 @@ def test_importing_the_engine_or_its_face_imports_nothing_that_only_some_need() 
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); import runtime, sage_nb; print({LATE!r} & set(sys.modules))"
     )
+    command = [sys.executable, "-I", "-S", "-c", script]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout == "set()\n"
+
+
+def test_importing_the_engine_alone_imports_nothing_that_only_its_face_or_few_keys_need() -> None:
+    late = {"fractions", "json", "platform", "uuid"}
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import runtime; print({late!r} & set(sys.modules))"
     command = [sys.executable, "-I", "-S", "-c", script]
     run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout == "set()\n"

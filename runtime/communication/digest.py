@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import datetime
 import sys
-import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 from runtime.errors import UnstableKey
 from runtime.texts.preview import preview, type_name
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 _FIBONACCI: Final = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio
 
@@ -47,7 +48,7 @@ def _as_bytes(key: Any) -> bytes:
     if write is not None:
         return write(key)
     refused = None
-    for base, write_base in _WRITERS:
+    for base, write_base in _all_writers():
         if issubclass(kind, base):
             if kind.__eq__ is base.__eq__:
                 return write_base(key)
@@ -145,7 +146,7 @@ def _timedelta(key: datetime.timedelta) -> bytes:
     return b"i%d" % ((key.days * 86400 + key.seconds) * 1_000_000 + key.microseconds)
 
 
-def _uuid(key: uuid.UUID) -> bytes:
+def _uuid(key: UUID) -> bytes:
     return b"U%d" % key.int
 
 
@@ -168,7 +169,7 @@ def _none(key: None) -> bytes:
 
 _Write = Callable[[Any], bytes]
 
-_NUMBERS: Final = (float, complex, Decimal, Fraction)
+_NUMBERS: Final = (float, complex, Decimal)
 
 # By whose `__eq__` a class has: a StrEnum has that of str, a frozenset that is an enum member that of frozenset.
 _WRITERS: Final[tuple[tuple[Any, _Write], ...]] = (
@@ -180,7 +181,6 @@ _WRITERS: Final[tuple[tuple[Any, _Write], ...]] = (
     (datetime.date, _date),
     (datetime.time, _time),
     (datetime.timedelta, _timedelta),
-    (uuid.UUID, _uuid),
     (frozenset, _set),
     (PurePosixPath, _path),
     (PureWindowsPath, _windows_path),
@@ -190,6 +190,18 @@ _WRITERS: Final[tuple[tuple[Any, _Write], ...]] = (
 
 # What most keys are, found at once.
 _EXACT: Final[dict[type, _Write]] = {**dict(_WRITERS), bool: _whole, type(None): _none}
+
+
+@cache
+def _all_writers() -> tuple[tuple[Any, _Write], ...]:
+    """With those of classes that few keys have and that take long to import."""
+    from fractions import Fraction  # noqa: PLC0415
+    from uuid import UUID  # noqa: PLC0415
+
+    late: tuple[tuple[Any, _Write], ...] = ((UUID, _uuid), (Fraction, partial(_number, Fraction)))
+    _EXACT.update(late)
+    return *_WRITERS, *late
+
 
 PLAIN_KEYS: Final = frozenset({str, int, bool, bytes, type(None)})
 """Types of which every value is a key: with a single target, nothing has to be found out about these."""

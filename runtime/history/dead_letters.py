@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import json
 import os
 import weakref
 from collections import deque
@@ -313,7 +312,7 @@ def _file_of(path: object) -> Outlet:
     _append(name, b"")  # raises at once what would be raised for each letter
 
     def write(letter: DeadLetter) -> None:
-        _append(name, f"{json.dumps(_record(letter))}\n".encode())
+        _append(name, f"{_dumped(_record(letter))}\n".encode())
 
     return write
 
@@ -341,9 +340,15 @@ def _record(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
+def _dumped(value: Any) -> str:
+    from json import dumps  # noqa: PLC0415  only for those who keep letters in a file
+
+    return dumps(value)
+
+
 def _as_json(value: Any) -> Any:
     try:
-        json.dumps(value)
+        _dumped(value)
     except Exception:  # noqa: BLE001  the border to user code: no form in JSON, or its own code has raised
         return None
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,9 @@ def install_command(extra: str = "") -> str:
     if sys.platform == "emscripten":
         return "install it by micropip, or by %pip in JupyterLite"
     extras = f"[{extra}]" if extra else ""
-    python = shlex.quote(sys.executable or "python")
+    from shlex import quote  # noqa: PLC0415  only where something is missing
+
+    python = quote(sys.executable or "python")
     if (_FOLDER / "pyproject.toml").is_file():
-        return f"{python} -m pip install --editable {shlex.quote(str(_FOLDER) + extras)}"
-    return f"{python} -m pip install {shlex.quote('.' + extras)}, in the folder of sage-nb"
+        return f"{python} -m pip install --editable {quote(str(_FOLDER) + extras)}"
+    return f"{python} -m pip install {quote('.' + extras)}, in the folder of sage-nb"

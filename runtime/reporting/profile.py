@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import linecache
 from collections import Counter
 from collections.abc import Mapping
@@ -65,6 +64,8 @@ class Profile:
 
     def save(self, path: str | Path) -> None:
         """Write it as a file for https://www.speedscope.app, a profile of the type "sampled" in seconds."""
+        import json  # noqa: PLC0415  only for those who save one
+
         Path(path).write_text(json.dumps(self._as_speedscope()), encoding="utf-8")
 
     def _as_speedscope(self) -> dict[str, Any]:
