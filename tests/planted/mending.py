@@ -50,6 +50,8 @@ OF_MENDING: Final[tuple[Mutant, ...]] = (
     one("hold: what an attempt has made counts as all", GUARD, "tuple(self._held.made_of)) if is_made else None",
         "tuple(self._held.made_of))", NOT_SENT),
     one("hold: it is worked again though only its key was missing", GUARD, "if made is None or", "if True or", KEYS),
+    one("hold: outputs are sent twice after a resume", GUARD, "return partial(self._held.add_again, *made)",
+        "return lambda: (self._held.add_again(*made), make())[0]", KEYS),
     one("hold: an edited packet is held on", GUARD, "lane.items[index] is not self._item", "False", EDITED),
     one("hold: another lane goes first", GUARD, "self._inbox.look_first_at(lane)", "pass",
         of("20_held", "test_a_held_packet_is_the_first_to_be_tried_whichever_lane_it_came_by")),

@@ -6,6 +6,7 @@ On free threads the calls sleep for milliseconds, under a seed in virtual time.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import subprocess
 import sys
@@ -806,6 +807,57 @@ def test_calls_make_what_plain_functions_make(
             for key in range(5):
                 of_key = [value for value in result if plan[value][1] == key]
                 assert all(a < b for a, b in pairwise(of_key))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    plan=plans,
+    concurrency=some.integers(1, 6),
+    ordered=some.booleans(),
+    seed=some.none() | some.integers(),
+    at=some.integers(1, 60),
+)
+def test_a_cancel_at_any_await_runs_every_finally_and_loses_nothing(
+    plan: list[tuple[int, int, bool]], concurrency: int, ordered: bool, seed: int | None, at: int
+) -> None:
+    """On threads and under seeds: key and state are the call's own at each await, whatever goes on beside it."""
+    open_now: list[int] = []
+    awaits = itertools.count(1)
+
+    class Works(runtime.Function[int, int]):
+        async def process(self, value: int) -> int:  # type: ignore[override]
+            waits, key, fails = plan[value]
+            open_now.append(value)
+            self.ctx.state["calls"] = calls = self.ctx.state.get("calls", 0) + 1
+            try:
+                for _ in range(waits):
+                    if next(awaits) == at:
+                        session.cancel()
+                    await asyncio.sleep(0.001)
+                    assert (self.ctx.key, self.ctx.state["calls"]) == (key, calls)
+                if fails:
+                    raise ValueError(value)
+            finally:
+                open_now.remove(value)
+                await asyncio.sleep(0)
+                assert (self.ctx.key, self.ctx.state["calls"]) == (key, calls)
+            return value
+
+    with runtime.Session(seed=seed) as session:
+        stream = session.source(range(len(plan)), name="numbers").key_by(lambda value: plan[value][1])
+        work = stream.map(Works(), name="work", concurrency=concurrency, ordered=ordered, on_error="skip")
+        result = work.collect(name="out")
+        outcome = session.run(PATIENCE_S)
+        assert not open_now
+        good = [value for value, (_, _, fails) in enumerate(plan) if not fails]
+        assert outcome.packets_in == outcome.packets_out + outcome.skipped + outcome.dropped
+        if ordered:
+            assert list(result) == good[: len(result)]
+        else:
+            assert len(set(result)) == len(result)
+            assert set(result) <= set(good)
+        if next(awaits) <= at:
+            assert (outcome.state, sorted(result)) == ("completed", good)
 
 
 def test_what_comes_by_a_descriptor_comes_to_a_loop_that_always_has_something_else_to_do() -> None:
