@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import pytest
+from hypothesis import settings
 
 OPTION: Final = "--long"
 _wanted: list[bool] = [False]
@@ -22,7 +23,12 @@ def add_option(parser: pytest.Parser) -> None:
 
 
 def begin(config: pytest.Config) -> None:
-    """Before any module of tests is imported: they ask at once how much they are to do."""
+    """Before any module of tests is imported: they ask at once how much they are to do.
+
+    No example of hypothesis has a deadline: how long one takes beside others says nothing.
+    """
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
     _wanted[0] = config.getoption(OPTION)
 
 

@@ -809,7 +809,7 @@ def test_calls_make_what_plain_functions_make(
                 assert all(a < b for a, b in pairwise(of_key))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     plan=plans,
     concurrency=some.integers(1, 6),
