@@ -119,7 +119,7 @@ class TaskFacts(NamedTuple):
 class ServiceFacts(NamedTuple):
     """One service at one moment.
 
-    `depth` counts the requests that wait, `working` those being executed by the service's `concurrency` threads. Each
+    `depth` counts the requests that wait, `working` those being executed, `concurrency` at most. Each
     of the `received` calls ends as one of `results`, `errors`, `timeouts` or `stopped` (with the job, or given up by
     its caller), or is still `open`. `late` replies came after the end of their call, `lost` ones vanished in an
     interceptor. `callers` says how many of them each task or service has made (`hand`: who is no part of the job),

@@ -74,6 +74,10 @@ class Here(threading.local):
         """Of this thread's packets, that one says to which question they belong."""
         self.bearer = bearer
 
+    def wait_by(self, waiter: Waiter | None) -> None:
+        """What this thread calls is waited for by that one from now on."""
+        self.waiter = waiter
+
     def work_for(self, *callers: str) -> None:
         """This thread's calls are made for these from now on, the outermost first."""
         self.callers = callers

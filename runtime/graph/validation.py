@@ -11,7 +11,7 @@ from runtime.errors import AsyncRefused, CyclicGraph, DuplicateName, GraphInvali
 from runtime.graph.execution_graph import Edge, ExecutionGraph, OperatorNode, ServiceNode
 from runtime.graph.policy import is_policy
 from runtime.graph.rate import Rate
-from runtime.python.asynchronous import async_method, is_async, refuse_async
+from runtime.python.asynchronous import async_method, refuse_async
 from runtime.texts.preview import is_blank, is_printable, preview
 
 OUTSIDE = "hand"  # among the callers of a service, who is no task and no service
@@ -79,26 +79,6 @@ def validate_service(service: ServiceNode) -> None:
         raise GraphInvalid(
             f"what makes service {service.name!r} needs arguments, and none are given: "
             f"{preview(service.make)}; use functools.partial or a lambda without arguments"
-        )
-    if service.concurrency > 1:
-        refuse_async_methods(service.make, service.name)
-
-
-def refuse_async_methods(service: Any, name: str) -> None:
-    """Raise `AsyncRefused` if a method that the runtime calls itself, or `process`, would make a coroutine.
-
-    Other public methods are refused when they are called (`refuse_async_method`): they may be for the service alone.
-    """
-    for method in ("process", "setup", "close"):
-        refuse_async_method(inspect.getattr_static(service, method, None), method, name)
-
-
-def refuse_async_method(candidate: Any, method: str, service: str) -> None:
-    """Raise `AsyncRefused` if this method of a service would make a coroutine."""
-    if is_async(candidate):
-        raise AsyncRefused(
-            f"method {method!r} of service {service!r} is an `async def`, and each of several threads answers by "
-            "itself and awaits nothing: leave concurrency at 1, or make it a plain `def` (asyncio.run inside works)"
         )
 
 

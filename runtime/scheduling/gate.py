@@ -42,7 +42,7 @@ class Turn:
 class Gate:
     """Holds workers. Whoever takes away, while it is closed, what they work from does it under its lock."""
 
-    __slots__ = ("_errands", "_lock", "_waiting", "attentive", "closed", "edits", "parkers", "turn")
+    __slots__ = ("_errands", "_finish", "_lock", "_waiting", "attentive", "closed", "edits", "parkers", "turn")
 
     def __init__(self, lock: threading.RLock | None = None) -> None:
         self.parkers: Sequence[Parker] = ()
@@ -50,6 +50,7 @@ class Gate:
         self._lock: threading.Lock | threading.RLock = threading.Lock() if lock is None else lock
         self._waiting: list[Parker] = []
         self._errands: list[Callable[[], None]] = []  # what a worker is to do here itself, before anything else
+        self._finish: Callable[[Ready, Ready], bool] | None = None  # what has begun, before anybody stands still
         self.attentive = self.closed = False
         self.turn: Turn | None = None  # granted, and not taken
         self.edits = 0  # how often an edit by hand has begun or ended: an odd number, while one is made
@@ -102,9 +103,20 @@ class Gate:
                     waiting.append(parker)
             self._wait_here(parker, lambda: parker not in waiting or not self.closed or self.turn is not None)
 
+    def finish_first(self, finish: Callable[[Ready, Ready], bool]) -> None:
+        """Before its worker stands here, let `finish` bring to its end what has begun; False: nothing has.
+
+        It returns early if the worker is called away from here meanwhile, which may be by a turn.
+        """
+        self._finish = finish
+
     def _wait_here(self, parker: Parker, is_called: Ready) -> None:
         """Wait until it is called, or for some of that. Raises Cancelled."""
-        parker.park_at_gate(is_called)
+        if self._finish is None or not self._finish(is_called, self._has_turn):
+            parker.park_at_gate(is_called)
+
+    def _has_turn(self) -> bool:
+        return self.closed and self.turn is not None and not self._errands
 
     def _is_shut(self) -> bool:
         return self.closed and self.turn is None and not self._errands

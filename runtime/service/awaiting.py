@@ -1,20 +1,24 @@
-"""ServiceLoop: awaits the `async def` methods of a service, one request at a time. Knows no requests.
+"""ServiceLoop: awaits the `async def` methods of a service. Knows no queue, and of requests only who asks for them.
 
 Its loop is that of a task whose function waits (`runtime/task/awaiting/`), run by the service's one thread wherever it
-waits: for a method to come to its end, and for the next request. So what a method has left running goes on meanwhile.
+waits: for methods to come to their ends, and for the next request. So what a method has left running goes on meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar, copy_context
+from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from runtime.communication.calls import DEFAULT_METHOD
+from runtime.communication.calls import DEFAULT_METHOD, AnswerFuture, here
+from runtime.communication.calls import Call as ServiceCall
 from runtime.context import ServiceContext
 from runtime.errors import AsyncRefused, Cancelled
-from runtime.scheduling.parker import Parker
+from runtime.scheduling.gate import Turn
+from runtime.scheduling.parker import Parker, Waiter
 from runtime.task.awaiting.host import LoopHost
 
 if TYPE_CHECKING:
@@ -47,23 +51,67 @@ class AwaitedServiceContext(ServiceContext):
         self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any
     ) -> Any:
         """In an `async def`, what can be awaited; elsewhere, the answer's future. A cancel takes the request back."""
-        if self._loop.is_running():
-            return self._loop.answer_of(self._proxies.begin(service, (method, args, kwargs), timeout))
-        return super().call_service_async(service, *args, method=method, timeout=timeout, **kwargs)
+        if not self._loop.is_running():
+            return super().call_service_async(service, *args, method=method, timeout=timeout, **kwargs)
+        begin = partial(self._proxies.begin, service, (method, args, kwargs), timeout)
+        request = REQUEST.get()
+        return self._loop.answer_of(begin() if request is None else request.ask(begin), request)
+
+
+class OpenRequest(Waiter):
+    """One request whose method goes on beside others: to the calls that it makes, who makes them."""
+
+    __slots__ = ("_callers", "_loop", "_parker", "call", "came", "task", "turn")
+
+    def __init__(self, call: ServiceCall, service: str, turn: Turn | None, parker: Parker, loop: ServiceLoop) -> None:
+        super().__init__()
+        self.call, self.turn = call, turn
+        self.came: list[tuple[Any, BaseException | None]] = []  # what it has come to
+        self.task: Task[None] | None = None
+        self._callers = (*call.request.callers, service)
+        self._parker, self._loop = parker, loop
+
+    def is_run_by(self, task: Task[None]) -> None:
+        """It goes on as this task."""
+        self.task = task
+
+    def ask(self, begin: Callable[[], AnswerFuture]) -> AnswerFuture:
+        """In its name, `begin` a call."""
+        callers, waiter = here.callers, here.waiter
+        here.work_for(*self._callers)
+        here.wait_by(self)
+        try:
+            return begin()
+        finally:
+            here.work_for(*callers)
+            here.wait_by(waiter)
+
+    def unpark(self) -> None:
+        """Any thread: what it has asked for has an ending, of which its future tells as well."""
+        self._parker.unpark()
+
+    def stands_still(self) -> bool:
+        """Whether it waits for something that time alone will not bring."""
+        return self._loop.waits_for_held(self)
+
+
+REQUEST: Final[ContextVar[OpenRequest | None]] = ContextVar("runtime.request", default=None)
+"""The request whose code runs; None outside of those that go on beside others."""
 
 
 class ServiceLoop:
     """The loop of one service, from before its object is set up until that is closed. By the service's thread."""
 
-    def __init__(self, ctx: ServiceContext, parker: Parker) -> None:
-        self._parker, self._host = parker, LoopHost(parker)
+    def __init__(self, ctx: ServiceContext, parker: Parker, concurrency: int = 1) -> None:
+        self._parker, self._host, self._is_shared = parker, LoopHost(parker), concurrency > 1
+        self._under_way = 0  # requests, each by itself
         self.ctx = AwaitedServiceContext(ctx, self._host.open(self))
         self._has_told = False  # of something outside that a method waits for
         self.serve()
 
     def serve(self) -> None:
         """From now on the service's thread waits by this loop."""
-        self._host.serve(int)
+        self._host.serve(lambda: self._under_way)
 
     def come_to(self, made: Any) -> Any:
         """What a method has returned, once that has come. Raises what it raises; after its `finally`, Cancelled."""
@@ -76,7 +124,37 @@ class ServiceLoop:
         finally:
             if not task.done():
                 self._host.cancel([task])
-        return _result(came)
+        return result_of(came)
+
+    def begin(self, made: Awaitable[Any], request: OpenRequest, is_over: Callable[[OpenRequest], None]) -> None:
+        """Let what a method has returned go on beside others; `is_over` hears, in the loop, that it has come."""
+        context = copy_context()
+        context.run(REQUEST.set, request)
+        self._under_way += 1
+        task = self._host.loop.create_task(_come(made, request.came), context=context)
+        request.is_run_by(task)
+
+        def end(_: object) -> None:
+            self._under_way -= 1
+            if not request.came:  # it was cancelled before its first step
+                request.came.append((None, Cancelled()))
+            is_over(request)
+            self._host.loop.tell()
+
+        task.add_done_callback(end)
+
+    def look_in(self) -> None:
+        """Between two requests: a stream of them must not keep others from going on."""
+        self._host.look_in()
+
+    def cancel(self, tasks: list[Task[None]]) -> None:
+        """Cancel these, and wait for their ends: whatever they do at their end is awaited."""
+        self._host.cancel(tasks)
+        self._host.loop.run_until(lambda: not self._under_way)
+
+    def waits_for_held(self, request: OpenRequest) -> bool:
+        """Whether what a request waits for stands still. Any thread."""
+        return self._host.loop.waits_for_held(request)
 
     def close(self, made: Any) -> None:
         """Await this last one, whatever is wanted; then end what methods have left running."""
@@ -87,7 +165,7 @@ class ServiceLoop:
                 with suppress(Cancelled):
                     self._parker.park(task.done, "running")
                 self._host.loop.run_until(task.done)
-            _result(came)
+            result_of(came)
         finally:
             self._host.close()
 
@@ -114,7 +192,12 @@ class ServiceLoop:
         self._parker.tell()
 
     def tell_of_block(self, seconds: float, call: Call | None) -> None:
-        """A method has kept the loop from going on: it is the only one that is asked for."""
+        """A method has kept the loop from going on: where it is not the only one, that is to be told."""
+        if self._is_shared:
+            self.ctx.warn(
+                f"a method has held up all others for {seconds:.2g} s: what computes or waits without `await` keeps "
+                "the thread; `await asyncio.to_thread(…)` gives it to another one"
+            )
 
 
 async def _come(made: Awaitable[Any], came: list[tuple[Any, BaseException | None]]) -> None:
@@ -124,7 +207,8 @@ async def _come(made: Awaitable[Any], came: list[tuple[Any, BaseException | None
         came.append((None, error))
 
 
-def _result(came: list[tuple[Any, BaseException | None]]) -> Any:
+def result_of(came: list[tuple[Any, BaseException | None]]) -> Any:
+    """What has come, which is let go of. Raises it, if that is an error."""
     ((value, error),) = came
     came.clear()
     if error is None:

@@ -1,7 +1,8 @@
 """BaseServiceTask: the life of a service. Knows request queues and parkers, no threads.
 
 `concurrency` loops run side by side. The first makes the object and sets it up before anything is served; calls made
-meanwhile wait, and their time stands still. The last loop to leave closes the object.
+meanwhile wait, and their time stands still. The last loop to leave closes the object. If that has `async def` methods,
+one loop answers as many requests at once, and the others leave (`side_by_side.py`).
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from runtime.python.stacks import Stack, stack_of
 from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.stopwatch import ThreadClock, total
+from runtime.service.awaiting import ServiceLoop
 from runtime.service.control import ServiceControl
 from runtime.service.invocation import Interceptor, ServiceObject
+from runtime.service.side_by_side import SideBySide
 from runtime.step import Step
 
 
@@ -49,6 +52,9 @@ class BaseServiceTask:
         self.gate.hold(parkers)
         self.ending: Ending | None = None
         self.control = ServiceControl(self)
+        self.concurrency = node.concurrency
+        self.beside: SideBySide | None = None  # answers, if several requests are awaited at once; from the set-up on
+        self._was_set_up = False  # guarded by the ledger's lock
         self._tap: Callable[[Step], None] | None = None  # sees each request that has been worked
         self._object = ServiceObject(node)
         self._serving = len(parkers)  # loops that have not left yet; with the next, under the ledger's lock
@@ -64,6 +70,15 @@ class BaseServiceTask:
         """What holds it by hand."""
         return self.queue.gate
 
+    @property
+    def loop(self) -> ServiceLoop | None:
+        """What awaits its methods, once it is set up; None: none of them waits."""
+        return self._object.loop
+
+    def is_intercepted(self) -> bool:
+        """Whether requests go through interceptors."""
+        return bool(self._object.interceptors)
+
     # ── the service's own threads ──
 
     def live(self, parker: Parker) -> None:
@@ -77,7 +92,12 @@ class BaseServiceTask:
             parker.begin()
             if parker is self.parkers[0]:
                 self._set_up()
-            self._loop(parker)
+            else:
+                self._wait_for_set_up(parker)
+            if self.beside is None:
+                self._loop(parker)
+            elif parker is self.parkers[0]:
+                self.beside.run()
             if self.queue.signal is not None:
                 ending = self.queue.signal.how
         except BaseException as failure:  # noqa: BLE001  the border to user code: SystemExit too must be heard
@@ -120,8 +140,21 @@ class BaseServiceTask:
 
     def _set_up(self) -> None:
         self._object.set_up(self.ctx, self.parkers)
+        if self.loop is not None and self.concurrency > 1:
+            self.beside = SideBySide(self, self.parkers[0], self.concurrency)
         with self.queue.ledger.lock:
+            self._was_set_up = True
             self.queue.begin()
+
+    def _wait_for_set_up(self, parker: Parker) -> None:
+        """Whether this thread is wanted, the object says."""
+        queue = self.queue
+        while True:
+            with queue.ledger.lock:
+                if self._was_set_up:
+                    return
+                queue.sleep(parker)
+            parker.park(partial(queue.is_called, parker), "idle")
 
     def renew(self, make: Callable[[], Any]) -> str:
         """One of its threads, with no request in work: close its object, whose place that takes which `make` makes.
@@ -172,7 +205,7 @@ class BaseServiceTask:
                 lock.release()
             step: Step | None = None
             if call is not None:
-                step = self._work(call, parker)
+                step = self.work(call, parker)
                 call = None  # else it would be kept while nothing comes
             elif queue.signal is not None:
                 return
@@ -180,15 +213,27 @@ class BaseServiceTask:
                 gate.passed(parker, step)
                 step = None
 
-    def _work(self, call: Call, parker: Parker) -> Step | None:
+    def work(self, call: Call, parker: Parker) -> Step | None:
         """Execute one request and end its call. Returns the step, if a tap or a step by hand wants to see it."""
-        request, queue, name = call.request, self.queue, self.ctx.name
+        request, name = call.request, self.ctx.name
         here.work_for(*request.callers, name)
-        value, error = self._answer(request, parker)
+        came = self._answer(request, parker)
         here.work_for(name)
+        step = self.end_call(call, *came, is_stepped=parker.turn is not None)
+        del call, came  # the traceback's frames lead back to this one, and with the error it would be a cycle
+        return step
+
+    def invoke(self, request: Request) -> Any:
+        """What the method returns that is asked for; of an `async def`, what is to be awaited. Raises as that does."""
+        here.work_for(*request.callers, self.ctx.name)
+        return self._object.invoke(request, request.args, request.kwargs)
+
+    def end_call(self, call: Call, value: Any, error: BaseException | None, *, is_stepped: bool) -> Step | None:
+        """A request has been executed: end its call. Returns the step, if somebody wants to see it."""
+        request, queue = call.request, self.queue
         lost = isinstance(error, LostReply)
         tap, step = self._tap, None
-        if tap is not None or parker.turn is not None:
+        if tap is not None or is_stepped:
             step = self._as_step(request, value, error)
         if tap is not None and step is not None:
             tap(step)
@@ -208,19 +253,30 @@ class BaseServiceTask:
                 self.reporter.call_failed(self.name, f"{request.text} failed: {error_text(error)}")
         elif not lost:
             self.reporter.late_reply(self.name, f"{request.method} answered {request.callers[-1]} too late")
-        del call, error  # the traceback's frames lead back to this one, and with the error it would be a cycle
         return step
 
     def _answer(self, request: Request, parker: Parker) -> tuple[Any, BaseException | None]:
         """The value, or the error as the caller hears it."""
         try:
             return self._object.answer(request, parker), None
-        except Exception as failure:  # noqa: BLE001  the border to user code: the caller hears it
-            return None, failure
-        except BaseException as failure:  # noqa: BLE001  likewise; but it must not end its caller
-            failed = ServiceFailed(f"service {self.name!r} failed at {request.text}: {error_text(failure)}")
-            failed.__cause__ = failure
-            return None, failed
+        except BaseException as failure:  # noqa: BLE001  the border to user code: the caller hears it
+            return None, self._as_heard(request, failure)
+
+    def heard(self, request: Request, answer: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+        """The value that `answer` returns, or the error as the caller hears it."""
+        try:
+            return answer(), None
+        except BaseException as failure:  # noqa: BLE001  as above
+            return None, self._as_heard(request, failure)
+        finally:
+            here.work_for(self.ctx.name)
+
+    def _as_heard(self, request: Request, failure: BaseException) -> BaseException:
+        if isinstance(failure, Exception):
+            return failure
+        failed = ServiceFailed(f"service {self.name!r} failed at {request.text}: {error_text(failure)}")
+        failed.__cause__ = failure  # it must not end its caller
+        return failed
 
     def _as_step(self, request: Request, value: Any, error: BaseException | None) -> Step:
         """A request and its reply as a person sees them."""
@@ -249,7 +305,7 @@ class BaseServiceTask:
         queue = self.queue
         waiting, running, received, (results, errors, timeouts, stopped, late, lost) = queue.shown
         return ServiceFacts(
-            self.name, self._state(), waiting, queue.capacity, len(self.parkers), running, received, results, errors,
+            self.name, self._state(), waiting, queue.capacity, self.concurrency, running, received, results, errors,
             timeouts, stopped, late, lost, self.ending, tuple(queue.callers.copy().items()),
         )  # fmt: skip
 

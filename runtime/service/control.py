@@ -54,7 +54,7 @@ class ServiceControl(WorkerControl):
             is_in_place=gate.at_its_place(),
             has_work=has_work,
             waits_at_gate=reached,
-            takes_turns=has_work and reached and self._has_idle_thread(),
+            takes_turns=has_work and self._is_at_gate() and self._has_idle_thread(),
             turn="none" if turn is None else "over" if turn.over else "given",
             rests=self.rests(),
         )
@@ -62,7 +62,15 @@ class ServiceControl(WorkerControl):
     def rests(self) -> bool:
         """What `WorkerState.rests` says, by itself: it is asked of all at each step."""
         gate = self._service.gate
-        return gate.at_its_place() or not gate.closed
+        return gate.at_its_place() or not gate.closed or self._lets_go_on()
+
+    def _lets_go_on(self) -> bool:
+        """Whether all that it does is to wait for requests that go on side by side."""
+        beside = self._service.beside
+        return beside is not None and beside.lets_go_on()
+
+    def _is_at_gate(self) -> bool:
+        return self._service.gate.reached() or self._lets_go_on()
 
     def _has_work(self) -> bool:
         """Whether a turn would find a request, or the stop signal."""
@@ -80,7 +88,7 @@ class ServiceControl(WorkerControl):
                 return Step("idle", name)
             if not gate.closed:
                 raise NotPaused(f"{name!r} is not paused, so it serves by itself; pause({name!r}) first")
-            if not (yield Until(gate.reached, deadline)):
+            if not (yield Until(self._is_at_gate, deadline)):
                 return Step("running", name)
             if self._has_work() and not self._has_idle_thread():  # whoever used the turn later, nobody would have asked
                 return Step("waiting", name, doing="waiting")
@@ -100,11 +108,13 @@ class ServiceControl(WorkerControl):
     def _is_over(self, turn: Turn) -> bool:
         if turn.over:  # the reply is out; until its thread is at the gate again
             gate = self._service.gate
-            return gate.reached() or not gate.closed
+            return self._is_at_gate() or not gate.closed
         taker = turn.taker
-        return taker is not None and taker.doing in MID_PACKET and not taker.has_come()
+        return taker is not None and taker.doing in MID_PACKET and taker.is_waiting()
 
     def _has_idle_thread(self) -> bool:
+        if (beside := self._service.beside) is not None and self._lets_go_on():
+            return beside.has_room()
         return any(parker.doing in BETWEEN for parker in self._service.parkers)
 
     def peek(self, first: int, last: int) -> QueueView:

@@ -12,7 +12,6 @@ from runtime.communication.calls import Request
 from runtime.context import ServiceContext
 from runtime.errors import AsyncRefused, GraphInvalid, UnknownName, WrongArguments
 from runtime.graph import ServiceNode
-from runtime.graph.validation import refuse_async_method, refuse_async_methods
 from runtime.python.asynchronous import is_async, is_async_generator
 from runtime.scheduling.parker import Parker
 from runtime.service.awaiting import ServiceLoop
@@ -25,11 +24,12 @@ LIFE: Final = ("setup", "close")
 class ServiceObject:
     """The user's object behind one service: made, set up, asked for its public methods, closed."""
 
-    def __init__(self, node: ServiceNode) -> None:
+    def __init__(self, node: ServiceNode, has_to_await: bool | None = None) -> None:
+        self._has_to_await = has_to_await  # None: how requests are answered is settled with it
         self.interceptors: tuple[Interceptor, ...] = ()  # that requests go through, from the next one on
         self._service, self._node = node.name, node
         self._instance: Any = None
-        self._loop: ServiceLoop | None = None  # awaits, if some method is an `async def`
+        self.loop: ServiceLoop | None = None  # awaits, if some method is an `async def`
         self._known: dict[str, Callable[..., Any]] = {}
 
     def another(self, make: Callable[[], Any]) -> ServiceObject:
@@ -43,16 +43,17 @@ class ServiceObject:
                 )
             return made
 
-        return ServiceObject(replace(self._node, make=make_another))
+        return ServiceObject(replace(self._node, make=make_another), self.loop is not None)
 
     def set_up(self, ctx: ServiceContext, parkers: Sequence[Parker]) -> None:
         """Make it, give it `ctx` if it has none of its own, and let it set itself up. Raises what its code raises."""
         instance = self._instance = self._node.make()
-        if len(parkers) > 1:
-            refuse_async_methods(instance, self._service)
-        elif _awaits(instance):
-            self._loop = ServiceLoop(ctx, parkers[0])
-            ctx = self._loop.ctx
+        awaits = has_async_methods(instance)
+        if self._node.concurrency > 1 and self._has_to_await not in (None, awaits):
+            raise self._other_kind(awaits=awaits)
+        if awaits:
+            self.loop = ServiceLoop(ctx, parkers[0], self._node.concurrency)
+            ctx = self.loop.ctx
         before = getattr(instance, "ctx", None)
         # It may have one of an earlier run, if `make` returns one object again.
         if before is None or isinstance(before, ServiceContext):
@@ -64,12 +65,12 @@ class ServiceObject:
 
     def go_on(self) -> None:
         """After another one was tried out on its thread: that waits by the loop of this one again, if it has one."""
-        if self._loop is not None:
-            self._loop.serve()
+        if self.loop is not None:
+            self.loop.serve()
 
     def close(self) -> None:
         """Let it close itself, if it was made and can. Raises what its code raises."""
-        loop, close = self._loop, getattr(self._instance, "close", None)
+        loop, close = self.loop, getattr(self._instance, "close", None)
         made: Any = None
         try:
             made = close() if callable(close) else None
@@ -78,7 +79,7 @@ class ServiceObject:
                 loop.close(made)
 
     def _come_to(self, made: Any) -> Any:
-        return made if self._loop is None else self._loop.come_to(made)
+        return made if self.loop is None else self.loop.come_to(made)
 
     def intercept(self, interceptors: tuple[Interceptor, ...]) -> None:
         """From the next request on, go through these."""
@@ -94,7 +95,7 @@ class ServiceObject:
         """The method.
 
         Raises `UnknownName` for what is private, no method, or the runtime's to call, and `AsyncRefused` for an `async
-        def` where several threads answer, and for one that yields.
+        def` that was not there at the set-up, and for one that yields.
         """
         method = self._known.get(name)
         if method is None:
@@ -102,8 +103,8 @@ class ServiceObject:
             method = None if hidden else getattr(self._instance, name, None)
             if not callable(method):
                 raise UnknownName(f"public method of service {self._service!r} called", name, self.names())
-            if self._loop is None:
-                refuse_async_method(method, name, self._service)
+            if self.loop is None:
+                self._refuse_unseen(name, method)
             elif is_async_generator(method):
                 raise AsyncRefused(
                     f"method {name!r} of service {self._service!r} is an asynchronous generator, and a reply is one "
@@ -120,24 +121,45 @@ class ServiceObject:
             if not name.startswith("_")
             and name not in LIFE
             and (callable(found := inspect.getattr_static(self._instance, name)) or isinstance(found, classmethod))
-            and not (is_async(found) if self._loop is None else is_async_generator(found))
+            and not (is_async(found) if self.loop is None else is_async_generator(found))
         ]
 
+    def _refuse_unseen(self, name: str, method: Any) -> None:
+        if is_async(method):
+            raise AsyncRefused(
+                f"method {name!r} of service {self._service!r} is an `async def` that was not there when the service "
+                "was set up, so nothing awaits it: define it in its class, or make it a plain `def`"
+            )
+
+    def _other_kind(self, *, awaits: bool) -> AsyncRefused:
+        has, had = ("`async def` methods", "none")[:: 1 if awaits else -1]
+        return AsyncRefused(
+            f"what is to replace the object of service {self._service!r} has {has}, and that has {had}: how several "
+            f"requests are answered at once was settled when it was made; give one that has {had}, or run the job again"
+        )
+
     def call(self, request: Request, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Call what is asked for. Raises `WrongArguments` if it does not take these, and what it raises itself."""
+        """Call what is asked for, and wait until it has come. Raises as `invoke`, and what an `async def` raises."""
+        made = self.invoke(request, args, kwargs)
+        return made if self.loop is None else self.loop.come_to(made)
+
+    def invoke(self, request: Request, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call what is asked for; of an `async def`, what is to be awaited.
+
+        Raises `WrongArguments` if it does not take these, and what it raises itself.
+        """
         method = self._known.get(request.method) or self.find(request.method)
         try:
-            made = method(*args, **kwargs)
+            return method(*args, **kwargs)
         except TypeError as error:
             refusal = _refusal(f"{self._service}.{request.method}", method, args, kwargs)
             if refusal is None:  # it took them, and raised by itself
                 raise
             raise refusal from error
-        return made if self._loop is None else self._loop.come_to(made)
 
 
-def _awaits(instance: Any) -> bool:
-    """Whether some method of it is an `async def`. No property is run to find out."""
+def has_async_methods(instance: Any) -> bool:
+    """Whether some method of it, or of what a class makes, is an `async def`. No property is run to find out."""
     return any(is_async(inspect.getattr_static(instance, name, None)) for name in dir(instance) if name[:1] != "_")
 
 

@@ -9,11 +9,16 @@ from runtime.graph import ServiceNode
 from runtime.scheduling.parker import Parker
 from runtime.scheduling.worker import Worker
 from runtime.service.base_service_task import BaseServiceTask, ServiceReporter
+from runtime.service.invocation import has_async_methods
 
 
 def thread_names(node: ServiceNode) -> list[str]:
-    """A name for each of a service's loops: its own, numbered if there are several."""
-    if node.concurrency == 1:
+    """A name for each of a service's loops: its own, numbered if there are several.
+
+    A class with `async def` methods needs one, however many requests are answered at once; what a function will make,
+    nobody knows yet.
+    """
+    if node.concurrency == 1 or (isinstance(node.make, type) and has_async_methods(node.make)):
         return [node.name]
     return [f"{node.name}@{number}" for number in range(node.concurrency)]
 

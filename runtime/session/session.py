@@ -169,10 +169,10 @@ class Session(Steering):
         `session.call(name, …)` from outside, `process` if nothing else is said. They run on `concurrency` threads of
         its own, so with more than one it must be thread-safe. At most `capacity` requests wait (without it, as many as
         the session's); who calls then is held back. If the object has `setup()` and `close()`, they are called before
-        the first request and after the last; if it has no `ctx` it gets one, to call other services. With one thread
-        methods may be `async def`s, which are awaited, one request at a time. What a method raises is raised in its
-        caller; what `make`, `setup` and `close` raise fails the job. Returns what calls the service by hand, as
-        `services` does. Raises `GraphInvalid`, `GraphFrozen`.
+        the first request and after the last; if it has no `ctx` it gets one, to call other services. If some methods
+        are `async def`s, one thread answers up to `concurrency` requests at once, in one event loop. What a method
+        raises is raised in its caller; what `make`, `setup` and `close` raise fails the job. Returns what calls the
+        service by hand, as `services` does. Raises `GraphInvalid`, `GraphFrozen`.
         """
         self._environment.service(name, make, concurrency=concurrency, capacity=capacity)
         return self.services[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runtime.scheduling.gate import Gate, Turn
-from runtime.scheduling.parker import Parker, Ready
+from runtime.scheduling.parker import Parker
 from runtime.task.step_record import StepRecord, Tap, TurnMemory
 
 
@@ -15,7 +15,7 @@ class TaskGate(Gate):
     `record` is what is to be seen of the packet in work: while somebody steps or taps, and never at full speed.
     """
 
-    __slots__ = ("_breaks", "_finish", "_parker", "_remembers", "_taps", "record")
+    __slots__ = ("_breaks", "_parker", "_remembers", "_taps", "record")
 
     def __init__(self, parker: Parker) -> None:
         super().__init__()
@@ -23,23 +23,8 @@ class TaskGate(Gate):
         self._parker = parker
         self._taps: tuple[Tap, ...] = ()
         self._breaks: Callable[[], bool] | None = None  # whether the task is to stand still before its next packet
-        self._finish: Callable[[Ready, Ready], bool] | None = None  # what has begun, before it stands still
         self._remembers: Callable[[], TurnMemory | None] = _nobody
         self.record: StepRecord | None = None
-
-    def finish_first(self, finish: Callable[[Ready, Ready], bool]) -> None:
-        """Before the task stands here, let `finish` bring to its end what has begun; False: nothing has.
-
-        It returns early if the task is called away from here meanwhile, which may be by a turn.
-        """
-        self._finish = finish
-
-    def _wait_here(self, parker: Parker, is_called: Ready) -> None:
-        if self._finish is None or not self._finish(is_called, self._has_turn):
-            super()._wait_here(parker, is_called)
-
-    def _has_turn(self) -> bool:
-        return self.closed and self.turn is not None and not self._errands
 
     def _stops(self) -> bool:
         breaks = self._breaks

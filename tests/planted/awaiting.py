@@ -10,9 +10,9 @@ PROMISE = of("18_async")
 CALLS, FEED, HOST = "task/awaiting/calls.py", "task/awaiting/feed.py", "task/awaiting/host.py"
 LOOP, OPERATOR, SENDING = "task/awaiting/loop.py", "task/awaiting/operator.py", "task/awaiting/sending.py"
 PERMIT, VIRTUAL, CALL = "task/awaiting/permit.py", "task/awaiting/virtual.py", "task/awaiting/call.py"
-SERVICE = "service/awaiting.py"
+SERVICE, BESIDE = "service/awaiting.py", "service/side_by_side.py"
 DRAWING = "task/awaiting/drawing.py"
-GATE, HAND = "task/task_gate.py", "communication/hand.py"
+HAND = "communication/hand.py"
 
 OF_AWAITING: Final[tuple[Mutant, ...]] = (
     one("async: one call too many", CALLS, "return self.most - len", "return self.most + 1 - len", PROMISE),
@@ -62,7 +62,7 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
     ),
     one(
         "async: a pause does not wait for calls",
-        GATE,
+        "scheduling/gate.py",
         "if self._finish is None or not self._finish(is_called, self._has_turn)",
         "if True",
         PROMISE,
@@ -294,6 +294,48 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         "        if self._loop.is_running():\n            raise",
         "        if False:\n            raise",
         of("18_async_services", "test_a_method_awaits_other_services_and_does_not_wait_for_itself[local]"),
+    ),
+    one(
+        "side by side: one request too many",
+        BESIDE,
+        "len(self._open) < self._most",
+        "len(self._open) <= self._most",
+        of("18_services_side_by_side"),
+    ),
+    one(
+        "side by side: a pause does not wait for requests",
+        BESIDE,
+        "        self._gate.finish_first(self._finish)\n",
+        "",
+        of("18_services_side_by_side"),
+    ),
+    one(
+        "side by side: no finally is awaited",
+        BESIDE,
+        "                self._loop.cancel([",
+        "                ([",
+        of("18_services_side_by_side", "test_cancel_awaits_every_finally[local]"),
+    ),
+    one(
+        "side by side: a request calls in the name of another",
+        SERVICE,
+        "begin() if request is None else request.ask(begin)",
+        "begin()",
+        of("18_services_side_by_side"),
+    ),
+    one(
+        "side by side: the time of all stands still",
+        SERVICE,
+        "        here.wait_by(self)\n",
+        "        pass\n",
+        of("18_services_side_by_side", "test_only_the_time_of_who_waits_for_a_paused_service_stands_still"),
+    ),
+    one(
+        "side by side: a step waits for those under way",
+        "service/control.py",
+        "return self._service.gate.reached() or self._lets_go_on()",
+        "return self._service.gate.reached()",
+        of("18_services_side_by_side", "test_a_step_answers_one_request_beside_those_under_way[local]"),
     ),
     one(
         "settled calls: time is forgotten",

@@ -338,8 +338,8 @@ OF_KERNEL: Final[tuple[Mutant, ...]] = (
     one(
         "service: what exits ends its caller",
         SERVICE,
-        "            return None, failed",
-        "            return None, failure",
+        "        if isinstance(failure, Exception):\n            return failure\n        failed",
+        "        if True:\n            return failure\n        failed",
         of("11_calls", "test_what_is_no_exception_arrives_as_a_failed_service_and_ends_nobody[local-error0]"),
     ),
     one(

@@ -790,16 +790,8 @@ def test_the_refusals_are_what_the_words_say(session: runtime.Session) -> None:
         session.services["odd"]._help()
 
 
-class Awaits:
-    async def process(self) -> None: ...
-
-
-class AwaitsItsSetup:
-    async def setup(self) -> None: ...
-
-
 class HasHelpers:
-    """Awaits by itself what nobody calls."""
+    """Awaits by itself what others may call as well."""
 
     async def fetch(self, number: int) -> int:
         return number
@@ -811,35 +803,16 @@ class HasHelpers:
         return asyncio.run(self.fetch(number))
 
 
-@pytest.mark.parametrize(("make", "method"), [(Awaits, "process"), (AwaitsItsSetup, "setup")])
-def test_an_async_method_that_the_runtime_would_call_is_refused_before_anything_runs(
-    session: runtime.Session, make: type[Any], method: str
-) -> None:
-    with pytest.raises(runtime.AsyncRefused, match=f"method '{method}' of service 'it' is an `async def`"):
-        session.service("it", make, concurrency=2)
-
-
-def test_an_async_method_of_an_object_that_is_made_is_refused_when_it_is_there(session: runtime.Session) -> None:
-    def make() -> Awaits:
-        return Awaits()
-
-    session.service("it", make, concurrency=2)
-    session.start()
-    with pytest.raises(runtime.TaskFailed, match="'it' failed: AsyncRefused: method 'process'"):
-        session.wait(PATIENCE_S)
-
-
-@every_pair_of(method=("fetch", "each"), remote={"method": "fetch"})
-def test_async_helpers_of_a_service_are_its_own_and_refused_where_they_are_called(
-    session: runtime.Session, method: str
-) -> None:
+@pytest.mark.also_remote
+def test_async_helpers_of_a_service_are_its_own_and_can_be_called_too(session: runtime.Session) -> None:
     session.service("it", HasHelpers, concurrency=2)
     session.start()
     assert session.call("it", 3) == 3
-    with pytest.raises(runtime.AsyncRefused, match=f"method '{method}' of service 'it' is an `async def`.*asyncio.run"):
-        session.call("it", 3, method=method)
+    assert session.call("it", 3, method="fetch") == 3
+    with pytest.raises(runtime.AsyncRefused, match="method 'each' of service 'it' is an asynchronous generator"):
+        session.call("it", 3, method="each")
     assert session.call("it", 4) == 4
-    with pytest.raises(LookupError, match="there is 'process'"):
+    with pytest.raises(LookupError, match="did you mean 'fetch'"):
         session.call("it", method="fetsch")
 
 

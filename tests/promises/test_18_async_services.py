@@ -266,9 +266,7 @@ class Yields:
         yield 1
 
 
-def test_several_threads_await_nothing_and_a_reply_is_one_value(session: runtime.Session) -> None:
-    with pytest.raises(AsyncRefused, match="leave concurrency at 1"):
-        session.service("it", Yields, concurrency=2)
+def test_a_reply_is_one_value(session: runtime.Session) -> None:
     session.service("it", Yields)
     session.input("numbers").collect()
     session.start()

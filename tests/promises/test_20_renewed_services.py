@@ -278,7 +278,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], type[Exception], str]] = {
     "two": ((Echo, Echo), GraphInvalid, "service 'it' has one object, and 2 to make one were given"),
     "an object": ((Echo(),), GraphInvalid, "needs a class, or a function without arguments"),
     "with arguments": ((lambda size: Echo(),), GraphInvalid, "what makes service 'it' needs arguments"),
-    "that waits, on two threads": ((AlwaysWaits,), AsyncRefused, "'process' of service 'it'"),
+    "that waits, on two threads": ((AlwaysWaits,), AsyncRefused, "has `async def` methods, and that has none"),
 }
 
 

@@ -58,7 +58,7 @@ class CallContext(TaskContext):
         """In a call, what can be awaited: the answer; elsewhere, its future. A cancel takes the request back."""
         ask = (method, args, kwargs)
         if self._loop.is_running():
-            return self._loop.answer_of(self._proxies.begin(service, ask, timeout))
+            return self._loop.answer_of(self._proxies.begin(service, ask, timeout), CURRENT.get())
         return self._proxies.call_async(service, ask, timeout)
 
     def _refuse(self, service: str) -> NoReturn:

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 from runtime.communication.calls import AnswerFuture
 from runtime.errors import Cancelled
 from runtime.task.awaiting.blocking import Blocking, Listener
-from runtime.task.awaiting.call import CURRENT, Call
 from runtime.task.awaiting.permit import LoopPermit
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ class TaskLoop(asyncio.SelectorEventLoop):
         self._sleeper = Selector()
         super().__init__(self._sleeper)
         self._blocking, self._listener = Blocking(listener), listener
-        self._answers: dict[AnswerFuture, Call | None] = {}  # that are awaited, and by which call
+        self._answers: dict[AnswerFuture, object] = {}  # that are awaited, and by which call or request
         self._sleeper.begin()
         self._jobs = 0  # of executors, that have not come to their end
         self._is_news = False  # something has come for which whoever sleeps here is to look up
@@ -235,7 +234,7 @@ class TaskLoop(asyncio.SelectorEventLoop):
 
     def stands_still(self, calls: int) -> bool:
         """Whether all of so many calls wait for answers that stand still, and nothing else goes on. Any thread."""
-        held = {id(call) for reply, call in self._answers.copy().items() if reply.is_held()}
+        held = {id(asker) for reply, asker in self._answers.copy().items() if reply.is_held()}
         return len(held) >= max(calls, 1) and self._rests_on_answers() and self._is_asleep()
 
     def _is_asleep(self) -> bool:
@@ -246,10 +245,15 @@ class TaskLoop(asyncio.SelectorEventLoop):
         timers = any(not timer.cancelled() for timer in self._scheduled.copy())
         return not self._ready and not timers and not self._jobs and not self._sleeper.has_any()
 
-    def answer_of(self, reply: AnswerFuture) -> asyncio.Future[Any]:
-        """What `reply` comes to, which another thread brings. To cancel it cancels that."""
+    def waits_for_held(self, asker: object) -> bool:
+        """Whether `asker` waits for an answer that stands still, and nothing else goes on. Any thread."""
+        held = any(reply.is_held() for reply, by in self._answers.copy().items() if by is asker)
+        return held and self._rests_on_answers() and self._is_asleep()
+
+    def answer_of(self, reply: AnswerFuture, asker: object) -> asyncio.Future[Any]:
+        """What `reply` comes to, which another thread brings, for `asker`. To cancel it cancels that."""
         answer = self.create_future()
-        self._answers[reply] = CURRENT.get()
+        self._answers[reply] = asker
         self._sleeper.tell_of_rest(self._listener)
 
         def forget(_: object) -> None:
