@@ -138,8 +138,11 @@ class SeededScheduler(Scheduler):
                 self._parkers.remove(giver)
                 self._players -= not giver.serves
             self._looks.turn_ends(self.monitor.has_posted)
-            chosen = self._holder = None if self._is_held or self._looks.is_due else self._choose()
-        if chosen is None:
+            is_due = self._looks.is_due
+            chosen = self._holder = None if self._is_held or is_due else self._choose()
+        if is_due:
+            self.monitor.tell()  # whether or not anything is watched: the next turn waits for that look
+        elif chosen is None:
             giver.tell()  # all has settled, which nobody says who only says what he does himself
         elif chosen is not giver:
             unpark(chosen.permit)

@@ -26,6 +26,13 @@ OF_QUESTIONS: Final[tuple[Mutant, ...]] = (
         FULL,
     ),
     one(
+        "turns: a turn that waits for a look tells nobody",
+        "scheduling/seeded.py",
+        "            self.monitor.tell()  # whether or not",
+        "            pass  # whether or not",
+        "test_turns.py::test_a_turn_that_ends_while_commands_are_looked_at_is_followed_by_a_look_and_then_by_the_next",
+    ),
+    one(
         "question: one is put in amid a turn",
         "questions/asking.py",
         "may = always if seeded is None else seeded.is_between_turns",

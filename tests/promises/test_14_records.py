@@ -37,9 +37,9 @@ def test_all_that_changes_a_run_by_hand_stands_in_one_list_in_order(make_session
         ("edit", "work", "edit: 1 becomes 10", ("10",), "done"),
         ("drop", "work", "drop: 2", (), "done"),
         ("move", "work", "move: 3 to 0", ("0",), "done"),
-        ("step", "work", "", ("'work'",), "done"),
+        ("step", "work", "work: 3 -> 3 to result", ("'work'",), "done"),
         ("set_state", "work", "state of None becomes 7", ("None", "7"), "done"),
-        ("step", "result", "", ("None",), "done"),
+        ("step", "result", "result: 3", ("None",), "done"),
     ]
     session.cancel()
 

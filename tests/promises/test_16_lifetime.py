@@ -511,11 +511,11 @@ def test_a_finalizer_on_the_thread_of_commands_that_closes_its_session_is_refuse
     session.start()
     session.pause()
     session.set_state("work", "key", ActsWhenLetGoOf(session.close, raised))
-    session.on_change(changes.append)
     session.set_state("work", "key", None)
+    session.on_change(changes.append)
+    session.resume()  # until then it could be put back
     assert [str(error).split(" on ")[0] for error in raised] == ["a finalizer gave a command"]
     assert (changes, session.is_closed) == ([], False)
-    session.resume()
     session.send("in", -1)
     session.end("in")
     session.wait(PATIENCE_S)
