@@ -8,6 +8,7 @@ from typing import Final
 from runtime.back.journal import Journal
 from runtime.control.workers import Workers
 from runtime.dispatcher import Dispatcher
+from runtime.errors import CommandRefused
 from runtime.factory import Handle
 from runtime.scheduling.waiting import Waiting, deadline_of
 
@@ -30,6 +31,28 @@ class Pausing:
             return ()
         self.close_gates(names, by_person=by_person)
         return (yield from self._reach(handles, deadline_of(timeout_s)))
+
+    def pause_after(self, turn: int) -> Waiting[None]:
+        """Of a run that stops after a turn: wait for that, and close all gates.
+
+        Raises `CommandRefused` if it has ended before, or stands at a breakpoint.
+        """
+        seeded, handles = self._workers.backend.changes.seeded, list(self._workers.handles.values())
+        assert seeded is not None, "it goes by turns"
+        self._dispatcher.gates_changed(f"goto: run again from the start, to turn {turn:,}")
+
+        def is_held() -> bool:
+            return any(worker.is_paused for worker in self._workers.now(handles))
+
+        yield self._workers.until(lambda: seeded.has_stopped() or self._dispatcher.outcome is not None or is_held())
+        has_come = seeded.turns >= turn
+        if self._dispatcher.outcome is None and not is_held():
+            self.close_gates()
+        seeded.stop_after(None)
+        if not has_come:
+            why = "it stands at a breakpoint" if self._dispatcher.outcome is None else "it has ended"
+            raise CommandRefused(f"the run does not come to turn {turn:,}: {why} after turn {seeded.turns:,}")
+        yield from self.wait_for_gates()
 
     def close_gates(self, names: Iterable[str] = (), *, by_person: bool = False) -> None:
         """Close gates, without waiting until they are reached."""

@@ -96,6 +96,7 @@ class SeededScheduler(Scheduler):
         self.freed = False  # set once, by `free`
         self._is_held = False  # the hand changes something, and nobody shall see half of it
         self._looks = Looks()
+        self._last: int | None = None  # the turn after which none is handed out
 
     def parker(self, name: str, *, serves: bool = False) -> SeededParker:
         """For another thread, which waits for its first turn. One that only `serves` the others may outlive the job."""
@@ -147,6 +148,16 @@ class SeededScheduler(Scheduler):
         elif chosen is not giver:
             unpark(chosen.permit)
         return chosen is giver
+
+    def stop_after(self, turn: int | None) -> None:
+        """Hand out no turn after the one of this number; None: all of them."""
+        with self.lock:
+            self._last = turn
+        self.nudge()
+
+    def has_stopped(self) -> bool:
+        """Whether that turn is over."""
+        return self._last is not None and self.turns >= self._last and self._holder is None
 
     def take_in(self, parker: SeededParker) -> None:
         """One that has ended takes turns again, in its old place among the others."""
@@ -205,7 +216,7 @@ class SeededScheduler(Scheduler):
 
     def _choose(self) -> SeededParker | None:
         """Whose turn it is; None: nobody's, until something from outside changes. Under the lock."""
-        if self.freed:
+        if self.freed or (self._last is not None and self.turns >= self._last):
             return None
         waiting = [parker for parker in self._parkers if parker.waits]
         while True:

@@ -189,7 +189,7 @@ class Runs:
 
     # ── the thread of commands ──
 
-    def start(self, context: Context, tell: Tell, *, paused: bool) -> Waiting[None]:
+    def start(self, context: Context, tell: Tell, *, paused: bool, until: int | None = None) -> Waiting[None]:
         """Run the graph, in a copy of the caller's context. Raises `AlreadyStarted`, `GraphInvalid`.
 
         If it takes long, `tell` hears "starting" after each event that says what is being done; and "ended" at the end.
@@ -204,7 +204,7 @@ class Runs:
                 yield from before.dispatcher.until_clean(CLOSE_S)
             intercepted = tuple(self._interceptors.values())
             try:
-                work = partial(context.run, self._start, start, intercepted, tell, paused)
+                work = partial(context.run, self._start, start, intercepted, tell, paused, until)
                 yield from self.commands.elsewhere(work, "start")
             except BaseException:  # no more threads, say: half a graph would wait for the other half for ever
                 if self.run is not None and self.run is not before:
@@ -219,7 +219,9 @@ class Runs:
         finally:
             self._under_way = None
 
-    def _start(self, start: Start, interceptors: tuple[Interceptor, ...], tell: Tell, paused: bool) -> None:
+    def _start(
+        self, start: Start, interceptors: tuple[Interceptor, ...], tell: Tell, paused: bool, until: int | None
+    ) -> None:
         """On a thread of its own: make tasks, which may take long and runs user code, and start them."""
         with start.carried_out_here():
             dispatcher = Dispatcher(*self._manager.submit(), self._manager, self.outlets)
@@ -228,6 +230,8 @@ class Runs:
                 run = Run.of(dispatcher, self.commands)
                 for warning in self.stops.begin(dispatcher.graph, run.hits):
                     dispatcher.warned(None, warning)
+                if until is not None and (seeded := dispatcher.backend.changes.seeded) is not None:
+                    seeded.stop_after(until)
                 if paused:
                     run.pausing.close_gates(by_person=is_by_person())
             dispatcher.completion.on_end(lambda: tell("ended"))

@@ -18,7 +18,7 @@ from runtime.builder.environment import Environment
 from runtime.builder.stream import Stream
 from runtime.control.calling import Service
 from runtime.control.records import Record
-from runtime.errors import InputOpen
+from runtime.errors import CommandRefused, GraphInvalid, InputOpen
 from runtime.facts import Outcome
 from runtime.graph import validate
 from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
@@ -34,6 +34,7 @@ from runtime.scheduling.command import Command
 from runtime.service.invocation import Interceptor
 from runtime.session.runs import CLOSE_S, Runs
 from runtime.session.steering import Steering
+from runtime.texts.preview import preview
 
 T = TypeVar("T")
 Change = Literal["built", "starting", "started", "ended", "reset", "closed"]
@@ -194,6 +195,34 @@ class Session(Steering):
         self._tell("started")
         if paused and (run := runs.run) is not None:
             runs.do("start", run.pausing.wait_for_gates)
+
+    def goto(self, turn: int) -> None:
+        """With a seed: run again from the start, and stand still after turn number `turn` of `turns`, all paused.
+
+        The turns up to there are those of every run with this seed that nobody touches by hand. Functions are called
+        again, from the start; a run that is there is cancelled. A packet that is half sent then comes to its end first.
+        Raises `CommandRefused` without a seed, in a graph with an input (what was sent there is not sent again), if the
+        run ends or stops at a breakpoint before that turn; `GraphInvalid` for a number that is none; as `start`.
+
+        >>> import runtime
+        >>> session = runtime.Session(seed=7)
+        >>> result = session.source([3, 4], name="numbers").map(abs, name="absolute").collect(name="result")
+        >>> outcome = session.run()
+        >>> session.goto(len(session.turns) // 2)
+        >>> session.snapshot().state
+        'running'
+        >>> session.close()
+        """
+        runs = self._runs
+        runs.refuse_own_tasks("goto()", "call it outside")
+        _refuse_turn(turn, runs)
+        if (run := runs.run) is not None and run.is_live:
+            runs.do("goto", lambda: runs.close(CLOSE_S))
+        context, tell = copy_context(), partial(_tell_change, weakref.ref(self))
+        runs.do("goto", lambda: runs.start(context, tell, paused=False, until=turn), lasting=True)
+        self._tell("started")
+        pausing = runs.started().pausing
+        runs.do("goto", lambda: pausing.pause_after(turn))
 
     def run(self, timeout: float | None = None) -> Outcome:
         """`start()` and `wait()`."""
@@ -384,6 +413,19 @@ class Session(Steering):
 
     def _display_(self) -> object:
         return displayed(self)
+
+
+def _refuse_turn(turn: object, runs: Runs) -> None:
+    """Raise `GraphInvalid`, `CommandRefused` if no run can be brought to this turn."""
+    if type(turn) is not int or turn < 0:
+        raise GraphInvalid(f"turn of goto is {preview(turn)}; it must be a whole number from 0 on, as of session.turns")
+    if runs.environment.settings.seed is None:
+        raise CommandRefused("goto() needs turns, which are handed out under a seed alone: Session(seed=7)")
+    if inputs := [repr(each.name) for each in runs.graph.operators if each.traits.is_input]:
+        raise CommandRefused(
+            f"goto() runs again from the start, and what was sent into {', '.join(inputs)} is not sent again; "
+            "give the graph a source in place of it"
+        )
 
 
 def records_of(session: Session) -> list[Record]:

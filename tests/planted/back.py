@@ -17,6 +17,13 @@ BACK = of("22_back", "test_after_back_all_is_as_it_was_before_each_step_and_goin
 
 OF_BACK: Final[tuple[Mutant, ...]] = (
     one(
+        "back: goto goes past its turn",
+        "scheduling/seeded.py",
+        "if self.freed or (self._last is not None and self.turns >= self._last):",
+        "if self.freed or (self._last is not None and self.turns > self._last + 9):",
+        of("22_back", "test_under_a_seed_any_turn_is_reached_by_running_again"),
+    ),
+    one(
         "back: state is shared with the remembered step",
         KINDS,
         "_DICT: Final = Kind(dict.copy",

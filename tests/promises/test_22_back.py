@@ -11,6 +11,7 @@ import pytest
 import runtime
 from runtime import CommandRefused, GraphInvalid, NotPaused, NotStarted, Session, TaskEnded
 from runtime.testing import PATIENCE_S
+from tests.pairs import of_every_seed
 
 Results = Sequence[Any]
 Build = Callable[[Session], Results]
@@ -377,6 +378,47 @@ def test_back_is_refused_before_the_start_after_the_end_and_for_a_number_that_is
         session.wait(PATIENCE_S)
         with pytest.raises(TaskEnded, match="the job has ended"):
             session.back()
+
+
+@of_every_seed(3)
+def test_under_a_seed_any_turn_is_reached_by_running_again(seed: int) -> None:
+    with Session(seed=seed, capacity=2) as session:
+        results = keyed_and_parallel(session)
+        session.run()
+        turns, result = session.turns, [list(map(repr, each)) for each in results]
+        for turn in (len(turns) // 2, 3, 0, len(turns) - 6):
+            session.goto(turn)
+            assert session.turns[:turn] == turns[:turn]
+            snapshot = session.snapshot()
+            assert {snapshot[name].state for name in snapshot.tasks} <= {"paused", "held back", "ended"}
+            assert any(event.text == f"goto: run again from the start, to turn {turn:,}" for event in session.events)
+        session.step()
+        session.resume()
+        session.wait(PATIENCE_S)
+        assert [sorted(map(repr, each)) for each in results] == list(map(sorted, result))
+
+
+def test_goto_is_refused_by_name_where_there_are_no_turns_to_go_to() -> None:
+    with Session() as session:
+        a_map(session)
+        with pytest.raises(CommandRefused, match="handed out under a seed alone"):
+            session.goto(3)
+    with Session(seed=1) as session:
+        session.input("words").collect()
+        for turn in (-1, True, "3"):
+            with pytest.raises(GraphInvalid, match="turn of goto is"):
+                session.goto(turn)  # type: ignore[arg-type]
+        with pytest.raises(CommandRefused, match="what was sent into 'words' is not sent again"):
+            session.goto(3)
+    with Session(seed=1) as session:
+        a_map(session)
+        with pytest.raises(CommandRefused, match=r"does not come to turn 1,000: it has ended after turn \d+"):
+            session.goto(1_000)
+        stop = session.breakpoint("more")
+        with pytest.raises(CommandRefused, match="it stands at a breakpoint"):
+            session.goto(1_000)
+        stop.remove()
+        session.cancel()
 
 
 class Payload:
