@@ -92,7 +92,7 @@ def untouched(name: str) -> Callable[[int], None]:
     return lambda number: None
 
 
-@pytest.mark.parametrize(("kept", "seed"), in_turn([False, True], range(SEEDS)))
+@pytest.mark.parametrize(("kept", "seed"), in_turn([False, True], range(SEEDS), 2))
 def test_a_tree_under_all_hands_loses_and_doubles_nothing(eager: None, seed: int, kept: bool) -> None:
     rng = Random(seed)
     with forced(seed) as counts, Session(capacity=rng.choice((1, 4, 64))) as session:
