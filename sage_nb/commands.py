@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from runtime import CommandRefused, Packet, PacketGone, Session
 from runtime.facts import NO_TIME
+from runtime.session.written import as_test
 from runtime.texts.preview import preview
 from sage_nb.asking import Asking
 from sage_nb.command_queue import Done
@@ -21,6 +22,7 @@ from sage_nb.frame import Framer
 from sage_nb.frame_history import FrameHistory
 from sage_nb.latency import Measures
 from sage_nb.mending import all_letters_of, held_of, replace_from_cell
+from sage_nb.origins import origin_card
 from sage_nb.page_breakpoints import PageBreakpoints
 from sage_nb.python import Typed, typed
 from sage_nb.said_again import change_of, inject_of
@@ -36,7 +38,7 @@ from sage_nb.serializers import (
     token_of,
 )
 from sage_nb.texts import shown
-from sage_nb.wire import Events, Frames
+from sage_nb.wire import Events, Frames, Text
 
 STEP_S: Final = 0.5
 """How long a command waits for user code: the others in the command queue wait for it."""
@@ -79,6 +81,8 @@ class Commands:
             "undo": self._undo,
             "inject": self._inject,
             "full": self._full,
+            "why": self._why,
+            "as_test": self._as_test,
             "task": self._task,
             "measure": self._measure,
             "state": self._state,
@@ -219,6 +223,13 @@ class Commands:
 
     def _full(self, _: Session, args: Args) -> Done:
         return Done(result=full_text_of(self._packet(args).payload))
+
+    def _why(self, session: Session, args: Args) -> Done:
+        origin = session.why(self._packet(args))
+        return Done(text=origin.text, result=origin_card(origin))
+
+    def _as_test(self, session: Session, _: Args) -> Done:
+        return Done(result=Text(text=as_test(session), kind="test", cut=0))
 
     # ── a task ──
 

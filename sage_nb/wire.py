@@ -269,6 +269,8 @@ Command = Literal[
     "undo",
     "inject",  # {task, value: a text, input: number} -> {}
     "full",  # {token} -> Text: the whole repr, by the payload's own code, bounded in time and length
+    "why",  # {token} -> OriginCard, in a session with traces
+    "as_test",  # {} -> Text: what was done by hand, as a test
     # a task: {task} -> TaskCard; {task, on: bool} -> {}: measure its latency; {task} -> State
     "task",
     "measure",
@@ -586,6 +588,21 @@ class Text(TypedDict):
     text: str
     kind: str
     cut: int
+
+
+class OriginPlace(TypedDict):
+    """What was at a task on the way of a packet: a value, and how many `more` of it come from there."""
+
+    task: str
+    text: str
+    more: int
+
+
+class OriginCard(TypedDict):
+    """Where a packet comes from: as a tree in text, and task by task, the last one first."""
+
+    text: str
+    places: list[OriginPlace]
 
 
 class Events(TypedDict):

@@ -4,10 +4,10 @@
 import { valuesOf } from "./ask_watch.js";
 import { fitted, milliseconds, printable, svg, textWidth } from "./elements.js";
 
-const PILL_PX = 17;
-const PILL_WORDS_PX = 11;
-const PILL_OVER_PX = 34; // that a label may be wider than its row: there is room before the next column
-const PILL_OUT_PX = 12; // that it may reach out of the graph
+export const PILL_PX = 17;
+export const PILL_WORDS_PX = 11;
+export const PILL_OVER_PX = 34; // that a label may be wider than its row: there is room before the next column
+export const PILL_OUT_PX = 12; // that it may reach out of the graph
 
 export class AskedWay {
   constructor() {

@@ -4,6 +4,7 @@ import { BoxPicture } from "./boxes.js";
 import { html, mark, printable, say, svg } from "./elements.js";
 import { button, icon } from "./icons.js";
 import { AskedWay } from "./asked_way.js";
+import { OriginWay } from "./origin_way.js";
 import { CallLines } from "./call_lines.js";
 import { Chains } from "./chains.js";
 import { blockedEdges, boxEnded, EdgePicture } from "./edges.js";
@@ -71,6 +72,7 @@ export class Graph {
     store.on("plan fold frame look", () => this.paint());
     store.on("plan fold select", () => this.paintSelected());
     store.on("plan fold way", () => this.paintAsked());
+    store.on("plan fold origin", () => this.paintOrigin());
     this.build();
     this.paint();
     this.paintSelected();
@@ -89,6 +91,7 @@ export class Graph {
     this.chains = new Chains();
     this.calls = new CallLines(plan);
     this.asked = new AskedWay();
+    this.origins = new OriginWay();
     this.markers = svg("g", { class: "sn-markers", "aria-hidden": "true" });
     const labels = this.edges.map((edge) => edge.label).filter((label) => label !== null);
     this.drawing.replaceChildren(
@@ -98,6 +101,7 @@ export class Graph {
       svg("g", { class: "sn-boxes" }, ...this.boxes.map((box) => box.element)),
       svg("g", { class: "sn-labels" }, ...labels),
       this.calls.labels,
+      this.origins.element,
       this.asked.element,
       this.markers,
     );
@@ -295,6 +299,12 @@ export class Graph {
   paintAsked() {
     const { way, drawn } = this.store;
     this.asked.paint(way, (task) => this.rowOf.get(this.store.indexOf(task))?.place ?? null, drawn.width);
+  }
+
+  /** The way of a packet that is explained. */
+  paintOrigin() {
+    const { origin, drawn } = this.store;
+    this.origins.paint(origin, (task) => this.rowOf.get(this.store.indexOf(task))?.place ?? null, drawn.width);
   }
 
   /** Give a row the focus and bring it into sight. */

@@ -14,14 +14,22 @@ export class PacketTab {
     this.facts = html("div");
     this.whole = html("div");
     this.sent = html("div");
+    this.from = html("div");
     this.control = new Control("Show full repr", null, {
       why: () => reasonFor("full", store, { packet: store.packet }),
       act: () => this.showFull(),
       wait: () => commands.waits("full"),
       hint: "runs the payload's own code; bounded in time and length",
     });
-    this.buttons = actions(this.control);
-    this.element = html("div", { class: "sn-groups" }, group(this.facts, this.buttons), group(this.sent, this.whole));
+    this.origin = null; // where it comes from, of the packet with `token`
+    this.why = new Control("Where from", null, {
+      why: () => reasonFor("why", store, { packet: store.packet }),
+      act: () => this.explain(),
+      wait: () => commands.waits("why"),
+      hint: "lights the way that it has come, down to the items of sources",
+    });
+    this.buttons = actions(this.why, this.control);
+    this.element = html("div", { class: "sn-groups" }, group(this.facts, this.buttons), group(this.from, this.sent, this.whole));
   }
 
   refresh() {
@@ -35,8 +43,25 @@ export class PacketTab {
     this.paint();
   }
 
+  /** Say where it comes from, and light the way; pressed again, put that out. */
+  async explain() {
+    const { token } = this.store.packet;
+    if (this.origin?.token === token) this.origin = null;
+    else {
+      const ack = await this.commands.order("why", { token });
+      if (ack.ok) this.origin = { token, ...ack.result };
+    }
+    this.paint();
+  }
+
   paint() {
     const { packet, step } = this.store;
+    const origin = this.origin !== null && this.origin.token === packet?.token ? this.origin : null;
+    this.store.light(origin);
+    this.why.refresh();
+    renew(this.from, origin, () =>
+      origin === null ? [] : [heading("Where it comes from"), reading(origin.text, "Where it comes from")],
+    );
     this.buttons.hidden = packet === null;
     renew(this.facts, [packet, step], () =>
       packet !== null ? this.card(packet) : step === null ? this.nothing() : this.drawn(),

@@ -46,6 +46,11 @@ const RULES = {
   move_up: [...changeable, picked, ({ packet }) => (packet.index === 0 ? "it is the first of its lane already" : "")],
   move_down: [...changeable, picked, ({ lastOfLane }) => (lastOfLane ? "it is the last of its lane already" : "")],
   full: [closed, picked],
+  why: [
+    gone,
+    picked,
+    ({ packet }) => (packet.id ? "" : "only a session with trace=True remembers where packets come from"),
+  ],
   breakpoint: [closed, chosen, task],
   measure: [closed, chosen, task, going, alive],
   state: [closed, chosen, task],

@@ -65,6 +65,7 @@ export class Store {
     this.evaluates = false; // whether what is typed as a value is evaluated as Python: its reader has to allow it
     this.fault = null; // the error or skip that its reader wants to see, an EventCard
     this.way = null; // of a question that is watched
+    this.origin = null; // of the packet whose way is lit: {places}
     this.past = -1; // the place in the history that is shown, or -1 for now
     this.plan = this.drawn = EMPTY_PLAN; // as it was laid out, and as it is drawn
     this.frame = emptyFrame(EMPTY_PLAN);
@@ -72,7 +73,7 @@ export class Store {
     this.readFrame();
   }
 
-  /** Call `listener` in an animation frame after something of these kinds has changed: plan frame select packet look fold fault way. */
+  /** Call `listener` in an animation frame after something of these kinds has changed: plan frame select packet look fold fault way origin. */
   on(kinds, listener) {
     for (const kind of kinds.split(" ")) {
       if (!this.listeners.has(kind)) this.listeners.set(kind, []);
@@ -179,6 +180,13 @@ export class Store {
     this.fault = event;
     if (event !== null) this.select(event.row);
     this.changed("fault");
+  }
+
+  /** Light the way that a packet has come: {places}; null: that of none. */
+  light(origin) {
+    if (origin === this.origin) return;
+    this.origin = origin;
+    this.changed("origin");
   }
 
   /** Show the way of a question that is watched: {at, steps}; null: of none. */

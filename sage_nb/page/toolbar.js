@@ -156,7 +156,8 @@ export class PythonLine {
     this.code = html("code", { class: "sn-python sn-quoted" });
     this.one = button("Copy as cell", "copy", () => this.copy(this.commands.lines.at(-1)));
     this.all = button("Copy all", "copy", () => this.copy(this.commands.lines.join("\n")));
-    this.right = html("span", { class: "sn-python-line" }, this.code, this.one, this.all);
+    this.test = button("Copy as test", "copy", () => this.copyTest());
+    this.right = html("span", { class: "sn-python-line" }, this.code, this.one, this.all, this.test);
     this.element = html("div", { class: "sn-feedback" }, this.note, this.right);
     store.on("commands", () => this.paint());
     this.paint();
@@ -168,6 +169,13 @@ export class PythonLine {
       copied ? "copied: paste it into a cell" : "the browser did not allow to copy",
       copied ? "done" : "refused",
     );
+  }
+
+  /** All that was done by hand since the start, as a test that passes. */
+  async copyTest() {
+    const ack = await this.commands.ask("as_test");
+    if (ack.ok) await this.copy(ack.result.text);
+    else this.commands.noted(ack.reason, "refused");
   }
 
   paint() {

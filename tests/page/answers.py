@@ -213,5 +213,16 @@ ALL: Final[dict[str, Any]] = {
     },
     "inject": {"python": "session.inject(\"count\", 'be')", "text": "injected 'be'"},
     "full": {"result": {"text": "'be'", "kind": "str", "cut": 0}},
+    "why": {
+        "text": "'be': made by split",
+        "result": {
+            "text": "'be': made by split\n└─ 'to be or not': an item of lines",
+            "places": [
+                {"task": "split", "text": "'be'", "more": 0},
+                {"task": "lines", "text": "'to be or not'", "more": 2},
+            ],
+        },
+    },
+    "as_test": {"result": {"text": "def test_what_was_seen():\n    pass\n", "kind": "test", "cut": 0}},
 }
 """The answer to each command."""

@@ -334,6 +334,37 @@ def test_the_whole_repr_is_that_of_the_packet_beside_it(load: Load) -> None:
     assert not panel(shown).get_by_text("Full repr · str").is_visible()
 
 
+def traced(number: int) -> Any:
+    return {"result": answers.stepped(packet=answers.packet(number, id=f"split:{number}", parents=["lines:1"]))}
+
+
+def test_the_way_of_a_packet_is_lit_with_the_values_at_the_boxes(load: Load) -> None:
+    shown = opened(load, "task", answers={"step": traced(3)})
+    labels = shown.root.locator(".sn-origin-label text")
+    press(shown, "Step")
+    assert labels.count() == 0
+    press(shown, "Where from")
+    assert shown.sent("why") == [{"cmd": "why", "args": {"token": "t3"}}]
+    assert labels.all_text_contents() == ["'be'", "'to be or not' and 2 more"]
+    assert shown.root.locator(".sn-origin-ring").count() == 2
+    text = panel(shown).get_by_label("Where it comes from").text_content()
+    assert text == "'be': made by split\n└─ 'to be or not': an item of lines"
+    panel(shown).get_by_role("button", name="Where from").press("Enter")
+    shown.settle()
+    assert labels.count() == 0, "pressed again, it is put out"
+    press(shown, "Where from")
+    shown.answer(step=traced(5))
+    shown.root.get_by_role("toolbar").get_by_role("button", name="Step task").click()
+    shown.settle()
+    assert labels.count() == 0, "that was the way of another packet"
+
+
+def test_a_packet_without_traces_says_why_it_cannot_tell_where_it_comes_from(load: Load) -> None:
+    shown = opened(load, "task")
+    press(shown, "Step")
+    assert reason(shown, "Where from") == "only a session with trace=True remembers where packets come from"
+
+
 def test_a_packet_leads_to_its_task_and_its_producer(load: Load) -> None:
     shown = opened(load, "task")
     press(shown, "Step")

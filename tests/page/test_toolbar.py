@@ -167,7 +167,8 @@ def test_an_answer_to_another_page_changes_nothing(load: Load) -> None:
 
 def test_the_python_of_each_command_can_be_copied_alone_or_with_all_before(load: Load) -> None:
     lines = {"pause": {"python": "session.pause()"}, "resume": {"python": "session.resume()"}}
-    shown = load(PLAN, plans.running(PLAN), answers=lines)
+    test: dict[str, Any] = {"as_test": {"result": {"text": "def test_seen(): ...", "kind": "test", "cut": 0}}}
+    shown = load(PLAN, plans.running(PLAN), answers=lines | test)
     shown.page.evaluate(
         "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async text => { window.copied = text }}})"
     )
@@ -180,6 +181,13 @@ def test_the_python_of_each_command_can_be_copied_alone_or_with_all_before(load:
     assert shown.page.evaluate("copied") == "session.resume()"
     shown.root.get_by_role("button", name="Copy all 2").click()
     assert shown.page.evaluate("copied") == "session.pause()\nsession.resume()"
+    shown.root.get_by_role("button", name="Copy as test").click()
+    shown.settle()
+    assert shown.page.evaluate("copied") == "def test_seen(): ..."
+    shown.answer(as_test={"ok": False, "reason": "what `send` has put in is not recorded"})
+    shown.root.get_by_role("button", name="Copy as test").press("Enter")
+    shown.settle()
+    assert shown.root.locator(".sn-note").text_content() == "what `send` has put in is not recorded"
 
 
 def test_without_a_clipboard_the_text_is_copied_from_a_selection(load: Load) -> None:
@@ -258,7 +266,7 @@ def test_what_can_be_copied_is_never_cut_off(load: Load, width: int) -> None:
         control(shown, "Pause").click()
         shown.settle()
     view = shown.root.bounding_box()
-    for name in ("Copy as cell", "Copy all 2"):
+    for name in ("Copy as cell", "Copy all 2", "Copy as test"):
         button = shown.root.get_by_role("button", name=name).bounding_box()
         assert button["x"] >= view["x"], name
         assert button["x"] + button["width"] <= view["x"] + view["width"], name

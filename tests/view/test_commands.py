@@ -423,3 +423,24 @@ def test_of_a_flood_of_events_the_last_are_sent(show: ShowPage) -> None:
         assert [each["kind"] for each in frame].count("skip") == 500
         assert frame[0]["kind"] == "start"
         assert frame[-1]["number"] == len(session.events) - 1
+
+
+def test_where_a_packet_comes_from_and_what_was_done_as_a_test(show: ShowPage) -> None:
+    with runtime.Session("traced", trace=True) as session:
+        lines = session.source(["to be", "or not"], name="lines").flat_map(str.split, name="split")
+        lines.filter(bool, name="real").collect(name="words")
+        page = show(session)
+        page.order("start_paused")
+        for name in ("lines", "split", "real"):
+            page.order("step", name=name)
+        (card,) = page.order("peek", task="words")["result"]["packets"]
+        why = page.order("why", token=card["token"])["result"]
+        assert why["text"] == "'to': made by real\n└─ 'to': made by split\n   └─ 'to be': an item of lines"
+        assert why["places"] == [
+            {"task": "real", "text": "'to'", "more": 0},
+            {"task": "split", "text": "'to'", "more": 0},
+            {"task": "lines", "text": "'to be'", "more": 0},
+        ]
+        text = page.order("as_test")["result"]["text"]
+        assert "assert str(session.step('split')) == \"split: 'to be' -> 'to', 'be' to real\"" in text
+        session.cancel()
