@@ -314,7 +314,7 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         BESIDE,
         "                self._loop.cancel([",
         "                ([",
-        of("18_services_side_by_side", "test_cancel_awaits_every_finally[local]"),
+        of("18_services_side_by_side", "test_cancel_awaits_every_finally_before_the_close[local]"),
     ),
     one(
         "side by side: a request calls in the name of another",
