@@ -52,8 +52,10 @@ def _replaced() -> dict[ModuleType | type, dict[str, Any]]:
     from runtime.browser.sleeping import sleep  # noqa: PLC0415
     from runtime.browser.stacks import run_sync_here  # noqa: PLC0415
     from runtime.browser.threads import (  # noqa: PLC0415
+        OF_DUMMIES,
         Handle,
         get_ident,
+        locals_here,
         start_joinable_thread,
         start_new_thread,
     )
@@ -81,8 +83,9 @@ def _replaced() -> dict[ModuleType | type, dict[str, Any]]:
             "_allocate_lock": Lock,
             "_start_joinable_thread": start_joinable_thread,
             "local": _threading_local.local,
+            "_thread_local_info": OF_DUMMIES,
         },
-        _threading_local: {"RLock": RLock, "current_thread": threading.current_thread},
+        _threading_local: {"RLock": RLock, "current_thread": locals_here},
         queue: {"SimpleQueue": queue._PySimpleQueue},  # type: ignore[attr-defined]
         time: {"sleep": sleep, "pthread_getcpuclockid": None},  # it is there, and raises for every thread
         selectors: {"DefaultSelector": ParkedSelector},

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from pyodide.code import run_js
 from pyodide.ffi import can_run_sync, create_proxy, run_sync
+from pyodide.webloop import WebLoop
 
 from runtime.browser.collector import tidy
 
@@ -167,7 +168,8 @@ def breathe() -> None:
 
 def run_sync_here(awaitable: Any) -> Any:
     """As `pyodide.ffi.run_sync`, for threads too. Raises NotInBrowser inside of a function that waits by itself."""
-    if _get_running_loop() not in (None, RUNNING.loop_of_page):
+    loop = _get_running_loop()
+    if loop is not None and not isinstance(loop, WebLoop):  # which the page drives
         from runtime.errors import NotInBrowser  # noqa: PLC0415
 
         raise NotInBrowser("run_sync would wait for the event loop in which it was called: await it instead")

@@ -7,6 +7,7 @@ it its number and says for it that it has started; it begins as soon as the star
 
 from __future__ import annotations
 
+import _threading_local
 import threading
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -19,9 +20,38 @@ from runtime.browser.stacks import RUNNING, start
 _idents: Final = count(1_000_000)
 
 
+class Locals:
+    """What one thread has of all `threading.local`s, in the place of the thread itself: it goes when the thread ends.
+
+    Those written in Python go with the `Thread` object, which what they hold may hold in turn, so for ever.
+    """
+
+
+_locals: Final[dict[int, Locals]] = {}  # by thread
+
+
+OF_DUMMIES: Final = _threading_local.local()
+"""In which `threading` has what takes away again the object that it makes for a thread which it has not started."""
+
+
+def locals_here() -> Locals:
+    """Those of the thread that runs."""
+    if (found := _locals.get(RUNNING.ident)) is None:
+        found = _locals[RUNNING.ident] = Locals()
+    return found
+
+
 def get_ident() -> int:
     """The number of the thread that runs."""
     return RUNNING.ident
+
+
+def _end_locals(ident: int) -> None:
+    """That thread ends. A local keeps what it was last asked for, so its dict is emptied, too."""
+    if (found := _locals.pop(ident, None)) is not None:
+        for its in list(vars(found).values()):
+            if (local := its()) is not None:
+                local.dicts[id(found)][1].clear()
 
 
 class Handle:
@@ -81,8 +111,9 @@ def start_joinable_thread(function: Callable[[], object], handle: Handle | None 
             pass
         finally:
             del work
-            handle.end()
             forget(ident)
+            _end_locals(ident)
+            handle.end()
             RUNNING.end()
 
     start(run)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from operator import length_hint
+from sys import maxsize
 from time import monotonic
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
@@ -22,7 +23,7 @@ from runtime.texts.preview import preview
 
 T = TypeVar("T")
 
-_MOST: Final = 2**62  # that an iterator can say how many are left of
+_MOST: Final = maxsize  # that an iterator can say how many are left of, also in 32 bits
 _LAST: Final = 1_024  # of so many ends the times are kept
 
 

@@ -59,6 +59,7 @@ def leak_guard(grace_s: float = GRACE_S) -> Generator[None]:
     before = _Holdings.now()
     yield
     deadline = monotonic() + grace_s
+    sleep(0)  # where nobody is preempted, a thread that was started just now has not begun
     # Among them one that is only just starting, and ends when it finds nothing to do.
     while (strays := _threads() - before.threads) and monotonic() < deadline:
         for thread in strays:

@@ -13,11 +13,17 @@ from typing import Any, Final
 from zlib import crc32
 
 import pytest
+from _pytest.fixtures import FixtureFunctionDefinition
 
-LACKING: Final = frozenset(
-    {"subprocess", "signal", "raise_signal", "kill", "interrupt_main", "numpy", "np", "networkx", "Runner"}
-)
-"""Names that a test which needs one of these has in its code: on the main thread the loop of the page runs already."""
+LACKING: Final = {
+    **dict.fromkeys(("subprocess", "signal", "raise_signal", "kill", "interrupt_main"), "processes and signals"),
+    **dict.fromkeys(("numpy", "np", "networkx"), "packages that are not installed there"),
+    **dict.fromkeys(("start_server", "open_connection", "socket"), "sockets"),
+    "Runner": "a loop of its own on the main thread, where that of the page runs",
+    "profile": "a thread that looks while others work",
+    "stack_size": "threads that run out",
+}
+"""What a tab has not, by the names that a test which needs it has in its code."""
 
 
 def choose(items: list[pytest.Item]) -> tuple[list[pytest.Item], dict[str, str]]:
@@ -28,7 +34,7 @@ def choose(items: list[pytest.Item]) -> tuple[list[pytest.Item], dict[str, str]]
     chosen, left_out = [], {}
     for name, group in by_function.items():
         here = [item for item in group if not _wants_ray(item)]
-        lacking = sorted(LACKING & names_of(group[0]))
+        lacking = sorted({LACKING[name] for name in names_of(group[0]) & LACKING.keys()})
         if not here:
             left_out[name] = "runs on Ray alone"
         elif lacking:
@@ -46,7 +52,7 @@ def _wants_ray(item: pytest.Item) -> bool:
 
 
 def names_of(item: pytest.Item) -> set[str]:
-    """All names in the code of its function, and of the functions of its module that this names."""
+    """All names in the code of its function, and of what this names of its module: functions, classes, fixtures."""
     function = getattr(item, "function", None)
     return _names(function, set()) if isinstance(function, FunctionType) else set()
 
@@ -55,14 +61,22 @@ def _names(function: FunctionType, seen: set[str]) -> set[str]:
     for name in _in_code(getattr(function, "__wrapped__", function).__code__):
         if name not in seen:
             seen.add(name)
-            called: Any = function.__globals__.get(name)
-            if isinstance(called, FunctionType) and called.__module__ == function.__module__:
-                _names(called, seen)
+            for called in _functions_of(function.__globals__.get(name)):
+                if called.__module__ == function.__module__:
+                    _names(called, seen)
     return seen
+
+
+def _functions_of(named: Any) -> list[FunctionType]:
+    if isinstance(named, FixtureFunctionDefinition):
+        named = named._get_wrapped_function()
+    found = list(vars(named).values()) if isinstance(named, type) else [named]
+    return [each for each in found if isinstance(each, FunctionType)]
 
 
 def _in_code(code: CodeType) -> Iterator[str]:
     yield from code.co_names
+    yield from code.co_varnames[: code.co_argcount]  # which may be fixtures
     for each in code.co_consts:
         if isinstance(each, CodeType):
             yield from _in_code(each)

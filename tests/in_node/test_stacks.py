@@ -10,6 +10,7 @@ import queue
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from types import BuiltinFunctionType
 from typing import Any
@@ -58,6 +59,38 @@ def test_each_thread_has_its_own_number_and_locals_whoever_has_waited_meanwhile(
     assert len(set(seen)) == 3
     assert threading.get_ident() == threading.main_thread().ident
     assert not hasattr(local, "name")
+
+
+def test_what_a_thread_has_in_locals_goes_with_it_though_that_holds_the_thread() -> None:
+    class Kept:
+        pass
+
+    local, gone = threading.local(), []
+
+    def work() -> None:
+        local.kept = Kept()
+        local.kept.thread = threading.current_thread()
+        gone.append(weakref.ref(local.kept))
+
+    all_of(work)
+    _thread.start_new_thread(work, ())
+    time.sleep(0.01)
+    gc.collect()
+    assert [each() for each in gone] == [None, None]
+
+
+def test_a_session_that_has_run_and_nobody_holds_is_gone_with_all_that_it_had() -> None:
+    def run() -> list[Any]:
+        session = runtime.Session("gone")
+        session.source([1]).map(abs).collect()
+        session.run(PATIENCE_S)
+        dispatcher = session._runs.started().dispatcher
+        return [weakref.ref(each) for each in (session, dispatcher, *dispatcher.tasks.values())]
+
+    parts = run()
+    time.sleep(0.01)
+    gc.collect()
+    assert [part() for part in parts] == [None] * len(parts)
 
 
 def test_an_event_loop_of_a_thread_is_the_running_one_of_that_thread_alone() -> None:
@@ -475,6 +508,10 @@ def test_asyncio_run_and_the_loop_of_a_thread_are_its_own_and_the_page_keeps_its
 
     all_of(work, work)
     assert asyncio.get_event_loop() is page
+    other = asyncio.new_event_loop()
+    assert asyncio.get_running_loop() is page
+    assert other.run_until_complete(wait()) is not None
+    other.close()
 
 
 # ── whoever looks ──

@@ -8,7 +8,7 @@ from tests.planted.records import Mutant, one
 
 LOCKS, STACKS, SELECTOR = "browser/locks.py", "browser/stacks.py", "browser/selector.py"
 COLLECTOR, THREADS, INSTALL = "browser/collector.py", "browser/threads.py", "browser/install.py"
-LOOKS, UNPREEMPTED = "session/looks.py", "scheduling/unpreempted.py"
+LOOPS, LOOKS, UNPREEMPTED = "browser/loops.py", "session/looks.py", "scheduling/unpreempted.py"
 IN_NODE = "test_in_node.py::test_the_layer_keeps_what_its_docstrings_say_in_webassembly"
 
 OF_BROWSER: Final[tuple[Mutant, ...]] = (
@@ -56,11 +56,32 @@ OF_BROWSER: Final[tuple[Mutant, ...]] = (
         "",
         IN_NODE,
     ),
-    one("tab: whoever looks lets nobody go on", LOOKS, "        RUNNING.give_way(SLICE_S)\n", "", IN_NODE),
+    one(
+        "tab: whoever asks a session lets nobody go on",
+        LOOKS,
+        "        RUNNING.give_way(SLICE_S)\n        return asked",
+        "        return asked",
+        IN_NODE,
+    ),
+    one(
+        "tab: whoever looks at results lets nobody go on",
+        LOOKS,
+        "        RUNNING.give_way(SLICE_S)\n        return looked",
+        "        return looked",
+        IN_NODE,
+    ),
     one(
         "tab: whoever looks at an event lets nobody go on", LOOKS, '(threading.Event, ("_flag",))', "(int, ())", IN_NODE
     ),
     one("tab: a thread has the event loops of the page", INSTALL, "        WebLoopPolicy: POLICY,\n", "", IN_NODE),
+    one("tab: locals go with the object of a thread", THREADS, "            _end_locals(ident)\n", "", IN_NODE),
+    one(
+        "tab: each event loop that is made is the running one",
+        LOOPS,
+        "    asyncio._set_running_loop(runs)\n",
+        "",
+        IN_NODE,
+    ),
     one(
         "tab: the runtime is loaded before the layer",
         STACKS,

@@ -419,7 +419,8 @@ def test_what_is_asked_can_be_stepped_from_box_to_box(make_session: MakeSession)
 
     async def stepped() -> tuple[list[str], Any]:
         waiting = asyncio.ensure_future(session.ask_async("in", 1, timeout=PATIENCE_S))
-        await asyncio.sleep(0)
+        while not session.peek("in").depth:
+            await asyncio.sleep(0)
         steps = [str(session.step(name)) for name in ("in", "plus", "out")]
         return steps, await waiting
 
