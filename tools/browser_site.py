@@ -36,7 +36,7 @@ def pyodide() -> Path:
     if not (fetched.exists() and fetched.read_bytes() == pins.read_bytes() and (folder / "done").exists()):
         for name in ("package.json", "package-lock.json"):
             shutil.copy(PINS / name, folder / name)
-        _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", cwd=folder)
+        _run("npm", "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", cwd=folder)
         (folder / "done").touch()
     return folder / "node_modules" / "pyodide"
 

@@ -1,6 +1,7 @@
 """Install Node and Pyodide, and run the tests of tests/in_node, and the promises, inside: `python -m tests.in_node`.
 
-Both come from npm, the wheels from PyPI, all in pinned versions with their digests, into build/in_node. Once they are
+Both come from npm, in the versions that tools/browser pins for the documentation, too; the wheels from PyPI. All are
+pinned with their digests, and put into build/in_node. Once they are
 there, nothing is fetched any more. What is given is given to pytest in there: `python -m tests.in_node -k collector`.
 """
 
@@ -17,12 +18,13 @@ HERE: Final = Path(__file__).parent
 TREE: Final = HERE.parent.parent
 INSTALLED: Final = TREE / "build" / "in_node"
 LIMIT_S: Final = 600  # all of them together; no clock in there can end a test that keeps the only thread
-PINS: Final = ("package.json", "package-lock.json", "requirements.txt")
+PACKAGES: Final = tuple(TREE / "tools" / "browser" / name for name in ("package.json", "package-lock.json"))
+PINS: Final = (*PACKAGES, HERE / "requirements.txt")
 
 
 def is_installed(into: Path = INSTALLED) -> bool:
     """Whether all that is pinned is there."""
-    return all((into / pin).exists() and (into / pin).read_bytes() == (HERE / pin).read_bytes() for pin in PINS)
+    return all((into / pin.name).exists() and (into / pin.name).read_bytes() == pin.read_bytes() for pin in PINS)
 
 
 def install(into: Path = INSTALLED) -> None:
@@ -32,15 +34,15 @@ def install(into: Path = INSTALLED) -> None:
     print(f"[{into}] Installing Node and Pyodide", flush=True)
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
-    for pin in PINS[:2]:
-        shutil.copy(HERE / pin, into)
+    for pin in PACKAGES:
+        shutil.copy(pin, into)
     quiet = ("--no-audit", "--no-fund", "--silent")
     subprocess.run(["npm", "ci", *quiet, "--prefix", str(into)], check=True)
     wheels = ("--no-deps", "--only-binary=:all:", "--require-hashes", "--no-compile", "--quiet")
     pure = ("--platform=any", "--python-version=3.14", f"--target={into / 'wheels'}", "--disable-pip-version-check")
-    pins = ("-r", str(HERE / PINS[2]))
+    pins = ("-r", str(PINS[-1]))
     subprocess.run([sys.executable, "-m", "pip", "install", *wheels, *pure, *pins], check=True)
-    shutil.copy(HERE / PINS[2], into)
+    shutil.copy(PINS[-1], into)
 
 
 def node(installed: Path = INSTALLED) -> Path:
