@@ -144,7 +144,8 @@ def test_what_is_watched_goes_from_box_to_box_with_value_and_time_at_each(show: 
 def test_the_time_at_a_box_is_that_of_its_function_not_of_who_looks(
     show: ShowPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.scheduling.stopwatch.perf_counter", lambda: Clock.at_s)
+    for module in ("stopwatch", "parker"):
+        monkeypatch.setattr(f"runtime.scheduling.{module}.perf_counter", lambda: Clock.at_s)
     with runtime.Session("slow") as session:
         session.input("in").map(slow, name="slow").reply(name="reply")
         page = show(session)
