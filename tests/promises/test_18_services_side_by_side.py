@@ -171,6 +171,7 @@ def test_a_step_answers_one_request_beside_those_under_way(session: runtime.Sess
 def test_cancel_awaits_every_finally_before_the_close(session: runtime.Session, platform: Platform) -> None:
     rig = Rig(session, platform)
     session.cancel()
+    until(lambda: len(rig.ended) >= 3)
     for moment in rig.opened:  # threads cannot be cancelled
         moment.set()
     assert session.wait(PATIENCE_S).state == "cancelled"
