@@ -390,6 +390,8 @@ def test_under_a_seed_any_turn_is_reached_by_running_again(seed: int) -> None:
             session.goto(turn)
             assert session.turns[:turn] == turns[:turn]
             snapshot = session.snapshot()
+            assert snapshot.state == "running"
+            assert turn > 3 or not any(snapshot[name].processed for name in snapshot.tasks)  # these turns are starts
             assert {snapshot[name].state for name in snapshot.tasks} <= {"paused", "held back", "ended"}
             assert any(event.text == f"goto: run again from the start, to turn {turn:,}" for event in session.events)
         session.step()
