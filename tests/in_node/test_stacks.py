@@ -299,6 +299,14 @@ def test_what_needs_processes_is_refused_by_name() -> None:
         runtime.Session("far", platform="remote").start()
 
 
+def test_a_profile_needs_a_thread_that_looks_while_others_work_and_is_refused_by_name() -> None:
+    with runtime.Session("looked at") as session:
+        session.source([1]).map(abs, name="it").sink(bool)
+        session.start()
+        with pytest.raises(runtime.CommandRefused, match="a browser has none to spare"):
+            session.profile("it")
+
+
 # ── locks ──
 
 
@@ -405,7 +413,7 @@ def test_garbage_is_collected_though_the_collector_of_python_is_off() -> None:
         knots = [Knot() for _ in range(YOUNG)]
         del knots
         time.sleep(0)
-    assert sum(isinstance(each, Knot) for each in gc.get_objects()) <= 2 * YOUNG
+    assert sum(type(each) is Knot for each in gc.get_objects()) <= 2 * YOUNG
 
 
 def test_waiting_stacks_survive_collections_made_beside_them() -> None:
