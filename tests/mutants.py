@@ -50,7 +50,7 @@ from tests.planted.signals import IN_BAND
 from tests.planted.times import OF_TIMES
 
 TREE: Final = Path(__file__).resolve().parent.parent
-COPIED: Final = ("runtime", "sage_nb", "examples", "tests", "pyproject.toml")
+COPIED: Final = ("runtime", "sage_nb", "examples", "tests", "tools/browser", "pyproject.toml")
 PATIENCE_S: Final = 2.0  # after which a round of a stress test counts as hung
 TIME_LIMIT_S: Final = 100.0  # for all tests of one bug
 
