@@ -27,7 +27,7 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 20.5,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 24_752,
+    "lines of code": 24_769,
     "bytes of ARCHITECTURE.md": 18_150,
 }
 WITH_PLACES: Final = (

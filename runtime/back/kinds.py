@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import partial
-from operator import eq, is_
+from operator import is_
 from random import Random
 from types import BuiltinMethodType, FunctionType, MemberDescriptorType, MethodType
 from typing import Any, Final, NamedTuple
@@ -40,12 +40,20 @@ def _nothing(kept: Any) -> Iterable[Any]:
     return ()
 
 
-def _all(kept: Any) -> Iterable[Any]:
-    return kept if isinstance(kept, Iterable) else ()
+def _itself(own: Any) -> Any:
+    return own
 
 
-def _are_same(now: Any, kept: Any) -> bool:
+def _all(kept: list[Any] | tuple[Any, ...]) -> Iterable[Any]:
+    return kept
+
+
+def _are_same(now: list[Any], kept: list[Any]) -> bool:
     return len(now) == len(kept) and all(map(is_, now, kept))
+
+
+def _same_list(own: Any, kept: list[Any]) -> bool:
+    return list.__len__(own) == len(kept) and all(map(is_, list.__iter__(own), kept))
 
 
 def _put_list(own: Any, kept: list[Any]) -> None:
@@ -85,12 +93,21 @@ def _put_ordered(own: Any, kept: dict[Any, Any]) -> None:
 
 
 def _same_set(own: Any, kept: set[Any]) -> bool:
-    return set.__len__(own) == len(kept) and set(map(id, set.__iter__(own))) == set(map(id, kept))
+    as_long = set.__len__(own) == set.__len__(kept)  # the copy is of the same class
+    return as_long and set(map(id, set.__iter__(own))) == set(map(id, set.__iter__(kept)))
 
 
 def _put_set(own: Any, kept: set[Any]) -> None:
     set.clear(own)
-    set.update(own, kept)
+    set.update(own, set.__iter__(kept))
+
+
+def _keep_deque(own: Any) -> list[Any]:
+    return list(deque.__iter__(own))
+
+
+def _same_deque(own: Any, kept: list[Any]) -> bool:
+    return deque.__len__(own) == len(kept) and all(map(is_, deque.__iter__(own), kept))
 
 
 def _put_deque(own: Any, kept: list[Any]) -> None:
@@ -98,8 +115,12 @@ def _put_deque(own: Any, kept: list[Any]) -> None:
     deque.extend(own, kept)
 
 
-def _put_all(own: Any, kept: Any) -> None:
-    own[:] = kept
+def _put_bytes(own: Any, kept: bytearray) -> None:
+    bytearray.__setitem__(own, slice(None), kept)
+
+
+def _put_numbers(own: Any, kept: Any) -> None:
+    array.__setitem__(own, slice(None), kept)
 
 
 def _attributes(own: Any) -> dict[str, Any]:
@@ -157,20 +178,23 @@ def _keep_array(own: Any) -> Any:
     return own.copy()
 
 
-_LIST: Final = Kind(list.copy, _all, _are_same, _put_list)
+_LIST: Final = Kind(list.copy, _all, _same_list, _put_list)
 _DICT: Final = Kind(dict.copy, _members, _same_dict, _put_dict)
 _ORDERED: Final = Kind(_ordered, _members, _same_ordered, _put_ordered)
-_SET: Final = Kind(set.copy, _all, _same_set, _put_set)
-_DEQUE: Final = Kind(list, _all, _are_same, _put_deque)
-_BYTES: Final = Kind(bytes, _nothing, eq, _put_all)
-_ARRAY: Final = Kind(array.__copy__, _nothing, eq, _put_all)
+_SET: Final = Kind(set.copy, set.__iter__, _same_set, _put_set)
+_DEQUE: Final = Kind(_keep_deque, _all, _same_deque, _put_deque)
+_BYTES: Final = Kind(bytearray.copy, _nothing, bytearray.__eq__, _put_bytes)
+_ARRAY: Final = Kind(array.__copy__, _nothing, array.__eq__, _put_numbers)
 _NDARRAY: Final = Kind(_keep_array, _array_parts, _same_array, _put_array)
 _ATTRIBUTES: Final = Kind(dict.copy, _members, _same_attributes, _put_attributes)
 _KEPT_ATTRIBUTES: Final = _ATTRIBUTES._replace(keep=lambda own: dict(_attributes(own)))
 _RANDOM: Final = Kind(Random.getstate, _nothing, lambda own, kept: own.getstate() == kept, Random.setstate)
-_PARTS: Final = Kind(_all, _all, lambda own, kept: True, lambda own, kept: None)  # of what does not change itself
+_PARTS: Final = Kind(_itself, _all, lambda own, kept: True, lambda own, kept: None)  # of what does not change itself
+_TUPLE: Final = _PARTS._replace(parts=tuple.__iter__)
+_FROZEN_SET: Final = _PARTS._replace(parts=frozenset.__iter__)
 _METHOD: Final = _PARTS._replace(keep=lambda own: (own.__self__,))
-_PARTIAL: Final = _PARTS._replace(keep=lambda own: (own.func, own.args, own.keywords))
+_CALL: Final = ("func", "args", "keywords")
+_PARTIAL: Final = _PARTS._replace(keep=lambda own: tuple(object.__getattribute__(own, name) for name in _CALL))
 
 PLAIN_CONTAINERS: Final[dict[type, Kind]] = {list: _LIST, set: _SET, dict: _DICT}
 
@@ -183,8 +207,8 @@ _OF_BASES: Final[tuple[tuple[type, Kind], ...]] = (
     (bytearray, _BYTES),
     (array, _ARRAY),
     (Random, _RANDOM),
-    (tuple, _PARTS),
-    (frozenset, _PARTS),
+    (tuple, _TUPLE),
+    (frozenset, _FROZEN_SET),
 )
 
 _PLAIN: Final = (type(None), bool, int, float, complex, str, bytes, range, slice, type, Enum, FunctionType)
@@ -206,10 +230,11 @@ def kinds_of(cls: type) -> Kinds:
         return (_METHOD,)
     if issubclass(cls, partial):
         return (_PARTIAL,)
-    if cls.__module__ == "numpy":
-        return (_NDARRAY,) if cls.__name__ == "ndarray" else ()
+    module = _of_class(cls, "__module__")
+    if module == "numpy":
+        return (_NDARRAY,) if _of_class(cls, "__name__") == "ndarray" else ()
     layers = [next((kind for base, kind in _OF_BASES if issubclass(cls, base)), None)]
-    if layers[0] is None and not issubclass(cls, Function) and cls.__module__.partition(".")[0] in _LET_BE:
+    if layers[0] is None and not issubclass(cls, Function) and module.partition(".")[0] in _LET_BE:
         return ()
     if (members := _members_of(cls)) != ():
         layers.append(
@@ -220,7 +245,7 @@ def kinds_of(cls: type) -> Kinds:
                 partial(_put_slots, members),
             )
         )
-    has_dict = any("__dict__" in vars(base) for base in cls.__mro__)
+    has_dict = any("__dict__" in _of_class(base, "__dict__") for base in _of_class(cls, "__mro__"))
     if has_dict:
         layers.append(_KEPT_ATTRIBUTES)
     found = tuple(layer for layer in layers if layer is not None)
@@ -231,13 +256,18 @@ def _members_of(cls: type) -> tuple[MemberDescriptorType, ...]:
     """What its `__slots__` have made."""
     return tuple(
         member
-        for base in cls.__mro__
-        if "__slots__" in vars(base)
-        for member in vars(base).values()
+        for base in _of_class(cls, "__mro__")
+        if "__slots__" in _of_class(base, "__dict__")
+        for member in _of_class(base, "__dict__").values()
         if isinstance(member, MemberDescriptorType)
     )
 
 
 def _is_bare(cls: type) -> bool:
     """Whether it is a class of Python's without anything of its own, as `object`."""
-    return cls is object or all("__slots__" in vars(base) for base in cls.__mro__[:-1])
+    return all("__slots__" in _of_class(base, "__dict__") for base in _of_class(cls, "__mro__")[:-1])
+
+
+def _of_class(cls: type, name: str) -> Any:
+    """An attribute of a class, of which the class of that class is not asked."""
+    return type.__getattribute__(cls, name)
