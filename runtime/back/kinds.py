@@ -14,7 +14,7 @@ from enum import Enum
 from functools import partial
 from operator import is_
 from random import Random
-from types import BuiltinMethodType, FunctionType, MemberDescriptorType, MethodType
+from types import BuiltinMethodType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
 
 from runtime.operators import Function
@@ -211,7 +211,7 @@ _OF_BASES: Final[tuple[tuple[type, Kind], ...]] = (
     (frozenset, _FROZEN_SET),
 )
 
-_PLAIN: Final = (type(None), bool, int, float, complex, str, bytes, range, slice, type, Enum, FunctionType)
+_PLAIN: Final = (type(None), bool, int, float, complex, str, bytes, range, slice, type, Enum, FunctionType, ModuleType)
 
 _LET_BE: Final = frozenset(
     {
