@@ -8,12 +8,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from queue import SimpleQueue
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
 import runtime
+from runtime.scheduling.helm import Helm
 from runtime.scheduling.seeded import SeededScheduler
 from runtime.testing import PATIENCE_S, FaultInjector, Finding, Hold, InjectedFault, explore
 from tests.services import Calling, Echo, InTask, in_task, relay
@@ -501,13 +502,13 @@ def what_the_hand_does() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def test_a_turn_that_ends_while_commands_are_looked_at_is_followed_by_a_look_and_then_by_the_next() -> None:
-    scheduler, helm = SeededScheduler(0), Mock(posted=[])
-    scheduler.monitor.tell_to(helm)
+    scheduler, bell = SeededScheduler(0), SimpleQueue[Any]()
+    scheduler.monitor.tell_to(Helm(bell))
     parker = scheduler.parker("task")
     scheduler.begin()
     first = scheduler.attend()
     assert not scheduler.pass_on(parker)
-    helm.tell.assert_called_once()
+    assert bell.qsize() == 1
     scheduler.seen(first, looks=False)
     assert scheduler.is_between_turns(), "it has not been seen what that turn has brought"
     scheduler.seen(scheduler.attend(), looks=False)
