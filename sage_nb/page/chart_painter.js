@@ -1,6 +1,7 @@
 // The brush of charts: lines or bars on a canvas, with the colours of the timeline, read anew from the notebook each time.
 
 import { fitted, printable } from "./elements.js";
+import { coloursOf } from "./theme.js";
 
 const EDGE = { left: 58, right: 16, top: 12, bottom: 34 };
 const LINE_HUES = ["blue", "red", "green", "pink", "orange", "accent", "grey", "ink"];
@@ -76,12 +77,7 @@ export class ChartPainter {
   }
 
   readColours() {
-    const style = getComputedStyle(this.canvas);
-    const read = (name) => style.getPropertyValue(`--sn-${name}`).trim();
-    this.colours = { ink: style.color, font: style.fontFamily };
-    for (const name of ["blue", "pink", "orange", "red", "green", "grey", "accent"]) this.colours[name] = read(name);
-    this.colours.faint = style.getPropertyValue("outline-color");
-    this.colours.line = style.getPropertyValue("border-top-color");
+    this.colours = coloursOf(this.canvas);
   }
 
   x(along) {

@@ -16,3 +16,14 @@ export class Theme {
     this.probe.remove();
   }
 }
+
+/** What a canvas is painted with: the colours of the page, each as the browser has worked it out, and its font. */
+export function coloursOf(canvas) {
+  const style = getComputedStyle(canvas);
+  const colours = { ink: style.color, font: style.fontFamily };
+  for (const name of ["blue", "pink", "orange", "red", "green", "grey", "accent"])
+    colours[name] = style.getPropertyValue(`--sn-${name}`).trim();
+  colours.faint = style.getPropertyValue("outline-color");
+  colours.line = style.getPropertyValue("border-top-color");
+  return colours;
+}

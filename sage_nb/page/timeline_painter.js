@@ -4,6 +4,7 @@ import { counted, fitted } from "./elements.js";
 import { GLYPHS } from "./icons.js";
 import { marksOf } from "./marks.js";
 import { stateOf } from "./states.js";
+import { coloursOf } from "./theme.js";
 
 const STEPS_S = [
   0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600,
@@ -85,12 +86,7 @@ export class TimelinePainter {
 
   /** The notebook may change its colours at any time: they are read anew, each as the browser has worked it out. */
   readColours() {
-    const style = getComputedStyle(this.canvas);
-    const read = (name) => style.getPropertyValue(`--sn-${name}`).trim();
-    this.colours = { ink: style.color, font: style.fontFamily };
-    for (const name of ["blue", "pink", "orange", "red", "green", "grey", "accent"]) this.colours[name] = read(name);
-    this.colours.faint = style.getPropertyValue("outline-color");
-    this.colours.line = style.getPropertyValue("border-top-color");
+    this.colours = coloursOf(this.canvas);
   }
 
   /** A row's name and its states, up to its end, which is known better than by the frames. */
