@@ -21,13 +21,14 @@ from runtime.errors import (
     failure_text,
 )
 from runtime.factory import Backend, Handle, ServiceHandle, TaskFactory, TaskHandle, create_service_task
-from runtime.facts import Event, Outcome, QuestionFacts, Snapshot, TaskTable
+from runtime.facts import Event, Outcome, QuestionFacts, Snapshot, Stretch, TaskTable
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import DeadLetter, DeadLetters, Outlets
 from runtime.history.event_log import EventLog
 from runtime.questions.gates import Gates
 from runtime.questions.question import Question, Questions
 from runtime.scheduling.commands import Commands
+from runtime.scheduling.past import stretches
 from runtime.scheduling.waiting import NEVER, Until, Waiting, deadline_of
 from runtime.service.invocation import Interceptor
 from runtime.texts.preview import Told, number_of, preview, printable
@@ -300,6 +301,18 @@ class Dispatcher:
             {name: service.times() for name, service in self.services.items()},
             self._asked(tasks) if self.graph.asked else None,
         )
+
+    def stretches(self) -> dict[str, tuple[Stretch, ...]]:
+        """Where the time of each task and service has gone, from its beginning. Raises `CommandRefused`."""
+        if self.backend.changes.seeded is not None:
+            raise CommandRefused(
+                "stretches() would lay real seconds on virtual time, which stands still under a seed while somebody "
+                "works; run it without one, or look at session.snapshot().times"
+            )
+        return {
+            name: stretches(handle.past(), self.backend.clock() - self._began_s)
+            for name, handle in self.handles.items()
+        }
 
     def _asked(self, tasks: TaskTable) -> QuestionFacts:
         replies = [name for name in tasks if self._operator_of[name].traits.answers]

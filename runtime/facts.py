@@ -269,6 +269,17 @@ class Spent(NamedTuple):
     lately: Times = Times()
 
 
+class Stretch(NamedTuple):
+    """Where the time of a task or service went from one moment to the next, in seconds since the start of the run."""
+
+    from_s: float
+    until_s: float
+    times: Times
+
+
+Past = tuple[tuple[float, Times], ...]
+"""How it stood with somebody's times: so many seconds ago, from its beginning until then; the oldest comes first."""
+
 NO_TIME: Final = Spent()
 """Of what has not begun."""
 

@@ -40,6 +40,7 @@ class ClosedSession:
         cards = framer.event_cards(events, MAX_EVENTS)
         self._events = Events(first=cards[0]["number"] if cards else 0, events=cards)
         self._frames = Frames(frames=list(frames))
+        self._past = framer.past(session)
         self._letters = letters_of(session)
         self._queues = _queues(session, snapshot.depths)
         self._facts: dict[str, TaskFacts | ServiceFacts] = {facts.name: facts for facts in snapshot}
@@ -56,6 +57,8 @@ class ClosedSession:
                 return Done(result=self._events)
             case "frames":
                 return Done(result=self._frames)
+            case "past":
+                return Done(result=self._past)
             case "letters":
                 return Done(result=self._letters_about(args.get("about")))
             case "breakpoints":

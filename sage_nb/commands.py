@@ -38,7 +38,7 @@ from sage_nb.serializers import (
     token_of,
 )
 from sage_nb.texts import shown
-from sage_nb.wire import Events, Frames, Text
+from sage_nb.wire import Events, Frames, Past, Text
 
 STEP_S: Final = 0.5
 """How long a command waits for user code: the others in the command queue wait for it."""
@@ -74,6 +74,7 @@ class Commands:
             "back": self._back,
             "events": self._events,
             "frames": self._frames,
+            "past": self._past,
             "peek": self._peek,
             "edit": self._edit,
             "drop": self._drop,
@@ -183,6 +184,10 @@ class Commands:
     def _frames(self, _: Session, _args: Args) -> Done:
         framer = self._framer
         return Done(result=Frames(frames=self.frame_history.of(framer.revision) if framer is not None else []))
+
+    def _past(self, session: Session, _: Args) -> Done:
+        framer = self._framer
+        return Done(result=Past(rows=[], until_s=0.0, note="") if framer is None else framer.past(session))
 
     # ── queues ──
 

@@ -15,11 +15,12 @@ from runtime.facts import Columns, Ending
 from runtime.graph import ExecutionGraph, OperatorNode
 from sage_nb.call_cards import CallCards
 from sage_nb.chain_cards import ChainCards
+from sage_nb.past_cards import past_of
 from sage_nb.plan import task_spans
 from sage_nb.serializers import ask_card, signal_cards
 from sage_nb.texts import shown
 from sage_nb.time_cards import TimeCards
-from sage_nb.wire import STATES, Counts, EventCard, Frame, Plan, Row, SignalCard
+from sage_nb.wire import STATES, Counts, EventCard, Frame, Past, Plan, Row, SignalCard
 
 MAX_EVENTS: Final = 500
 """In one frame, of each kind: the last ones; a page asks for the others if it wants them."""
@@ -68,7 +69,8 @@ class Framer:
         self._chains, self._calls = ChainCards(self.row), CallCards(self.row)
         spans = self._spans if self._grouped else [(place, place + 1) for place in range(len(self._tasks))]
         after = [(len(self._tasks) + place, len(self._tasks) + place + 1) for place in range(len(self._services))]
-        self._times = TimeCards([*self._tasks, *self._services], [*spans, *after])
+        self._spent_by = [*self._tasks, *self._services], [*spans, *after]  # of which of these names each row is
+        self._times = TimeCards(*self._spent_by)
         waits = {operator.name for operator in graph.operators if operator.traits.is_awaited}
         self._waiting = [(self._row[task], task) for name in waits for task in graph.tasks(name)]
 
@@ -106,6 +108,7 @@ class Framer:
             revision=self._plan["revision"],
             number=0,
             at_s=round(snapshot.at_s, 3),
+            since_s=round(snapshot.at_s, 3),
             state=snapshot.state,
             holding=_holding(letters, held),
             waited=session.is_waited_for,
@@ -134,6 +137,10 @@ class Framer:
             events=self.event_cards(events),
             closed=False,
         )
+
+    def past(self, session: Session) -> Past:
+        """Where the time of each row went before somebody looked."""
+        return past_of(session, *self._spent_by)
 
     def event_cards(self, events: Sequence[Event], limit: int = MAX_EVENTS) -> list[EventCard]:
         """Events as a page wants them, the last ones of each kind if there are very many."""

@@ -38,6 +38,8 @@ class Sampler:
         self._news = threading.Event()  # set when there is something to look at, or no page any more
         # The thread's own: what was sent last.
         self._revision = self._number = self._seen = self._beats = 0
+        self._since_s = 0.0  # from when on it has looked at this run
+        self._is_first = True  # nobody has looked just before
         self._last: dict[str, Any] = {}
         self._sent_to: list[Any] = []
 
@@ -70,6 +72,7 @@ class Sampler:
 
     def _look_on(self) -> None:
         send_without_parent()
+        self._is_first = True
         look_s = beat_s = 0.0  # when to look, and to say something, at the latest
         was_running = False
         while self._goes_on():
@@ -87,6 +90,8 @@ class Sampler:
                 status = session.status  # before the look, so that the last look comes after the end
                 if self._hub.pages.any_view:
                     self.sample(session)
+                else:
+                    self._is_first = True
                 running = status in _RUNNING
                 # At the end, and once more: the last events come a moment after the outcome.
                 pause_s = PERIOD_S if running or was_running else math.inf if status == "new" else IDLE_S
@@ -105,7 +110,7 @@ class Sampler:
         run = session.run_number
         plan, framer = self._hub.current(session)
         if plan["revision"] != self._revision:
-            self._revision, self._seen, self._last = plan["revision"], 0, {}
+            self._revision, self._seen, self._last, self._since_s = plan["revision"], 0, {}, 0.0
         views = self._hub.views
         for view in views:  # each by itself: one may have been made while another thread told of the change
             if view.plan["revision"] != plan["revision"]:
@@ -115,6 +120,9 @@ class Sampler:
         if frame is None or session.run_number != run:  # graph or run has changed: it would mix two
             self._news.set()
             return
+        if self._is_first:
+            self._is_first, self._since_s = False, frame["at_s"]
+        frame["since_s"] = self._since_s
         self._hub.complete(frame)
         self._seen = end
         compared = {**frame, "at_s": 0}

@@ -138,7 +138,9 @@ class ViewHub:
             plan, framer = self.current(session)
             if (frame := framer.frame(session.snapshot(), session, (), ())) is not None:
                 film = self.commands.frame_history.of(plan["revision"])
-                frame["number"] = film[-1]["number"] if film else 0
+                if film:
+                    frame["number"] = film[-1]["number"]
+                    frame["since_s"] = film[-1]["since_s"] if self.pages.any_view else frame["since_s"]
                 return plan, frame
             # The graph has changed since the plan was made.
 
@@ -275,6 +277,8 @@ class ViewHub:
         frames = self.commands.frame_history.of(plan["revision"])
         closed = ClosedSession(session, plan, framer, frames)
         closed.frame["printed"] = self.print_capture.total
+        if frames and self.pages.any_view:
+            closed.frame["since_s"] = frames[-1]["since_s"]
         with self._lock:
             self._closed = closed
             views = list(self._views.values())

@@ -183,6 +183,7 @@ class AskCard(TypedDict):
 class Frame(TypedDict):
     """How everything stands. Columns have an entry for each row of the plan.
 
+    `since_s`: from then on somebody looked, up to this frame; of what was before, `Past` knows more.
     `states` is a text with a letter for each row (`STATES`). `depths` counts what waits; `processed`, `emitted` and
     `errors` what was counted (of a service: calls received, results, errors); `ended` how many producers have sent
     their stop signal (of an operator, to all of its tasks), and `heard`, of a task that has heard some of them and
@@ -212,6 +213,7 @@ class Frame(TypedDict):
     revision: int
     number: int
     at_s: float
+    since_s: float
     state: Literal["new", "running", "draining", "completed", "stopped", "failed", "cancelled"]
     holding: Literal["none", "some", "all"]
     waited: bool
@@ -250,6 +252,7 @@ Command = Literal[
     "watch",
     "events",  # {first: number} -> Events
     "printed",  # {first: number} -> PrintedLines
+    "past",  # {} -> Past
     "frames",  # {} -> Frames: those of this run that other pages, or this one earlier, were sent
     # the job: {}; `run` starts (or starts again), `start_paused` with all gates closed; reply {}
     "run",
@@ -610,6 +613,19 @@ class Events(TypedDict):
 
     first: int
     events: list[EventCard]
+
+
+class Past(TypedDict):
+    """Where the time of each row went, stretch by stretch, whether somebody looked or not: until `until_s`.
+
+    Of each row, between `;`, the time at which it begins, then its stretches: until when, how many % of that time were
+    on a processor (empty: nobody knows), and the % of each of `runtime.facts.SHARES`, without zeros at the end. `note`
+    says why there is nothing of any, if it is so.
+    """
+
+    rows: list[str]
+    until_s: float
+    note: str
 
 
 class Frames(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from runtime.facts import SHARES, Spent, Times
 from runtime.scheduling import parker
 from runtime.scheduling import stopwatch as module
 from runtime.scheduling.parker import Parker
+from runtime.scheduling.past import stretches as cut
+from runtime.scheduling.past import together
 from runtime.scheduling.quiescence import QuiescenceMonitor
-from runtime.scheduling.stopwatch import Stopwatch, ThreadClock, total
+from runtime.scheduling.stopwatch import MOST_PAST, Stopwatch, ThreadClock, total
 from runtime.task.counts import TaskCounts
 
 
@@ -83,6 +86,75 @@ def test_totals_and_the_last_second_are_those_of_a_model_that_keeps_everything(
     clock.now_s += 5
     assert watch.spent().whole == ended
     assert watch.spent().lately.lasted_s == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(stretches, st.booleans())
+def test_what_is_remembered_of_the_past_is_what_was_then_and_bounded(
+    clock: Clock, given: list[tuple[Any, int, int]], ends: bool
+) -> None:
+    watch, counts = Stopwatch(), TaskCounts()
+    watch.begin(counts)
+    began_s = clock.now_s
+    steps: list[tuple[str, float]] = []
+    for place, (kind, long, packets) in enumerate(given, 1):
+        for number in range(long):
+            if kind == "busy":
+                clock.now_s += 0.1
+                counts.work(packets)
+                watch.mark(clock.now_s)
+            else:
+                if not number:
+                    watch.wait(kind)
+                clock.now_s += 0.1
+            steps.append((kind, packets if kind == "busy" else 0))
+        if kind != "busy" and (ends or place < len(given)):
+            watch.go_on(kind)
+    if ends:
+        watch.end()
+        clock.now_s += 7
+    past = watch.past()
+    assert len(past) <= MOST_PAST + 2
+    assert past[0][0] == pytest.approx(clock.now_s - began_s)
+    assert past[-1][0] == pytest.approx(7 if ends else 0)
+    assert [ago_s for ago_s, _ in past] == sorted({ago_s for ago_s, _ in past}, reverse=True)
+    for ago_s, times in past:
+        at = round(10 * (clock.now_s - ago_s - began_s))
+        assert as_dict(times) == pytest.approx(model(steps[:at])[0])
+        assert times.packets == model(steps[:at])[1]
+    parts = cut(past, clock.now_s)
+    assert [sum(part.times.seconds) for part in parts] == pytest.approx([each.until_s - each.from_s for each in parts])
+    assert sum(part.times.packets for part in parts) == model(steps)[1]
+
+
+def test_of_a_long_run_the_past_is_coarse_and_reaches_from_its_beginning_to_now(clock: Clock) -> None:
+    watch = Stopwatch()
+    watch.begin()
+    for _ in range(100_000):  # some three hours
+        clock.now_s += 0.1
+        watch.mark(clock.now_s)
+    past = watch.past()
+    gaps = [before - after for (before, _), (after, _) in pairwise(past)]
+    assert MOST_PAST / 2 <= len(past) <= MOST_PAST + 2
+    assert max(gaps) <= 2 * 10_000 / (MOST_PAST / 2)
+    assert sum(gaps) == pytest.approx(10_000)
+
+
+def test_the_past_of_several_threads_is_their_sum_at_moments_of_them_all(clock: Clock) -> None:
+    one, other = Stopwatch(), Stopwatch()
+    one.begin()
+    clock.now_s += 10
+    other.begin()  # later
+    one.wait("idle")
+    clock.now_s += 10
+    one.go_on("idle")
+    one.end()
+    clock.now_s += 10
+    parts = cut(together([one.past(), other.past()]), 30)
+    assert [(each.from_s, each.until_s) for each in parts] == [(0, 10), (10, 20), (20, 30)]
+    wanted = [{"busy": 10.0}, {"busy": 10.0, "idle": 10.0}, {"busy": 10.0}]
+    assert [as_dict(each.times) for each in parts] == wanted
+    assert together([]) == together([(), ()]) == ()
 
 
 def model(steps: list[tuple[str, float]]) -> tuple[dict[str, float], float]:

@@ -132,16 +132,19 @@ class Chain:
         return self._current if task is None else task
 
     def times(self) -> dict[str, Spent]:
-        """Where the time of the tasks has gone that share its thread now, by name."""
-        with self.lock:
+        """Where the time of its tasks has gone, by name; of those that share its thread now, as it was divided."""
+        watches = {task.name: task.parker.stopwatch for task in self.tasks}
+        with self.lock:  # so that none begins to share it in between, and is taken to have worked all of its time
             spent = self._time.spent(self._stopwatch_at_work())
-        found = {task.name: spent[task.parker.stopwatch] for task in self.tasks if task.parker.stopwatch in spent}
+            alone = {name: watch.spent() for name, watch in watches.items() if watch not in spent}
+        found = {name: spent[watch] for name, watch in watches.items() if watch in spent}
         for name, (whole, lately) in found.items():
             others = tuple(other for other in found if other != name)
             found[name] = Spent(whole._replace(together=others), lately._replace(together=others))
-        return found
+        return alone | found
 
-    def _divide_time(self) -> None:
+    def divide_time(self) -> None:
+        """Give what its thread has worked since the last look to whoever it was."""
         with self.lock:
             self._time.settle(self._stopwatch_at_work())
 
@@ -179,7 +182,7 @@ class Chain:
             self._seen = None
             return False
         if self._time.is_due():
-            self._divide_time()
+            self.divide_time()
         seen = line.look()
         if seen == self._seen:
             task = line.current()
@@ -212,7 +215,7 @@ class Chain:
                 self._time.add(task.parker.stopwatch)
             try:
                 task.begin()
-                self._divide_time()
+                self.divide_time()
                 task.work_here(self.give_away)
             except BaseException as error:  # noqa: BLE001  the border to user code
                 return self._part(task, error)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from time import monotonic
+from contextlib import suppress
+from time import monotonic, perf_counter
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from runtime.context.report import TaskReport
 from runtime.context.worker_control import Broke, Condition, Errand, TaskCommand, WorkerControl
 from runtime.driver.job import Job
 from runtime.errors import CommandRefused, NotSendable, QueueFull, TaskEnded, TaskLost
-from runtime.facts import Ending, ServiceFacts, Spent, TaskFacts
+from runtime.facts import Ending, Past, ServiceFacts, Spent, TaskFacts
 from runtime.python.stacks import Stack
 from runtime.remote.by_value import Encoded, decode
 from runtime.remote.channel import Channel, Message
@@ -124,6 +125,7 @@ class ActorWrapper:
         self._heard = 0  # the last parcel from it that was taken in
         self._last: HostState | None = None
         self._final: HostState | None = None
+        self._final_s = 0.0  # when that was heard
         self._is_gone = False
         # Guards the two below, and that exactly one who sees that it was started and has died says so.
         self._life = threading.Lock()
@@ -218,6 +220,17 @@ class ActorWrapper:
         """Where its time has gone, by the clocks of its process."""
         return self.counts.spent if self._final is None else Spent(self._final.spent.whole)
 
+    def past(self) -> Past:
+        """How it stood with that when, by the same clocks; of one that has ended, counted from when that was heard."""
+        with suppress(TaskEnded):
+            if self._final is None:
+                past: Past = self.ask("control", "past")
+                return past
+        if self._final is None:
+            return ()
+        since_s = perf_counter() - self._final_s
+        return tuple([(ago_s + since_s, times) for ago_s, times in self._final.past])
+
     # ── life ──
 
     def start(self) -> None:
@@ -278,6 +291,7 @@ class ActorWrapper:
         elif verb == "ended":
             with self._life:
                 report, self._final = decode(said[0])
+                self._final_s = perf_counter()
             self._reporter.task_ended(report)
         elif verb == "fault":
             raise decode(said[0])

@@ -17,7 +17,7 @@ from runtime.communication.request_queue import RequestQueue, RequestQueueDescri
 from runtime.context import ServiceContext, TaskContext
 from runtime.context.worker_control import WorkerControl
 from runtime.errors import GraphInvalid, UnknownName
-from runtime.facts import Ending, ServiceFacts, Spent, TaskFacts, TaskTable
+from runtime.facts import Ending, Past, ServiceFacts, Spent, TaskFacts, TaskTable
 from runtime.graph import ServiceNode
 from runtime.operators import Operator
 from runtime.scheduling.quiescence import QuiescenceMonitor
@@ -73,6 +73,9 @@ class TaskHandle(Protocol):
     def times(self) -> Spent:
         """Where its time has gone."""
 
+    def past(self) -> Past:
+        """How it stood with that when. Of one whose process has died nothing is known."""
+
     def worked(self) -> tuple[int, int, int]:
         """How many packets it has worked; of these skipped, and broken off by a cancel, which are in `left_over`."""
 
@@ -117,6 +120,9 @@ class ServiceHandle(Protocol):
 
     def times(self) -> Spent:
         """Where the time of its threads has gone."""
+
+    def past(self) -> Past:
+        """How it stood with that when. Of one whose process has died nothing is known."""
 
     def is_current(self) -> bool:
         """Whether the caller is this very service: it cannot wait for it."""

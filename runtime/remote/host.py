@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from runtime.context.worker_control import Errand
 from runtime.errors import DataflowError, TaskLost, error_text
-from runtime.facts import NO_TIME, ServiceFacts, Spent, TaskFacts
+from runtime.facts import NO_TIME, Past, ServiceFacts, Spent, TaskFacts
 from runtime.history.dead_letters import DeadLetter
 from runtime.remote.acknowledgements import MOST_OPEN
 from runtime.remote.by_value import Encoded, encode, encode_letter
@@ -55,7 +55,7 @@ class HostState:
     `still`: nothing of it moves, and all that it sent has been received; `moved` is a number that changes with all that
     it does. `puts` is how many packets it has put into which lane in all, `taken` how many have left each lane of its
     queue, the hand's first, `removed` how many of these by hand. `busy`: of a service, it may call others yet. `spent`
-    is where its time has gone.
+    is where its time has gone, `past` how it stood with that when: told at the end, when nobody can ask any more.
     """
 
     facts: TaskFacts | ServiceFacts
@@ -71,6 +71,7 @@ class HostState:
     taken: tuple[int, ...] = ()
     busy: bool = False
     spent: Spent = NO_TIME
+    past: Past = ()
 
 
 class TellingMonitor(WaitableMonitor):

@@ -12,6 +12,9 @@ kernel, in another library without the GIL, or in a wait for the GIL.
 
 *The last second* needs to know how everything stood a second ago. So between two batches, and after a wait, a *mark* is
 set, if the last one is a tenth of a second old; between two marks, time is divided as on the whole between them.
+
+*The past* is some of the marks, from the beginning on: every one, until there are too many; then every other one is let
+go, and from there on half as many are kept. So whoever looks late sees all of it, and it costs what the marks cost.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from threading import get_ident
 from time import perf_counter
 from typing import Final, Literal, Protocol, cast
 
-from runtime.facts import Spent, TaskState, Times
+from runtime.facts import Past, Spent, TaskState, Times
 
 Wait = TaskState | Literal["turn"]
 """What a worker waits for; "turn": to run at all."""
@@ -37,6 +40,8 @@ TRIES: Final = 4
 """To read what somebody else goes on to write: of one moment, or of several that are close together."""
 
 _KEPT: Final = 32  # marks: more than there can be in the last second
+MOST_PAST: Final = 64
+"""Marks of the past that are kept: between half as many and so many of a long run. Even."""
 _FIELDS: Final[dict[Wait, str]] = {
     "idle": "idle_s",
     "held back": "held_back_s",
@@ -55,6 +60,8 @@ _NO_WAITS: Final[tuple[Wait, ...]] = ("new", "running", "ended")
 """What else may be said to be waited for, which is work: nobody reads how long that was."""
 
 _Sums = dict[Wait | None, float]
+Mark = tuple[float, Times]
+"""A moment, and the times from the beginning until then."""
 
 SINCE: Final = None
 """Among the sums: when the last wait has begun."""
@@ -106,12 +113,15 @@ class Stopwatch:
     """
 
     __slots__ = (
+        "_apart_s",
         "_began_s",
         "_counts",
         "_ended_s",
         "_gained_s",
         "_marks",
         "_others_s",
+        "_past",
+        "_past_due_s",
         "_thread",
         "due_s",
         "sums",
@@ -126,8 +136,11 @@ class Stopwatch:
         self._gained_s = 0.0  # that such a thread has been on a processor for it
         # Seconds on a processor so far, of which thread more is to be added, and what its clock said in the beginning.
         self._thread: tuple[float, ThreadClock | None, float] = (0.0, None, 0.0)
-        self._marks: tuple[tuple[float, Times], ...] = ()
+        self._marks: tuple[Mark, ...] = ()
         self.due_s = 0.0  # when the next mark is to be set
+        self._past: tuple[Mark, ...] = ()
+        self._apart_s = MARK_S  # how far they are from each other, at least
+        self._past_due_s = 0.0  # which mark is the next of them
 
     # ── the thread that works for it ──
 
@@ -135,7 +148,7 @@ class Stopwatch:
         """It begins: from now on time passes for it."""
         self._counts = counts
         self._began_s = now_s = perf_counter()
-        self.due_s = now_s + MARK_S
+        self.due_s = self._past_due_s = now_s + MARK_S
 
     def work_by(self, clock: ThreadClock | None) -> None:
         """From now on the thread of this clock works for it alone; None: no thread does."""
@@ -175,8 +188,14 @@ class Stopwatch:
         """Remember how everything stands. Its thread, or whoever divides the time of that."""
         if self._marks and self._marks[-1][0] >= now_s:
             return
-        self._marks = (*self._marks[1 - _KEPT :], (now_s, self.read(now_s)))
+        mark = (now_s, self.read(now_s))
+        self._marks = (*self._marks[1 - _KEPT :], mark)
         self.due_s = now_s + MARK_S
+        if now_s >= self._past_due_s:
+            past = (*self._past, mark)
+            if len(past) >= MOST_PAST:
+                past, self._apart_s = past[1::2], 2 * self._apart_s
+            self._past, self._past_due_s = past, now_s + self._apart_s
 
     def end(self) -> None:
         """It has ended: for it, no more time passes."""
@@ -208,7 +227,26 @@ class Stopwatch:
         is_of_one_moment = self.stood() == stood  # else it began to wait, or ended a wait, meanwhile
         return spent if is_of_one_moment or tries == 1 else self.spent(tries - 1)
 
-    def stood(self) -> object:
+    def past(self, tries: int = TRIES) -> Past:
+        """How it stood when: some moments from its beginning until now, or its end, each as how long ago it was."""
+        stood, points = self.stood(), self._past
+        now_s = perf_counter()
+        until_s = self._ended_s or now_s
+        last = (until_s, self.read(now_s))
+        if tries > 1 and self.stood() != stood:
+            return self.past(tries - 1)
+        if not self._began_s:
+            return ()
+        points = (self._began(last[1]), *(point for point in points if point[0] < until_s), last)
+        why = _wait_in(stood)
+        if why is not None and points[-2][0] < stood[SINCE] < until_s:  # it does nothing else since then
+            points = (*points[:-1], (stood[SINCE], _without(last[1], why, until_s - stood[SINCE])), last)
+        return tuple([(now_s - at_s, times) for at_s, times in points])
+
+    def _began(self, now: Times) -> Mark:
+        return self._began_s, Times(on_processor_s=now.on_processor_s and 0.0)
+
+    def stood(self) -> _Sums:
         """Equal as long as it neither begins to wait nor ends a wait."""
         return self.sums.copy()
 
@@ -252,16 +290,14 @@ class Stopwatch:
         if then_s >= until_s:
             stood = now
         elif (why := _wait_in(sums)) is not None and sums[SINCE] <= then_s:
-            name = _FIELDS[why]
-            stood = now._replace(**{name: getattr(now, name) - (until_s - then_s)})
+            stood = _without(now, why, until_s - then_s)
         else:
             stood = self._stood(then_s, until_s, now)
         return less(now, stood)
 
     def _stood(self, then_s: float, now_s: float, now: Times) -> Times:
         """How everything stood at `then_s`, by what is known of moments before and after."""
-        began = (self._began_s, Times(on_processor_s=now.on_processor_s and 0.0))
-        points = [began, *self._marks, (now_s, now)]
+        points = [self._began(now), *self._marks, (now_s, now)]
         after = next(number for number, (at_s, _) in enumerate(points) if at_s > then_s)
         (from_s, first), (until_s, last) = points[after - 1 : after + 1]
         return between(first, last, (then_s - from_s) / (until_s - from_s))
@@ -277,13 +313,18 @@ def _wait_in(sums: _Sums) -> Wait | None:
     return next((why for why in _FIELDS if sums[why] < 0), None)
 
 
+def _without(times: Times, why: Wait, seconds: float) -> Times:
+    name = _FIELDS[why]
+    return times._replace(**{name: getattr(times, name) - seconds})
+
+
 def less(whole: Times, part: Times) -> Times:
     """What is left of the one without the other, in which no time may be below zero."""
     seconds = (max(0.0, all_s - part_s) for all_s, part_s in zip(whole.seconds, part.seconds, strict=True))
     on_s = None
     if whole.on_processor_s is not None and part.on_processor_s is not None:
         on_s = min(max(0.0, whole.on_processor_s - part.on_processor_s), whole.busy_s - part.busy_s)
-    return Times.of(seconds, on_s, max(0, whole.packets - part.packets))
+    return Times.of(seconds, on_s, max(0, whole.packets - part.packets), whole.threads)
 
 
 def between(first: Times, last: Times, share: float) -> Times:
@@ -298,10 +339,11 @@ def between(first: Times, last: Times, share: float) -> Times:
 
 def total(spent: Sequence[Spent]) -> Spent:
     """All of that, of several threads, together."""
-    return Spent(_sum([each.whole for each in spent]), _sum([each.lately for each in spent]))
+    return Spent(summed([each.whole for each in spent]), summed([each.lately for each in spent]))
 
 
-def _sum(times: Sequence[Times]) -> Times:
+def summed(times: Sequence[Times]) -> Times:
+    """All of that, of several threads, together."""
     seconds = map(sum, zip(*(each.seconds for each in times), strict=True))
     on_s = [each.on_processor_s for each in times if each.on_processor_s is not None]
     packets = sum(each.packets for each in times)

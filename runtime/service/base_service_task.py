@@ -17,11 +17,12 @@ from runtime.communication.request_queue import RequestQueue, RequestQueueDescri
 from runtime.context import Reporter, ServiceContext
 from runtime.context.report import TaskReport
 from runtime.errors import Cancelled, LostReply, ServiceFailed, ServiceStopped, error_text
-from runtime.facts import Ending, ServiceFacts, Spent, TaskState
+from runtime.facts import Ending, Past, ServiceFacts, Spent, TaskState
 from runtime.graph import ServiceNode
 from runtime.python.stacks import Stack, stack_of
 from runtime.scheduling.gate import Gate
 from runtime.scheduling.parker import Parker
+from runtime.scheduling.past import together
 from runtime.scheduling.stopwatch import ThreadClock, total
 from runtime.service.awaiting import ServiceLoop
 from runtime.service.control import ServiceControl
@@ -317,6 +318,10 @@ class BaseServiceTask:
     def times(self) -> Spent:
         """Where the time of its threads has gone."""
         return total([parker.stopwatch.spent() for parker in self.parkers])
+
+    def past(self) -> Past:
+        """How it stood with the times of its threads when."""
+        return together([parker.stopwatch.past() for parker in self.parkers])
 
     def _state(self) -> TaskState:
         doing = {parker.doing for parker in self.parkers}

@@ -6,11 +6,13 @@ Named for the first platform of processes that there was; it knows none.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from runtime.communication.signals import StopSignal
 from runtime.context import ServiceContext
 from runtime.context.report import TaskReport
+from runtime.facts import Past
 from runtime.graph import ServiceNode
 from runtime.remote.by_value import encode_report
 from runtime.remote.host import Host, HostState
@@ -97,6 +99,10 @@ class RayServiceTask(Host):
         """From the next request on, go through these."""
         self.service.intercept(interceptors)
 
+    def hand_past(self) -> Past:
+        """How it stood with the times of the service's threads when."""
+        return self.service.past()
+
     def hand_tap(self, wanted: bool) -> None:
         """Show every request to the driver, or no more."""
         self.service.control.set_tap(self._show if wanted else None)
@@ -113,7 +119,7 @@ class RayServiceTask(Host):
 
     def task_ended(self, report: TaskReport) -> None:
         """The service has ended."""
-        self.post("ended", encode_report(self.codec, report, self.look()))
+        self.post("ended", encode_report(self.codec, report, replace(self.look(), past=self.service.past())))
 
 
 _MAIL: Final[dict[str, Callable[..., None]]] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from runtime.control.holding import Held
 from runtime.errors import TaskFailed
-from runtime.facts import Event, EventKind, JobState, Outcome, Snapshot, TaskTable
+from runtime.facts import Event, EventKind, JobState, Outcome, Snapshot, Stretch, TaskTable
 from runtime.graph import ExecutionGraph
 from runtime.history.dead_letters import DeadLetters
 from runtime.history.event_log import EventLog
@@ -121,6 +121,17 @@ class Observed:
         """Every task and service as it stands now: depth, state, counts, stop progress. Costs them nothing."""
         run = self._runs.run
         return Snapshot(self.status, TaskTable()) if run is None else run.dispatcher.snapshot()
+
+    def stretches(self) -> dict[str, tuple[Stretch, ...]]:
+        """Where the time of each task and service has gone, stretch by stretch from its beginning until now, by name.
+
+        `session.stretches()["count"][0].times.shares`. Measured by the engine, whether somebody looks or not: at most
+        66 of each, the shortest a tenth of a second long, and longer the longer the run. What happened within one is
+        known as shares. Empty before a start, and of what has not begun; of one whose process has died, too. Raises
+        `CommandRefused` under a seed, where time is virtual.
+        """
+        run = self._runs.run
+        return {} if run is None else run.dispatcher.stretches()
 
     def metrics(self) -> Metrics:
         """All counters and depths now, as plain dicts: `session.metrics()["task_processed"]["count#2"]`.

@@ -21,7 +21,7 @@ from runtime.communication.signals import StopSignal
 from runtime.context import Reporter, TaskContext
 from runtime.context.report import TaskReport
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
-from runtime.facts import Ending, Spent, TaskFacts
+from runtime.facts import Ending, Past, Spent, TaskFacts
 from runtime.operators import Operator, Source
 from runtime.operators.awaited import Awaited
 from runtime.operators.memory import Keeping
@@ -564,6 +564,10 @@ class BaseTask:
     def times(self) -> Spent:
         """Where its time has gone."""
         return self.parker.stopwatch.spent()
+
+    def past(self) -> Past:
+        """How it stood with its times when."""
+        return self.parker.stopwatch.past()
 
 
 class _Nobody:

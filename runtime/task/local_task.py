@@ -16,6 +16,7 @@ from runtime.communication.lane import Lane
 from runtime.communication.partition import Partition
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET, Unneeded
+from runtime.facts import Past
 from runtime.operators import Function, Operator, Reduce, Source, SourceFunction
 from runtime.python.stacks import Stack, stack_of
 from runtime.scheduling.parker import Parker, Ready
@@ -231,6 +232,12 @@ class LocalTask(BaseTask):
         if self.parker.chain is not None and not self._is_at_work():
             return [None]
         return [stack_of(worker.ident)]
+
+    def past(self) -> Past:
+        """How it stood with its times when; of a chain's, its part of what its thread has worked."""
+        if (chain := self.chain) is not None:
+            chain.divide_time()
+        return super().past()
 
     def has_ended(self) -> bool:
         """Whether its end was reported."""

@@ -32,7 +32,7 @@ class Shares(Protocol):
     """What works several tasks by one thread."""
 
     def times(self) -> dict[str, Spent]:
-        """Where their time has gone, by name; of those that it works now."""
+        """Where their time has gone, by name."""
 
 
 class Observer:

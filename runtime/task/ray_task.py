@@ -6,6 +6,7 @@ Named for the first platform of processes that there was; it knows none.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from runtime.communication.packet import Packet
@@ -13,7 +14,7 @@ from runtime.communication.signals import StopSignal
 from runtime.context import TaskContext
 from runtime.context.report import TaskReport
 from runtime.context.worker_control import Condition, Met
-from runtime.facts import Ending
+from runtime.facts import Ending, Past
 from runtime.operators import Operator
 from runtime.remote.arrivals import Arrivals
 from runtime.remote.by_value import encode, encode_report
@@ -110,6 +111,11 @@ class RayTask(Host):
             spent=task.times(),
         )
 
+    def hand_past(self) -> Past:
+        """How it stood with the times of the task when."""
+        past: Past = self.task.past()
+        return past
+
     # ── the hand ──
 
     def hand_reserve(self, item: Any) -> None:
@@ -165,7 +171,8 @@ class RayTask(Host):
 
     def task_ended(self, report: TaskReport) -> None:
         """The task has ended. Its own stop signals leave when the driver has heard so."""
-        self.mailbox.post_awaited(("ended", encode_report(self.codec, report, self.look())), self.endpoint.end_lanes)
+        last = replace(self.look(), past=self.task.past())
+        self.mailbox.post_awaited(("ended", encode_report(self.codec, report, last)), self.endpoint.end_lanes)
 
 
 _MAIL: Final[dict[str, Callable[..., None]]] = {

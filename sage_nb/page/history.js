@@ -1,5 +1,7 @@
 // The frames that a page has seen, at most so many, and the events by their numbers. Knows no kernel and no page.
 
+import { Past, unseen } from "./past.js";
+
 const MOST_FRAMES = 600; // even
 const MOST_EVENTS = 5_000; // of each kind, so that a flood of one pushes out none of another
 
@@ -13,6 +15,7 @@ export class History {
     this.every = 1; // of how many frames one is kept; doubles when there are too many
     this.seen = 0;
     this.events = [];
+    this.past = new Past();
     this.missing = -1; // the first number that is missing, or -1
     this.revision = (this.revision ?? 0) + 1; // which run this is of
   }
@@ -39,6 +42,11 @@ export class History {
   precede(frames) {
     const first = this.frames[0]?.number ?? Infinity;
     this.frames.unshift(...frames.filter(({ number }) => number < first));
+  }
+
+  /** From when to when nobody looked. */
+  gaps() {
+    return unseen(this.frames, 0);
   }
 
   /** Put events in their places; numbers that are there already are left out. */

@@ -18,6 +18,7 @@ function emptyFrame(plan) {
       revision: plan.revision,
       number: -1,
       at_s: 0,
+      since_s: 0,
       state: "new",
       holding: "none",
       waited: false,

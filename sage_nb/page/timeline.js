@@ -152,6 +152,8 @@ export class Timeline {
         ...look,
         going: this.going,
         frames,
+        gaps: this.store.history.gaps(),
+        past: this.store.history.past,
         events,
         selected: store.selected,
         fault: store.fault,
@@ -159,6 +161,7 @@ export class Timeline {
       });
     }
     this.sayWhich();
+    if (!this.isPointed) this.pointed("");
     mark(this.slider, "min", String(start));
     mark(this.slider, "max", String(end));
     const at = store.past < 0 ? end : store.shown.at_s;
@@ -251,17 +254,23 @@ export class Timeline {
     this.canvas.classList.toggle("sn-leads-on", fault !== null);
     if (row === undefined || share < 0 || share > 1) return this.pointed("");
     const { frames, events } = this.store.history;
-    const frame = frames[this.store.history.placeAt(time)];
+    const { history } = this.store;
+    const isUnseen = history.gaps().some(([from, until]) => from <= time && time < until);
+    const frame = isUnseen ? undefined : frames[history.placeAt(time)];
     const near = events.filter((one) => one.row === lane && Math.abs(one.at_s - time) < 4 * each);
     const words = near.slice(0, 3).map((one) => eventText(this.store, one));
     if (near.length > 3) words.push(`and ${counted(near.length - 3)} more`);
     if (fault !== null) words.push("click to see its packet and traceback");
-    const state = frame === undefined ? "" : `${row.name} ${stateOf(frame.states[lane]).word}`;
+    const known = history.past.words(lane, time) || history.past.note || "nothing is known";
+    const state = frame === undefined ? `nobody looked · ${row.name}: ${known}` : `${row.name} ${stateOf(frame.states[lane]).word}`;
     return this.pointed([seconds(time), state, ...words].filter((one) => one).join(" · "));
   }
 
   pointed(text) {
-    say(this.hint, printable(text, 300) || "Click to look back in time.");
+    this.isPointed = text !== "";
+    const gaps = this.store.history.gaps().length > 0;
+    const tint = gaps ? " Tinted: nobody looked; the shares of time are those that the engine measured." : "";
+    say(this.hint, printable(text, 300) || `Click to look back in time.${tint}`);
   }
 
   close() {

@@ -36,6 +36,7 @@ const SIGNS = new Map(
   }),
 );
 
+const STACK = 12; // px, of all shares of a stretch
 const CANCELLED = ["slashed", "faint", 9];
 
 /** A time on the axis, as fine as its steps are. */
@@ -76,6 +77,7 @@ export class TimelinePainter {
     cut.rect(0, look.axis, width, height);
     brush.save();
     brush.clip(cut);
+    this.tintGaps(look, x);
     const ends = new Map(look.events.filter(({ kind }) => kind === "end").map(({ row, at_s }) => [row, at_s]));
     for (const lane of look.lanes) this.lane(lane, look, x, ends.get(lane.index) ?? Infinity);
     this.drawEvents(look, x);
@@ -107,15 +109,60 @@ export class TimelinePainter {
     brush.fillRect(look.gutter, middle - 0.5, look.width - look.gutter - look.end, 1);
     const { frames } = look;
     const last = look.going ? look.until : Math.min(look.until, frames.at(-1)?.at_s); // no news: it is as it was
+    const isNextTo = (place) => frames[place].since_s <= frames[place - 1].at_s;
     for (let at = 0; at < frames.length;) {
       const letter = frames[at].states[index];
       let next = at + 1;
-      while (next < frames.length && frames[next].states[index] === letter) next += 1;
+      while (next < frames.length && frames[next].states[index] === letter && isNextTo(next)) next += 1;
       const from = x(frames[at].at_s);
-      const to = x(Math.min(ended, next < frames.length ? frames[next].at_s : last));
-      if (frames[at].at_s < ended) this.span(stateOf(letter).look, from, Math.max(1, to - from), middle);
+      const seen = next === frames.length ? last : frames[isNextTo(next) ? next : next - 1].at_s;
+      if (frames[at].at_s < ended) this.span(stateOf(letter).look, from, Math.max(1, x(Math.min(ended, seen)) - from), middle);
       at = next;
     }
+    for (const gap of look.gaps) this.unseen(look.past.of(index), gap, x, middle);
+  }
+
+  /** Where nobody looked, what there is are shares. */
+  tintGaps({ gaps, axis, height }, x) {
+    const { brush, colours } = this;
+    brush.fillStyle = colours.faint;
+    for (const [from, until] of gaps) {
+      brush.globalAlpha = 0.1;
+      brush.fillRect(x(from), axis, x(until) - x(from), height - axis);
+      brush.globalAlpha = 0.6;
+      for (let y = axis; y < height; y += 4) brush.fillRect(Math.round(x(until)), y, 1, 2);
+    }
+    brush.globalAlpha = 1;
+  }
+
+  /** The stretches of a lane within a gap: each share of one is as high as its part of the time. */
+  unseen(stretches, [from, until], x, middle) {
+    for (const stretch of stretches) {
+      const left = x(Math.max(from, stretch.from));
+      const width = x(Math.min(until, stretch.until)) - left;
+      if (width <= 0 || stretch.time === null) continue;
+      let bottom = middle + STACK / 2;
+      for (const { look, share } of stretch.time.parts) {
+        const high = (STACK * share) / 100;
+        if (HUES[look] === undefined && look !== "off") continue; // it was idle, or waited for its turn
+        this.share(look, left, bottom - high, width, high);
+        bottom -= high;
+      }
+    }
+  }
+
+  /** A share: full, paler, with lines of its own, so that none is told by its colour alone. */
+  share(look, x, y, width, high) {
+    const { brush, colours } = this;
+    const hue = colours[HUES[look === "off" ? "running" : look]];
+    brush.fillStyle = hue;
+    brush.globalAlpha = look === "running" ? 1 : look === "off" ? 0.5 : 0.25;
+    brush.fillRect(x, y, width, high);
+    brush.globalAlpha = 1;
+    if (look === "held") for (let at = x; at < x + width; at += 4) brush.fillRect(at, y, Math.min(1.5, width), high);
+    else if (look === "waiting") brush.fillRect(x, y + high / 2 - 0.75, width, Math.min(1.5, high));
+    else if (look === "backing") for (let at = x; at < x + width; at += 5) brush.fillRect(at, y, Math.min(2.5, width), high);
+    else if (look === "paused") brush.fillRect(x, y, width, Math.min(1, high));
   }
 
   /** One state over a time: full, hollow, hatched, half as high, dotted, or no more than the line. */

@@ -24,7 +24,8 @@ export function timeAt(frame, index) {
   return read.times[index] ?? null;
 }
 
-function timeOf(text) {
+/** As `timeAt`, of a text as a frame has it; zeros at its end may be left out. */
+export function timeOf(text) {
   if (text === "") return null;
   const [perS, on, ...shares] = text.split(",");
   const parts = [];

@@ -83,6 +83,7 @@ class View {
   async catchUp() {
     const { history, frame } = this.store;
     if (!this.follows || frame.number < 0) return;
+    if (this.timeline) this.askPast();
     const first = this.asked === history.revision ? history.missing : 0;
     if (first < 0 || this.asking) return;
     this.asked = history.revision;
@@ -95,6 +96,19 @@ class View {
     if (this.asked !== history.revision) return;
     history.precede((film?.result?.frames ?? []).filter(({ revision }) => revision === frame.revision));
     history.add(ack.ok ? (ack.result?.events ?? []) : [], first);
+    this.store.changed("events");
+  }
+
+  /** Ask what there was while nobody looked, once for each time that nobody did. */
+  async askPast() {
+    const { history } = this.store;
+    const gaps = history.gaps();
+    if (this.askingPast || !history.past.lacks(gaps)) return;
+    this.askingPast = true;
+    const { past } = history;
+    const ack = await this.commands.ask("past");
+    this.askingPast = false;
+    past.hear(ack.ok ? ack.result : { rows: [], until_s: 0, note: "" }, gaps.at(-1)[1]);
     this.store.changed("events");
   }
 

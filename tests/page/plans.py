@@ -116,6 +116,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         revision=plan["revision"],
         number=number,
         at_s=number / 10,
+        since_s=0.0,
         state="new",
         holding="none",
         waited=False,

@@ -291,3 +291,84 @@ def test_what_was_printed_in_a_run_started_here_stands_below_the_log(load: Load)
     shown.push(plans.running(PLAN, 3, printed=3))
     prints.locator("pre").get_by_text("seen 3").wait_for()
     assert [each["args"] for each in shown.sent("printed")] == [{"first": 0}, {"first": 2}]
+
+
+# ── what nobody looked at ──
+
+# split: held back, then both kinds of work; count#1: worked and waited, with nothing known of processors
+PAST = [
+    "0.000|2.000,30,62,38|5.000,0,0,0,0,0,100",
+    "0.100|3.000,10,10,0,90|5.000,20,60,40",
+    "0.500|5.000,,50,0,0,0,50",
+    "",
+    "",
+    "",
+]
+
+
+def height(shown: Shown, row: int, share: float) -> int:
+    """How many pixels of a lane are painted, up and down, at a part of the axis. The line and the tint are below it."""
+    return int(
+        shown.page.evaluate(
+            """([row, share]) => { const canvas = document.querySelector('.sn-canvas');
+                 const ratio = window.devicePixelRatio || 1, gutter = 132, end = 12;
+                 const x = Math.round((gutter + (canvas.width / ratio - gutter - end) * share) * ratio);
+                 const top = Math.round((20 + 16 * row) * ratio);
+                 const { data } = canvas.getContext('2d').getImageData(x, top, 3, Math.round(16 * ratio));
+                 let rows = 0;
+                 for (let y = 0; y < data.length / 12; y++) {
+                   const strong = [0, 1, 2].some((each) => { const at = (y * 3 + each) * 4;
+                     return data[at + 3] > 45 && Math.max(data[at], data[at + 1], data[at + 2]) -
+                       Math.min(data[at], data[at + 1], data[at + 2]) > 60; });
+                   rows += strong; }
+                 return rows; }""",
+            [row, share],
+        )
+    )
+
+
+def hover(shown: Shown, row: int, share: float) -> str:
+    box = shown.root.locator(".sn-canvas").bounding_box()
+    assert box is not None
+    shown.page.mouse.move(box["x"] + 132 + (box["width"] - 144) * share, box["y"] + 28 + 16 * row)
+    return str(shown.root.locator(".sn-timeline .sn-hint").first.text_content())
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_was_before_the_first_look_is_there_as_the_engine_measured_it(load: Load, theme: str) -> None:
+    told = {"past": {"result": {"rows": PAST, "until_s": 5.0, "note": ""}}}
+    first = plans.running(PLAN, 50, since_s=5.0)
+    shown = load(PLAN, first, parts=PARTS, answers=told, theme=theme)
+    shown.push(*(plans.running(PLAN, number, since_s=5.0) for number in range(51, 101)))
+    shown.paint_timeline()
+    assert [each["args"] for each in shown.sent("past")] == [{}]  # once
+    assert hover(shown, 1, 0.1).endswith(" s · nobody looked · split: on the processor 10 %, held back 90 %")
+    assert "split: on the processor 20 %, busy, off the processor 40 %, idle 40 %" in hover(shown, 1, 0.4)
+    assert "count#1: busy 50 %, waiting 50 %" in hover(shown, 2, 0.3)
+    assert "nothing is known" in hover(shown, 3, 0.3)
+    assert "nobody looked" not in hover(shown, 1, 0.7)
+    busy = [height(shown, 1, share) for share in (0.1, 0.4)]
+    assert busy[0] > busy[1] > 3, busy  # all of its time, then six tenths
+    assert height(shown, 3, 0.3) == 0
+
+
+def test_a_time_between_two_looks_is_asked_for_once_it_is_over(load: Load) -> None:
+    told = {"past": {"result": {"rows": PAST, "until_s": 3.0, "note": ""}}}
+    shown = load(PLAN, plans.running(PLAN, 1), parts=PARTS, answers=told)
+    shown.push(*run(2, 11))
+    assert shown.sent("past") == []
+    shown.push(*(plans.running(PLAN, number, since_s=3.0) for number in range(30, 41)))
+    shown.paint_timeline()
+    assert len(shown.sent("past")) == 1
+    assert "nobody looked · split: on the processor 10 %" in hover(shown, 1, 0.5)
+    assert "nobody looked" not in hover(shown, 1, 0.1)
+    assert "nobody looked" not in hover(shown, 1, 0.9)
+
+
+def test_where_time_is_virtual_the_lanes_say_why_nothing_is_known(load: Load) -> None:
+    told = {"past": {"result": {"rows": [""] * 6, "until_s": 0.0, "note": "it runs under a seed"}}}
+    shown = load(PLAN, plans.running(PLAN, 50, since_s=5.0), parts=PARTS, answers=told)
+    shown.push(plans.running(PLAN, 60, since_s=5.0))
+    shown.paint_timeline()
+    assert "nobody looked · split: it runs under a seed" in hover(shown, 1, 0.3)
+    assert len(shown.sent("past")) == 1

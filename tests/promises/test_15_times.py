@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -138,6 +139,53 @@ def test_looking_again_and_again_takes_nothing_back() -> None:
                 assert times.packets >= before[name].packets
             before = now
         session.cancel()
+
+
+@pytest.mark.also_remote
+def test_where_all_its_time_went_is_known_of_each_stretch_though_nobody_has_looked(make_session: MakeSession) -> None:
+    session = make_session()
+    session.source(range(600), name="numbers").map(double, name="m").sink(double, name="end")
+    began_s = perf_counter()
+    assert session.stretches() == {}
+    session.start()
+    early = session.stretches()
+    session.wait(PATIENCE_S)
+    until_s = perf_counter() - began_s
+    times, late = session.snapshot().times, session.stretches()
+    assert list(late) == ["numbers", "m", "end"]
+    for name, stretches in late.items():
+        assert stretches[0].from_s >= 0
+        for before, after in pairwise(stretches):
+            assert before.until_s == pytest.approx(after.from_s)
+        assert stretches[-1].until_s <= until_s + 1e-3
+        sums = [sum(each) for each in zip(*(each.times.seconds for each in stretches), strict=True)]
+        assert sums == pytest.approx(times[name].seconds, abs=1e-6)
+        assert sum(each.times.packets for each in stretches) == times[name].packets == 600
+        for each in stretches:
+            adds_up(each.times)
+            assert each.until_s - each.from_s == pytest.approx(each.times.lasted_s, abs=1e-6)
+    for name, stretches in early.items():
+        assert len(stretches) <= len(late[name]) + 1
+
+
+def test_where_time_is_virtual_stretches_are_refused_by_name() -> None:
+    with Session("it", seed=3) as session:
+        session.source(range(3), name="numbers").sink(double, name="end")
+        assert session.stretches() == {}
+        session.run(PATIENCE_S)
+        with pytest.raises(runtime.CommandRefused, match="virtual time"):
+            session.stretches()
+
+
+@pytest.mark.parametrize("chaining", [True, False])
+def test_who_stood_still_is_known_to_the_end_of_its_last_stretch(chaining: bool) -> None:
+    with stuck(chaining=chaining) as session:
+        reaches(session, "numbers", "held back")
+        reaches(session, "end", "idle")
+        until(lambda: session.snapshot().at_s > 0.05)
+        for name, share in (("numbers", "held back"), ("stands", "busy"), ("end", "idle")):
+            last = session.stretches()[name][-1]
+            assert last.times.shares[share] == pytest.approx(1, abs=0.35 if share == "busy" else 1e-6), name
 
 
 # ── what it waits for ──
