@@ -209,6 +209,7 @@ class Dispatcher:
 
     def closes_gates(self, by_person: bool) -> None:
         """Gates are about to be closed by hand: in a view, by a person who can open them there, or by code."""
+        self._touched()
         self.completion.hold(by_person)
 
     def log_step(self, task: str, text: str) -> None:
@@ -217,6 +218,7 @@ class Dispatcher:
 
     def edited(self, task: str, text: str) -> None:
         """Something was changed by hand in a task's queue, or in what it remembers."""
+        self._touched()
         self._note("command", task, text)
 
     def taken_back(self, task: str, *, had_ended: bool, skipped: int) -> None:
@@ -229,6 +231,7 @@ class Dispatcher:
 
         `numbers` are its arrival numbers by then.
         """
+        self._touched()
         return self.events.adding(Event("command", where, printable(text), self._now_s(), arrived=numbers))
 
     def cleanup(self, timeout_s: float) -> tuple[str, ...]:
@@ -436,6 +439,11 @@ class Dispatcher:
         failed = TaskFailed(failure.task, failure.packet, failure.error, self.outcome, kind)
         failed.__cause__ = failure.error
         return failed
+
+    def _touched(self) -> None:
+        """Under a seed: from here on the run is not that of every run with it."""
+        if (seeded := self.backend.changes.seeded) is not None:
+            seeded.touched()
 
     def _note(self, kind: Any, task: str | None, text: str) -> None:
         self.events.add(Event(kind, task, printable(text), self._now_s()))

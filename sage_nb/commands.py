@@ -72,6 +72,7 @@ class Commands:
             "resume": self._resume,
             "step": self._step,
             "back": self._back,
+            "goto": self._goto,
             "events": self._events,
             "frames": self._frames,
             "past": self._past,
@@ -174,6 +175,11 @@ class Commands:
         step = session.step(*names, timeout=STEP_S)
         self._remember(step.packets)
         return Done(f"session.step({_listed(names)})", str(step), stepped(step))
+
+    def _goto(self, session: Session, args: Args) -> Done:
+        turn = int(args["turn"])
+        session.goto(turn)
+        return Done(f"session.goto({turn})", f"functions have run again, from the start to turn {turn:,}")
 
     def _events(self, session: Session, args: Args) -> Done:
         end, events = session.events_since(int(args.get("first", 0)))

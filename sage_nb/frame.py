@@ -129,6 +129,7 @@ class Framer:
             open=self._open(snapshot.tasks),
             times=self._times.text(snapshot),
             asks=ask_card(snapshot.questions),
+            turn=-1 if session.turn is None else session.turn,
             letters=len(session.dead_letters),
             letters_total=session.dead_letters.total,
             breakpoints=[],

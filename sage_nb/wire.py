@@ -201,6 +201,7 @@ class Frame(TypedDict):
     `events` are the events that are new since the frame before; a page that finds a gap in their numbers asks
     for them (`events`).
 
+    `turn` is how many turns there have been before anything was done by hand, with a seed; -1 without one.
     `breakpoints` are the rows that have some of these pages, and `hits` how often they have been met, in all.
     `printed` is how many lines user code has printed in a run that a page has started: they are asked for (`printed`).
     `holding` says whether all, some or none of the rows that have not ended are held by hand; `waited`, whether
@@ -234,6 +235,7 @@ class Frame(TypedDict):
     open: dict[str, int]
     times: str
     asks: AskCard | None
+    turn: int
     letters: int
     letters_total: int
     breakpoints: list[int]
@@ -263,6 +265,7 @@ Command = Literal[
     "pause",
     "resume",
     "step",  # -> Stepped
+    "goto",  # {turn: number}: under a seed, run again from the start to that turn
     # queues: {task, first, last} -> Queue; {token, value: a text} | {token} | {token, to: index} | {} -> {}
     # A value is a literal or a text, or with {as_python: true} an expression with the names of the notebook.
     "peek",

@@ -86,6 +86,7 @@ class SeededScheduler(Scheduler):
         super().__init__(QuiescenceMonitor(self))
         self.trace: deque[str] = deque(maxlen=MAX_TURNS)
         self.turns = 0  # handed out so far
+        self._untouched: int | None = None  # that many of them before anything was done by hand
         self.now_s = 0.0
         self._random = random.Random(seed).random
         self._parkers: list[SeededParker] = []
@@ -148,6 +149,17 @@ class SeededScheduler(Scheduler):
         elif chosen is not giver:
             unpark(chosen.permit)
         return chosen is giver
+
+    def touched(self) -> None:
+        """Something is done by hand: the turns to come are not those of every run with this seed."""
+        with self.lock:
+            if self._untouched is None:
+                self._untouched = self.turns
+
+    @property
+    def untouched(self) -> int:
+        """How many turns have been handed out, before anything was done by hand if it was."""
+        return self.turns if (turns := self._untouched) is None else turns
 
     def stop_after(self, turn: int | None) -> None:
         """Hand out no turn after the one of this number; None: all of them."""

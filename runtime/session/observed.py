@@ -106,6 +106,17 @@ class Observed:
         return [] if (run := self._runs.run) is None else run.dispatcher.backend.turns
 
     @property
+    def turn(self) -> int | None:
+        """With a seed: how many turns the run has had of those that `goto` finds again; None without one.
+
+        That is all turns until something is done by hand, a pause too. After `goto` it is the turn that was gone to.
+        """
+        if self._runs.environment.settings.seed is None:
+            return None
+        seeded = None if (run := self._runs.run) is None else run.dispatcher.backend.changes.seeded
+        return 0 if seeded is None else seeded.untouched
+
+    @property
     def dead_letters(self) -> DeadLetters:
         """What this run has skipped, to be retried or discarded: the last 1,000, all counted. Empty before a start."""
         run = self._runs.run

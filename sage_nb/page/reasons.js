@@ -10,6 +10,8 @@ const going = ({ frame }) =>
 const startable = ({ frame, plan }) =>
   frame.state !== "new" && !ENDED_JOB.has(frame.state) ? "it is running already" : plan.runnable;
 const somethingHeld = ({ frame }) => (frame.holding === "none" ? "nothing is paused: pause first" : "");
+const runs = (frame) =>
+  frame.holding === "all" || ENDED_JOB.has(frame.state) ? "" : "not everything is paused: pause first";
 const chosen = ({ row }) => (row === null ? "select a task first" : "");
 const alive = ({ frame, index, row }) => (hasEnded(frame.states[index]) ? `${row.name} has ended` : "");
 const task = ({ service, row }) => (service ? `${row.name} is a service` : "");
@@ -27,7 +29,9 @@ const RULES = {
   start_paused: [closed, startable],
   pause: [closed, going, ({ frame }) => (frame.holding === "all" ? "everything is paused already" : "")],
   resume: [closed, going, ({ frame }) => (frame.holding === "none" ? "nothing is paused" : "")],
-  back: [closed, going, ({ frame }) => (frame.holding === "all" ? "" : "not everything is paused: pause first")],
+  back: [closed, going, ({ frame }) => runs(frame)],
+  goto: [closed, ({ frame, plan }) => (frame.state === "new" ? plan.runnable : runs(frame))],
+  turn_before: [closed, ({ frame }) => (frame.turn > 0 ? runs(frame) : "this is before the first turn")],
   step: [closed, going, somethingHeld],
   step_task: [closed, chosen, going, alive, notHeld],
   stop: [closed, going, ({ frame }) => (frame.state === "draining" ? "it is stopping already" : "")],

@@ -5,6 +5,7 @@ import { Control, copyText } from "./controls.js";
 import { counted, html, mark, numbered, printable, printableLines, say } from "./elements.js";
 import { button, icon } from "./icons.js";
 import { reasonFor } from "./reasons.js";
+import { Turns } from "./turns.js";
 
 // Control, word, glyph, command, its arguments, and what it does.
 const CONTROLS = [
@@ -89,6 +90,7 @@ export class Toolbar {
       { class: "sn-toolbar" },
       bar,
       html("div", { class: "sn-status" }, this.name, this.glyph, this.status),
+      (this.turns = new Turns(store, commands)).element,
       choice ? this.choose() : null,
     );
     store.on("plan frame select commands", () => this.paint());
@@ -131,6 +133,8 @@ export class Toolbar {
   paint() {
     const { frame } = this.store;
     for (const control of this.controls) control.refresh();
+    this.turns.paint();
+    this.element.classList.toggle("sn-has-turns", !this.turns.element.hidden);
     if (say(this.name, printable(this.store.plan.name, 60))) mark(this.name, "title", printable(this.store.plan.name));
     const words = printable(`${this.store.gone ? "last seen: " : ""}${statusText(frame)}`);
     if (say(this.status, words)) mark(this.status, "title", words); // it may be cut

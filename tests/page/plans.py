@@ -137,6 +137,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         open={},
         times="",
         asks=None,
+        turn=-1,
         letters=0,
         letters_total=0,
         breakpoints=[],

@@ -388,7 +388,7 @@ def test_under_a_seed_any_turn_is_reached_by_running_again(seed: int) -> None:
         turns, result = session.turns, [list(map(repr, each)) for each in results]
         for turn in (len(turns) // 2, 3, 0, len(turns) - 6):
             session.goto(turn)
-            assert session.turns[:turn] == turns[:turn]
+            assert (session.turn, session.turns[:turn]) == (turn, turns[:turn])
             snapshot = session.snapshot()
             assert snapshot.state == "running"
             assert turn > 3 or not any(snapshot[name].processed for name in snapshot.tasks)  # these turns are starts
@@ -397,6 +397,7 @@ def test_under_a_seed_any_turn_is_reached_by_running_again(seed: int) -> None:
         session.step()
         session.resume()
         session.wait(PATIENCE_S)
+        assert session.turn == turn  # what was done by hand since then, no other run finds again
         assert [sorted(map(repr, each)) for each in results] == list(map(sorted, result))
 
 

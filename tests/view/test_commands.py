@@ -166,6 +166,34 @@ def test_an_edit_is_undone_until_the_packet_is_consumed(show: ShowPage) -> None:
         assert [packet.payload for packet in session.peek("tenfold")] == [1, 2, 5]
 
 
+def test_under_a_seed_a_page_goes_to_any_turn_and_frames_tell_which_it_is(show: ShowPage) -> None:
+    with runtime.Session(seed=7) as session:
+        result = session.source([1, 2, 3]).map(lambda value: value * 10).collect()
+        assert session.turn == 0
+        page = show(session)
+        session.run()
+        last = session.turn
+        assert last == len(session.turns)
+        middle = last // 2
+        ack = page.order("goto", turn=middle)
+        assert ack["python"] == f"session.goto({middle})"
+        assert ack["text"] == f"functions have run again, from the start to turn {middle:,}"
+        assert (session.turn, session.snapshot().state) == (middle, "running")
+        page.wait_for_frame(lambda frame: frame["turn"] == middle and frame["holding"] == "all")
+        assert f"after turn {last:,}" in page.ask("goto", turn=last + 1)["reason"]
+        assert "must be a whole number" in page.ask("goto", turn=-1)["reason"]
+        page.order("goto", turn=last)
+        session.resume()
+        session.wait()
+        assert result == [10, 20, 30]
+
+
+def test_without_a_seed_there_is_no_turn_to_go_to(show: ShowPage) -> None:
+    with paused(show, 1) as (session, page):
+        assert session.turn is None
+        assert "handed out under a seed alone" in page.ask("goto", turn=1)["reason"]
+
+
 def test_what_was_injected_by_click_is_told_and_undone_until_it_is_consumed(show: ShowPage) -> None:
     with paused(show, 1) as (session, page):
         page.order("inject", task="tenfold", value="7")
