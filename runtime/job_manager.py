@@ -53,7 +53,6 @@ class JobManager:
             if (seed := self.environment.settings.seed) is not None:
                 backend.use_seed(seed)
             self._refuse_chains(backend)
-            self._refuse_questions(backend)
             self._use_cluster(backend)
             return self.compile(backend), backend
         except BaseException:
@@ -67,16 +66,6 @@ class JobManager:
             raise GraphInvalid(
                 f"{name!r} has chain=True on platform {self.environment.settings.platform!r}, where each task is a "
                 "process of its own, and nothing is chained; leave that out"
-            )
-
-    def _refuse_questions(self, backend: Backend) -> None:
-        """Raise `GraphInvalid` if a graph is to answer where its packets travel between processes."""
-        graph = self.environment.graph()
-        if backend.travels and graph.asked:
-            name = next(node.name for node in graph.operators if node.traits.answers)
-            raise GraphInvalid(
-                f"{name!r} is a reply(), and on platform {self.environment.settings.platform!r} questions do not "
-                'travel between processes yet; use platform="local", or let a service answer'
             )
 
     def _use_cluster(self, backend: Backend) -> None:

@@ -11,7 +11,7 @@ from hypothesis import settings
 
 import runtime
 from tests.pairs import rows_of
-from tests.platforms import PLATFORMS, REMOTE, MakeSession, Platform
+from tests.platforms import BETWEEN, PLATFORMS, REMOTE, MakeSession, Platform
 
 # The same examples in every run: what one machine has seen green is green on the next. To look for others, run with
 # HYPOTHESIS_PROFILE=search.
@@ -24,6 +24,7 @@ def add_markers(config: pytest.Config) -> None:
     """Make the markers known."""
     config.addinivalue_line("markers", "on_ray: needs the Ray cluster of the run")
     config.addinivalue_line("markers", "also_remote: runs on the platform `remote` as well")
+    config.addinivalue_line("markers", "also_between: runs between processes that are threads (tests/touch) as well")
     config.addinivalue_line("markers", "long: run with --long only, see tests/effort.py")
     config.addinivalue_line("markers", "long_on_ray: on the platform `remote` in a long run only")
     config.addinivalue_line("markers", "every_pair_of: see tests/pairs.py")
@@ -39,6 +40,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if "platform" in metafunc.fixturenames
         and (platform.concurrent or not marker("concurrent"))
         and (platform is not REMOTE or marker("also_remote"))
+        and (platform is not BETWEEN or marker("also_between"))
     }
     if (sizes := marker("every_pair_of")) is not None:
         names, rows = rows_of(sizes, platforms, REMOTE)

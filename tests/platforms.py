@@ -14,6 +14,9 @@ import runtime
 from runtime.testing import Moment
 from tests.remote.shared import SharedLog, SharedMoment
 from tests.shared_log import Log
+from tests.touch import coded_threads
+
+coded_threads.register()
 
 
 class MakeSession(Protocol):
@@ -40,8 +43,12 @@ class Platform:
 REMOTE: Final = Platform("remote", {"platform": "remote"}, moment=SharedMoment, log=SharedLog)
 """For tests that say so: a job there makes processes, and may have at most four."""
 
+BETWEEN: Final = Platform("between", {"platform": "between"})
+"""For tests that say so: each task on threads of this process, and all that goes between two of them packed."""
+
 PLATFORMS: Final = (
     Platform("local", {"platform": "local"}),
     Platform("seeded", {"platform": "local", "seed": 20_100}, concurrent=False),
+    BETWEEN,
     REMOTE,
 )

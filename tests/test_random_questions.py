@@ -1,7 +1,7 @@
 """Random graphs are asked random questions, many at once: each ends once, with its own answers and errors.
 
 What is expected of a value is worked out by plain functions, stage by stage; a graph of the same stages has to agree,
-however its threads run, and under seeds.
+however its threads run, under seeds, and between processes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -89,12 +91,16 @@ def told(replies: runtime.Replies[int]) -> Results:
     return sorted(replies), len(replies.errors)
 
 
+values_asked = st.lists(st.integers(0, 20), min_size=1, max_size=12)
+policies = st.sampled_from(("skip", runtime.Retry(1, backoff=0.0001, then="skip")))
+
+
 @settings(max_examples=30)
 @given(
     plan=stages,
-    values=st.lists(st.integers(0, 20), min_size=1, max_size=12),
+    values=values_asked,
     capacity=st.sampled_from((1, 3, 1024)),
-    policy=st.sampled_from(("skip", runtime.Retry(1, backoff=0.0001, then="skip"))),
+    policy=policies,
     seed=st.one_of(st.none(), st.integers(0, 1_000)),
     trace=st.booleans(),
     by_threads=st.booleans(),
@@ -103,23 +109,56 @@ def test_each_question_ends_once_with_its_own_answers(
     plan: list[Stage], values: list[int], capacity: int, policy: Any, seed: int | None, trace: bool, by_threads: bool
 ) -> None:
     with runtime.Session(capacity=capacity, on_error=policy, seed=seed, trace=trace) as session:
-        stream: Any = session.input("in")
-        for stage in plan:
-            stream = stage.add(stream)
-        stream.reply()
-        session.start()
-        ask: Callable[[int], Any] = lambda value: session.ask("in", value, timeout=PATIENCE_S, many=True)  # noqa: E731
-        if by_threads:
-            with ThreadPoolExecutor(4) as threads:
-                answers = list(threads.map(ask, values))
-        else:
-            answers = asyncio.run(all_of(session, values))
-        assert [told(each) for each in answers] == [expected(plan, value) for value in values]
-        facts = session.snapshot().questions
-        assert facts is not None
-        assert (facts.asked, facts.open, facts.late, facts.unasked, facts.failed) == (len(values), 0, 0, 0, 0)
-        session.stop()
-        session.wait(PATIENCE_S)
+        each_ends_once(session, plan, values, by_threads=by_threads)
+
+
+@settings(max_examples=20)
+@given(
+    plan=stages,
+    values=values_asked,
+    capacity=st.sampled_from((1, 3, 1024)),
+    policy=policies,
+    trace=st.booleans(),
+    by_threads=st.booleans(),
+)
+def test_so_it_does_where_all_that_goes_between_tasks_is_packed(
+    plan: list[Stage], values: list[int], capacity: int, policy: Any, trace: bool, by_threads: bool
+) -> None:
+    with runtime.Session(platform="between", capacity=capacity, on_error=policy, trace=trace) as session:
+        each_ends_once(session, plan, values, by_threads=by_threads)
+
+
+@pytest.mark.on_ray
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 12), marks=pytest.mark.long)], ids=["0", "1-11"])
+def test_on_ray_each_ends_once_too(seeds: range) -> None:
+    for seed in seeds:
+        fate = Random(seed)
+        plan = [Stage(fate.choice(KINDS), fate.randrange(4), 1) for _ in range(fate.randint(2, 3))]
+        plan += [Stage("flat_map", 3, 1)] if seed == 0 else []
+        values = [fate.randrange(20) for _ in range(12)]
+        with runtime.Session(platform="remote", capacity=fate.choice((1, 3, 1024)), on_error="skip") as session:
+            each_ends_once(session, plan, values, by_threads=fate.random() < 0.5)
+
+
+def each_ends_once(session: runtime.Session, plan: list[Stage], values: list[int], *, by_threads: bool) -> None:
+    """A graph of these stages is asked all these, many at once."""
+    stream: Any = session.input("in")
+    for stage in plan:
+        stream = stage.add(stream)
+    stream.reply()
+    session.start()
+    ask: Callable[[int], Any] = lambda value: session.ask("in", value, timeout=PATIENCE_S, many=True)  # noqa: E731
+    if by_threads:
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(ask, values))
+    else:
+        answers = asyncio.run(all_of(session, values))
+    assert [told(each) for each in answers] == [expected(plan, value) for value in values]
+    facts = session.snapshot().questions
+    assert facts is not None
+    assert (facts.asked, facts.open, facts.late, facts.unasked, facts.failed) == (len(values), 0, 0, 0, 0)
+    session.stop()
+    session.wait(PATIENCE_S)
 
 
 async def all_of(session: runtime.Session, values: list[int]) -> list[Any]:
@@ -129,7 +168,7 @@ async def all_of(session: runtime.Session, values: list[int]) -> list[Any]:
 @settings(max_examples=20)
 @given(
     plan=stages,
-    values=st.lists(st.integers(0, 20), min_size=1, max_size=12),
+    values=values_asked,
     at=st.integers(0, 11),
     capacity=st.sampled_from((1, 1024)),
     seed=st.one_of(st.none(), st.integers(0, 1_000)),

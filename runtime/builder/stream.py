@@ -374,7 +374,7 @@ class Stream(Generic[T]):
         """The stream ends here, in answers: what comes here goes to whoever has asked for it (`Session.ask`).
 
         A packet that belongs to no question is dropped, and counted (`snapshot().questions`). There may be several
-        replies in a graph. Tasks of a graph that has one are not chained, and on Ray it is refused at the start.
+        replies in a graph. Tasks of a graph that has one are not chained.
 
         >>> import runtime
         >>> with runtime.Session() as session:

@@ -149,6 +149,8 @@ class Tracer:
 class Borne(Protocol):
     """What packets carry: it wants to know how many there are that do, wherever they are."""
 
+    number: int
+    """Its own among all of the run."""
     callers: tuple[str, ...]
     """For whom it was asked, the outermost first, if by a function or service of the job; and at which input."""
 

@@ -106,8 +106,8 @@ class RemoteBackend(ABC):
     def request_queue(
         self, service: str, capacity: int, kind: type[RequestQueue] = RequestQueue
     ) -> RemoteRequestQueueDescriptor:
-        """Describe a request queue; it is made where its service is."""
-        return RemoteRequestQueueDescriptor(service, capacity, self._job.name)
+        """Describe a request queue; it is made where its service is. Of another `kind` it is an input's: it refuses."""
+        return RemoteRequestQueueDescriptor(service, capacity, self._job.name, kind is not RequestQueue)
 
     # ── making ──
 

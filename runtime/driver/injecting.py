@@ -27,15 +27,14 @@ def sendable(job: Job, handles: Sequence[Handle], value: Any, *, stays: bool) ->
     """
     if not all(isinstance(handle, DriverTask) for handle in handles):
         return Pickled(value, job.endpoint.codec)
-    if not stays and any(map(_sends_on, handles)):
-        require_sendable(value, job.endpoint.codec)
+    for handle in () if stays else handles:
+        _try_out(job, handle, value)
     return value
 
 
 def offer(job: Job, task: DriverTask, item: Any, note: Note | None = None) -> bool:
     """Put an item into the queue of a task of the driver, if there is room. Any thread. Raises `NotSendable`."""
-    if _sends_on(task):
-        require_sendable(item, job.endpoint.codec)
+    _try_out(job, task, item)
     return task.inbox.hand.offer(item, note)
 
 
@@ -103,9 +102,11 @@ def _release(job: Job, handle: TaskHandle, place: int) -> None:
         job.return_credit(handle.name, place)
 
 
-def _sends_on(task: Handle) -> bool:
-    """Whether what is put into the queue of a task of the driver has to travel from it."""
-    return isinstance(task, DriverTask) and bool(task.lanes_out)
+def _try_out(job: Job, task: Handle, item: Any) -> None:
+    """Raise `NotSendable` if what is put into the queue of a task of the driver has to travel from it, and cannot."""
+    if isinstance(task, DriverTask) and task.lanes_out:
+        element = item[1] if task.ctx.wiring.format.asked else item  # its question stays
+        require_sendable(element, job.endpoint.codec)
 
 
 def _ask(handle: TaskHandle, what: str, *arguments: Any) -> Any:

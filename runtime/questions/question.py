@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import count
 from operator import length_hint
 from sys import maxsize
 from time import monotonic
@@ -68,11 +69,13 @@ class Question:
             "callers",
             "errors",
             "input",
+            "number",
         ),
         *("is_many", "value", "waits_at_gates", "wake"),
     )
 
-    def __init__(self, questions: Questions, input_: str, value: Any, *, many: bool) -> None:
+    def __init__(self, questions: Questions, number: int, input_: str, value: Any, *, many: bool) -> None:
+        self.number = number
         self._questions, self.input, self.value, self.is_many = questions, input_, value, many
         self._marks: list[None] = [None]  # the packet that asks
         self._made_s = monotonic()
@@ -87,8 +90,8 @@ class Question:
 
     def __reduce__(self) -> NoReturn:
         raise NotSendable(
-            "a question travels with its packets, and cannot leave its process yet: call a service, or let the graph "
-            'run on platform="local"'
+            "a question stays in its process; where its packets go to others, whoever carries them knows its number: "
+            'run the graph on platform="local" or "remote"'
         )
 
     # ── its packets ──
@@ -193,6 +196,7 @@ class Questions:
 
     def __init__(self, gates: Gates) -> None:
         self.gates = gates
+        self._numbers = count(1)
         self._open: dict[Question, None] = {}  # in the order in which they were asked
         self._answered, self._unanswered = Ticks(), Ticks()
         self._failed, self._late, self._replies = Ticks(), Ticks(), Ticks()
@@ -200,7 +204,7 @@ class Questions:
 
     def ask(self, input_: str, value: Any, *, many: bool) -> Question:
         """A question that is open from now on; its first packet is about to be put in."""
-        question = Question(self, input_, value, many=many)
+        question = Question(self, next(self._numbers), input_, value, many=many)
         self._open[question] = None
         return question
 

@@ -16,6 +16,7 @@ from runtime.communication.lane import Lane, LaneSpec
 from runtime.communication.note import in_one_step, no_note
 from runtime.remote.codec import Codec
 from runtime.remote.remote_lane import PARTS, Address, Mark, Packets
+from runtime.remote.weights import Weights
 from runtime.scheduling.wake_source import WakeSource
 
 OWN_PLACE: Final = -1
@@ -156,7 +157,7 @@ class Arrivals(Inbox):
 
     # ── what arrives. One thread at a time ──
 
-    def take_in(self, parcel: Packets | Mark, codec: Codec) -> None:
+    def take_in(self, parcel: Packets | Mark, codec: Codec, weights: Weights | None = None) -> None:
         """Take what an outbox has packed. What cannot be unpacked ends the task."""
         number = parcel.lane[1]
         if isinstance(parcel, Mark):
@@ -167,7 +168,7 @@ class Arrivals(Inbox):
         except BaseException as error:  # noqa: BLE001  the border to user code, which says how its packets are unpickled
             self.fail(error)
         else:
-            self.receive(number, items)
+            self.receive(number, items if weights is None else weights.arrive(items, parcel.parts))
 
     def receive(self, number: int, items: list[Any]) -> None:
         """Take what a writer has sent down lane `number`, counted without the hand's."""

@@ -42,12 +42,17 @@ class RemoteQueueDescriptor:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRequestQueueDescriptor:
-    """The request queue of a service of `job`, wherever that runs."""
+    """The request queue of a service of `job`, wherever that runs; or what stands for one at an input."""
 
     service: str
     capacity: int
     job: str
+    is_input: bool = False
 
     def get_queue(self) -> RequestQueue:
-        """The queue itself, or what takes calls there. Raises `QueueUnreachable` where nothing of the job runs."""
-        return _endpoint(self.job, self.service).calls.queue(self.service, self.capacity)
+        """The queue itself, or what takes calls there. Raises `QueueUnreachable` where nothing of the job runs.
+
+        Of an input, one that refuses all calls.
+        """
+        calls = _endpoint(self.job, self.service).calls
+        return (calls.input if self.is_input else calls.queue)(self.service, self.capacity)

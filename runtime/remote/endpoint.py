@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -19,6 +20,7 @@ from runtime.remote.endpoint_lanes import LANE_HANDLERS, SLOW_S, EndpointLanes
 from runtime.remote.link import CallLink, Link, Where
 from runtime.remote.parcel_order import ParcelOrder
 from runtime.remote.remote_lane import Address, Outbox
+from runtime.remote.weights import SharedWeights, WholeWeights
 from runtime.scheduling.parker import new_permit, unpark
 
 LOOK_S: Final = 0.5
@@ -107,6 +109,11 @@ class Endpoint:
 
     def _link_of(self, task: str) -> Link:
         return self._links[self.process_of(task)]
+
+    def weigh(self) -> None:
+        """Packets of the job say to which question they belong. Before any lane is made here."""
+        is_driver = self.name == DRIVER
+        self.lanes.weigh_by(WholeWeights() if is_driver else SharedWeights(partial(self.post, DRIVER), self.codec))
 
     def carry(self, outbox: Outbox) -> None:
         """Carry the packets of a lane that is filled here, as soon as there is a link."""

@@ -10,7 +10,7 @@ from runtime.communication.request_queue import RequestQueue
 from runtime.remote.channel import Peers, Question
 from runtime.remote.codec import Serialized
 from runtime.remote.link import OVERDUE_S
-from runtime.remote.remote_calls import RemoteRequestQueue, ServedQueue
+from runtime.remote.remote_calls import RemoteRequestQueue, ServedQueue, UnaskedQueue
 from runtime.remote.set_ups import Probe, SetUps
 from runtime.scheduling.scheduler import Scheduler
 
@@ -40,6 +40,10 @@ class EndpointCalls:
             if service in self._paused:
                 queue.is_held_there(True)
         return queue
+
+    def input(self, name: str, capacity: int) -> RequestQueue:
+        """What stands for the queue of an input that can be asked: it says that functions and services cannot."""
+        return UnaskedQueue(name, capacity, self.ledger)
 
     @property
     def served(self) -> ServedQueue:

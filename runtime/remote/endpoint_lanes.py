@@ -9,8 +9,10 @@ from runtime.communication.inbox import shares
 from runtime.communication.lane import Lane, LaneSpec
 from runtime.remote.acknowledgements import Acknowledgement, Acknowledgements
 from runtime.remote.arrivals import Arrivals
+from runtime.remote.by_value import Encoded
 from runtime.remote.channel import Message
 from runtime.remote.remote_lane import Address, Mark, Outbox, Packets
+from runtime.remote.weights import Weight, Weights, WholeWeights
 from runtime.scheduling.parker import Waiter
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ class EndpointLanes:
         self._inboxes: dict[str, Arrivals] = {}
         self._outboxes: dict[Address, Outbox] = {}
         self._acknowledgements = Acknowledgements(endpoint)
+        self._weights: Weights | None = None  # of a job whose packets say to which question they belong
+
+    def weigh_by(self, weights: Weights) -> None:
+        """Packets say to which question they belong. Before any lane is made here; the first time counts."""
+        self._weights = self._weights or weights
 
     def inbox(self, task: str, capacity: int, lanes: tuple[LaneSpec, ...]) -> Arrivals:
         """The queue of a task that runs here, the same at every call."""
@@ -43,7 +50,7 @@ class EndpointLanes:
     def open_lane(self, address: Address, spec: LaneSpec, capacity: int, producers: int, writer: Waiter) -> Lane:
         """The writer's end of a lane, for a task that runs here."""
         share, _ = shares(capacity, producers)
-        outbox = self._outboxes[address] = Outbox(address, spec, share, writer, self._endpoint.codec)
+        outbox = self._outboxes[address] = Outbox(address, spec, share, writer, self._endpoint.codec, self._weights)
         self._endpoint.carry(outbox)
         return outbox.lane
 
@@ -92,7 +99,11 @@ class EndpointLanes:
     # ── what comes from elsewhere ──
 
     def _arrives(self, parcel: Packets | Mark) -> None:
-        self._inboxes[parcel.lane[0]].take_in(parcel, self._endpoint.codec)
+        self._inboxes[parcel.lane[0]].take_in(parcel, self._endpoint.codec, self._weights)
+
+    def _weight(self, number: int, part: Weight, errors: Encoded | None) -> None:
+        assert isinstance(self._weights, WholeWeights), "the driver is the one that is told"
+        self._weights.come_back(number, part, errors)
 
     def acknowledge(self, lane: Address, taken: int) -> None:
         """So many packets of a lane that is filled here have left at its reader, in all."""
@@ -116,5 +127,6 @@ LANE_HANDLERS: Final[dict[str, Callable[..., None]]] = {
     "signal": EndpointLanes._arrives,
     "ack": EndpointLanes.acknowledge,
     "return credit": EndpointLanes._return_credit,
+    "weight": EndpointLanes._weight,
 }
 """What takes in a message that is about a lane, by its verb: of the lanes, and what it says."""

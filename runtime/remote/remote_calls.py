@@ -18,7 +18,7 @@ from typing import Any
 
 from runtime.communication.calls import Call, Ledger, Request, set_up_circle, stopped
 from runtime.communication.request_queue import RequestQueue
-from runtime.errors import ServiceFailed, ServiceStopped, error_text
+from runtime.errors import CommandRefused, ServiceFailed, ServiceStopped, error_text
 from runtime.remote.by_value import decode, encode
 from runtime.remote.channel import Peers, Question
 from runtime.remote.codec import Serialized, is_plain, not_sendable
@@ -210,6 +210,22 @@ def _of_a_call(failure: BaseException, what: str) -> BaseException:
     failed = ServiceFailed(f"{what}: {error_text(failure)}")
     failed.__cause__ = failure
     return failed
+
+
+class UnaskedQueue(RequestQueue):
+    """At an input, which functions and services of the job cannot ask from other processes: refuses each call."""
+
+    @property
+    def busy(self) -> bool:
+        """Never."""
+        return False
+
+    def prepare(self, call: Call) -> None:
+        """Raise `CommandRefused`."""
+        raise CommandRefused(
+            f"{self.service!r} is an input, and functions and services cannot ask one where they are processes of "
+            'their own: ask from outside, by session.ask(), call a service, or run on platform="local"'
+        )
 
 
 class ServedQueue(RequestQueue):

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from runtime.communication.lane import Lane, LaneSpec
 from runtime.communication.signals import Signal
 from runtime.remote.codec import Codec, Serialized, not_sendable, require_sendable
+from runtime.remote.weights import Parts, Weights
 from runtime.scheduling.parker import Waiter
 
 Address = tuple[str, int]
@@ -30,6 +31,7 @@ class Packets(NamedTuple):
     lane: Address
     number: int
     serialized: Serialized
+    parts: Parts = ()
 
 
 class Mark(NamedTuple):
@@ -81,7 +83,15 @@ class Outbox:
     `asleep`: nobody will come by itself to look for what has been appended.
     """
 
-    def __init__(self, address: Address, spec: LaneSpec, capacity: int, writer: Waiter, codec: Codec) -> None:
+    def __init__(
+        self,
+        address: Address,
+        spec: LaneSpec,
+        capacity: int,
+        writer: Waiter,
+        codec: Codec,
+        weights: Weights | None = None,
+    ) -> None:
         self.lane = RemoteLane(self, spec, capacity, codec)
         self.lane.filled_by(writer)
         self.address = address
@@ -91,6 +101,7 @@ class Outbox:
         self.ended = False  # the stop signal has been taken for carrying
         self.under_way = 0  # how many packets have been taken, and not been received yet
         self._codec = codec
+        self._weights = weights  # of a job whose packets say to which question they belong
         self._packing = threading.Lock()  # guards that packets are packed one after the other; user code runs under it
         # Guards which packets of the lane are packed, and those, and its capacity. Taken within the other, never for
         # long: Ray's own thread acknowledges, and what is pickled may wait for something that comes on that thread.
@@ -224,9 +235,11 @@ class Outbox:
         lane.let_in()
 
     def _add(self, items: list[Any]) -> None:
-        serialized = self._codec.encode(items)
+        weights = self._weights
+        serialized = self._codec.encode(items if weights is None else weights.numbered(items))
+        parts = () if weights is None else weights.leave(items)
         with self._lock:
-            self._parcels.append(Packets(self.address, len(items), serialized))
+            self._parcels.append(Packets(self.address, len(items), serialized, parts))
             self.lane.items[self._packed : self._packed + len(items)] = [None] * len(items)
             self._packed += len(items)
 
@@ -243,7 +256,7 @@ class Outbox:
             try:
                 self._add([item])
             except BaseException as error:  # noqa: BLE001  the border to user code
-                failure = not_sendable(item, error)
+                failure = not_sendable(item if self._weights is None else item[1], error)
                 failure.__cause__ = error
                 return failure
         return None

@@ -33,6 +33,8 @@ class RemoteTask(LocalTask):
     def __init__(
         self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker, endpoint: Endpoint
     ) -> None:
+        if ctx.wiring.format.asked:
+            endpoint.weigh()
         super().__init__(ctx, operator, reporter, parker)
         self._endpoint = endpoint
         self._unsent: BaseException | None = None  # why something that it made cannot be sent

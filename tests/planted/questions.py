@@ -7,12 +7,14 @@ from typing import Final
 from tests.planted.records import Mutant, of, one
 
 PACKET, ELEMENT, QUESTION = "communication/packet.py", "communication/element.py", "questions/question.py"
+WEIGHTS = "remote/weights.py"
 ASKED = "21_asked"
 MADE = of(ASKED, "test_what_is_made_of_a_packet_belongs_to_its_question")
 AT_ONCE = of(ASKED, "test_who_asks_where_nothing_comes_of_it_hears_so_at_once")
 HELD = of(ASKED, "test_who_asks_for_a_packet_that_is_held_hears_so_and_the_others_wait")
 LETTERS = of(ASKED, "test_a_dead_letter_closes_its_packet_and_its_error_is_the_answer")
 BY_HAND = of(ASKED, "test_a_packet_that_is_dropped_by_hand_closes_and_one_that_is_edited_stays")
+WEIGHED = "test_weights.py::test_a_question_is_over_exactly_when_no_packet_of_it_is_left"
 OWN = of(ASKED, "test_of_questions_that_are_under_way_together_each_gets_its_own")
 
 FULL = of(ASKED, "test_what_functions_ask_at_a_full_input_repeats_and_time_stands_still_until_it_is_in")
@@ -52,6 +54,51 @@ OF_QUESTIONS: Final[tuple[Mutant, ...]] = (
         "            borne.bear()\n        return borne, inner",
         "            pass\n        return borne, inner",
         MADE,
+    ),
+    one(
+        "weights: that of a packet that a filter drops is lost",
+        WEIGHTS,
+        "        if weight.units:\n",
+        "        if errors:\n",
+        WEIGHED,
+        AT_ONCE,
+    ),
+    one(
+        "weights: the part that leaves stays as well",
+        WEIGHTS,
+        "            part, self._weight = self._weight, NOTHING\n",
+        "            part = self._weight\n",
+        WEIGHED,
+    ),
+    one(
+        "weights: a part is divided, and the whole of it stays",
+        WEIGHTS,
+        "Weight(units - 1, places)",
+        "Weight(units, places)",
+        "test_weights.py::test_parts_add_up_to_what_was_divided_in_any_order",
+        WEIGHED,
+    ),
+    one(
+        "weights: what arrives belongs to the newest question",
+        WEIGHTS,
+        "self._away.get(number, self._over)",
+        "self._away[max(self._away)]",
+        OWN,
+    ),
+    one(
+        "weights: what is skipped elsewhere blames nobody",
+        WEIGHTS,
+        "encode(errors, self._codec) if errors else None",
+        "None",
+        WEIGHED,
+        LETTERS,
+    ),
+    one(
+        "weights: what has arrived meanwhile is not looked for",
+        WEIGHTS,
+        "            if share.marks:  # some have arrived meanwhile\n                return\n",
+        "",
+        "test_weights.py::test_what_arrives_while_the_last_packet_leaves_keeps_its_weight",
     ),
     one(
         "question: is over only by its time",

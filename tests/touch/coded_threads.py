@@ -6,11 +6,13 @@ So all that lies between processes can be tried without one.
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Final, NoReturn
 
 from examples.pickle_codec import PickleCodec
@@ -20,7 +22,7 @@ from runtime.communication.request_queue import RequestQueue
 from runtime.driver.backend import RemoteBackend
 from runtime.errors import GraphInvalid, QueueUnreachable
 from runtime.factory import register_backend
-from runtime.remote.codec import Codec
+from runtime.remote.codec import Codec, Serialized
 from runtime.remote.endpoint import Endpoint
 from runtime.remote.host import GROUP_OF, THREADS, Host
 from runtime.scheduling.parker import Waiter
@@ -33,8 +35,9 @@ _arriving: ContextVar[Endpoint | None] = ContextVar("the endpoint into which des
 
 
 def register() -> None:
-    """Offer the platform `coded`. May be called again."""
+    """Offer the platform `coded`, and `between`, which packs functions of tests as well. May be called again."""
     register_backend("coded", CodedBackend)
+    register_backend("between", _ByValueBackend)
 
 
 class BytesCodec(PickleCodec):
@@ -50,6 +53,23 @@ class BytesCodec(PickleCodec):
 
 
 CODEC: Final = BytesCodec()
+
+
+class _ByValueCodec(BytesCodec):
+    """The same, and functions that are no names of a module go by value."""
+
+    @cached_property
+    def pickler(self) -> Any:
+        """That of cloudpickle, which comes with Ray."""
+        from ray import cloudpickle
+
+        return cloudpickle.Pickler
+
+    def encode(self, value: Any) -> Serialized:
+        """The value as bytes. Raises what pickling raises."""
+        with io.BytesIO() as file:
+            self.pickler(file, protocol=5).dump(value)
+            return Serialized(file.getvalue())
 
 
 @dataclass(frozen=True)
@@ -92,6 +112,11 @@ class _ServiceQueue(_Descriptor):
 
     def get_queue(self) -> RequestQueue:
         return self._here().calls.queue(self.owner, self.capacity)
+
+
+class _InputQueue(_ServiceQueue):
+    def get_queue(self) -> RequestQueue:
+        return self._here().calls.input(self.owner, self.capacity)
 
 
 def _arrived(kind: Callable[..., _Descriptor], *what: Any) -> _Descriptor:
@@ -157,10 +182,15 @@ class CodedBackend(RemoteBackend):
 
     def request_queue(self, service: str, capacity: int, kind: Any = None) -> Any:
         """Describe a request queue; it is made where its service is."""
-        return _ServiceQueue(service, capacity, (), self._job.endpoint)
+        kind = _ServiceQueue if kind in (None, RequestQueue) else _InputQueue
+        return kind(service, capacity, (), self._job.endpoint)
 
     def _prepare(self, operators: Mapping[str, str], say: Callable[[str], None]) -> None:
         """There is always room."""
 
     def _launch(self, kind: type[Host], name: str, callers: int) -> Threads:
-        return Threads(kind(self._job.name, name, CODEC), callers)
+        return Threads(kind(self._job.name, name, self.codec), callers)
+
+
+class _ByValueBackend(CodedBackend):
+    codec: ClassVar[Codec] = _ByValueCodec()
