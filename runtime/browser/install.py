@@ -48,6 +48,7 @@ def _replaced() -> dict[ModuleType | type, dict[str, Any]]:
     """What has which names from now on. The layer is imported here: without promise integration it cannot be."""
     from runtime.browser.locks import Lock, RLock  # noqa: PLC0415
     from runtime.browser.loops import POLICY, WebLoopPolicy  # noqa: PLC0415
+    from runtime.browser.queues import SimpleQueue  # noqa: PLC0415
     from runtime.browser.selector import LOOP, BaseSelectorEventLoop, ParkedSelector  # noqa: PLC0415
     from runtime.browser.sleeping import sleep  # noqa: PLC0415
     from runtime.browser.stacks import run_sync_here  # noqa: PLC0415
@@ -86,7 +87,7 @@ def _replaced() -> dict[ModuleType | type, dict[str, Any]]:
             "_thread_local_info": OF_DUMMIES,
         },
         _threading_local: {"RLock": RLock, "current_thread": locals_here},
-        queue: {"SimpleQueue": queue._PySimpleQueue},  # type: ignore[attr-defined]
+        queue: {"SimpleQueue": SimpleQueue},
         time: {"sleep": sleep, "pthread_getcpuclockid": None},  # it is there, and raises for every thread
         selectors: {"DefaultSelector": ParkedSelector},
         gc: collector.COLLECTOR,

@@ -53,7 +53,10 @@ class Lock:
         return self._wait(timeout)
 
     def _wait(self, timeout_s: float) -> bool:
-        me = new_wait()
+        me = new_wait()  # whoever runs by that may set it free, and rings nobody who has not said yet that he waits
+        if not self._is_taken:
+            self._is_taken = True
+            return True
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(me)
@@ -64,7 +67,8 @@ class Lock:
             if not self._withdraw(me):
                 self.release()
             raise
-        return not self._withdraw(me)
+        self._withdraw(me)  # or who released it came across this one when its time was over
+        return False
 
     def _withdraw(self, me: int) -> bool:
         """Wait no more. False: it was handed over meanwhile."""

@@ -2,8 +2,8 @@
 
 *`time.sleep`* of Pyodide puts its stack away by itself, and does not tell who runs meanwhile; this one does.
 
-*`threading.local`, `RLock` and `SimpleQueue` in C* know one thread in a tab: locals of all threads would be the same
-ones, a taken RLock would be free to all, and a `get` would wait in C for ever. Python has each of them in Python too.
+*`threading.local` and `RLock` in C* know one thread in a tab: locals of all threads would be the same ones, and a taken
+RLock would be free to all. Python has each of them in Python too.
 """
 
 from __future__ import annotations

@@ -94,7 +94,6 @@ class Running:
                 "this would have to wait, and it was called by JavaScript, which cannot: call it from a cell, or start "
                 "a thread that does"
             )
-        tidy()
         ident, locks, loop = self.ident, self._locks, _get_running_loop()
         hooks = None if loop is self.loop_of_page else sys.get_asyncgen_hooks()
         self._go_to_page()
@@ -138,6 +137,7 @@ class Running:
         One that holds a lock does not: what the page begins then could need that lock, and cannot always wait.
         """
         if not self._locks and monotonic() - self._since_s > after_s and can_run_sync():
+            tidy()
             self.wait_for(_page.breathe)
 
 
@@ -145,7 +145,12 @@ RUNNING: Final = Running()
 
 
 def new_wait() -> int:
-    """A number by which somebody can be woken."""
+    """A number by which somebody can be woken who is about to wait.
+
+    Garbage is collected before, and its finalizers may do anything, also wait: so ask for it first, then look whether
+    there is anything to wait for, and say that you wait by it.
+    """
+    tidy()
     return next(_ids)
 
 
@@ -163,6 +168,7 @@ def ring(wait: int) -> bool:
 
 def breathe() -> None:
     """Let all others go on, and the page."""
+    tidy()
     RUNNING.wait_for(_page.breathe)
 
 
@@ -173,6 +179,7 @@ def run_sync_here(awaitable: Any) -> Any:
         from runtime.errors import NotInBrowser  # noqa: PLC0415
 
         raise NotInBrowser("run_sync would wait for the event loop in which it was called: await it instead")
+    tidy()
     return RUNNING.wait_for(_same, awaitable)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from runtime.browser.stacks import RUNNING, SLICE_S
+from runtime.browser.stacks import RUNNING, SLICE_S, breathe
 from runtime.scheduling.parker import Parker, Ready
 
 if TYPE_CHECKING:
@@ -21,14 +21,18 @@ MOST: Final = 64  # packets, after which the loop of a chain looks at the clock
 
 
 class GivingParker(Parker):
-    """Lets the others go on before it passes its gate, if its thread has run for long enough."""
+    """Lets others go on before it passes its gate, if its thread has run for long; behind it, if it has stood there."""
 
     __slots__ = ()
 
     def enter(self, gate: Gate, want: int) -> int:
         """How many packets may be worked now; waits while `gate` is closed. Raises Cancelled."""
         RUNNING.give_way(SLICE_S)
-        return super().enter(gate, want)
+        passes = self.passes
+        admitted = super().enter(gate, want)
+        if passes != self.passes:  # whoever was called with it comes through, too, before its packet closes their gates
+            breathe()
+        return admitted
 
     def sleep(self, seconds: float, ends: Ready | None = None, why: TaskState = "backing off") -> None:
         """Wait for `seconds`, which may be none: who tries again and again without a back-off waits nowhere else."""

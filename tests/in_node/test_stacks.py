@@ -206,6 +206,22 @@ def test_attempts_without_a_back_off_let_the_page_have_its_turn() -> None:
         assert session.wait(PATIENCE_S).state == "cancelled"
 
 
+def test_a_task_that_is_resumed_comes_through_its_gate_though_another_fails_again_at_once() -> None:
+    def fails(value: int) -> int:
+        raise ValueError(value)
+
+    with runtime.Session("held", chaining=False) as session:
+        session.source([0], name="bad").map(fails, name="fails", on_error="hold").collect()
+        seen = session.source(range(5), name="good").map(abs, name="works").collect()
+        session.start()
+        for _ in range(20):
+            with pytest.raises(runtime.JobHeld):
+                session.wait(PATIENCE_S)
+            session.resume()
+        assert list(seen) == list(range(5))
+        session.cancel()
+
+
 def test_two_threads_that_wake_each_other_for_ever_let_the_page_have_its_turn() -> None:
     there, back = threading.Lock(), threading.Lock()
     there.acquire()
@@ -342,6 +358,127 @@ def test_who_waits_no_longer_is_handed_nothing() -> None:
         lock.release()
 
 
+def test_who_is_passed_over_since_his_time_is_over_has_not_got_it() -> None:
+    lock, released, got = threading.Lock(), threading.Event(), []
+    lock.acquire()
+    thread = threading.Thread(target=lambda: got.append(lock.acquire(True, 0.05)), daemon=True)
+    thread.start()
+    time.sleep(0.001)
+
+    def release() -> None:
+        lock.release()
+        released.set()
+
+    proxy = create_proxy(release)
+    run_js("(f) => { setTimeout(f, 50); }")(proxy)
+    spin(0.1)  # so that both are due: one timer ends the wait, the next sets it free, before the thread goes on
+    thread.join(PATIENCE_S)
+    assert released.wait(PATIENCE_S)
+    assert (got, lock.locked()) == ([False], False)
+    proxy.destroy()
+
+
+def spin(seconds: float) -> None:
+    """Let nobody else go on."""
+    until_s = time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        pass
+
+
+class Knot:
+    """Garbage that its collector alone finds, and finalizes so."""
+
+    def __init__(self, finalize: Callable[[], object] = bool) -> None:
+        self.me = self
+        self.finalize = finalize
+
+    def __del__(self) -> None:
+        self.finalize()
+
+
+def make_garbage(finalize: Callable[[], object]) -> list[Any]:
+    """Which the next wait collects, since so much else has been made, which is held."""
+    gc.collect()
+    Knot(finalize)
+    return [[] for _ in range(2 * YOUNG)]
+
+
+@pytest.mark.parametrize("by", ["the finalizer", "another thread"])
+def test_what_is_set_free_while_garbage_is_collected_before_a_wait_is_not_waited_for(by: str) -> None:
+    lock, bell = threading.Lock(), threading.Lock()
+    lock.acquire()
+    bell.acquire()
+
+    def release_when_asked() -> None:
+        bell.acquire()
+        lock.release()
+
+    def ask() -> None:
+        bell.release()
+        time.sleep(0.01)
+
+    if by == "another thread":
+        threading.Thread(target=release_when_asked, daemon=True).start()
+        time.sleep(0.001)
+    kept = make_garbage(ask if by == "another thread" else lock.release)
+    assert lock.acquire(True, PATIENCE_S)
+    assert len(kept) == 2 * YOUNG
+    assert lock.locked()
+
+
+def test_what_a_finalizer_puts_into_a_queue_before_a_wait_is_got() -> None:
+    simple: queue.SimpleQueue[int] = queue.SimpleQueue()
+    kept = make_garbage(lambda: simple.put(7))
+    assert simple.get(timeout=PATIENCE_S) == 7
+    assert len(kept) == 2 * YOUNG
+
+
+def test_who_puts_something_into_a_queue_neither_waits_nor_gives_way() -> None:
+    simple: queue.SimpleQueue[int] = queue.SimpleQueue()
+    seen: list[int] = []
+    thread = threading.Thread(target=lambda: seen.append(simple.get()), daemon=True)
+    thread.start()
+    spin(0.05)
+    for value in range(100):
+        simple.put(value)
+    assert not seen
+    said: list[int] = []
+
+    def handle() -> None:
+        simple.put(100)
+        said.append(simple.qsize())
+
+    proxy = create_proxy(handle)
+    run_sync(call_from_page(proxy))  # a handler, which cannot wait
+    thread.join(PATIENCE_S)
+    assert (seen, said) == ([0], [100])
+    proxy.destroy()
+
+
+def test_a_queue_gives_what_came_first_to_who_came_first_or_says_that_it_is_empty() -> None:
+    simple: queue.SimpleQueue[int] = queue.SimpleQueue()
+    with pytest.raises(queue.Empty):
+        simple.get(timeout=0.001)
+    with pytest.raises(queue.Empty):
+        simple.get_nowait()
+    with pytest.raises(ValueError, match="non-negative"):
+        simple.get(timeout=-1)
+    got: list[tuple[int, int]] = []
+    threads = [
+        threading.Thread(target=lambda number=number: got.append((number, simple.get())), daemon=True)
+        for number in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.001)
+    for value in range(4):
+        simple.put_nowait(value)
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert got == [(0, 0), (1, 1), (2, 2)]
+    assert (simple.qsize(), simple.empty(), simple.get(), simple.empty()) == (1, False, 3, True)
+
+
 def test_rlocks_conditions_events_queues_and_futures_work_between_threads() -> None:
     rlock, condition, event = threading.RLock(), threading.Condition(), threading.Event()
     simple: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -404,11 +541,6 @@ def test_a_handler_that_would_have_to_wait_is_refused_by_name() -> None:
 
 def test_garbage_is_collected_though_the_collector_of_python_is_off() -> None:
     gc.collect()
-
-    class Knot:
-        def __init__(self) -> None:
-            self.me = self
-
     for _ in range(20):
         knots = [Knot() for _ in range(YOUNG)]
         del knots

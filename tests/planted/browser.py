@@ -8,7 +8,12 @@ from tests.planted.records import Mutant, one
 
 LOCKS, STACKS, SELECTOR = "browser/locks.py", "browser/stacks.py", "browser/selector.py"
 COLLECTOR, THREADS, INSTALL = "browser/collector.py", "browser/threads.py", "browser/install.py"
-LOOPS, LOOKS, UNPREEMPTED = "browser/loops.py", "session/looks.py", "scheduling/unpreempted.py"
+QUEUES, LOOPS, LOOKS, UNPREEMPTED = (
+    "browser/queues.py",
+    "browser/loops.py",
+    "session/looks.py",
+    "scheduling/unpreempted.py",
+)
 IN_NODE = "test_in_node.py::test_the_layer_keeps_what_its_docstrings_say_in_webassembly"
 
 OF_BROWSER: Final[tuple[Mutant, ...]] = (
@@ -89,7 +94,21 @@ OF_BROWSER: Final[tuple[Mutant, ...]] = (
         "import runtime.errors\nfrom runtime.browser.collector import tidy\n",
         IN_NODE,
     ),
-    one("tab: nobody collects", STACKS, "        tidy()\n", "", IN_NODE),
+    one(
+        "tab: nobody collects",
+        COLLECTOR,
+        "    if not _is_off and gc.get_count()[0] > YOUNG:\n",
+        "    if False:\n",
+        IN_NODE,
+    ),
+    one(
+        "tab: garbage is collected when it has been said that one waits",
+        LOCKS,
+        "        if not self._is_taken:\n            self._is_taken = True\n            return True\n"
+        "        if self._wait",
+        "        if self._wait",
+        IN_NODE,
+    ),
     one("tab: who waits stays the one who runs", STACKS, "        self.ident, self._locks = MAIN, 0\n", "", IN_NODE),
     one(
         "tab: all threads have the event loop of the page",
@@ -120,13 +139,35 @@ OF_BROWSER: Final[tuple[Mutant, ...]] = (
         "",
         IN_NODE,
     ),
+    one(
+        "tab: who is passed over, as his time is over, has the lock",
+        LOCKS,
+        "        self._withdraw(me)  # or who released it came across this one when its time was over\n"
+        "        return False\n",
+        "        return not self._withdraw(me)\n",
+        IN_NODE,
+    ),
+    one(
+        "tab: what a finalizer puts into a queue before a wait is not seen",
+        QUEUES,
+        "            if self._items:  # from whoever ran by `new_wait`\n                break\n",
+        "",
+        IN_NODE,
+    ),
+    one(
+        "tab: the simple queue of the standard library",
+        INSTALL,
+        '{"SimpleQueue": SimpleQueue}',
+        '{"SimpleQueue": queue._PySimpleQueue}',
+        IN_NODE,
+    ),
     one("tab: start waits for its thread", THREADS, "        thread._started.set()", "        pass", IN_NODE),
     one("tab: locals in C", INSTALL, '            "local": _threading_local.local,\n', "", IN_NODE),
     one(
         "tab: a wait that was given up is handed the lock",
         LOCKS,
-        "        return not self._withdraw(me)\n",
-        "        return False\n",
+        "            if ring(waiting.popleft()):\n                return\n",
+        "            ring(waiting.popleft())\n            return\n",
         IN_NODE,
     ),
 )
