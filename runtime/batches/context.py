@@ -1,12 +1,15 @@
-"""BatchContext: a task's context as a function that works batches sees it: packets have keys, the batch has none."""
+"""A task's context as a function that works batches sees it: packets have keys, the batch has none."""
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from runtime.batches.calls import BatchCall
 from runtime.context import TaskContext
 from runtime.errors import WrongBatch
+from runtime.task.awaiting.call import CURRENT
+from runtime.task.awaiting.context import CallContext
 
 if TYPE_CHECKING:
     from runtime.batches.operator import MapBatches
@@ -35,7 +38,7 @@ class BatchContext(TaskContext):
     @property
     def key(self) -> Any:
         """Of an input without keys, None. Raises `WrongBatch`."""
-        self._refuse_single("key", "keys: ctx.keys has one for each packet")
+        _refuse_single(self, "key")
 
     @key.setter
     def key(self, key: Any) -> None:
@@ -44,12 +47,48 @@ class BatchContext(TaskContext):
     @property
     def state(self) -> MutableMapping[Any, Any]:
         """Of an input without keys, what the task remembers. Raises `WrongBatch`."""
-        self._refuse_single("state", "states: ctx.states[key] is that of a key, and ctx.keys are those of the packets")
+        _refuse_single(self, "state")
         return self.states[None]
 
-    def _refuse_single(self, what: str, instead: str) -> None:
-        if self.wiring.format.keyed:
-            raise WrongBatch(
-                f"ctx.{what} of {self.name!r}, which works batches: one may hold packets of several keys, each with "
-                f"{instead}"
-            )
+
+class BatchCallContext(CallContext):
+    """The same where the function waits: `keys` are those of the call that runs this code."""
+
+    @property
+    def keys(self) -> tuple[Any, ...]:
+        """As in `BatchContext`."""
+        call = CURRENT.get()
+        if call is None:
+            return ()
+        if isinstance(call, BatchCall):
+            return call.gathered.keys
+        return (call.key if self.wiring.format.keyed else None,)
+
+    @property
+    def key(self) -> Any:
+        """As in `BatchContext`."""
+        _refuse_single(self, "key")
+
+    @key.setter
+    def key(self, key: Any) -> None:
+        """It belongs to the packets."""
+
+    @property
+    def state(self) -> MutableMapping[Any, Any]:
+        """As in `BatchContext`."""
+        _refuse_single(self, "state")
+        return self.states[None]
+
+
+_INSTEAD: Final = {
+    "key": "keys: ctx.keys has one for each packet",
+    "state": "states: ctx.states[key] is that of a key, and ctx.keys are those of the packets",
+}
+
+
+def _refuse_single(ctx: TaskContext, what: str) -> None:
+    if ctx.wiring.format.keyed:
+        raise WrongBatch(
+            f"ctx.{what} of {ctx.name!r}, which works batches: one may hold packets of several keys, each with "
+            f"{_INSTEAD[what]}"
+        )

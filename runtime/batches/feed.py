@@ -113,7 +113,7 @@ class BatchFeed(LaneFeed):
         """One batch of at most so many packets."""
         asked, self._asked = self._asked, None
         is_new = asked is None or self._parker.turn is not None
-        items, parts = self.inbox.gather(most) if is_new else _fronts(asked or [], most)
+        items, parts = self.inbox.gather(most) if is_new else fronts(asked or [], most)
         if not items:
             return None
         self._is_called = self._holds = False
@@ -122,7 +122,7 @@ class BatchFeed(LaneFeed):
         values = list(items if (bare := self._given.bare) is None else bare(iter(items)))
         if self._tracer is not None:
             self._tracer.draw_all(items)
-        self._gathered = Gathered(items, values, _placed(parts), self._given, self._router)
+        self._gathered = Gathered(items, values, placed(parts), self._given, self._router)
         if not self._keeps:
             for lane, length in parts:
                 self.inbox.drop(lane, length)
@@ -193,12 +193,12 @@ class BatchFeed(LaneFeed):
         if self.inbox.signalled_lane() is not None:
             return ()
         items, self._asked = self.inbox.gather(self._most())
-        return self._packets(items, _placed(self._asked))
+        return packets_of(self, items, placed(self._asked), self._ctx.name)
 
     def seen(self) -> Sequence[Packet]:
         """The packets that have been taken."""
         assert self._gathered is not None, "some have"
-        return self._packets(self._gathered.items, self._gathered.parts)
+        return packets_of(self, self._gathered.items, self._gathered.parts, self._ctx.name)
 
     def taken(self) -> Sequence[tuple[Lane, Sequence[Any]]]:
         """The packets that have been taken, lane by lane."""
@@ -206,23 +206,24 @@ class BatchFeed(LaneFeed):
         rest = iter(self._gathered.items)
         return [(lane, list(islice(rest, length))) for lane, _, length in self._gathered.parts]
 
-    def _packets(self, items: Sequence[Any], parts: Sequence[Part]) -> list[Packet]:
-        """Items as a person sees them."""
-        found, rest = [], iter(items)
-        for lane, first, length in parts:
-            at = self.inbox.lanes.index(lane)
-            for position, item in zip(range(first, first + length), rest, strict=False):
-                place = Place(at, number_at(lane, position))
-                found.append(self.format(lane).packet(item, self._ctx.name, lane, place))
-        return found
+
+def packets_of(feed: LaneFeed, items: Sequence[Any], parts: Sequence[Part], task: str) -> list[Packet]:
+    """Items from the lanes of a feed as a person sees them."""
+    found, rest = [], iter(items)
+    for lane, first, length in parts:
+        at = feed.inbox.lanes.index(lane)
+        for position, item in zip(range(first, first + length), rest, strict=False):
+            place = Place(at, number_at(lane, position))
+            found.append(feed.format(lane).packet(item, task, lane, place))
+    return found
 
 
-def _placed(parts: Parts) -> list[Part]:
+def placed(parts: Parts) -> list[Part]:
     """With how many packets of each lane have left before these. Asked before they leave."""
     return [(lane, lane.taken, length) for lane, length in parts]
 
 
-def _fronts(parts: Parts, most: int) -> tuple[list[Any], Parts]:
+def fronts(parts: Parts, most: int) -> tuple[list[Any], Parts]:
     """So many packets from the front of each of these lanes, and `most` in all, as `Inbox.gather`."""
     fronts: list[tuple[Lane, list[Any]]] = []
     for lane, length in parts:

@@ -5,23 +5,21 @@ When a batch goes is its feed's business (`batches/feed.py`), what an error does
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set, Sized
+from collections.abc import Iterator
 from math import inf
-from typing import Any, Final
+from typing import Any
 
 from runtime.batches.context import BatchContext
 from runtime.batches.gathered import Gathered
 from runtime.batches.guard import BatchGuard, BatchHoldGuard
 from runtime.batches.rated import batch_feed
+from runtime.batches.results import one_for_each
 from runtime.context import TaskContext
-from runtime.errors import GraphInvalid, WrongBatch
+from runtime.errors import GraphInvalid
 from runtime.operators import Operator, register_operator
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit
 from runtime.texts.preview import preview
-
-_UNORDERED: Final = (str, bytes, bytearray, Mapping, Set)
-"""What has a length and can be gone through, but does not hold results in the order of packets."""
 
 
 class MapBatches(Operator):
@@ -52,13 +50,7 @@ class MapBatches(Operator):
             made = self.call(gathered.values.copy())  # which it may change: an error names what it was given
         finally:
             self._in_work = None
-        results = made if type(made) is list else _listed(made)
-        if len(results) != len(gathered):
-            raise WrongBatch(
-                f"the function of map_batches returned {len(results):,} results for a batch of {len(gathered):,} "
-                "packets; it has to return one for each of them, in their order"
-            )
-        return results
+        return one_for_each(made, len(gathered))
 
     def keys(self) -> tuple[Any, ...]:
         """Those of the batch that the function has."""
@@ -72,16 +64,6 @@ def batch_options(size: Any, within: Any) -> dict[str, Any]:
     if type(within) not in (int, float) or not 0 <= within < inf:
         raise GraphInvalid(f"within of map_batches is {preview(within)}; it must be a number of seconds, 0 or more")
     return {"size": size, "within": float(within)}
-
-
-def _listed(made: Any) -> list[Any]:
-    """The results that an array, a column or the like holds. Raises `WrongBatch`."""
-    if isinstance(made, _UNORDERED) or not (isinstance(made, Sized) and isinstance(made, Iterable)):
-        raise WrongBatch(
-            f"the function of map_batches returned {preview(made)}; it has to return a list, an array or a column, "
-            "with one result for each packet, in their order"
-        )
-    return list(made)
 
 
 register_operator("map_batches", MapBatches)

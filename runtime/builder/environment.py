@@ -163,7 +163,8 @@ class Environment:
         name = self._free_name(kind) if name is None else name
         self._require_chains(chain, name)
         if calls is not None:
-            kind, options = awaited_kind(kind, function, calls)
+            kind, of_calls = awaited_kind(kind, function, calls)
+            options = {**(options or {}), **of_calls}
         node = OperatorNode(
             name=name,
             kind=kind,

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Callable, Collection, Coroutine, Iter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, Unpack, cast, overload
 
+from runtime.batches.awaited import AsyncMapBatches  # noqa: F401  it registers its kind
 from runtime.batches.operator import batch_options
 from runtime.builder.collected import Collected
 from runtime.builder.connected import CallSettings, ConnectedStreams, Settings, join_options, not_keyed
@@ -194,7 +195,8 @@ class Stream(Generic[T]):
 
     def map_batches(
         self,
-        function: Callable[[list[T]], Collection[U]] | Function[list[T], Collection[U]],
+        function: Callable[[list[T]], Collection[U] | Coroutine[Any, Any, Collection[U]]]
+        | Function[list[T], Collection[U] | Coroutine[Any, Any, Collection[U]]],
         *,
         size: int = 64,
         within: float = 0.05,
@@ -203,6 +205,9 @@ class Stream(Generic[T]):
         capacity: int | None = None,
         on_error: OnError | None = None,
         rate: Rate | None = None,
+        concurrency: int | None = None,
+        ordered: bool = True,
+        timeout: float | None = None,
     ) -> Stream[U]:
         """One packet for each, made for up to `size` of them at once: `function` gets a list, and returns as many.
 
@@ -224,6 +229,10 @@ class Stream(Generic[T]):
         On a keyed input a batch may hold several keys: `ctx.keys` has that of each packet, `ctx.states[key]` what is
         remembered of it; `ctx.key` and `ctx.state` raise.
 
+        An `async def` is awaited: up to `concurrency` batches (16) are under way, or wait for their turn, in each
+        instance; with `ordered=False` results are sent as batches come to their end. `timeout` is in seconds, for each
+        call. A batch begins only when none of its keys is in one that is under way.
+
         >>> import runtime
         >>> with runtime.Session() as session:
         ...     sums = session.source(range(5)).map_batches(lambda batch: [sum(batch)] * len(batch), size=2).collect()
@@ -233,7 +242,8 @@ class Stream(Generic[T]):
         """
         options = batch_options(size, within)
         settings: Any = {"name": name, "parallelism": parallelism, "capacity": capacity, "on_error": on_error}
-        return self._then("map_batches", function, **settings, rate=rate, options=options)
+        calls = (concurrency, ordered, timeout)
+        return self._then("map_batches", function, **settings, rate=rate, options=options, calls=calls)
 
     def reduce(
         self,

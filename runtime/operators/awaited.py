@@ -28,6 +28,8 @@ class Awaited(Operator):
     wants_keys = True
     streams: ClassVar[bool] = False
     """Whether its function may be an asynchronous generator."""
+    called_by: ClassVar[Any] = None
+    """What begins its calls, in place of what begins one for each packet."""
 
     def __init__(
         self, function: Any, *, concurrency: int = CONCURRENCY, ordered: bool = True, timeout: float | None = None
@@ -94,6 +96,7 @@ _KINDS: Final[Mapping[str, type[Awaited]]] = {
     "flat_map": AsyncFlatMap,
     "sink": AsyncSink,
 }
+_AWAITING: Final = frozenset({*_KINDS, "map_batches"})
 AWAITED: Final = {f"async_{kind}": operator for kind, operator in _KINDS.items()}
 """By the names of their kinds."""
 
@@ -117,7 +120,8 @@ def awaited_kind(kind: str, function: Any, given: tuple[int | None, bool, float 
 
 def _refuse_generator(kind: str, function: Any, method: str) -> None:
     called = getattr(function, method) if method and method != "process" else getattr(function, "process", function)
-    if inspect.isasyncgenfunction(called) and not _KINDS[kind].streams and method in ("", "process"):
+    streams = kind in _KINDS and _KINDS[kind].streams
+    if inspect.isasyncgenfunction(called) and not streams and method in ("", "process"):
         raise AsyncRefused(
             f"the function of {kind} is an asynchronous generator, which makes many results: flat_map sends them; "
             f"for {kind}, return one"
@@ -127,7 +131,7 @@ def _refuse_generator(kind: str, function: Any, method: str) -> None:
 def refuse_other_kind(kind: str, operator: str, function: Any, *, is_awaited: bool) -> None:
     """Raise `AsyncRefused` if `function` cannot take the place of another one in an operator of this kind."""
     kind, method = kind.removeprefix("async_"), async_method(function)
-    if kind not in _KINDS:
+    if kind not in _AWAITING:
         refuse_async(function, operator)
     elif is_awaited and method is not None:
         _refuse_generator(kind, function, method)

@@ -73,6 +73,6 @@ def refuse_coroutine(made: Any, what: str) -> Any:
 
 def _refusal(what: str) -> AsyncRefused:
     return AsyncRefused(
-        f"{what} is an `async def`; only sources, map, filter, flat_map and sink await what they call, where it can be "
-        "seen to be one: make it a plain `def` (asyncio.run inside it works)"
+        f"{what} is an `async def`; only sources, map, filter, flat_map, map_batches and sink await what they call, "
+        "where it can be seen to be one: make it a plain `def` (asyncio.run inside it works)"
     )

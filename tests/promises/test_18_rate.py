@@ -65,12 +65,22 @@ def each(timed: Clocked) -> Callable[[list[Any]], list[Any]]:
     return lambda batch: [timed(value) for value in batch]
 
 
+def each_later(timed: Clocked) -> Callable[[list[Any]], Any]:
+    """The same of a batch that waits for nothing, as an `async def`."""
+
+    async def later(batch: list[Any]) -> list[Any]:
+        return each(timed)(batch)
+
+    return later
+
+
 KINDS: dict[str, Callable[[runtime.Stream[int], Clocked, dict[str, Any]], runtime.Stream[Any]]] = {
     "map": lambda stream, timed, given: stream.map(timed, **given),
     "filter": lambda stream, timed, given: stream.filter(timed, **given),
     "flat_map": lambda stream, timed, given: stream.flat_map(timed, **given),
     "keyed": lambda stream, timed, given: stream.key_by(abs).filter(timed, **given),
     "batches": lambda stream, timed, given: stream.map_batches(each(timed), size=4, within=0, **given),
+    "batches that wait": lambda stream, timed, given: stream.map_batches(each_later(timed), size=4, within=0, **given),
     "fold": lambda stream, timed, given: stream.key_by(abs).reduce(timed, initial=0, **given),
     "join": lambda stream, timed, given: stream.key_by(abs).join(stream.key_by(abs), timed, **given),
     "connected": lambda stream, timed, given: stream.connect(stream).map(timed, timed, **given),
@@ -190,10 +200,23 @@ def test_every_schedule_sends_the_same_with_a_rate_and_without() -> None:
     assert explore(build, check, 60) is None
 
 
+async def same_later(batch: list[Any]) -> list[list[Any]]:
+    return same(batch)
+
+
 def sizes_of_batches(size: int, within: float, rate: runtime.Rate, begun: Iterable[float] = ()) -> list[int]:
-    """Those of eight packets, where others have begun at these times."""
+    """Those of eight packets, where others have begun at these times; the same whether their function waits or not."""
+    plain, awaited = (_sizes_of_batches(each, size, within, rate, begun) for each in (same, same_later))
+    assert plain == awaited
+    return plain
+
+
+def _sizes_of_batches(
+    function: Callable[[list[Any]], Any], size: int, within: float, rate: runtime.Rate, begun: Iterable[float]
+) -> list[int]:
     with runtime.Session(seed=1) as session:
-        result = session.source(range(8)).map_batches(same, size=size, within=within, rate=rate, name="it").collect()
+        stream = session.source(range(8)).map_batches(function, size=size, within=within, rate=rate, name="it")
+        result = stream.collect()
         session.start(paused=True)
         task = session._runs.run.dispatcher.tasks["it"]  # type: ignore[union-attr]
         assert isinstance(task, BaseTask)
@@ -237,11 +260,12 @@ def test_an_allowance_lets_several_begin_together_as_many_as_may_and_takes_some_
         begun += [now_s] * (count - over)
 
 
-def test_after_a_batch_that_has_failed_each_packet_counts_once_more() -> None:
+@pytest.mark.parametrize("of", [each, each_later])
+def test_after_a_batch_that_has_failed_each_packet_counts_once_more(of: Callable[[Clocked], Any]) -> None:
     with runtime.Session(seed=1) as session:
         timed = Clocked(session, lambda value: value if value != 2 else value // 0)
         policy, rate = runtime.Retry(1, 0, "skip"), runtime.Rate(4, per=10)
-        stream = session.source(range(4)).map_batches(each(timed), size=4, on_error=policy, rate=rate)
+        stream = session.source(range(4)).map_batches(of(timed), size=4, on_error=policy, rate=rate)
         result = stream.collect()
         session.run(PATIENCE_S)
     assert list(result) == [0, 1, 3]

@@ -56,6 +56,11 @@ def all_plus(batch: list[int]) -> list[int]:
     return [value + 1 for value in batch]
 
 
+async def all_awaited(batch: list[int]) -> list[int]:
+    await asyncio.sleep(0.001 * (batch[0] % 3))
+    return all_plus(batch)
+
+
 class Sends(runtime.Function[int, int]):
     """Sends by itself, too."""
 
@@ -146,6 +151,11 @@ SHAPES: dict[str, tuple[Callable[[Stream], Stream], int, list[int]]] = {
     "two ways": (lambda stream: stream.map(plus).union(stream.filter(odd), stream), 5, [5, 5, 6]),
     "two inputs": (lambda stream: stream.connect(stream.map(plus)).map(plus, plus), 5, [6, 7]),
     "batches": (lambda stream: stream.flat_map(up_to).map_batches(all_plus, size=4, within=0.01), 10, [*range(1, 11)]),
+    "batches that wait": (
+        lambda stream: stream.flat_map(up_to).map_batches(all_awaited, size=4, within=0.01),
+        10,
+        [*range(1, 11)],
+    ),
     "async": (lambda stream: stream.flat_map(up_to).map(awaited), 9, [*range(1, 10)]),
     "async, out of order": (lambda stream: stream.flat_map(up_to).map(awaited, ordered=False), 9, [*range(1, 10)]),
     "async, keyed": (lambda stream: stream.flat_map(up_to).key_by(odd).map(awaited), 5, [1, 2, 3, 4, 5]),

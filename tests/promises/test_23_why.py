@@ -196,13 +196,18 @@ def test_a_letter_of_a_batch_and_of_a_call_is_of_its_packet(make_session: MakeSe
     async def later(value: int) -> int:
         return fail_on({1})(value)
 
+    async def all_later(batch: list[int]) -> list[int]:
+        return list(map(fail_on({3}), batch))
+
     session = make_session(trace=True, on_error="skip")
     numbers = session.source(range(5), name="numbers")
     numbers.map_batches(lambda batch: list(map(fail_on({2}), batch)), size=5, name="batches").sink(str)
+    numbers.map_batches(all_later, size=5, name="calls of batches").sink(str)
     numbers.map(later, name="calls").sink(str)
     session.run(PATIENCE_S)
     assert {letter.task: shape(session.why(letter)) for letter in session.dead_letters} == {
         "batches": ("numbers", 2),
+        "calls of batches": ("numbers", 3),
         "calls": ("numbers", 1),
     }
 

@@ -54,6 +54,9 @@ class Call:
     task: Task[None] | None = None  # while it is under way
     record: StepRecord | None = None  # what is to be seen of it
     turn: Turn | None = None  # by which it was let in
+    keys: Sequence[Any] = ()  # where it has not one, but several
+    size = 1  # how many packets it is for
+    of: Call | None = None  # of which it was a part, that was for several packets
 
     def __init__(self, item: Any, key: Any, payload: Any, place: Place | None = None) -> None:
         self.item, self.key, self.payload = item, key, payload  # as it lay in its lane, and what that is
@@ -76,9 +79,22 @@ class Call:
         """It is over."""
         self.is_over, self.task = True, None
 
+    def has_failed(self) -> bool:
+        """Whether an error of it is still to be judged."""
+        return self.error is not None
+
     def fail(self, error: BaseException) -> None:
         """That is what it has come to."""
         self.error = error
+
+    def get(self, results: Sequence[Any]) -> None:
+        """These, too, have been made of it, and nothing more will be."""
+        self.results += results
+        self.is_made = True
+
+    def be_part_of(self, call: Call) -> None:
+        """It is for one packet of several."""
+        self.of = call
 
     def judge(self, verdict: Verdict) -> None:
         """That is what its policy says."""
@@ -106,6 +122,11 @@ class Call:
             self.results = []
         self.held = self.verdict = self.error = None
         return failure is not None
+
+    async def make_once(self, attempt: Attempt, tries: Tries) -> None:
+        """Attempt it. Raises what that raises."""
+        self.get(await attempt(self.payload))
+        self.puts = tries.puts(self.results)
 
     async def make(self, attempt: Attempt, tries: Tries) -> None:
         """Attempt it until that succeeds. Raises what the last attempt has raised."""

@@ -8,6 +8,7 @@ neither under way nor over: in order, those after it wait for their turn.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from runtime.errors import NO_PACKET
 from runtime.task.awaiting.call import Call, Failure
@@ -42,11 +43,15 @@ class Calls:
 
     def room(self) -> int:
         """How many more may begin."""
-        return self.most - len(self._open)
+        return self.most - len(self._open) if not self.may_hold else self.most - self._whole()
 
     def count(self) -> None:
         """Let those who look know how many are open."""
-        self._counts.have_open(len(self._open))
+        self._counts.have_open(len(self._open) if not self.may_hold else self._whole())
+
+    def _whole(self) -> int:
+        """How many are open; what is left of one that was taken apart is one."""
+        return len({id(call if call.of is None else call.of) for call in self.all()})
 
     def has_key(self, key: object) -> bool:
         """Whether a call of this key is under way."""
@@ -58,12 +63,14 @@ class Calls:
         self.under_way += 1
         if call.key is not NO_PACKET:
             self._keys.add(call.key)
+        elif call.keys:
+            self._keys.update(call.keys)
 
     def end(self, call: Call) -> None:
         """It is over."""
         self.under_way -= 1
-        if call.key is not NO_PACKET and not (self.may_hold and call.error is not None):
-            self._keys.discard(call.key)
+        if not (self.may_hold and call.has_failed()):
+            self._let_go_of_keys(call)
         if not self.is_ordered:
             self._over.append(call)
         call.end()  # who sees that sees whether it is due
@@ -95,7 +102,28 @@ class Calls:
     def free_key(self, call: Call) -> None:
         """What becomes of a call that has failed was decided: the next one of its key may begin."""
         if self.may_hold:  # else it was free when the call was over, and another one may have it
+            self._let_go_of_keys(call)
+
+    def _let_go_of_keys(self, call: Call) -> None:
+        if call.key is not NO_PACKET:
             self._keys.discard(call.key)
+        elif call.keys:
+            self._keys.difference_update(call.keys)
+
+    def put_first(self, parts: Sequence[Call]) -> None:
+        """Of the call that was taken last these are left, and are over: the next ones to be sent."""
+        self._open.extendleft(reversed(parts))
+        if not self.is_ordered:
+            self._over.extendleft(reversed(parts))
+
+    def take_apart(self, call: Call, parts: Sequence[Call]) -> None:
+        """Let these, which are over, stand in the place of one that waits for its turn."""
+        for waiting in (self._open, self._over):
+            if call in waiting:
+                at = waiting.index(call)
+                waiting.remove(call)
+                for part in reversed(parts):
+                    waiting.insert(at, part)
 
     def hold(self, call: Call, failure: Failure) -> None:
         """A call that is over and has failed stays open. As long as there is one, no other packet is begun."""
@@ -147,8 +175,8 @@ class Calls:
         self.count()
 
     def clear(self) -> int:
-        """Forget all, which are over. How many they were."""
-        count = len(self._open)
+        """Forget all, which are over. For how many packets they were."""
+        count = sum(call.size for call in self._open)
         self._open.clear()
         self._over.clear()
         self.held = 0

@@ -211,6 +211,10 @@ class CallFeed(LaneFeed):
         super().settle()
         self.calls.count()
 
+    def call_of(self, item: Any) -> Call:
+        """The call of what was taken last, which has not begun."""
+        return Call(item, *self.parts(item), self.place() if self.calls.may_hold else None)
+
     def parts(self, item: Any) -> tuple[Any, Any]:
         """The key, `NO_PACKET` where there is none, and the payload of an item."""
         format = self._ctx.wiring.format

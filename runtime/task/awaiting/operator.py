@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from contextvars import copy_context
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from runtime.errors import NO_PACKET, Cancelled
 from runtime.graph.policy import policy_of
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
 class AwaitingOperator(Operator):
     """Begins calls, and sends what they have made. By the task's thread; calls run on it, too, while it waits."""
 
+    sent_by: ClassVar[type[Sending]] = Sending
+
     def __init__(self, operator: Awaited, feed: CallFeed, task: BaseTask, router: Router) -> None:
         super().__init__()
-        self.inner, self._feed, self._task = operator, feed, task
+        self.inner, self._feed, self._task, self._router = operator, feed, task, router
         node = task.ctx.wiring.node
         policy = None if node.on_error == "fail" else policy_of(node.on_error)
         self._tries = None if policy is None else Repeats(task, feed, router, policy)
@@ -46,7 +48,7 @@ class AwaitingOperator(Operator):
         self._work: Work = not_open  # carries out one call
         self._has_told = False  # of something outside that a call waits for
         task.gate.finish_first(feed.finish_calls)
-        feed.send_by(Sending(task, operator, router, feed.calls, policy), self._host)
+        feed.send_by(self.sent_by(task, operator, router, feed.calls, policy), self._host)
 
     # ── its life ──
 
@@ -171,7 +173,7 @@ class AwaitingOperator(Operator):
 
     def _begin(self, item: Any, loop: TaskLoop) -> None:
         feed = self._feed
-        call = Call(item, *feed.parts(item), feed.place() if feed.calls.may_hold else None)
+        call = feed.call_of(item)
         feed.calls.begin(call)
         self._start(call, loop)
 

@@ -127,7 +127,7 @@ class Repeats:
     """When a call is tried again, and where its results go, which are sent all or none."""
 
     def __init__(self, task: BaseTask, feed: CallFeed, router: Router, policy: Policy) -> None:
-        self._task, self._feed, self._router, self._policy = task, feed, router, policy
+        self._task, self._feed, self._router, self.policy = task, feed, router, policy
 
     def puts(self, results: Sequence[object]) -> Puts:
         """Where results go. Raises what a key function raises."""
@@ -139,7 +139,7 @@ class Repeats:
 
         if isinstance(error, ResultsTooLarge):
             return False
-        wait_s = self._policy.repeat_after_s(attempt, error, self._task.parker.chance)
+        wait_s = self.policy.repeat_after_s(attempt, error, self._task.parker.chance)
         if wait_s is None:
             return False
         self._router.blame(NO_PACKET)
