@@ -28,11 +28,12 @@ test: check  ## everything: the checks, all tests, all notebooks
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
 	$(BIN)/python -m pytest --numprocesses 3
 
-test-more: $(READY)  ## long tests, those of each other Python from 3.11 to 3.14 that is here, test-minimum, other applications, in a browser
+test-more: $(READY)  ## long tests, those of each other Python from 3.11 to 3.14 that is here, test-minimum, other applications, in browsers
 	@sh tools/need_redis.sh
 	@CHROMIUM="$(CHROMIUM)" sh tools/need_chromium.sh
+	@FIREFOX="$(FIREFOX)" sh tools/need_firefox.sh
 	@sh tools/need_npm.sh
-	@CHROMIUM="$(CHROMIUM)" $(BIN)/python tools/test_more.py $(ARGS)
+	@CHROMIUM="$(CHROMIUM)" FIREFOX="$(FIREFOX)" $(BIN)/python tools/test_more.py $(ARGS)
 
 test-minimum:  ## the tests with exactly the lowest versions of other packages that are allowed
 	@$(MAKE) --no-print-directory test-more ARGS='minimum $(ARGS)'

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from playwright.sync_api import Browser, sync_playwright
@@ -40,3 +41,22 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def kept(opened: AbstractContextManager[Browser]) -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """A browser for many tests, and Playwright's event loop: it is left running, in which nobody else could run one."""
+    with opened as browser:
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
+
+
+@contextmanager
+def lent(one: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """That browser for one test, with its loop."""
+    browser, loop = one
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)

@@ -57,20 +57,15 @@ def fonts() -> None:
 @pytest.fixture(scope="session")
 def one_chromium() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
     """The browser of this run, and Playwright's event loop. It is there before the first leak guard looks."""
-    with browser.chromium() as chromium:
-        loop = asyncio.get_running_loop()
-        asyncio._set_running_loop(None)
-        yield chromium, loop
-        asyncio._set_running_loop(loop)
+    with browser.kept(browser.chromium()) as one:
+        yield one
 
 
 @pytest.fixture
 def chromium(one_chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
-    """The one Chromium. Playwright leaves its loop running, in which no other test could run one of its own."""
-    chromium, loop = one_chromium
-    asyncio._set_running_loop(loop)
-    yield chromium
-    asyncio._set_running_loop(None)
+    """The one Chromium."""
+    with browser.lent(one_chromium) as chromium:
+        yield chromium
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -83,8 +83,9 @@ _ASK: Final = """async (code) => {
 class Notebook:
     """One notebook, opened fresh in one application."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, patience_ms: int = PATIENCE_MS) -> None:
         self.page = page
+        self._patience_ms = patience_ms
 
     @property
     def view(self) -> Locator:
@@ -127,7 +128,7 @@ class Notebook:
 
     def sees(self, text: str) -> None:
         """Wait until the view's status says `text`."""
-        expect(self.view.locator(".sn-status")).to_contain_text(text, timeout=PATIENCE_MS)
+        expect(self.view.locator(".sn-status")).to_contain_text(text, timeout=self._patience_ms)
 
     def shut_down(self) -> None:
         """End its kernel."""

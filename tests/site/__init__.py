@@ -1,1 +1,1 @@
-"""The pages of the documentation in which Python itself runs, in Chromium: run by `make test-more`."""
+"""The pages of the documentation in which Python itself runs, in Chromium and Firefox: run by `make test-more`."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
 import runpy
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,10 @@ from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, Page
+
+from tests.browser import chromium, kept, lent
+from tests.site.firefox import firefox
+from tests.site.serving import served
 
 ROOT: Final = Path(__file__).parents[2]
 TOOL: Final = ROOT / "tools" / "browser_site.py"
@@ -41,30 +43,43 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def site(built: Path) -> Iterator[Site]:
-    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(built)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        assert server.stdout is not None
-        said = re.search(r"port (\d+)", server.stdout.readline())
-        assert said is not None
-        yield Site(built, f"http://127.0.0.1:{said[1]}/")
-        server.terminate()
+    with served(built) as address:
+        yield Site(built, address)
+
+
+@pytest.fixture(scope="session", params=["chromium"])
+def one_browser(request: pytest.FixtureRequest) -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """The browser of the tests that follow; of one that names none, Chromium. It is there before a leak guard looks."""
+    with kept(chromium() if request.param == "chromium" else firefox()) as one:
+        yield one
+
+
+BOTH: Final = pytest.mark.parametrize("one_browser", ["chromium", "firefox"], indirect=True)
 
 
 @pytest.fixture
-def page(site: Site, chromium: Browser) -> Iterator[Page]:
+def page(site: Site, one_browser: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Page]:
     """A page for one test: no script may fail in it, and nobody else be asked for anything."""
     site.elsewhere.clear()
     site.failures.clear()
-    context = chromium.new_context(viewport={"width": 1400, "height": 1000}, reduced_motion="reduce")
-    context.set_default_timeout(PATIENCE_MS)
 
     def asked(request: Any) -> None:
         if not request.url.startswith((site.address, "data:", "blob:")):
             site.elsewhere.append(request.url)
 
-    context.on("request", asked)
-    page = context.new_page()
-    page.on("pageerror", lambda error: site.failures.append(str(error)))
-    yield page
-    context.close()
+    with lent(one_browser) as browser:
+        context = browser.new_context(viewport={"width": 1400, "height": 1000}, **media_of(browser))
+        context.set_default_timeout(PATIENCE_MS)
+        context.on("request", asked)
+        page = context.new_page()
+        page.on("pageerror", lambda error: site.failures.append(str(error)))
+        yield page
+        context.close()
     assert (site.elsewhere, site.failures) == ([], [])
+
+
+def media_of(browser: Browser) -> dict[str, Any]:
+    """What its pages are to prefer; Firefox has that from its own preferences."""
+    if browser.browser_type.name == "firefox":
+        return {"color_scheme": "null"}
+    return {"color_scheme": "light", "reduced_motion": "reduce"}
