@@ -8,7 +8,7 @@ made of them only for the tasks that somebody asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from operator import add, attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
@@ -103,6 +103,7 @@ class Sample(TaskTable):
         self._taken = taken  # from each lane, by writer
         self._chains: tuple[ChainFacts, ...] = ()
         self._sharing: Sequence[Shares] = ()
+        self._apart: Mapping[str, str] = {}
         self._spent: dict[str, Spent] | None = None
 
     def __getitem__(self, name: str) -> TaskFacts:
@@ -139,9 +140,10 @@ class Sample(TaskTable):
         beyond: Sequence[tuple[BaseTask, int, Lane | None]],
         chains: Sequence[ChainFacts],
         sharing: Sequence[Shares],
+        apart: Mapping[str, str],
     ) -> Self:
-        """The same, with `chains`, which share threads, and packets that have come uncounted, past a lane or none."""
-        self._chains, self._sharing = tuple(chains), sharing
+        """The same, with `chains`, which share threads, who is `apart`, and packets that have come uncounted."""
+        self._chains, self._sharing, self._apart = tuple(chains), sharing, apart
         processed, observer = self._rest[0], self._observer
         place_of_lane = {id(lane): at for at, lane in enumerate(observer.filled)} if beyond else {}
         for task, count, lane in beyond:
@@ -177,6 +179,10 @@ class Sample(TaskTable):
     def lane_depths(self, name: str) -> tuple[int, ...]:
         """How many packets wait in each lane of a task's queue, the hand's first."""
         return self._lanes(self._observer.place[name])
+
+    def apart(self) -> Mapping[str, str]:
+        """Why those have a thread of their own that are in no chain."""
+        return self._apart
 
     def chains(self) -> tuple[ChainFacts, ...]:
         """Which of them are worked together, or would be."""
