@@ -88,7 +88,7 @@ class BaseTask:
             operator.draw_by(AwaitedDrawing(ctx, parker))
         ctx.bind(self._router.send, self._router.send_signal, reporter)
         if isinstance(self._feed, CallFeed) and isinstance(operator, Awaited):
-            self.operator = (operator.called_by or AwaitingOperator)(operator, self._feed, self, self._router)
+            self.operator = AwaitingOperator(operator, self._feed, self, self._router)
         elif is_guarded:
             self.operator = guarded(operator, self._feed, self, self._router)
         self._receive = self.operator.receive_packets  # what the kernel calls; `Feed.discard`, once nobody needs it
@@ -103,10 +103,10 @@ class BaseTask:
             return SourceFeed(operator, ctx, parker, is_guarded=is_guarded)
         inbox = ctx.wiring.queue.get_queue()
         feed: LaneFeed
-        if operator.fed_by is not None:
-            feed = operator.fed_by(inbox, ctx, operator, parker, tracer, self.counts, self._router)
-        elif isinstance(operator, Awaited):
+        if isinstance(operator, Awaited):
             feed = CallFeed(inbox, ctx, operator, parker, tracer, self.counts)
+        elif operator.fed_by is not None:
+            feed = operator.fed_by(inbox, ctx, operator, parker, tracer, self.counts, self._router)
         elif (free := ctx.wiring.free) is not None and allowance is not None:
             feed = (
                 RatedFreeFeed(inbox, ctx, operator, parker, tracer).among(free, ctx.wiring.index).by(allowance, parker)
@@ -450,7 +450,8 @@ class BaseTask:
     def end_input(self, how: Ending) -> None:
         """Ask a source or an input to end. Returns at once; what is queued is still worked."""
         self._feed.end(how)
-        self.parker.interrupt()
+        if self._inbox is None:  # a queue brings it as a signal, for which no chain need be opened
+            self.parker.interrupt()
 
     def stop_sending(self) -> None:
         """Nobody needs what it makes any more: end the packet in work when it sends, drop what comes. Returns at once.
