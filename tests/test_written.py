@@ -98,12 +98,76 @@ def still_held(session: Session) -> None:
     step_all(session)
 
 
+def fed(session: Session) -> None:
+    """What is sent while all stands still, the end of the input as well, and a function that is replaced at a step."""
+
+    def rated(number: int) -> int:
+        return number * 2
+
+    found = session.input("in").map(in_a_notebook(rated), name="rated").collect(name="found")
+    session.start(paused=True)
+    session.send("in", 1)
+    session.send("in", 2)
+    session.step("in", 2)
+    session.step("rated")
+    session.replace("rated", rated_again())
+    session.send("in", 3)
+    session.end("in")
+    session.step("in")
+    session.step("in")  # its end
+    session.step("rated")
+    session.replace("rated", lambda n: n + FACTOR)
+    session.resume()
+    session.wait(PATIENCE_S)
+    assert found == [2, 102, 6]
+
+
+def rated_again() -> Callable[[int], int]:
+    def rated(number: int) -> int:
+        return number + 100
+
+    return in_a_notebook(rated)  # type: ignore[no-any-return]
+
+
+def fed_while_it_runs(session: Session) -> None:
+    """Two inputs, into one: in which order that comes no seed says."""
+    left, right = session.input("left"), session.input("right")
+    left.union(right).map(lambda n: n + 1, name="more").collect(name="found")
+    session.start(paused=True)
+    session.send("left", 1)
+    session.resume()
+    for value in (2, 3):
+        session.send("left", value)
+        session.send("right", -value)
+    session.end("left")
+    session.end("right")
+    session.wait(PATIENCE_S)
+
+
+def mended(session: Session) -> None:
+    """Held twice, and mended while it is."""
+    texts = session.source(["3", "4,50", "7 F"], name="texts")
+    texts.map(lambda text: float(text.strip()), name="parse", on_error="hold").collect(name="found")
+    with pytest.raises(runtime.JobHeld):
+        session.run(PATIENCE_S)
+    session.replace("parse", lambda text: float(text.replace(",", ".")))
+    session.resume()
+    with pytest.raises(runtime.JobHeld):
+        session.wait(PATIENCE_S)
+    session.replace("parse", lambda text: float(text.replace(",", ".").removesuffix("F")))
+    session.resume()
+    session.wait(PATIENCE_S)
+
+
 STORIES: dict[str, tuple[Callable[[Session], None], str, str]] = {
     "stepped": (stepped, "* FACTOR", "- FACTOR"),
     "of_many_kinds": (of_many_kinds, "n * factor", "n * factor * 2"),
     "skips": (skips, "1 / number", "number"),
     "fails": (fails, "1 // n", "n"),
     "still_held": (still_held, "n + 1", "n + 2"),
+    "fed": (fed, "number + 100", "number + 101"),
+    "fed_while_it_runs": (fed_while_it_runs, "n + 1", "n + 2"),
+    "mended": (mended, "removesuffix", "removeprefix"),
 }
 
 
@@ -135,10 +199,53 @@ def test_what_is_not_recorded_is_refused() -> None:
                 as_test(session)
             session.cancel()
 
-    def sends(session: Session) -> None:
+    def runs(session: Session) -> None:
         session.input("in").sink(quiet)
         session.start()
         session.send("in", 1)
+
+    def retries(session: Session) -> None:
+        session.source([0], name="numbers").map(lambda n: 1 // n, name="divide", on_error="skip").sink(quiet)
+        session.start(paused=True)
+        session.step("numbers")
+        session.step("divide")
+        session.dead_letters.retry(0, value=1)
+        session.resume()
+        session.wait(PATIENCE_S)
+
+    def sends_many(session: Session) -> None:
+        session.input("in").sink(quiet)
+        session.start()
+        for value in range(1001):
+            session.send("in", value)
+        session.end("in")
+        session.wait(PATIENCE_S)
+
+    def sends_late(session: Session) -> None:
+        session.input("in").take(1).sink(quiet)
+        session.start()
+        session.send("in", 1)
+        session.wait(PATIENCE_S)
+
+    def sends_strange(session: Session) -> None:
+        session.input("in").sink(quiet)
+        session.start(paused=True)
+        session.send("in", object())
+
+    def steps_late(session: Session) -> None:
+        session.input("in").map(abs, name="work").sink(quiet)
+        session.start()
+        session.pause()
+        session.send("in", 1)
+        session.step("in")
+
+    def skips_held(session: Session) -> None:
+        session.source([0], name="numbers").map(lambda n: 1 // n, name="divide", on_error="hold").sink(quiet)
+        with pytest.raises(runtime.JobHeld):
+            session.run(PATIENCE_S)
+        session.held[0].skip()
+        session.resume()
+        session.wait(PATIENCE_S)
 
     def resumes(session: Session) -> None:
         session.input("in").map(abs, name="work").sink(quiet)
@@ -156,7 +263,13 @@ def test_what_is_not_recorded_is_refused() -> None:
         session.source([1]).sink(quiet)
         session.run(PATIENCE_S)
 
-    refused(sends, "is not recorded")
+    refused(runs, "the job runs")
+    refused(retries, "what retries put in is not recorded")
+    refused(sends_many, "more than 1,000 values")
+    refused(sends_late, "sent while the job ran")
+    refused(sends_strange, "no literal")
+    refused(steps_late, "start it paused")
+    refused(skips_held, "was skipped by hand")
     refused(resumes, "after a resume")
     refused(strange, "has no source")
     refused(serves, "services")

@@ -21,6 +21,8 @@ class Pausing:
 
     def __init__(self, dispatcher: Dispatcher, workers: Workers, journal: Journal) -> None:
         self._dispatcher, self._workers, self._journal = dispatcher, workers, journal
+        self.first_resumed = -1
+        """When gates were opened by hand for the first time, by the numbers of records; -1: not yet."""
 
     def pause(
         self, names: Iterable[str], timeout_s: float | None = REACH_S, *, by_person: bool = False
@@ -90,5 +92,7 @@ class Pausing:
         if self._dispatcher.outcome is not None:
             return
         self._journal.forget("nothing was stepped or changed by hand since the last resume()")
+        if self.first_resumed < 0:
+            self.first_resumed = self._journal.since
         self._workers.backend.resume(handles)
         self._dispatcher.gates_changed(f"resume: {', '.join(names) or 'all'}")

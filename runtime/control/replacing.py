@@ -37,6 +37,7 @@ class Replacement:
     text: str
     kind: str
     given: tuple[str | None, ...]
+    functions: tuple[Any, ...]
 
 
 class Replacing:
@@ -72,7 +73,7 @@ class Replacing:
         begins = any(map(_begins, functions))
         carry_out = partial(self._exchange, node.name, handles, sent, begins=begins)
         text, given = " and ".join(map(_called, functions)), (repr(node.name), *map(_name_of, functions))
-        return Replacement(node.name, carry_out, text, "function", given)
+        return Replacement(node.name, carry_out, text, "function", given, functions)
 
     def _renewal(self, service: ServiceNode, makes: Sequence[Any]) -> Replacement:
         if len(makes) != 1:
@@ -82,7 +83,7 @@ class Replacing:
         (handle,) = self._workers.find(service.name)
         sent = self._workers.backend.sendable([handle], make, stays=True)
         text, given = f"what {_called(make)} makes", (repr(service.name), _name_of(make))
-        return Replacement(service.name, partial(_renew, handle, sent), text, "object", given)
+        return Replacement(service.name, partial(_renew, handle, sent), text, "object", given, (make,))
 
     def _operator(self, name: str) -> OperatorNode:
         """The operator of this name, or that of the task. Raises `UnknownName`, `CommandRefused`."""
@@ -164,7 +165,8 @@ class Replacing:
     def _put_down(self, new: Replacement) -> None:
         version = self._versions[new.name] = self._versions.get(new.name, 1) + 1
         text = f"replace: {printable(new.text)} is version {version} of its {new.kind}"
-        self._records.add(Record("replace", new.name, text, new.given, self._workers.turns()))
+        turn = self._workers.turns()
+        self._records.add(Record("replace", new.name, text, new.given, turn, functions=new.functions))
         self._dispatcher.edited(new.name, text)
 
 

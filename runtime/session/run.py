@@ -102,7 +102,15 @@ class Run:
 
     def send(self, name: str, value: Any, timeout_s: float | None) -> None:
         """Put `value` into an input, from any thread. Raises `UnknownName`, and as `_put_by_hand`."""
-        self._put_by_hand(self.injector.address_input(name, value), timeout_s)
+        given = self.injector.address_input(name, value)
+        self._put_by_hand(given, timeout_s, self.records.sending(name, value))
+
+    def end(self, name: str) -> None:
+        """End an input, where no interrupt comes. Raises `UnknownName`."""
+        is_open = name in self.injector.open_inputs()
+        self.injector.end(name)
+        if is_open:
+            self.records.ended(name)
 
     def inject(self, target: str, value: Any, number: int | None, timeout_s: float | None) -> None:
         """Put `value` into any queue, from any thread, by hand. Raises as `Injector.address`, `_put_by_hand`."""

@@ -8,6 +8,7 @@ import inspect
 import operator
 import types
 from collections.abc import Iterator
+from itertools import count
 from typing import Any, TypeVar
 
 from runtime.errors import CommandRefused
@@ -77,8 +78,19 @@ class Sources:
             self._name(name, value)
         if isinstance(node, ast.Lambda):
             return ast.unparse(node)
-        self._write(function.__name__, function, ast.unparse(node))
-        return function.__name__
+        name = self._free_name(function)
+        self._write(name, function, ast.unparse(ast.fix_missing_locations(_changed(node, name=name))))
+        return name
+
+    def _free_name(self, function: types.FunctionType) -> str:
+        """Its own, or with a number where another one has that, as in a cell that was changed and run again."""
+        name, code = function.__name__, function.__code__
+        free = name
+        for number in count(2):
+            if free not in self._written or self._written[free][0] is function or name in code.co_names:
+                break
+            free = f"{name}_{number}"
+        return free
 
     def _name(self, name: str, value: Any) -> None:
         """What a function calls by this name."""

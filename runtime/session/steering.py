@@ -111,8 +111,8 @@ class Steering(Observed):
 
     def end(self, name: str) -> None:
         """End the input `name`: what it holds is still processed. Raises `UnknownName`, `NotStarted`."""
-        injector = self._runs.started().injector
-        self._runs.at_once(lambda: injector.end(name))
+        run = self._runs.started()
+        self._runs.at_once(lambda: run.end(name))
 
     def call(
         self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any

@@ -8,12 +8,12 @@ import re
 from typing import Any, Final
 
 from runtime.builder.collected import Collected
-from runtime.control.records import Record
 from runtime.errors import CommandRefused
-from runtime.graph import Edge, ExecutionGraph, OperatorNode
+from runtime.graph import Edge, OperatorNode
 from runtime.graph.policy import Retry
 from runtime.operators.stateful import NO_INITIAL
-from runtime.session.session import Session, records_of
+from runtime.session.lived import FIND, Lived, is_line
+from runtime.session.session import Session
 from runtime.session.sources import Sources
 from runtime.texts.literal import literal_of
 
@@ -21,8 +21,6 @@ _OF_STREAMS: Final = frozenset(
     {"map", "filter", "flat_map", "map_batches", "reduce", "count", "scan", "take", "sink", "collect", "join"}
 )
 _WITHOUT_FUNCTION: Final = frozenset({"count", "take", "collect", "input"})
-_FIND: Final = """def waiting(session, task, place):
-    return next(packet for packet in session.peek(task, 100_000) if packet.place == place)"""
 
 
 def as_test(session: Session, name: str = "test_what_was_seen") -> str:
@@ -33,9 +31,12 @@ def as_test(session: Session, name: str = "test_what_was_seen") -> str:
     dead letters, and the error if the run has failed. Where tasks work side by side without a seed, results are
     compared without their order: what else of them is another in each run, only a seed keeps.
 
+    What `send` has put in is sent again, and a function that was replaced is replaced again, where that was done before
+    the first resume, or to an operator with one task that held a packet.
+
     Raises `CommandRefused`, with what to do, if something of it cannot be said again: a function without source, a
-    packet that is no literal, what `send` and retries have put in, a function that was replaced, a resume between two
-    changes, services, rates, and operators of other kinds. Raises `NotStarted`.
+    packet that is no literal, what retries have put in, more than 1,000 values that were sent, changes while the job
+    ran, services, rates, and operators of other kinds. Raises `NotStarted`.
 
     >>> import runtime
     >>> from runtime.testing import as_test
@@ -68,26 +69,22 @@ class _Test:
         self._settings = session._runs.environment.settings
         self._sources = Sources()
         self._names: dict[str, str] = {}  # of variables, by operator
-        self._records = records_of(session)
+        self._lived = Lived(session, self._sources)
 
     def text(self, name: str) -> str:
         """All of it."""
-        self._refuse_what_is_not_recorded()
+        if self._graph.service_nodes or self._graph.asked:
+            raise CommandRefused("services, and graphs that answer, cannot be written into a test yet")
+        self._lived.refuse_what_is_not_known()
         for node in self._graph.operators:
             self._operator(node)
+        done = self._lived.lines()
         self._names.clear()  # by now it is known how functions are called, and no variable may be called so
         written = [self._operator(node) for node in self._graph.operators]
-        replaced = any(record.name == "replace" for record in self._records)
-        if replaced:
-            raise CommandRefused(
-                "a function was replaced while the job ran, and a test cannot say by which; write it into the graph, "
-                "start the session again, and copy that run"
-            )
-        done = [self._line(record) for record in self._records]
-        begun, ended = self._life()
-        body = [*written, *begun, *done, *ended]
-        helper = [_FIND] if any("waiting(" in line for line in done) else []
-        head = ["import runtime", *(["import pytest"] if any("pytest" in line for line in ended) else [])]
+        ended = [] if self._lived.has_ended else [*self._seen(), "session.cancel()"]
+        body = [*written, *done, *ended]
+        helper = [FIND] if any("waiting(" in line for line in done) else []
+        head = ["import runtime", *(["import pytest"] if any("pytest" in line for line in done) else [])]
         imports = [line for line in self._sources.lines if line.startswith(("import ", "from "))]
         rest = [line for line in self._sources.lines if line not in imports]
         test = [f"def {name}():", f"    with runtime.Session({self._options()}) as session:"]
@@ -164,62 +161,10 @@ class _Test:
             self._names[operator] = plain
         return self._names[operator]
 
-    # ── what was done ──
-
-    def _refuse_what_is_not_recorded(self) -> None:
-        """Raise `CommandRefused` where a test would leave something out."""
-        if self._graph.service_nodes or self._graph.asked:
-            raise CommandRefused("services, and graphs that answer, cannot be written into a test yet")
-        tasks = self._session._runs.started().dispatcher.tasks
-        by_hand = sum(task.injected for task in tasks.values())
-        injects = [record.where for record in self._records if record.name == "inject"]
-        injected = sum(1 if where in tasks else len(self._graph.tasks(where)) for where in injects)
-        if by_hand != injected:
-            raise CommandRefused(
-                "what `send` and retries put in is not recorded; put it in by inject(), or by a source"
-            )
-        is_resumed = False
-        for event in self._session.events:
-            is_resumed |= event.kind == "command" and event.text.startswith("resume")
-            if is_resumed and (event.kind == "turn" or event.text.partition(":")[0] in _CHANGES):
-                raise CommandRefused(
-                    "something was done by hand after a resume, and where the job stood then no test can say; do all "
-                    "of it before the job is resumed"
-                )
-
-    def _line(self, record: Record) -> str:
-        given = record.given
-        if any(each is None for each in given):
-            raise CommandRefused(f"{record.text} was given something that is no literal, so no test can have it")
-        said = [str(each) for each in given]
-        if record.name == "step":
-            return f"assert str(session.step({'' if said[0] == 'None' else said[0]})) == {record.text!r}"
-        if record.name == "inject":
-            return f"session.inject({said[0]}, {said[1]}{'' if said[2] == 'None' else f', input={said[2]}'})"
-        if record.name == "set_state":
-            return f"session.set_state({record.where!r}, {', '.join(said)})"
-        if record.name not in ("edit", "drop", "move") or record.place is None:
-            raise CommandRefused(f"{record.text} cannot be written into a test")
-        packet = f"waiting(session, {record.where!r}, {tuple(record.place)!r})"
-        return f"session.{record.name}({', '.join([packet, *said])})"
-
-    def _life(self) -> tuple[list[str], list[str]]:
-        """How the run begins, and how it ends."""
-        session, failure = self._session, self._session.failure
-        begun = ["session.start(paused=True)"] if self._records else []
-        if session.outcome is None or session.outcome.state not in ("completed", "failed"):
-            return begun or ["session.start(paused=True)"], [*self._seen(), "session.cancel()"]
-        if failure is None:
-            return begun, ["session.resume()", "session.wait()"] if begun else ["session.run()"]
-        end = ["    session.resume()", "    session.wait()"] if begun else ["    session.run()"]
-        return begun, [f"with pytest.raises(runtime.TaskFailed, match={re.escape(str(failure))!r}):", *end]
-
     # ── what was seen ──
 
     def _asserts(self) -> list[str]:
-        session = self._session
-        ended = session.outcome is not None and session.outcome.state in ("completed", "failed")
-        return self._seen() if ended else []
+        return self._seen() if self._lived.has_ended else []
 
     def _seen(self) -> list[str]:
         """What has come out so far."""
@@ -234,7 +179,7 @@ class _Test:
 
     def _result(self, node: OperatorNode, result: Collected[Any]) -> str:
         name, values = self._variable(node.name), list(result)
-        in_order = self._settings.seed is not None or _is_line(self._graph, node)
+        in_order = (self._settings.seed is not None and not self._lived.is_fed_live) or is_line(self._graph, node)
         if literal_of(values) is None or (result.limit is not None and not in_order):
             return f"assert repr({name}) == {repr(result)!r}" if in_order else f"assert len({name}) == {len(values)}"
         if in_order:
@@ -243,7 +188,6 @@ class _Test:
 
 
 _TAKEN: Final = frozenset({"session", "runtime", "pytest", "waiting", *dir(builtins)})
-_CHANGES: Final = frozenset({"edit", "drop", "move", "inject", "replace"})
 
 
 def _policy(policy: Any) -> str:
@@ -254,13 +198,3 @@ def _policy(policy: Any) -> str:
     raise CommandRefused(
         f"the policy {policy!r} cannot be written into a test; a test can have Retry, skip, hold, fail"
     )
-
-
-def _is_line(graph: ExecutionGraph, node: OperatorNode) -> bool:
-    """Whether the order of what comes to an operator is the same in each run: one task feeds the next."""
-    while node.parallelism == 1:
-        edges = graph.inputs(node.name)
-        if len(edges) != 1:
-            return not edges
-        node = graph.by_name[edges[0].source]
-    return False

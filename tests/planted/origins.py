@@ -75,6 +75,13 @@ OF_ORIGINS: Final[tuple[Mutant, ...]] = (
         "test_written.py::test_it_passes_as_it_stands_and_fails_when_a_function_is_broken[seeded]",
     ),
     one(
+        "test: what was replaced while a packet was held stays as it was",
+        "session/lived.py",
+        "                found[-1].append(replaces[operator, event.text])\n",
+        "",
+        "test_written.py::test_it_passes_as_it_stands_and_fails_when_a_function_is_broken[seeded]",
+    ),
+    one(
         "origin: nothing is forgotten",
         MADE,
         "        if self._bytes > self._most_bytes:\n",
