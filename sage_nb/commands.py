@@ -236,8 +236,18 @@ class Commands:
         return Done(result=full_text_of(self._packet(args).payload))
 
     def _why(self, session: Session, args: Args) -> Done:
-        origin = session.why(self._packet(args))
+        origin = session.why(*self._asked_about(session, args))
         return Done(text=origin.text, result=origin_card(origin))
+
+    def _asked_about(self, session: Session, args: Args) -> tuple[Any, int | None]:
+        """What is asked where it comes from: a value of a result, a letter, what is held, the failure, a packet."""
+        if "result" in args:
+            return session.graph.by_name[str(args["result"])].options["into"], int(args["index"])
+        if "number" in args:
+            return session.dead_letters[_letter_at(session, args)], None
+        if "place" in args:
+            return held_of(session, str(args["task"]), args["place"])[1], None
+        return session.failure if "failure" in args else self._packet(args), None
 
     def _as_test(self, session: Session, _: Args) -> Done:
         return Done(result=Text(text=as_test(session), kind="test", cut=0))

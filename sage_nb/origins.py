@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from runtime import Origin
+from runtime import Origin, Session
 from runtime.texts.preview import preview
 from sage_nb.texts import shown
 from sage_nb.wire import OriginCard, OriginPlace
 
 MOST_CHARACTERS: Final = 20_000
 _KNOWN: Final = ("item", "made", "retried")
+
+
+def why_not(session: Session) -> str:
+    """Why a page cannot ask where something of a session comes from; empty if it can."""
+    return "" if session.graph.traced else "only a session with trace=True remembers where packets come from"
 
 
 def origin_card(origin: Origin) -> OriginCard:

@@ -17,6 +17,7 @@ from runtime.errors import error_text
 from runtime.facts import NO_TIME, ChainFacts, QuestionFacts, ServiceFacts, SignalFacts, Spent, TaskFacts
 from runtime.texts.literal import literal_of
 from runtime.texts.preview import preview, type_name
+from sage_nb.origins import why_not
 from sage_nb.texts import shown, size_of
 from sage_nb.wire import (
     AskCard,
@@ -148,6 +149,7 @@ def letters_of(session: Session, about: Mapping[str, Any] | None = None) -> Lett
         traceback=shown(traceback, MAX_TRACED),
         folded=shown(folded(traceback), MAX_TRACED),
         held=[],
+        untraced=why_not(session),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from runtime import Collected, DataflowError, Session, Step
 from runtime.graph import ExecutionGraph
+from sage_nb.origins import why_not
 from sage_nb.value_columns import Seen
 
 
@@ -20,6 +21,10 @@ class Feed(Protocol):
     @property
     def is_final(self) -> bool:
         """Whether the values are there whoever has looked, so that they may stand in a notebook."""
+
+    @property
+    def operator(self) -> str:
+        """Of which operator's results `why` can be asked; empty: of none."""
 
     def look(self) -> None:
         """Somebody looks: make sure that values come."""
@@ -42,6 +47,14 @@ class ResultFeed:
     def __init__(self, session: Session, result: Collected[Any], last: int) -> None:
         self._session, self._result, self._last = weakref.ref(session), result, last
 
+    @property
+    def operator(self) -> str:
+        """Who gathers them, in a session that can say where each comes from; empty in another."""
+        if (session := self._session()) is None or why_not(session):
+            return ""
+        operators = session.graph.operators
+        return next((each.name for each in operators if each.options.get("into") is self._result), "")
+
     def look(self) -> None:
         """It is there anyway."""
 
@@ -63,6 +76,8 @@ class TapFeed:
     """What an operator or task sends, or takes if it is an end, from when somebody looks: by a tap of each run."""
 
     is_final = False
+
+    operator = ""  # what is tapped is not kept
 
     def __init__(self, session: Session, name: str, last: int) -> None:
         self._session, self._name, self._last = weakref.ref(session), name, last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import traitlets
@@ -32,6 +32,8 @@ class ValueView(Loaded, HasStill):
         self, title: str, shape: Shape, feed: Feed, read: Callable[[], dict[str, Any]], still: Callable[[], Still]
     ) -> None:
         self._feed, self._read, self.still = feed, read, still
+        self.explain: Callable[[Mapping[str, Any], Callable[[Any], None]], None] | None = None
+        """Answers where a value comes from."""
         self._pages_lock = threading.Lock()  # guards both below: the thread ends only when no page is there
         self._pages: set[str] = set()
         self._looking: threading.Thread | None = None
@@ -60,6 +62,8 @@ class ValueView(Loaded, HasStill):
             self.send_page()
         elif command == "mount":
             self._mount(page)
+        elif command == "light" and self.explain is not None:
+            self.explain(message, self.send)
         elif command == "unmount":
             with self._pages_lock:
                 self._pages.discard(page)

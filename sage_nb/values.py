@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from runtime.texts.preview import preview
 from sage_nb.picture import printable
 from sage_nb.value_columns import Column, Kind, chart_of, table_of
 from sage_nb.value_feed import Feed, ResultFeed, TapFeed
+from sage_nb.wire import Ack
 
 if TYPE_CHECKING:
     from sage_nb.stills import Still
@@ -35,14 +36,16 @@ def table(session: Session, what: str | Collected[Any], last: int = LAST) -> Val
     job nothing, shows what has come since the start, and stays in the notebook as a table. So does the name of a
     `collect`. Any other operator is tapped: shown is what it sends (of a sink, what it takes), from when a page shows
     the table. The tap is there only while a page does, costs a call for each packet, and opens a chain that the task
-    is part of. At most `last` values are kept. Raises `UnknownName` and `GraphInvalid`.
+    is part of. At most `last` values are kept. A click on a row of a result, in a session with `trace=True`, says where
+    that value comes from, and lights its way in all views of the session. Raises `UnknownName` and `GraphInvalid`.
     """
     feed = _feed(session, what, last)
 
     def read() -> dict[str, Any]:
         total, seen = feed.seen()
         columns, rows = table_of(seen)
-        return {"total": total, "columns": [column._asdict() for column in columns], "rows": rows}
+        told = [column._asdict() for column in columns]
+        return {"total": total, "columns": told, "rows": rows, "explained": bool(feed.operator)}
 
     def still(title: str) -> Still:
         from sage_nb.part_stills import still_of_table  # noqa: PLC0415  with the widgets
@@ -136,6 +139,7 @@ def _view(
             return view
         it = weakref.ref(session)
         made = ValueView(title, shape, feed, read, lambda: still(title) if _is_told(it, feed) else _not_told(title))
+        made.explain = partial(_explain, it, feed)
         _kept[key] = it, made
         closed = [view] if view is not None else []
         while len(_kept) > KEPT:
@@ -144,6 +148,21 @@ def _view(
         each.close()
     session.on_change(partial(_nudge, weakref.ref(made)))
     return made
+
+
+def _explain(
+    session: weakref.ref[Session], feed: Feed, message: Mapping[str, Any], send: Callable[[Any], None]
+) -> None:
+    """Let the views of the session light the way of a value, or of none, as a page has asked."""
+    from sage_nb.view_hub import hub_of  # noqa: PLC0415  it imports the widgets
+
+    args = message.get("args") or {}
+    about = {"result": feed.operator, "index": int(args["index"])} if "index" in args else {}
+    if (it := session()) is None or not feed.operator:
+        reason = "the session of these values is gone, or remembers nothing"
+        send(Ack(ack=str(message.get("id")), ok=False, reason=reason, python="", text=""))
+    else:
+        hub_of(it).command_queue.put({**message, "cmd": "light", "args": about}, send)
 
 
 def _nudge(view: weakref.ref[ValueView], _change: object) -> None:

@@ -263,12 +263,21 @@ class ViewHub:
     def _execute(self, command: str, args: Mapping[str, Any]) -> Done:
         if command == "printed":
             return Done(result=self.print_capture.since(int(args.get("first", 0))))
-        if (closed := self._closed) is not None:
+        if command == "light":
+            return self._light(args)
+        if (closed := self._closed) is not None and command != "why":
             return closed.execute(command, args)
         with by_person():
             if command in STARTS and any("log" in view.parts for view in self.views):  # then there it can be seen
                 return self.print_capture.run(partial(self.commands.execute, command, args))
             return self.commands.execute(command, args)
+
+    def _light(self, args: Mapping[str, Any]) -> Done:
+        """Let all views light the way that something has come, or none."""
+        done = self.commands.execute("why", args) if args else Done()
+        for view in self.views:
+            view.send({"lit": done.result})
+        return done
 
     def _freeze(self, session: Session) -> None:
         """The session is closed: end the threads, close the forms, and let the views show what is left of it."""

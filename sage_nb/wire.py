@@ -275,7 +275,10 @@ Command = Literal[
     "undo",
     "inject",  # {task, value: a text, input: number} -> {}
     "full",  # {token} -> Text: the whole repr, by the payload's own code, bounded in time and length
-    "why",  # {token} -> OriginCard, in a session with traces
+    # in a session with traces: {token}, {number} of a letter, {task, place} of what is held, {failure: true}, or
+    # {result: name, index} -> OriginCard; `light` lights the way in all views of the session, and with {} puts it out
+    "why",
+    "light",
     "as_test",  # {} -> Text: what was done by hand, as a test
     # a task: {task} -> TaskCard; {task, on: bool} -> {}: measure its latency; {task} -> State
     "task",
@@ -573,7 +576,7 @@ class HeldCard(TypedDict):
 class Letters(TypedDict):
     """What was skipped, newest first, at most a hundred; `failure` is the error that failed the job, or empty.
 
-    `held` is what is held, in graph order.
+    `held` is what is held, in graph order. `untraced` is empty, or why nobody knows where their packets come from.
 
     They are the newest, or those around the one that was asked about: `found` is its number, or 0 if it is not kept.
     """
@@ -586,6 +589,7 @@ class Letters(TypedDict):
     traceback: str
     folded: str
     held: list[HeldCard]
+    untraced: str
 
 
 class Text(TypedDict):

@@ -34,25 +34,19 @@ class Lived:
     """The life of the run of a session, as lines. Raises `CommandRefused` if where the job stood is not known."""
 
     def __init__(self, session: Session, sources: Sources) -> None:
-        self._session, self._graph, self._sources = session, session.graph, sources
-        run = session._runs.started()
-        self._tasks = run.dispatcher.tasks
-        self._are_all_kept = run.records.are_all_kept
-        self._operator_of = {node.name: node.operator for node in self._graph.nodes}
-        self._records = records_of(session)
+        self._session, self._run, self._sources = session, session._runs.started(), sources
         events = [event for event in session.events if event.kind in ("command", "start", "turn", "error", "skip")]
         self._is_paused = bool(events) and events[0].text.startswith("pause")
-        self._is_resumed = (resumed := run.pausing.first_resumed) >= 0
         self._holds = self._held(events)
         late = {record.number[0] for records in self._holds for record in records}
-        early = resumed if self._is_resumed else maxsize
-        if not self._is_paused:
-            early = -1
-        fed = run.records.fed
-        done = sorted([*self._records, *fed], key=lambda record: record.number)
-        self._early = [record for record in done if record.number[0] < early]
-        self._sent = sum(record.name == "send" for record in fed)
+        done = sorted([*records_of(session), *self._run.records.fed], key=lambda record: record.number)
+        resumed = self._run.pausing.first_resumed if self._is_resumed else maxsize
+        self._early = [record for record in done if self._is_paused and record.number[0] < resumed]
         self._fed_live = [record for record in done[len(self._early) :] if record.number[0] not in late]
+
+    @property
+    def _is_resumed(self) -> bool:
+        return self._run.pausing.first_resumed >= 0
 
     @property
     def has_ended(self) -> bool:
@@ -69,18 +63,20 @@ class Lived:
 
     def refuse_what_is_not_known(self) -> None:
         """Raise `CommandRefused` where a test would leave something out, or would not pass each time."""
-        injects = [record.where for record in self._records if record.name == "inject"]
-        injected = sum(1 if where in self._tasks else len(self._graph.tasks(where)) for where in injects)
-        if sum(task.injected for task in self._tasks.values()) != injected + self._sent:
+        tasks, graph = self._run.dispatcher.tasks, self._session.graph
+        injects = [record.where for record in self._early if record.name == "inject"]
+        injected = sum(1 if where in tasks else len(graph.tasks(where)) for where in injects)
+        sent = sum(record.name == "send" for record in (*self._early, *self._fed_live))
+        if sum(task.injected for task in tasks.values()) != injected + sent:
             raise CommandRefused(
                 f"what retries put in is not recorded, nor of what is sent more than {MAX_FED:,} values; put it in by "
                 "inject(), or by a source"
             )
-        if not self._are_all_kept:
+        if not self._run.records.are_all_kept:
             raise CommandRefused("more was done by hand than is recorded; copy a run in which less is done")
         if not self.has_ended and (not self._is_paused or self._is_resumed):
             raise CommandRefused("the job runs, or was stopped while it ran, and where it stood no test can say")
-        ends_early = self._session.failure is not None or any(node.kind == "take" for node in self._graph.operators)
+        ends_early = self._session.failure is not None or any(node.kind == "take" for node in graph.operators)
         if self.is_fed_live and (ends_early or self._holds):
             raise CommandRefused(
                 "what was sent while the job ran may come at another moment the next time, as it was held, has failed, "
@@ -89,12 +85,13 @@ class Lived:
 
     def _held(self, events: Iterable[Event]) -> list[list[Record]]:
         """For each time that the job was held while it ran: which functions were replaced before it was resumed."""
-        replaces = {(record.where, record.text): record for record in self._records if record.name == "replace"}
+        replaces = {(record.where, record.text): record for record in records_of(self._session)}
+        operator_of = {node.name: node.operator for node in self._session.graph.nodes}
         found: list[list[Record]] = []
         holding: str | None = None  # the operator
         still = self._is_paused
         for event in events:
-            operator = self._operator_of.get(event.task or "", event.task)
+            operator = operator_of.get(event.task or "", event.task)
             if event.kind == "command" and event.text.startswith("resume"):
                 holding, still = None, False
             elif still:
@@ -116,7 +113,7 @@ class Lived:
 
     def _is_one_by_one(self, operator: str | None) -> bool:
         """Whether it works one packet after the other."""
-        node = self._graph.by_name.get(operator or "")
+        node = self._session.graph.by_name.get(operator or "")
         return node is not None and node.parallelism == 1 and not node.traits.is_awaited
 
     # ── its lines ──

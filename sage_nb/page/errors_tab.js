@@ -6,6 +6,7 @@ import { actions, heading, reading, renew, ValueField } from "./forms.js";
 import { button } from "./icons.js";
 import { Throttle } from "./throttle.js";
 import { reasonFor } from "./reasons.js";
+import { WhereFrom } from "./where_from.js";
 
 const LETTERS_MS = 500;
 const MOST_TRACED = 20_000; // characters
@@ -41,7 +42,14 @@ export class ErrorsTab {
     this.buttons = actions(...this.all);
     const parts = [this.pointed, this.failure, this.heldSection, this.line, this.buttons, this.list];
     this.element = html("div", { class: "sn-errors" }, ...parts);
-    this.controls = { letters: [], held: [] };
+    this.controls = { letters: [], held: [], failure: [] };
+    const lights = inspector === null ? "light" : "why"; // alone, it lights the way in the other views
+    this.from = new WhereFrom(
+      (args) => commands.order(lights, args),
+      (origin) => (inspector !== null ? store.light(origin, this) : origin === null && commands.order("light")),
+      () => this.paint(),
+    );
+    store.on("plan", () => this.from.forget());
     this.seen = null;
     this.sought = false; // whether what is pointed out is still to be brought into sight
     store.on("fault", () => this.seek());
@@ -124,7 +132,8 @@ export class ErrorsTab {
     const letters = this.letters;
     const { fault } = this.store;
     renew(this.pointed, [fault?.number, letters?.found], () => this.pointing(fault, letters));
-    renew(this.failure, [letters?.failure, letters?.traceback, letters?.folded], () => this.failed(letters));
+    const from = this.from.found;
+    renew(this.failure, [letters?.failure, letters?.traceback, letters?.folded, from], () => this.failed(letters));
     const shown = letters?.letters.length ?? 0;
     const total = letters?.total ?? 0;
     say(
@@ -138,21 +147,24 @@ export class ErrorsTab {
     this.buttons.hidden = shown === 0;
     const heldNow = letters?.held ?? [];
     this.heldSection.hidden = heldNow.length === 0;
-    renew(this.held, [heldNow, this.editing], () => {
+    renew(this.held, [heldNow, this.editing, from], () => {
       this.controls.held = [];
       return heldNow.map((held) => this.heldCard(held));
     });
-    renew(this.list, [letters?.letters, letters?.found, this.editing], () => {
+    renew(this.list, [letters?.letters, letters?.found, this.editing, from], () => {
       this.controls.letters = [];
       return (letters?.letters ?? []).map((letter) => this.card(letter));
     });
   }
 
   failed(letters) {
+    this.controls.failure = [];
     if (!letters?.failure) return [];
     return [
       heading("The job has failed"),
       reading(letters.failure, "The error that failed the job"),
+      actions(this.whereFrom("failure", "failure", { failure: true })),
+      this.from.told("failure"),
       details(letters, true),
     ];
   }
@@ -168,6 +180,19 @@ export class ErrorsTab {
     return made;
   }
 
+  /** A button that says where the packet of an error comes from. */
+  whereFrom(list, key, args) {
+    const about = { untraced: this.letters?.untraced ?? "" };
+    const act = async () => {
+      await this.from.toggle(key, args);
+      this.element.querySelector(`[data-from="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+    };
+    const made = this.control(list, about, "Where from", null, "why", act, "why_error");
+    made.button.dataset.from = key;
+    this.from.press(made.button, key);
+    return made;
+  }
+
   heldCard(held) {
     const { task, place, operator, source, version } = held;
     const which = `${task} ${place}`;
@@ -178,6 +203,7 @@ export class ErrorsTab {
       control(name, null, "replace", replace),
       control("Edit", null, "edit_held", () => this.edit(which)),
       control("Skip", "cross", "skip_held", () => this.change("skip_held", { task, place })),
+      this.whereFrom("held", `held ${which}`, { task, place }),
     ];
     const written = reading(source, "Source");
     const open = { class: "sn-details", open: true };
@@ -191,6 +217,7 @@ export class ErrorsTab {
       this.editing === which
         ? this.editor("held", held, { held }, "Put this in its place", "edit_held", put)
         : actions(...buttons),
+      this.from.told(`held ${which}`),
       details(held, true),
       from || null,
     );
@@ -217,7 +244,8 @@ export class ErrorsTab {
         ? this.editor("letters", letter, { letter }, "Retry with this", "edit_retry", (typed) =>
             this.change("edit_retry", { number, ...typed }),
           )
-        : actions(retry, edit, discard),
+        : actions(retry, edit, discard, this.whereFrom("letters", `letter ${number}`, { number })),
+      this.from.told(`letter ${number}`),
     );
   }
 

@@ -57,7 +57,7 @@ export class PacketTab {
   paint() {
     const { packet, step } = this.store;
     const origin = this.origin !== null && this.origin.token === packet?.token ? this.origin : null;
-    this.store.light(origin);
+    this.store.light(origin, this);
     this.why.refresh();
     renew(this.from, origin, () =>
       origin === null ? [] : [heading("Where it comes from"), reading(origin.text, "Where it comes from")],

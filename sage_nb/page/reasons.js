@@ -55,6 +55,7 @@ const RULES = {
     picked,
     ({ packet }) => (packet.id ? "" : "only a session with trace=True remembers where packets come from"),
   ],
+  why_error: [gone, ({ untraced }) => untraced],
   breakpoint: [closed, chosen, task],
   measure: [closed, chosen, task, going, alive],
   state: [closed, chosen, task],

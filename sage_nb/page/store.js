@@ -66,7 +66,8 @@ export class Store {
     this.evaluates = false; // whether what is typed as a value is evaluated as Python: its reader has to allow it
     this.fault = null; // the error or skip that its reader wants to see, an EventCard
     this.way = null; // of a question that is watched
-    this.origin = null; // of the packet whose way is lit: {places}
+    this.origin = null; // of what has its way lit: {places}
+    this.lighter = null; // the part of the page that has lit it
     this.past = -1; // the place in the history that is shown, or -1 for now
     this.plan = this.drawn = EMPTY_PLAN; // as it was laid out, and as it is drawn
     this.frame = emptyFrame(EMPTY_PLAN);
@@ -121,6 +122,7 @@ export class Store {
     this.history.clear();
     this.past = -1;
     this.packet = this.step = this.fault = null;
+    this.light(null, this.lighter);
     this.changed("plan");
     this.changed("frame");
     this.readFrame();
@@ -183,10 +185,10 @@ export class Store {
     this.changed("fault");
   }
 
-  /** Light the way that a packet has come: {places}; null: that of none. */
-  light(origin) {
-    if (origin === this.origin) return;
-    this.origin = origin;
+  /** Light the way that something has come: {places}; null: put it out, if it is this part of the page that lit it. */
+  light(origin, lighter) {
+    if (origin === this.origin || (origin === null && lighter !== this.lighter)) return;
+    Object.assign(this, { origin, lighter });
     this.changed("origin");
   }
 

@@ -2,13 +2,17 @@
 // It is painted at most once in an animation frame, and only while somebody can see it.
 
 import { ChartPainter, nearestIn } from "./chart_painter.js";
+import { Commands } from "./commands.js";
 import { counted, html, mark, numbered, printable, say } from "./elements.js";
+import { heading, renew } from "./forms.js";
 import { Theme } from "./theme.js";
 import { Visibility } from "./visibility.js";
+import { WhereFrom } from "./where_from.js";
 
 const ROW_PX = 22;
 const MOST_ROWS = 12; // in sight at once; the others scroll
 const CHART_PX = 260;
+const HEAD_PX = 48; // of the table's own head, with a small line in it
 
 let valueViews = 0;
 
@@ -21,7 +25,9 @@ export class Values {
     this.painting = 0;
     const title = printable(model.get("title"), 200);
     this.told = html("span", { class: "sn-hint" });
-    this.part = model.get("shape") === "table" ? new ValueTable(title) : new ValueChart(title, model.get("shape"));
+    this.commands = new Commands(model, this.name, () => this.soon());
+    const shape = model.get("shape");
+    this.part = shape === "table" ? new ValueTable(title, this.commands, () => this.soon()) : new ValueChart(title, shape);
     const head = html("div", { class: "sn-values-head" }, html("span", { class: "sn-heading" }, title), this.told);
     this.root = html("div", { class: "sage-nb-view sn-alone sn-values" }, head, this.part.element);
     host.classList.add("sage-nb-host");
@@ -67,27 +73,40 @@ export class Values {
     this.resized.disconnect();
     this.theme.close();
     this.model.off("change:values", this.heard);
+    this.commands.close();
     this.mount(false);
     this.root.remove();
     this.host.classList.remove("sage-nb-host");
   }
 }
 
-/** Only the rows in sight are elements. At its end it follows what comes. */
+/** Only the rows in sight are elements. At its end it follows what comes. Of a row it says where its value comes from. */
 class ValueTable {
-  constructor(title) {
+  constructor(title, commands, paint) {
+    this.commands = commands;
+    this.from = new WhereFrom(
+      (args) => commands.order("light", args),
+      (origin) => origin === null && commands.order("light"),
+      paint,
+    );
+    this.at = 0; // the number of the row that the keyboard is at
     this.columns = html("tr");
     this.body = html("tbody");
     const table = html("table", { class: "sn-value-table" }, html("thead", {}, this.columns), this.body);
     const props = { class: "sn-value-area", tabindex: "0", role: "region", "aria-label": `Values: ${title}` };
-    this.element = html("div", { ...props, onscroll: () => this.scrolled() }, table);
+    const heard = { onscroll: () => this.scrolled(), onkeydown: (event) => this.key(event) };
+    this.area = html("div", { ...props, ...heard }, table);
+    this.origin = html("div", { class: "sn-value-origin", role: "status" });
+    this.element = html("div", {}, this.area, this.origin);
     this.follows = true;
   }
 
-  show({ columns = [], rows = [], total = 0 }) {
+  show({ columns = [], rows = [], total = 0, explained = false }) {
     this.rows = rows;
+    this.explained = explained;
     this.first = total - rows.length + 1;
-    this.element.style.height = `${(Math.min(MOST_ROWS, Math.max(1, rows.length)) + 1) * ROW_PX + 30}px`;
+    if (this.from.found !== null && this.from.found.key >= this.first + rows.length) this.from.forget(); // a new run
+    this.area.style.height = `${(Math.min(MOST_ROWS, Math.max(1, rows.length)) + 1) * ROW_PX + 30}px`;
     const names = columns.map(({ name, numbers }) => [name, numbers !== null]);
     const told = JSON.stringify(names);
     if (told !== this.names) this.head(names, told);
@@ -96,8 +115,9 @@ class ValueTable {
     });
     this.numeric = columns.map(({ numbers }) => numbers !== null);
     this.fill();
-    if (this.follows) this.element.scrollTop = this.element.scrollHeight;
+    if (this.follows) this.area.scrollTop = this.area.scrollHeight;
     this.fill();
+    this.tell();
     return rows.length < total ? `the last ${counted(rows.length)}` : "";
   }
 
@@ -111,29 +131,86 @@ class ValueTable {
   }
 
   scrolled() {
-    const { scrollTop, scrollHeight, clientHeight } = this.element;
+    const { scrollTop, scrollHeight, clientHeight } = this.area;
     this.follows = scrollTop + clientHeight >= scrollHeight - ROW_PX;
     this.fill();
   }
 
   fill() {
-    const { rows, element } = this;
-    const from = Math.max(0, Math.min(rows.length - MOST_ROWS - 4, Math.floor(element.scrollTop / ROW_PX) - 2));
+    const { rows, area } = this;
+    const from = Math.max(0, Math.min(rows.length - MOST_ROWS - 4, Math.floor(area.scrollTop / ROW_PX) - 2));
     const shown = rows.slice(from, from + MOST_ROWS + 6);
     const wide = this.numeric.length + 1;
     const gap = (height) => html("tr", { "aria-hidden": "true" }, html("td", { colspan: wide, style: `height: ${height}px` }));
+    const last = this.first + from + shown.length - 1;
+    const stop = this.at >= this.first + from && this.at <= last ? this.at : last; // of the keyboard
     const lines = shown.map((cells, place) =>
       html(
         "tr",
-        {},
-        html("td", { class: "sn-number sn-faint-text" }, counted(this.first + from + place)),
+        this.way(this.first + from + place),
+        html("td", { class: "sn-number sn-faint-text" }, this.number(this.first + from + place, stop)),
         ...cells.map((cell, at) => html("td", { class: this.numeric[at] ? "sn-number" : null }, printable(cell, 80))),
       ),
     );
     const after = rows.length - from - shown.length;
     if (from > 0) lines.unshift(gap(from * ROW_PX));
     if (after > 0) lines.push(gap(after * ROW_PX));
+    const focused = this.body.contains(this.body.getRootNode().activeElement);
     this.body.replaceChildren(...lines);
+    if (focused) this.focus(stop);
+  }
+
+  /** What makes a row one that can be asked about. */
+  way(number) {
+    if (!this.explained) return {};
+    return { "data-asks": "yes", "data-chosen": this.from.is(number) ? "yes" : null, onclick: () => this.explain(number) };
+  }
+
+  /** The number of a row: a button, where there is something to be asked. */
+  number(number, stop) {
+    if (!this.explained) return counted(number);
+    const props = { type: "button", class: "sn-link", "data-number": number, tabindex: number === stop ? "0" : "-1" };
+    const label = `Where value ${counted(number)} comes from`;
+    const button = html("button", { ...props, "aria-label": label, onfocus: () => (this.at = number) }, counted(number));
+    this.from.press(button, number);
+    return button;
+  }
+
+  async explain(number) {
+    this.at = number;
+    await this.from.toggle(number, { index: number - 1 });
+    this.focus(number);
+  }
+
+  focus(number) {
+    this.body.querySelector(`[data-number="${number}"]`)?.focus({ preventScroll: true });
+  }
+
+  /** From row to row, once the keyboard is at one. */
+  key(event) {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (by === undefined || !this.body.contains(event.target)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.at = Math.max(this.first, Math.min(this.first + this.rows.length - 1, this.at + by));
+    const top = (this.at - this.first) * ROW_PX;
+    const inSight = this.area.clientHeight - HEAD_PX;
+    const { scrollTop } = this.area;
+    if (top < scrollTop) this.area.scrollTop = top;
+    else if (top + ROW_PX > scrollTop + inSight) this.area.scrollTop = top + ROW_PX - inSight;
+    this.fill();
+    this.focus(this.at);
+  }
+
+  /** The tree of what is asked about, or why there is none. */
+  tell() {
+    const { note } = this.commands;
+    const refused = note.kind === "refused" ? note.text : "";
+    const { found } = this.from;
+    renew(this.origin, [found, refused], () => {
+      if (found !== null) return [heading(`Where value ${counted(found.key)} comes from`), this.from.told(found.key)];
+      return refused === "" ? [] : html("p", { class: "sn-hint" }, printable(refused, 300));
+    });
   }
 }
 

@@ -154,6 +154,7 @@ class View {
       "msg:custom",
       heard(() => {}),
     );
+    on("msg:custom", (content) => content?.lit !== undefined && store.light(content.lit, this));
     on("change:shown", () => this.choose());
     on("change:collapse_beyond", () => store.redraw());
     this.closers.push(listenToKeys(this.root, store, this.doings()));

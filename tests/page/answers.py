@@ -157,6 +157,7 @@ def letters(*numbers: int, failure: str = "") -> Letters:
         traceback=TRACEBACK if failure else "",
         folded=FOLDED if failure else "",
         held=[],
+        untraced="",
     )
 
 

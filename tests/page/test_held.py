@@ -47,6 +47,13 @@ def test_a_held_packet_is_mended_and_the_list_is_what_the_kernel_says_then(load:
     assert panel(shown).locator("[data-held]").count() == 1
 
 
+def test_the_way_of_a_held_packet_is_lit(load: Load) -> None:
+    shown = shown_with(load, answers.held())
+    press(shown, "Where from")
+    assert shown.sent("why") == [{"cmd": "why", "args": {"task": "count#1", "place": [1, 7]}}]
+    assert shown.root.locator(".sn-origin-ring").count() == 2
+
+
 def test_a_held_packet_is_edited(load: Load) -> None:
     shown = shown_with(load, answers.held(), answers={"edit_held": {"result": of()}})
     press(shown, "Edit")

@@ -365,6 +365,48 @@ def test_a_packet_without_traces_says_why_it_cannot_tell_where_it_comes_from(loa
     assert reason(shown, "Where from") == "only a session with trace=True remembers where packets come from"
 
 
+def test_the_way_of_a_letter_and_of_a_failure_is_lit(load: Load) -> None:
+    failed = {"letters": {"result": answers.letters(4, 3, failure="count#1 failed on 'question'")}}
+    shown = opened(load, "errors", answers=failed)
+    labels = shown.root.locator(".sn-origin-label text")
+    buttons = panel(shown).get_by_role("button", name="Where from")
+    buttons.nth(1).press("Enter")
+    shown.settle()
+    assert labels.all_text_contents() == ["'be'", "'to be or not' and 2 more"]
+    assert panel(shown).locator("[data-letter='4']").get_by_label("Where it comes from").is_visible()
+    assert buttons.nth(1).get_attribute("aria-pressed") == "true"
+    focused = shown.page.evaluate("document.activeElement.dataset.from")
+    assert focused == "letter 4", "the keyboard stays where it was"
+    buttons.nth(0).click()
+    shown.settle()
+    assert shown.sent("why") == [{"cmd": "why", "args": each} for each in ({"number": 4}, {"failure": True})]
+    assert panel(shown).get_by_label("Where it comes from").count() == 1
+    shown.root.get_by_role("tab", name="Packet").click()
+    shown.settle()
+    assert labels.count() == 2, "another tab puts out nothing"
+    shown.root.get_by_role("tab", name="Errors").click()
+    buttons.nth(0).click()
+    shown.settle()
+    assert labels.count() == 0
+
+
+def test_what_another_view_has_asked_about_is_lit_and_put_out(load: Load) -> None:
+    shown = opened(load, "task")
+    places = answers.ALL["why"]["result"]["places"]
+    shown.page.evaluate("places => kernelSends({ lit: { text: '', places } })", places)
+    shown.settle()
+    assert shown.root.locator(".sn-origin-ring").count() == 2
+    shown.page.evaluate("kernelSends({ lit: null })")
+    shown.settle()
+    assert shown.root.locator(".sn-origin-ring").count() == 0
+
+
+def test_errors_say_why_nobody_knows_where_they_come_from(load: Load) -> None:
+    untraced = {**answers.letters(4), "untraced": "only a session with trace=True remembers"}
+    shown = opened(load, "errors", answers={"letters": {"result": untraced}})
+    assert reason(shown, "Where from") == "only a session with trace=True remembers"
+
+
 def test_a_packet_leads_to_its_task_and_its_producer(load: Load) -> None:
     shown = opened(load, "task")
     press(shown, "Step")

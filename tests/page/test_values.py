@@ -146,6 +146,73 @@ def test_hostile_values_stay_text(show: Show) -> None:
         shown.page.keyboard.press("ArrowLeft")
 
 
+ORIGIN = {
+    "text": "{'item': 'bread'}: made by orders",
+    "places": [{"task": "orders", "text": "{'item': 'bread'}", "more": 0}],
+}
+
+
+def asking(show: Show, number: int = 40) -> Shown:
+    """A table whose rows can be asked about."""
+    told = json.dumps({**json.loads(as_table(orders(number))), "explained": True})
+    return show("table", told, answers={"light": {"result": ORIGIN}})
+
+
+def asked(shown: Shown) -> list[Any]:
+    return [each["args"] for each in shown.sent("light")]
+
+
+def test_a_row_says_where_its_value_comes_from_by_mouse(show: Show) -> None:
+    shown = asking(show, 3)
+    shown.root.get_by_text("bread", exact=True).click()
+    shown.settle()
+    assert asked(shown) == [{"index": 2}]
+    assert shown.root.get_by_role("heading").all_text_contents() == ["Where value 3 comes from"]
+    assert shown.root.get_by_label("Where it comes from").text_content() == ORIGIN["text"]
+    assert shown.root.locator("tr[data-chosen]").count() == 1
+    shown.root.get_by_text("bread", exact=True).click()
+    shown.settle()
+    assert asked(shown) == [{"index": 2}, {}], "pressed again, it is put out"
+    assert shown.root.get_by_role("heading").count() == 0
+
+
+def test_a_row_says_where_its_value_comes_from_by_keyboard(show: Show) -> None:
+    shown = asking(show)
+    shown.root.locator(".sn-value-area").focus()
+    shown.page.keyboard.press("Tab")
+    shown.page.keyboard.press("ArrowUp")
+    for _ in range(20):
+        shown.page.keyboard.press("ArrowUp")
+    shown.page.keyboard.press("Enter")
+    shown.settle()
+    number = asked(shown)[0]["index"] + 1
+    assert 10 < number < 20, "it went up row by row, and the table with it"
+    button = shown.root.get_by_role("button", name=f"Where value {number} comes from", exact=True)
+    assert button.get_attribute("aria-pressed") == "true"
+    push(shown, json.dumps({**json.loads(as_table(orders(41))), "explained": True}))
+    focused = shown.page.evaluate("document.activeElement.dataset.number")
+    assert focused == str(number), "what comes leaves the keyboard where it is"
+
+
+def test_a_row_that_cannot_be_explained_is_none_to_press_and_a_refusal_is_said(show: Show) -> None:
+    shown = show("table", as_table(orders(3)))
+    assert shown.root.get_by_role("button").count() == 0
+    shown = asking(show, 3)
+    shown.answer(light={"ok": False, "reason": "which packet value 0 was is forgotten"})
+    shown.root.get_by_text("tea", exact=True).click()
+    shown.root.get_by_text("which packet value 0 was is forgotten").wait_for()
+
+
+@pytest.mark.parametrize("look", [{"theme": "light"}, {"theme": "dark", "system": "dark"}], ids=str)
+def test_axe_finds_nothing_serious_in_a_row_that_is_explained(show: Show, look: Any) -> None:
+    told = json.dumps({**json.loads(as_table(orders(40))), "explained": True})
+    shown = show("table", told, answers={"light": {"result": ORIGIN}}, **look)
+    shown.root.get_by_role("button").last.press("Enter")
+    shown.root.get_by_role("heading").wait_for()
+    found = Axe().run(shown.page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+
+
 @pytest.mark.parametrize("look", [{"theme": "light"}, {"theme": "dark", "system": "dark"}], ids=str)
 @pytest.mark.parametrize("shape", ["table", "lines"])
 def test_axe_finds_nothing_serious(show: Show, shape: str, look: Any) -> None:

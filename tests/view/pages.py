@@ -102,8 +102,8 @@ class Page:
         """Send a command and wait for its acknowledgement."""
         number, comm = self.tell(cmd, **args), self.comm
         with comm.news:
-            assert comm.news.wait_for(lambda: any(each["ack"] == number for each in comm.custom), PATIENCE_S), cmd
-            return next(each for each in comm.custom if each["ack"] == number)
+            assert comm.news.wait_for(lambda: any(each.get("ack") == number for each in comm.custom), PATIENCE_S), cmd
+            return next(each for each in comm.custom if each.get("ack") == number)
 
     def order(self, cmd: str, **args: Any) -> Any:
         """Send a command that must be carried out."""

@@ -472,3 +472,51 @@ def test_where_a_packet_comes_from_and_what_was_done_as_a_test(show: ShowPage) -
         text = page.order("as_test")["result"]["text"]
         assert "assert str(session.step('split')) == \"split: 'to be' -> 'to', 'be' to real\"" in text
         session.cancel()
+
+
+def test_where_letters_results_and_a_failure_come_from(show: ShowPage) -> None:
+    def divide(number: int) -> float:
+        if number < 0:
+            raise ValueError(number)
+        return 1 / number
+
+    with runtime.Session("traced", trace=True) as session:
+        numbers = session.source([2, -1, 0], name="numbers").map(float, name="kept")
+        divided = session.source([2, -1, 0], name="others").map(divide, name="divide", on_error="skip")
+        divided.union(numbers).collect(name="found")
+        page = show(session)
+        session.run()
+        (first, second) = page.order("letters")["result"]["letters"]
+        assert page.order("why", number=second["number"])["result"]["text"] == "-1: an item of others"
+        assert page.order("why", number=first["number"])["result"]["places"][0]["task"] == "others"
+        lit = page.order("light", result="found", index=0)["result"]
+        assert {"lit": lit} in page.comm.custom
+        page.order("light")
+        assert {"lit": None} in page.comm.custom
+    assert page.order("why", number=second["number"])["ok"], "closed, it is still known"
+
+    failing = runtime.Session("failing", trace=True)
+    failing.source([0], name="numbers").map(divide, name="divide").collect()
+    page = show(failing)
+    with pytest.raises(runtime.TaskFailed):
+        failing.run()
+    assert page.order("why", failure=True)["result"]["text"] == "0: an item of numbers"
+    failing.close()
+
+
+def test_where_what_is_held_comes_from(show: ShowPage) -> None:
+    with runtime.Session("held", trace=True) as session:
+        session.source([0], name="numbers").map(lambda n: 1 / n, name="divide", on_error="hold").collect()
+        page = show(session)
+        with pytest.raises(runtime.JobHeld):
+            session.run()
+        (held,) = page.order("letters")["result"]["held"]
+        found = page.order("why", task=held["task"], place=held["place"])["result"]
+        assert found["text"] == "0: an item of numbers"
+        session.cancel()
+
+
+def test_without_traces_it_is_said_why(show: ShowPage) -> None:
+    with runtime.Session("plain") as session:
+        session.source([1]).collect()
+        assert "trace=True" in show(session).order("letters")["result"]["untraced"]
