@@ -35,8 +35,8 @@ OF_BROWSER: Final[tuple[Mutant, ...]] = (
     one(
         "tab: a task at work by itself lets nobody go on",
         UNPREEMPTED,
-        "        RUNNING.give_way(SLICE_S)\n        return super()",
-        "        return super()",
+        "        RUNNING.give_way(SLICE_S)\n        passes",
+        "        passes",
         IN_NODE,
     ),
     one(
@@ -44,6 +44,13 @@ OF_BROWSER: Final[tuple[Mutant, ...]] = (
         UNPREEMPTED,
         "        RUNNING.give_way(SLICE_S)\n        super().sleep",
         "        super().sleep",
+        IN_NODE,
+    ),
+    one(
+        "tab: a task that comes through its gate works at once",
+        UNPREEMPTED,
+        "            breathe()\n        return admitted",
+        "            pass\n        return admitted",
         IN_NODE,
     ),
     one(
