@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from runtime.builder.environment import Environment
 from runtime.errors import GraphInvalid, SourceSpent, UnknownName
-from runtime.factory import Backend, create_backend, lanes_of
+from runtime.factory import Backend, create_backend, is_of_processes, lanes_of, seed_refused
 from runtime.facts import Outcome
 from runtime.graph import ExecutionGraph, TaskNode, validate
 from runtime.operators import OneRun
@@ -52,20 +52,38 @@ class JobManager:
         try:
             if (seed := self.environment.settings.seed) is not None:
                 backend.use_seed(seed)
-            self._refuse_chains(backend)
+            if backend.travels:
+                self._refuse_between_processes()
             self._use_cluster(backend)
             return self.compile(backend), backend
         except BaseException:
             backend.close()
             raise
 
-    def _refuse_chains(self, backend: Backend) -> None:
-        """Raise `GraphInvalid` if an operator asks for a chain where each task is a process."""
-        name = next((node.name for node in self.environment.graph().operators if node.chained), None)
-        if backend.travels and name is not None:
+    def validate(self) -> None:
+        """Raise the `GraphInvalid` that `submit` would raise, as far as that is known before anything is made."""
+        settings = self.environment.settings
+        validate(self.environment.graph())
+        if is_of_processes(settings.platform):
+            if settings.seed is not None:
+                raise seed_refused(settings.seed)
+            self._refuse_between_processes()
+
+    def _refuse_between_processes(self) -> None:
+        """Raise `GraphInvalid` if an operator asks for what is not there where each task is a process."""
+        graph = self.environment.graph()
+        name = next((node.name for node in graph.operators if node.chained), None)
+        if name is not None:
             raise GraphInvalid(
                 f"{name!r} has chain=True on platform {self.environment.settings.platform!r}, where each task is a "
                 "process of its own, and nothing is chained; leave that out"
+            )
+        target = next((edge.target for edge in graph.edges if edge.strategy == "first_free"), None)
+        if target is not None:
+            raise GraphInvalid(
+                f"packets are to go to the first free instance of {target!r}, and its instances are processes "
+                "of their own here, which do not tell each producer in time; leave first_free() out, or use "
+                "platform='local'"
             )
 
     def _use_cluster(self, backend: Backend) -> None:

@@ -26,7 +26,7 @@ from runtime.driver.actor_wrapper import ActorWrapper, Process, ServiceWrapper, 
 from runtime.driver.driver_task import DriverTask
 from runtime.driver.job import Job
 from runtime.errors import CommandRefused, GraphInvalid, NotCopyable, TaskEnded
-from runtime.factory.backend import Handle, ServiceHandle, TaskHandle
+from runtime.factory.backend import Handle, ServiceHandle, TaskHandle, seed_refused
 from runtime.factory.threads import all_gone, join_gone, retract_from, warn_without_gil
 from runtime.facts import Ending, Spent, TaskFacts, TaskTable
 from runtime.graph import ServiceNode
@@ -87,7 +87,7 @@ class RemoteBackend(ABC):
 
     def use_seed(self, seed: int) -> NoReturn:
         """Refuse turns: raises `GraphInvalid`."""
-        raise GraphInvalid(f"seed {seed!r} cannot order what other processes do; use platform='local' for seeded runs")
+        raise seed_refused(seed)
 
     @abstractmethod
     def use_cluster(self, address: str | None, resources: Mapping[str, Mapping[str, float]]) -> None:

@@ -6,8 +6,10 @@ from runtime.factory.backend import (
     ServiceHandle,
     TaskHandle,
     create_backend,
+    is_of_processes,
     register_backend,
     require_platform,
+    seed_refused,
 )
 from runtime.factory.service_task_factory import create_service_task, service_queues
 from runtime.factory.task_factory import TaskFactory, lanes_of
@@ -20,8 +22,10 @@ __all__ = [
     "TaskHandle",
     "create_backend",
     "create_service_task",
+    "is_of_processes",
     "lanes_of",
     "register_backend",
     "require_platform",
+    "seed_refused",
     "service_queues",
 ]

@@ -258,6 +258,9 @@ _backends: dict[str, Callable[[], Backend] | str] = {
 }
 
 
+_travelling = {"remote"}  # those whose tasks are processes, as far as that is known before one is made
+
+
 def register_backend(platform: str, backend: Callable[[], Backend] | str) -> None:
     """Offer `backend` as `platform`: what makes one, or where it is, as `"package.module:Name"`, imported at first use.
 
@@ -265,12 +268,27 @@ def register_backend(platform: str, backend: Callable[[], Backend] | str) -> Non
     """
     if _backends.setdefault(platform, backend) != backend:
         raise GraphInvalid(f"platform {platform!r} is registered already; give yours another name")
+    if getattr(backend, "travels", False):
+        _travelling.add(platform)
 
 
 def require_platform(platform: str) -> None:
     """Raise `UnknownName` if no backend has this name."""
     if platform not in _backends:
         raise UnknownName("platform", platform, _backends)
+
+
+def is_of_processes(platform: str) -> bool:
+    """Whether tasks are processes there: known without a backend, and what that would import.
+
+    Of a platform that was registered by where its backend is, False.
+    """
+    return platform in _travelling
+
+
+def seed_refused(seed: int) -> GraphInvalid:
+    """What to say of a seed where tasks are processes."""
+    return GraphInvalid(f"seed {seed!r} cannot order what other processes do; use platform='local' for seeded runs")
 
 
 def create_backend(platform: str) -> Backend:

@@ -63,14 +63,8 @@ class TaskFactory:
         return self._backend.task(ctx, made, self._reporter)
 
     def _instances(self) -> dict[str, FreeInstances]:
-        """Of the operators whose instances get packets when they are free: which are. Raises `GraphInvalid`."""
+        """Of the operators whose instances get packets when they are free: which are."""
         edges = [edge for edge in self._graph.edges if edge.strategy == "first_free"]
-        if edges and self._backend.travels:
-            raise GraphInvalid(
-                f"packets are to go to the first free instance of {edges[0].target!r}, and its instances are processes "
-                "of their own here, which do not tell each producer in time; leave first_free() out, or use "
-                "platform='local'"
-            )
         return {edge.target: FreeInstances() for edge in edges if self._nodes[edge.target].parallelism > 1}
 
     def _allowance(self, operator: OperatorNode, index: int) -> Allowance | None:

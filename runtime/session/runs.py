@@ -100,6 +100,10 @@ class Runs:
         self._interceptors: dict[object, Interceptor] = {}  # by what stands for one call of `intercept`
         self._under_way: Start | None = None
 
+    def validate(self) -> None:
+        """Raise the `GraphInvalid` that a start would raise, as far as that is known before one."""
+        self._manager.validate()
+
     # ── whoever gives a command ──
 
     @property

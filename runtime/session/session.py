@@ -20,7 +20,6 @@ from runtime.control.calling import Service
 from runtime.control.records import Record
 from runtime.errors import CommandRefused, GraphInvalid, InputOpen
 from runtime.facts import Outcome
-from runtime.graph import validate
 from runtime.graph.policy import MAX_RESULTS_BYTES, OnError
 from runtime.graph.rate import Rate
 from runtime.graph.validation import refuse_interceptor
@@ -373,8 +372,11 @@ class Session(Steering):
         return lambda: runs.at_once(lambda: runs.intercept(this, None))
 
     def validate(self) -> None:
-        """Raise the `GraphInvalid` that `start()` would raise for the graph as it is now."""
-        validate(self._environment.graph())
+        """Raise the `GraphInvalid` that `start()` would raise for the graph as it is now, on the session's platform.
+
+        What only the platform itself can tell is left to the start: that Ray is not installed, or has no room.
+        """
+        self._runs.validate()
 
     # ── looks ──
 

@@ -15,6 +15,7 @@ from runtime.factory import register_backend
 from runtime.graph import Edge, OperatorNode, validate
 from runtime.operators import Filter, register_operator
 from runtime.testing import PATIENCE_S
+from sage_nb.plan import plan_of
 from tests.platforms import MakeSession, Platform
 
 Refused = type[runtime.DataflowError]
@@ -286,6 +287,46 @@ def test_an_unconsumed_stream_can_be_consumed_after_the_refusal(session: runtime
     session.validate()
     session.run(PATIENCE_S)
     assert list(result) == [1, 2]
+
+
+def chained(stream: runtime.Stream[int]) -> runtime.Stream[int]:
+    return stream.map(abs, name="work", chain=True)
+
+
+def first_free(stream: runtime.Stream[int]) -> runtime.Stream[int]:
+    return stream.first_free().map(abs, name="work", parallelism=2)
+
+
+def as_it_is(stream: runtime.Stream[int]) -> runtime.Stream[int]:
+    return stream
+
+
+@pytest.mark.parametrize("elsewhere", ["remote", "between"])
+@pytest.mark.parametrize(
+    ("build", "settings", "says"),
+    [
+        (chained, {}, "'work' has chain=True on platform"),
+        (first_free, {}, "first free instance of 'work', and its instances are processes"),
+        (as_it_is, {"seed": 7}, "seed 7 cannot order what other processes do"),
+    ],
+    ids=["chain", "first free", "seed"],
+)
+def test_what_a_platform_of_processes_refuses_is_known_before_the_start_and_said_beside_run(
+    elsewhere: str, build: Callable[[Any], Any], settings: dict[str, Any], says: str
+) -> None:
+    def written(**settings: Any) -> runtime.Session:
+        session = runtime.Session(**settings)
+        build(session.input("in")).reply("out")
+        return session
+
+    session = written(platform=elsewhere, **settings)
+    with pytest.raises(runtime.GraphInvalid, match=says):
+        session.validate()
+    assert says in plan_of(session, 1)["runnable"]
+    if elsewhere == "between":
+        with pytest.raises(runtime.GraphInvalid, match=says):
+            session.start()
+    written(**settings).validate()
 
 
 SHAPES: dict[str, tuple[tuple[OperatorNode, ...], tuple[Edge, ...], Refused, tuple[str, ...]]] = {

@@ -117,5 +117,6 @@ def test_a_process_that_dies_ends_every_question_by_its_name() -> None:
             with pytest.raises(runtime.TaskFailed, match="'plus' failed: TaskLost") as failed:
                 each.result(PATIENCE_S)
             assert isinstance(failed.value.__cause__, runtime.TaskLost)
+        hold.release()
         with pytest.raises(runtime.TaskFailed):
             session.wait(PATIENCE_S)
