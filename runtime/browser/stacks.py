@@ -11,6 +11,11 @@ event loop. So around each wait `Running` puts these away, and whoever comes fro
 *A wake-up goes through the event loop.* A settled promise of JavaScript goes on before anything else of the page: two
 stacks that wake each other would keep messages, timers and its painting out for ever. Pyodide makes a future of each
 promise, and what follows a future is a task of the page. Who does not wait for long gives way himself, every 8 ms.
+
+*Every 8 ms the page has a turn to itself.* Pyodide posts a message for each such task, and the first one that comes
+does all tasks that are there: messages are left over, which others stand behind, as those of timers do. While somebody
+is always at work they only get more, and after minutes the page would wait for minutes. So who is to go on after 8 ms
+goes on behind all that has been posted until then, and so does everybody after him: until then nobody posts.
 """
 
 from __future__ import annotations
@@ -36,15 +41,29 @@ LONGEST_MS: Final = 2**31 - 1  # that a timer of JavaScript takes
 MAIN: Final = get_ident()
 """The number of the main thread, whose stacks are all that the page begins."""
 
-_JS: Final = """(() => {
+_JS: Final = """((sliceMs) => {
   const waits = new Map();
   const counts = {parks: 0, breaths: 0, starts: 0};
+  const held = [];  // who goes on when the page has had its turn
+  let turnAt = performance.now();
+  const turn = () => {
+    turnAt = performance.now();
+    for (const goOn of held.splice(0)) goOn();
+  };
+  let behindAll = globalThis.setImmediate;
+  if (behindAll === undefined) {
+    const {port1, port2} = new MessageChannel();
+    port1.onmessage = turn;
+    behindAll = () => port2.postMessage(0);
+  }
+  const hold = (goOn) => { if (held.push(goOn) === 1) behindAll(turn); };
+  const soon = (goOn) => { if (held.length || performance.now() - turnAt > sliceMs) hold(goOn); else goOn(); };
   return {
     counts,
     park(id, ms) {
       counts.parks += 1;
       return new Promise((resolve) => {
-        const timer = ms < 0 ? 0 : setTimeout(() => { waits.delete(id); resolve(false); }, ms);
+        const timer = ms < 0 ? 0 : setTimeout(() => { waits.delete(id); soon(() => resolve(false)); }, ms);
         waits.set(id, {resolve, timer});
       });
     },
@@ -53,18 +72,18 @@ _JS: Final = """(() => {
       if (wait === undefined) return false;
       waits.delete(id);
       if (wait.timer) clearTimeout(wait.timer);
-      wait.resolve(true);
+      soon(() => wait.resolve(true));
       return true;
     },
     start(run) {
       counts.starts += 1;
       run.callPromising().catch((error) => console.error("thread", String(error))).finally(() => run.destroy());
     },
-    breathe() { counts.breaths += 1; return Promise.resolve(true); },
+    breathe() { counts.breaths += 1; return new Promise((resolve) => hold(() => resolve(true))); },
   };
-})()"""
+})"""
 
-_page: Final = run_js(_JS)
+_page: Final = run_js(_JS)(1000 * SLICE_S)
 _ids: Final = count(1)
 counts: Final = _page.counts
 """How many waits there were, how often somebody has given way, how many stacks were started."""
