@@ -24,7 +24,7 @@ from runtime import AsyncRefused, GraphInvalid, Retry, TaskFailed
 from runtime.graph.policy import OnError
 from runtime.operators.awaited import CONCURRENCY
 from runtime.testing import PATIENCE_S, Moment, explore
-from tests.platforms import MakeSession
+from tests.platforms import MakeSession, Platform
 
 SHORT_S = 0.001
 
@@ -404,6 +404,53 @@ def test_what_nobody_needs_any_more_ends(session: runtime.Session) -> None:
     result = session.source(iter(int, 1)).map(Gauge()).take(5).collect()
     session.run(PATIENCE_S)
     assert list(result) == [0] * 5
+
+
+def test_calls_under_way_end_when_nobody_needs_what_they_make(make_session: MakeSession, platform: Platform) -> None:
+    sleeping, ended = platform.moment(), platform.log()
+
+    async def sleeps(value: int) -> int:
+        sleeping.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(SHORT_S)
+            ended.append(value)
+        return value
+
+    session = make_session(capacity=4)
+    slow = session.source(itertools.count, name="numbers").map(sleeps, name="slow", concurrency=3)
+    result = slow.union(session.input("in")).take(2).collect()
+    session.start()
+    sleeping.wait()
+    session.send("in", 1)
+    session.send("in", 2)
+    outcome = session.wait(PATIENCE_S)
+    assert (outcome.state, outcome.errors, list(result)) == ("completed", 0, [1, 2])
+    assert 1 <= len(ended) <= 3, "each that was begun has run its finally"
+    assert session.snapshot()["slow"].ending == "completed"
+    assert session.peek("slow").open == ()
+
+
+def test_an_error_in_the_finally_of_a_call_that_nobody_needs_is_heard(
+    make_session: MakeSession, platform: Platform
+) -> None:
+    sleeping = platform.moment()
+
+    async def sleeps(value: int) -> int:
+        sleeping.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("on the way out")
+
+    session = make_session()
+    session.source([7]).map(sleeps, name="slow").union(session.input("in")).take(1).collect()
+    session.start()
+    sleeping.wait()
+    session.send("in", 1)
+    with pytest.raises(TaskFailed, match="'slow' failed on packet 7: ValueError: on the way out"):
+        session.wait(PATIENCE_S)
 
 
 def test_what_the_hand_puts_in_is_called_for_at_once(session: runtime.Session) -> None:

@@ -79,9 +79,12 @@ class Call:
         """It is over."""
         self.is_over, self.task = True, None
 
-    def has_failed(self) -> bool:
-        """Whether an error of it is still to be judged."""
-        return self.error is not None
+    def come_to_nothing(self) -> None:
+        """It was cancelled, since nobody needs what it makes: that is no failure. What it has raised else is one."""
+        from asyncio import CancelledError  # noqa: PLC0415  imported where something waits
+
+        if isinstance(self.error, CancelledError):
+            self.error = None
 
     def fail(self, error: BaseException) -> None:
         """That is what it has come to."""

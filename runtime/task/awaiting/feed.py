@@ -75,6 +75,8 @@ class CallFeed(LaneFeed):
         assert self._host is not None, "as well"
         self._host.look_in()
         while True:
+            if self._may_give_up():
+                self._give_up(self._host)
             self._sends.send_due()
             may_take = self._may_take()
             if may_take and (held_s := self._held_s()) > 0:
@@ -85,6 +87,19 @@ class CallFeed(LaneFeed):
                 self.wait_for_calls(self._may_take_or_send)
             else:
                 super().wait()
+
+    def _may_give_up(self) -> bool:
+        """Whether nobody needs what calls that are under way would make."""
+        return self._parker.unneeded and self.calls.under_way > 0
+
+    def _give_up(self, host: LoopHost) -> None:
+        """End all that is under way; that takes as long as each `finally` does."""
+        under_way = {call: call.task for call in self.calls.all() if call.task is not None}
+        host.cancel(list(under_way.values()))
+        for call in under_way:
+            if not call.is_over:  # its first step was never taken
+                self.calls.end(call)
+            call.come_to_nothing()
 
     def _held_s(self) -> float:
         """For how long the rate keeps the next packet from its beginning."""
@@ -142,7 +157,7 @@ class CallFeed(LaneFeed):
         return not calls or self._is_free(inbox)
 
     def _may_take_or_send(self) -> bool:
-        return self.calls.is_due() or self._may_take()
+        return self.calls.is_due() or self._may_give_up() or self._may_take()
 
     def _is_free(self, inbox: Inbox) -> bool:
         """Whether no call of the same key as the next packet is under way."""
