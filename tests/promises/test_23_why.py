@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from typing import Any, cast
 
 import pytest
@@ -304,6 +305,38 @@ def test_values_are_told_as_they_were_when_they_were_made(make_session: MakeSess
     rows = session.source([[1]], name="lists").map(grow, name="one").map(grow, name="two").collect()
     session.run(PATIENCE_S)
     assert [origin.value for origin in session.why(rows, 0).walk()] == [[1, 0, 0], [1, 0], [1]]
+
+
+def test_rows_are_told_as_they_were_whatever_becomes_of_them(make_session: MakeSession) -> None:
+    def spoil(row: Any) -> Any:
+        if type(row) is dict:
+            row["cents"] = "gone"
+            row["more"] = [1]
+        elif type(row) is list and row:
+            row[0] = {}
+        return row
+
+    given: list[Any] = [
+        {"item": "tea", "cents": 300},
+        ["tea", 300],
+        ("tea", 300),
+        {"deep": ["tea"]},
+        {1: "tea"},
+        {"tea"},
+        [],
+        (),
+    ]
+    before = [deepcopy(row) for row in given]
+    session = make_session(trace=True)
+    rows = session.source(given, name="rows").map(spoil, name="spoil").collect()
+    session.run(PATIENCE_S)
+    for index, row in enumerate(before):
+        (item,) = session.why(rows, index).items
+        assert item.value == row
+        assert type(item.value) is type(row)
+        if isinstance(row, dict | list):
+            item.value.clear()
+            assert session.why(rows, index).items[0].value == row, "who asks cannot change what is remembered"
 
 
 def test_large_and_strange_values_are_previews(make_session: MakeSession) -> None:
