@@ -458,8 +458,11 @@ def test_under_every_seed_nothing_is_lost_though_finalizers_let_others_go_on(mon
 
 def test_what_a_finalizer_puts_into_a_queue_before_a_wait_is_got() -> None:
     simple: queue.SimpleQueue[int] = queue.SimpleQueue()
-    kept = make_garbage(lambda: simple.put(7))
-    assert simple.get(timeout=PATIENCE_S) == 7
+    lock = threading.Lock()
+    with lock:  # so that it does not give way before it looks
+        kept = make_garbage(lambda: simple.put(7))
+        waits = counts.parks
+        assert (simple.get(timeout=PATIENCE_S), counts.parks) == (7, waits)
     assert len(kept) == 2 * YOUNG
 
 
