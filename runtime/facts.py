@@ -68,6 +68,9 @@ class TaskFacts(NamedTuple):
     they are in `processed`, too.
     `held` is whether its gate is closed by hand, also while it still works, or waits, in mid-packet.
     `node` is the machine that it runs on, where there may be several. `signals` wait between the packets of its queue.
+    `waits_for` names whom it waits for when this is asked: of one that is held back, the tasks whose queues are full,
+    or of whom none is free; of one that is waiting, or has calls open, the services that have a call of it; of one that
+    is idle, the producers that have not ended. Empty if it goes on already, or waits for time, a person, or user code.
     """
 
     name: str
@@ -89,6 +92,7 @@ class TaskFacts(NamedTuple):
     node: str | None = None
     signals: tuple[SignalFacts, ...] = ()
     open: int = 0
+    waits_for: tuple[str, ...] = ()
 
     @property
     def lanes(self) -> tuple[LaneFacts, ...]:
@@ -104,7 +108,7 @@ class TaskFacts(NamedTuple):
         return tuple(producer for producer in self.producers[1:] if producer not in ended)
 
     def __repr__(self) -> str:
-        parts = [str(self.ending or self.state)]
+        parts = [self.ending or _with_whom(self.state, self.waits_for)]
         parts += [f"queue {self.depth:,} of {self.capacity:,}"] if self.producers else []
         parts += [f"{self.processed:,} in", f"{self.emitted:,} out"]
         parts += [f"{self.open:,} open"] if self.open else []
@@ -124,6 +128,7 @@ class ServiceFacts(NamedTuple):
     its caller), or is still `open`. `late` replies came after the end of their call, `lost` ones vanished in an
     interceptor. `callers` says how many of them each task or service has made (`hand`: who is no part of the job),
     in the order of their first calls; while calls come it may be ahead of `received` by what has come meanwhile.
+    `waits_for` names the services that have a call of it open, while it waits for them.
     """
 
     name: str
@@ -141,6 +146,7 @@ class ServiceFacts(NamedTuple):
     lost: int
     ending: Ending | None
     callers: tuple[tuple[str, int], ...] = ()
+    waits_for: tuple[str, ...] = ()
 
     @property
     def open(self) -> int:
@@ -149,7 +155,7 @@ class ServiceFacts(NamedTuple):
 
     def __repr__(self) -> str:
         parts = [
-            str(self.ending or self.state),
+            self.ending or _with_whom(self.state, self.waits_for),
             f"queue {self.depth:,} of {self.capacity:,}",
             f"{self.received:,} calls",
         ]
@@ -157,6 +163,19 @@ class ServiceFacts(NamedTuple):
             number = getattr(self, what)
             parts += [f"{number:,} {what}"] if number else []
         return f"{self.name}: {', '.join(parts)}"
+
+
+def _with_whom(state: TaskState, whom: Sequence[str]) -> str:
+    """A state, and whom it waits for, unless it is idle, which is said of nobody's fault."""
+    words = {"held back": " by", "held back: all busy": ":", "waiting": " for"}
+    if not whom or state not in words:
+        return state
+    return f"{state}{words[state]} {few(whom)}"
+
+
+def few(names: Sequence[str]) -> str:
+    """At most two of these names, and how many more there are."""
+    return ", ".join(names) if len(names) <= 2 else f"{names[0]}, {names[1]} and {len(names) - 2:,} more"
 
 
 class QuestionFacts(NamedTuple):
@@ -340,6 +359,10 @@ class TaskTable(Mapping[str, TaskFacts]):
             [each.ended_producers for each in facts],
             [each.held for each in facts],
         )
+
+    def waits_for(self, name: str) -> tuple[str, ...]:
+        """Whom a task waits for."""
+        return self[name].waits_for
 
     def lane_depths(self, name: str) -> tuple[int, ...]:
         """How many packets wait in each lane of a task's queue, the hand's first."""

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, Final, Literal
 
 from runtime import Event, Session, Snapshot, TaskTable
-from runtime.facts import Columns, Ending
+from runtime.facts import Columns, Ending, few
 from runtime.graph import ExecutionGraph, OperatorNode
 from sage_nb.call_cards import CallCards
 from sage_nb.chain_cards import ChainCards
@@ -41,6 +41,7 @@ _WORST: Final = (
         "new",
     ),
 )
+_BY_OTHERS: Final = ("held back", "held back: all busy", "waiting")
 _NUMBERS: Final = ("depths", "processed", "emitted", "errors", "skipped")
 _ENDINGS: Final = ("cancelled", "stopped", "completed")
 
@@ -128,6 +129,7 @@ class Framer:
             calls=self._calls.cards(services, snapshot.at_s, runs=snapshot.state in ("running", "draining")),
             open=self._open(snapshot.tasks),
             times=self._times.text(snapshot),
+            waits=self._waits(snapshot, columns.states),
             asks=ask_card(snapshot.questions),
             turn=-1 if session.turn is None else session.turn,
             letters=len(session.dead_letters),
@@ -207,6 +209,15 @@ class Framer:
         for row, task in self._waiting if tasks else ():
             found[str(row)] += tasks[task].open
         return dict(+found)
+
+    def _waits(self, snapshot: Snapshot, states: Sequence[str]) -> dict[str, str]:
+        """Whom the rows wait for that are held back or wait for a reply; not of a graph that is drawn by operator."""
+        if self._grouped or not snapshot.tasks:
+            return {}
+        tasks = [(row, self._tasks[row]) for row, state in enumerate(states) if state in _BY_OTHERS]
+        found = {row: snapshot.tasks.waits_for(task) for row, task in tasks}
+        found |= {self._row[name]: facts.waits_for for name, facts in snapshot.services.items()}
+        return {str(row): shown(few(whom)) for row, whom in found.items() if whom}
 
     def _by_operator(self, columns: Columns) -> Columns:
         states, *numbers, _, held = columns

@@ -14,7 +14,7 @@ from typing import Any, Final
 import runtime
 from runtime import NO_PACKET, DeadLetter, Packet, Profile, QueueView, Session, Step
 from runtime.errors import error_text
-from runtime.facts import NO_TIME, ChainFacts, QuestionFacts, ServiceFacts, SignalFacts, Spent, TaskFacts
+from runtime.facts import NO_TIME, ChainFacts, QuestionFacts, ServiceFacts, SignalFacts, Spent, TaskFacts, few
 from runtime.texts.literal import literal_of
 from runtime.texts.preview import preview, type_name
 from sage_nb.origins import why_not
@@ -247,11 +247,13 @@ def task_card(
     producers: list[tuple[str, str | None, int]] = []
     if isinstance(facts, TaskFacts):
         told = {"state": facts.ending or facts.state}
+        told |= {"waits for": few(facts.waits_for)} if facts.waits_for else {}
         told |= {name: getattr(facts, name) for name in _TOLD}
         producers = [(lane.producer, lane.ended, lane.depth) for lane in facts.lanes]
     elif facts is not None:
         told = dict(facts._asdict()) | {"open": facts.open}
         del told["name"]
+        told["waits_for"] = few(facts.waits_for) if facts.waits_for else None
     told |= more
     whole = spent.whole
     return TaskCard(

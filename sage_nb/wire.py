@@ -197,6 +197,7 @@ class Frame(TypedDict):
     `open` gives, of the rows whose functions wait, how many calls are open, where there are any.
     `times` says where the last second went: of each row, between `;`, packets per second, how many % of the time were
     on a processor (empty: nobody knows), and the % of each of `runtime.facts.SHARES`; nothing of a row that has ended.
+    `waits` says of rows that are held back by others, or wait for a reply, by whom, or for whose.
     `asks` is what was asked, of a graph that answers.
     `events` are the events that are new since the frame before; a page that finds a gap in their numbers asks
     for them (`events`).
@@ -234,6 +235,7 @@ class Frame(TypedDict):
     calls: list[CallCard]
     open: dict[str, int]
     times: str
+    waits: dict[str, str]
     asks: AskCard | None
     turn: int
     letters: int

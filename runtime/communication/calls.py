@@ -230,6 +230,12 @@ class Ledger:
         self._watch: Waiter = Waiter()
         self.signal: StopSignal | None = None  # set: end the queues as soon as nothing is left to do
 
+    def awaited_by(self, caller: str) -> tuple[str, ...]:
+        """Any thread, without the lock: the services that have a call of this caller open, in that order."""
+        calls = list(self.open)  # one step
+        found = (call.request.service for call in calls if call.request.callers[-1] == caller)
+        return tuple(dict.fromkeys(found))
+
     def watched_by(self, watch: Waiter) -> None:
         """Unpark that one when a deadline is sooner than it knows."""
         self._watch = watch

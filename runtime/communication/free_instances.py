@@ -61,6 +61,10 @@ class FreeInstances:
             self._waiting.pop(writer, None)
         return not writer.unneeded
 
+    def keeps(self, writer: Waiter) -> bool:
+        """Any thread: whether that one waits until an instance is free."""
+        return writer in self._waiting
+
     def give(self, instance: int) -> None:
         """Instance: it is free."""
         self._free.append(instance)

@@ -136,6 +136,16 @@ class Router:
         if self.only is not None:
             self.only.return_claim()
 
+    def held_back_by(self) -> tuple[str, ...]:
+        """Any thread: whose full queues it waits for, or which instances, of whom none is free."""
+        found = [
+            connection.queue.task
+            for output, lanes, _ in self.ways
+            for connection, lane in zip(output.connections, lanes, strict=True)
+            if lane.held_back or (output.free is not None and output.free.keeps(self.writer))
+        ]
+        return tuple(dict.fromkeys(found))
+
     def wake_readers(self) -> None:
         """Wake every reader that sleeps while something waits in its lane."""
         for lane in self.lanes:

@@ -58,6 +58,9 @@ class Proxies(Protocol):
     def begin(self, service: str, ask: Ask, timeout_s: float | None) -> AnswerFuture:
         """The same, and wait for nothing."""
 
+    def awaited(self) -> tuple[str, ...]:
+        """The services that have a call open. Any thread."""
+
 
 class BaseRuntimeContext:
     """What tasks and services have in common: a name, a logger, and a way to call services."""
@@ -73,6 +76,10 @@ class BaseRuntimeContext:
     def calls(self) -> int:
         """How many calls of services it has begun."""
         return self._proxies.calls
+
+    def awaited(self) -> tuple[str, ...]:
+        """The services that have a call of it open, in the order of these calls. Any thread."""
+        return self._proxies.awaited()
 
     def call_service(
         self, service: str, /, *args: Any, method: str = DEFAULT_METHOD, timeout: float | None = None, **kwargs: Any

@@ -51,6 +51,12 @@ class ProxyManager:
         """The same without waiting, though the request queue be full: for who must not hold up his thread."""
         return self._manager.begin(self._find(service), ask, _limit(timeout_s))
 
+    def awaited(self) -> tuple[str, ...]:
+        """The services that have a call of the caller open. Any thread."""
+        for queue in list(self._queues.values()):
+            return queue.ledger.awaited_by(self._caller)
+        return ()
+
     def _find(self, service: str) -> RequestQueue:
         self.calls += 1
         queue = self._queues.get(service)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from runtime.errors import DataflowError, GraphInvalid
-from runtime.facts import QuestionFacts, Snapshot
+from runtime.facts import QuestionFacts, ServiceFacts, Snapshot, TaskFacts
 from runtime.python.installing import install_command
 
 if TYPE_CHECKING:
@@ -55,18 +55,26 @@ _QUESTIONS: Final = {
     "questions_open": "Questions that have not ended",
     "questions_slowest_seconds": "For how long the oldest of those is under way",
 }
-_GAUGES: Final = ("_depth", "_capacity", "_open", "_slowest_seconds")
+_WAITED_FOR: Final = "Tasks and services that are held back by its full queue, or wait for its replies"
+_GAUGES: Final = ("_depth", "_capacity", "_open", "_slowest_seconds", "_waited_for")
 
 
 def metrics_of(snapshot: Snapshot) -> Metrics:
     """All counters and depths of a snapshot: metric, then task or service, then value."""
     result = {metric: _column(snapshot.tasks, fact) for metric, (fact, _) in _TASKS.items()}
     result |= {metric: _column(snapshot.services, fact) for metric, (fact, _) in _SERVICES.items()}
-    times = snapshot.times
+    times, waited_for = snapshot.times, _waited_for(snapshot)
     for label, names in (("task", snapshot.tasks), ("service", snapshot.services)):
         of_these = {name: times[name] for name in names if name in times}
         result |= {f"{label}_{metric}": _column(of_these, fact) for metric, (fact, _) in _TIMES.items()}
+        result[f"{label}_waited_for"] = {name: waited_for[name] for name in names}
     return result | _of_questions(snapshot.questions)
+
+
+def _waited_for(snapshot: Snapshot) -> Counter[str]:
+    """By how many of them each is waited for. Nobody is held up by a producer: who is idle has nothing to do."""
+    all_facts: list[TaskFacts | ServiceFacts] = [*snapshot.tasks.values(), *snapshot.services.values()]
+    return Counter(name for facts in all_facts if facts.state != "idle" for name in facts.waits_for)
 
 
 def _of_questions(facts: QuestionFacts | None) -> Metrics:
@@ -126,7 +134,8 @@ class _Collector:
             yield family
         for label, metrics in (("task", _TASKS), ("service", _SERVICES)):
             times = {f"{label}_{metric}": each for metric, each in _TIMES.items()}
-            for metric, (_, text) in (metrics | times).items():
+            waited_for = {f"{label}_waited_for": ("", _WAITED_FOR)}
+            for metric, (_, text) in (metrics | times | waited_for).items():
                 kind = GaugeMetricFamily if metric.endswith(_GAUGES) else CounterMetricFamily
                 family = kind(f"sage_{metric}", text, labels=("session", label))
                 for session, values in taken:

@@ -307,7 +307,7 @@ class BaseServiceTask:
         waiting, running, received, (results, errors, timeouts, stopped, late, lost) = queue.shown
         return ServiceFacts(
             self.name, self._state(), waiting, queue.capacity, self.concurrency, running, received, results, errors,
-            timeouts, stopped, late, lost, self.ending, tuple(queue.callers.copy().items()),
+            timeouts, stopped, late, lost, self.ending, tuple(queue.callers.copy().items()), self._waits_for(),
         )  # fmt: skip
 
     def stacks(self) -> list[Stack | None]:
@@ -322,6 +322,11 @@ class BaseServiceTask:
     def past(self) -> Past:
         """How it stood with the times of its threads when."""
         return together([parker.stopwatch.past() for parker in self.parkers])
+
+    def _waits_for(self) -> tuple[str, ...]:
+        """The services that have a call of it open, while a thread of it waits for one."""
+        waits = any(parker.doing == "waiting" for parker in self.parkers)
+        return self.queue.ledger.awaited_by(self.name) if waits else ()
 
     def _state(self) -> TaskState:
         doing = {parker.doing for parker in self.parkers}

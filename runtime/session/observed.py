@@ -150,7 +150,8 @@ class Observed:
         Of each task `task_` `processed`, `emitted`, `errors`, `skipped`, `retries`, `queue_depth`, `queue_capacity`; of
         each service `service_` `calls`, `results`, `errors`, `timeouts`, `stopped`, `late_replies`, `lost_replies`,
         `queue_depth`, `queue_capacity`. What they count is said in `TaskFacts` and `ServiceFacts`. Of both the seconds
-        that they have spent, as in `Times`: `busy_seconds`, `idle_seconds`, `held_back_seconds` and so on.
+        that they have spent, as in `Times`: `busy_seconds`, `idle_seconds`, `held_back_seconds` and so on; and how many
+        are held back by its full queue, or wait for its replies: `waited_for`.
         """
         return metrics_of(self.snapshot())
 

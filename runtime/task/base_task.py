@@ -21,7 +21,7 @@ from runtime.communication.signals import StopSignal
 from runtime.context import Reporter, TaskContext
 from runtime.context.report import TaskReport
 from runtime.errors import NO_PACKET, Cancelled, TaskEnded, Unneeded
-from runtime.facts import Ending, Past, Spent, TaskFacts
+from runtime.facts import Ending, Past, Spent, TaskFacts, TaskState
 from runtime.operators import Operator, Source
 from runtime.operators.awaited import Awaited
 from runtime.operators.memory import Keeping
@@ -557,6 +557,12 @@ class BaseTask:
     def facts(self) -> TaskFacts:
         """Where the task stands now."""
         return Observer([self]).observe()[self.name]
+
+    def waits_for(self, state: TaskState) -> tuple[str, ...]:
+        """Whom it waits for in that state, by name: consumers that have no room, or services. Any thread."""
+        if state in ("held back", "held back: all busy"):
+            return self._router.held_back_by()
+        return self.ctx.awaited() if state == "waiting" else ()
 
     def stacks(self) -> list[Stack | None]:
         """Where its thread is in its code now; None: nowhere."""

@@ -133,6 +133,7 @@ class Sample(TaskTable):
             self._held[place],
             signals=self.signals(name),
             open=open_,
+            waits_for=self.waits_for(name),
         )
 
     def counting(
@@ -175,6 +176,19 @@ class Sample(TaskTable):
             ended_producers,
             self._held,
         )
+
+    def waits_for(self, name: str) -> tuple[str, ...]:
+        """Whom a task waits for, as it is now, if it still does what it did then."""
+        place = self._observer.place[name]
+        task, state = self._observer.tasks[place], self._doing[place]
+        ended_producers, ending = self._rest[3][place], self._rest[2][place]
+        if ending is not None:
+            return ()
+        if state == "idle":
+            ended = {producer for producer, _ in ended_producers}
+            producers = [lane.producer for lane in task.lanes_in]
+            return tuple(dict.fromkeys(each for each in producers[1:] or producers if each not in ended))
+        return task.waits_for("waiting" if self._rest[-1][place] else state)  # with open calls, it waits for these
 
     def lane_depths(self, name: str) -> tuple[int, ...]:
         """How many packets wait in each lane of a task's queue, the hand's first."""

@@ -5,7 +5,7 @@ import { compact, counted, fitted, mark, ordinal, printable, say, svg, textWidth
 import { GLYPHS, glyphPath } from "./icons.js";
 import { kindOf, sameSignals, signalMarker, signalText } from "./signals.js";
 import { countsOf, DIGIT, LargeGlyph, LINE, PAD, SMALL, STARTS, StopCount } from "./row_parts.js";
-import { hasEnded, levelOf, spoken, stateOf } from "./states.js";
+import { hasEnded, levelOf, spoken, stateOf, stateWords } from "./states.js";
 import { timeAt, TimeBar, timeWords } from "./times.js";
 
 const MOST_CELLS = 12;
@@ -30,6 +30,7 @@ export function factsAt(frame, index, places) {
     stops: frame.breakpoints.includes(index),
     signals: frame.signals?.[index] ?? NO_SIGNALS,
     open: frame.open?.[index] ?? 0,
+    waits: frame.waits?.[index] ?? "",
     time: timeAt(frame, index),
   };
 }
@@ -252,7 +253,9 @@ export class RowPicture {
       this.glyph.setAttribute("d", GLYPHS[state.glyph]);
       this.large.paint(state.glyph);
       this.element.setAttribute("data-state", state.look);
-      if (this.texts.state) say(this.texts.state, this.stateText(state.word));
+    }
+    if (this.texts.state && (last?.letter !== facts.letter || last.waits !== facts.waits)) {
+      say(this.texts.state, this.stateText(state.word, stateWords(facts)));
     }
     if (last?.depth !== facts.depth && this.gauge) {
       this.gauge.paint(facts.depth);
@@ -275,11 +278,12 @@ export class RowPicture {
     say(this.title, printable(words, 600));
   }
 
-  stateText(word) {
+  /** The state, and whom it waits for, and what it is, as far as there is room: the state matters most. */
+  stateText(word, words) {
     const room = this.place.width - 2 * PAD - (this.service ? 16 : 0);
-    const whole = this.detail ? `${this.detail} · ${word}` : word;
-    const shown = fitted(whole, room, SMALL);
-    return shown === whole ? whole : fitted(word, room, SMALL); // where not both have room, the state matters more
+    const detail = this.detail ? `${this.detail} · ` : "";
+    const wishes = [`${detail}${words}`, words, `${detail}${word}`];
+    return wishes.find((each) => fitted(each, room, SMALL) === each) ?? fitted(word, room, SMALL);
   }
 
   depthText(depth) {
@@ -342,6 +346,7 @@ function sameFacts(one, other) {
     one.place === other.place &&
     one.stops === other.stops &&
     one.open === other.open &&
+    one.waits === other.waits &&
     one.time?.text === other.time?.text &&
     sameSignals(one.signals, other.signals)
   );

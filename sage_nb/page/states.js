@@ -28,6 +28,14 @@ export function stateOf(letter) {
   return STATES[letter] ?? UNKNOWN;
 }
 
+const WITH_WHOM = { h: "held back by", u: "held back: all busy:", w: "waiting for" };
+
+/** What a row does, and whom it waits for, if that is told. */
+export function stateWords({ letter, waits }) {
+  const words = WITH_WHOM[letter];
+  return waits && words ? `${words} ${waits}` : stateOf(letter).word;
+}
+
 /** Whether a row with this letter has ended, however it did. */
 export function hasEnded(letter) {
   return "csfxa".includes(letter ?? "n");
@@ -41,8 +49,9 @@ export function levelOf(depth, capacity) {
 }
 
 /** The facts of a row in words: "count, paused, queue 3 of 4, 1 signal, 1 of 2 producers ended". */
-export function spoken(row, { letter, depth, signals, open, ended, errors, place }) {
-  const parts = [row.name, stateOf(letter).word];
+export function spoken(row, facts) {
+  const { depth, signals, open, ended, errors, place } = facts;
+  const parts = [row.name, stateWords(facts)];
   if (row.capacity > 0) parts.push(`queue ${counted(depth)} of ${counted(row.capacity)}`);
   if (row.calls > 0) parts.push(`${counted(open)} of ${counted(row.calls)} calls open`);
   if (signals.length > 0) parts.push(numbered(signals.length, "signal"));

@@ -32,6 +32,7 @@ function emptyFrame(plan) {
       signals: {},
       open: {},
       times: "",
+      waits: {},
       letters: 0,
       letters_total: 0,
       breakpoints: [],

@@ -5,22 +5,22 @@ import { GLYPHS, icon } from "./icons.js";
 import { placesOf } from "./graph.js";
 import { factsAt } from "./rows.js";
 import { SlicedPainter } from "./sliced_painter.js";
-import { levelOf, stateOf } from "./states.js";
+import { levelOf, stateOf, stateWords } from "./states.js";
 import { rateText, TimeCell } from "./times.js";
 
 // Word, hint, look, and its share of the width in percent.
 const COLUMNS = [
-  ["Task", "", "", 13],
-  ["Kind", "", "", 8],
-  ["State", "", "", 12],
+  ["Task", "", "", 12],
+  ["Kind", "", "", 7.5],
+  ["State", "", "", 15],
   ["Queue", "packets that wait, and how many may", "sn-number", 11],
   ["Processed", "taken from the queue; of a service, calls received", "sn-number", 10],
   ["Emitted", "put on outgoing edges; of a service, results", "sn-number", 8.5],
   ["Rate", "packets per second, the mean of the last second", "sn-number", 7.5],
-  ["Busy", "which part of the last second it was at work; the bar shows what else it did", "sn-number", 10],
+  ["Busy", "which part of the last second it was at work; the bar shows what else it did", "sn-number", 9.5],
   ["Errors", "", "sn-number", 6],
-  ["Stops", "producers that have ended: stop signals", "sn-number", 7.5],
-  ["Ended", "in which order", "sn-number", 6.5],
+  ["Stops", "producers that have ended: stop signals", "sn-number", 7],
+  ["Ended", "in which order", "sn-number", 6],
 ];
 
 export class Table {
@@ -101,8 +101,10 @@ export class Table {
   }
 
   paintLine({ row, path, word, state, cells, time }, facts) {
-    const { word: text, glyph, look } = stateOf(facts.letter);
-    if (say(word, text)) {
+    const { glyph, look } = stateOf(facts.letter);
+    const words = stateWords(facts);
+    if (say(word, words)) {
+      mark(state, "title", words);
       path.firstChild.setAttribute("d", GLYPHS[glyph]);
       state.setAttribute("data-look", look);
     }

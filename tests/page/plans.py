@@ -136,6 +136,7 @@ def frame_of(plan: Plan, number: int = 0, **more: Any) -> Frame:
         calls=[],
         open={},
         times="",
+        waits={},
         asks=None,
         turn=-1,
         letters=0,

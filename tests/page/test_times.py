@@ -110,3 +110,21 @@ def test_the_task_tab_says_where_all_its_time_went_and_with_whom_it_shares_a_thr
         "of 41.2 s since it began · 1,184 packets/s · 24 % of its work on the processor"
     ).is_visible()
     assert shown.root.get_by_text("One thread works it and lines, split, a and 1 more").is_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_row_that_waits_for_somebody_says_for_whom_in_its_box_and_in_the_table(load: Load, theme: str) -> None:
+    plan = plans.small()
+    frame = plans.running(plan, states="rhwiui", waits={"1": "count#1", "2": "clock", "4": "a, b and 7 more"})
+    shown = load(plan, frame, parts=["graph", "table"], theme=theme)
+    assert "held back by count#1" in shown.row("split").text_content()
+    assert "held back by count#1" in shown.row("split").get_attribute("aria-label")
+    assert "waiting for clock" in shown.row("count#1").get_attribute("aria-label")
+    assert "held back: all busy: a, b and 7 more" in shown.row("result").get_attribute("aria-label")
+    assert shown.page.evaluate(OUTSIDE) == []
+    shown.push(plans.running(plan, 2, states="rhriri", waits={"1": "count#2"}))
+    assert "held back by count#2" in shown.row("split").text_content()
+    assert "running" in shown.row("result").get_attribute("aria-label")
+    table = load(plan, frame, parts=["table"], theme=theme)
+    states = [line.locator("td").nth(1).text_content() for line in table.root.locator("tbody tr").all()]
+    assert states[1:5] == ["held back by count#1", "waiting for clock", "idle", "held back: all busy: a, b and 7 more"]

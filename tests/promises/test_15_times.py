@@ -16,7 +16,7 @@ import runtime
 from runtime import Session, Times
 from runtime.facts import SHARES
 from runtime.testing import PATIENCE_S, Moment
-from tests.platforms import MakeSession
+from tests.platforms import MakeSession, Platform
 
 MANY = 7_000
 
@@ -142,12 +142,18 @@ def test_looking_again_and_again_takes_nothing_back() -> None:
 
 
 @pytest.mark.also_remote
-def test_where_all_its_time_went_is_known_of_each_stretch_though_nobody_has_looked(make_session: MakeSession) -> None:
+def test_where_all_its_time_went_is_known_of_each_stretch_though_nobody_has_looked(
+    make_session: MakeSession, platform: Platform
+) -> None:
     session = make_session()
     session.source(range(600), name="numbers").map(double, name="m").sink(double, name="end")
     began_s = perf_counter()
     assert session.stretches() == {}
     session.start()
+    if "seed" in platform.options:
+        with pytest.raises(runtime.CommandRefused, match="virtual time"):
+            session.stretches()
+        return
     early = session.stretches()
     session.wait(PATIENCE_S)
     until_s = perf_counter() - began_s
@@ -166,15 +172,6 @@ def test_where_all_its_time_went_is_known_of_each_stretch_though_nobody_has_look
             assert each.until_s - each.from_s == pytest.approx(each.times.lasted_s, abs=1e-6)
     for name, stretches in early.items():
         assert len(stretches) <= len(late[name]) + 1
-
-
-def test_where_time_is_virtual_stretches_are_refused_by_name() -> None:
-    with Session("it", seed=3) as session:
-        session.source(range(3), name="numbers").sink(double, name="end")
-        assert session.stretches() == {}
-        session.run(PATIENCE_S)
-        with pytest.raises(runtime.CommandRefused, match="virtual time"):
-            session.stretches()
 
 
 @pytest.mark.parametrize("chaining", [True, False])
