@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from runtime.errors import GraphInvalid, QueueFull, ServiceStopped, error_text
@@ -24,12 +24,15 @@ from runtime.scheduling.waiting import Until, Waiting, drive
 from runtime.texts.preview import preview
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Future
+    from asyncio import AbstractEventLoop, Future, TimerHandle
 
     from runtime.communication.calls import Request
     from runtime.control.injector import Given, Injector
     from runtime.dispatcher import Dispatcher
     from runtime.scheduling.commands import Commands
+
+
+_TIMES_S: Final = 0.001  # times that end one after the other are looked at no more often
 
 
 class Asking:
@@ -192,10 +195,17 @@ def _either(ready: Callable[[], bool], is_open: Callable[[], bool]) -> Callable[
 
 
 class Door:
-    """Wakes coroutines of one event loop from other threads: as many as are to be woken by one call."""
+    """Wakes coroutines of one event loop from other threads: as many as are to be woken by one call.
+
+    One timer of the loop serves all that wait: most are answered long before their time, and a timer for each would
+    cost a fifth of what a question does.
+    """
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self.loop = loop
+        self._due_s: dict[News, float] = {}  # when each is to look at its time, by the loop's clock
+        self._looks_at_s = math.inf
+        self._timer: TimerHandle | None = None
         self._rung: deque[News] = deque()
         self._is_told = False  # the loop will look; said no more before it looks
 
@@ -213,6 +223,31 @@ class Door:
         self._is_told = False
         while self._rung:
             self._rung.popleft().tell()
+
+    def begin_time(self, news: News, timeout_s: float) -> None:
+        """In the loop: tell `news` after so long, unless `end_time` comes first."""
+        due_s = self._due_s[news] = self.loop.time() + timeout_s
+        if due_s < self._looks_at_s:
+            self._look_at(due_s)
+
+    def end_time(self, news: News) -> None:
+        """In the loop: it waits no more. A timer that was set for it finds that out, once."""
+        self._due_s.pop(news, None)
+
+    def _look_at(self, due_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._looks_at_s, self._timer = due_s, self.loop.call_at(due_s, self._tell_due)
+
+    def _tell_due(self) -> None:
+        self._looks_at_s, self._timer = math.inf, None
+        now_s = self.loop.time()
+        due = [news for news, due_s in self._due_s.items() if due_s <= now_s]
+        for news in due:
+            del self._due_s[news]
+            news.tell()
+        if self._due_s:
+            self._look_at(max(min(self._due_s.values()), now_s + _TIMES_S))
 
 
 class News:
@@ -241,15 +276,15 @@ class News:
         if self._has_come:
             self._has_come = False
             return
-        loop = self._door.loop
-        waited = self._waited = loop.create_future()
-        timer = None if timeout_s is None else loop.call_later(timeout_s, self.tell)
+        door = self._door
+        waited = self._waited = door.loop.create_future()
+        if timeout_s is not None:
+            door.begin_time(self, timeout_s)
         try:
             await waited
         finally:
             self._waited = None
-            if timer is not None:
-                timer.cancel()
+            door.end_time(self)
 
 
 def _limit(timeout_s: float | None) -> float | None:

@@ -56,6 +56,13 @@ OF_QUESTIONS: Final[tuple[Mutant, ...]] = (
         MADE,
     ),
     one(
+        "question: a time that ends before all others is not looked at",
+        "questions/asking.py",
+        "        if due_s < self._looks_at_s:\n",
+        "        if self._timer is None:\n",
+        of(ASKED, "test_each_coroutine_has_a_time_of_its_own"),
+    ),
+    one(
         "weights: that of a packet that a filter drops is lost",
         WEIGHTS,
         "        if weight.units:\n",

@@ -440,6 +440,26 @@ def test_a_coroutine_that_is_not_answered_in_time_hears_so(make_session: MakeSes
     assert questions(session)[:6] == (1, 0, 0, 0, 1, 1)
 
 
+@pytest.mark.concurrent
+def test_each_coroutine_has_a_time_of_its_own(make_session: MakeSession) -> None:
+    hold: Hold[int] = Hold()
+    session = started(make_session(), lambda stream: stream.map(hold))
+
+    async def of_three_the_short_ones_end() -> Any:
+        long = asyncio.ensure_future(session.ask_async("in", 1, timeout=PATIENCE_S))
+        await asyncio.sleep(0)
+        short = [session.ask_async("in", value, timeout=0.01 * value) for value in (3, 2)]
+        errors = await asyncio.gather(*short, return_exceptions=True)
+        assert all(isinstance(error, TimeoutError) for error in errors), errors
+        assert not long.done()
+        hold.release()
+        return await long
+
+    assert asyncio.run(of_three_the_short_ones_end()) == 1
+    session.settle()
+    assert questions(session)[:6] == (3, 0, 1, 0, 2, 2)
+
+
 @pytest.mark.also_between
 def test_what_is_asked_can_be_stepped_from_box_to_box(make_session: MakeSession) -> None:
     session = started(make_session(), lambda stream: stream.map(plus, name="plus"))
