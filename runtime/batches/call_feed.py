@@ -7,6 +7,7 @@ way. Until then its packets wait in their lanes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from runtime.batches.batch_time import BatchTime
@@ -14,6 +15,7 @@ from runtime.batches.calls import BatchCall
 from runtime.batches.feed import Parts, fronts, packets_of, placed
 from runtime.batches.gathered import Gathered, Part
 from runtime.communication.inbox import Inbox
+from runtime.communication.lane import Lane
 from runtime.communication.packet import Packet, Tracer
 from runtime.communication.router import Router
 from runtime.context import TaskContext
@@ -99,7 +101,8 @@ class BatchCallFeed(CallFeed):
                     return
                 self._wait_for_rate(held_s)
             elif self.calls:
-                self.inbox.wait_for(self._may_take_or_send if gathers else self._has_news, "running", left_s)
+                ready = self._may_take_or_send if gathers else self._has_news
+                self.inbox.wait_for(ready, "running", left_s, held=never if left_s >= 0 else None)
             elif gathers:
                 self.inbox.wait_for(self._may_take, "idle", left_s, held=never)
             else:
@@ -179,14 +182,14 @@ class BatchCallFeed(CallFeed):
         if len(items) == len(self.inbox):
             self._time.begin()
         self._taken = items, placed(parts)
-        places = [packet.place for packet in self._packets()] if self.calls.may_hold else [None] * len(items)
+        places = [packet.place for packet in self._packets() if packet.place] if self.calls.may_hold else ()
         for lane, length in parts:
             self.inbox.drop(lane, length)
-        singles = [Call(item, *self.parts(item), place) for item, place in zip(items, places, strict=True)]
-        if len(singles) == 1:
-            return iter(singles)
-        payloads = [single.payload for single in singles]
-        return iter((BatchCall(Gathered(items, payloads, (), self._given, self._router), singles),))
+        if len(items) == 1:
+            return iter((Call(items[0], *self.parts(items[0]), places[0] if places else None),))
+        values = list(items if (bare := self._given.bare) is None else bare(iter(items)))
+        gathered = Gathered(items, values, (), self._given, self._router)
+        return iter((BatchCall(gathered, gathered.keys if self.is_keyed else (), places),))
 
     def call_of(self, item: Any) -> Call:
         """What was taken is one."""
@@ -216,7 +219,7 @@ class BatchCallFeed(CallFeed):
 
     def open_packets(self) -> list[Packet]:
         """Any thread: those of open calls, the oldest first."""
-        singles = [call.singles if isinstance(call, BatchCall) else (call,) for call in self.calls.all()]
+        singles = [call.singles() if isinstance(call, BatchCall) else (call,) for call in self.calls.all()]
         return [self.packet_of(single) for each in singles for single in each]
 
     def coming(self) -> Sequence[Packet]:
@@ -231,6 +234,14 @@ class BatchCallFeed(CallFeed):
     def seen(self) -> Sequence[Packet]:
         """The packets that have been taken."""
         return super().seen() if self.takes_again else self._packets()
+
+    def taken(self) -> Sequence[tuple[Lane, Sequence[Any]]]:
+        """The packets that have been taken, lane by lane."""
+        if self.takes_again:
+            return super().taken()
+        items, parts = self._taken
+        rest = iter(items)
+        return [(lane, list(islice(rest, length))) for lane, _, length in parts]
 
     def _packets(self) -> list[Packet]:
         return packets_of(self, *self._taken, self._ctx.name)

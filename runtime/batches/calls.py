@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.batches.gathered import Gathered
 from runtime.batches.results import one_for_each
+from runtime.communication.packet import Place
 from runtime.errors import NO_PACKET
 from runtime.graph.policy import Policy
 from runtime.operators.awaited import Awaited
@@ -43,16 +44,28 @@ class Guarded(NamedTuple):
 class BatchCall(Call):
     """The call for a batch of several packets. What its function has sent by itself are its `results`."""
 
-    def __init__(self, gathered: Gathered, singles: Sequence[Call]) -> None:
-        """`singles` are its packets, each as a call of its own that has not begun."""
-        super().__init__(gathered, NO_PACKET, [single.payload for single in singles])
-        self.gathered, self.singles = gathered, singles
-        self.keys = tuple([single.key for single in singles if single.key is not NO_PACKET])
-        self.size = len(singles)
+    def __init__(self, gathered: Gathered, keys: Sequence[Any], places: Sequence[Place]) -> None:
+        """`keys`: of each packet, or none. `places`: where each lay, if they may be held."""
+        super().__init__(gathered, NO_PACKET, gathered.values)
+        self.gathered, self.places = gathered, places
+        self.keys = keys
+        self.size = len(gathered)
         self.made: list[Any] | None = None  # what the function has returned, one result for each
         self.parts: Sequence[Call] = ()  # into which it was taken apart; each is over when it is
-        for single in singles:
-            single.be_part_of(self)
+
+    def singles(self) -> list[Call]:
+        """Its packets, each as a call that has not begun. Any thread."""
+        singles = []
+        for index, (item, payload) in enumerate(zip(self.gathered.items, self.payload, strict=True)):
+            key = self.keys[index] if self.keys else NO_PACKET
+            singles.append(Call(item, key, payload, self.places[index] if self.places else None))
+        return singles
+
+    def _take_apart(self) -> Sequence[Call]:
+        self.parts = parts = self.singles()
+        for part in parts:
+            part.be_part_of(self)
+        return parts
 
     def end(self) -> None:
         """It is over, and so is each part."""
@@ -93,8 +106,7 @@ class BatchCall(Call):
 
     async def _make_one_by_one(self, attempt: Attempt, guarded: Guarded) -> None:
         """Ask the function for each packet alone, once, until the job is to fail by one."""
-        self.parts = self.singles
-        for part in self.parts:
+        for part in self._take_apart():
             CURRENT.set(part)
             await _leave(guarded)
             try:
@@ -108,8 +120,7 @@ class BatchCall(Call):
     async def _find_places(self, made: list[Any], guarded: Guarded) -> None:
         """Ask for each result alone where it goes: if that raises, it is the error of its packet."""
         sent, self.results = self.results, []  # by the function itself: before all that it has returned
-        self.parts = self.singles
-        for part, result in zip(self.parts, made, strict=True):
+        for part, result in zip(self._take_apart(), made, strict=True):
             CURRENT.set(part)
             part.get([*sent, result])
             sent = []

@@ -450,7 +450,7 @@ class Parker(Waiter):
         held = self._held
         if self.doing == "running":
             goes_on = self.meanwhile is None or self.cancelled or self._ready() or not self.meanwhile.stands_still()
-            return not goes_on
+            return not goes_on and (held is None or held())
         waits = self.doing in _WAITING if held is None else held() and self.doing in (*_WAITING, "waiting")
         return waits and not self.cancelled and not self.has_come()
 

@@ -88,7 +88,7 @@ class BaseTask:
             operator.draw_by(AwaitedDrawing(ctx, parker))
         ctx.bind(self._router.send, self._router.send_signal, reporter)
         if isinstance(self._feed, CallFeed) and isinstance(operator, Awaited):
-            self.operator = AwaitingOperator(operator, self._feed, self, self._router)
+            self.operator = (operator.called_by or AwaitingOperator)(operator, self._feed, self, self._router)
         elif is_guarded:
             self.operator = guarded(operator, self._feed, self, self._router)
         self._receive = self.operator.receive_packets  # what the kernel calls; `Feed.discard`, once nobody needs it
@@ -103,10 +103,10 @@ class BaseTask:
             return SourceFeed(operator, ctx, parker, is_guarded=is_guarded)
         inbox = ctx.wiring.queue.get_queue()
         feed: LaneFeed
-        if isinstance(operator, Awaited):
-            feed = CallFeed(inbox, ctx, operator, parker, tracer, self.counts)
-        elif operator.fed_by is not None:
+        if operator.fed_by is not None:
             feed = operator.fed_by(inbox, ctx, operator, parker, tracer, self.counts, self._router)
+        elif isinstance(operator, Awaited):
+            feed = CallFeed(inbox, ctx, operator, parker, tracer, self.counts)
         elif (free := ctx.wiring.free) is not None and allowance is not None:
             feed = (
                 RatedFreeFeed(inbox, ctx, operator, parker, tracer).among(free, ctx.wiring.index).by(allowance, parker)

@@ -15,8 +15,15 @@ GUARD, OPERATOR, INBOX, PARKER = (
 )
 
 
+CALLS, CALL_FEED, SENDING = "batches/calls.py", "batches/call_feed.py", "batches/sending.py"
+
+
 def _of(test: str) -> str:
     return of("19_batches", test)
+
+
+def _waiting(test: str) -> str:
+    return of("19_batches_that_wait", test)
 
 
 OF_BATCHES: Final[tuple[Mutant, ...]] = (
@@ -125,5 +132,110 @@ OF_BATCHES: Final[tuple[Mutant, ...]] = (
         "self.inbox.take_out(lane, index)",
         "pass",
         _of("test_of_a_batch_that_is_held_the_good_packets_are_worked_and_the_first_bad_one_is_first_in_its_lane"),
+    ),
+    one(
+        "call of a batch: two that share a key",
+        CALL_FEED,
+        "if not self.is_keyed or not self.calls:",
+        "if True:",
+        _waiting("test_batches_that_share_a_key_run_one_after_the_other"),
+    ),
+    one(
+        "call of a batch: one that has to wait for a key is cut",
+        CALL_FEED,
+        "        return self._free(items) == len(items)\n",
+        "        return True\n",
+        _waiting("test_a_batch_waits_for_its_keys_as_a_whole"),
+    ),
+    one(
+        "call of a batch: its keys are free before it is over",
+        "task/awaiting/calls.py",
+        "            self._keys.update(call.keys)\n",
+        "            pass\n",
+        _waiting("test_batches_that_share_a_key_run_one_after_the_other"),
+    ),
+    one(
+        "call of a batch: what gathers beside it waits for ever",
+        CALL_FEED,
+        '"running", left_s, held=',
+        '"running", -1, held=',
+        _waiting("test_what_gathers_goes_within_its_time_though_calls_are_under_way"),
+    ),
+    one(
+        "call of a batch: it stands still though its time will come",
+        PARKER,
+        "return not goes_on and (held is None or held())",
+        "return not goes_on",
+        of("18_settled_calls", "test_a_batch_that_gathers_beside_calls_that_stand_still_goes_when_its_time_has_come"),
+    ),
+    one(
+        "call of a batch: its time goes on while paused",
+        CALL_FEED,
+        "        self._time.go_on()\n",
+        "",
+        _waiting("test_the_time_of_a_batch_stands_still_while_its_task_is_paused"),
+    ),
+    one(
+        "call of a batch: one bad packet costs all",
+        CALLS,
+        "                await part.make_once(_one_of(attempt), guarded.tries)\n",
+        "                await part.make_once(lambda _: attempt(self.payload), guarded.tries)\n",
+        _waiting("test_of_a_batch_that_fails_the_good_packets_come_through_and_the_bad_ones_are_kept"),
+    ),
+    one(
+        "call of a batch: others are asked for after the one that fails the job",
+        CALLS,
+        'guarded.policy.given_up(error) == "fail"',
+        "False",
+        _waiting("test_retry_that_fails_names_the_one_packet_and_asks_for_no_other"),
+    ),
+    one(
+        "call of a batch: what is open is counted as one packet when it is dropped",
+        CALLS,
+        "        self.size = len(gathered)\n",
+        "",
+        _waiting("test_cancel_awaits_every_finally_and_counts_what_it_drops"),
+    ),
+    one(
+        "call of a batch: what comes after the held one is lost",
+        SENDING,
+        "self._put_back(call, call.parts[number:])",
+        "self._put_back(call, call.parts[number : number + 1])",
+        _waiting("test_ordered_results_wait_behind_the_packet_that_is_held"),
+    ),
+    one(
+        "call of a batch: who waits for its turn is not held with the others",
+        SENDING,
+        "                self._calls.take_apart(call, call.parts)\n",
+        "                pass\n",
+        _waiting("test_ordered_results_wait_behind_the_packet_that_is_held"),
+    ),
+    one(
+        "call of a batch: what is left of it counts as many",
+        "task/awaiting/calls.py",
+        "call if call.of is None else call.of",
+        "call",
+        _waiting("test_of_a_batch_that_is_held_the_good_packets_are_worked_and_the_bad_ones_stay_open"),
+    ),
+    one(
+        "call of a batch: who is blamed under fail",
+        SENDING,
+        "                router.blame(gathered.in_work())\n",
+        "                pass\n",
+        _waiting("test_under_fail_a_key_function_is_blamed_for_the_packet_of_its_result"),
+    ),
+    one(
+        "call of a batch: only one packet counts for the rate",
+        CALL_FEED,
+        "size = 1 if call is None else call.size",
+        "size = 1",
+        of("18_rate", "test_after_a_batch_that_has_failed_each_packet_counts_once_more"),
+    ),
+    one(
+        "call of a batch: its questions stay open",
+        SENDING,
+        "            router.tracer.leave()\n",
+        "            pass\n",
+        of("21_asked", "test_what_is_made_of_a_packet_belongs_to_its_question"),
     ),
 )

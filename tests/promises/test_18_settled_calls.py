@@ -123,3 +123,26 @@ def test_a_call_that_goes_on_beside_them_is_waited_for(make_session: MakeSession
     assert sorted(went_on) == [0, 1, 2]
     session.resume()
     session.wait(PATIENCE_S)
+
+
+class AsksForAll(runtime.Function[list[int], Any]):
+    async def process(self, batch: list[int]) -> list[int]:
+        return [int(await self.ctx.call_service_async("it", value)) for value in batch]
+
+
+def test_a_batch_that_gathers_beside_calls_that_stand_still_goes_when_its_time_has_come() -> None:
+    with runtime.Session() as session:
+        session.service("it", Plain)
+        result = session.input("in").map_batches(AsksForAll(), size=2, within=0.5, name="asks").collect()
+        session.start(paused=True)
+        session.resume()
+        session.pause("it")
+        for value in range(3):
+            session.send("in", value)
+        session.settle(PATIENCE_S)
+        facts = session.snapshot()["asks"]
+        assert (facts.open, facts.depth) == (2, 0)
+        session.resume()
+        session.end("in")
+        session.wait(PATIENCE_S)
+        assert list(result) == [0, 10, 20]

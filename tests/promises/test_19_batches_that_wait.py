@@ -323,6 +323,14 @@ def test_batches_that_share_a_key_run_one_after_the_other(
         assert counts == list(range(1, "abracadabra".count(key) * 5 + 1))
 
 
+def test_a_batch_waits_for_its_keys_as_a_whole(session: runtime.Session) -> None:
+    gauge = Gauge(lambda value: SHORT_S * 20)
+    result = session.source([*"abcade"]).key_by(str).map_batches(gauge, size=2, within=LATE_S).collect()
+    session.run(PATIENCE_S)
+    assert gauge.begun == [[*"ab"], [*"ca"], [*"de"]]
+    assert list(result) == [*"abcade"]
+
+
 def test_batches_of_other_keys_go_on_side_by_side(session: runtime.Session) -> None:
     gauge = Gauge(lambda value: SHORT_S * 20)
     session.source(range(40)).key_by(abs).map_batches(gauge, size=5, within=LATE_S, concurrency=4).collect()

@@ -355,14 +355,25 @@ def test_what_has_no_way_back_is_refused_by_name() -> None:
     async def double(value: int) -> int:
         return 2 * value
 
-    with Session() as session:
-        numbers(session).map(double, name="double").collect()
-        session.start(paused=True)
-        session.step("numbers")
-        session.step("double")
-        with pytest.raises(CommandRefused, match=r"a step of 'double' cannot be taken back: of an operator with async"):
-            session.back(force=True)
-        session.cancel()
+    async def all_doubled(batch: list[int]) -> list[int]:
+        return [2 * value for value in batch]
+
+    def single(stream: runtime.Stream[int]) -> runtime.Stream[int]:
+        return stream.map(double, name="double")
+
+    def in_batches(stream: runtime.Stream[int]) -> runtime.Stream[int]:
+        return stream.map_batches(all_doubled, name="double")
+
+    for build in (single, in_batches):
+        with Session() as session:
+            build(numbers(session)).collect()
+            session.start(paused=True)
+            session.step("numbers")
+            session.step("double")
+            says = r"a step of 'double' cannot be taken back: of an operator with async"
+            with pytest.raises(CommandRefused, match=says):
+                session.back(force=True)
+            session.cancel()
 
 
 def test_back_is_refused_before_the_start_after_the_end_and_for_a_number_that_is_none() -> None:

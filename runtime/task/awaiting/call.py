@@ -86,6 +86,10 @@ class Call:
         if isinstance(self.error, CancelledError):
             self.error = None
 
+    def has_failed(self) -> bool:
+        """Whether an error of it is still to be judged."""
+        return self.error is not None
+
     def fail(self, error: BaseException) -> None:
         """That is what it has come to."""
         self.error = error
