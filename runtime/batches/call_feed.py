@@ -93,6 +93,8 @@ class BatchCallFeed(CallFeed):
         assert self._host is not None, "as well"
         self._host.look_in()
         while True:
+            if self._may_give_up():
+                self._give_up(self._host)
             self._sends.send_due()
             gathers, left_s = self._gather()
             if self._may_take():
@@ -118,7 +120,7 @@ class BatchCallFeed(CallFeed):
         return True, left_s if left_s > 0 else -1
 
     def _has_news(self) -> bool:
-        return self.calls.is_due() or self.inbox.ready()
+        return self.calls.is_due() or self._may_give_up() or self.inbox.ready()
 
     def take_event(self) -> Arrival | WakeSource | None:
         """Take a signal that is next in any lane, once no call is open; what waits in the others goes then."""

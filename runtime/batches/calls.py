@@ -73,6 +73,12 @@ class BatchCall(Call):
             part.end()
         super().end()
 
+    def come_to_nothing(self) -> None:
+        """It was cancelled, and so was the part that was under way."""
+        super().come_to_nothing()
+        for part in self.parts:
+            part.come_to_nothing()
+
     def has_failed(self) -> bool:
         """Whether an error of it, or of a part, is still to be judged."""
         return self.error is not None or any(part.error is not None for part in self.parts)

@@ -46,7 +46,9 @@ class BatchSending(Sending):
     def _send_made(self, call: BatchCall) -> None:
         router, gathered = self._router, call.gathered
         send = router.send if call.record is None else router.plan.send_one
-        assert call.made is not None, "it has succeeded"
+        if call.made is None:  # it was given up: nobody needs it
+            self._leave(gathered.items)
+            return
         try:
             if call.puts is not None:
                 router.plan.send(call.puts)
@@ -76,8 +78,7 @@ class BatchSending(Sending):
             try:
                 if part.error is not None:
                     self._judge(part, part.error)
-                else:
-                    assert part.puts is not None, "it has succeeded"
+                elif part.puts is not None:  # else it was given up
                     router.plan.send(part.puts)
             except Unneeded:
                 self._leave([each.item for each in call.parts[number + 1 :]])

@@ -679,6 +679,27 @@ def test_enough_of_its_results_ends_it(session: runtime.Session) -> None:
     assert list(result) == [number * 2 for number in range(10)]
 
 
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+def test_batches_under_way_of_which_nobody_needs_anything_any_more_are_ended(policy: Any) -> None:
+    ended: list[int] = []
+
+    async def work(batch: list[int]) -> list[int]:
+        try:
+            if len(batch) > 1 and 0 not in batch and policy == "skip":
+                raise ValueError(batch)
+            await asyncio.sleep(LATE_S if 0 not in batch else 0)
+        finally:
+            ended.append(len(batch))
+        return batch
+
+    with runtime.Session(on_error=policy) as session:
+        stream = session.source(range(6)).map_batches(work, size=2, within=LATE_S, name="work")
+        result = stream.take(1).collect()
+        assert session.run(PATIENCE_S).state == "completed"
+        assert list(result) == [0]
+        assert session.snapshot()["work"].open == 0
+
+
 # ── traces ──
 
 
