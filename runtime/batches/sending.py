@@ -18,10 +18,9 @@ from runtime.task.awaiting.sending import Sending
 class BatchSending(Sending):
     """The outgoing side of calls for one packet or several."""
 
-    def _send(self, call: Call) -> None:
+    def _send(self, call: Call, part: int | None = None) -> int:
         if not isinstance(call, BatchCall):
-            super()._send(call)
-            return
+            return super()._send(call, part)
         router, gate = self._router, self._task.gate
         if router.tracer is not None:
             router.tracer.draw_all(call.gathered.items)
@@ -42,6 +41,7 @@ class BatchSending(Sending):
         if call.record is not None:
             router.plan.watch(None)
             gate.show()
+        return 0
 
     def _send_made(self, call: BatchCall) -> None:
         router, gathered = self._router, call.gathered

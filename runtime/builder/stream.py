@@ -174,6 +174,10 @@ class Stream(Generic[T]):
     ) -> Stream[Any]:
         """All that `function` returns or yields for each packet, each result sent as soon as it is made.
 
+        Of an `async def` that yields, the results of the oldest call, or of each with `ordered=False`; the other calls
+        are ahead by 16 results each, at most. Under a policy other than `fail` all of a packet is sent, or nothing, so
+        what it makes is held until it is over; of an `async def` that returns, always.
+
         >>> import runtime
         >>> with runtime.Session() as session:
         ...     words = session.source(["to be", "or not"]).flat_map(str.split).collect()

@@ -69,7 +69,7 @@ class AsyncFilter(Awaited):
 
 
 class AsyncFlatMap(Awaited):
-    """Any number of results for each packet: what the call returns or yields."""
+    """Any number of results for each packet: what the call returns or yields, where it yields as it is made."""
 
     streams = True
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from runtime.errors import NotPaused
 from runtime.facts import TaskState
-from runtime.scheduling.parker import BETWEEN, MID_PACKET, Parker, Ready
+from runtime.scheduling.parker import BETWEEN, MID_PACKET, Parker, Ready, always
 
 T = TypeVar("T")
 
@@ -102,11 +102,14 @@ class Gate:
                 if parker not in waiting:  # it may have gone on before it was called
                     waiting.append(parker)
             self._wait_here(parker, lambda: parker not in waiting or not self.closed or self.turn is not None)
+        if self._finish is not None and self._has_turn():
+            self._finish(always, self._has_turn)
 
     def finish_first(self, finish: Callable[[Ready, Ready], bool]) -> None:
         """Before its worker stands here, let `finish` bring to its end what has begun; False: nothing has.
 
-        It returns early if the worker is called away from here meanwhile, which may be by a turn.
+        It returns early if the worker is called away from here meanwhile, which may be by a turn. Before one is taken,
+        it is asked again: what has stayed here may have to go on first.
         """
         self._finish = finish
 

@@ -6,11 +6,12 @@ from typing import Final
 
 from tests.planted.records import Mutant, of, one
 
-PROMISE = of("18_async")
+PROMISE, STREAMS = of("18_async"), of("18_streaming")
 CALLS, FEED, HOST = "task/awaiting/calls.py", "task/awaiting/feed.py", "task/awaiting/host.py"
 LOOP, OPERATOR, SENDING = "task/awaiting/loop.py", "task/awaiting/operator.py", "task/awaiting/sending.py"
 PERMIT, VIRTUAL, CALL = "task/awaiting/permit.py", "task/awaiting/virtual.py", "task/awaiting/call.py"
 SERVICE, BESIDE = "service/awaiting.py", "service/side_by_side.py"
+STREAM = "task/awaiting/streaming.py"
 DRAWING = "task/awaiting/drawing.py"
 HAND = "communication/hand.py"
 
@@ -26,8 +27,8 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
     one(
         "async: results out of order",
         CALLS,
-        "        if not self.is_ordered:\n            self._over.append",
-        "        if True:\n            self.is_ordered = False\n            self._over.append",
+        "None if is_ordered else deque()",
+        "deque()",
         PROMISE,
     ),
     one("async: two calls of one key", CALLS, "return key in self._keys", "return False", PROMISE),
@@ -128,6 +129,71 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
         PROMISE,
     ),
     one(
+        "stream: a younger call streams before the oldest",
+        CALLS,
+        "            return self._open[0] if self._open and self._open[0].has_some() else None\n",
+        "            return next((call for call in self._open if call.has_some()), None)\n",
+        STREAMS,
+    ),
+    one(
+        "stream: only what is over is sent",
+        CALL,
+        "return self.is_over or (self.streams and bool(self.results))",
+        "return self.is_over",
+        STREAMS,
+    ),
+    one("stream: a full buffer does not wait", STREAM, "len(call.results) >= BUFFERED or ", "", STREAMS),
+    one("stream: a closed gate lets it go on", STREAM, " or stands()", "", STREAMS),
+    one(
+        "stream: one that stays at its result is at work",
+        CALLS,
+        "return self.under_way - self.suspended()",
+        "return self.under_way",
+        STREAMS,
+    ),
+    one(
+        "stream: one that always has something is sent alone",
+        SENDING,
+        "self._send(call, len(call.results)))\n                break\n",
+        "self._send(call, len(call.results)))\n                continue\n",
+        of("18_streaming", "test_one_that_always_has_something_keeps_no_other_from_beginning"),
+    ),
+    one(
+        "stream: its generator is not closed",
+        STREAM,
+        "as limit, aclosing(made):",
+        "as limit:",
+        of("18_streaming", "test_cancel_closes_every_generator_those_at_their_yield_too"),
+    ),
+    one(
+        "stream: the wait at its yield counts for its timeout",
+        STREAM,
+        "        limit.reschedule(None)\n",
+        "        pass\n",
+        of("18_streaming", "test_what_a_call_waits_at_its_yield_does_not_count_for_its_timeout"),
+    ),
+    one(
+        "stream: a turn is spent while streams stay at their results",
+        "scheduling/gate.py",
+        "            self._finish(always, self._has_turn)\n",
+        "            pass\n",
+        of("18_streaming", "test_a_step_beside_a_stream_that_stays_at_a_result_lets_that_go_on"),
+    ),
+    one(
+        "stream: a question is over with the first result",
+        SENDING,
+        "                router.tracer.stay()\n",
+        "                pass\n",
+        of("18_streaming", "test_replies_stream_to_who_has_asked_and_the_question_is_over_with_the_last[local]"),
+    ),
+    one(
+        "stream: a step is over with its first result",
+        SENDING,
+        "            if part is None:\n                gate.show()",
+        "            if True:\n                gate.show()",
+        of("18_streaming", "test_a_step_starts_one_call_and_is_over_with_its_last_result[local]"),
+    ),
+    one(
         "step of a call: it waits for those under way",
         "task/awaiting/control.py",
         "return super()._is_at_gate() or self._lets_go_on()",
@@ -172,8 +238,8 @@ OF_AWAITING: Final[tuple[Mutant, ...]] = (
     one(
         "held call: its key is free before it is mended",
         CALLS,
-        "and not (self.may_hold and call.error is not None)",
-        "",
+        "if not (self.may_hold and call.has_failed()):",
+        "if True:",
         of("20_held_calls", "test_no_call_of_the_same_key_begins_before_the_one_that_failed_is_mended"),
     ),
     one(

@@ -296,7 +296,7 @@ def test_results_of_one_call_are_held_up_to_a_bound(make_session: MakeSession) -
             await asyncio.sleep(0)
 
     session = make_session(max_results_bytes=50_000)
-    session.source([1]).flat_map(endless, name="work").collect()
+    session.source([1]).flat_map(endless, name="work", on_error=Retry(1)).collect()
     with pytest.raises(TaskFailed, match="a call of 'work' has made results of more than 50,000 bytes"):
         session.run(PATIENCE_S)
 

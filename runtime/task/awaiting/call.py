@@ -17,7 +17,7 @@ from runtime.scheduling.gate import Turn
 from runtime.task.step_record import StepRecord
 
 if TYPE_CHECKING:
-    from asyncio import Task
+    from asyncio import Future, Task
 
 Attempt = Callable[[Any], Awaitable[Sequence[Any]]]
 """Calls the function once: what is to be sent of the packet."""
@@ -49,6 +49,9 @@ class Call:
     error: BaseException | None = None
     is_over = False
     is_made = False  # the function has made all its results
+    streams = False  # its results go on before it is over
+    room: Future[None] | None = None  # for which its generator waits, at its `yield`
+    is_listed = False  # among those that have something to send, where order does not say which
     verdict: Verdict | None = None  # of its policy, once that was asked
     held: Failure | None = None  # why it is held
     task: Task[None] | None = None  # while it is under way
@@ -89,6 +92,28 @@ class Call:
     def has_failed(self) -> bool:
         """Whether an error of it is still to be judged."""
         return self.error is not None
+
+    def has_some(self) -> bool:
+        """Whether there is something to send: what it has made so far, if it streams, or all that it comes to."""
+        return self.is_over or (self.streams and bool(self.results))
+
+    def stream(self) -> None:
+        """Its results go on before it is over."""
+        self.streams = True
+
+    def be_listed(self, is_listed: bool) -> None:
+        """Whether it is among those that have something to send."""
+        self.is_listed = is_listed
+
+    def wait_for_room(self, room: Future[None]) -> None:
+        """Its generator goes on when that is there."""
+        self.room = room
+
+    def go_on(self) -> None:
+        """Its generator waits no more."""
+        room, self.room = self.room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
     def fail(self, error: BaseException) -> None:
         """That is what it has come to."""

@@ -1,41 +1,60 @@
 """Calls: those of one task that are open, and whose turn it is to be sent. Knows no loop, no lane and no policy.
 
 Open is what is under way, and what is over and waits for its turn; `most` bounds both together. In order, the oldest is
-sent first; else, whichever is over first. Of equal keys one is under way at a time. A call that is held is open, and
-neither under way nor over: in order, those after it wait for their turn.
+sent first; else, whichever has something first. Of equal keys one is under way at a time. A call that is held is open,
+and neither under way nor over: in order, those after it wait for their turn.
+
+A call that streams has something to send while it is under way. With `BUFFERED` results that are not sent it is
+*suspended*: under way, and at its `yield` until there is room.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 from runtime.errors import NO_PACKET
 from runtime.task.awaiting.call import Call, Failure
 from runtime.task.counts import TaskCounts
 
+BUFFERED: Final = 16
+"""How many results of a call that streams may be made and not sent."""
+
 
 class Calls:
     """The open calls, in the order in which they began. By the task's thread; any may ask for the length."""
 
-    __slots__ = ("_counts", "_keys", "_open", "_over", "held", "is_ordered", "may_hold", "most", "under_way")
+    __slots__ = (
+        "_counts",
+        "_keys",
+        "_listed",
+        "_open",
+        "held",
+        "may_hold",
+        "most",
+        "streaming",
+        "under_way",
+    )
 
     def __init__(self, most: int, counts: TaskCounts, *, is_ordered: bool, may_hold: bool) -> None:
-        self.most, self.is_ordered = most, is_ordered
+        self.most = most
         self.may_hold = may_hold  # so the key of one that has failed is not free before that is decided
         self.held = 0
         self._counts = counts  # which are told how many are open
         self._open: deque[Call] = deque()
-        self._over: deque[Call] = deque()  # that wait for nobody, in the order in which they came to their end
+        # Those that have something to send, the first of them first; None: in order, so that the oldest goes first.
+        self._listed: deque[Call] | None = None if is_ordered else deque()
         self._keys: set[object] = set()  # of those under way
         self.under_way = 0
+        self.streaming: dict[Call, None] = {}  # those under way of which results go on as they are made
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def how_many_under_way(self) -> int:
-        """How many are under way. Any thread."""
-        return self.under_way
+    def how_many_go_on(self) -> int:
+        """How many are under way, and not suspended. Any thread."""
+        return self.under_way - self.suspended()
 
     def all(self) -> tuple[Call, ...]:
         """All that are open. Any thread."""
@@ -71,31 +90,72 @@ class Calls:
         self.under_way -= 1
         if not (self.may_hold and call.has_failed()):
             self._let_go_of_keys(call)
-        if not self.is_ordered:
-            self._over.append(call)
+        self.streaming.pop(call, None)
+        self._list(call)
         call.end()  # who sees that sees whether it is due
 
     def is_due(self) -> bool:
-        """Whether some call is to be sent next. Any thread."""
-        return bool(self._open and self._open[0].is_over) if self.is_ordered else bool(self._over)
+        """Whether something of some call is to be sent next. Any thread."""
+        return bool(self._open and self._open[0].has_some()) if self._listed is None else bool(self._listed)
 
     def due(self) -> Call | None:
-        """The call that is to be sent next."""
-        if self.is_ordered:
-            return self._open[0] if self._open and self._open[0].is_over else None
-        return self._over[0] if self._over else None
+        """The call of which something is to be sent next."""
+        if self._listed is None:
+            return self._open[0] if self._open and self._open[0].has_some() else None
+        return self._listed[0] if self._listed else None
 
     def take(self, call: Call) -> None:
-        """The call that is due is not open any more."""
-        if self.is_ordered:
+        """The call that is due, and over, is not open any more."""
+        if self._listed is None:
             self._open.popleft()
         else:
-            self._over.popleft()
+            self._listed.popleft()
             self._open.remove(call)
 
     def moves(self) -> bool:
-        """Whether some call is under way, or to be sent."""
-        return self.under_way > 0 or self.is_due()
+        """Whether some call goes on, or is to be sent."""
+        return self.how_many_go_on() > 0 or self.is_due()
+
+    def _list(self, call: Call) -> None:
+        """It has something to send."""
+        if self._listed is not None and not call.is_listed:
+            call.be_listed(True)
+            self._listed.append(call)
+
+    def _unlist(self, call: Call) -> None:
+        """It has nothing to send now."""
+        if self._listed is not None:
+            self._listed.remove(call)
+            call.be_listed(False)
+
+    # ── those that stream ──
+
+    def stream(self, call: Call) -> None:
+        """Results of a call that is under way go on as they are made."""
+        call.stream()
+        self.streaming[call] = None
+
+    def have_made(self, call: Call) -> bool:
+        """A call that streams has made one more. Whether something is due by now."""
+        self._list(call)
+        return self.is_due()
+
+    def suspended(self) -> int:
+        """How many are. Any thread."""
+        return sum([call.room is not None for call in tuple(self.streaming)]) if self.streaming else 0
+
+    def let_go_on(self) -> None:
+        """Let all go on that are suspended and have room."""
+        for call in self.streaming:
+            if len(call.results) < BUFFERED:
+                call.go_on()
+
+    def sent_part(self, call: Call, count: int) -> None:
+        """The first results, so many, of the call that was due were sent, and it was under way."""
+        del call.results[:count]
+        self._unlist(call)
+        if call.has_some():
+            self._list(call)
 
     # ── those that are held ──
 
@@ -113,22 +173,24 @@ class Calls:
     def put_first(self, parts: Sequence[Call]) -> None:
         """Of the call that was taken last these are left, and are over: the next ones to be sent."""
         self._open.extendleft(reversed(parts))
-        if not self.is_ordered:
-            self._over.extendleft(reversed(parts))
+        if self._listed is not None:
+            self._listed.extendleft(reversed(parts))
+            for part in parts:
+                part.be_listed(True)
 
     def take_apart(self, call: Call, parts: Sequence[Call]) -> None:
         """Let these, which are over, stand in the place of one that waits for its turn."""
-        for waiting in (self._open, self._over):
-            if call in waiting:
+        for waiting in (self._open, self._listed):
+            if waiting is not None and call in waiting:
                 at = waiting.index(call)
                 waiting.remove(call)
                 for part in reversed(parts):
                     waiting.insert(at, part)
+                    part.be_listed(self._listed is not None)
 
     def hold(self, call: Call, failure: Failure) -> None:
         """A call that is over and has failed stays open. As long as there is one, no other packet is begun."""
-        if not self.is_ordered:
-            self._over.remove(call)
+        self._unlist(call)
         call.be_held(failure)
         self.held += 1
         self.free_key(call)
@@ -178,7 +240,9 @@ class Calls:
         """Forget all, which are over. For how many packets they were."""
         count = sum(call.size for call in self._open)
         self._open.clear()
-        self._over.clear()
+        if self._listed is not None:
+            self._listed.clear()
+        self.streaming.clear()
         self.held = 0
         self.count()
         return count

@@ -107,7 +107,7 @@ class CallControl(TaskControl):
     def _waits_on(self, turn: Turn) -> bool:
         parker = self._task.parker
         if (call := self._call_of(turn)) is not None:
-            return call.is_over and parker.is_waiting()  # for an older one to be sent
+            return (call.is_over or call.room is not None) and parker.is_waiting()  # for an older one to be sent
         return turn.taker is not None and parker.doing in MID_PACKET and parker.is_waiting()
 
     def _so_far(self, turn: Turn) -> Step:
@@ -116,10 +116,22 @@ class CallControl(TaskControl):
         if (call := self._call_of(turn)) is None:  # it has not begun, or is being sent
             return self._as_step(self._task.gate.record if parker.turn is turn else None, doing)
         step = self._as_step(call.record, "running")
-        return replace(step, result="waiting", doing=doing) if call.is_over else step
+        return replace(step, result="waiting", doing=doing) if call.is_over or call.room is not None else step
 
     def _call_of(self, turn: Turn) -> Call | None:
+        if self._task.parker.turn is turn:  # it is being sent
+            return None
         return next((call for call in self._calls.all() if call.turn is turn), None)
+
+    def is_at_rest(self) -> bool:
+        """Whether no packet is in work. Raises as everywhere, and `CommandRefused` if a call stays at a result."""
+        at_rest = super().is_at_rest()
+        if at_rest and self._calls.streaming:
+            raise CommandRefused(
+                f"a call of {self._task.name!r} stays at a result, and its generator is of the function that there is; "
+                "resume(), and replace it when that call is over, or before it begins"
+            )
+        return at_rest
 
     # ── a call that is held ──
 

@@ -77,9 +77,11 @@ class CallFeed(LaneFeed):
         while True:
             if self._may_give_up():
                 self._give_up(self._host)
-            self._sends.send_due()
+            self._send_due()
             may_take = self._may_take()
-            if may_take and (held_s := self._held_s()) > 0:
+            if self._rests():
+                self._sends.stand()
+            elif may_take and (held_s := self._held_s()) > 0:
                 self._wait_for_rate(held_s)
             elif may_take:
                 return
@@ -101,6 +103,23 @@ class CallFeed(LaneFeed):
                 self.calls.end(call)
             call.come_to_nothing()
 
+    def _send_due(self) -> None:
+        """Send what is due, and let those go on that stream and have room."""
+        assert self._sends is not None, "waited for before it was made"
+        self._sends.send_due()
+        if self.calls.streaming and not self.stands():
+            self.calls.let_go_on()
+
+    def stands(self) -> bool:
+        """Whether a call that streams stays at its next result: the gate is closed, and nobody steps. Any thread."""
+        if not self._parker.is_gated or self._sends is None or self._sends.has_turn():
+            return False
+        return all(call.turn is None for call in self.calls.all())
+
+    def _rests(self) -> bool:
+        """Whether calls stay at a result, so that the task is to stand at its gate. Any thread."""
+        return bool(self.calls.streaming) and self.stands() and self.calls.suspended() > 0 and not self.calls.is_due()
+
     def _held_s(self) -> float:
         """For how long the rate keeps the next packet from its beginning."""
         allowance, parker = self._ctx.wiring.allowance, self._parker
@@ -116,26 +135,28 @@ class CallFeed(LaneFeed):
             self.inbox.wait_for(ready, "held back: rate", held_s, held=_never)
 
     def _is_let_or_sends(self) -> bool:
-        return self.calls.is_due() or self._held_s() <= 0
+        return self.calls.is_due() or self._held_s() <= 0 or self._rests() or self._may_give_up()
 
     def finish_calls(self, is_called: Ready, has_turn: Ready) -> bool:
-        """Send what is over, until all that is open is held, or it is called away. False: it was. Raises as `wait`.
+        """Send what is over, until all that is open is held or stays at a result, or it is called away. False: it was.
 
-        A turn that is given meanwhile is taken as soon as a call may begin by it.
+        A turn that is given meanwhile is taken as soon as a call may begin by it. Raises as `wait`.
         """
-        if not self.calls.moves():
+        calls = self.calls
+        if calls.streaming and has_turn():
+            self._send_due()
+        if not calls.moves():
             return False
-        assert self._sends is not None, "waited for before it was made"
 
         def is_over() -> bool:
             return is_called() and (not has_turn() or self._may_take())
 
-        while self.calls.moves() and not is_over():
-            self._sends.send_due()
-            if self.calls.moves() and not is_over():
-                self.wait_for_calls(lambda: self.calls.is_due() or not self.calls.under_way or is_over())
-        if self.calls.held:  # what has failed since, and waits for its turn
-            self._sends.send_due()
+        while calls.moves() and not is_over():
+            self._send_due()
+            if calls.moves() and not is_over():
+                self.wait_for_calls(lambda: calls.is_due() or not calls.moves() or is_over())
+        if calls.held:  # what has failed since, and waits for its turn
+            self._send_due()
         return True
 
     def wait_for_calls(self, ready: Ready) -> None:
@@ -157,7 +178,7 @@ class CallFeed(LaneFeed):
         return not calls or self._is_free(inbox)
 
     def _may_take_or_send(self) -> bool:
-        return self.calls.is_due() or self._may_give_up() or self._may_take()
+        return self.calls.is_due() or self._may_give_up() or self._may_take() or self._rests()
 
     def _is_free(self, inbox: Inbox) -> bool:
         """Whether no call of the same key as the next packet is under way."""

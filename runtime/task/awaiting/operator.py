@@ -44,7 +44,7 @@ class AwaitingOperator(Operator):
         policy = None if node.on_error == "fail" else policy_of(node.on_error)
         self._tries = None if policy is None else Repeats(task, feed, router, policy)
         self._host = LoopHost(task.parker)
-        self._host.serve(feed.calls.how_many_under_way)
+        self._host.serve(feed.calls.how_many_go_on)
         self._work: Work = not_open  # carries out one call
         self._has_told = False  # of something outside that a call waits for
         task.gate.finish_first(feed.finish_calls)
@@ -63,7 +63,8 @@ class AwaitingOperator(Operator):
     def _make_work(self) -> None:
         node = self._task.ctx.wiring.node
         bound = Bound(node.name, node.max_results_bytes)
-        self._work = work_of(self.inner, self._feed.calls, self._host.loop, self._tries, bound)
+        loop, feed = self._host.loop, self._feed
+        self._work = work_of(self.inner, feed.calls, loop, self._tries, bound, feed.stands)
 
     def context_of(self, ctx: Context) -> Context:
         """What the user's function sees as the context of its task."""

@@ -32,12 +32,18 @@ class Sending:
         self._operator = operator
 
     def send_due(self) -> None:
-        """Send what the calls have made whose turn it is. Raises what one has failed with; Cancelled."""
+        """Send what the calls have made whose turn it is; of one that goes on, what there is now, and no more.
+
+        Raises what one has failed with; Cancelled.
+        """
         calls, parker = self._calls, self._task.parker
         while (call := calls.due()) is not None:
             if call.error is not None and self._verdict(call, call.error) == "hold":
                 self._hold(call)
                 continue
+            if not call.is_over:  # nobody else is kept waiting by one that always has something
+                calls.sent_part(call, self._send(call, len(call.results)))
+                break
             calls.take(call)
             self._send(call)
             if parker.takes_turns:  # one for each result
@@ -46,7 +52,16 @@ class Sending:
             self._hold_others()
         calls.count()
 
-    def _send(self, call: Call) -> None:
+    def stand(self) -> None:
+        """Stand at the closed gate. Raises Cancelled."""
+        self._task.gate.stand(self._task.parker)
+
+    def has_turn(self) -> bool:
+        """Whether a turn is given that nobody has taken. Any thread."""
+        return self._task.gate.turn is not None
+
+    def _send(self, call: Call, part: int | None = None) -> int:
+        """Send what a call has come to, or the first results, so many, of one that goes on. Returns that number."""
         router, gate = self._router, self._task.gate
         if router.tracer is not None:
             router.tracer.draw(call.item)
@@ -54,21 +69,38 @@ class Sending:
             gate.take_over(call.record, call.turn)
             call.record.watch(router.plan)
         try:
-            if call.error is not None:
-                self._judge(call, call.error)
+            if call.streams:
+                self._send_stream(call, part)
             elif call.puts is not None:
                 router.plan.send(call.puts)
-            else:
+            elif call.error is None:
                 send = router.send if call.record is None else router.plan.send_one
                 for result in call.results:
                     send(result)
+            if call.error is not None and part is None:
+                self._judge(call, call.error)
         except Unneeded:  # the rest of them, nobody needs
             pass
         if router.tracer is not None:
+            if part is not None:  # the packet is in work again with its next result
+                router.tracer.stay()
             router.tracer.leave()
         if call.record is not None:
             router.plan.watch(None)
-            gate.show()
+            if part is None:
+                gate.show()
+            else:
+                call.be_seen(*gate.hand_over())
+        return part or 0
+
+    def _send_stream(self, call: Call, part: int | None) -> None:
+        """Send results of a call that streams, which may make more meanwhile."""
+        send = self._router.send if call.record is None else self._router.plan.send_one
+        parker = self._task.parker
+        for result in call.results[:part]:
+            send(result)
+            if parker.takes_turns:  # one for each
+                parker.park(always, "running")
 
     def _judge(self, call: Call, error: BaseException) -> None:
         """Do what the policy says of a call that has failed. Raises its error."""

@@ -43,15 +43,26 @@ Work = Callable[[Call], Coroutine[Any, Any, None]]
 """Carries out one call, which is over then, whatever comes of it."""
 
 
-def work_of(operator: Awaited, calls: Calls, loop: TaskLoop, tries: Tries | None, bound: Bound) -> Work:
+def work_of(
+    operator: Awaited, calls: Calls, loop: TaskLoop, tries: Tries | None, bound: Bound, stands: Callable[[], bool]
+) -> Work:
     """What carries out calls of `operator`. `tries` is under which policy, if that is not to fail.
 
-    `bound` is how much of one packet's results is held until its turn has come, where there may be many.
+    `bound` is how much of one packet's results is held until its turn has come, where there may be many. What a
+    generator makes is held only under a policy, which sends all of it or nothing; else it streams, unless the task
+    `stands`.
     """
     call_function, results_of, timeout_s = operator.call, operator.results, operator.timeout
+    stream = None
+    if operator.streams and tries is None:
+        from runtime.task.awaiting.streaming import stream_by  # noqa: PLC0415  there is a loop by now
+
+        stream = stream_by(calls, loop, timeout_s, stands)
 
     async def attempt(payload: Any) -> Sequence[Any]:
-        made = call_function(payload)
+        return await results_when(payload, call_function(payload))
+
+    async def results_when(payload: Any, made: Any) -> Sequence[Any]:
         if isinstance(made, AsyncGenerator):
             made = _all_of(made, bound)
         if isawaitable(made):
@@ -61,10 +72,12 @@ def work_of(operator: Awaited, calls: Calls, loop: TaskLoop, tries: Tries | None
     async def work(call: Call) -> None:
         CURRENT.set(call)
         try:
-            if tries is None:
-                call.results.extend(await attempt(call.payload))
-            else:
+            if tries is not None:
                 await call.make(attempt, tries)
+            elif isinstance(made := call_function(call.payload), AsyncGenerator) and stream is not None:
+                await stream(call, made)
+            else:
+                call.results.extend(await results_when(call.payload, made))
         except BaseException as error:  # noqa: BLE001  the border to user code: SystemExit too must be heard
             call.fail(error)
         calls.end(call)
