@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 class Job:
     """One job. Any thread may use it once it was joined."""
 
+    closed = False
+    _listener: threading.Thread | None = None  # from `join` on
+
     def __init__(self, codec: Codec) -> None:
         self.name = uuid.uuid4().hex
         self.endpoint = Endpoint(self.name, DRIVER, codec, self)
@@ -40,10 +43,8 @@ class Job:
         self.local: dict[str, DriverTask] = {}
         self.wrappers: dict[str, ActorWrapper] = {}
         self.poller = ActorPoller(self.wrappers)
-        self.closed = False
         self._faults: dict[str, BaseException] = {}  # why processes were ended; said when they are gone
         self._fetched: SimpleQueue[tuple[ActorWrapper, Future[Any]]] = SimpleQueue()
-        self._listener: threading.Thread | None = None
 
     def join(self) -> None:
         """Give each process a channel to each other one, and listen. Raises `TaskLost` if one of them has died."""

@@ -89,6 +89,12 @@ def _differences(sums: Sequence[int]) -> list[int]:
 class Sample(TaskTable):
     """What an observer read: the facts of each task by name, in graph order."""
 
+    # What is there only where somebody asks for it, or where there are chains.
+    _chains: tuple[ChainFacts, ...] = ()
+    _sharing: Sequence[Shares] = ()
+    _apart: Mapping[str, str] = {}
+    _spent: dict[str, Spent] | None = None
+
     def __init__(
         self,
         observer: Observer,
@@ -101,10 +107,6 @@ class Sample(TaskTable):
         self._observer, self._doing, self._held, self._rest = observer, doing, held, rest
         self._waiting = waiting  # in each lane, by reader
         self._taken = taken  # from each lane, by writer
-        self._chains: tuple[ChainFacts, ...] = ()
-        self._sharing: Sequence[Shares] = ()
-        self._apart: Mapping[str, str] = {}
-        self._spent: dict[str, Spent] | None = None
 
     def __getitem__(self, name: str) -> TaskFacts:
         place = self._observer.place[name]

@@ -38,10 +38,12 @@ def test_looking_from_many_threads_changes_nothing(make_session: MakeSession, ca
     session.start()
     for thread in threads:
         thread.start()
-    session.wait(PATIENCE_S)
-    over.set()
-    for thread in threads:
-        thread.join()
+    try:
+        session.wait(PATIENCE_S)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
     assert not broken
     assert sorted(result) == list(range(1, 3000, 2))
 
