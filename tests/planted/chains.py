@@ -151,8 +151,8 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: two that keep their thread are in one",
         LOCAL,
-        "and (isinstance(operator, Source) or not self.keeps_thread)",
-        "and True",
+        "if not isinstance(operator, Source) and self.keeps_thread:",
+        "if False:",
         f"{MOMENTS}test_two_that_keep_their_thread_are_in_one_chain_only_if_all_but_one_say_so",
     ),
     one(

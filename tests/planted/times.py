@@ -35,8 +35,8 @@ OF_TIMES: Final[tuple[Mutant, ...]] = (
     one(
         "times: time passes after the end",
         STOPWATCH,
-        "until_s = self._ended_s or now_s",
-        "until_s = now_s",
+        "until_s = self._ended_s or now_s\n        sums",
+        "until_s = now_s\n        sums",
         MODEL,
         of(TIMES, "test_times_stand_still_after_the_end"),
     ),
