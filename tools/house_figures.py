@@ -28,7 +28,7 @@ LIMITS: Final = {
     "folders in a cycle": 0,
     "modules at the root": 8,
     "lines of code": 26_189,
-    "bytes of ARCHITECTURE.md": 18_150,
+    "bytes of ARCHITECTURE.md": 17_000,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",
