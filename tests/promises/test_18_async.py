@@ -406,6 +406,27 @@ def test_what_nobody_needs_any_more_ends(session: runtime.Session) -> None:
     assert list(result) == [0] * 5
 
 
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_key_function_that_fails_is_to_blame_for_the_packet_of_the_result(
+    session: runtime.Session, streams: bool
+) -> None:
+    async def hundred(value: int) -> int:
+        await asyncio.sleep(SHORT_S)
+        return value * 100
+
+    async def hundreds(value: int) -> AsyncIterator[int]:
+        yield value * 100
+
+    def key(value: int) -> int:
+        return 1 // (500 - value)
+
+    numbers = session.source(range(1, 10))
+    made: Any = numbers.flat_map(hundreds, name="it") if streams else numbers.map(hundred, name="it")
+    made.key_by(key).map(abs).collect()
+    with pytest.raises(TaskFailed, match=r"^task 'it' failed on packet 5: ZeroDivisionError"):
+        session.run(PATIENCE_S)
+
+
 def test_calls_under_way_end_when_nobody_needs_what_they_make(make_session: MakeSession, platform: Platform) -> None:
     sleeping, ended = platform.moment(), platform.log()
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runtime.communication.send_plan import Puts
-from runtime.errors import NO_PACKET, ResultsTooLarge, Unneeded, failure_text
+from runtime.errors import NO_PACKET, Cancelled, ResultsTooLarge, Unneeded, failure_text
 from runtime.graph.policy import Policy, Verdict
 from runtime.history.dead_letters import DeadLetter
 from runtime.operators.awaited import Awaited
@@ -81,6 +81,10 @@ class Sending:
                 self._judge(call, call.error)
         except Unneeded:  # the rest of them, nobody needs
             pass
+        except BaseException as error:
+            if not isinstance(error, Cancelled):  # a key function, which is to blame for the packet of the result
+                router.blame(call.payload)
+            raise
         if router.tracer is not None:
             if part is not None:  # the packet is in work again with its next result
                 router.tracer.stay()
