@@ -19,7 +19,7 @@ from tests.promises.test_01_exact import every_capacity
 @every_capacity
 def test_looking_from_many_threads_changes_nothing(make_session: MakeSession, capacity: int) -> None:
     session = make_session(capacity=capacity)
-    source = session.source(range(3000), parallelism=2)
+    source = session.source(range(600), parallelism=2)
     worked = source.map(lambda value: value, parallelism=3).filter(lambda value: value % 2)
     result = worked.key_by(lambda value: value).map(lambda value: value, parallelism=2).collect()
     over = threading.Event()
@@ -45,7 +45,7 @@ def test_looking_from_many_threads_changes_nothing(make_session: MakeSession, ca
         for thread in threads:
             thread.join()
     assert not broken
-    assert sorted(result) == list(range(1, 3000, 2))
+    assert sorted(result) == list(range(1, 600, 2))
 
 
 @every_capacity
