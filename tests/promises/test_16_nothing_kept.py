@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import weakref
 from collections.abc import Callable, Iterator
@@ -42,6 +43,11 @@ def third(payload: Payload) -> Payload:
     if payload.number % 3 == 0:
         raise ValueError("no good", payload)
     return payload
+
+
+async def awaited(payload: Payload) -> Payload:
+    await asyncio.sleep(0)
+    return third(payload)
 
 
 class Remembers(runtime.Function[Payload, Payload]):
@@ -88,6 +94,8 @@ PIPELINES: dict[str, Callable[[runtime.Session], object]] = {
     "fail": lambda s: s.source(made).map(same).map(third).sink(same),
     "failing key": lambda s: s.source(made).key_by(third).sink(same),
     "take": lambda s: s.source(map(same, made())).map(same).take(5).sink(same),
+    "skip what waits": lambda s: s.source(made).map(awaited, on_error="skip").sink(same),
+    "retry what waits": lambda s: s.source(made).map(awaited, on_error=runtime.Retry(1, then="skip")).sink(same),
     "join": joining,
 }
 

@@ -78,7 +78,10 @@ class Sending:
                 for result in call.results:
                     send(result)
             if call.error is not None and part is None:
-                self._judge(call, call.error)
+                try:
+                    self._judge(call, call.error)
+                finally:
+                    call.error = None  # whose traceback has a frame that holds the call
         except Unneeded:  # the rest of them, nobody needs
             pass
         except BaseException as error:
