@@ -82,6 +82,10 @@ class Call:
         """It is over."""
         self.is_over, self.task = True, None
 
+    def forget_error(self) -> None:
+        """What became of it is decided. Its traceback has a frame that holds the call, which so would keep itself."""
+        self.error = None
+
     def come_to_nothing(self) -> None:
         """It was cancelled, since nobody needs what it makes: that is no failure. What it has raised else is one."""
         from asyncio import CancelledError  # noqa: PLC0415  imported where something waits

@@ -81,7 +81,7 @@ class Sending:
                 try:
                     self._judge(call, call.error)
                 finally:
-                    call.error = None  # whose traceback has a frame that holds the call
+                    call.forget_error()
         except Unneeded:  # the rest of them, nobody needs
             pass
         except BaseException as error:
