@@ -372,10 +372,6 @@ class TaskTable(Mapping[str, TaskFacts]):
         """Which of them are worked together, or would be; those that have ended are left out."""
         return ()
 
-    def apart(self) -> Mapping[str, str]:
-        """Why those that never are in a chain have a thread of their own, by name."""
-        return {}
-
     def spent(self) -> dict[str, Spent]:
         """Where the time of each has gone until now, when this is asked; it is the same whenever it is asked again."""
         return {}
@@ -424,11 +420,6 @@ class Snapshot:
     def chains(self) -> tuple[ChainFacts, ...]:
         """Which tasks one thread works together, or would, and why it does not: see `Session(chaining=…)`."""
         return self.tasks.chains()
-
-    @property
-    def apart(self) -> Mapping[str, str]:
-        """Why some tasks never share a thread, by name; empty where nothing is chained: under a seed, on Ray."""
-        return self.tasks.apart()
 
     @property
     def times(self) -> dict[str, Times]:

@@ -260,7 +260,7 @@ class Commands:
         spent = {**snapshot.tasks.spent(), **snapshot.spent_by_services}
         operators = session.graph.by_name
         name = task.rpartition("#")[0] if task not in operators else task
-        more = {"thread": found} if (found := chain_of(task, snapshot.chains, snapshot.apart)) else {}
+        more = {"thread": found} if (found := chain_of(task, snapshot.chains)) else {}
         if name in operators and operators[name].on_error != "fail":
             more["on error"] = str(operators[name].on_error)
         facts = snapshot.tasks.get(task) or snapshot.services.get(task)

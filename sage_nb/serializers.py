@@ -271,13 +271,13 @@ def task_card(
     )
 
 
-def chain_of(task: str, chains: Iterable[ChainFacts], apart: Mapping[str, str]) -> str:
-    """In one sentence, with whom it shares a thread, or why it does not; empty where nobody could."""
+def chain_of(task: str, chains: Iterable[ChainFacts]) -> str:
+    """In one sentence, with whom it shares a thread, or why it does not; empty of a task that never does."""
     for tasks, opened_by in chains:
         if task in tasks:
             others = ", ".join(repr(each) for each in tasks if each != task)
             return f"has its own now, as {opened_by}" if opened_by else f"shared with {others}"
-    return f"always has its own, as {apart[task]}" if task in apart else ""
+    return ""
 
 
 def text_of(value: object) -> Text:

@@ -24,10 +24,10 @@ LIMITS: Final = {
     "attributes of a class, of ten the largest but one": 9,
     "attributes of a class, the most": 16,
     "attributes written from outside their class": 4,
-    "classes for each 1,000 lines of code": 18.8,
+    "classes for each 1,000 lines of code": 18.9,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 26_198,
+    "lines of code": 26_072,
     "bytes of ARCHITECTURE.md": 17_000,
 }
 WITH_PLACES: Final = (

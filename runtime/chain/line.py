@@ -93,8 +93,6 @@ class Line:
                 return task.folds
             case "skip":
                 return task.skip
-            case "again":
-                return task.again
             case "keyof":
                 return task.key_of(part.way)
             case "check":
@@ -247,10 +245,10 @@ class Line:
         if isinstance(error, LeftLoop):
             failure, made = error.failure, self._tree.given(error.made.site)
         elif error is not None:
-            at, value, returned = self._loop.raised(error)
+            at, value = self._loop.raised(error)
             raised, missing, made = at.site, self._tree.missing(at), self._tree.before(at.site)
             if not isinstance(error, Unneeded):
-                failure = self._tree.task(raised).blame(error, returned, value)
+                failure = self._tree.task(raised).blame(error, self._loop.rest(raised), value)
         if made is not None and not (isinstance(error, LeftLoop) and self._owner == NOBODY):
             self._rests = self._rests_of(made) | self._rests
         if self._owner is None:

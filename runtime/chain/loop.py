@@ -54,9 +54,7 @@ class Step(NamedTuple):
     sets_key: bool = False
     """Whether its function can ask for the key."""
     skips: bool = False
-    """Whether nothing comes of a packet that it raises for."""
-    mends: bool = False
-    """Whether any number of results may come of such a packet: then it makes any number of every one."""
+    """Whether a packet that it raises for is skipped."""
     ways: tuple[tuple[int, ...], ...] = ()
     """Where its results go, one way after the other: each to one of the steps of these numbers, all above its own, by
     its key if they are several; of a way that leaves the loop there are none."""
@@ -64,22 +62,21 @@ class Step(NamedTuple):
     @property
     def is_loop(self) -> bool:
         """Whether it makes any number of results."""
-        return self.mends or (bool(self.lines) and self.lines[-1].startswith("for "))
+        return bool(self.lines) and self.lines[-1].startswith("for ")
 
     @property
     def is_block(self) -> bool:
         """Whether what follows is indented."""
-        return self.skips or self.mends or (bool(self.lines) and self.lines[-1].endswith(":"))
+        return self.skips or (bool(self.lines) and self.lines[-1].endswith(":"))
 
     @property
     def length(self) -> int:
         """How many lines it takes, at the most."""
-        length = len(self.lines) + 2 * self.is_block + self.is_loop + 4 * self.is_keyed + self.sets_key
-        return length + 5 * self.skips + 12 * self.mends
+        return len(self.lines) + 2 * self.is_block + self.is_loop + 4 * self.is_keyed + 5 * self.skips + self.sets_key
 
     def uses(self, what: str) -> bool:
         """Whether its lines name that."""
-        return (what == "made" and self.mends) or any(f"{{{what}}}" in line for line in self.lines)
+        return any(f"{{{what}}}" in line for line in self.lines)
 
 
 class Shape(NamedTuple):
@@ -149,8 +146,6 @@ class Code(NamedTuple):
     """Those that are loops themselves."""
     first: int
     """The line at which packets are drawn."""
-    after: frozenset[int]
-    """The lines of steps that make one result, behind the function's call."""
 
 
 class _Text:
@@ -159,7 +154,6 @@ class _Text:
     def __init__(self, shape: Shape) -> None:
         self.lines: list[str] = []
         self.at: dict[int, At] = {}
-        self.after: list[int] = []
         self.sites: list[Site] = []
         self.passing: list[int] = []
         self.coming: list[int] = []
@@ -243,14 +237,8 @@ class _Text:
         names = {what: f"{what}{site.step}" for what in ("call", "start", "folds")}
         names |= {"all": f"rest{number}", "value": site.value, "made": site.made, "key": key}
         lines = [line.format_map(names) for line in step.lines]
-        if step.mends:
-            self._write_mended(at, site, lines, names)
-            return
         if not step.skips:
-            for line in lines:
-                self._add(at, line)
-                if line.startswith(f"{names['folds']}["):
-                    self.after.append(len(self.lines))
+            self._add(at, *lines)
             self._indent += "    " * step.is_block
             return
         passes = lines[-1].startswith("if ")  # what the function returns is looked at by the step, too
@@ -264,25 +252,6 @@ class _Text:
         if passes:
             self._add(at, f"if passes{number}:")
             self._indent += "    "
-
-    def _write_mended(self, at: At, site: Site, lines: list[str], names: Mapping[str, str]) -> None:
-        """A step of which a packet makes what its function makes, or else what is made when that has raised."""
-        results, failed, last = names["all"], f"failed{at.site}", lines[-1]
-        made = f"iter(({site.made},))"
-        if last.startswith("if "):
-            lines[-1] = f"passes{at.site} = not not {last[3:-1]}"
-            made = f"iter(({site.value},) if passes{at.site} else ())"
-        elif last.startswith("for "):
-            made = results
-            del lines[-1]
-        self._add(at, "try:", *(f"    {line}" for line in lines))
-        self._add(at, "except BaseException as error:", f"    {failed} = error", "else:", f"    {failed} = None")
-        if made != results:
-            self._add(at, f"    {results} = {made}")
-        self._add(at, f"if {failed} is not None:")
-        self._add(at, f"    {results} = again{site.step}({failed}, {site.value}, {names['key']})")
-        self._add(at, f"    if {results} is None:", f"        raise {failed}", f"for {site.made} in {results}:")
-        self._indent += "    "
 
     def _add(self, at: At | None, *lines: str) -> None:
         for line in lines:
@@ -306,7 +275,6 @@ def code_of(shape: Shape) -> Code:
     swapped += [Part("send", number, way) for number, way in out if len(shape.steps[number].ways) > 1]
     fixed = [Part("folds", number) for number, step in steps if step.uses("folds")]
     fixed += [Part("skip", number) for number, step in steps if step.skips]
-    fixed += [Part("again", number) for number, step in steps if step.mends]
     fixed += [Part("keyof", number, way) for number, way in keyed if not way]
     fixed += [Part("check", number, way) for number, way in keyed if (number, way) not in several]
     fixed += [Part(what, number, way) for what in ("known", "find") for number, way in several]
@@ -350,8 +318,7 @@ def code_of(shape: Shape) -> Code:
     exec(compile("\n".join(lines) + "\n", _NAME, "exec"), space)
     at = {line + len(before): at for line, at in text.at.items()}
     counted = (text.passing, text.coming)
-    first, after = len(before) + 1, frozenset(line + len(before) for line in text.after)
-    return Code(space["make"], tuple(swapped), tuple(fixed), tuple(text.sites), at, *counted, looping, first, after)
+    return Code(space["make"], tuple(swapped), tuple(fixed), tuple(text.sites), at, *counted, looping, len(before) + 1)
 
 
 class Numbers(NamedTuple):
@@ -370,7 +337,6 @@ class Exits(Protocol):
 
     * `call`, its function, and `start`, what it calls where there is nothing to fold into; `ctx`, whose `key` it reads;
     * `folds`, its folded values by key; `skip`, which is given what it has raised, and says whether that is all;
-      `again`, which is given that, too, and returns what comes of the packet all the same, or None;
 
     and of one of its ways:
 
@@ -455,22 +421,16 @@ class Loop:
         looping = self._code.looping
         return self._rests()[looping.index(site)] if site in looping else None
 
-    def raised(self, error: BaseException) -> tuple[At, Any, Any]:
-        """Whose function has raised `error`, what it was given, and what it has returned before the rest of its step.
-
-        `NO_PACKET` stands for what was not drawn yet, and for what was not returned.
-        """
+    def raised(self, error: BaseException) -> tuple[At, Any]:
+        """Whose function has raised `error`, and what it was given; `NO_PACKET` while that was drawn."""
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code is not self._run.__code__:
             trace = trace.tb_next
         assert trace is not None, "raised by the loop"
         at = self._code.at.get(trace.tb_lineno)
         if at is None or trace.tb_lineno == self._code.first:
-            return At(0, 0), NO_PACKET, NO_PACKET
-        values, site = self.values(), self._code.sites[at.site]
-        if at.site in self._code.looping:
-            return at, values[site.value], self.rest(at.site)
-        return at, values[site.value], values[site.made] if trace.tb_lineno in self._code.after else NO_PACKET
+            return At(0, 0), NO_PACKET
+        return at, self.values()[self._code.sites[at.site].value]
 
 
 def _nothing(*_: Any) -> Any:

@@ -93,7 +93,7 @@ def _steps_of(tasks: Sequence[LocalTask]) -> tuple[tuple[LocalTask, ...], tuple[
 
 def step_of(task: LocalTask, *, is_head: bool) -> Step:
     """What a loop has to know of one task, but for where its results go."""
-    return Step(task.inline, task.takes_pairs if is_head else task.is_keyed, task.sets_key, task.skips, task.mends)
+    return Step(task.inline, task.takes_pairs if is_head else task.is_keyed, task.sets_key, task.skips)
 
 
 def _fed_by(task: LocalTask) -> set[int]:

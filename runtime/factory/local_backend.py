@@ -67,7 +67,6 @@ class LocalBackend:
         self._tasks: list[LocalTask] = []
         self._watch: Watch | None = None
         self._chains: list[Chain] = []
-        self._apart: dict[str, str] = {}  # why those have a thread of their own whatever happens; by name
 
     def use_seed(self, seed: int) -> None:
         """Let one thread run at a time, in an order that the seed decides, in virtual time."""
@@ -124,11 +123,6 @@ class LocalBackend:
             self._watch_deadlines(self._tasks[0].ctx.job)
         if 0 < len(self._tasks) <= MOST_CHAINED and not self._scheduler.hands_out_turns:
             self._watch = Watch(f"{self._tasks[0].ctx.job}/watch")
-            self._apart = {task.name: why for task in self._tasks if (why := task.always_apart_for())}
-            wanted = (task for task in self._tasks if task.ctx.wiring.node.chained and task.name in self._apart)
-            if (task := next(wanted, None)) is not None:
-                name, why = task.ctx.wiring.node.name, self._apart[task.name]
-                raise GraphInvalid(f"{name!r} has chain=True and always has a thread of its own: {why}; leave that out")
             self._chains = chains_of(self._tasks, self._watch)
             if self._chains:
                 self._watch.start()
@@ -194,7 +188,7 @@ class LocalBackend:
             beyond = [each for chain in self._chains for each in chain.beyond()]
             if versions == [chain.version for chain in self._chains] and not any(each % 2 for each in versions):
                 living = [chain for chain in self._chains if not chain.is_over()]
-                return sample.counting(beyond, [chain.facts() for chain in living], living, self._apart)
+                return sample.counting(beyond, [chain.facts() for chain in living], living)
             sleep(0)  # let go of the GIL: who counts is done in a moment
 
     def clock(self) -> float:

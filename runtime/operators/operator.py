@@ -186,11 +186,7 @@ class Operator(ABC):
         raise NotImplementedError(f"{type(self).__name__} folds nothing")
 
     def explain(self, error: BaseException, made: Any) -> BaseException:
-        """What to raise for an error of a packet that was worked by `inline`.
-
-        `made` is what the function returned, as far as the error came after that; else, but for several results, it is
-        `NO_PACKET`.
-        """
+        """What to raise for an error of a packet that was worked by `inline`; `made` is what the function returned."""
         return error
 
     def receive_packet(self, value: Any, emit: Emit) -> None:

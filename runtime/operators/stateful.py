@@ -8,7 +8,6 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from runtime.errors import NO_PACKET
 from runtime.operators.first_look import doubt_generator
 from runtime.operators.function import Context
 from runtime.operators.memory import ALL, Keeping, Mapped, copy_of, put_back
@@ -154,19 +153,7 @@ class Scan(Reduce):
     Sends `(key, result)`, on an unkeyed input the bare result. `initial` is copied for each key.
     """
 
-    inline: tuple[str, ...] = (*Reduce.inline[:-1], "{folds}[{key}], {made} = {made}")
-
-    def start(self, value: Any) -> Any:
-        """What the function makes of the first value of a key."""
-        return self.call(self._new(), value)
-
-    def explain(self, error: BaseException, made: Any) -> BaseException:
-        """What is no pair."""
-        if made is NO_PACKET or not isinstance(error, TypeError | ValueError):
-            return error
-        explained = TypeError(_no_pair(made))
-        explained.__cause__ = error
-        return explained
+    inline = ()  # an unpacking that fails in a loop could not be told from an error of the user's function
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Send the result for each packet, and remember the state."""

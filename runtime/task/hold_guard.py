@@ -46,11 +46,6 @@ class HoldGuard(LaneGuard):
         self._item: Any = None
         self._made: tuple[tuple[Any, ...], tuple[Of, ...]] | None = None
 
-    @property
-    def works_in_loop(self) -> bool:
-        """No: a packet that it may hold is held where it was in its lane."""
-        return False
-
     def fault(self) -> Fault | None:
         """What is held; None: nothing, or it was edited or taken out meanwhile. Any thread, while nobody edits."""
         if (fault := self._fault) is None:

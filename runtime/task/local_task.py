@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.communication.calls import here
@@ -50,11 +50,6 @@ class LocalTask(BaseTask):
 
     def __init__(self, ctx: TaskContext, operator: Operator, reporter: TaskReporter, parker: Parker) -> None:
         super().__init__(ctx, operator, reporter, parker)
-        guard = self.operator
-        self._inner: Operator = guard.inner if isinstance(guard, PolicyOperator) else guard
-        # Whether all that a packet makes is there before any of it is sent on, or it is not sent.
-        explains = type(self._inner).explain is not Operator.explain
-        self._gathers = isinstance(guard, LaneGuard) and (explains or not self._inner.at_most_one)
         self.chain: Chain | None = None  # in which it is; set before the start
         self._worker: Worker | None = None
         self._context = contextvars.copy_context()  # of who makes it: each of its threads begins with that
@@ -67,13 +62,13 @@ class LocalTask(BaseTask):
     # ── what it is ──
 
     @property
+    def _inner(self) -> Operator:
+        return self.operator.inner if isinstance(self.operator, PolicyOperator) else self.operator
+
+    @property
     def inline(self) -> tuple[str, ...]:
         """How it is worked in the loop of a chain; of a source, which is drawn from there, nothing."""
-        operator = self._inner
-        if not self._gathers:
-            return operator.inline
-        given = "({key}, {value})" if self.takes_pairs else "{value}"
-        return (f"{{all}} = {{call}}({given})", "for {made} in {all}:")
+        return self._inner.inline
 
     @property
     def is_source(self) -> bool:
@@ -93,18 +88,12 @@ class LocalTask(BaseTask):
     @property
     def sets_key(self) -> bool:
         """Whether somebody may ask its context for the key of the packet in work."""
-        return self.is_keyed and (self._inner.has_context or isinstance(self.operator, PolicyOperator))
+        return self.is_keyed and (self._inner.has_context or self.skips)
 
     @property
     def skips(self) -> bool:
-        """Whether nothing comes of packets that its function raises for, or once it was asked again."""
-        operator = self.operator
-        return isinstance(operator, LaneGuard) and (self.is_end or (operator.only_skips and not self._gathers))
-
-    @property
-    def mends(self) -> bool:
-        """Whether any number of results may come of packets that its function raises for."""
-        return isinstance(self.operator, LaneGuard) and not self.skips
+        """Whether packets that its function raises for are skipped."""
+        return isinstance(self.operator, PolicyOperator)
 
     @property
     def keeps_thread(self) -> bool:
@@ -135,31 +124,20 @@ class LocalTask(BaseTask):
     @property
     def may_be_chained(self) -> bool:
         """Whether it can be worked in the same loop as others."""
-        return not self.always_apart_for()
-
-    def always_apart_for(self) -> str:
-        """Why it cannot; empty if it can."""
-        wiring, operator = self.ctx.wiring, self._inner
-        kind, guard = wiring.node.kind, self.operator
-        if wiring.node.chained is False:
-            return "chaining is turned off for it, or for its session"
-        if wiring.format.traced:
-            return "the job is traced"
-        if wiring.format.asked:
-            return "the graph has a reply(), so each packet belongs to a question"
-        if wiring.allowance is not None:
-            return "it has a rate"
-        if operator.wants_input:
-            return f"{kind} takes packets from two inputs"
-        if not (operator.is_inlined() or type(operator) is Source):
-            return f"nothing says how {kind} works one packet in a loop with others"
-        if not isinstance(operator, Source) and self.keeps_thread:
-            return "its function overrides open(), and may keep there what belongs to a thread"
-        if type(operator).wake_sources is not Operator.wake_sources:
-            return f"{kind} waits for more than packets"
-        if isinstance(guard, PolicyOperator) and not (isinstance(guard, LaneGuard) and guard.works_in_loop):
-            return "of a packet that fails it may hold, or take back, more than what was made of it"
-        return ""
+        wiring, operator = self.ctx.wiring, self.operator
+        if isinstance(operator, PolicyOperator):
+            if not (isinstance(operator, LaneGuard) and operator.skips_in_loop):
+                return False
+            operator = operator.inner
+        return (
+            (operator.is_inlined() or type(operator) is Source)
+            and wiring.node.chained is not False
+            and not wiring.format.traced
+            and not wiring.format.asked
+            and wiring.allowance is None
+            and (isinstance(operator, Source) or not self.keeps_thread)
+            and type(operator).wake_sources is Operator.wake_sources
+        )
 
     @property
     def idles(self) -> bool:
@@ -181,7 +159,7 @@ class LocalTask(BaseTask):
         """Why it wants a thread of its own, if it does."""
         gate = self.gate
         if self.chain is not None and not self.may_be_chained:
-            return f"{self.name!r} sends all that comes of a packet or nothing, and its new function may send by itself"
+            return f"{self.name!r} skips packets, and its new function may send by itself"
         if self._first_call.has_set_context:
             return f"{self.name!r} has set context variables, or how decimals are computed, for its thread"
         if gate.closed:
@@ -341,24 +319,14 @@ class LocalTask(BaseTask):
     @property
     def call(self) -> Callable[..., Any]:
         """What is called for each packet."""
-        return self._call_of_kind if self._first_call.is_over else self._call_now
-
-    @property
-    def _call_of_kind(self) -> Callable[..., Any]:
-        return self._results if self._gathers else self._inner.call
-
-    @cached_property
-    def _results(self) -> Callable[..., Any]:
-        assert isinstance(self.operator, LaneGuard), "it gathers"
-        return self.operator.results
+        return self._inner.call if self._first_call.is_over else partial(self._call_first, self._call_now)
 
     def start_fold(self, value: Any) -> Any:
         """What is called for a packet where there is nothing to fold it into."""
         return self._inner.start(value) if self._first_call.is_over else self._call_first(self._inner.start, value)
 
     def _call_now(self, *values: Any) -> Any:
-        call = self._call_of_kind
-        return call(*values) if self._first_call.is_over else self._call_first(call, *values)
+        return self._inner.call(*values)
 
     def _call_first(self, call: Callable[..., Any], *values: Any) -> Any:
         first = self._first_call
@@ -377,17 +345,9 @@ class LocalTask(BaseTask):
         return self._inner.folds
 
     def skip(self, error: BaseException, payload: Any, key: Any) -> bool:
-        """Do with a packet that its function has raised for what its policy says. False: raise that error."""
+        """Do with a packet that its function has raised for what its policy says. False: that is not for policies."""
         assert isinstance(self.operator, LaneGuard), "it skips"
-        if self.operator.only_skips:
-            return self.operator.skip(error, payload, key)
-        return self.again(error, payload, key) is not None
-
-    def again(self, error: BaseException, payload: Any, key: Any) -> Iterator[Any] | None:
-        """The same: all that is sent of that packet in the end. None: raise that error."""
-        assert isinstance(self.operator, LaneGuard), "it has a policy"
-        assert self.chain is not None, "it is worked by one"
-        return self.operator.again(error, payload, key, self.chain.give_away)
+        return self.operator.skip(error, payload, key)
 
     def key_of(self, way: int) -> Callable[[Any], Any]:
         """What gives its results the keys that they have that way."""
@@ -520,7 +480,7 @@ class LocalTask(BaseTask):
     def blame(self, error: BaseException, made: Any, value: Any) -> BaseException:
         """What its step has raised, as `process` would have raised it."""
         self._packet = value
-        return error if isinstance(self.operator, PolicyOperator) else self._inner.explain(error, made)
+        return self._inner.explain(error, made)
 
 
 def follow(task: LocalTask, failure: BaseException | None) -> None:

@@ -8,7 +8,7 @@ made of them only for the tasks that somebody asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, chain
 from operator import add, attrgetter, itemgetter, sub
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
@@ -92,7 +92,6 @@ class Sample(TaskTable):
     # What is there only where somebody asks for it, or where there are chains.
     _chains: tuple[ChainFacts, ...] = ()
     _sharing: Sequence[Shares] = ()
-    _apart: Mapping[str, str] = {}
     _spent: dict[str, Spent] | None = None
 
     def __init__(
@@ -143,10 +142,9 @@ class Sample(TaskTable):
         beyond: Sequence[tuple[BaseTask, int, Lane | None]],
         chains: Sequence[ChainFacts],
         sharing: Sequence[Shares],
-        apart: Mapping[str, str],
     ) -> Self:
-        """The same, with `chains`, which share threads, who is `apart`, and packets that have come uncounted."""
-        self._chains, self._sharing, self._apart = tuple(chains), sharing, apart
+        """The same, with `chains`, which share threads, and packets that have come uncounted, past a lane or none."""
+        self._chains, self._sharing = tuple(chains), sharing
         processed, observer = self._rest[0], self._observer
         place_of_lane = {id(lane): at for at, lane in enumerate(observer.filled)} if beyond else {}
         for task, count, lane in beyond:
@@ -195,10 +193,6 @@ class Sample(TaskTable):
     def lane_depths(self, name: str) -> tuple[int, ...]:
         """How many packets wait in each lane of a task's queue, the hand's first."""
         return self._lanes(self._observer.place[name])
-
-    def apart(self) -> Mapping[str, str]:
-        """Why those have a thread of their own that are in no chain."""
-        return self._apart
 
     def chains(self) -> tuple[ChainFacts, ...]:
         """Which of them are worked together, or would be."""

@@ -11,7 +11,7 @@ no `Exception`, and `MemoryError`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -24,7 +24,6 @@ from runtime.history.dead_letters import DeadLetter
 from runtime.operators import IDLE, Operator
 from runtime.operators.function import Context
 from runtime.operators.operator import Attention, Emit, Part
-from runtime.origins.made import Of
 from runtime.scheduling.stopwatch import RATED_REPEAT
 from runtime.task.feed import Feed, LaneFeed, SourceFeed
 from runtime.task.held_results import HeldResults
@@ -47,18 +46,17 @@ class PolicyOperator(Operator):
         self.inner = operator
         self._given = Given(task.ctx.wiring.format, operator, task.ctx, None)
         self._task, self._router, self._plan = task, router, router.plan
-        self._bound_for: Callable[..., Puts] = self._plan.puts  # says where results go, before any of them has gone
         self._policy = policy_of(task.ctx.wiring.node.on_error)
         self._held = HeldResults(task.ctx.name, task.parker, task.ctx.wiring.node.max_results_bytes)
         made = router.tracer.made if router.tracer is not None and task.ctx.wiring.format.traced else None
         self.hold_back: Emit = self._held.adding(made)
-        # Whether nothing can fail once a packet's results are all made: then one may leave as soon as that is so.
-        self._leaves_safely = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
-        self._leaves_safely = self._sends_directly = self._leaves_safely and self._plan.check is None
+        # Whether a result may leave as soon as it is made, because nothing can fail after it.
+        self._sends_directly = not operator.has_context and all(output.key is None for output, _, _ in router.ways)
+        self._sends_directly = self._sends_directly and self._plan.check is None
 
     def hear_context(self) -> None:
         """What it works with may send by itself from now on, before it raises. Between two packets."""
-        self._leaves_safely = self._sends_directly = False
+        self._sends_directly = False
 
     def open(self, ctx: Context) -> None:
         """Open the operator. What that raises fails the job: nobody could work packets with it."""
@@ -132,7 +130,7 @@ class PolicyOperator(Operator):
                 if not is_made:
                     make()
                     is_made = True
-                return self._bound_for(self._held.all(), self._held.made_of)
+                return self._plan.puts(self._held.all(), self._held.made_of)
             except BaseException as error:  # the border to user code
                 if not self._is_for_policy(error, value):
                     raise
@@ -171,7 +169,7 @@ class PolicyOperator(Operator):
         if task.gate.record is not None:
             task.gate.record.fail(error)
         if not is_skipped:
-            return self._bound_for(verdict)
+            return self._plan.puts(verdict)
         if self._router.tracer is not None:
             self._router.tracer.blame(error)
         task.reporter.skipped(self._letter(error, value))
@@ -240,61 +238,18 @@ class LaneGuard(PolicyOperator):
         self._feed = feed
         self._sends_directly = self._sends_directly and operator.emits_last
 
-    # ── in a loop that is made for a chain ──
-
     @property
-    def works_in_loop(self) -> bool:
-        """Whether such a loop may work its packets: once results are made nothing fails, and none is held."""
-        return self._leaves_safely
-
-    @property
-    def only_skips(self) -> bool:
-        """Whether nothing is ever sent of a packet that has raised, and it has sent nothing before."""
+    def skips_in_loop(self) -> bool:
+        """Whether a loop that is made for a chain may work its packets: each makes one result at most, which leaves."""
         return self._sends_directly and self._task.ctx.wiring.node.on_error == "skip"
 
-    def results(self, value: Any) -> Iterator[Any]:
-        """All that a packet makes, which is any number of results. Raises what user code raises."""
-        try:
-            self.inner.receive_packet(value, self.hold_back)
-            return iter(self._held.all())
-        finally:
-            self._held.clear()
-
     def skip(self, error: BaseException, payload: Any, key: Any) -> bool:
-        """A packet has raised, and makes nothing. False: that is not for policies."""
+        """In such a loop: a packet has raised. False: that is not for policies."""
         if not self._is_for_policy(error, NO_PACKET):
             return False
-        self._given_up(error, self._with_key(payload, key))
+        with_key = self.inner.wants_keys and self._task.ctx.wiring.format.keyed
+        self._given_up(error, (key, payload) if with_key else payload)
         return True
-
-    def again(
-        self, error: BaseException, payload: Any, key: Any, begin_to_wait: Callable[[], None]
-    ) -> Iterator[Any] | None:
-        """A packet has raised for the first time: what is sent of it in the end. None: its error is to be raised.
-
-        Before its first wait for a repeat it calls `begin_to_wait`. Raises what the last repeat has raised, if the
-        policy is to fail; Cancelled, Unneeded.
-        """
-        if not self._is_for_policy(error, NO_PACKET):
-            return None
-        value = self._with_key(payload, key)
-        wait_s = None if isinstance(error, ResultsTooLarge) else self._repeat_after_s(0, error)
-        self._bound_for = _as_they_are
-        try:
-            if wait_s is None:
-                sent = self._given_up(error, value)
-            else:
-                begin_to_wait()
-                self._wait_for_repeat(wait_s, value)
-                sent = self._puts(partial(self.inner.receive_packet, value, self.hold_back), value, True, 1)
-        finally:
-            self._bound_for = self._plan.puts
-            self._held.clear()
-        return None if sent is None else iter(sent)
-
-    def _with_key(self, payload: Any, key: Any) -> Any:
-        """As the operator is given a packet."""
-        return (key, payload) if self.inner.wants_keys and self._task.ctx.wiring.format.keyed else payload
 
     def receive_packets(self, values: Iterator[Any], emit: Emit, attention: Attention) -> None:
         """Work packet by packet; results go where the plan says, or at once by `emit`."""
@@ -413,11 +368,6 @@ class SourceGuard(PolicyOperator):
         task.reporter.warned(
             task.ctx.name, f"{error_text(failure)}; asked again, it went on: if it had moved on, an item is missing"
         )
-
-
-def _as_they_are(results: Sequence[Any], _made_of: Sequence[Of] = ()) -> Any:
-    """Results that are sent by who works the packet: nothing is to be asked before."""
-    return results
 
 
 def _nothing_more() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,10 +16,8 @@ import pytest
 import runtime
 from runtime import Session
 from runtime.chain.loop import Extent, Step
-from runtime.task.local_task import LocalTask
 from runtime.testing import Hold
-from sage_nb.serializers import chain_of
-from tests.chain.forced import forced, undisturbed
+from tests.chain.forced import forced
 from tests.chain.test_chains import HANDS
 from tests.effort import in_turn, seeds
 
@@ -226,147 +223,6 @@ def test_what_is_skipped_in_a_chain_is_a_dead_letter_and_nothing_else_is_lost(ea
         assert outcome.dropped == 0
     assert got == [number for number in range(numbers) if number % 100 != 57 for _ in range(2)]
     assert counts["left"]
-
-
-@pytest.mark.parametrize("seed", seeds(1, of=SEEDS))
-@pytest.mark.parametrize("policy", ["skip", runtime.Retry(1, then="skip")], ids=["skip", "retry"])
-def test_all_that_a_packet_makes_is_sent_or_nothing(eager: None, policy: Any, seed: int) -> None:
-    rng, numbers, tried = Random(seed), 2_000, Counter[int]()
-
-    def several(number: int) -> Iterator[int]:
-        tried[number] += 1
-        yield number
-        if number % 50 == 7 and (tried[number] == 1 or number % 100 == 57):
-            raise ValueError(number)
-        yield number
-
-    with forced(seed) as counts, Session(capacity=rng.choice((1, 4, 64))) as session:
-        same = session.source(range(numbers), name="numbers").map(lambda number: number, name="same")
-        split = same.flat_map(several, name="several", on_error=policy)
-        got = split.map(lambda number: number, name="on").collect(name="got")
-        tasks = ("numbers", "same", "several", "on", "got")
-        outcome = with_hands(session, rng, tasks)
-        assert_counts_agree(session, tasks)
-        facts, letters = session.snapshot()["several"], [letter.packet for letter in session.dead_letters]
-    lost = [number for number in range(numbers) if number % 50 == 7 and (number % 100 == 57 or policy == "skip")]
-    again = 0 if policy == "skip" else len(range(7, numbers, 50))
-    assert list(got) == [number for number in range(numbers) if number not in set(lost) for _ in range(2)]
-    assert letters == lost
-    assert (facts.processed, facts.skipped, facts.retries) == (numbers, len(lost), again)
-    assert outcome.dropped == 0
-    assert counts["left"]
-
-
-def test_a_packet_that_waits_for_its_next_attempt_holds_up_no_other_task() -> None:
-    """All others get threads of their own before it waits."""
-    seen: list[int] = []
-    done = threading.Event()
-
-    def see(number: int) -> None:
-        seen.append(number)
-        if len(seen) == 1_000:
-            done.set()
-
-    with undisturbed(), Session() as session:
-        numbers = session.source(range(1_000), name="numbers").map(lambda number: number, name="same")
-        numbers.map(at_once(int, 500), name="fails", on_error=runtime.Retry(1, backoff=60)).collect(name="got")
-        numbers.sink(see, name="sees")
-        session.start()
-        assert done.wait(PATIENCE_S), f"they have stopped at {len(seen)}"
-        assert session.snapshot()["fails"].state == "backing off"
-        session.cancel()
-        outcome = session.wait(PATIENCE_S)
-        facts = session.snapshot()
-    assert seen == list(range(1_000))
-    assert (facts["fails"].processed, facts["got"].processed, outcome.dropped) == (501, 500, 500)
-
-
-WORKED_TOGETHER: dict[str, Callable[[Any], Any]] = {
-    "scan": lambda stream: stream.scan(lambda total, number: (total + number, number), initial=0, name="at"),
-    "count": lambda stream: stream.key_by(lambda number: number % 3).count(name="at"),
-    "flat_map that skips": lambda stream: stream.flat_map(lambda number: [number], name="at", on_error="skip"),
-    "map that retries": lambda stream: stream.map(abs, name="at", on_error=runtime.Retry(2)),
-    "scan that retries": lambda stream: stream.scan(
-        lambda total, number: (total, number), initial=0, name="at", on_error=runtime.Retry(2)
-    ),
-}
-WORKED_APART: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "map that holds": ("it may hold", lambda stream: stream.map(abs, name="at", on_error="hold")),
-    "map that skips, before keys": ("it may hold", lambda it: it.map(abs, name="at", on_error="skip").key_by(abs)),
-    "take": ("nothing says how take works", lambda stream: stream.take(3, name="at")),
-    "map with a rate": ("it has a rate", lambda stream: stream.map(abs, name="at", rate=runtime.Rate(10_000, per=1))),
-    "map that opens": ("overrides open", lambda stream: stream.map(Opens(), name="at")),
-    "map that will not": ("chaining is turned off", lambda stream: stream.map(abs, name="at", chain=False)),
-    "join": (
-        "join takes packets from two inputs",
-        lambda stream: stream.key_by(abs).join(stream.key_by(abs), lambda a, b: a + b, name="at"),
-    ),
-}
-
-
-class Opens(runtime.Function[int, int]):
-    def open(self, ctx: runtime.TaskContext) -> None:
-        pass
-
-    def process(self, value: int, /) -> int:
-        return value
-
-
-@pytest.mark.parametrize("what", [*WORKED_TOGETHER, *WORKED_APART])
-def test_what_may_be_chained_is_and_of_others_it_is_said_why(what: str) -> None:
-    with Session() as session:
-        stream = session.source(range(10)).map(lambda number: number, name="same")
-        write = WORKED_TOGETHER[what] if what in WORKED_TOGETHER else WORKED_APART[what][1]
-        write(stream).map(lambda it: it).collect()
-        session.run(PATIENCE_S)
-        why = session.snapshot().apart.get("at", "")
-        assert why == "" if what in WORKED_TOGETHER else WORKED_APART[what][0] in why
-        assert chain_of("at", (), session.snapshot().apart) == (why and f"always has its own, as {why}")
-        tasks = session._runs.run.dispatcher.tasks  # type: ignore[union-attr]
-    at, same = tasks["at"], tasks["same"]
-    assert isinstance(at, LocalTask)
-    assert isinstance(same, LocalTask)
-    assert (at.chain is not None) == (what in WORKED_TOGETHER)
-    if what in WORKED_TOGETHER:
-        assert at.chain is same.chain
-
-
-def test_whoever_asks_for_a_chain_where_there_never_is_one_is_told_why() -> None:
-    with Session() as session:
-        session.source(range(10)).map(abs, name="at", on_error="hold", chain=True).collect()
-        with pytest.raises(runtime.GraphInvalid, match="'at' has chain=True and always has a thread of its own: of a"):
-            session.run(PATIENCE_S)
-        assert session.status == "new"
-
-
-def test_nothing_is_chained_in_a_graph_that_can_be_asked() -> None:
-    with Session() as session:
-        session.input("in").map(abs, name="at").reply()
-        session.start()
-        assert session.snapshot().apart["at"] == "the graph has a reply(), so each packet belongs to a question"
-        assert session.snapshot().chains == ()
-        session.stop()
-        session.wait(PATIENCE_S)
-
-
-@pytest.mark.parametrize("chaining", [True, False])
-def test_what_is_no_pair_of_a_scan_is_said_in_the_same_words_in_a_chain(chaining: bool) -> None:
-    with Session(chaining=chaining) as session:
-        same = session.source(range(100)).map(lambda number: number)
-        pair: Any = lambda total, number: (total, number) if number < 57 else 5  # noqa: E731
-        same.scan(pair, initial=0, name="sums").collect()
-        with pytest.raises(runtime.TaskFailed, match=r"scan returned 5; it has to return \(state, result\)") as failed:
-            session.run(PATIENCE_S)
-    assert (failed.value.task, failed.value.packet) == ("sums", 57)
-
-
-def test_an_error_of_the_function_of_a_scan_in_a_chain_is_its_own() -> None:
-    """Though what it returned for the packet before is still at hand."""
-    with Session() as session:
-        same = session.source(range(100)).map(lambda number: number)
-        same.scan(lambda total, number: (total, at_once(int, 57)(number)), initial=0, name="sums").collect()
-        with pytest.raises(runtime.TaskFailed, match="ValueError: 57"):
-            session.run(PATIENCE_S)
 
 
 @pytest.mark.parametrize("seed", seeds(1, of=SEEDS))

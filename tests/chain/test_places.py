@@ -10,9 +10,8 @@ import pytest
 
 from runtime import Function, Session
 from runtime.factory import local_backend
-from runtime.scheduling.admission import FEW, Admission, AdmissionParker, Limit
-from runtime.task.local_task import LocalTask
-from runtime.testing import PATIENCE_S, Hold
+from runtime.scheduling.admission import FEW, Admission, Limit
+from runtime.testing import PATIENCE_S
 from tests.chain.forced import undisturbed
 from tests.stress.rounds import give_way
 
@@ -73,30 +72,6 @@ class CallNowAndThen(Function[int, int]):
 
     def process(self, number: int) -> int:
         return number if number % 5_000 else self.ctx.call_service("naps", number)
-
-
-def test_the_task_as_which_a_thread_goes_on_has_its_place_to_run() -> None:
-    """While its function is at work, and all others have got threads."""
-    hold = Hold[int](lambda number: number == 40)
-    with undisturbed(), Session() as session:
-        stream = session.source(list(range(100)), name="source")
-        for _ in range(MANY):
-            stream = stream.map(lambda number: number)
-        got = stream.map(hold, name="held").collect()
-        session.start()
-        hold.reached.wait()
-        held = session._runs.run.dispatcher.tasks["held"]  # type: ignore[union-attr]
-        assert isinstance(held, LocalTask)
-        assert isinstance(held.parker, AdmissionParker)
-        assert held.chain is not None
-        held.chain.give_away()
-        deadline_s = monotonic() + PATIENCE_S
-        while held.parker.standing != "running":
-            assert monotonic() < deadline_s, f"its thread works, and it is {held.parker.standing}"
-            give_way()
-        hold.release()
-        session.wait(PATIENCE_S)
-    assert got == list(range(100))
 
 
 @pytest.mark.parametrize("ends", ["stop", "cancel"])

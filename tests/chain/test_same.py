@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
@@ -11,27 +10,13 @@ import pytest
 
 import runtime
 from runtime import Session
-from runtime.graph.policy import Policy
 from tests.chain.forced import forced
 from tests.effort import seeds
 
 PATIENCE_S = 20.0
 NUMBERS = 400
 
-GUARDED = (
-    "skipping map",
-    "skipping filter",
-    "skipping flat_map",
-    "skipping scan",
-    "retrying map",
-    "retrying filter",
-    "retrying flat_map",
-    "retrying scan",
-    "yielding map",
-    "yielding filter",
-    "yielding flat_map",
-)
-KINDS = ("map", "filter", "flat_map", "keyed map", "fold", "keyed fold", "scan", "keyed scan", *GUARDED)
+KINDS = ("map", "filter", "flat_map", "keyed map", "fold", "keyed fold", "skipping map", "skipping filter")
 
 Plan = list[tuple[str, int]]
 """Kinds of operators, each with the number of the packet, of those that come to it, on which it fails; -1: none."""
@@ -46,12 +31,11 @@ def plan_of(rng: Random) -> Plan:
 def function_of(kind: str, fails_on: int, errors: Random) -> Callable[..., Any]:
     come = 0
     error = errors.choice((ValueError, StopIteration, KeyError, TypeError))
-    times = errors.choice((1, 3))  # in a row: more than what retries bear
 
     def look(number: int) -> None:
         nonlocal come
         come += 1
-        if fails_on >= 0 and 0 <= come - 1 - fails_on < times:
+        if come - 1 == fails_on:
             raise error("planned")
 
     def mapped(number: int) -> int:
@@ -71,13 +55,7 @@ def function_of(kind: str, fails_on: int, errors: Random) -> Callable[..., Any]:
         look(number)
         return (total + number) % 1_000
 
-    def scanned(total: int, number: int) -> Any:
-        look(number)
-        return ((total + number) % 1_000, total) if come - 1 != no_pair else number
-
-    no_pair = errors.choice((-1, fails_on + 1))
     made: dict[str, Callable[..., Any]] = {"map": mapped, "filter": passes, "flat_map": several, "fold": folded}
-    made["scan"] = scanned
     return made[kind]
 
 
@@ -93,29 +71,9 @@ class Seen(runtime.Function[int, int]):
         return self.function(value) + int(state[0]) + int(self.ctx.key)
 
 
-@dataclass(frozen=True, slots=True)
-class Instead(Policy):
-    """Tries once more, then sends two numbers in place of what a packet should have made."""
-
-    def repeat_after_s(self, repeat: int, error: Exception, chance: Callable[[], float]) -> float | None:
-        return None if repeat else 0.0
-
-    def given_up(self, error: Exception) -> Any:
-        return (-1, -2)
-
-
-POLICIES: dict[str, Any] = {
-    "skipping": "skip",
-    "retrying": runtime.Retry(2, backoff=0.0005, then="skip"),
-    "yielding": Instead(),
-}
-
-
 def add(stream: Any, kind: str, function: Callable[..., Any], name: str) -> Any:
     """What `kind` makes of a stream, with numbers again."""
     keyed = stream.key_by(lambda number: number % 3) if "keyed" in kind else stream
-    if kind.endswith("scan") and "keyed" not in kind:
-        keyed = stream.round_robin()
     shared = stream.key_by(lambda number: number % 10)
     match kind:
         case "shared map":
@@ -128,11 +86,7 @@ def add(stream: Any, kind: str, function: Callable[..., Any], name: str) -> Any:
             return keyed.round_robin().reduce(function, name=name)
         case "keyed fold":
             return keyed.reduce(function, initial=0, name=name).map(sum, name=f"{name}-sum")
-        case "keyed scan":
-            return keyed.scan(function, initial=0, name=name).map(sum, name=f"{name}-sum")
-    options: dict[str, Any] = {"initial": 0} if kind.endswith("scan") else {}
-    policy = POLICIES.get(kind.partition(" ")[0])
-    return getattr(keyed, kind.rpartition(" ")[2])(function, name=name, on_error=policy, **options)
+    return getattr(keyed, kind.rpartition(" ")[2])(function, name=name, on_error="skip" if "skipping" in kind else None)
 
 
 def outcome_of(plan: Plan, seed: int, *, chaining: bool) -> tuple[Any, ...]:
@@ -154,8 +108,7 @@ def outcome_of(plan: Plan, seed: int, *, chaining: bool) -> tuple[Any, ...]:
             return failed.task, failed.packet, type(cause).__name__, str(cause), worked
         facts = session.snapshot()
         letters = [(letter.task, letter.packet, letter.key, repr(letter.error)) for letter in session.dead_letters]
-        counts = [(task.name, task.processed, task.emitted, task.skipped, task.retries) for task in facts]
-        return list(got), counts, letters
+        return list(got), [(task.name, task.processed, task.emitted, task.skipped) for task in facts], letters
 
 
 @pytest.mark.parametrize("seed", seeds(20, of=60))
@@ -167,7 +120,7 @@ def test_a_chain_does_what_its_tasks_do_by_themselves(seed: int) -> None:
         assert outcome_of(plan, seed, chaining=True) == alone
 
 
-TREES = (*KINDS, "union")
+TREES = ("map", "filter", "flat_map", "keyed map", "fold", "keyed fold", "skipping map", "skipping filter", "union")
 BY_KEY = ("shared map", "shared fold")  # by several instances, to each of which some keys belong
 ANY_ORDER = ("map", "filter", "flat_map", "union")  # which make the same of packets in whatever order they come
 
@@ -230,7 +183,7 @@ def outcome_of_tree(nodes: list[Node], seed: int, *, chaining: bool) -> tuple[An
             return failed.task, failed.packet, type(cause).__name__, str(cause), worked
         facts = session.snapshot()
         letters = [(letter.task, letter.packet, letter.key, repr(letter.error)) for letter in session.dead_letters]
-        counts = [(task.name, task.processed, task.emitted, task.skipped, task.retries) for task in facts]
+        counts = [(task.name, task.processed, task.emitted, task.skipped) for task in facts]
         return [sorted(each) for each in got], counts, sorted(letters)
 
 

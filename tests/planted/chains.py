@@ -26,9 +26,6 @@ FOLD = "chain/test_kinds.py::test_a_keyed_fold_in_a_chain_folds_each_packet_once
 KEY = "chain/test_kinds.py::test_a_key_is_that_of_the_packet_in_work_though_a_chain_is_left_meanwhile"
 SKIPPED = "chain/test_kinds.py::test_what_is_skipped_in_a_chain_is_a_dead_letter_and_nothing_else_is_lost"
 LETTERS = "chain/test_kinds.py::test_letters_of_a_chain_hold_no_packets_but_their_own"
-POLICY = "task/policy_operator.py"
-WHOLE = "chain/test_kinds.py::test_all_that_a_packet_makes_is_sent_or_nothing"
-MAY_BE = "chain/test_kinds.py::test_what_may_be_chained_is_and_of_others_it_is_said_why"
 SEES_MEMBERS = "elif self._has_visitors():"
 INSTANCES = "chain/test_instances.py::test_keys_under_all_hands_are_worked_by_their_instance_once_and_in_order"
 TREE = "chain/test_trees.py::"
@@ -59,7 +56,7 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         CHAIN,
         "            self._hold(owner)\n",
         "",
-        "chain/test_places.py::test_the_task_as_which_a_thread_goes_on_has_its_place_to_run",
+        GIVEN_BACK,
     ),
     one(
         "chain: a task that gets a thread of its own again runs without a place",
@@ -151,8 +148,8 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
     one(
         "chain: two that keep their thread are in one",
         LOCAL,
-        "if not isinstance(operator, Source) and self.keeps_thread:",
-        "if False:",
+        "and (isinstance(operator, Source) or not self.keeps_thread)",
+        "and True",
         f"{MOMENTS}test_two_that_keep_their_thread_are_in_one_chain_only_if_all_but_one_say_so",
     ),
     one(
@@ -211,34 +208,6 @@ OF_CHAINS: Final[tuple[Mutant, ...]] = (
         '{key}):", "        raise")',
         '{key}):", "        raise", "    break")',
         SKIPPED,
-    ),
-    one(
-        "chain: what is skipped has sent some of its results",
-        POLICY,
-        "            self.inner.receive_packet(value, self.hold_back)\n            return iter(self._held.all())",
-        "            return iter(self.inner.call(value))",
-        WHOLE,
-    ),
-    one(
-        "chain: it waits, closed, for the next attempt of one task",
-        POLICY,
-        "                begin_to_wait()\n",
-        "",
-        "chain/test_kinds.py::test_a_packet_that_waits_for_its_next_attempt_holds_up_no_other_task",
-    ),
-    one(
-        "chain: an error of a scan's function is taken for one of its result",
-        LOOP,
-        "if trace.tb_lineno in self._code.after else NO_PACKET",
-        "if True else NO_PACKET",
-        "chain/test_kinds.py::test_an_error_of_the_function_of_a_scan_in_a_chain_is_its_own",
-    ),
-    one(
-        "chain: one that may hold its packets is in it",
-        "task/hold_guard.py",
-        '"""No: a packet that it may hold is held where it was in its lane."""\n        return False',
-        '"""No: a packet that it may hold is held where it was in its lane."""\n        return True',
-        f"{MAY_BE}[map that holds]",
     ),
     one(
         "chain: letters hold the loop's last packet",

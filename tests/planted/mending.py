@@ -87,7 +87,7 @@ OF_MENDING: Final[tuple[Mutant, ...]] = (
         "        self._given.give_to(operator)\n", "",
         of("20_mended", "test_two_connected_streams_and_a_join_may_have_objects_in_place_of_functions")),
     one("replace: what an object sends before it raises leaves at once", POLICY,
-        "        self._leaves_safely = self._sends_directly = False\n", "        pass\n", SENDS_AND_RAISES),
+        "        self._sends_directly = False\n", "        pass\n", SENDS_AND_RAISES),
     one("replace: a loop works an object that sends and raises", "task/local_task.py",
         "        if self.chain is not None and not self.may_be_chained:\n            self.chain.give_up()\n", "",
         SENDS_AND_RAISES),

@@ -46,11 +46,11 @@ def test_a_snapshot_says_what_is_worked_together_and_why_it_is_not() -> None:
         assert session.snapshot().chains == ()
         session.start()
         assert session.snapshot().chains == (CLOSED,)
-        assert chain_of("more", session.snapshot().chains, {}) == "shared with 'numbers', 'end'"
+        assert chain_of("more", session.snapshot().chains) == "shared with 'numbers', 'end'"
         session.pause("more")
         assert session.snapshot().chains == (PAUSED,)
-        assert chain_of("end", session.snapshot().chains, {}) == "has its own now, as 'more' is paused"
-        assert chain_of("elsewhere", session.snapshot().chains, {}) == ""
+        assert chain_of("end", session.snapshot().chains) == "has its own now, as 'more' is paused"
+        assert chain_of("elsewhere", session.snapshot().chains) == ""
         session.cancel()
         session.wait(PATIENCE_S)
         assert session.snapshot().chains == ()
