@@ -27,7 +27,7 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 18.9,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 26_072,
+    "lines of code": 26_071,
     "bytes of ARCHITECTURE.md": 17_000,
 }
 WITH_PLACES: Final = (

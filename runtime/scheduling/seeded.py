@@ -152,9 +152,8 @@ class SeededScheduler(Scheduler):
 
     def touched(self) -> None:
         """Something is done by hand: the turns to come are not those of every run with this seed."""
-        with self.lock:
-            if self._untouched is None:
-                self._untouched = self.turns
+        if self._untouched is None:  # without the lock, which an interrupt of who puts something in would keep
+            self._untouched = self.turns
 
     @property
     def untouched(self) -> int:
