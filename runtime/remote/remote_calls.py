@@ -134,6 +134,10 @@ class RemoteRequestQueue(RequestQueue):
         """Whether nothing is under way of which the service does not know; while it serves, somebody moves anyway."""
         return self._asked is None or not self.gate.closed
 
+    def stands_still(self, call: Call) -> bool:
+        """Whether it is there: its service's process says whether time alone will end it."""
+        return self._asked is None or self.gate.closed
+
     def _let_in(self) -> None:
         while self._held_back and len(self._sent) < self.capacity:
             call = self._held_back.popleft()
@@ -236,6 +240,7 @@ class ServedQueue(RequestQueue):
         self.peers, self._set_ups = peers, set_ups
         self.served: dict[tuple[str, int], Call] = {}  # by caller's process and number; until their replies leave
         self._withdrawn: set[tuple[str, int]] = set()  # that were not here then; guarded by the ledger's lock
+        self._unheard: set[tuple[str, int]] = set()  # asked by a call, of which nobody has told the caller: it is here
 
     def receive(self, peer: str, question: Question) -> None:
         """A request has come by mail; so goes its reply."""
@@ -245,10 +250,13 @@ class ServedQueue(RequestQueue):
     def answer(self, peer: str, question: Question) -> Serialized:
         """A request has come by a call: wait for its ending, and return the reply."""
         number, replies = question[0], SimpleQueue[Serialized]()
+        self._unheard.add((peer, number))
         self._take_in(peer, question, _Reply(self, peer, number, replies))
         if self.gate.closed:
             self.peers.post(peer, ("arrived", number))
-        return replies.get()
+        reply = replies.get()
+        self._unheard.discard((peer, number))
+        return reply
 
     def _take_in(self, peer: str, question: Question, reply: _Reply) -> None:
         number, serialized, timeout_s, in_set_up = question
@@ -277,6 +285,14 @@ class ServedQueue(RequestQueue):
                         self._set_ups.begin((peer, number), request.callers[0])
                     return
         call.tell()
+
+    def are_still(self) -> bool:
+        """Whether time alone will end no request here. Whoever asked by a call hears that its is here. Any thread."""
+        served = dict(self.served)
+        for peer, number in self._unheard & served.keys():
+            self._unheard.discard((peer, number))
+            self.peers.post(peer, ("arrived", number))
+        return all(self.stands_still(call) for call in served.values())
 
     def refuse_circle(self, peer: str, number: int) -> None:
         """A request that is here waits, in a circle, for itself."""

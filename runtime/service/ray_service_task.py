@@ -85,11 +85,13 @@ class RayServiceTask(Host):
         """Where the service stands now."""
         service, control, endpoint = self.service, self.service.control, self.endpoint
         moved = (*(parker.passes for parker in service.parkers), endpoint.sent)
+        waits = endpoint.calls.served.are_still()
         quiet = endpoint.is_quiet()
+        still = waits and quiet and all(parker.stands_still() for parker in service.parkers)
         return HostState(
             facts=service.facts(),
             worker=control.now().when_sent(quiet),
-            still=quiet and all(parker.stands_still() for parker in service.parkers) and endpoint.is_quiet(),
+            still=still and endpoint.is_quiet(),
             moved=moved,
             busy=service.ending is None and (service.queue.busy or not quiet),
             spent=service.times(),

@@ -77,6 +77,7 @@ def test_what_is_no_turn_is_refused_in_words(load: Load, text: str) -> None:
     shown = load(PLAN, plans.paused(PLAN, 2, turn=42), parts=PARTS)
     field(shown).fill(text)
     field(shown).press("Enter")
+    shown.settle()
     assert went(shown) == []
     assert shown.root.get_by_role("status").get_by_text("a turn is a whole number from 0 on").count() == 1
 
