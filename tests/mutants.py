@@ -70,7 +70,10 @@ RETURNED = "stress/test_room.py::test_what_the_hand_has_borrowed_comes_back"
 BRIM = "stress/test_room.py::test_queues_fill_to_the_brim_behind_a_consumer_that_is_stuck"
 CANCEL_PUT = "stress/test_ending.py::test_cancel_against_put_loses_count_of_nothing"
 CANCEL_IDLE = "stress/test_ending.py::test_cancel_against_idle_tasks_wakes_them_all"
-CANCEL_HAND = "stress/test_ending.py::test_cancel_against_a_waiting_hand_refuses_it"
+CANCEL_HAND = (
+    "promises/test_14_hand.py::"
+    "test_a_cancelled_task_refuses_the_hand_while_its_function_is_at_work_though_there_is_room"
+)
 CANCEL_FINISH = "stress/test_ending.py::test_cancel_against_finish_counts_what_finish_still_made"
 CLOSE = "stress/test_ending.py::test_close_at_any_moment_leaves_no_thread"
 FAILURE = "stress/test_failure.py::test_a_failure_against_everything_ends_the_job_once_and_is_counted"
@@ -483,7 +486,7 @@ MUTANTS: Final = (
     # ── cancel ──
     one("cancel does not unpark", PARKER, CANCEL_UNPARKS, CANCEL_DOES_NOT, CANCEL_PUT, CANCEL_IDLE),
     one("cancel is not looked for before a sleep", PARKER, "if self.cancelled or ready():", "if ready():", CANCEL_PUT),
-    one("cancel does not wake a waiting hand", BASE, "self._inbox.hand.cancel()", "pass", CANCEL_HAND),
+    one("a cancelled task lets the hand in", BASE, "self._inbox.hand.cancel()", "pass", CANCEL_HAND),
     # ── places, of many tasks ──
     one(
         "a place is not given to the next",

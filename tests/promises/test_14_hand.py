@@ -118,6 +118,21 @@ def test_what_was_accepted_before_a_cancel_is_worked_or_counted_as_dropped(
         session.close()
 
 
+def test_a_cancelled_task_refuses_the_hand_while_its_function_is_at_work_though_there_is_room(
+    make_session: MakeSession,
+) -> None:
+    hold: Hold[int] = Hold()
+    session = make_session(capacity=5)  # two producers have two places each, and the hand has the last one
+    session.source([1]).union(session.input("in")).sink(hold, name="sink")
+    session.start()
+    hold.reached.wait()
+    session.cancel()
+    with pytest.raises(runtime.TaskEnded, match="'sink'"):
+        session.inject("sink", 2)
+    hold.release()
+    assert session.wait(PATIENCE_S).packets_in == 1
+
+
 def test_the_hand_goes_round_the_instances_as_a_producer_does(make_session: MakeSession) -> None:
     session = make_session()
     result = session.input("in").map(WithInstance(), name="work", parallelism=3).collect()
