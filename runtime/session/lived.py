@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from sys import maxsize
 from typing import Final
 
@@ -36,7 +37,8 @@ class Lived:
     def __init__(self, session: Session, sources: Sources) -> None:
         self._session, self._run, self._sources = session, session._runs.started(), sources
         events = [event for event in session.events if event.kind in ("command", "start", "turn", "error", "skip")]
-        self._is_paused = bool(events) and events[0].text.startswith("pause")
+        before = takewhile(lambda event: not event.text.startswith("started"), events)
+        self._is_paused = any(event.text.startswith("pause") for event in before)
         self._holds = self._held(events)
         late = {record.number[0] for records in self._holds for record in records}
         done = sorted([*records_of(session), *self._run.records.fed], key=lambda record: record.number)

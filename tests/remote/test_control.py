@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import runtime
-from runtime.testing import PATIENCE_S, FaultInjector
+from runtime.testing import PATIENCE_S, FaultInjector, as_test
 from tests.remote import functions as far
 from tests.remote.shared import SharedHold
 
@@ -206,6 +206,26 @@ def test_what_was_injected_into_several_processes_is_not_taken_back_which_is_sai
         session.end("in")
         outcome = session.wait(PATIENCE_S)
         assert (sorted(result), outcome.packets_in) == ([2, 2], 2)
+
+
+def test_what_was_done_by_hand_becomes_a_test_of_the_same_platform_and_cannot_go_back() -> None:
+    with runtime.Session("by hand", platform="remote") as session:
+        session.source(range(4), name="numbers").map(far.double, name="double").collect(name="result")
+        session.start(paused=True)
+        session.step("numbers")
+        session.edit(session.peek("double")[0], 50)
+        with pytest.raises(runtime.CommandRefused, match=r'on Ray run again, with platform="local"'):
+            session.back()
+        with pytest.raises(runtime.CommandRefused, match=r"under a seed alone"):
+            session.goto(1)
+        session.resume()
+        session.wait(PATIENCE_S)
+        written = as_test(session)
+    assert "runtime.Session(platform='remote')" in written
+    assert "[100, 2, 4, 6]" in written
+    names: dict[str, Any] = {}
+    exec(compile(written, "<written>", "exec"), names)
+    names["test_what_was_seen"]()
 
 
 def test_dead_letters_come_with_the_error_as_it_was_and_are_retried() -> None:
