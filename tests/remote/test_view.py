@@ -38,6 +38,8 @@ def test_a_job_on_ray_is_seen_and_steered_from_a_page(monkeypatch: pytest.Monkey
         frame = page.wait_for_frame(lambda frame: frame["state"] == "completed" and len(frame["order"]) == 4)
         assert frame["processed"] == [6, 7, 7, 7]
         assert sorted(result) == [0, 4, 6, 8, 10, 14, 100]
+        # The last events come a moment after the outcome.
+        page.wait_for_frame(lambda frame: [each for each in frame["events"] if each["text"] == "completed"][-1:])
         # What a start does is shown before there is a run; of the run the page is told all, from its beginning.
         of_the_run = [each for each in page.frames() if each["revision"] == frame["revision"]]
         told = [each["text"] for frame in of_the_run for each in frame["events"]]
