@@ -1,6 +1,6 @@
 """Which tests of tests/promises run inside: of each test function one item, by a rule, so that new ones are among them.
 
-Of its items it is one that no cluster is needed for; which one, the digest of its name says, so that all platforms,
+Of its items it is one that Ray is not needed for; which one, the digest of its name says, so that all platforms,
 capacities and so on have their share. A function is left out if it, or a function of its module that it calls, names
 what a tab has not: processes, signals, packages that are not there.
 """
@@ -33,10 +33,10 @@ def choose(items: list[pytest.Item]) -> tuple[list[pytest.Item], dict[str, str]]
         by_function.setdefault(item.nodeid.partition("[")[0], []).append(item)
     chosen, left_out = [], {}
     for name, group in by_function.items():
-        here = [item for item in group if not _wants_ray(item)]
+        here = [item for item in group if not _needs_ray(item)]
         lacking = sorted({LACKING[name] for name in names_of(group[0]) & LACKING.keys()})
         if not here:
-            left_out[name] = "runs on Ray alone"
+            left_out[name] = "needs Ray"
         elif lacking:
             left_out[name] = f"needs {', '.join(lacking)}"
         else:
@@ -44,11 +44,12 @@ def choose(items: list[pytest.Item]) -> tuple[list[pytest.Item], dict[str, str]]
     return chosen, left_out
 
 
-def _wants_ray(item: pytest.Item) -> bool:
+def _needs_ray(item: pytest.Item) -> bool:
+    """Whether it runs on Ray, or between threads by what packs functions, which comes with Ray."""
     callspec = getattr(item, "callspec", None)
     platform = None if callspec is None else callspec.params.get("platform")
     on_ray = item.get_closest_marker("on_ray") is not None or "::test_on_ray_" in item.nodeid
-    return on_ray or getattr(platform, "name", "") == "remote"
+    return on_ray or getattr(platform, "name", "") in ("remote", "between")
 
 
 def names_of(item: pytest.Item) -> set[str]:

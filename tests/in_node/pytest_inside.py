@@ -14,7 +14,7 @@ OPTIONS: Final = (
 
 
 def main(given: Sequence[str]) -> int:
-    """Run what is asked for; without that, what there is to run."""
+    """Run what is asked for; where no path is given, the tests of the layer."""
     import pytest
 
-    return int(pytest.main([*OPTIONS, *(given or ("tests/in_node",))]))
+    return int(pytest.main([*OPTIONS, *given]))

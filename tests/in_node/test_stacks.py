@@ -36,8 +36,9 @@ def all_of(*works: Callable[[], object]) -> None:
     threads = [threading.Thread(target=work, daemon=True) for work in works]
     for thread in threads:
         thread.start()
+    bound_s = time.monotonic() + PATIENCE_S
     for thread in threads:
-        thread.join(PATIENCE_S)
+        thread.join(max(0, bound_s - time.monotonic()))
     assert not any(thread.is_alive() for thread in threads)
 
 
@@ -92,6 +93,28 @@ def test_a_session_that_has_run_and_nobody_holds_is_gone_with_all_that_it_had() 
     time.sleep(0.01)
     gc.collect()
     assert [part() for part in parts] == [None] * len(parts)
+
+
+def test_who_waits_in_a_loop_of_his_own_leaves_that_of_the_page_running() -> None:
+    page = asyncio.get_running_loop()
+    seen: list[Any] = []
+
+    def promise() -> Any:
+        seen.append(asyncio._get_running_loop())
+        asyncio._set_running_loop(page)  # were it another one, nobody would go on, and no test say so
+        return later(7, 5)
+
+    async def wait() -> None:
+        mine = asyncio.get_running_loop()
+        assert RUNNING.wait_for(promise) == 7
+        assert asyncio.get_running_loop() is mine
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(wait())
+
+    all_of(work)
+    assert seen == [page]
 
 
 def test_an_event_loop_of_a_thread_is_the_running_one_of_that_thread_alone() -> None:

@@ -171,7 +171,7 @@ def test_a_batch_that_is_full_goes_at_once_beside_one_that_is_under_way(make_ses
     session.start()
     for number in (0, 0, 1, 1, 2):
         session.send("in", number)
-    until(lambda: gauge.begun == [[0, 0], [1, 1]] and session.snapshot()["work"].depth == 1)
+    until(lambda: session.snapshot()["work"].depth == 1 and gauge.begun == [[0, 0], [1, 1]])
     assert session.snapshot()["work"].open == 2
     assert [packet.payload for packet in session.peek("work").open] == [0, 0, 1, 1]
     session.cancel()
