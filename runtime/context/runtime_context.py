@@ -238,6 +238,10 @@ class TaskContext(BaseRuntimeContext):
         if (send := send or self._send) is not None:  # else it has been released
             self._sender.go_by(send)
 
+    def redirect_signals(self, send_signal: Callable[[Signal], None]) -> None:
+        """Task: let signals of the function's own go through `send_signal`, until it is bound again."""
+        self._send_signal = send_signal
+
     def release(self) -> None:
         """Task, after its end and the close of its session: let go of all that is the user's, and of who was told."""
         self.states.clear()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from runtime.communication.calls import here
 from runtime.communication.lane import Lane
 from runtime.communication.partition import Partition
+from runtime.communication.signals import Signal
 from runtime.context import TaskContext
 from runtime.errors import NO_PACKET, Unneeded
 from runtime.facts import Past
@@ -306,15 +307,20 @@ class LocalTask(BaseTask):
     # ── on its chain's thread ──
 
     def work_here(self, apart: Callable[[], None]) -> None:
-        """It is worked by this thread, with others; what its function sends by itself it sends after `apart`."""
-        send = self._router.send
+        """It is worked by this thread, with others; packets and signals of its function's own are sent after `apart`."""
+        router = self._router
 
         def send_apart(value: Any) -> None:
             apart()
-            send(value)
+            router.send(value)
+
+        def send_signal_apart(signal: Signal) -> None:
+            apart()  # what has come this far in the loop is counted: so it stands behind all of that
+            router.send_signal(signal)
 
         self.ctx.begin()
         self.ctx.redirect(send_apart)
+        self.ctx.redirect_signals(send_signal_apart)
 
     @property
     def call(self) -> Callable[..., Any]:

@@ -97,6 +97,22 @@ def test_a_signal_keeps_its_place_through_every_kind_of_edge(
 
 
 @every_kind
+@pytest.mark.parametrize("edge", ["single", "hash to one", "flat_map", "filter", "reduce", "skip", "none between"])
+def test_a_signal_keeps_its_place_while_tasks_before_an_end_apart_are_worked_as_a_chain(
+    make_session: MakeSession, kind: Kind, edge: str
+) -> None:
+    marked = range(0, 600, 7)
+    session = make_session(capacity=4)
+    source = session.source(Marked("a", kind, 600, marked), name="a")
+    EDGES[edge](source).sink(same, name="end", capacity=MANY, chain=False)
+    session.start(paused=True)
+    session.resume(*[name for name in session.snapshot().tasks if name != "end"])
+    session.settle(PATIENCE_S)
+    (lane,) = lanes(session.peek("end", MANY)).values()
+    check(kind, ("a",), lane, marked=(*marked, 600))
+
+
+@every_kind
 def test_a_traced_job_signals_in_the_same_places(make_session: MakeSession, kind: Kind) -> None:
     session = make_session(capacity=4, trace=True)
     a, b = two(session, kind)

@@ -1,0 +1,1 @@
+"""The promises' suite with functions that wait in place of plain ones."""
