@@ -4,8 +4,9 @@ Under each other Python that is supported and found here; with exactly the lowes
 (`minimum`); and in applications that `.venv` does not have (`places`). Each has an environment of its own, such as
 `.venv-3.12`, made as `.venv` is; the second time that takes a moment only. And, in the environment of `make test`, all
 rounds, seeds and examples of what is random (`long`), what else only a long run has, on Ray and in Notebook 7
-(`long-groups`), the pages of the documentation that run Python in a browser (`site`), and the promises in Python in
-WebAssembly, as it is there (`browser`), by `python -m tests.in_node`.
+(`long-groups`), the promises with functions that wait in place of plain ones (`waiting`), the pages of the documentation
+that run Python in a browser (`site`), and the promises in Python in WebAssembly, as it is there (`browser`), by
+`python -m tests.in_node`.
 
 A Python is looked for on PATH, as `python3.12`, and among those of pyenv. One that is not found is named; that is no
 failure. Words say what of the table to run, options of pytest what of the tests:
@@ -77,6 +78,7 @@ WITH_OTHERS: Final = (
 MORE: Final = (
     Run("long", ("--long", *ON_THREADS)),
     Run("long-groups", ("--long", "-m", "long", "--part", "groups", "--numprocesses", "2")),
+    Run("waiting", ("tests/promises", "-p", "tests.waiting.forced", *ON_THREADS)),
     Run("3.11", ON_THREADS, python="3.11"),
     Run("3.12", ON_THREADS, python="3.12"),
     Run("3.13", ON_THREADS, python="3.13"),

@@ -307,7 +307,7 @@ class LocalTask(BaseTask):
     # ── on its chain's thread ──
 
     def work_here(self, apart: Callable[[], None]) -> None:
-        """It is worked by this thread, with others; packets and signals of its function's own are sent after `apart`."""
+        """It is worked by this thread, with others; what its function sends by itself it sends after `apart`."""
         router = self._router
 
         def send_apart(value: Any) -> None:

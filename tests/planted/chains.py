@@ -36,7 +36,18 @@ TREES = f"{TREE}test_a_tree_under_all_hands_loses_and_doubles_nothing"
 
 GIVEN_BACK = "chain/test_places.py::test_all_places_are_given_back_however_often_chains_were_opened"
 
+SIGNALS = (
+    "promises/test_05_signals.py::test_a_signal_keeps_its_place_while_tasks_before_an_end_apart_are_worked_as_a_chain"
+)
+
 OF_CHAINS: Final[tuple[Mutant, ...]] = (
+    one(
+        "chain: a signal of a function's own is put in while packets are not counted yet",
+        LOCAL,
+        "            apart()  # what has come",
+        "            # what has come",
+        SIGNALS,
+    ),
     one(
         "chain: one that has a place to run keeps it for ever",
         CHAIN,

@@ -92,6 +92,7 @@ PIPELINES: dict[str, Callable[[runtime.Session], object]] = {
     "skip": lambda s: s.source(made).map(third, on_error="skip").sink(same),
     "retry": lambda s: s.source(made).flat_map(lambda v: [third(v)], on_error=runtime.Retry(1, then="skip")).sink(same),
     "fail": lambda s: s.source(made).map(same).map(third).sink(same),
+    "fail what waits": lambda s: s.source(made).map(awaited).sink(same),
     "failing key": lambda s: s.source(made).key_by(third).sink(same),
     "take": lambda s: s.source(map(same, made())).map(same).take(5).sink(same),
     "skip what waits": lambda s: s.source(made).map(awaited, on_error="skip").sink(same),
@@ -150,7 +151,7 @@ def test_the_failure_keeps_nothing_of_the_batch_but_its_packet(monkeypatch: pyte
 
 @pytest.mark.usefixtures("no_collector")
 def test_with_the_session_goes_all_that_it_kept_also_without_a_collector() -> None:
-    for name in ("skip", "fail"):
+    for name in ("skip", "fail", "fail what waits"):
         session = runtime.Session()
         PIPELINES[name](session)
         with suppress(runtime.TaskFailed):

@@ -239,6 +239,9 @@ class Calls:
     def clear(self) -> int:
         """Forget all, which are over. For how many packets they were."""
         count = sum(call.size for call in self._open)
+        for call in self._open:
+            call.end()  # one that was cancelled before its first step has its task still, which has the call
+            call.forget_error()
         self._open.clear()
         if self._listed is not None:
             self._listed.clear()

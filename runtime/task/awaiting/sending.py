@@ -117,7 +117,10 @@ class Sending:
             call.record.fail(error)
         if verdict == "fail":
             router.blame(call.payload)
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # its traceback has this frame, which so would keep itself
         router.blame(NO_PACKET)
         task.counts.fail(verdict == "skip")
         if verdict == "skip":
