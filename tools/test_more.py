@@ -4,7 +4,7 @@ Under each other Python that is supported and found here; with exactly the lowes
 (`minimum`); and in applications that `.venv` does not have (`places`). Each has an environment of its own, such as
 `.venv-3.12`, made as `.venv` is; the second time that takes a moment only. And, in the environment of `make test`, all
 rounds, seeds and examples of what is random (`long`), what else only a long run has, on Ray and in Notebook 7
-(`long-groups`), the promises with functions that wait in place of plain ones (`waiting`), the pages of the documentation
+(`long-groups`), the promises with functions that wait in place of plain ones (`waiting`), the pages of the manual
 that run Python in a browser (`site`), and the promises in Python in WebAssembly, as it is there (`browser`), by
 `python -m tests.in_node`.
 
