@@ -376,6 +376,24 @@ def test_prometheus_shows_counters_and_depths_of_several_sessions() -> None:
         assert value("sage_task_processed_total", session="two", task="caller") == 3  # of the last run
 
 
+def test_prometheus_says_of_whom_others_wait_as_a_scraper_reads_it() -> None:
+    client = pytest.importorskip("prometheus_client")
+    parser = pytest.importorskip("prometheus_client.parser")
+    with runtime.Session("it", capacity=2) as session:
+        session.source(range(100), name="numbers").map(str, name="m").sink(str, name="end")
+        session.start(paused=True)
+        session.resume("numbers")
+        session.resume("m")
+        session.settle(PATIENCE_S)
+        text = client.generate_latest(runtime.prometheus(session)).decode()
+        families = {family.name: family for family in parser.text_string_to_metric_families(text)}
+        waited_for = families["sage_task_waited_for"]
+        assert (waited_for.type, families["sage_service_waited_for"].type) == ("gauge", "gauge")
+        values = {sample.labels["task"]: sample.value for sample in waited_for.samples}
+        assert values == {"numbers": 0, "m": 1, "end": 1}
+        session.cancel()
+
+
 @pytest.fixture
 def tiny_switch_interval() -> Iterator[None]:
     before = sys.getswitchinterval()
