@@ -14,6 +14,7 @@ from benchmarks.batches import batches
 from benchmarks.calls import call, flight, intercept
 from benchmarks.flow import broadcast, hop, keyed, throughput
 from benchmarks.frames import frame, sender
+from benchmarks.going_back import going_back
 from benchmarks.hand import hand
 from benchmarks.harness import FULL, QUICK, FigureOf, measure
 from benchmarks.joins import join
@@ -51,6 +52,7 @@ FIGURES: Final[dict[str, FigureOf]] = {
     "send": send,
     "answer": answer,
     "hand": hand,
+    "back": going_back,
     "origins": origins,
     "turns": turns,
     "join": join,

@@ -60,6 +60,7 @@ class Scale:
     served_calls: int = 2_000
     calls_at_once: int = 50_000
     questions: int = 5_000
+    steps_back: int = 400
     frames: int = 400
     watched_s: float = 10.0
     painted: int = 150  # frames, ten in a second
@@ -93,6 +94,7 @@ QUICK: Final = Scale(
     served_calls=100,
     calls_at_once=2_000,
     questions=200,
+    steps_back=20,
     frames=20,
     watched_s=0.5,
     painted=5,

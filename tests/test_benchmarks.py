@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(300)  # all of it, with two kernels, two applic
 ROOT = Path(__file__).parents[1]
 FIGURES = {
     "throughput", "keyed", "broadcast", "hop", "pipelines", "prompt", "sleep", "memory", "end", "start", "many",
-    "snapshot", "sampler", "call", "flight", "intercept", "send", "answer", "hand", "origins", "turns", "join",
+    "snapshot", "sampler", "call", "flight", "intercept", "send", "answer", "hand", "back", "origins", "turns", "join",
     "batches", "awaits", "at once", "served", "asks", "mending", "frame", "sender", "paint", "click", "display"
 }  # fmt: skip
 
