@@ -27,8 +27,8 @@ LIMITS: Final = {
     "classes for each 1,000 lines of code": 18.9,
     "folders in a cycle": 0,
     "modules at the root": 8,
-    "lines of code": 26_071,
-    "bytes of ARCHITECTURE.md": 17_000,
+    "lines of code": 26_100,
+    "bytes of ARCHITECTURE.md": 16_999,
 }
 WITH_PLACES: Final = (
     "callbacks for each __init__",
