@@ -93,7 +93,9 @@ def test_of_an_operator_all_tasks_are_looked_at_and_of_a_service_all_threads() -
         service = session.profile("slow", 0.001)
         assert service.looks % 2 == 0
         assert any(place.function.endswith("Slow.process") for stack in service.stacks for place in stack)
-        assert session.profile("asks", 0.001).lines == []  # it waits for the service
+        while session.snapshot()["asks"].state != "waiting":  # its request is there before it begins to wait
+            pass
+        assert session.profile("asks", 0.001).lines == []
         stands.go_on.set()
         serves.go_on.set()
         session.wait(PATIENCE_S)
