@@ -61,7 +61,7 @@ def test_each_slip_is_found_where_it_is(tmp_path: Path) -> None:
 
 # What programs without a session put together: their constructors and reports are between the runtime's own parts.
 ENGINE: Final = (runtime.Dispatcher, runtime.Environment, runtime.ExecutionGraph, runtime.JobManager)
-BETWEEN_PARTS: Final = ("__init__", "bind")
+BETWEEN_PARTS: Final = ("__init__", "bind", "redirect_signals")
 
 
 def public_functions() -> Iterator[tuple[str, Any]]:
