@@ -287,7 +287,7 @@ class ServedQueue(RequestQueue):
         call.tell()
 
     def are_still(self) -> bool:
-        """Whether time alone will end no request here. Whoever asked by a call hears that its is here. Any thread."""
+        """Whether time alone will end no request here. Whoever asked by a call hears that it is here. Any thread."""
         served = dict(self.served)
         for peer, number in self._unheard & served.keys():
             self._unheard.discard((peer, number))

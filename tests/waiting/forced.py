@@ -94,7 +94,6 @@ def may_wait(kind: str, function: Any, ends: Sequence[OutputRef], settings: dict
 def pytest_runtestloop() -> Iterator[None]:
     """As a plugin: for the whole run."""
     add, replace = Environment.add, Session.replace
-
     made = WeakSet[Any]()
 
     def adds(self: Environment, kind: str, function: Any, ends: Sequence[OutputRef], **settings: Any) -> Any:
