@@ -48,7 +48,7 @@ LEFT_OUT: Final = {
     "what_cannot_take_its_place_is_refused": "it is about kinds of functions",
     "an_object_takes_the_place_of_a_plain_function": "it is about kinds of functions",
     "an_object_sends": "it is about kinds of functions",
-    "a_flood_of_skips": "a hundred thousand calls take their time",
+    "a_flood_of_skips": "it counts all events, and functions that wait may bring a warning",
     "test_22_back.py": "back refuses calls by name",
 }
 """Why a test says nothing of functions that wait, by a part of its name."""
